@@ -1,0 +1,202 @@
+//! The typed settings: what the rest of the program works with. A value of these types has been checked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::Secret;
+
+/// Everything `app.config` says, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// SOAR's REST interface.
+    pub soar: SoarSettings,
+    /// SOAR's broker.
+    pub stomp: StompSettings,
+    /// How calls are worked on.
+    pub worker: WorkerSettings,
+    /// What is logged, and where.
+    pub log: LogSettings,
+    /// Microsoft Graph and its token endpoint.
+    pub graph: GraphSettings,
+    /// How far one query goes.
+    pub limits: QueryLimits,
+}
+
+/// SOAR's REST interface: `[resilient]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SoarSettings {
+    /// `host`.
+    pub host: String,
+    /// `port`, 443 when absent.
+    pub port: u16,
+    /// `org`: the organisation's cloud account, uuid or name.
+    pub org: String,
+    /// `resource_prefix` (Cloud Pak for Security), for instance `/api/respond`.
+    pub resource_prefix: Option<String>,
+    /// How to sign in; the broker takes the same names and secrets.
+    pub login: Login,
+    /// `cafile`.
+    pub trust: Trust,
+    /// `client_auth_cert` and `client_auth_key`.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The environment's proxy, or `proxy_host` and its companions.
+    pub proxy: Proxy,
+    /// `max_connection_retries`: tries to sign in at start; `None` is without end.
+    pub login_tries: Option<u32>,
+    /// `request_max_retries`: tries of one request, the first included.
+    pub request_tries: u32,
+    /// `request_retry_delay`: the first wait.
+    pub retry_delay: Duration,
+    /// `request_retry_backoff`: each wait is this many times the one before.
+    pub retry_backoff: f64,
+}
+
+/// Who we are to SOAR.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Login {
+    /// `api_key_id` and `api_key_secret`.
+    ApiKey {
+        /// The key's id.
+        id: String,
+        /// The key's secret.
+        secret: Secret,
+    },
+    /// `email` and `password`; deprecated by SOAR.
+    Password {
+        /// The account's e-mail address.
+        email: String,
+        /// Its password.
+        password: Secret,
+    },
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The system's certificate authorities.
+    System,
+    /// The system's, and those in this PEM file.
+    SystemAnd(PathBuf),
+    /// Anybody's: `false` in the file. Logged as a warning.
+    Anyone,
+}
+
+/// A certificate of our own that a server may ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// PEM file of the certificate chain.
+    pub certificate: PathBuf,
+    /// PEM file of the private key.
+    pub key: PathBuf,
+}
+
+/// Which proxy HTTP requests take.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proxy {
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide; no proxy where they are unset.
+    Environment,
+    /// The file decides. The URLs may carry a user name and password.
+    Explicit {
+        /// For `http://` requests.
+        http: Option<ProxyUrl>,
+        /// For `https://` requests.
+        https: Option<ProxyUrl>,
+    },
+}
+
+/// A proxy's address and, apart from it so that the address may be logged, its login.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProxyUrl {
+    /// The address, without user name and password.
+    pub url: Url,
+    /// User name and password.
+    pub login: Option<(String, Secret)>,
+}
+
+/// SOAR's broker: `stomp_*` of `[resilient]`. The login is [`SoarSettings::login`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct StompSettings {
+    /// `stomp_host`, else `host`.
+    pub host: String,
+    /// `stomp_port`, 65001 when absent.
+    pub port: u16,
+    /// `stomp_cafile`, else `cafile`.
+    pub trust: Trust,
+    /// `stomp_timeout`: for connecting and for the broker's answers.
+    pub timeout: Duration,
+    /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker hands out.
+    pub prefetch: u16,
+}
+
+/// How calls are worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// `num_workers`: calls in flight, 1 to 2000.
+    pub num_workers: u16,
+    /// `trap_exception`: a failed call is answered as a completed one with `success: false`.
+    pub trap_exception: bool,
+}
+
+/// What is logged, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `loglevel`, or `LOGLEVEL`.
+    pub level: LogLevel,
+    /// `logdir`, or `APP_LOG_DIR`, or `logs`.
+    pub directory: PathBuf,
+    /// `logfile`.
+    pub file: String,
+    /// `log_max_bytes`: a file of this size is rotated; `None` (0) never.
+    pub max_bytes: Option<u64>,
+    /// `log_backup_count`: rotated files kept.
+    pub backup_count: u32,
+}
+
+/// The levels as SOAR's administrators write them (Python's names).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// Microsoft Graph and its token endpoint: `[fn_exchange_online]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphSettings {
+    /// `microsoft_graph_token_url` with `{tenant}` replaced.
+    pub token_url: Url,
+    /// `microsoft_graph_url`, with the version, without a slash at the end.
+    pub base_url: Url,
+    /// `client_id`: the Entra application's id.
+    pub client_id: String,
+    /// `client_secret`.
+    pub client_secret: Secret,
+    /// `verify` of the section: `false`, or a PEM file.
+    pub trust: Trust,
+    /// `client_auth_cert` and `client_auth_key` of the section.
+    pub client_certificate: Option<ClientCertificate>,
+    /// The environment's proxy, else this section's pair, else that of `[integrations]`.
+    pub proxy: Proxy,
+    /// `timeout`: longest silence of Graph within one request.
+    pub timeout: Duration,
+    /// `max_batched_requests`: sub-requests in one `$batch`, 1 to 20.
+    pub max_batched_requests: usize,
+    /// `max_retries_total`: repeats of one request after the first try.
+    pub max_retries: u32,
+    /// `max_retries_backoff_factor`: the first wait where Graph names none; each further one is twice as long.
+    pub retry_backoff: Duration,
+}
+
+/// How far one query goes: `[fn_exchange_online]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueryLimits {
+    /// `max_messages`: messages returned by one query, over all mailboxes.
+    pub max_messages: usize,
+    /// `max_users`: mailboxes looked into by one query.
+    pub max_users: usize,
+}

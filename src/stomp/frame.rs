@@ -1,0 +1,74 @@
+//! A frame as it stands between the wire and the program.
+
+use bytes::Bytes;
+
+/// One STOMP frame. `C` is [`ClientCommand`](super::ClientCommand) or
+/// [`ServerCommand`](super::ServerCommand). Unlike the frame of `stomp-rs`, whose builders convert into this
+/// one, the body is bytes (a broker may send anything) and headers keep their order and repetitions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame<C> {
+    /// What the frame is.
+    pub command: C,
+    /// Its headers, unescaped.
+    pub headers: Headers,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl<C> Frame<C> {
+    /// A frame without headers and body.
+    pub fn new(command: C) -> Self {
+        Self { command, headers: Headers::default(), body: Bytes::new() }
+    }
+
+    /// The value of header `name`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// Adds a header at the end.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// Puts a body in; `content-length` is written by the encoder.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
+    fn from(frame: stomp_rs::protocol::Frame<C>) -> Self {
+        Self {
+            command: frame.command,
+            headers: Headers(frame.headers.into_iter().collect()),
+            body: frame.body.into(),
+        }
+    }
+}
+
+/// The headers of a frame, in order. Where a name is repeated, the first entry counts (STOMP 1.2, "Repeated
+/// Header Entries").
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The first value of `name`; names are case-sensitive.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Adds an entry at the end.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// All entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}

@@ -1,0 +1,125 @@
+//! The one TLS stack: rustls with one crypto provider, used by STOMP, SOAR's REST interface and Graph alike.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::config::{ClientCertificate, Trust};
+
+/// Why no TLS configuration could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM file could not be read, or holds nothing of what it should.
+    #[error("cannot use {what} file {path}: {reason}")]
+    File {
+        /// "CA certificate", "client certificate" or "client key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// rustls refused the whole.
+    #[error("cannot set up TLS: {0}")]
+    Setup(#[from] rustls::Error),
+    /// There is nobody to trust.
+    #[error("no trusted certificate authority was found on this system; name one (cafile = FILE)")]
+    NoRoots,
+}
+
+/// The crypto provider all of the program uses.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// A client configuration for TLS 1.2 and 1.3 that believes `trust` and shows `certificate` when asked to.
+pub fn client_config(
+    trust: &Trust,
+    certificate: Option<&ClientCertificate>,
+) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = match trust {
+        Trust::Anyone => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+        }
+        Trust::System => builder.with_root_certificates(system_roots(None)?),
+        Trust::SystemAnd(file) => builder.with_root_certificates(system_roots(Some(file))?),
+    };
+    Ok(match certificate {
+        None => builder.with_no_client_auth(),
+        Some(own) => builder.with_client_auth_cert(
+            certificates("client certificate", &own.certificate)?,
+            PrivateKeyDer::from_pem_file(&own.key).map_err(|e| file_error("client key", &own.key, &e))?,
+        )?,
+    })
+}
+
+fn system_roots(extra: Option<&Path>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    // One unreadable system certificate must not keep the others out.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(path) = extra {
+        for certificate in certificates("CA certificate", path)? {
+            roots.add(certificate).map_err(|e| file_error("CA certificate", path, &e))?;
+        }
+    }
+    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|e| file_error(what, path, &e))?;
+    if found.is_empty() {
+        return Err(file_error(what, path, &"no PEM certificate in it"));
+    }
+    Ok(found)
+}
+
+fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> TlsError {
+    TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Believes every certificate, for `cafile = false`; the handshake's signatures are still checked.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
