@@ -93,6 +93,7 @@ pub struct ClientCertificate {
 }
 
 /// Which proxy HTTP requests take.
+#[allow(clippy::large_enum_variant)] // there are three of these in a process
 #[derive(Debug, Clone, PartialEq)]
 pub enum Proxy {
     /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide; no proxy where they are unset.
