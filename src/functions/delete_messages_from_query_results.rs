@@ -1,0 +1,284 @@
+//! `exchange_online_delete_messages_from_query_results`: deletes every message that an earlier query listed.
+//!
+//! Each message ends as deleted or as not deleted with a reason; no failure keeps the others from being tried.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::delete_email::{PERMISSION, delete};
+use super::error::Error;
+use super::inputs::{Inputs, label};
+use super::outcome::Outcome;
+use super::query_emails::counted;
+use super::report::{Output, Report};
+use crate::graph;
+
+/// How many deletions may be under way at once, those that wait for their mailbox or a `Retry-After` included.
+const UNDER_WAY: usize = 1000;
+
+/// What is to be deleted.
+#[derive(Debug)]
+struct Order {
+    incident: Option<i64>,
+    output: Output,
+    mailboxes: Vec<Listed>,
+}
+
+/// One entry of the query's `email_results`.
+#[derive(Debug)]
+struct Listed {
+    address: String,
+    messages: Vec<Message>,
+}
+
+/// A message as the query listed it.
+#[derive(Debug)]
+struct Message {
+    id: String,
+    raw: Box<RawValue>,
+}
+
+/// The query's content, or, from older workflows, only its `email_results`.
+#[derive(Deserialize)]
+struct QueryContent {
+    #[serde(default)]
+    incident_id: Value,
+    #[serde(default)]
+    exo_query_output_format: Value,
+    email_results: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    email_address: String,
+    email_list: Vec<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: String,
+}
+
+impl Order {
+    /// Reads the query's JSON. All of it is checked before anything is deleted.
+    fn parse(text: &str) -> Result<Self, Error> {
+        let refused = |what: &str| {
+            Error::Refused(format!(
+                "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
+                 was deleted."
+            ))
+        };
+        let content = if text.trim_start().starts_with('[') {
+            serde_json::from_str(text).map(|email_results| QueryContent {
+                incident_id: Value::Null,
+                exo_query_output_format: Value::Null,
+                email_results,
+            })
+        } else {
+            serde_json::from_str(text)
+        };
+        // The parser's own words may quote the text, and that is mail.
+        let content = content.map_err(|error| {
+            refused(&format!("line {}, column {} is not of the expected form", error.line(), error.column()))
+        })?;
+        let order = Self {
+            incident: content.incident_id.as_i64(),
+            output: Output { chosen: chosen(&content.exo_query_output_format) },
+            mailboxes: content
+                .email_results
+                .into_iter()
+                .map(Listed::new)
+                .collect::<Result<_, _>>()
+                .map_err(refused)?,
+        };
+        if order.output.needs_incident() && order.incident.is_none() {
+            return Err(refused("a note or an attachment is asked for, but it names no incident_id"));
+        }
+        Ok(order)
+    }
+}
+
+fn chosen(format: &Value) -> Vec<String> {
+    match format {
+        Value::Array(choices) => choices.iter().filter_map(label).collect(),
+        one => label(one).into_iter().collect(),
+    }
+}
+
+impl Listed {
+    fn new(entry: Entry) -> Result<Self, &'static str> {
+        if entry.email_address.trim().is_empty() {
+            return Err("an entry names no mailbox (email_address)");
+        }
+        let messages = entry.email_list.into_iter().map(|raw| {
+            let Identified { id } =
+                serde_json::from_str(raw.get()).map_err(|_| "a message in it has no id")?;
+            if id.trim().is_empty() { Err("a message in it has an empty id") } else { Ok(Message { id, raw }) }
+        });
+        Ok(Self { messages: messages.collect::<Result<_, _>>()?, address: entry.email_address })
+    }
+}
+
+/// What became of each message, by mailbox (in lower case) and id.
+type Fates<'a> = HashMap<(String, &'a str), Result<(), graph::Error>>;
+
+#[derive(Serialize)]
+struct Content<'a> {
+    incident_id: Option<i64>,
+    exo_query_output_format: &'a [String],
+    delete_results: Vec<InMailbox<'a>>,
+    failures: Vec<Failure<'a>>,
+}
+
+#[derive(Serialize)]
+struct InMailbox<'a> {
+    email_address: &'a str,
+    deleted_list: Vec<&'a RawValue>,
+    not_deleted_list: Vec<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    email_address: &'a str,
+    id: &'a str,
+    status_code: Option<u16>,
+    code: &'a str,
+    message: String,
+}
+
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let mut reader = inputs.read();
+    let text = reader.required_text("exo_query_messages_results");
+    reader.finish()?;
+    let order = Order::parse(&text)?;
+    drop(text);
+
+    let started = Instant::now();
+    let fates = delete_all(context, &order).await;
+    let content = content(&order, &fates);
+    let deleted: usize = content.delete_results.iter().map(|mailbox| mailbox.deleted_list.len()).sum();
+    if deleted == 0
+        && let Some(source) = fates.values().find_map(|fate| fate.as_ref().err().filter(|error| error.is_for_all()))
+    {
+        let attempt = "delete any of the messages".to_owned();
+        return Err(Error::Graph { attempt, permission: PERMISSION, source: source.clone() });
+    }
+
+    let failed = content.failures.len();
+    let mut outcome = Outcome::done(&content)?;
+    outcome.success = deleted > 0 || failed == 0;
+    let report = report(&content, deleted, started);
+    let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
+    let not_deleted = (failed > 0).then(|| {
+        format!("{} of {} could not be deleted; see failures.", failed, counted(deleted + failed, "message"))
+    });
+    let sentences: Vec<_> = not_deleted.into_iter().chain(written).collect();
+    outcome.reason = (!sentences.is_empty()).then(|| sentences.join(" "));
+    Ok(outcome)
+}
+
+/// Deletes what is listed, each message once, the mailboxes side by side.
+async fn delete_all<'a>(context: &Context, order: &'a Order) -> Fates<'a> {
+    let mut places: Vec<(usize, &Listed, &Message)> = Vec::new();
+    for listed in &order.mailboxes {
+        places.extend(listed.messages.iter().enumerate().map(|(place, message)| (place, listed, message)));
+    }
+    // A mailbox takes only a few requests at once, so the first of each go first, then the second of each.
+    places.sort_by_key(|(place, ..)| *place);
+    let mut seen = HashSet::with_capacity(places.len());
+    let mut unique = Vec::with_capacity(places.len());
+    for (_, listed, message) in places {
+        let key = (listed.address.to_lowercase(), message.id.as_str());
+        if seen.insert(key.clone()) {
+            unique.push((key, listed.address.as_str()));
+        }
+    }
+
+    let total = unique.len();
+    context.status.say(format!("Deleting {}", counted(total, "message")));
+    let mut pace = context.status.every_few_seconds();
+    let route = context.graph.batched();
+    let mut deletions = stream::iter(unique)
+        .map(|(key, mailbox)| async {
+            let fate = delete(&context.graph, &route, mailbox.trim(), None, key.1).await;
+            (key, fate)
+        })
+        .buffer_unordered(UNDER_WAY);
+    let mut fates: Fates<'a> = HashMap::with_capacity(total);
+    while let Some((key, fate)) = deletions.next().await {
+        fates.insert(key, fate);
+        pace.say(|| format!("Dealt with {} of {total} messages", fates.len()));
+    }
+    drop(deletions);
+    fates
+}
+
+fn content<'a>(order: &'a Order, fates: &'a Fates<'a>) -> Content<'a> {
+    let mut failures = Vec::new();
+    let mut delete_results = Vec::with_capacity(order.mailboxes.len());
+    for listed in &order.mailboxes {
+        let address = listed.address.to_lowercase();
+        let mut mailbox = InMailbox {
+            email_address: &listed.address,
+            deleted_list: Vec::new(),
+            not_deleted_list: Vec::new(),
+        };
+        for message in &listed.messages {
+            match fates.get(&(address.clone(), message.id.as_str())) {
+                Some(Ok(())) => mailbox.deleted_list.push(&*message.raw),
+                fate => {
+                    mailbox.not_deleted_list.push(&*message.raw);
+                    let error = fate.and_then(|fate| fate.as_ref().err());
+                    failures.extend(error.map(|error| Failure::new(&listed.address, &message.id, error)));
+                }
+            }
+        }
+        delete_results.push(mailbox);
+    }
+    Content {
+        incident_id: order.incident,
+        exo_query_output_format: &order.output.chosen,
+        delete_results,
+        failures,
+    }
+}
+
+impl<'a> Failure<'a> {
+    fn new(email_address: &'a str, id: &'a str, error: &'a graph::Error) -> Self {
+        let (status_code, code, message) = match error.refusal() {
+            Some(refusal) => (Some(refusal.status), refusal.code.as_str(), refusal.message.clone()),
+            None => (None, "", error.to_string()),
+        };
+        Self { email_address, id, status_code, code, message }
+    }
+}
+
+fn report(content: &Content<'_>, deleted: usize, started: Instant) -> Report {
+    let failure = |failure: &Failure<'_>| {
+        let status = failure.status_code.map(|status| format!(" (HTTP status {status})")).unwrap_or_default();
+        let Failure { email_address, id, code, message, .. } = failure;
+        format!("Message {id} of {email_address} was not deleted: {code} {message}{status}")
+    };
+    Report {
+        title: "Exchange Online: results of the deletion",
+        criteria: Vec::new(),
+        totals: vec![
+            format!("{} deleted.", counted(deleted, "message")),
+            format!("{} not deleted.", counted(content.failures.len(), "message")),
+        ],
+        counted: "deleted",
+        mailboxes: content
+            .delete_results
+            .iter()
+            .map(|mailbox| (mailbox.email_address.to_owned(), mailbox.deleted_list.len()))
+            .collect(),
+        failures: content.failures.iter().map(failure).collect(),
+        took: started.elapsed(),
+    }
+}

@@ -1,0 +1,53 @@
+//! How a function fails, in a sentence or two for the analyst.
+
+use super::inputs::InputError;
+use crate::{graph, soar};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The inputs are incomplete or of the wrong kind. Nothing was sent.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The inputs make no sense together. Nothing was sent.
+    #[error("{0}")]
+    Refused(String),
+    /// Graph did not do it.
+    #[error("Could not {attempt}: {source}.{}", Needs(permission, source))]
+    Graph {
+        /// What was attempted, for whom: "read message X of mailbox Y".
+        attempt: String,
+        /// The application permission it takes.
+        permission: &'static str,
+        /// What Graph said.
+        source: graph::Error,
+    },
+    /// SOAR did not do it.
+    #[error("Could not {attempt}: {source}.")]
+    Soar {
+        /// What was attempted, for which incident.
+        attempt: String,
+        /// What SOAR said.
+        source: soar::Error,
+    },
+    /// A result could not be written as JSON.
+    #[error("The result could not be written as JSON: {0}")]
+    Result(#[from] serde_json::Error),
+}
+
+/// Where permission is the likely reason, says which one.
+struct Needs<'a>(&'a str, &'a graph::Error);
+
+impl std::fmt::Display for Needs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.1.refusal().map(|refusal| refusal.status) {
+            Some(401 | 403) => write!(
+                f,
+                " The Entra application needs the application permission {}, with admin consent, and access to \
+                 this mailbox.",
+                self.0
+            ),
+            _ => Ok(()),
+        }
+    }
+}

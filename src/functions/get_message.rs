@@ -1,0 +1,30 @@
+//! `exchange_online_get_message`: one message, as Graph shows it.
+
+use super::context::Context;
+use super::error::Error;
+use super::inputs::Inputs;
+use super::outcome::Outcome;
+use crate::graph::{Path, Request};
+
+const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let mut reader = inputs.read();
+    let mailbox = reader.required_word("exo_email_address");
+    let id = reader.required_word("exo_messages_id");
+    reader.finish()?;
+
+    context.status.say(format!("Reading a message of {mailbox}"));
+    let read = async {
+        let request = Request::get(Path::message(&mailbox, None, &id)?).in_mailbox(&mailbox);
+        context.graph.send(&request).await?.json()
+    };
+    match read.await {
+        Ok(message) => Outcome::object(message),
+        Err(source) => {
+            let attempt = format!("read message {id} of mailbox {mailbox}");
+            let what = format!("Message {id} of mailbox {mailbox}");
+            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+        }
+    }
+}

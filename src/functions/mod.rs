@@ -1,0 +1,79 @@
+//! The functions SOAR can call: their names, their dispatch, and what they share. Each has a file of its own
+//! with its inputs and its work.
+//!
+//! Nothing here knows of brokers: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
+//! and ends in an [`Outcome`] or an [`Error`].
+
+mod context;
+mod delete_email;
+mod delete_messages_from_query_results;
+mod error;
+mod get_email_user_profile;
+mod get_message;
+mod inputs;
+mod outcome;
+mod query_emails;
+mod report;
+
+pub use context::{Context, Status};
+pub use error::Error;
+pub use inputs::{InputError, Inputs};
+pub use outcome::Outcome;
+
+/// The functions by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Function {
+    /// `exchange_online_get_email_user_profile`
+    GetEmailUserProfile,
+    /// `exchange_online_get_message`
+    GetMessage,
+    /// `exchange_online_delete_email`
+    DeleteEmail,
+    /// `exchange_online_query_emails`
+    QueryEmails,
+    /// `exchange_online_delete_messages_from_query_results`
+    DeleteMessagesFromQueryResults,
+}
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::GetEmailUserProfile,
+        Self::GetMessage,
+        Self::DeleteEmail,
+        Self::QueryEmails,
+        Self::DeleteMessagesFromQueryResults,
+    ];
+
+    /// The function SOAR calls `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name() == name)
+    }
+
+    /// Its API name in SOAR.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GetEmailUserProfile => "exchange_online_get_email_user_profile",
+            Self::GetMessage => "exchange_online_get_message",
+            Self::DeleteEmail => "exchange_online_delete_email",
+            Self::QueryEmails => "exchange_online_query_emails",
+            Self::DeleteMessagesFromQueryResults => "exchange_online_delete_messages_from_query_results",
+        }
+    }
+
+    /// Runs it. Dropping the future stops it between two requests.
+    ///
+    /// # Errors
+    /// In words for the analyst: see [`Error`].
+    pub async fn run(self, context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+        match self {
+            Self::GetEmailUserProfile => get_email_user_profile::run(context, inputs).await,
+            Self::GetMessage => get_message::run(context, inputs).await,
+            Self::DeleteEmail => delete_email::run(context, inputs).await,
+            Self::QueryEmails => query_emails::run(context, inputs).await,
+            Self::DeleteMessagesFromQueryResults => {
+                delete_messages_from_query_results::run(context, inputs).await
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a function answers.
+
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::value::RawValue;
+
+use super::error::Error;
+use crate::graph;
+
+/// A function's answer: what becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whether it was done.
+    pub success: bool,
+    /// Why not, or not wholly.
+    pub reason: Option<String>,
+    /// The content, as compact JSON.
+    pub content: Box<RawValue>,
+    /// The content for a person to read, where the function offers it.
+    pub pretty: Option<String>,
+}
+
+impl Outcome {
+    /// It was done, and this came of it.
+    pub(super) fn done(content: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self { success: true, reason: None, content: serde_json::value::to_raw_value(content)?, pretty: None })
+    }
+
+    /// It was done, and Graph's `object` came of it, kept as Graph wrote it; with sorted keys for the reader.
+    pub(super) fn object(object: Box<RawValue>) -> Result<Self, Error> {
+        let mut value: Value = serde_json::from_str(object.get())?;
+        value.sort_all_objects();
+        Ok(Self { success: true, reason: None, content: object, pretty: Some(indented(&value)?) })
+    }
+
+    /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
+    pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
+        match error {
+            Error::Graph { source: graph::Error::Refused(graph::Refusal { status: 404, body: Some(body), code, .. }), .. } => {
+                Ok(Self { success: false, reason: Some(format!("{what} was not found ({code}).")), content: body, pretty: None })
+            }
+            other => Err(other),
+        }
+    }
+}
+
+/// JSON indented by four, as Python's `json.dumps(…, indent=4, ensure_ascii=False)` writes it.
+pub(super) fn indented(value: &Value) -> Result<String, Error> {
+    let mut text = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    ")))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}

@@ -1,0 +1,270 @@
+//! `exchange_online_query_emails`: finds messages in one mailbox, in some, or in those of a whole tenant.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::error::Error;
+use super::inputs::{InputError, Inputs};
+use super::outcome::Outcome;
+use super::report::{Output, Report};
+use crate::graph::{self, Criteria, Limit, Search, Whom};
+
+const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrite)";
+
+/// What is asked for.
+struct Query {
+    incident: i64,
+    whom: Whom,
+    /// `exo_email_address` as it was typed.
+    asked: String,
+    criteria: Criteria,
+    output: Output,
+}
+
+impl Query {
+    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+        let mut reader = inputs.read();
+        let asked = reader.required_word("exo_email_address");
+        let query = Self {
+            incident: reader.required_number("incident_id"),
+            whom: whom(&asked),
+            asked,
+            output: Output { chosen: reader.required_choices("exo_query_output_format") },
+            criteria: Criteria {
+                folder: reader.word("exo_mail_folders"),
+                sender: reader.word("exo_email_address_sender"),
+                received_from: reader.time("exo_start_date"),
+                received_to: reader.time("exo_end_date"),
+                has_attachments: reader.flag("exo_has_attachments"),
+                subject: reader.text("exo_message_subject"),
+                body: reader.text("exo_message_body"),
+            },
+        };
+        reader.finish()?;
+        Ok(query)
+    }
+
+    /// What was asked for, for the report: everything that was given, `false` included.
+    fn described(&self) -> Vec<(&'static str, String)> {
+        let criteria = &self.criteria;
+        let time = |time: &chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let given = [
+            ("Email address", Some(self.asked.clone())),
+            ("Mail folder", criteria.folder.clone()),
+            ("Sender", criteria.sender.clone()),
+            ("Received from", criteria.received_from.as_ref().map(time)),
+            ("Received to", criteria.received_to.as_ref().map(time)),
+            ("Has attachments", criteria.has_attachments.map(|has| has.to_string())),
+            ("Message subject", criteria.subject.clone()),
+            ("Message body", criteria.body.clone()),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+/// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
+fn whom(asked: &str) -> Whom {
+    let lower = asked.to_ascii_lowercase();
+    if matches!(lower.as_str(), "all" | "all user" | "all users") {
+        return Whom::Tenant { prefix: String::new() };
+    }
+    if lower.starts_with("all:") {
+        // Four characters are taken off, not every a and l: "all:alice" means Alice.
+        return Whom::Tenant { prefix: asked[4..].trim().to_owned() };
+    }
+    let mut listed: Vec<String> = Vec::new();
+    for address in asked.split(',').map(str::trim).filter(|address| !address.is_empty()) {
+        if !listed.iter().any(|other| other.eq_ignore_ascii_case(address)) {
+            listed.push(address.to_owned());
+        }
+    }
+    Whom::Listed(listed)
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    incident_id: i64,
+    exo_query_output_format: &'a [String],
+    email_results: Vec<InMailbox<'a>>,
+    users_searched: usize,
+    messages_found: usize,
+    limit_reached: Option<&'static str>,
+    not_searched: Vec<NotSearched<'a>>,
+}
+
+#[derive(Serialize)]
+struct InMailbox<'a> {
+    email_address: &'a str,
+    status_code: u16,
+    email_list: &'a [Box<RawValue>],
+}
+
+#[derive(Serialize)]
+struct NotSearched<'a> {
+    email_address: &'a str,
+    status_code: Option<u16>,
+    code: &'a str,
+    message: String,
+}
+
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let query = Query::read(inputs)?;
+    if query.criteria.is_empty() {
+        return Err(Error::Refused(
+            "At least one search criterion is required: exo_email_address_sender, exo_start_date, exo_end_date, \
+             exo_has_attachments, exo_message_subject or exo_message_body. (A mail folder only limits the search.)"
+                .to_owned(),
+        ));
+    }
+    if query.whom == Whom::Listed(Vec::new()) {
+        return Err(Error::Refused("The input \"exo_email_address\" holds no address.".to_owned()));
+    }
+
+    let started = Instant::now();
+    context.status.say(format!("Searching the messages of {}", query.asked));
+    let mut pace = context.status.every_few_seconds();
+    let search = graph::search(
+        &context.graph,
+        query.whom.clone(),
+        &query.criteria,
+        context.limits.max_users,
+        context.limits.max_messages,
+        |progress| pace.say(|| progress.to_string()),
+    );
+    let search = search.await.map_err(|source| failed(&query, source))?;
+    if let Some(source) = nothing_could_be_searched(&search) {
+        return Err(failed(&query, source.clone()));
+    }
+
+    let content = content(&query, &search);
+    let mut outcome = Outcome::done(&content)?;
+    let report = report(&query, &search, &content, started);
+    let written = report.write(context, Some(query.incident), &query.output, "exo-query-results").await;
+    outcome.reason = reason(&query, &search, written);
+    Ok(outcome)
+}
+
+fn failed(query: &Query, source: graph::Error) -> Error {
+    let permission = if matches!(query.whom, Whom::Tenant { .. }) { PERMISSION_FOR_ALL } else { PERMISSION };
+    Error::Graph { attempt: format!("search the messages of {}", query.asked), permission, source }
+}
+
+/// A search that reached no mailbox found nothing because it failed, and must not look as if there was nothing
+/// to find.
+fn nothing_could_be_searched(search: &Search) -> Option<&graph::Error> {
+    if search.mailboxes.iter().any(|mailbox| mailbox.failure.is_none() || !mailbox.messages.is_empty()) {
+        return None;
+    }
+    search.failures().find(|failure| !is_no_mailbox(failure))
+}
+
+/// Graph says that there is no such mailbox, or none it can look into.
+fn is_no_mailbox(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 404)
+}
+
+fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
+    let everybody = matches!(query.whom, Whom::Tenant { .. });
+    let listed = search.mailboxes.iter().filter(|mailbox| {
+        !mailbox.messages.is_empty() || mailbox.failure.is_none() && !everybody
+    });
+    Content {
+        incident_id: query.incident,
+        exo_query_output_format: &query.output.chosen,
+        email_results: listed
+            .map(|mailbox| InMailbox {
+                email_address: &mailbox.address,
+                status_code: 200,
+                email_list: &mailbox.messages,
+            })
+            .collect(),
+        users_searched: search.mailboxes.iter().filter(|mailbox| mailbox.failure.is_none()).count(),
+        messages_found: search.mailboxes.iter().map(|mailbox| mailbox.messages.len()).sum(),
+        limit_reached: search.limit.map(|limit| match limit {
+            Limit::Messages => "max_messages",
+            Limit::Users => "max_users",
+        }),
+        not_searched: search
+            .mailboxes
+            .iter()
+            .filter_map(|mailbox| Some((mailbox, mailbox.failure.as_ref()?)))
+            .map(|(mailbox, failure)| NotSearched {
+                email_address: &mailbox.address,
+                status_code: failure.refusal().map(|refusal| refusal.status),
+                code: failure.refusal().map_or("", |refusal| &refusal.code),
+                message: failure.refusal().map_or_else(|| failure.to_string(), |refusal| refusal.message.clone()),
+            })
+            .collect(),
+    }
+}
+
+fn report(query: &Query, search: &Search, content: &Content<'_>, started: Instant) -> Report {
+    let mut totals = vec![format!(
+        "{} found in {}.",
+        counted(content.messages_found, "message"),
+        counted(content.users_searched, "mailbox"),
+    )];
+    match search.limit {
+        None => {}
+        Some(Limit::Messages) => totals.push(
+            "The search ended at the limit of messages (max_messages); there may be more.".to_owned(),
+        ),
+        Some(Limit::Users) => totals.push(
+            "The search ended at the limit of mailboxes (max_users); there are more mailboxes.".to_owned(),
+        ),
+    }
+    Report {
+        title: "Exchange Online: results of the message query",
+        criteria: query.described(),
+        totals,
+        counted: "found",
+        mailboxes: content
+            .email_results
+            .iter()
+            .map(|mailbox| (mailbox.email_address.to_owned(), mailbox.email_list.len()))
+            .collect(),
+        failures: search
+            .mailboxes
+            .iter()
+            .filter_map(|mailbox| {
+                let failure = mailbox.failure.as_ref()?;
+                Some(format!("{} could not be searched: {failure}", mailbox.address))
+            })
+            .collect(),
+        took: started.elapsed(),
+    }
+}
+
+fn reason(query: &Query, search: &Search, written: Vec<String>) -> Option<String> {
+    let failures = search.failures().filter(|failure| !is_no_mailbox(failure)).count();
+    let mut sentences = Vec::new();
+    if failures > 0 {
+        sentences.push(format!("{} could not be searched; see not_searched.", counted(failures, "mailbox")));
+    }
+    let no_mailbox: Vec<_> = search
+        .mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.failure.as_ref().is_some_and(is_no_mailbox))
+        .map(|mailbox| mailbox.address.as_str())
+        .collect();
+    // Who types an address wants to know that it was wrong; a tenant is full of users without a mailbox.
+    if matches!(query.whom, Whom::Listed(_)) && !no_mailbox.is_empty() {
+        sentences.push(format!("No mailbox was found for {}.", no_mailbox.join(", ")));
+    }
+    sentences.extend(written);
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// "1 message", "2 mailboxes"
+pub(super) fn counted(number: usize, what: &str) -> String {
+    let plural = match (number, what.ends_with('x')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{number} {what}{plural}")
+}

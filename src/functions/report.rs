@@ -1,0 +1,167 @@
+//! What Query and Delete write to the incident: the same report as a note (HTML) and as a file (plain text).
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use chrono::Local;
+
+use super::context::Context;
+use super::error::Error;
+use crate::soar::Target;
+
+/// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
+const LINES_IN_NOTE: usize = 500;
+
+/// Where results go, as chosen in `exo_query_output_format`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Output {
+    /// The labels as they were chosen; the workflow's script looks for its own among them.
+    pub(super) chosen: Vec<String>,
+}
+
+impl Output {
+    fn has(&self, label: &str) -> bool {
+        self.chosen.iter().any(|chosen| chosen.eq_ignore_ascii_case(label))
+    }
+
+    fn note(&self) -> bool {
+        self.has("Incident note")
+    }
+
+    fn attachment(&self) -> bool {
+        self.has("Incident attachment")
+    }
+
+    /// Whether anything is to be written to an incident.
+    pub(super) fn needs_incident(&self) -> bool {
+        self.note() || self.attachment()
+    }
+}
+
+/// A report, before it takes a form.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// "Exchange Online: messages found"
+    pub(super) title: &'static str,
+    /// What was asked for, by name.
+    pub(super) criteria: Vec<(&'static str, String)>,
+    /// The sums, a sentence a line.
+    pub(super) totals: Vec<String>,
+    /// What one count in [`mailboxes`](Self::mailboxes) is: "found", "deleted".
+    pub(super) counted: &'static str,
+    /// Each mailbox with its count.
+    pub(super) mailboxes: Vec<(String, usize)>,
+    /// What could not be done, a sentence a line.
+    pub(super) failures: Vec<String>,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+impl Report {
+    /// Writes the report to the incident in the forms that were chosen. What could not be written is told, for
+    /// the work itself is done and its result must not be lost over it.
+    pub(super) async fn write(
+        &self,
+        context: &Context,
+        incident: Option<i64>,
+        output: &Output,
+        file_prefix: &str,
+    ) -> Vec<String> {
+        let Some(incident) = incident.filter(|_| output.needs_incident()) else { return Vec::new() };
+        let mut problems = Vec::new();
+        if output.note()
+            && let Err(source) = context.soar.add_note(incident, &self.html()).await
+        {
+            let attempt = format!("write the note to incident {incident}");
+            problems.push(Error::Soar { attempt, source }.to_string());
+        }
+        if output.attachment() {
+            let name = format!("{file_prefix}-{}.txt", Local::now().format("%Y-%m-%dT%H:%M:%S"));
+            let text = self.text();
+            let target = Target::Incident(incident);
+            if let Err(source) = context.soar.attach(target, &name, "text/plain", text.into()).await {
+                let attempt = format!("attach {name} to incident {incident}");
+                problems.push(Error::Soar { attempt, source }.to_string());
+            }
+        }
+        problems
+    }
+
+    /// The note. Everything a user or a mail may have written is escaped.
+    fn html(&self) -> String {
+        let mut html = format!("<div><b>{}</b></div>", escaped(self.title));
+        for total in &self.totals {
+            let _ = write!(html, "<div>{}</div>", escaped(total));
+        }
+        html_list(&mut html, "Criteria", &self.criteria_lines());
+        html_list(&mut html, "Mailboxes", &self.mailbox_lines());
+        html_list(&mut html, "Not done", &self.failures);
+        let _ = write!(html, "<div>{}</div>", escaped(&self.duration()));
+        html
+    }
+
+    /// The file.
+    fn text(&self) -> String {
+        let mut text = format!("{}\n\n", self.title);
+        for total in &self.totals {
+            let _ = writeln!(text, "{total}");
+        }
+        for (heading, lines) in [
+            ("Criteria", self.criteria_lines()),
+            ("Mailboxes", self.mailbox_lines()),
+            ("Not done", self.failures.clone()),
+        ] {
+            if !lines.is_empty() {
+                let _ = write!(text, "\n{heading}:\n");
+                for line in lines {
+                    let _ = writeln!(text, "  {line}");
+                }
+            }
+        }
+        let _ = write!(text, "\n{}\n", self.duration());
+        text
+    }
+
+    fn criteria_lines(&self) -> Vec<String> {
+        self.criteria.iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    }
+
+    fn mailbox_lines(&self) -> Vec<String> {
+        let line = |(address, count): &(String, usize)| format!("{address}: {count} {}", self.counted);
+        self.mailboxes.iter().map(line).collect()
+    }
+
+    fn duration(&self) -> String {
+        format!("Time: {:.1} s", self.took.as_secs_f64())
+    }
+}
+
+fn html_list(html: &mut String, heading: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = write!(html, "<div><br/><b>{heading}</b></div><ul>");
+    for line in lines.iter().take(LINES_IN_NOTE) {
+        let _ = write!(html, "<li>{}</li>", escaped(line));
+    }
+    if let Some(left_out) = lines.len().checked_sub(LINES_IN_NOTE).filter(|left_out| *left_out > 0) {
+        let _ = write!(html, "<li>… and {left_out} more</li>");
+    }
+    html.push_str("</ul>");
+}
+
+/// `text` as HTML text.
+pub(super) fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+    html
+}

@@ -1,0 +1,158 @@
+//! The one Graph client of the process, shared by all calls: retries, and a gate before every mailbox.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::Method;
+use tracing::debug;
+
+use super::batch::{Batches, Lane, Part};
+use super::error::Error;
+use super::mailboxes::Mailboxes;
+use super::path::Path;
+use super::retry::{Policy, Repeat};
+use super::service::Service;
+use super::wire::Answer;
+use crate::config::GraphSettings;
+use crate::tls::TlsError;
+
+/// How many `$batch` calls are on their way at once.
+const BATCHES_SIDE_BY_SIDE: usize = 8;
+
+/// Microsoft Graph. Cloning is cheap, and all clones share connections, token, limits and batches.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    service: Arc<Service>,
+    policy: Policy,
+    mailboxes: Mailboxes,
+    batches: Batches,
+}
+
+/// A request to Graph.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: Method,
+    path: Path,
+    /// Whose mailbox it reads or changes.
+    mailbox: Option<String>,
+    body: Option<Bytes>,
+    repeat: Repeat,
+}
+
+impl Request {
+    /// Reads `path`.
+    pub fn get(path: Path) -> Self {
+        Self { method: Method::GET, path, mailbox: None, body: None, repeat: Repeat::Harmless }
+    }
+
+    /// Deletes what is at `path`. What is deleted twice is deleted.
+    pub fn delete(path: Path) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
+    /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
+    pub fn post(path: Path, body: Bytes) -> Self {
+        Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
+    }
+
+    /// Names the mailbox, which takes no more than a few requests at once.
+    #[must_use]
+    pub fn in_mailbox(mut self, mailbox: &str) -> Self {
+        self.mailbox = Some(mailbox.to_owned());
+        self
+    }
+}
+
+/// A success, and how it came.
+#[derive(Debug)]
+pub struct Done {
+    /// Graph's answer.
+    pub answer: Answer,
+    /// Whether the request had been sent before, with a failure for an answer.
+    pub repeated: bool,
+}
+
+/// Where a request travels.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// By itself.
+    Alone,
+    /// With others, in batches.
+    Batched(Lane),
+}
+
+impl Client {
+    /// A client for the application and the Graph of `settings`. Nothing is sent yet. Must be called within a
+    /// tokio runtime.
+    pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+        let service = Arc::new(Service::new(settings)?);
+        let batches = Batches::start(Arc::clone(&service), settings.max_batched_requests, BATCHES_SIDE_BY_SIDE);
+        let shared =
+            Shared { service, policy: Policy::new(settings), mailboxes: Mailboxes::default(), batches };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A new lane through the batches, for one piece of work.
+    pub fn batched(&self) -> Route {
+        Route::Batched(self.shared.batches.lane())
+    }
+
+    /// Sends `request` by itself, as often as the retry policy allows.
+    pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        Ok(self.send_by(&Route::Alone, request).await.map_err(|failed| failed.error)?.answer)
+    }
+
+    /// Sends `request` by `route`, as often as the retry policy allows. The place in the mailbox is given up
+    /// while it waits.
+    pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
+        let mut tries = self.shared.policy.tries(request.repeat);
+        loop {
+            let error = match self.once(route, request).await {
+                Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
+                Err(error) => error,
+            };
+            let retries = tries.retries();
+            let Some(wait) = tries.after(error.failure()) else {
+                return Err(Failed { error, repeated: retries > 0 });
+            };
+            debug!(mailbox = request.mailbox, %error, retries, wait_ms = wait.as_millis(), "trying again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn once(&self, route: &Route, request: &Request) -> Result<Answer, Error> {
+        let _place = match &request.mailbox {
+            Some(mailbox) => self.shared.mailboxes.enter(mailbox).await,
+            None => None,
+        };
+        match route {
+            Route::Batched(lane) if request.body.is_none() => {
+                lane.once(Part { method: request.method.clone(), path: request.path.clone() }).await
+            }
+            _ => {
+                let body = request.body.clone();
+                Ok(self.shared.service.exchange(&request.method, &request.path, body).await?.0)
+            }
+        }
+    }
+
+    /// Reads an `@odata.nextLink`.
+    pub(super) fn next_page(&self, link: &str) -> Result<Path, Error> {
+        Path::from_next_link(link, self.shared.service.root()).ok_or(Error::ForeignNextLink)
+    }
+}
+
+/// A failure, and how it came.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failed {
+    /// The last failure.
+    pub error: Error,
+    /// Whether the request had been sent before: what it was to do may have been done then.
+    pub repeated: bool,
+}

@@ -1,0 +1,175 @@
+//! How a request to Graph fails, in words for the analyst.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::path::InvalidSegment;
+use super::retry::Failure;
+use super::token::TokenError;
+
+/// Why a request to Graph has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// Graph answered with an error.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// Graph could not be reached, or the connection broke.
+    #[error("Microsoft Graph could not be reached: {reason}")]
+    Unreachable {
+        /// What the network said.
+        reason: String,
+        /// Whether the request may have reached Graph.
+        sent: bool,
+    },
+    /// Graph was silent for too long.
+    #[error("Microsoft Graph did not answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The certificate of the other side is not trusted. Trying again would not help.
+    #[error(
+        "the certificate of Microsoft Graph, or of a proxy before it, is not trusted: {0}. \
+         Name its certificate authority in app.config (verify)"
+    )]
+    Untrusted(String),
+    /// What came back is no answer of Graph's, or not the one that was asked for.
+    #[error("what came back with HTTP status {status} is not an answer of Microsoft Graph: {what}{}", RequestId(request_id))]
+    NotAnAnswer {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it.
+        what: &'static str,
+        /// `request-id`, where there is one.
+        request_id: Option<String>,
+    },
+    /// No token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// An input cannot be part of an address.
+    #[error(transparent)]
+    Path(#[from] InvalidSegment),
+    /// A next page outside the configured Graph.
+    #[error("Microsoft Graph named a next page outside the configured microsoft_graph_url; it was not followed")]
+    ForeignNextLink,
+    /// Pages without end.
+    #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
+    TooManyPages(usize),
+    /// An answer larger than any that is expected.
+    #[error("the answer of Microsoft Graph is larger than {0} MiB")]
+    TooLarge(usize),
+}
+
+impl Error {
+    /// How the retry policy sees it.
+    pub(super) fn failure(&self) -> Failure {
+        match self {
+            Self::Refused(refusal) => Failure::of_status(refusal.status, refusal.retry_after),
+            Self::Unreachable { sent: false, .. } => Failure::NotSent,
+            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
+            // The token endpoint was already asked as often as makes sense.
+            Self::Token(_)
+            | Self::Untrusted(_)
+            | Self::Path(_)
+            | Self::ForeignNextLink
+            | Self::TooManyPages(_)
+            | Self::TooLarge(_) => Failure::Final,
+        }
+    }
+
+    /// The refusal, if it is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether it concerns all requests, not only the one: going on with others is no use.
+    pub fn is_for_all(&self) -> bool {
+        matches!(self, Self::Token(_) | Self::Untrusted(_))
+    }
+}
+
+/// An error answer of Graph (Graph page "Microsoft Graph error responses and resource types").
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("Microsoft Graph answered HTTP status {status}{}{}", Said(code, message), RequestId(request_id))]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// `error.code`; empty where the answer is none of Graph's own.
+    pub code: String,
+    /// `error.message`.
+    pub message: String,
+    /// Microsoft's id of the request.
+    pub request_id: Option<String>,
+    /// The wait that was asked for.
+    pub retry_after: Option<Duration>,
+    /// The whole body, where it is Graph's error object.
+    pub body: Option<Box<RawValue>>,
+}
+
+impl Refusal {
+    /// Reads an error answer.
+    pub(super) fn new(
+        status: u16,
+        retry_after: Option<Duration>,
+        request_id: Option<String>,
+        body: Option<Box<RawValue>>,
+    ) -> Self {
+        let (body, detail) = match body.as_deref().and_then(|raw| serde_json::from_str(raw.get()).ok()) {
+            Some(ErrorBody { error }) => (body, error),
+            None => (None, Detail::default()),
+        };
+        let inner = detail.inner.or(detail.inner_lower_case);
+        let request_id = request_id.or(inner.and_then(|inner| inner.request_id));
+        Self { status, code: detail.code, message: detail.message, request_id, retry_after, body }
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: Detail,
+}
+
+#[derive(Deserialize, Default)]
+struct Detail {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(rename = "innerError")]
+    inner: Option<Inner>,
+    // Graph spells it both ways.
+    #[serde(rename = "innererror")]
+    inner_lower_case: Option<Inner>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    #[serde(rename = "request-id")]
+    request_id: Option<String>,
+}
+
+/// `, CODE: message`, as far as there is one.
+struct Said<'a>(&'a str, &'a str);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            ("", "") => Ok(()),
+            (code, "") => write!(f, ", {code}"),
+            ("", message) => write!(f, ": {message}"),
+            (code, message) => write!(f, ", {code}: {message}"),
+        }
+    }
+}
+
+/// ` (request-id …)`, where there is one.
+struct RequestId<'a>(&'a Option<String>);
+
+impl fmt::Display for RequestId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |id| write!(f, " (request-id {id})"))
+    }
+}

@@ -1,0 +1,26 @@
+//! Microsoft Graph v1.0, as far as mail and calendars need it: one [`Client`] for the whole process, which
+//! signs requests, repeats them by one policy, keeps to the limits of every mailbox and puts what it can into
+//! `$batch` calls; and on top of it what the functions ask for in Graph's own terms.
+
+mod batch;
+mod client;
+mod error;
+mod mailboxes;
+mod messages;
+mod path;
+mod retry;
+mod search;
+mod service;
+mod token;
+mod users;
+mod wire;
+
+pub use batch::Lane;
+pub use client::{Client, Done, Failed, Request, Route};
+pub use error::{Error, Refusal};
+pub use messages::{Criteria, Found, search_mailbox};
+pub use path::{InvalidSegment, Path};
+pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
+pub use token::TokenError;
+pub use users::UserPages;
+pub use wire::Answer;

@@ -1,0 +1,140 @@
+//! Addresses of Graph resources, with every variable part encoded exactly once.
+//!
+//! This is a matter of life and death: an address cut at its `#`, or an id that climbs out of its place with
+//! `..`, turns "delete this message" into "delete this user". So paths can only be put together here.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+/// What may stand in a path segment as it is: RFC 3986's unreserved characters, and `@`, which every segment
+/// may hold and every address does.
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+/// What may stand in a query option's value as it is.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b',')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'(')
+    .remove(b')');
+
+/// A value that cannot be part of a Graph address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} cannot be a {1} in Microsoft Graph")]
+pub struct InvalidSegment(String, &'static str);
+
+/// An address below the service root (`https://graph.microsoft.com/v1.0`), with its query. It begins with `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path(String);
+
+impl Path {
+    /// `/users`
+    pub fn users() -> Self {
+        Self("/users".to_owned())
+    }
+
+    /// `/$batch`
+    pub(super) fn batch() -> Self {
+        Self("/$batch".to_owned())
+    }
+
+    /// `/users/{mailbox}`. An address that begins with `$` takes the quoted form (Graph page "Get a user").
+    pub fn user(mailbox: &str) -> Result<Self, InvalidSegment> {
+        if mailbox.starts_with('$') {
+            let quoted = mailbox.replace('\'', "''");
+            return Ok(Self(format!("/users('{}')", utf8_percent_encode(&quoted, SEGMENT))));
+        }
+        Self::users().segment(mailbox, "mailbox address")
+    }
+
+    /// `/users/{mailbox}/messages/{id}`, or, where the folder is given,
+    /// `/users/{mailbox}/mailFolders/{folder}/messages/{id}`.
+    pub fn message(mailbox: &str, folder: Option<&str>, id: &str) -> Result<Self, InvalidSegment> {
+        Self::messages(mailbox, folder)?.segment(id, "message id")
+    }
+
+    /// `/users/{mailbox}/messages`, or those of one folder.
+    pub fn messages(mailbox: &str, folder: Option<&str>) -> Result<Self, InvalidSegment> {
+        let user = Self::user(mailbox)?;
+        Ok(match folder {
+            None => user,
+            Some(folder) => user.then("mailFolders").segment(folder, "mail folder")?,
+        }
+        .then("messages"))
+    }
+
+    /// Goes on with a fixed part.
+    #[must_use]
+    pub fn then(mut self, fixed: &'static str) -> Self {
+        self.0.push('/');
+        self.0.push_str(fixed);
+        self
+    }
+
+    /// Goes on with a value from outside. Dot segments are refused: no encoding keeps a URL from resolving them.
+    fn segment(mut self, value: &str, what: &'static str) -> Result<Self, InvalidSegment> {
+        if matches!(value, "" | "." | "..") {
+            return Err(InvalidSegment(value.to_owned(), what));
+        }
+        self.0.push('/');
+        self.0.extend(utf8_percent_encode(value, SEGMENT));
+        Ok(self)
+    }
+
+    /// Adds a query option such as `$select`.
+    #[must_use]
+    pub fn option(mut self, name: &'static str, value: &str) -> Self {
+        self.0.push(if self.0.contains('?') { '&' } else { '?' });
+        self.0.push_str(name);
+        self.0.push('=');
+        self.0.extend(utf8_percent_encode(value, QUERY));
+        self
+    }
+
+    /// The rest of an `@odata.nextLink` below `root`, opaque and as Graph wrote it; `None` where it leads to
+    /// another host or out of the service root, to which no token of ours may go.
+    pub fn from_next_link(link: &str, root: &Url) -> Option<Self> {
+        let link = Url::parse(link).ok()?;
+        if link.origin() != root.origin() {
+            return None;
+        }
+        let rest = link.path().strip_prefix(root.path().trim_end_matches('/'))?;
+        if !rest.starts_with('/') {
+            return None;
+        }
+        Some(Self(match link.query() {
+            Some(query) => format!("{rest}?{query}"),
+            None => rest.to_owned(),
+        }))
+    }
+
+    /// The address as it stands in a request line or a `$batch` part.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The whole URL below `root`.
+    pub fn url(&self, root: &Url) -> String {
+        format!("{}{}", root.as_str().trim_end_matches('/'), self.0)
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A string literal of an OData expression: in single quotes, those inside doubled (OData 4.01 URL
+/// Conventions, "Literal Data Values").
+pub(super) fn literal(value: &str) -> String {
+    format!("'{}'", value.replace('\'', "''"))
+}

@@ -1,0 +1,180 @@
+//! What may be tried again, when, and how often. Plain requests, `$batch` parts, pages and the token endpoint
+//! all ask here.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::GraphSettings;
+
+/// No wait of our own choosing is longer than this.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// A `Retry-After` longer than this is not waited for: whoever asked would be gone.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
+/// No wait is shorter: Graph has been seen to ask for fractions of a second, over and over.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+
+/// How a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Throttled, or out of service for the moment; with the wait that was asked for, if any.
+    Throttled(Option<Duration>),
+    /// The request never reached Graph.
+    NotSent,
+    /// It may have reached Graph, and what came back is no answer: the connection broke, time ran out, a 5xx
+    /// that leaves the outcome open, or a 200 that is not what was asked for.
+    Unknown,
+    /// Graph understood and refused. It will refuse again.
+    Final,
+}
+
+impl Failure {
+    /// Judges a status by the Graph pages "Microsoft Graph error responses" and "Throttling guidance".
+    pub(super) fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
+        match status {
+            429 | 503 | 509 => Self::Throttled(retry_after),
+            // A gateway that names a wait has refused the request, not lost it.
+            500 | 502 | 504 if retry_after.is_some() => Self::Throttled(retry_after),
+            500 | 502 | 504 => Self::Unknown,
+            _ => Self::Final,
+        }
+    }
+}
+
+/// Whether a request may be sent again when nobody knows what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// It changes nothing, or twice is as good as once.
+    Harmless,
+    /// Only when it surely was not carried out.
+    OnlyIfUndone,
+}
+
+/// The installation's rule, from `max_retries_total` and `max_retries_backoff_factor`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    max_retries: u32,
+    backoff: Duration,
+}
+
+impl Policy {
+    /// The rule of `settings`.
+    pub(super) fn new(settings: &GraphSettings) -> Self {
+        Self { max_retries: settings.max_retries, backoff: settings.retry_backoff }
+    }
+
+    /// The count of one request's tries.
+    pub(super) fn tries(self, repeat: Repeat) -> Tries {
+        Tries { policy: self, repeat, retries: 0 }
+    }
+}
+
+/// How often one request was tried again.
+#[derive(Debug)]
+pub(super) struct Tries {
+    policy: Policy,
+    repeat: Repeat,
+    retries: u32,
+}
+
+impl Tries {
+    /// How many repeats there were.
+    pub(super) fn retries(&self) -> u32 {
+        self.retries
+    }
+
+    /// How long to wait before the next try, or `None` to give up.
+    pub(super) fn after(&mut self, failure: Failure) -> Option<Duration> {
+        let wait = match (failure, self.repeat) {
+            (Failure::Final, _) | (Failure::Unknown, Repeat::OnlyIfUndone) => return None,
+            (Failure::Throttled(Some(asked)), _) if asked > LONGEST_RETRY_AFTER => return None,
+            // The wait Graph asks for is kept; where it did not help, it is doubled each time, since Graph has
+            // been seen to ask for one second for as long as it throttles.
+            (Failure::Throttled(Some(asked)), _) => asked.max(doubled(asked, self.retries)),
+            _ => doubled(self.policy.backoff, self.retries),
+        };
+        if self.retries >= self.policy.max_retries {
+            return None;
+        }
+        self.retries += 1;
+        Some(jittered(wait.max(SHORTEST_WAIT)))
+    }
+}
+
+/// `first` × 2ⁿ, capped.
+fn doubled(first: Duration, n: u32) -> Duration {
+    first.saturating_mul(1 << n.min(16)).min(LONGEST_BACKOFF)
+}
+
+/// Up to a tenth longer, so that what was throttled together does not come back together.
+fn jittered(wait: Duration) -> Duration {
+    wait + wait.mul_f64(fastrand::f64() / 10.0)
+}
+
+/// Reads a `Retry-After`: seconds, whole or decimal, or an HTTP date (RFC 9110, 10.2.3; decimals are Graph's).
+pub(super) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let until = DateTime::parse_from_rfc2822(value).ok()?;
+    Some((until.with_timezone(&Utc) - now).to_std().unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy { max_retries: 10, backoff: Duration::from_secs(5) };
+
+    fn waits(failure: Failure, repeat: Repeat) -> Vec<u64> {
+        let mut tries = POLICY.tries(repeat);
+        std::iter::from_fn(|| tries.after(failure)).map(|wait| wait.as_secs()).collect()
+    }
+
+    fn about(waits: &[u64], expected: &[u64]) {
+        assert_eq!(waits.len(), expected.len(), "{waits:?}");
+        for (wait, expected) in waits.iter().zip(expected) {
+            assert!(wait >= expected && *wait <= expected + expected / 10, "{waits:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_named_wait_the_back_off_doubles_up_to_its_cap_and_ends() {
+        let expected = [5, 10, 20, 40, 60, 60, 60, 60, 60, 60];
+        about(&waits(Failure::Throttled(None), Repeat::OnlyIfUndone), &expected);
+        about(&waits(Failure::Unknown, Repeat::Harmless), &expected);
+    }
+
+    #[test]
+    fn a_named_wait_is_kept_and_grows_where_it_does_not_help() {
+        let second = Some(Duration::from_secs(1));
+        about(&waits(Failure::Throttled(second), Repeat::Harmless), &[1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+        let long = Some(Duration::from_secs(100));
+        about(&waits(Failure::Throttled(long), Repeat::Harmless), &[100; 10]);
+    }
+
+    #[test]
+    fn what_may_have_happened_is_repeated_only_where_that_is_harmless() {
+        assert!(waits(Failure::Unknown, Repeat::OnlyIfUndone).is_empty());
+        assert!(waits(Failure::Final, Repeat::Harmless).is_empty());
+        assert_eq!(waits(Failure::NotSent, Repeat::OnlyIfUndone).len(), 10);
+    }
+
+    #[test]
+    fn a_wait_of_hours_is_given_up() {
+        assert!(waits(Failure::Throttled(Some(Duration::from_secs(7200))), Repeat::Harmless).is_empty());
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_decimals_and_dates() {
+        let now = DateTime::parse_from_rfc3339("2026-03-01T10:00:00Z").unwrap().with_timezone(&Utc);
+        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after(" 2.128 ", now), Some(Duration::from_millis(2128)));
+        assert_eq!(retry_after("Sun, 01 Mar 2026 10:00:30 GMT", now), Some(Duration::from_secs(30)));
+        assert_eq!(retry_after("Sun, 01 Mar 2026 09:00:00 GMT", now), Some(Duration::ZERO));
+        for nonsense in ["", "soon", "-1", "NaN", "inf", "1e400"] {
+            assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The service behind all requests: one connection pool, one source of tokens, one exchange at a time.
+
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use tokio::time::Instant;
+use tracing::debug;
+use url::Url;
+use uuid::Uuid;
+
+use super::error::Error;
+use super::path::Path;
+use super::token::{Token, Tokens};
+use super::wire::{self, Answer};
+use crate::config::GraphSettings;
+use crate::http;
+use crate::tls::TlsError;
+
+/// Microsoft Graph at one address, for one application.
+#[derive(Debug)]
+pub(super) struct Service {
+    http: reqwest::Client,
+    root: Url,
+    tokens: Tokens,
+}
+
+impl Service {
+    pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+        let http = http::client(&settings.trust, settings.client_certificate.as_ref(), &settings.proxy, settings.timeout)?;
+        let tokens = Tokens::new(http.clone(), settings);
+        Ok(Self { http, root: settings.base_url.clone(), tokens })
+    }
+
+    pub(super) fn root(&self) -> &Url {
+        &self.root
+    }
+
+    pub(super) fn discard(&self, refused: &Token) {
+        self.tokens.discard(refused);
+    }
+
+    /// One try: sends the request and reads its answer. A token that is refused is replaced once, and the
+    /// request signed again.
+    pub(super) async fn exchange(
+        &self,
+        method: &Method,
+        path: &Path,
+        body: Option<Bytes>,
+    ) -> Result<(Answer, Token), Error> {
+        let mut token = self.tokens.get().await?;
+        let mut answer = self.signed(method, path, body.clone(), &token).await;
+        if answer.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401)) {
+            self.discard(&token);
+            token = self.tokens.get().await?;
+            answer = self.signed(method, path, body, &token).await;
+        }
+        Ok((answer?, token))
+    }
+
+    async fn signed(&self, method: &Method, path: &Path, body: Option<Bytes>, token: &Token) -> Result<Answer, Error> {
+        let started = Instant::now();
+        let client_request_id = Uuid::new_v4().to_string();
+        let mut request = self
+            .http
+            .request(method.clone(), path.url(&self.root))
+            .header(AUTHORIZATION, token.header.clone())
+            .header("client-request-id", &client_request_id);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let answer = match request.send().await {
+            Ok(response) => wire::answer(response).await,
+            Err(error) => Err(wire::network_error(&error)),
+        };
+        // The query of the address stays out of the log: it holds what is searched for.
+        let resource = path.as_str().split('?').next().unwrap_or_default();
+        let elapsed_ms = started.elapsed().as_millis();
+        match &answer {
+            Ok(Answer { status, request_id, .. }) => {
+                debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
+            }
+            Err(error) => debug!(%method, resource, %error, client_request_id, elapsed_ms, "graph request failed"),
+        }
+        answer
+    }
+}

@@ -1,0 +1,263 @@
+//! The access token: fetched once for all who wait for it, renewed before it expires (Microsoft identity
+//! platform, "OAuth 2.0 client credentials flow").
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use reqwest::header::{HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+use tracing::{info, warn};
+use url::Url;
+
+use super::error::Error;
+use super::retry::{Failure, Policy, Repeat, retry_after};
+use super::wire;
+use crate::config::{GraphSettings, Secret};
+
+/// A token is renewed this long before its end, or after four fifths of its life where that is later.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// A token answer is a few kilobytes.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+/// Why there is no token.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenError {
+    /// Entra ID refused the application's credentials.
+    #[error(
+        "Microsoft Entra ID refused the sign-in of application {client_id} with HTTP status {status}, {error}: \
+         {description}{}. Check tenant_id, client_id and client_secret in app.config",
+        Trace(trace_id)
+    )]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// `client_id` of app.config.
+        client_id: String,
+        /// OAuth's `error`.
+        error: String,
+        /// The first line of `error_description`; it holds Entra's code (AADSTS…).
+        description: String,
+        /// Microsoft's id of the attempt.
+        trace_id: Option<String>,
+    },
+    /// The token endpoint could not be asked.
+    #[error("no access token could be fetched from {url}: {reason}")]
+    Unavailable {
+        /// The endpoint.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+struct Trace<'a>(&'a Option<String>);
+
+impl std::fmt::Display for Trace<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |id| write!(f, " (trace id {id})"))
+    }
+}
+
+/// A token, ready to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    /// `Bearer …`, marked as sensitive.
+    pub(super) header: HeaderValue,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+type Fetch = Shared<BoxFuture<'static, Result<Token, TokenError>>>;
+
+/// Where tokens come from.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    endpoint: Arc<Endpoint>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Token>,
+    fetching: Option<Fetch>,
+}
+
+impl Tokens {
+    pub(super) fn new(http: reqwest::Client, settings: &GraphSettings) -> Self {
+        let endpoint = Endpoint {
+            http,
+            url: settings.token_url.clone(),
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            scope: format!("{}/.default", settings.base_url.origin().ascii_serialization()),
+            policy: Policy::new(settings),
+        };
+        Self { endpoint: Arc::new(endpoint), state: Mutex::default() }
+    }
+
+    /// A token that is still good.
+    pub(super) async fn get(&self) -> Result<Token, TokenError> {
+        let (fetch, spare) = {
+            let mut state = self.lock();
+            let now = Instant::now();
+            let spare = state.current.clone().filter(|token| now < token.expires_at);
+            if let Some(token) = &spare
+                && now < token.renew_at
+            {
+                return Ok(token.clone());
+            }
+            (self.join_fetch(&mut state), spare)
+        };
+        let fetched = fetch.clone().await;
+        self.store(&fetch, &fetched);
+        match (fetched, spare) {
+            (Err(error), Some(spare)) => {
+                warn!(%error, "the access token could not be renewed; the current one is used while it lasts");
+                Ok(spare)
+            }
+            (fetched, _) => fetched,
+        }
+    }
+
+    /// Forgets `refused`, which Graph does not take, so that the next [`get`](Self::get) fetches another.
+    pub(super) fn discard(&self, refused: &Token) {
+        let mut state = self.lock();
+        if state.current.as_ref().is_some_and(|token| token.header == refused.header) {
+            *state = State::default();
+        }
+    }
+
+    /// The fetch under way, or a new one. It is a task of its own, so it goes on when its first caller leaves.
+    fn join_fetch(&self, state: &mut State) -> Fetch {
+        if let Some(fetch) = state.fetching.as_ref().filter(|fetch| fetch.peek().is_none()) {
+            return fetch.clone();
+        }
+        let endpoint = Arc::clone(&self.endpoint);
+        let url = endpoint.url.to_string();
+        let task = tokio::spawn(async move { endpoint.fetch().await });
+        let fetch = task
+            .map(|joined| {
+                joined.unwrap_or_else(|error| Err(TokenError::Unavailable { url, reason: error.to_string() }))
+            })
+            .boxed()
+            .shared();
+        state.fetching = Some(fetch.clone());
+        fetch
+    }
+
+    /// Keeps what `fetch` brought, unless it was discarded while a slow waiter slept.
+    fn store(&self, fetch: &Fetch, fetched: &Result<Token, TokenError>) {
+        let mut state = self.lock();
+        if let Ok(token) = fetched
+            && state.fetching.as_ref().is_some_and(|latest| latest.ptr_eq(fetch))
+        {
+            state.current = Some(token.clone());
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    http: reqwest::Client,
+    url: Url,
+    client_id: String,
+    client_secret: Secret,
+    scope: String,
+    policy: Policy,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct Denied {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    trace_id: Option<String>,
+}
+
+/// One try's failure, and how the retry policy sees it.
+struct Failed(TokenError, Failure);
+
+impl Endpoint {
+    async fn fetch(&self) -> Result<Token, TokenError> {
+        let mut tries = self.policy.tries(Repeat::Harmless);
+        loop {
+            let Failed(error, failure) = match self.try_once().await {
+                Ok(token) => return Ok(token),
+                Err(failed) => failed,
+            };
+            let Some(wait) = tries.after(failure) else { return Err(error) };
+            warn!(%error, wait_ms = wait.as_millis(), "no access token yet; trying again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_once(&self) -> Result<Token, Failed> {
+        let asked_at = Instant::now();
+        let form = [
+            ("client_id", self.client_id.as_str()),
+            ("client_secret", self.client_secret.expose()),
+            ("scope", &self.scope),
+            ("grant_type", "client_credentials"),
+        ];
+        let answer = self.http.post(self.url.clone()).form(&form).send().await;
+        let answer = answer.map_err(|error| self.not_asked(&wire::network_error(&error)))?;
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, chrono::Utc::now()));
+        let body = wire::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
+        if status == 200 {
+            return Self::granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
+        }
+        match (Failure::of_status(status, wait), serde_json::from_slice::<Denied>(&body)) {
+            (Failure::Final, Ok(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
+            (failure, _) => Err(self.unreadable(status, failure)),
+        }
+    }
+
+    fn granted(body: &[u8], asked_at: Instant) -> Option<Token> {
+        let granted: Granted = serde_json::from_slice(body).ok()?;
+        let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
+        header.set_sensitive(true);
+        let life = Duration::from_secs(granted.expires_in.min(7 * 24 * 3600));
+        info!(expires_in_s = life.as_secs(), "access token fetched");
+        let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
+        Some(Token { header, renew_at: asked_at + renew_after, expires_at: asked_at + life })
+    }
+
+    fn refused(&self, status: u16, denied: Denied) -> TokenError {
+        TokenError::Refused {
+            status,
+            client_id: self.client_id.clone(),
+            error: denied.error,
+            description: denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
+            trace_id: denied.trace_id,
+        }
+    }
+
+    fn unreadable(&self, status: u16, failure: Failure) -> Failed {
+        let reason = match failure {
+            Failure::Throttled(_) => format!("it asks to wait (HTTP status {status})"),
+            _ => format!("HTTP status {status}, and not the answer of a token endpoint"),
+        };
+        Failed(TokenError::Unavailable { url: self.url.to_string(), reason }, failure)
+    }
+
+    fn not_asked(&self, error: &Error) -> Failed {
+        Failed(
+            TokenError::Unavailable { url: self.url.to_string(), reason: error.to_string() },
+            error.failure(),
+        )
+    }
+}

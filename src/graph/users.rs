@@ -1,0 +1,61 @@
+//! The tenant's users, page by page (Graph page "List users").
+
+use serde::Deserialize;
+
+use super::client::{Client, Request};
+use super::error::Error;
+use super::path::{Path, literal};
+
+/// The most users Graph puts on one page.
+const PAGE: &str = "999";
+/// Ten million users; a listing that is longer is not one.
+const MOST_PAGES: usize = 10_000;
+
+/// A listing of users under way.
+#[derive(Debug)]
+pub struct UserPages {
+    client: Client,
+    next: Option<Path>,
+    pages: usize,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    value: Vec<User>,
+    #[serde(rename = "@odata.nextLink")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    #[serde(rename = "userPrincipalName")]
+    principal_name: Option<String>,
+}
+
+impl UserPages {
+    /// The users whose principal name begins with `prefix`; all where it is empty.
+    pub fn new(client: &Client, prefix: &str) -> Self {
+        let mut path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
+        if !prefix.is_empty() {
+            path = path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)));
+        }
+        Self { client: client.clone(), next: Some(path), pages: 0 }
+    }
+
+    /// Whether there is another page.
+    pub fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// The principal names on the next page; none after the last one.
+    pub async fn next(&mut self) -> Result<Vec<String>, Error> {
+        let Some(path) = self.next.clone() else { return Ok(Vec::new()) };
+        if self.pages == MOST_PAGES {
+            return Err(Error::TooManyPages(MOST_PAGES));
+        }
+        let page: Page = self.client.send(&Request::get(path)).await?.parse()?;
+        self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
+        self.pages += 1;
+        Ok(page.value.into_iter().filter_map(|user| user.principal_name).collect())
+    }
+}

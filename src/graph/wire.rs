@@ -1,0 +1,123 @@
+//! One HTTP exchange: what `reqwest` says, in our terms.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::Utc;
+use reqwest::Response;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde_json::value::RawValue;
+
+use super::error::{Error, Refusal};
+use super::retry::retry_after;
+
+/// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
+const LARGEST_ANSWER: usize = 128 << 20;
+/// No answer that is read whole takes longer, however slowly it drips.
+const LONGEST_ANSWER: Duration = Duration::from_secs(600);
+
+/// Graph's answer to a plain request or to one part of a `$batch`: a success.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status, 200 to 299.
+    pub status: u16,
+    /// The JSON body as Graph wrote it; `None` where there is none (202, 204).
+    pub body: Option<Box<RawValue>>,
+    /// `request-id`.
+    pub request_id: Option<String>,
+}
+
+impl Answer {
+    /// The body, where the request has one for an answer.
+    pub fn json(self) -> Result<Box<RawValue>, Error> {
+        let Self { status, body, request_id } = self;
+        body.ok_or(Error::NotAnAnswer { status, what: "it is empty", request_id })
+    }
+
+    /// The body as a `T`.
+    pub fn parse<T: for<'a> serde::Deserialize<'a>>(&self) -> Result<T, Error> {
+        let text = self.body.as_deref().map_or("", RawValue::get);
+        serde_json::from_str(text).map_err(|_| Error::NotAnAnswer {
+            status: self.status,
+            what: "its JSON is not of the expected form",
+            request_id: self.request_id.clone(),
+        })
+    }
+}
+
+/// Reads `response` to its end and tells success from refusal.
+pub(super) async fn answer(response: Response) -> Result<Answer, Error> {
+    let status = response.status().as_u16();
+    let request_id = text(response.headers(), "request-id");
+    let wait = text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
+    let body = read(response, LARGEST_ANSWER).await?;
+    let json = (!body.is_empty()).then(|| serde_json::from_slice::<Box<RawValue>>(&body));
+    judge(status, wait, request_id, json.transpose().ok())
+}
+
+/// Tells success from refusal. `body` is `None` where it is no JSON, `Some(None)` where there is none.
+pub(super) fn judge(
+    status: u16,
+    retry_after: Option<Duration>,
+    request_id: Option<String>,
+    body: Option<Option<Box<RawValue>>>,
+) -> Result<Answer, Error> {
+    if !(200..300).contains(&status) {
+        let refusal = Refusal::new(status, retry_after, request_id, body.flatten());
+        // A missing mailbox or message is told by Graph; a 404 of anybody else's tells nothing of either.
+        return Err(if status == 404 && refusal.body.is_none() {
+            let what = "it is not Graph's own “not found”; check microsoft_graph_url";
+            Error::NotAnAnswer { status, what, request_id: refusal.request_id }
+        } else {
+            Error::Refused(refusal)
+        });
+    }
+    match body {
+        Some(body) => Ok(Answer { status, body, request_id }),
+        None => Err(Error::NotAnAnswer { status, what: "it is not JSON", request_id }),
+    }
+}
+
+/// The whole body, within `limit` bytes.
+pub(super) async fn read(mut response: Response, limit: usize) -> Result<Bytes, Error> {
+    let all = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| network_error(&error))? {
+            if body.len() + chunk.len() > limit {
+                return Err(Error::TooLarge(limit >> 20));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(LONGEST_ANSWER, all).await.unwrap_or(Err(Error::TimedOut(LONGEST_ANSWER)))
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// What went wrong on the network. The URL is left out: it may hold search text.
+pub(super) fn network_error(error: &reqwest::Error) -> Error {
+    let mut reason = String::new();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(rustls::Error::InvalidCertificate(why)) = tls_error(cause) {
+            return Error::Untrusted(why.to_string());
+        }
+        reason = cause.to_string();
+        source = cause.source();
+    }
+    if reason.is_empty() {
+        reason = if error.is_timeout() { "time ran out" } else { "the connection failed" }.to_owned();
+    }
+    Error::Unreachable { reason, sent: !error.is_connect() }
+}
+
+/// rustls' own word, where it lies inside an I/O error.
+fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    cause.downcast_ref::<rustls::Error>().or_else(|| {
+        cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
+    })
+}

@@ -1,0 +1,170 @@
+//! What became of each delivery: the state machine that keeps a call from running twice and a reply from being
+//! lost.
+//!
+//! ```text
+//!            delivery                 function ends             receipt
+//!  (unknown) ────────▶ running ───────────────────▶ replying ────────────▶ confirmed ──▶ forgotten in time
+//!                        ▲ │ redelivery: only          │ ▲
+//!                        └─┘ the ACK's way changes     ▼ │ redelivery: the stored reply is sent again
+//!                                                   unconfirmed ──▶ forgotten in time
+//! ```
+//!
+//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on
+//! disk: after a restart of this process the broker's `redelivered` mark is what is left.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::stomp::AckToken;
+
+/// How long a finished delivery is remembered.
+const REMEMBERED: Duration = Duration::from_secs(3600);
+/// How many finished deliveries are remembered.
+const MOST_REMEMBERED: usize = 10_000;
+/// How many bytes of replies that nobody confirmed are kept.
+const MOST_REPLY_BYTES: usize = 256 << 20;
+
+/// A stored reply: where to, and what. `None` where the message says nowhere.
+pub(super) type StoredReply = Option<(String, Bytes)>;
+
+/// What is to be done with a delivery.
+#[derive(Debug, PartialEq)]
+pub(super) enum Admission {
+    /// It is new: run it.
+    Run,
+    /// It is running, or its reply is on the way: whoever does that now knows the new ACK.
+    UnderWay,
+    /// It is done, and nobody confirmed the reply: send it again.
+    ReplyAgain,
+    /// It is done and confirmed: only acknowledge it.
+    AcknowledgeAgain,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// The newest ACK; an older one means nothing to the broker.
+    ack: AckToken,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Running,
+    Replying(StoredReply),
+    Unconfirmed(StoredReply, Instant),
+    Confirmed(Instant),
+}
+
+/// All deliveries of this process that are not forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+impl Ledger {
+    /// Takes note of a delivery.
+    pub(super) fn admit(&self, message_id: &str, ack: AckToken) -> Admission {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(message_id) else {
+            forget(&mut entries);
+            entries.insert(message_id.to_owned(), Entry { ack, state: State::Running });
+            return Admission::Run;
+        };
+        entry.ack = ack;
+        match &mut entry.state {
+            State::Running | State::Replying(_) => Admission::UnderWay,
+            State::Unconfirmed(reply, _) => {
+                entry.state = State::Replying(reply.take());
+                Admission::ReplyAgain
+            }
+            State::Confirmed(_) => Admission::AcknowledgeAgain,
+        }
+    }
+
+    /// The function has ended, and this is its reply.
+    pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
+        if let Some(entry) = self.lock().get_mut(message_id) {
+            entry.state = State::Replying(reply);
+        }
+    }
+
+    /// What to send now: the newest ACK and the stored reply.
+    pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
+        match self.lock().get(message_id)? {
+            Entry { ack, state: State::Replying(reply) } => Some((ack.clone(), reply.clone())),
+            _ => None,
+        }
+    }
+
+    /// The broker has confirmed reply and ACK.
+    pub(super) fn confirmed(&self, message_id: &str) {
+        if let Some(entry) = self.lock().get_mut(message_id) {
+            entry.state = State::Confirmed(Instant::now());
+        }
+    }
+
+    /// Sending with `used` failed. Returns whether to send at once again, since the broker has delivered the
+    /// message anew in the meantime; otherwise the reply waits for that.
+    pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken) -> bool {
+        let mut entries = self.lock();
+        let Some(entry) = entries.get_mut(message_id) else { return false };
+        if entry.ack != *used {
+            return true;
+        }
+        if let State::Replying(reply) = &mut entry.state {
+            entry.state = State::Unconfirmed(reply.take(), Instant::now());
+        }
+        false
+    }
+
+    /// Deliveries that are running or whose reply is on the way.
+    pub(super) fn under_way(&self) -> usize {
+        let under_way = |entry: &&Entry| matches!(entry.state, State::Running | State::Replying(_));
+        self.lock().values().filter(under_way).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// Since when it is finished, and how many bytes it keeps.
+    fn finished(&self) -> Option<(Instant, usize)> {
+        match &self.state {
+            State::Unconfirmed(reply, since) => {
+                Some((*since, reply.as_ref().map_or(0, |(_, body)| body.len())))
+            }
+            State::Confirmed(since) => Some((*since, 0)),
+            State::Running | State::Replying(_) => None,
+        }
+    }
+}
+
+/// Forgets what finished long ago, and the oldest where there is too much.
+fn forget(entries: &mut HashMap<String, Entry>) {
+    let now = Instant::now();
+    entries.retain(|_, entry| entry.finished().is_none_or(|(since, _)| now - since < REMEMBERED));
+    let mut finished: Vec<_> = entries
+        .iter()
+        .filter_map(|(id, entry)| entry.finished().map(|(since, bytes)| (since, bytes, id.clone())))
+        .collect();
+    let mut bytes: usize = finished.iter().map(|(_, bytes, _)| bytes).sum();
+    if finished.len() <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
+        return;
+    }
+    finished.sort();
+    let mut count = finished.len();
+    for (_, size, id) in finished {
+        if count <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
+            break;
+        }
+        entries.remove(&id);
+        count -= 1;
+        bytes -= size;
+    }
+}
