@@ -16,6 +16,7 @@
 //! uses, [`cli`] is what a person types, and [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
 
 pub mod config;
+pub mod http;
 pub mod stomp;
 pub mod tls;
 
