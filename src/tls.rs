@@ -27,6 +27,9 @@ pub enum TlsError {
     /// rustls refused the whole.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
+    /// The HTTP library refused the whole.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
     /// There is nobody to trust.
     #[error("no trusted certificate authority was found on this system; name one (cafile = FILE)")]
     NoRoots,

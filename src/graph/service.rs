@@ -26,7 +26,9 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
-        let http = http::client(&settings.trust, settings.client_certificate.as_ref(), &settings.proxy, settings.timeout)?;
+        let certificate = settings.client_certificate.as_ref();
+        let timeout = Some(settings.timeout);
+        let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
         let tokens = Tokens::new(http.clone(), settings);
         Ok(Self { http, root: settings.base_url.clone(), tokens })
     }

@@ -25,6 +25,8 @@ use crate::stomp::AckToken;
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// How many finished deliveries are remembered.
 const MOST_REMEMBERED: usize = 10_000;
+/// How often finished deliveries are looked through for those to forget.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How many bytes of replies that nobody confirmed are kept.
 const MOST_REPLY_BYTES: usize = 256 << 20;
 
@@ -62,16 +64,22 @@ enum State {
 /// All deliveries of this process that are not forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    entries: Mutex<HashMap<String, Entry>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    entries: HashMap<String, Entry>,
+    swept: Option<Instant>,
 }
 
 impl Ledger {
     /// Takes note of a delivery.
     pub(super) fn admit(&self, message_id: &str, ack: AckToken) -> Admission {
-        let mut entries = self.lock();
-        let Some(entry) = entries.get_mut(message_id) else {
-            forget(&mut entries);
-            entries.insert(message_id.to_owned(), Entry { ack, state: State::Running });
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(message_id) else {
+            inner.sweep();
+            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running });
             return Admission::Run;
         };
         entry.ack = ack;
@@ -87,14 +95,14 @@ impl Ledger {
 
     /// The function has ended, and this is its reply.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
-        if let Some(entry) = self.lock().get_mut(message_id) {
+        if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Replying(reply);
         }
     }
 
     /// What to send now: the newest ACK and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
-        match self.lock().get(message_id)? {
+        match self.lock().entries.get(message_id)? {
             Entry { ack, state: State::Replying(reply) } => Some((ack.clone(), reply.clone())),
             _ => None,
         }
@@ -102,7 +110,7 @@ impl Ledger {
 
     /// The broker has confirmed reply and ACK.
     pub(super) fn confirmed(&self, message_id: &str) {
-        if let Some(entry) = self.lock().get_mut(message_id) {
+        if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Confirmed(Instant::now());
         }
     }
@@ -110,8 +118,8 @@ impl Ledger {
     /// Sending with `used` failed. Returns whether to send at once again, since the broker has delivered the
     /// message anew in the meantime; otherwise the reply waits for that.
     pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken) -> bool {
-        let mut entries = self.lock();
-        let Some(entry) = entries.get_mut(message_id) else { return false };
+        let mut inner = self.lock();
+        let Some(entry) = inner.entries.get_mut(message_id) else { return false };
         if entry.ack != *used {
             return true;
         }
@@ -124,11 +132,11 @@ impl Ledger {
     /// Deliveries that are running or whose reply is on the way.
     pub(super) fn under_way(&self) -> usize {
         let under_way = |entry: &&Entry| matches!(entry.state, State::Running | State::Replying(_));
-        self.lock().values().filter(under_way).count()
+        self.lock().entries.values().filter(under_way).count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,26 +153,30 @@ impl Entry {
     }
 }
 
-/// Forgets what finished long ago, and the oldest where there is too much.
-fn forget(entries: &mut HashMap<String, Entry>) {
-    let now = Instant::now();
-    entries.retain(|_, entry| entry.finished().is_none_or(|(since, _)| now - since < REMEMBERED));
-    let mut finished: Vec<_> = entries
-        .iter()
-        .filter_map(|(id, entry)| entry.finished().map(|(since, bytes)| (since, bytes, id.clone())))
-        .collect();
-    let mut bytes: usize = finished.iter().map(|(_, bytes, _)| bytes).sum();
-    if finished.len() <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
-        return;
-    }
-    finished.sort();
-    let mut count = finished.len();
-    for (_, size, id) in finished {
-        if count <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
-            break;
+impl Inner {
+    /// Forgets what finished long ago, and the oldest where there is too much.
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        if self.swept.is_some_and(|swept| now - swept < SWEEP_EVERY) {
+            return;
         }
-        entries.remove(&id);
-        count -= 1;
-        bytes -= size;
+        self.swept = Some(now);
+        self.entries.retain(|_, entry| entry.finished().is_none_or(|(since, _)| now - since < REMEMBERED));
+        let mut finished: Vec<_> = self
+            .entries
+            .iter()
+            .filter_map(|(id, entry)| entry.finished().map(|(since, bytes)| (since, bytes, id.clone())))
+            .collect();
+        finished.sort();
+        let mut count = finished.len();
+        let mut bytes: usize = finished.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, size, id) in finished {
+            if count <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
+                break;
+            }
+            self.entries.remove(&id);
+            count -= 1;
+            bytes -= size;
+        }
     }
 }

@@ -1,0 +1,63 @@
+//! The environment as a value, so that what depends on it can be tested without changing the process's own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Environment variables. Names and values that are not Unicode are left out.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The variable's value; `None` where it is unset.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The variable's value; `None` where it is unset or empty.
+    pub fn get_filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// `path` with a leading `~` replaced by the home directory, where there is one.
+    pub fn expand_home(&self, path: &str) -> PathBuf {
+        match (self.get_filled("HOME"), path.strip_prefix('~')) {
+            (Some(home), Some("")) => home.into(),
+            (Some(home), Some(rest)) if rest.starts_with('/') => Path::new(home).join(&rest[1..]),
+            _ => path.into(),
+        }
+    }
+
+    /// Where `app.config` is: the command line's file, else `APP_CONFIG_FILE` (whether it exists or not), else
+    /// `app.config` in `directory` (the current one; `""` will do) where it exists, else
+    /// `~/.resilient/app.config`.
+    pub fn config_file(&self, command_line: Option<&Path>, directory: &Path) -> PathBuf {
+        if let Some(path) = command_line {
+            return path.to_owned();
+        }
+        if let Some(path) = self.get_filled("APP_CONFIG_FILE") {
+            return path.into();
+        }
+        let here = directory.join("app.config");
+        if here.is_file() { here } else { self.expand_home("~/.resilient/app.config") }
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    // Values may be secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}

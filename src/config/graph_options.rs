@@ -1,0 +1,117 @@
+//! `[fn_exchange_online]`, and what `[integrations]` says for it: Microsoft Graph, its token endpoint, and how
+//! far a query goes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Host, Url};
+
+use super::options::{APP, INTEGRATIONS, Name, Options};
+use super::{GraphSettings, QueryLimits, Secret, Trust, proxy_options};
+
+const TOKEN_URL: &str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token";
+const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
+
+/// RFC 3986's unreserved characters stay as they are in a path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+const fn option(key: &'static str) -> Name {
+    (APP, key)
+}
+
+/// `None` only where a problem was noted.
+pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
+    let tenant = options.mandatory(
+        option("tenant_id"),
+        "give the directory (tenant) ID that the Entra application's overview shows",
+    );
+    let client_id = options.mandatory(
+        option("client_id"),
+        "give the application (client) ID that the Entra application's overview shows",
+    );
+    let client_secret = options.mandatory(
+        option("client_secret"),
+        "give a client secret's value (not its ID), or name one in the environment: $NAME",
+    );
+    let token_url = url_or(options, option("microsoft_graph_token_url"), TOKEN_URL, tenant.as_deref());
+    let base_url = url_or(options, option("microsoft_graph_url"), GRAPH_URL, None);
+    let trust = match options.trust(option("verify")) {
+        Some(trust) => trust,
+        None => options
+            .environment
+            .get_filled("REQUESTS_CA_BUNDLE")
+            .map_or(Trust::System, |path| Trust::SystemAnd(PathBuf::from(path))),
+    };
+    let client_certificate = options.client_certificate(APP);
+    let proxy = proxy_options::for_graph(options);
+    let timeout = seconds(options, option("timeout"));
+    let common_timeout = seconds(options, (INTEGRATIONS, "timeout"));
+    let max_batched_requests = options.number(option("max_batched_requests"), 1..=20, 20);
+    let max_retries = options.number(option("max_retries_total"), 0..=1000, 10);
+    let backoff = options.number(option("max_retries_backoff_factor"), 0.0..=3600.0, 5.0);
+    Some(GraphSettings {
+        token_url: token_url?,
+        base_url: base_url?,
+        client_id: client_id?,
+        client_secret: Secret::new(client_secret?),
+        trust,
+        client_certificate,
+        proxy,
+        timeout: timeout.or(common_timeout).unwrap_or(Duration::from_secs(30)),
+        max_batched_requests,
+        max_retries,
+        retry_backoff: Duration::from_secs_f64(backoff),
+    })
+}
+
+pub(super) fn limits(options: &mut Options<'_>) -> QueryLimits {
+    const MOST: usize = 1_000_000;
+    QueryLimits {
+        max_messages: options.number(option("max_messages"), 1..=MOST, 100),
+        max_users: options.number(option("max_users"), 1..=MOST, 2000),
+    }
+}
+
+fn seconds(options: &mut Options<'_>, name: Name) -> Option<Duration> {
+    options.number_if_set(name, 1..=3600).map(Duration::from_secs)
+}
+
+/// The option's URL, with `{tenant}` replaced; the client secret, tokens and mail go there, so it is https, or
+/// does not leave the machine.
+fn url_or(options: &mut Options<'_>, name: Name, default: &str, tenant: Option<&str>) -> Option<Url> {
+    let noted = options.problems.len();
+    let text = options.optional(name).map_or_else(|| default.to_owned(), |value| value.text);
+    if options.problems.len() > noted {
+        return None;
+    }
+    // Without a tenant (noted already) the rest of the URL can still be looked at.
+    let tenant = utf8_percent_encode(tenant.unwrap_or("tenant"), SEGMENT).to_string();
+    let text = text.replace("{tenant}", &tenant);
+    // The text is in none of the messages: somebody may have put a password in it.
+    let wrong = match Url::parse(text.trim_end_matches('/')) {
+        Err(reason) => format!("is no URL ({reason})"),
+        Ok(url) if url.host().is_none() || !matches!(url.scheme(), "https" | "http") => {
+            "is no https URL".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "has a user name or password in it".to_owned()
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => "has a ? or # in it".to_owned(),
+        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+            "is http, which would show secrets and mail to everybody on the way".to_owned()
+        }
+        Ok(url) => return Some(url),
+    };
+    options.problem(name, wrong, format!("write it as in {default}"));
+    None
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

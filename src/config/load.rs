@@ -1,0 +1,202 @@
+//! From the file and the environment to checked [`Settings`].
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ::config::{Config, ConfigError, File, Map, Source, Value};
+
+use super::dialect::{DEFAULT_ORIGIN, Dialect, ROOT, Syntax};
+use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use super::{Environment, LoadError, Place, Problem, Settings, Warning, graph_options, soar_options};
+
+/// The settings, and what whoever starts the program should know about them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// What the program works with.
+    pub settings: Settings,
+    /// For the log: unknown options, verification turned off, deprecated ways.
+    pub warnings: Vec<Warning>,
+}
+
+impl Settings {
+    /// Reads `file` and what `environment` overrides in it.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong: then all that is wrong with it is told at once.
+    pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+        let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to()))
+        })?;
+        let (sections, faults) = match layered(File::from_str(&text, Dialect), environment) {
+            Ok(sections) => (sections, Vec::new()),
+            Err(error) => {
+                let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
+                let rest = layered(Layer(readable.into_map(None)), environment)
+                    .map_err(|e| unreadable(e.to_string()))?;
+                (rest, faults)
+            }
+        };
+        let mut options = Options {
+            sections,
+            environment,
+            problems: faults.into_iter().map(Problem::from).collect(),
+            warnings: Vec::new(),
+        };
+        let settings = settings(&mut options);
+        unknown_options(&mut options);
+        match settings {
+            Some(settings) if options.problems.is_empty() => {
+                Ok(Loaded { settings, warnings: options.warnings })
+            }
+            _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
+        }
+    }
+}
+
+/// `None` only where a problem was noted.
+fn settings(options: &mut Options<'_>) -> Option<Settings> {
+    let soar = soar_options::soar(options);
+    let worker = soar_options::worker(options);
+    let stomp = soar_options::stomp(options, soar.as_ref(), worker.num_workers);
+    let log = soar_options::log(options);
+    if !options.sections.contains_key(APP) {
+        options.problems.push(Problem {
+            place: Place::Section(APP.to_owned()),
+            wrong: "is missing".to_owned(),
+            right: "add the section as --print-config shows it".to_owned(),
+        });
+        return None;
+    }
+    let graph = graph_options::graph(options);
+    let limits = graph_options::limits(options);
+    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits })
+}
+
+/// The sections as `config` lays them over each other: what the environment suggests, the file, what the
+/// environment decides.
+fn layered(
+    file: impl Source + Send + Sync + 'static,
+    environment: &Environment,
+) -> Result<BTreeMap<String, Map<String, Value>>, ConfigError> {
+    let config = Config::builder()
+        .add_source(Layer::of_variables(environment, SUGGESTIONS))
+        .add_source(file)
+        .add_source(Layer::of_variables(environment, OVERRIDES))
+        .add_source(Layer::of_app_host(environment))
+        .build()?;
+    config
+        .get_table(ROOT)?
+        .into_iter()
+        .map(|(section, options)| Ok((section, options.into_table()?)))
+        .collect()
+}
+
+/// What is wrong with the file's form, when that is what `config` complains of.
+fn syntax(error: ConfigError) -> Result<Syntax, ConfigError> {
+    match error {
+        ConfigError::FileParse { uri, cause } => match cause.downcast::<Syntax>() {
+            Ok(syntax) => Ok(*syntax),
+            Err(cause) => Err(ConfigError::FileParse { uri, cause }),
+        },
+        error => Err(error),
+    }
+}
+
+/// Variables that stand in for an option that is absent from `[resilient]`.
+const SUGGESTIONS: &[(&str, &str)] = &[("APP_LOG_DIR", "logdir")];
+
+/// Variables that win over the option of `[resilient]`.
+const OVERRIDES: &[(&str, &str)] = &[
+    ("LOGLEVEL", "loglevel"),
+    ("RESILIENT_STOMP_TIMEOUT", "stomp_timeout"),
+    ("RESILIENT_STOMP_MAX_RETRIES", "stomp_max_retries"),
+    ("RESOURCE_PREFIX", "resource_prefix"),
+];
+
+/// A layer that is there already.
+#[derive(Debug, Clone)]
+struct Layer(Map<String, Value>);
+
+impl Layer {
+    fn of_variables(environment: &Environment, variables: &[(&str, &str)]) -> Self {
+        Self::of_options(variables.iter().filter_map(|&(variable, key)| {
+            let value = environment.get_filled(variable)?;
+            Some((key.to_owned(), Value::new(Some(&variable.to_owned()), value)))
+        }))
+    }
+
+    /// On App Host the platform alone decides how often signing in is tried.
+    fn of_app_host(environment: &Environment) -> Self {
+        const VARIABLE: &str = "RESILIENT_MAX_CONNECTION_RETRIES";
+        Self::of_options(environment.get_filled("APP_HOST_CONTAINER").map(|_| {
+            let tries = environment.get_filled(VARIABLE).unwrap_or("0");
+            ("max_connection_retries".to_owned(), Value::new(Some(&VARIABLE.to_owned()), tries))
+        }))
+    }
+
+    fn of_options(options: impl IntoIterator<Item = (String, Value)>) -> Self {
+        let options: Map<String, Value> = options.into_iter().collect();
+        let sections: Map<String, Value> = Map::from_iter([(RESILIENT.to_owned(), options.into())]);
+        Self(Map::from_iter([(ROOT.to_owned(), sections.into())]))
+    }
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+const STOMP: Name = (RESILIENT, "stomp");
+
+/// Options in our sections that nobody knows are most likely misspelt.
+fn unknown_options(options: &mut Options<'_>) {
+    for (section, known) in KNOWN {
+        let mut unknown: Vec<&String> = options
+            .sections
+            .get(*section)
+            .into_iter()
+            .flatten()
+            .filter(|(key, value)| {
+                value.origin() != Some(DEFAULT_ORIGIN) && !known.split(' ').any(|name| name == *key)
+            })
+            .map(|(key, _)| key)
+            .collect();
+        unknown.sort();
+        options.warnings.extend(unknown.into_iter().map(|key| Warning {
+            place: Place::Option { section: (*section).to_owned(), key: key.clone(), variable: None },
+            text: "is no option of this program; it is ignored".to_owned(),
+        }));
+    }
+    if options.optional(STOMP).is_some_and(|value| value.text == "0") {
+        options.warning(STOMP, "is 0, and is ignored: this program does nothing without the broker");
+    }
+}
+
+/// Every option that installations may have, those we do without among them.
+const KNOWN: &[(&str, &str)] = &[
+    (
+        RESILIENT,
+        "host port org api_key_id api_key_secret email password no_prompt_password cafile client_auth_cert \
+         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy cache_ttl max_connection_retries \
+         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile \
+         stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
+         stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
+         selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_max_bytes log_backup_count \
+         log_http_responses pam_type componentsdir noload test_actions test_host test_port resilient_mock \
+         low_code_queues_list multitenancy multi_org_function_json actions_component",
+    ),
+    (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
+    (
+        APP,
+        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users \
+         max_retries_total max_retries_backoff_factor max_batched_requests http_proxy https_proxy timeout verify \
+         client_auth_cert client_auth_key",
+    ),
+];

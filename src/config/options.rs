@@ -1,0 +1,216 @@
+//! Options by name: taken from the layers, their secrets put in, turned into numbers, paths and the like.
+//! What is wrong with one is noted and reading goes on, so that all of it can be told at once.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use ::config::{Map, Value};
+
+use super::dialect::DEFAULT_ORIGIN;
+use super::substitution::{Substituted, substitute};
+use super::{ClientCertificate, Environment, Place, Problem, Secret, Trust, Warning};
+
+/// SOAR's own section.
+pub(super) const RESILIENT: &str = "resilient";
+/// What all apps of an installation share.
+pub(super) const INTEGRATIONS: &str = "integrations";
+/// Our section.
+pub(super) const APP: &str = "fn_exchange_online";
+
+/// An option's name: section, key.
+pub(super) type Name = (&'static str, &'static str);
+
+/// The layered options, and what was noted about them.
+pub(super) struct Options<'a> {
+    pub(super) sections: BTreeMap<String, Map<String, Value>>,
+    pub(super) environment: &'a Environment,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// A value, with what is needed to speak about it.
+pub(super) struct Text {
+    pub(super) text: String,
+    /// It stands in the file as it is and names no secret.
+    literal: bool,
+}
+
+impl Text {
+    /// How a problem may quote the value of an option that holds no secret by its nature.
+    fn quoted(&self) -> String {
+        if self.literal { format!("is {:?}", self.text) } else { "(from a secret)".to_owned() }
+    }
+}
+
+impl Options<'_> {
+    /// Notes that something is wrong with an option.
+    pub(super) fn problem(&mut self, name: Name, wrong: impl Into<String>, right: impl Into<String>) {
+        let place = self.place(name);
+        self.problems.push(Problem { place, wrong: wrong.into(), right: right.into() });
+    }
+
+    /// Notes what somebody should know about an option.
+    pub(super) fn warning(&mut self, name: Name, text: impl Into<String>) {
+        let place = self.place(name);
+        self.warnings.push(Warning { place, text: text.into() });
+    }
+
+    fn place(&self, (section, key): Name) -> Place {
+        let variable = self.sections.get(section).and_then(|options| options.get(key)?.origin());
+        Place::Option {
+            section: section.to_owned(),
+            key: key.to_owned(),
+            variable: variable.filter(|origin| *origin != DEFAULT_ORIGIN).map(str::to_owned),
+        }
+    }
+
+    /// The option's value; `None` where it is absent, empty, or wrong in itself.
+    pub(super) fn optional(&mut self, name: Name) -> Option<Text> {
+        let value = self.sections.get(name.0)?.get(name.1)?.clone().into_string().ok()?;
+        let (text, literal, unknown) = match substitute(&value, self.environment) {
+            Substituted::Literal { text, unknown } => (text, true, unknown),
+            Substituted::Replaced { text, unknown } => (text, false, unknown),
+            Substituted::PasswordStore => {
+                self.problem(
+                    name,
+                    "names an entry of a password store (^NAME), which this program does not read",
+                    "give the value by an environment variable: $NAME or ${NAME}",
+                );
+                return None;
+            }
+        };
+        if unknown {
+            // The name is not shown: it may be no name, but a secret that begins with a dollar sign.
+            self.warning(
+                name,
+                "has a $NAME that is no variable of the environment; it is taken as it is written",
+            );
+        }
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            self.problem(
+                name,
+                "goes over several lines or holds control characters",
+                "write it on one line; mind that an indented line belongs to the option above it",
+            );
+            return None;
+        }
+        (!text.is_empty()).then_some(Text { text, literal })
+    }
+
+    /// An option that has to be there; its absence, emptiness or unedited placeholder is noted.
+    pub(super) fn mandatory(&mut self, name: Name, right: &str) -> Option<String> {
+        let noted = self.problems.len();
+        let value = self.optional(name);
+        match value {
+            Some(value) if PLACEHOLDERS.iter().any(|p| p.eq_ignore_ascii_case(&value.text)) => {
+                self.problem(name, "still has the template's placeholder", right);
+                None
+            }
+            Some(value) => Some(value.text),
+            None => {
+                if self.problems.len() == noted {
+                    let there = self.sections.get(name.0).is_some_and(|s| s.contains_key(name.1));
+                    self.problem(name, if there { "is empty" } else { "is missing" }, right);
+                }
+                None
+            }
+        }
+    }
+
+    /// Whether the option is there and not empty, without looking at it closely.
+    pub(super) fn is_set(&self, (section, key): Name) -> bool {
+        self.sections
+            .get(section)
+            .and_then(|options| options.get(key))
+            .is_some_and(|value| value.clone().into_string().is_ok_and(|text| !text.is_empty()))
+    }
+
+    /// A number within `range`, `default` where it is absent.
+    pub(super) fn number<T>(&mut self, name: Name, range: RangeInclusive<T>, default: T) -> T
+    where
+        T: FromStr + PartialOrd + Display + Copy,
+    {
+        self.number_if_set(name, range).unwrap_or(default)
+    }
+
+    /// A number within `range`.
+    pub(super) fn number_if_set<T>(&mut self, name: Name, range: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + PartialOrd + Display + Copy,
+    {
+        let value = self.optional(name)?;
+        let number = value.text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let right = format!("give a number from {} to {}", range.start(), range.end());
+            self.problem(name, value.quoted(), right);
+        }
+        number
+    }
+
+    /// True where the first letter is 1, t or y; `false` where the option is absent.
+    pub(super) fn flag(&mut self, name: Name) -> bool {
+        self.optional(name).is_some_and(|value| value.text.starts_with(|c: char| "1tTyY".contains(c)))
+    }
+
+    /// A file's path; a leading `~` is the home directory.
+    pub(super) fn path(&mut self, name: Name) -> Option<PathBuf> {
+        let value = self.optional(name)?;
+        Some(self.environment.expand_home(&value.text))
+    }
+
+    /// A secret.
+    pub(super) fn secret(&mut self, name: Name) -> Option<Secret> {
+        self.optional(name).map(|value| Secret::new(value.text))
+    }
+
+    /// A client certificate of the section; one half alone is a problem.
+    pub(super) fn client_certificate(&mut self, section: &'static str) -> Option<ClientCertificate> {
+        let (certificate, key) = ((section, "client_auth_cert"), (section, "client_auth_key"));
+        match (self.path(certificate), self.path(key)) {
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
+            (None, None) => None,
+            (certificate_path, _) => {
+                let (set, unset) =
+                    if certificate_path.is_some() { (certificate, key) } else { (key, certificate) };
+                self.problem(unset, format!("is missing beside {}", set.1), "set both or none");
+                None
+            }
+        }
+    }
+
+    /// Whose certificates are believed: `false` in the file is nobody's in particular, a path adds to the
+    /// system's; `None` where the option is absent.
+    pub(super) fn trust(&mut self, name: Name) -> Option<Trust> {
+        let value = self.optional(name)?;
+        if value.text.eq_ignore_ascii_case("false") {
+            self.warning(
+                name,
+                "is false: the server's certificate is not verified, and whoever is on the way can read along",
+            );
+            return Some(Trust::Anyone);
+        }
+        if value.text.eq_ignore_ascii_case("true") {
+            return Some(Trust::System);
+        }
+        Some(Trust::SystemAnd(self.environment.expand_home(&value.text)))
+    }
+
+    /// A server's name or address, without scheme, port and path.
+    pub(super) fn host(&mut self, name: Name, text: &str) -> Option<String> {
+        const RIGHT: &str = "give the server's name or address only, without https://, port and path";
+        if let Ok(address) = text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+            return Some(address.to_string());
+        }
+        if let Ok(url::Host::Domain(host)) = url::Host::parse(text) {
+            return Some(host);
+        }
+        self.problem(name, "is no host name", RIGHT);
+        None
+    }
+}
+
+/// What the templates put where a value has to be filled in.
+const PLACEHOLDERS: &[&str] = &["xxx", "ApiKeyId", "ApiKeySecret"];

@@ -1,0 +1,122 @@
+//! The `app.config` that a new installation starts from, section by section.
+
+use std::sync::LazyLock;
+
+/// The sections every app of an installation shares: `[resilient]` and `[integrations]`.
+pub const BASE_TEMPLATE: &str = r"[resilient]
+# Where SOAR is, and who we are to it. Lines that begin with # or ; are comments; a # within a line is not.
+# A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text.
+
+# Host name of SOAR, without https://.
+host=resilient
+# Port of its REST interface, 1 to 65535.
+port=443
+# The organisation: its name, uuid or cloud account.
+org=My Org
+
+# The API key (SOAR: Administrator Settings, Users, API Keys).
+api_key_id=ApiKeyId
+api_key_secret=ApiKeySecret
+# An account instead of an API key works as well; SOAR advises against it.
+#email=soar_integration@example.com
+#password=
+
+# Certificate authorities (PEM) to trust for SOAR beside the system's; false turns verification off.
+#cafile=~/.resilient/cert.cer
+# A client certificate and its key (PEM), where SOAR or a proxy before it asks for one.
+#client_auth_cert=
+#client_auth_key=
+# Path of SOAR within Cloud Pak for Security. Environment: RESOURCE_PREFIX.
+#resource_prefix=/api/respond
+
+# A proxy for SOAR's REST interface. HTTPS_PROXY and HTTP_PROXY in the environment win over it.
+#proxy_host=
+#proxy_port=
+#proxy_user=
+#proxy_password=
+
+# How often signing in is tried at start; 0 or -1 is without end.
+# On App Host the environment decides: RESILIENT_MAX_CONNECTION_RETRIES.
+#max_connection_retries=10
+# How often one request is tried, the seconds before the second try, and by how much each further wait is longer.
+#request_max_retries=5
+#request_retry_delay=2
+#request_retry_backoff=2
+
+# The message broker; without stomp_host it is on the same host. The port is 443 on Cloud Pak for Security.
+#stomp_host=
+#stomp_port=65001
+# Certificate authorities to trust for the broker; cafile where this is absent.
+#stomp_cafile=
+# Seconds the broker may take to answer. Environment: RESILIENT_STOMP_TIMEOUT.
+#stomp_timeout=120
+# Messages the broker hands out before they are answered, 1 to 2000; num_workers where this is absent.
+#stomp_prefetch_limit=50
+
+# Calls worked on at once, 1 to 2000.
+num_workers=50
+# true: a function that fails is answered as a completed one with success = false.
+trap_exception=False
+# Seconds the self test waits for the broker.
+selftest_timeout=10
+
+# The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).
+# Environment: LOGLEVEL wins over loglevel, APP_LOG_DIR is the directory where logdir is absent.
+logdir=/tmp
+logfile=app.log
+loglevel=INFO
+# Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept.
+#log_max_bytes=10000000
+#log_backup_count=10
+
+[integrations]
+# Proxies for calls to the world outside; an app's section may name its own.
+# HTTPS_PROXY and HTTP_PROXY in the environment win over both.
+#http_proxy=
+#https_proxy=http://proxy.example.com:8080
+# Seconds a server may be silent.
+#timeout=30
+";
+
+/// Our own section.
+pub const APP_TEMPLATE: &str = r"[fn_exchange_online]
+# The token endpoint of Entra ID (URL, https); {tenant} is replaced by tenant_id.
+microsoft_graph_token_url=https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token
+# Microsoft Graph with its version (URL, https).
+microsoft_graph_url=https://graph.microsoft.com/v1.0
+
+# The Entra application that may read and change mailboxes (text, all three needed). The secret can stay in the
+# environment: client_secret=$VARIABLE
+tenant_id=xxx
+client_id=xxx
+client_secret=xxx
+
+# Requests put together into one $batch of Graph (number, 1 to 20).
+max_batched_requests=20
+# Messages one query returns, over all mailboxes (number, 1 to 1000000).
+max_messages=100
+# Mailboxes one query looks into (number, 1 to 1000000).
+max_users=2000
+
+# How often a request that Graph throttles or fails is repeated (number, 0 to 1000).
+max_retries_total=10
+# Seconds before the first repeat where Graph names none; each further wait is twice as long (number, 0 to 3600).
+max_retries_backoff_factor=5
+
+# Seconds Graph may be silent (number, 1 to 3600); [integrations] where this is absent.
+#timeout=30
+# Certificate authorities (PEM) to trust for Graph beside the system's; false turns verification off.
+#verify=true
+# A client certificate and its key (PEM), where a proxy asks for one.
+#client_auth_cert=
+#client_auth_key=
+# Proxies for Graph instead of those of [integrations].
+#http_proxy=
+#https_proxy=http://proxy.example.com:8080
+";
+
+/// The whole file: what `--print-config` prints.
+pub fn template() -> &'static str {
+    static WHOLE: LazyLock<String> = LazyLock::new(|| format!("{BASE_TEMPLATE}\n{APP_TEMPLATE}"));
+    &WHOLE
+}

@@ -1,0 +1,69 @@
+//! What SOAR's and Graph's HTTP clients have in common: the TLS stack, the proxy, how long they wait for what.
+
+use std::time::Duration;
+
+use reqwest::ClientBuilder;
+use url::Url;
+
+use crate::config::{ClientCertificate, Proxy, ProxyUrl, Trust};
+use crate::tls::{self, TlsError};
+
+/// Longest time for a connection to come about, TLS included.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// A client builder with our TLS stack, HTTP/2 where the server offers it, compression, no redirects (they would
+/// carry credentials elsewhere), and the proxy.
+///
+/// `silence` is the longest wait for a response's head, counted from the start of the request with the time its
+/// body takes to send, and then for each further part of the response; a request with a long body wants `None`
+/// and a watch of its own. There is no limit on the whole, so that long downloads are not cut.
+pub fn client_builder(
+    trust: &Trust,
+    certificate: Option<&ClientCertificate>,
+    proxy: &Proxy,
+    silence: Option<Duration>,
+) -> Result<ClientBuilder, TlsError> {
+    let mut tls = tls::client_config(trust, certificate)?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(USER_AGENT)
+        .gzip(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(Duration::from_secs(60))
+        .tcp_keepalive(Duration::from_secs(30))
+        // A connection that died without a word would otherwise stay in the pool and fail request after request.
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(Duration::from_secs(10));
+    let builder = match silence {
+        Some(silence) => builder.read_timeout(silence),
+        None => builder,
+    };
+    Ok(with_proxy(builder, proxy))
+}
+
+fn with_proxy(builder: ClientBuilder, proxy: &Proxy) -> ClientBuilder {
+    match proxy {
+        // The library asks the environment by itself.
+        Proxy::Environment => builder,
+        Proxy::Explicit { http, https } => [("http", http), ("https", https)].into_iter().fold(
+            builder.no_proxy(),
+            |builder, (scheme, proxy)| match proxy {
+                Some(proxy) => builder.proxy(for_scheme(scheme, proxy)),
+                None => builder,
+            },
+        ),
+    }
+}
+
+fn for_scheme(scheme: &'static str, ProxyUrl { url, login }: &ProxyUrl) -> reqwest::Proxy {
+    let url = url.clone();
+    let proxy = reqwest::Proxy::custom(move |target: &Url| (target.scheme() == scheme).then(|| url.clone()));
+    match login {
+        Some((user, password)) => proxy.basic_auth(user, password.expose()),
+        None => proxy,
+    }
+}

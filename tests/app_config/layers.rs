@@ -1,0 +1,129 @@
+//! The file is found, and the environment has its say in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fn_exchange_online::config::{Environment, Loaded, LogLevel, Proxy, Trust};
+
+use super::*;
+
+#[test]
+fn secrets_come_from_the_environment() {
+    let load = |value: &str| {
+        let text = MINIMAL.replace("S3CR3T", value);
+        let loaded = load_in(text, &[("FOO", "f$o"), ("BAR", "b}r"), ("FOO/tail", "whole")]).unwrap();
+        (loaded.settings.graph.client_secret.expose().to_owned(), loaded.warnings.len())
+    };
+    assert_eq!(load("$FOO"), ("f$o".into(), 0));
+    assert_eq!(load("${FOO}"), ("f$o".into(), 0));
+    assert_eq!(load("a ${FOO}-${BAR}!"), ("a f$o-b}r!".into(), 0));
+    assert_eq!(load("$FOO/tail"), ("whole".into(), 0));
+    assert_eq!(load("a $FOO"), ("a $FOO".into(), 0));
+    assert_eq!(load("${NONE}-${FOO}"), ("${NONE}-f$o".into(), 1));
+    assert_eq!(load("$NONE"), ("$NONE".into(), 1));
+    assert_eq!(load("$100%\\n\"#;"), ("$100%\\n\"#;".into(), 1));
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let text = with("loglevel=ERROR\nstomp_timeout=10\nresource_prefix=/file\nmax_connection_retries=7", "");
+    let settings = |environment: &[(&str, &str)]| load_in(&text, environment).unwrap().settings;
+    let file = settings(&[("RESILIENT_MAX_CONNECTION_RETRIES", "3"), ("LOGLEVEL", "")]);
+    assert_eq!((file.log.level, file.soar.login_tries), (LogLevel::Error, Some(7)));
+    let env = settings(&[
+        ("LOGLEVEL", "debug"),
+        ("RESILIENT_STOMP_TIMEOUT", "99"),
+        ("RESOURCE_PREFIX", "/env"),
+        ("RESILIENT_MAX_CONNECTION_RETRIES", "3"),
+        ("APP_HOST_CONTAINER", "1"),
+    ]);
+    assert_eq!((env.log.level, env.stomp.timeout), (LogLevel::Debug, Duration::from_secs(99)));
+    assert_eq!((env.soar.resource_prefix.as_deref(), env.soar.login_tries), (Some("/env"), Some(3)));
+    assert_eq!(settings(&[("APP_HOST_CONTAINER", "1")]).soar.login_tries, None);
+}
+
+#[test]
+fn a_wrong_value_from_the_environment_is_reported_as_the_environments() {
+    let error = load_in(MINIMAL, &[("RESILIENT_STOMP_TIMEOUT", "soon")]).unwrap_err().to_string();
+    assert!(
+        error.contains(
+            "[resilient] stomp_timeout (from the environment: RESILIENT_STOMP_TIMEOUT) is \"soon\""
+        )
+    );
+}
+
+#[test]
+fn the_log_directory_of_the_environment_is_a_default_only() {
+    let environment = [("APP_LOG_DIR", "/var/log/rescircuits")];
+    let directory = |text: &str| load_in(text, &environment).unwrap().settings.log.directory;
+    assert_eq!(directory(MINIMAL), Path::new("/var/log/rescircuits"));
+    assert_eq!(directory(&with("logdir=/tmp", "")), Path::new("/tmp"));
+}
+
+#[test]
+fn requests_ca_bundle_stands_in_for_verify() {
+    let environment = [("REQUESTS_CA_BUNDLE", "/bundle.pem")];
+    let trust = |text: &str| load_in(text, &environment).unwrap().settings.graph.trust;
+    assert_eq!(trust(MINIMAL), Trust::SystemAnd("/bundle.pem".into()));
+    assert_eq!(trust(&with("", "verify=false")), Trust::Anyone);
+    assert_eq!(loaded(MINIMAL).graph.trust, Trust::System);
+}
+
+#[test]
+fn proxies_are_the_environments_then_the_apps_then_the_integrations() {
+    let text = with(
+        "proxy_host=soarproxy\nproxy_port=3128",
+        "http_proxy=own:1\n[integrations]\nhttps_proxy=http://x",
+    );
+    for name in ["HTTPS_PROXY", "HTTP_PROXY"] {
+        let settings = load_in(&text, &[(name, "http://env:1")]).unwrap().settings;
+        assert_eq!((settings.graph.proxy, settings.soar.proxy), (Proxy::Environment, Proxy::Environment));
+    }
+    let settings = loaded(&text);
+    let own = Proxy::Explicit { http: Some(proxy("http://own:1", None)), https: None };
+    assert_eq!(settings.graph.proxy, own);
+    let soar = proxy("https://soarproxy:3128", None);
+    assert_eq!(settings.soar.proxy, Proxy::Explicit { http: Some(soar.clone()), https: Some(soar) });
+    let common = app("[integrations]\nhttps_proxy=http://us%40er:p%3As@x:8080/path").graph.proxy;
+    let https = Some(proxy("http://x:8080", Some(("us@er", "p:s"))));
+    assert_eq!(common, Proxy::Explicit { http: None, https });
+    let login = resilient("proxy_host=http://p.example.com\nproxy_user=me\nproxy_password=p@ss").soar.proxy;
+    let login_expected = proxy("http://p.example.com", Some(("me", "p@ss")));
+    assert_eq!(login, Proxy::Explicit { http: Some(login_expected.clone()), https: Some(login_expected) });
+}
+
+#[test]
+fn values_below_default_are_every_sections() {
+    let text = format!("[DEFAULT]\nnum_workers=9\nmax_users=8\n{MINIMAL}");
+    let Loaded { settings, warnings } = load_in(&text, &[]).unwrap();
+    assert_eq!((settings.worker.num_workers, settings.limits.max_users), (9, 8));
+    assert_eq!(warnings, []);
+}
+
+#[test]
+fn the_file_is_looked_for_where_installations_have_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let environment = |variables: &[(&str, &str)]| variables.iter().copied().collect::<Environment>();
+    let home = environment(&[("HOME", "/home/integration")]);
+    let in_home = PathBuf::from("/home/integration/.resilient/app.config");
+    assert_eq!(home.config_file(None, here), in_home);
+    fs::create_dir(here.join("app.config")).unwrap();
+    assert_eq!(home.config_file(None, here), in_home, "a directory is no file");
+    fs::remove_dir(here.join("app.config")).unwrap();
+    fs::write(here.join("app.config"), "").unwrap();
+    assert_eq!(home.config_file(None, here), here.join("app.config"));
+    let named = environment(&[("APP_CONFIG_FILE", "/no/such/file"), ("HOME", "/home/integration")]);
+    assert_eq!(named.config_file(None, here), Path::new("/no/such/file"));
+    assert_eq!(named.config_file(Some(Path::new("mine")), here), Path::new("mine"));
+}
+
+#[test]
+fn paths_may_begin_with_the_home_directory() {
+    let text = with("cafile=~/ca.pem\nlogdir=~", "verify=~user/x.pem");
+    let settings = load_in(text, &[("HOME", "/home/me")]).unwrap().settings;
+    assert_eq!(settings.soar.trust, Trust::SystemAnd("/home/me/ca.pem".into()));
+    assert_eq!(settings.log.directory, Path::new("/home/me"));
+    assert_eq!(settings.graph.trust, Trust::SystemAnd("~user/x.pem".into()));
+}

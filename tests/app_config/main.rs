@@ -1,0 +1,78 @@
+//! Promise: `app.config` is found where installations have it, every option of it is honoured, everything wrong
+//! with it is told at once in words, and no secret is ever shown.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+
+use fn_exchange_online::config::{LoadError, Loaded, Problem, ProxyUrl, Secret, Settings};
+use url::Url;
+
+mod layers;
+mod options;
+mod problems;
+mod template_file;
+
+const MINIMAL: &str = "\
+[resilient]
+host=soar.example.com
+org=My Org
+api_key_id=key-id
+api_key_secret=K3Y!
+[fn_exchange_online]
+tenant_id=tenant
+client_id=client
+client_secret=S3CR3T
+";
+
+fn load_in(text: impl AsRef<[u8]>, environment: &[(&str, &str)]) -> Result<Loaded, LoadError> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    fs::write(&file, text).unwrap();
+    Settings::load(&file, &environment.iter().copied().collect())
+}
+
+/// [`MINIMAL`] with further lines in its sections (`app` may open another section at its end).
+fn with(resilient: &str, app: &str) -> String {
+    MINIMAL.replace("[fn_", &format!("{resilient}\n[fn_")) + app + "\n"
+}
+
+fn loaded(text: &str) -> Settings {
+    load_in(text, &[]).unwrap().settings
+}
+
+fn resilient(line: &str) -> Settings {
+    loaded(&with(line, ""))
+}
+
+fn app(line: &str) -> Settings {
+    loaded(&with("", line))
+}
+
+fn problems(text: impl AsRef<[u8]>) -> Vec<Problem> {
+    load_in(text, &[]).unwrap_err().problems().to_vec()
+}
+
+/// Where the problems are, as "section.key".
+fn places(problems: &[Problem]) -> Vec<String> {
+    problems
+        .iter()
+        .map(|p| format!("{}.{}", p.place.section().unwrap_or("-"), p.place.key().unwrap_or("-")))
+        .collect()
+}
+
+fn only_problem(text: impl AsRef<[u8]>) -> Problem {
+    let problems = problems(text);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].clone()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    load_in(text, &[]).unwrap().warnings.iter().map(ToString::to_string).collect()
+}
+
+fn proxy(url: &str, login: Option<(&str, &str)>) -> ProxyUrl {
+    ProxyUrl {
+        url: Url::parse(url).unwrap(),
+        login: login.map(|(user, password)| (user.to_owned(), Secret::new(password))),
+    }
+}

@@ -1,0 +1,194 @@
+//! What is wrong or risky is told, all of it, without secrets.
+
+use std::path::Path;
+
+use fn_exchange_online::config::{Environment, Loaded, LogLevel, Settings};
+
+use super::*;
+
+#[test]
+fn an_entry_of_a_password_store_is_refused_by_name() {
+    for value in ["^client", "^{client}", "a^{client}"] {
+        let problem = only_problem(MINIMAL.replace("S3CR3T", value));
+        assert_eq!(places(std::slice::from_ref(&problem)), ["fn_exchange_online.client_secret"]);
+        assert!(problem.to_string().contains("password store"), "{problem}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let text = "\
+stray
+[resilient]
+host=https://soar.example.com/
+port=70000
+org=
+api_key_id=ApiKeyId
+num_workers=0
+stomp_prefetch_limit=2001
+stomp_timeout=soon
+log_max_bytes=5
+log_backup_count=-1
+request_max_retries=0
+max_connection_retries=-2
+resource_prefix=https://elsewhere
+client_auth_cert=/c.pem
+proxy_port=http
+port=443
+bare words
+[integrations]
+timeout=0
+https_proxy=socks5://proxy
+[fn_exchange_online]
+microsoft_graph_token_url=http://login.example.com/{tenant}
+microsoft_graph_url=graph.microsoft.com
+tenant_id=xxx
+client_id=
+max_batched_requests=21
+max_messages=0
+max_users=many
+max_retries_total=-1
+max_retries_backoff_factor=slow
+timeout=4000
+[resilient]
+";
+    let error = load_in(text, &[]).unwrap_err();
+    let mut places = places(error.problems());
+    places.sort();
+    let mut expected = [
+        "-.-",
+        "resilient.port",
+        "resilient.-",
+        "resilient.-",
+        "resilient.host",
+        "resilient.port",
+        "resilient.org",
+        "resilient.api_key_id",
+        "resilient.api_key_secret",
+        "resilient.num_workers",
+        "resilient.stomp_prefetch_limit",
+        "resilient.stomp_timeout",
+        "resilient.log_max_bytes",
+        "resilient.log_backup_count",
+        "resilient.request_max_retries",
+        "resilient.max_connection_retries",
+        "resilient.resource_prefix",
+        "resilient.client_auth_key",
+        "resilient.proxy_port",
+        "integrations.timeout",
+        "integrations.https_proxy",
+        "fn_exchange_online.microsoft_graph_token_url",
+        "fn_exchange_online.microsoft_graph_url",
+        "fn_exchange_online.tenant_id",
+        "fn_exchange_online.client_id",
+        "fn_exchange_online.client_secret",
+        "fn_exchange_online.max_batched_requests",
+        "fn_exchange_online.max_messages",
+        "fn_exchange_online.max_users",
+        "fn_exchange_online.max_retries_total",
+        "fn_exchange_online.max_retries_backoff_factor",
+        "fn_exchange_online.timeout",
+    ];
+    expected.sort_unstable();
+    assert_eq!(places, expected);
+    let words = error.to_string();
+    for said in [
+        "has 32 problems:",
+        "line 1: text stands before the first section; begin with a line [resilient]",
+        "line 17, [resilient] port: the option is set a second time in this section; keep one of the lines",
+        "[resilient] port is \"70000\"; give a number from 1 to 65535",
+        "[resilient] org is empty; give the organisation's name",
+        "[fn_exchange_online] tenant_id still has the template's placeholder; give the directory",
+        "[fn_exchange_online] client_secret is missing; give a client secret's value",
+        "[fn_exchange_online] max_batched_requests is \"21\"; give a number from 1 to 20",
+        "[fn_exchange_online] microsoft_graph_token_url is http, which would show secrets",
+    ] {
+        assert!(words.contains(said), "{said:?} is not in {words}");
+    }
+}
+
+#[test]
+fn no_secret_is_shown_in_any_text() {
+    const SECRETS: &str = "hunter2";
+    let sound = with(
+        "proxy_host=http://u:hunter2-a@proxy\nproxy_user=u\nproxy_password=hunter2-b",
+        "https_proxy=http://u:hunter2-c@proxy:1",
+    )
+    .replace("K3Y!", "hunter2-d")
+    .replace("S3CR3T", "hunter2-e");
+    let Loaded { settings, warnings } = load_in(&sound, &[]).unwrap();
+    assert_eq!(settings.graph.client_secret.expose(), "hunter2-e");
+    let shown = format!("{settings:?} {settings:#?} {warnings:?}");
+    assert!(!shown.contains(SECRETS), "{shown}");
+
+    let broken = with(
+        "email=x\npassword=^hunter2\nproxy_password=hunter2\n  hunter2\nproxy_host=hunter2 hunter2\nhunter2\n\
+         port=$PORT",
+        "client_secret=hunter2\nhttp_proxy=ftp://u:hunter2@proxy\nhttps_proxy=http://u:hunter2@\n\
+         microsoft_graph_url=https://u:hunter2@graph.example.com/v1.0\n\
+         microsoft_graph_token_url=hunter2://hunter2/{tenant}",
+    )
+    .replace("K3Y!", "$hunter2")
+    .replace("S3CR3T", "hunter2\n  hunter2")
+    .replace("api_key_id=key-id\n", "");
+    let error = load_in(&broken, &[("PORT", "hunter2")]).unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(error.problems().len() > 8, "{error}");
+    assert!(!shown.contains(SECRETS), "{shown}");
+
+    let unknown = load_in(MINIMAL.replace("S3CR3T", "$hunter2"), &[]).unwrap().warnings;
+    assert!(unknown.len() == 1 && !format!("{unknown:?}").contains(SECRETS), "{unknown:?}");
+    let environment: Environment = [("FOO", "hunter2")].into_iter().collect();
+    assert!(!format!("{environment:?}").contains(SECRETS));
+}
+
+#[test]
+fn a_secret_never_goes_out_over_plain_http() {
+    for host in ["login.example.com", "127.0.0.1.example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
+        let problem = only_problem(with("", &format!("microsoft_graph_url=http://{host}/v1.0")));
+        assert!(problem.wrong.contains("http"), "{problem}");
+    }
+    for host in ["localhost", "127.0.0.1:1", "127.8.8.8", "[::1]:9"] {
+        app(&format!("microsoft_graph_url=http://{host}/v1.0"));
+    }
+}
+
+#[test]
+fn options_nobody_knows_are_warned_of_and_known_ones_are_not() {
+    let text = with(
+        "num_worker=5\ncache_ttl=240\ncomponentsdir=x\nstomp_max_retries=3\nno_prompt_password=1\npam_type=Keyring",
+        "max_mails=5\n[integrations]\nverify=true\nprxy=x\n[fn_other]\nanything=1\n[DEFAULT]\nshared=1",
+    );
+    assert_eq!(
+        warnings(&text),
+        [
+            "[resilient] num_worker is no option of this program; it is ignored",
+            "[integrations] prxy is no option of this program; it is ignored",
+            "[fn_exchange_online] max_mails is no option of this program; it is ignored",
+        ]
+    );
+}
+
+#[test]
+fn what_is_risky_or_without_effect_is_warned_of() {
+    assert!(warnings(&with("cafile=false", ""))[0].starts_with("[resilient] cafile is false"));
+    assert!(warnings(&with("", "verify=false"))[0].starts_with("[fn_exchange_online] verify is false"));
+    assert!(warnings(&with("stomp=0", ""))[0].starts_with("[resilient] stomp is 0"));
+    let level = load_in(with("loglevel=verbose", ""), &[]).unwrap();
+    assert_eq!(level.settings.log.level, LogLevel::Info);
+    assert!(level.warnings[0].to_string().contains("INFO is used"));
+}
+
+#[test]
+fn a_missing_section_and_a_missing_login_are_said_once_each() {
+    let problems = problems("[resilient]\nhost=a\norg=b\n");
+    assert_eq!(places(&problems), ["resilient.api_key_id", "fn_exchange_online.-"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let missing = Settings::load(Path::new("/nowhere/app.config"), &Environment::default()).unwrap_err();
+    assert!(missing.to_string().contains("/nowhere/app.config: No such file"), "{missing}");
+    let latin = load_in(b"[resilient]\nhost=\xfc\n", &[]).unwrap_err();
+    assert!(latin.to_string().contains("not UTF-8 from byte 17 on"), "{latin}");
+}
