@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::Method;
+use futures_util::{Stream, TryStreamExt};
+use reqwest::{Method, Response};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::batch::{Batches, Lane, Part};
 use super::error::Error;
 use super::mailboxes::Mailboxes;
 use super::path::Path;
-use super::retry::{Policy, Repeat};
+use super::retry::{Policy, Repeat, Tries};
 use super::service::Service;
-use super::wire::Answer;
+use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
 
@@ -58,6 +60,12 @@ impl Request {
     /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
     pub fn post(path: Path, body: Bytes) -> Self {
         Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
+    }
+
+    /// Says that doing it twice is as good as once, so that it may be sent again whatever became of it.
+    #[must_use]
+    pub fn harmless_twice(self) -> Self {
+        Self { repeat: Repeat::Harmless, ..self }
     }
 
     /// Names the mailbox, which takes no more than a few requests at once.
@@ -110,7 +118,7 @@ impl Client {
     /// Sends `request` by `route`, as often as the retry policy allows. The place in the mailbox is given up
     /// while it waits.
     pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
-        let mut tries = self.shared.policy.tries(request.repeat);
+        let mut tries = self.tries(request.repeat);
         loop {
             let error = match self.once(route, request).await {
                 Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
@@ -126,10 +134,7 @@ impl Client {
     }
 
     async fn once(&self, route: &Route, request: &Request) -> Result<Answer, Error> {
-        let _place = match &request.mailbox {
-            Some(mailbox) => self.shared.mailboxes.enter(mailbox).await,
-            None => None,
-        };
+        let _place = self.place(request).await;
         match route {
             Route::Batched(lane) if request.body.is_none() => {
                 lane.once(Part { method: request.method.clone(), path: request.path.clone() }).await
@@ -139,6 +144,36 @@ impl Client {
                 Ok(self.shared.service.exchange(&request.method, &request.path, body).await?.0)
             }
         }
+    }
+
+    /// Opens the content at `request`, which is read as it comes. Once it flows it is not asked for again.
+    pub async fn open(&self, request: &Request) -> Result<Download, Error> {
+        let mut tries = self.tries(request.repeat);
+        loop {
+            let place = self.place(request).await;
+            let error = match self.shared.service.open(&request.method, &request.path, None).await {
+                Ok((response, _)) => return Ok(Download { response, _place: place }),
+                Err(error) => error,
+            };
+            drop(place);
+            let Some(wait) = tries.after(error.failure()) else { return Err(error) };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn place(&self, request: &Request) -> Option<OwnedSemaphorePermit> {
+        match &request.mailbox {
+            Some(mailbox) => self.shared.mailboxes.enter(mailbox).await,
+            None => None,
+        }
+    }
+
+    pub(super) fn tries(&self, repeat: Repeat) -> Tries {
+        self.shared.policy.tries(repeat)
+    }
+
+    pub(super) fn service(&self) -> &Service {
+        &self.shared.service
     }
 
     /// Reads an `@odata.nextLink`.
@@ -155,4 +190,28 @@ pub struct Failed {
     pub error: Error,
     /// Whether the request had been sent before: what it was to do may have been done then.
     pub repeated: bool,
+}
+
+/// Content on its way: the MIME text of a message.
+#[derive(Debug)]
+pub struct Download {
+    response: Response,
+    /// It is a request in the mailbox until its end.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Download {
+    /// How many bytes it will be, where Graph said so.
+    pub fn length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
+    /// The content as it comes.
+    pub fn stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+        let Self { response, _place: place } = self;
+        response.bytes_stream().map_err(move |error| {
+            let _in_the_mailbox_until_here = &place;
+            wire::network_error(&error)
+        })
+    }
 }

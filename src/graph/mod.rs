@@ -12,15 +12,17 @@ mod retry;
 mod search;
 mod service;
 mod token;
+mod upload;
 mod users;
 mod wire;
 
 pub use batch::Lane;
-pub use client::{Client, Done, Failed, Request, Route};
+pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use error::{Error, Refusal};
 pub use messages::{Criteria, Found, search_mailbox};
 pub use path::{InvalidSegment, Path};
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::TokenError;
+pub use upload::{UploadError, UploadSession};
 pub use users::UserPages;
 pub use wire::Answer;

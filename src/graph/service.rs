@@ -1,8 +1,8 @@
 //! The service behind all requests: one connection pool, one source of tokens, one exchange at a time.
 
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
+use reqwest::{Method, Response};
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
@@ -41,25 +41,42 @@ impl Service {
         self.tokens.discard(refused);
     }
 
-    /// One try: sends the request and reads its answer. A token that is refused is replaced once, and the
-    /// request signed again.
+    /// One try: sends the request and reads its answer.
     pub(super) async fn exchange(
         &self,
         method: &Method,
         path: &Path,
         body: Option<Bytes>,
     ) -> Result<(Answer, Token), Error> {
-        let mut token = self.tokens.get().await?;
-        let mut answer = self.signed(method, path, body.clone(), &token).await;
-        if answer.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401)) {
-            self.discard(&token);
-            token = self.tokens.get().await?;
-            answer = self.signed(method, path, body, &token).await;
-        }
-        Ok((answer?, token))
+        let (response, token) = self.open(method, path, body).await?;
+        Ok((wire::answer(response).await?, token))
     }
 
-    async fn signed(&self, method: &Method, path: &Path, body: Option<Bytes>, token: &Token) -> Result<Answer, Error> {
+    /// One try: sends the request and returns the response of a success, unread. A token that is refused is
+    /// replaced once, and the request signed again.
+    pub(super) async fn open(
+        &self,
+        method: &Method,
+        path: &Path,
+        body: Option<Bytes>,
+    ) -> Result<(Response, Token), Error> {
+        let mut token = self.tokens.get().await?;
+        let mut response = self.signed(method, path, body.clone(), &token).await;
+        if response.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401)) {
+            self.discard(&token);
+            token = self.tokens.get().await?;
+            response = self.signed(method, path, body, &token).await;
+        }
+        Ok((response?, token))
+    }
+
+    async fn signed(
+        &self,
+        method: &Method,
+        path: &Path,
+        body: Option<Bytes>,
+        token: &Token,
+    ) -> Result<Response, Error> {
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
         let mut request = self
@@ -70,19 +87,37 @@ impl Service {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
-        let answer = match request.send().await {
-            Ok(response) => wire::answer(response).await,
+        let response = match request.send().await {
+            Ok(response) => wire::success(response).await,
             Err(error) => Err(wire::network_error(&error)),
         };
         // The query of the address stays out of the log: it holds what is searched for.
         let resource = path.as_str().split('?').next().unwrap_or_default();
         let elapsed_ms = started.elapsed().as_millis();
-        match &answer {
-            Ok(Answer { status, request_id, .. }) => {
+        match &response {
+            Ok(response) => {
+                let (status, request_id) = (response.status().as_u16(), wire::request_id(response));
                 debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
             }
             Err(error) => debug!(%method, resource, %error, client_request_id, elapsed_ms, "graph request failed"),
         }
-        answer
+        response
+    }
+
+    /// Sends one range of an upload to the address Graph named for it, which is authorised by itself and must
+    /// not get our token (Graph page "Attach large files to Outlook messages or events"). An empty range asks
+    /// what is missing.
+    pub(super) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Answer, Error> {
+        let request = match range {
+            Some((range, bytes)) => self
+                .http
+                .put(to.clone())
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .header(CONTENT_RANGE, range)
+                .body(bytes),
+            None => self.http.get(to.clone()),
+        };
+        let response = request.send().await.map_err(|error| wire::network_error(&error))?;
+        wire::answer(wire::success(response).await?).await
     }
 }

@@ -14,6 +14,8 @@ use super::retry::retry_after;
 
 /// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
 const LARGEST_ANSWER: usize = 128 << 20;
+/// Nor is any refusal.
+const LARGEST_REFUSAL: usize = 1 << 20;
 /// No answer that is read whole takes longer, however slowly it drips.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
@@ -46,14 +48,38 @@ impl Answer {
     }
 }
 
-/// Reads `response` to its end and tells success from refusal.
+/// Reads a success to its end.
 pub(super) async fn answer(response: Response) -> Result<Answer, Error> {
-    let status = response.status().as_u16();
-    let request_id = text(response.headers(), "request-id");
+    let (status, request_id) = (response.status().as_u16(), request_id(&response));
+    let body = json(read(response, LARGEST_ANSWER).await?);
+    judge(status, None, request_id, body)
+}
+
+/// Hands a success on unread, and reads a refusal.
+pub(super) async fn success(response: Response) -> Result<Response, Error> {
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let (status, request_id) = (response.status().as_u16(), request_id(&response));
     let wait = text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
-    let body = read(response, LARGEST_ANSWER).await?;
-    let json = (!body.is_empty()).then(|| serde_json::from_slice::<Box<RawValue>>(&body));
-    judge(status, wait, request_id, json.transpose().ok())
+    let body = read(response, LARGEST_REFUSAL).await.map_or(None, json);
+    Err(match judge(status, wait, request_id.clone(), body) {
+        Err(error) => error,
+        Ok(_) => Error::NotAnAnswer { status, what: "it is neither success nor refusal", request_id },
+    })
+}
+
+/// `Some(None)` where there is no body, `None` where it is no JSON.
+fn json(body: Bytes) -> Option<Option<Box<RawValue>>> {
+    if body.is_empty() {
+        return Some(None);
+    }
+    serde_json::from_slice(&body).ok().map(Some)
+}
+
+/// Microsoft's id of the request.
+pub(super) fn request_id(response: &Response) -> Option<String> {
+    text(response.headers(), "request-id")
 }
 
 /// Tells success from refusal. `body` is `None` where it is no JSON, `Some(None)` where there is none.

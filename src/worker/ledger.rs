@@ -16,10 +16,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::stomp::AckToken;
+use crate::stomp::{AckToken, Reply};
 
 /// How long a finished delivery is remembered.
 const REMEMBERED: Duration = Duration::from_secs(3600);
@@ -30,8 +29,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How many bytes of replies that nobody confirmed are kept.
 const MOST_REPLY_BYTES: usize = 256 << 20;
 
-/// A stored reply: where to, and what. `None` where the message says nowhere.
-pub(super) type StoredReply = Option<(String, Bytes)>;
+/// A stored reply; `None` where the message says nowhere to reply to.
+pub(super) type StoredReply = Option<Reply>;
 
 /// What is to be done with a delivery.
 #[derive(Debug, PartialEq)]
@@ -145,7 +144,7 @@ impl Entry {
     fn finished(&self) -> Option<(Instant, usize)> {
         match &self.state {
             State::Unconfirmed(reply, since) => {
-                Some((*since, reply.as_ref().map_or(0, |(_, body)| body.len())))
+                Some((*since, reply.as_ref().map_or(0, |reply| reply.body.len())))
             }
             State::Confirmed(since) => Some((*since, 0)),
             State::Running | State::Replying(_) => None,

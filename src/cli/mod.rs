@@ -1,0 +1,81 @@
+//! What a person types: one file a command.
+
+mod run;
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config;
+
+/// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
+///
+/// Without a command it runs: it signs in to SOAR, takes function calls from its message destination, does them at
+/// Microsoft Graph and posts the results back, until it is told to stop.
+#[derive(Debug, Parser)]
+#[command(name = "fn-exchange-online", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// Print a configuration file to fill in, and exit.
+    #[arg(long)]
+    print_config: bool,
+
+    /// The configuration file [default: $APP_CONFIG_FILE, ./app.config, ~/.resilient/app.config].
+    #[arg(long, global = true, value_name = "FILE")]
+    config_file: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run until told to stop; this is what happens without a command, too.
+    Run,
+    /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Arguments),
+}
+
+/// The end of the program that is no success: its exit code, and what the operator reads.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// What went wrong, and what to do.
+    pub message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl ToString) -> Self {
+        Self { code, message: message.to_string() }
+    }
+}
+
+impl Cli {
+    /// Does what was asked; returns the exit code.
+    pub async fn execute(self) -> u8 {
+        let done = match self.command {
+            _ if self.print_config => print(config::template()),
+            None | Some(Command::Run) => run::run(self.config_file.as_deref()).await,
+            #[cfg(feature = "sandbox")]
+            Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
+        };
+        match done {
+            Ok(()) => 0,
+            Err(Failure { code, message }) => {
+                let _ = writeln!(stderr(), "fn-exchange-online: {message}");
+                code
+            }
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has left wants no more.
+fn print(text: &str) -> Result<(), Failure> {
+    let _ = stdout().write_all(text.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The worker: takes deliveries, runs the calls in them side by side, and sees to it that each is answered.
+//!
+//! A delivery is never dropped: what is no call of ours gets an error reply and is acknowledged; a call that
+//! fails, or even panics, gets an error reply and disturbs no other. See [`ledger`] for what happens when the
+//! broker delivers again.
+
+mod ledger;
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
+
+use crate::config::{QueryLimits, WorkerSettings};
+use crate::functions::{Context, Function, Inputs, Outcome, Status};
+use crate::soar::{FunctionCall, Results, reply};
+use crate::stomp::{AckToken, Delivery, Reply, Session};
+use crate::{graph, soar};
+use ledger::{Admission, Ledger};
+
+/// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
+/// longer than half a minute.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+
+/// Works on the calls of one session.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    session: Session,
+    graph: graph::Client,
+    soar: soar::Client,
+    limits: QueryLimits,
+    settings: WorkerSettings,
+    ledger: Ledger,
+    places: Semaphore,
+}
+
+impl Worker {
+    /// A worker that replies through `session`.
+    pub fn new(
+        session: Session,
+        graph: graph::Client,
+        soar: soar::Client,
+        limits: QueryLimits,
+        settings: WorkerSettings,
+    ) -> Self {
+        let places = Semaphore::new(usize::from(settings.num_workers));
+        let ledger = Ledger::default();
+        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places }) }
+    }
+
+    /// Takes deliveries until `stop`, then lets the running calls finish and reply within a bound. What does
+    /// not finish stays in the queue for the next worker.
+    pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>, stop: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                delivery = deliveries.recv() => match delivery {
+                    Some(delivery) => self.take(delivery, &mut tasks),
+                    None => break,
+                },
+                Some(_) = tasks.join_next() => {}
+            }
+        }
+        self.shared.places.close();
+        info!(running = self.shared.ledger.under_way(), "taking no more calls");
+        let all_done = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(SHUTDOWN_BOUND, all_done).await.is_err() {
+            let running = self.shared.ledger.under_way();
+            warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
+        }
+    }
+
+    fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
+        let Delivery { message_id, redelivered, .. } = &delivery;
+        let worker = self.clone();
+        match self.shared.ledger.admit(message_id, delivery.ack.clone()) {
+            Admission::Run => {
+                let span = info_span!(
+                    "call",
+                    correlation_id = delivery.correlation_id.as_deref().unwrap_or(message_id),
+                    function = field::Empty,
+                    incident = field::Empty,
+                    principal = field::Empty,
+                    workflow = field::Empty,
+                    workflow_instance = field::Empty,
+                );
+                tasks.spawn(async move { worker.work(delivery).await }.instrument(span));
+            }
+            Admission::UnderWay => debug!(message_id, "delivered again while it is being worked on"),
+            Admission::ReplyAgain => {
+                info!(message_id, redelivered, "delivered again after it was done; sending the stored reply");
+                tasks.spawn(async move { worker.reply(&delivery.message_id).await });
+            }
+            Admission::AcknowledgeAgain => {
+                debug!(message_id, redelivered, "delivered again after it was answered; acknowledging");
+                tasks.spawn(async move { worker.acknowledge(&delivery.ack).await });
+            }
+        }
+    }
+
+    async fn work(&self, delivery: Delivery) {
+        // Closed: the worker is stopping, and the message stays in the queue.
+        let Ok(_place) = self.shared.places.acquire().await else { return };
+        let body = match FunctionCall::parse(&delivery.body) {
+            Ok(call) => self.call(&delivery, &call).await,
+            Err(error) => {
+                warn!(%error, "not a function call");
+                reply::failed(&error.to_string())
+            }
+        };
+        let Delivery { message_id, reply_to, correlation_id, .. } = delivery;
+        let reply = reply_to.map(|destination| Reply { destination, correlation_id, body });
+        if reply.is_none() {
+            warn!("the message says nowhere to reply to; it is only acknowledged");
+        }
+        self.shared.ledger.finished(&message_id, reply);
+        self.reply(&message_id).await;
+    }
+
+    /// Runs a call; returns its final reply.
+    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Bytes {
+        let inputs = Inputs::new(call.inputs.clone());
+        let span = Span::current();
+        span.record("function", &call.function);
+        span.record("incident", inputs.incident());
+        span.record("principal", call.caller.principal.as_deref());
+        span.record("workflow", call.caller.workflow.as_deref());
+        span.record("workflow_instance", call.caller.workflow_instance);
+        let Some(function) = Function::named(&call.function) else {
+            warn!("unknown function");
+            return reply::failed(&format!(
+                "This integration has no function \"{}\", so nothing was done.",
+                call.function
+            ));
+        };
+        info!(redelivered = delivery.redelivered, "call started");
+        let started = Instant::now();
+        let outcome = self.watch(delivery, function, &inputs).await;
+        let execution_time = started.elapsed();
+        let elapsed_ms = execution_time.as_millis();
+        match outcome {
+            Ok(Outcome { success, reason, content, pretty }) => {
+                info!(success, reason, elapsed_ms, "call completed");
+                let results = Results {
+                    success,
+                    reason: reason.as_deref(),
+                    content: &content,
+                    pretty: pretty.as_deref(),
+                    inputs: &call.raw_inputs,
+                    execution_time,
+                };
+                reply::completed(&results)
+            }
+            Err(text) => {
+                error!(error = text, elapsed_ms, "call failed");
+                if self.shared.settings.trap_exception {
+                    reply::trapped(&call.function, &text)
+                } else {
+                    reply::failed(&text)
+                }
+            }
+        }
+    }
+
+    /// Runs the function, and hands on its status messages meanwhile. A failure is what the analyst reads.
+    async fn watch(&self, delivery: &Delivery, function: Function, inputs: &Inputs) -> Result<Outcome, String> {
+        let (status, mut statuses) = Status::channel();
+        let context = Context {
+            graph: self.shared.graph.clone(),
+            soar: self.shared.soar.clone(),
+            limits: self.shared.limits,
+            status,
+        };
+        let run = AssertUnwindSafe(function.run(&context, inputs)).catch_unwind();
+        tokio::pin!(run);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                Some(text) = statuses.recv() => self.tell(delivery, &text).await,
+                ended = &mut run => break ended,
+            }
+        };
+        while let Ok(text) = statuses.try_recv() {
+            self.tell(delivery, &text).await;
+        }
+        match ended {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(panic) => {
+                error!(panic = panic_text(&*panic), "the function panicked");
+                Err("An error in the integration itself ended the function; its log says more. What it had \
+                     done until then is not known."
+                    .to_owned())
+            }
+        }
+    }
+
+    /// Sends a status message. It may get lost with a connection; the final reply may not.
+    async fn tell(&self, delivery: &Delivery, text: &str) {
+        debug!(status = text, "status");
+        if let Some(destination) = &delivery.reply_to {
+            let status = Reply {
+                destination: destination.clone(),
+                correlation_id: delivery.correlation_id.clone(),
+                body: reply::status(text),
+            };
+            if let Err(error) = self.shared.session.send(status).await {
+                debug!(%error, "status message not sent");
+            }
+        }
+    }
+
+    /// Sends the stored reply of a finished delivery, together with its ACK, until the broker confirms both or
+    /// the connection is lost. In the latter case the broker delivers the message again, and that brings us
+    /// back here.
+    async fn reply(&self, message_id: &str) {
+        while let Some((ack, reply)) = self.shared.ledger.to_send(message_id) {
+            match self.shared.session.finish(&ack, reply).await {
+                Ok(()) => self.shared.ledger.confirmed(message_id),
+                Err(error) => {
+                    if !self.shared.ledger.not_confirmed(message_id, &ack) {
+                        warn!(message_id, %error, "reply not confirmed; it is sent again when the message is delivered again");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn acknowledge(&self, ack: &AckToken) {
+        if let Err(error) = self.shared.session.finish(ack, None).await {
+            debug!(%error, "acknowledgement not confirmed");
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
+}
