@@ -3,7 +3,9 @@
 //! The vocabulary (commands and frame builders) is `stomp-rs`; the wire is ours, because that crate's reader
 //! ignores `content-length` and header escapes, and its client has neither login, TLS nor heart-beats.
 
+mod codec;
 mod frame;
 
+pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use frame::{Frame, Headers};
 pub use stomp_rs::protocol::{ClientCommand, ServerCommand};
