@@ -4,8 +4,17 @@
 //! ignores `content-length` and header escapes, and its client has neither login, TLS nor heart-beats.
 
 mod codec;
+mod connection;
+mod failure;
 mod frame;
+mod frames;
+mod session;
+mod transport;
 
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
+pub use failure::Failure;
 pub use frame::{Frame, Headers};
+pub use session::{
+    AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
+};
 pub use stomp_rs::protocol::{ClientCommand, ServerCommand};
