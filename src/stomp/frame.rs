@@ -1,11 +1,13 @@
 //! A frame as it stands between the wire and the program.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// One STOMP frame. `C` is [`ClientCommand`](super::ClientCommand) or
 /// [`ServerCommand`](super::ServerCommand). Unlike the frame of `stomp-rs`, whose builders convert into this
 /// one, the body is bytes (a broker may send anything) and headers keep their order and repetitions.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Frame<C> {
     /// What the frame is.
     pub command: C,
@@ -41,6 +43,17 @@ impl<C> Frame<C> {
     }
 }
 
+impl<C: fmt::Debug> fmt::Debug for Frame<C> {
+    /// Without the body, which is what is investigated.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("command", &self.command)
+            .field("headers", &self.headers)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
     fn from(frame: stomp_rs::protocol::Frame<C>) -> Self {
         Self {
@@ -53,7 +66,7 @@ impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
 
 /// The headers of a frame, in order. Where a name is repeated, the first entry counts (STOMP 1.2, "Repeated
 /// Header Entries").
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
@@ -67,8 +80,34 @@ impl Headers {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Takes all entries of `name` out.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(n, _)| n != name);
+    }
+
+    /// The number of entries, repetitions counted.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl fmt::Debug for Headers {
+    /// Without the values that let one in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |(name, value)| match name {
+            "passcode" | "Co3ContextToken" => (name, "***"),
+            _ => (name, value),
+        };
+        f.debug_map().entries(self.iter().map(shown)).finish()
     }
 }

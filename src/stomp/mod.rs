@@ -3,7 +3,18 @@
 //! The vocabulary (commands and frame builders) is `stomp-rs`; the wire is ours, because that crate's reader
 //! ignores `content-length` and header escapes, and its client has neither login, TLS nor heart-beats.
 
+mod codec;
+mod connection;
+mod failure;
 mod frame;
+mod frames;
+mod session;
+mod transport;
 
+pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
+pub use failure::Failure;
 pub use frame::{Frame, Headers};
+pub use session::{
+    AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
+};
 pub use stomp_rs::protocol::{ClientCommand, ServerCommand};

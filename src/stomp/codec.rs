@@ -1,0 +1,396 @@
+//! Bytes to frames and back, as STOMP 1.2 has it, for both ends of a connection.
+//!
+//! Nothing a peer sends can panic, grow a buffer beyond [`Limits`], or make the decoder look at a byte twice: it
+//! takes each header line off the buffer as it completes, and remembers how far it has looked for the next end.
+
+use std::io;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::frame::{Frame, Headers};
+
+/// A set of command words: [`ClientCommand`](super::ClientCommand) or [`ServerCommand`](super::ServerCommand).
+pub trait Command: Copy + Into<&'static str> + for<'a> TryFrom<&'a str> {}
+
+impl<C: Copy + Into<&'static str> + for<'a> TryFrom<&'a str>> Command for C {}
+
+/// How large a frame may be. What is larger is refused, whether it comes in or is to go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the command's line, and of each header's, without its end.
+    pub line: usize,
+    /// Number of headers, repetitions counted.
+    pub headers: usize,
+    /// Bytes of the body.
+    pub body: usize,
+}
+
+impl Default for Limits {
+    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB.
+    fn default() -> Self {
+        Self { line: 64 * 1024, headers: 256, body: 64 * 1024 * 1024 }
+    }
+}
+
+/// What was read from the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received<C> {
+    /// An end of line between frames: the peer is alive.
+    HeartBeat,
+    /// A frame.
+    Frame(Frame<C>),
+}
+
+/// The heart-beat as something to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeartBeat;
+
+/// Why bytes are no frame, or a frame cannot become bytes. After one of the first kind the stream is of no more
+/// use: nobody knows where the next frame starts. No variant quotes what was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The connection itself failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The connection ended within a frame.
+    #[error("the connection ended in the middle of a STOMP frame")]
+    Truncated,
+    /// A frame starts with a word that is no command, so the peer most likely does not speak STOMP.
+    #[error("a frame does not start with a STOMP command; is this the port of a STOMP broker?")]
+    UnknownCommand,
+    /// Bytes before the body that are no UTF-8.
+    #[error("a STOMP header is not valid UTF-8")]
+    NotUtf8,
+    /// A header line without a colon, or with nothing before it.
+    #[error("a STOMP header line is not of the form name:value")]
+    MalformedHeader,
+    /// A header with an octet that cannot stand there: NUL, a lone CR or, in CONNECT and CONNECTED, any line end.
+    #[error("a STOMP header holds a character that must not be in it")]
+    ForbiddenCharacter,
+    /// A backslash followed by something other than `r`, `n`, `c` or a backslash.
+    #[error("a STOMP header holds an undefined escape sequence")]
+    UndefinedEscape,
+    /// `content-length` is not a number.
+    #[error("the content-length of a STOMP frame is not a number")]
+    MalformedLength,
+    /// There is no NUL after the bytes that `content-length` announces.
+    #[error("a STOMP frame does not end where its content-length says")]
+    WrongLength,
+    /// A line longer than [`Limits::line`].
+    #[error("a line of a STOMP frame is longer than {0} bytes")]
+    LineTooLong(usize),
+    /// More headers than [`Limits::headers`].
+    #[error("a STOMP frame has more than {0} headers")]
+    TooManyHeaders(usize),
+    /// A body larger than [`Limits::body`].
+    #[error("the body of a STOMP frame is larger than {0} bytes")]
+    BodyTooLarge(usize),
+    /// A frame to be written has a body, which its command does not allow.
+    #[error("a STOMP {0} frame cannot have a body")]
+    BodyNotAllowed(&'static str),
+    /// A frame to be written brings its own `content-length`, which is the encoder's to write.
+    #[error("the content-length of a STOMP frame is not the sender's to set")]
+    LengthGiven,
+}
+
+/// The bodies above which the decoder does not keep the buffer it read them into.
+const KEPT_BUFFER: usize = 64 * 1024;
+
+/// Reads frames with the commands `In`, writes frames with any.
+///
+/// A frame that was read has no `content-length` among its headers: it belongs to the wire, the body's length
+/// stands for it, and the encoder writes it anew.
+#[derive(Debug)]
+pub struct FrameCodec<In> {
+    limits: Limits,
+    state: Reading<In>,
+    /// Bytes at the start of the buffer in which the end that `state` waits for was not found.
+    scanned: usize,
+}
+
+/// How much of a frame was taken off the buffer.
+#[derive(Debug)]
+enum Reading<In> {
+    /// Nothing: line ends here are heart-beats.
+    Between,
+    /// Its command and perhaps some headers.
+    Head(Frame<In>),
+    /// Everything but the body, whose length may have been announced.
+    Body(Frame<In>, Option<usize>),
+}
+
+impl<In> FrameCodec<In> {
+    /// A codec with the usual [`Limits`].
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A codec with `limits`.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self { limits, state: Reading::Between, scanned: 0 }
+    }
+
+    /// Looks for `end` where it was not looked for yet.
+    fn find(&mut self, end: u8, buffer: &[u8]) -> Option<usize> {
+        let found = buffer.iter().skip(self.scanned).position(|b| *b == end).map(|at| at + self.scanned);
+        self.scanned = if found.is_some() { 0 } else { buffer.len() };
+        found
+    }
+
+    /// The next whole line without its end, and how many bytes it takes with it.
+    fn line<'b>(&mut self, buffer: &'b [u8]) -> Result<Option<(&'b str, usize)>, CodecError> {
+        let end = self.find(b'\n', buffer);
+        let line = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.len() > self.limits.line {
+            return Err(CodecError::LineTooLong(self.limits.line));
+        }
+        let Some(end) = end else { return Ok(None) };
+        if line.iter().any(|b| matches!(b, b'\r' | 0)) {
+            return Err(CodecError::ForbiddenCharacter);
+        }
+        let line = std::str::from_utf8(line).map_err(|_| CodecError::NotUtf8)?;
+        Ok(Some((line, end + 1)))
+    }
+
+    /// The body and how many bytes it takes with it.
+    fn body(&mut self, length: Option<usize>, buffer: &[u8]) -> Result<Option<usize>, CodecError> {
+        if let Some(length) = length {
+            return match buffer.get(length) {
+                None => Ok(None),
+                Some(0) => Ok(Some(length)),
+                Some(_) => Err(CodecError::WrongLength),
+            };
+        }
+        let end = self.find(0, buffer);
+        if end.unwrap_or(buffer.len()) > self.limits.body {
+            return Err(CodecError::BodyTooLarge(self.limits.body));
+        }
+        Ok(end)
+    }
+}
+
+impl<In> Default for FrameCodec<In> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<In: Command> FrameCodec<In> {
+    /// Adds what `line` says to the headers of `frame`.
+    fn header(&self, frame: &mut Frame<In>, line: &str) -> Result<(), CodecError> {
+        if frame.headers.len() == self.limits.headers {
+            return Err(CodecError::TooManyHeaders(self.limits.headers));
+        }
+        let (name, value) = line.split_once(':').ok_or(CodecError::MalformedHeader)?;
+        if name.is_empty() {
+            return Err(CodecError::MalformedHeader);
+        }
+        let command = frame.command.into();
+        frame.headers.push(unescape(command, name)?, unescape(command, value)?);
+        Ok(())
+    }
+}
+
+impl<In: Command> Decoder for FrameCodec<In> {
+    type Item = Received<In>;
+    type Error = CodecError;
+
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
+        loop {
+            match std::mem::replace(&mut self.state, Reading::Between) {
+                Reading::Between => {
+                    let Some((line, taken)) = self.line(buffer)? else { return Ok(None) };
+                    if line.is_empty() {
+                        buffer.advance(taken);
+                        return Ok(Some(Received::HeartBeat));
+                    }
+                    let command = In::try_from(line).map_err(|_| CodecError::UnknownCommand)?;
+                    self.state = Reading::Head(Frame::new(command));
+                    buffer.advance(taken);
+                }
+                Reading::Head(mut frame) => {
+                    let Some((line, taken)) = self.line(buffer)? else {
+                        self.state = Reading::Head(frame);
+                        return Ok(None);
+                    };
+                    if line.is_empty() {
+                        let length = body_length(&mut frame.headers, self.limits.body)?;
+                        self.state = Reading::Body(frame, length);
+                    } else {
+                        self.header(&mut frame, line)?;
+                        self.state = Reading::Head(frame);
+                    }
+                    buffer.advance(taken);
+                }
+                Reading::Body(mut frame, length) => {
+                    let Some(length) = self.body(length, buffer)? else {
+                        self.state = Reading::Body(frame, length);
+                        return Ok(None);
+                    };
+                    frame.body = buffer.split_to(length).freeze();
+                    buffer.advance(1);
+                    if length > KEPT_BUFFER && buffer.len() < length {
+                        // The large buffer goes with the body that needed it; what follows moves to one of its own.
+                        *buffer = BytesMut::from(&buffer[..]);
+                    }
+                    return Ok(Some(Received::Frame(frame)));
+                }
+            }
+        }
+    }
+
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Item>, CodecError> {
+        let item = self.decode(buffer)?;
+        if item.is_none() && !(buffer.is_empty() && matches!(self.state, Reading::Between)) {
+            return Err(CodecError::Truncated);
+        }
+        Ok(item)
+    }
+}
+
+/// What the first `content-length` says, taking all of them out of `headers`.
+fn body_length(headers: &mut Headers, limit: usize) -> Result<Option<usize>, CodecError> {
+    let length = headers.get(CONTENT_LENGTH).map(|text| {
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(CodecError::MalformedLength);
+        }
+        // Too many digits for a number are too many bytes for a body.
+        text.parse().ok().filter(|length| *length <= limit).ok_or(CodecError::BodyTooLarge(limit))
+    });
+    headers.remove(CONTENT_LENGTH);
+    length.transpose()
+}
+
+const CONTENT_LENGTH: &str = "content-length";
+
+/// The headers of these two are not escaped, so that STOMP 1.0 can read them.
+fn is_escaped(command: &str) -> bool {
+    !matches!(command, "CONNECT" | "CONNECTED")
+}
+
+fn unescape(command: &str, text: &str) -> Result<String, CodecError> {
+    if !is_escaped(command) || !text.contains('\\') {
+        return Ok(text.to_owned());
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('r') => plain.push('\r'),
+            Some('n') => plain.push('\n'),
+            Some('c') => plain.push(':'),
+            Some('\\') => plain.push('\\'),
+            // A broker that refuses a CONNECT writes its ERROR before a version is agreed on, so in that of 1.0,
+            // without escapes. Its words are worth more than the rule.
+            other if command == "ERROR" => {
+                plain.push('\\');
+                plain.extend(other);
+            }
+            _ => return Err(CodecError::UndefinedEscape),
+        }
+    }
+    Ok(plain)
+}
+
+/// Appends `text` as it stands on the wire.
+fn escape(command: &str, text: &str, wire: &mut BytesMut) -> Result<(), CodecError> {
+    if !is_escaped(command) {
+        wire.put_slice(text.as_bytes());
+        return if text.contains(['\r', '\n', '\0']) { Err(CodecError::ForbiddenCharacter) } else { Ok(()) };
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'\r' => wire.put_slice(b"\\r"),
+            b'\n' => wire.put_slice(b"\\n"),
+            b':' => wire.put_slice(b"\\c"),
+            b'\\' => wire.put_slice(b"\\\\"),
+            0 => return Err(CodecError::ForbiddenCharacter),
+            other => wire.put_u8(other),
+        }
+    }
+    Ok(())
+}
+
+impl<In> FrameCodec<In> {
+    fn write(
+        &self,
+        command: &'static str,
+        headers: &Headers,
+        body: &Bytes,
+        wire: &mut BytesMut,
+    ) -> Result<(), CodecError> {
+        if !body.is_empty() && !matches!(command, "SEND" | "MESSAGE" | "ERROR") {
+            return Err(CodecError::BodyNotAllowed(command));
+        }
+        if body.len() > self.limits.body {
+            return Err(CodecError::BodyTooLarge(self.limits.body));
+        }
+        let own_length = !body.is_empty() || command == "SEND";
+        if headers.len() + usize::from(own_length) > self.limits.headers {
+            return Err(CodecError::TooManyHeaders(self.limits.headers));
+        }
+        wire.reserve(body.len() + 256);
+        let start = wire.len();
+        wire.put_slice(command.as_bytes());
+        self.end_line(start, wire)?;
+        for (name, value) in headers.iter() {
+            match name {
+                "" => return Err(CodecError::MalformedHeader),
+                CONTENT_LENGTH => return Err(CodecError::LengthGiven),
+                _ if !is_escaped(command) && name.contains(':') => {
+                    return Err(CodecError::ForbiddenCharacter);
+                }
+                _ => {}
+            }
+            let start = wire.len();
+            escape(command, name, wire)?;
+            wire.put_u8(b':');
+            escape(command, value, wire)?;
+            self.end_line(start, wire)?;
+        }
+        if own_length {
+            let start = wire.len();
+            wire.put_slice(format!("{CONTENT_LENGTH}:{}", body.len()).as_bytes());
+            self.end_line(start, wire)?;
+        }
+        wire.put_u8(b'\n');
+        wire.put_slice(body);
+        wire.put_u8(0);
+        Ok(())
+    }
+
+    /// Ends the line that starts at `start`, if it is not too long.
+    fn end_line(&self, start: usize, wire: &mut BytesMut) -> Result<(), CodecError> {
+        if wire.len() - start > self.limits.line {
+            return Err(CodecError::LineTooLong(self.limits.line));
+        }
+        wire.put_u8(b'\n');
+        Ok(())
+    }
+}
+
+impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
+    type Error = CodecError;
+
+    /// Writes the whole frame or, with an error, nothing: what this codec could not read back is not written.
+    fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
+        let start = wire.len();
+        self.write(frame.command.into(), &frame.headers, &frame.body, wire)
+            .inspect_err(|_| wire.truncate(start))
+    }
+}
+
+impl<In> Encoder<HeartBeat> for FrameCodec<In> {
+    type Error = CodecError;
+
+    fn encode(&mut self, HeartBeat: HeartBeat, wire: &mut BytesMut) -> Result<(), CodecError> {
+        wire.put_u8(b'\n');
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! One connection to the broker: frames in, frames out, and heart-beats both ways.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::codec::{Decoder, Encoder};
+
+use super::codec::{CodecError, FrameCodec, HeartBeat, Received};
+use super::failure::Failure;
+use super::frame::Frame;
+use super::{ClientCommand, ServerCommand};
+
+/// Free space in the buffer that bytes are read into.
+const READ_AT_ONCE: usize = 16 * 1024;
+
+/// With this many bytes not yet written, nothing more is taken on to be sent.
+const ENOUGH_TO_WRITE: usize = 1024 * 1024;
+
+/// A silence of this many heart-beat intervals is the peer's end; networks may delay a beat.
+const TOLERANCE: u32 = 2;
+
+/// How long to look for a last word of the broker's when it takes no more of ours.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(1);
+
+/// Frames over a byte stream. Reading and writing go on side by side within [`Connection::next_frame`], so a
+/// broker that writes before it reads cannot block us, nor we it.
+pub(super) struct Connection<S> {
+    reader: ReadHalf<S>,
+    writer: WriteHalf<S>,
+    codec: FrameCodec<ServerCommand>,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// Whether bytes were handed to the stream that it may still hold back.
+    unflushed: bool,
+    /// Why nothing can be written any more, and since when. What the broker wrote before may still be read.
+    write_failed: Option<(Failure, Instant)>,
+    last_read: Instant,
+    last_write: Instant,
+    /// How often we promised to write.
+    send_every: Option<Duration>,
+    /// How long the broker may say nothing.
+    silence_allowed: Option<Duration>,
+}
+
+impl<S: AsyncRead + AsyncWrite> Connection<S> {
+    /// A connection over `stream`, without heart-beats.
+    pub(super) fn new(stream: S) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        let now = Instant::now();
+        Self {
+            reader,
+            writer,
+            codec: FrameCodec::new(),
+            incoming: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            unflushed: false,
+            write_failed: None,
+            last_read: now,
+            last_write: now,
+            send_every: None,
+            silence_allowed: None,
+        }
+    }
+
+    /// Starts heart-beats as agreed on. Zero stands for none.
+    pub(super) fn agree(&mut self, send_every: Duration, expect_every: Duration) {
+        let some = |interval: Duration| (!interval.is_zero()).then_some(interval);
+        // Half the interval, so that a beat that is late on the way is still in time.
+        self.send_every = some(send_every / 2);
+        self.silence_allowed = some(expect_every * TOLERANCE);
+    }
+
+    /// Puts a frame in line to be written while [`Self::next_frame`] runs.
+    pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
+        self.codec.encode(frame, &mut self.outgoing)
+    }
+
+    /// Whether more may be put in line.
+    pub(super) fn has_room(&self) -> bool {
+        self.outgoing.len() < ENOUGH_TO_WRITE
+    }
+
+    /// Writes what is in line, keeps the heart-beats, and waits for the next frame; with `reading` false, nothing
+    /// is read and it does not return except with a failure. It may be dropped at any point and called again.
+    pub(super) async fn next_frame(&mut self, reading: bool) -> Result<Frame<ServerCommand>, Failure> {
+        loop {
+            if reading {
+                while let Some(received) = self.codec.decode(&mut self.incoming)? {
+                    if let Received::Frame(frame) = received {
+                        return Ok(frame);
+                    }
+                }
+                self.incoming.reserve(READ_AT_ONCE);
+            } else {
+                // Who does not listen cannot complain of silence.
+                self.last_read = Instant::now();
+            }
+            let due = self.due();
+            let able = self.write_failed.is_none();
+            let writing = able && (!self.outgoing.is_empty() || self.unflushed);
+            tokio::select! {
+                read = self.reader.read_buf(&mut self.incoming), if reading => match read {
+                    Ok(0) => return Err(self.ended(Failure::Closed)),
+                    Ok(_) => self.last_read = Instant::now(),
+                    Err(error) => return Err(self.ended(broken(&error))),
+                },
+                written = write(&mut self.writer, &mut self.outgoing, &mut self.unflushed), if writing => {
+                    let now = Instant::now();
+                    match written {
+                        Ok(()) => self.last_write = now,
+                        Err(error) => self.write_failed = Some((broken(&error), now)),
+                    }
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.on_time()?,
+            }
+        }
+    }
+
+    /// When something is to be done although nothing happened.
+    fn due(&self) -> Option<Instant> {
+        let beat = self.send_every.map(|every| self.last_write + every);
+        let silent = self.silence_allowed.map(|allowed| self.last_read + allowed);
+        let last_word = self.write_failed.as_ref().map(|(_, since)| *since + LAST_WORD_WITHIN);
+        [beat, silent, last_word].into_iter().flatten().min()
+    }
+
+    fn on_time(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if let Some((failure, since)) = &self.write_failed
+            && now >= *since + LAST_WORD_WITHIN
+        {
+            return Err(failure.clone());
+        }
+        if let Some(allowed) = self.silence_allowed
+            && now >= self.last_read + allowed
+        {
+            return Err(Failure::Silent(allowed));
+        }
+        if self.send_every.is_some_and(|every| now >= self.last_write + every) {
+            if self.outgoing.is_empty() {
+                self.codec.encode(HeartBeat, &mut self.outgoing)?;
+            }
+            self.last_write = now;
+        }
+        Ok(())
+    }
+
+    /// Why the connection ended, when nothing more can be read because of `failure`.
+    fn ended(&mut self, failure: Failure) -> Failure {
+        self.write_failed.take().map_or(failure, |(earlier, _)| earlier)
+    }
+}
+
+fn broken(error: &std::io::Error) -> Failure {
+    // Brokers that end a TLS connection seldom say so in TLS.
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Failure::Closed,
+        _ => Failure::Broken(error.to_string()),
+    }
+}
+
+/// One step of writing: hands over some bytes, or makes the stream send what it was handed.
+async fn write<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    outgoing: &mut BytesMut,
+    unflushed: &mut bool,
+) -> std::io::Result<()> {
+    if outgoing.is_empty() {
+        writer.flush().await?;
+        *unflushed = false;
+    } else {
+        writer.write_buf(outgoing).await?;
+        *unflushed = true;
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The session: messages come in, replies go out, whatever happens to the connection in between.
+//!
+//! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
+//! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
+
+mod driver;
+mod serving;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::failure::Failure;
+use super::frame::Headers;
+use crate::config::Secret;
+
+/// Where to find the broker, who we are, and what we want of it.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// The broker's host: name or address; the name its certificate must be made for.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whose certificates are believed.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// API key id, or e-mail address.
+    pub login: String,
+    /// API key secret, or password.
+    pub passcode: Secret,
+    /// The queues to read, each once, e.g. `actions.201.fn_exchange_online`.
+    pub destinations: Vec<String>,
+    /// How many unacknowledged messages the broker hands out for each destination.
+    pub prefetch: u16,
+    /// How long to wait for a connection, and for a receipt.
+    pub timeout: Duration,
+    /// What we offer and ask for.
+    pub heart_beat: HeartBeatOffer,
+    /// How long to wait before trying again.
+    pub reconnect: Backoff,
+}
+
+/// The two numbers of a CONNECT's `heart-beat`; zero stands for none. For each direction the larger of the two
+/// sides' numbers holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeartBeatOffer {
+    /// How often we can send one.
+    pub send: Duration,
+    /// How often we want one. After twice the agreed interval without a byte the connection is left.
+    pub expect: Duration,
+}
+
+impl Default for HeartBeatOffer {
+    /// 15 s both ways: what existing workers ask of the broker, and as much in return.
+    fn default() -> Self {
+        Self { send: Duration::from_secs(15), expect: Duration::from_secs(15) }
+    }
+}
+
+/// Waiting times between tries: doubling from `first` up to `cap`, each shortened by a random part of up to half,
+/// so that many clients do not come back in step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// After the first failure.
+    pub first: Duration,
+    /// The longest.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    /// From a quarter of a second to two: a broker that is back after an outage of any length has us back within
+    /// 5 s, even when it loses the first CONNECT.
+    fn default() -> Self {
+        Self { first: Duration::from_millis(250), cap: Duration::from_secs(2) }
+    }
+}
+
+impl Backoff {
+    /// The wait after `failures` failures in a row.
+    fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(16);
+        let full = self.first.saturating_mul(1 << doublings).min(self.cap);
+        full.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// What the session is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// There is no connection that serves; one is being made, or waited for.
+    Connecting {
+        /// Failures in a row so far.
+        failures: u32,
+        /// The last of them, or why the connection before was left.
+        last: Option<Failure>,
+    },
+    /// The broker confirmed every subscription.
+    Subscribed {
+        /// The connection's number; each has the next.
+        connection: u64,
+    },
+    /// The session has ended, by [`Session::disconnect`] or because nobody holds it any more.
+    Closed,
+}
+
+/// A message of the broker's that waits to be acknowledged.
+pub struct Delivery {
+    /// What the broker calls the message; the same when it comes again.
+    pub message_id: String,
+    /// Where it was sent to, e.g. `/queue/actions.201.fn_exchange_online`.
+    pub destination: String,
+    /// Where replies are to go, as the broker gave it.
+    pub reply_to: Option<String>,
+    /// What replies are to carry.
+    pub correlation_id: Option<String>,
+    /// The message was handed out before, to us or another worker; it may have been run, but need not.
+    pub redelivered: bool,
+    /// All of its headers.
+    pub headers: Headers,
+    /// Its body as it came.
+    pub body: Bytes,
+    /// What to name when it is finished.
+    pub ack: AckToken,
+}
+
+impl fmt::Debug for Delivery {
+    /// Without headers and body: they hold a context token, and what is investigated.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message_id", &self.message_id)
+            .field("destination", &self.destination)
+            .field("correlation_id", &self.correlation_id)
+            .field("redelivered", &self.redelivered)
+            .field("ack", &self.ack)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The acknowledgement a delivery waits for. It is worth something only on the connection the delivery came over:
+/// when that is gone, the broker delivers the message again, with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckToken {
+    connection: u64,
+    id: String,
+}
+
+impl AckToken {
+    /// The number of the connection it belongs to.
+    pub fn connection(&self) -> u64 {
+        self.connection
+    }
+}
+
+/// A message to send in answer to another.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Where to: the [`Delivery::reply_to`] of what is answered.
+    pub destination: String,
+    /// Its [`Delivery::correlation_id`].
+    pub correlation_id: Option<String>,
+    /// What to say.
+    pub body: Bytes,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("destination", &self.destination)
+            .field("correlation_id", &self.correlation_id)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why something is not known to have reached the broker.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmed {
+    /// The connection the delivery came over is gone, so nothing was sent. The message comes again.
+    #[error("the connection the message came over is gone; the message comes again")]
+    Stale,
+    /// The connection went before the broker confirmed. Either all is done, or the message comes again.
+    #[error("the connection was lost before the broker confirmed")]
+    ConnectionLost,
+    /// The broker (or STOMP itself) does not accept the reply. Nothing was done; the delivery still waits for its
+    /// acknowledgement, with the same token.
+    #[error("the reply was refused: {0}")]
+    Refused(String),
+    /// The session has ended.
+    #[error("the session with the broker has ended")]
+    Closed,
+}
+
+/// A handle on the session. Clones are handles on the same one.
+#[derive(Debug, Clone)]
+pub struct Session {
+    requests: mpsc::Sender<Request>,
+    state: watch::Receiver<State>,
+}
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+enum Request {
+    Send { reply: Reply, done: Answer },
+    Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
+    Disconnect { bound: Duration, done: oneshot::Sender<()> },
+}
+
+type Answer = oneshot::Sender<Result<(), NotConfirmed>>;
+
+/// Requests that wait to be looked at; more make their callers wait.
+const REQUESTS: usize = 64;
+
+impl Session {
+    /// Starts a session, which begins to connect at once. Must be called within a Tokio runtime.
+    ///
+    /// The receiver gets every message the broker hands out, in order. Not receiving is how to stop taking them:
+    /// what was not received goes back to the queue when the session disconnects.
+    pub fn start(options: SessionOptions) -> (Self, mpsc::Receiver<Delivery>) {
+        let (requests, inbox) = mpsc::channel(REQUESTS);
+        // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
+        let (deliveries, received) = mpsc::channel(1);
+        let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None });
+        tokio::spawn(driver::run(options, inbox, deliveries, publisher));
+        (Self { requests, state }, received)
+    }
+
+    /// Sends `reply` without waiting for the broker's word: for status messages, which may get lost. They arrive
+    /// before a final reply that is finished later.
+    pub async fn send(&self, reply: Reply) -> Result<(), NotConfirmed> {
+        self.ask(|done| Request::Send { reply, done }).await
+    }
+
+    /// Sends `reply` and acknowledges the delivery of `ack`, both or neither, and waits until the broker has
+    /// confirmed it. Without a reply, only acknowledges.
+    ///
+    /// A caller that stops waiting does not stop what it asked for.
+    pub async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
+        self.ask(|done| Request::Finish { ack: ack.clone(), reply, done }).await
+    }
+
+    /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word
+    /// for it waited for, `bound` at most. Messages that were not acknowledged go back to the queue.
+    pub async fn disconnect(&self, bound: Duration) {
+        let (done, ended) = oneshot::channel();
+        if self.requests.send(Request::Disconnect { bound, done }).await.is_ok() {
+            // An error means that the task has ended, which is what was asked for.
+            let _ = ended.await;
+        }
+    }
+
+    /// The session's state, to look at or to wait for.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    async fn ask(&self, request: impl FnOnce(Answer) -> Request) -> Result<(), NotConfirmed> {
+        let (done, answer) = oneshot::channel();
+        self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
+        answer.await.unwrap_or(Err(NotConfirmed::Closed))
+    }
+}

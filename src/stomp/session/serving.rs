@@ -1,0 +1,386 @@
+//! A connection that is logged in: subscriptions, deliveries, replies, and the receipts that confirm them.
+//!
+//! A finished call takes two steps. First `BEGIN` and the reply, with a receipt: a broker that does not want the
+//! reply says so while the acknowledgement is still untouched, since ActiveMQ forgets an ack id it saw in a
+//! transaction that failed. Then `ACK` and `COMMIT`, with a receipt: only now is the reply visible and the message
+//! gone, both at once. Where a broker has no transactions the same steps are taken without: reply, receipt, `ACK`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+
+use super::{AckToken, Answer, Delivery, NotConfirmed, Reply, Request, SessionOptions, State};
+use crate::stomp::connection::Connection;
+use crate::stomp::failure::{Failure, error_text};
+use crate::stomp::frame::Frame;
+use crate::stomp::{ServerCommand, frames};
+
+/// A connection in use.
+pub(super) struct Serving<'s, S> {
+    options: &'s SessionOptions,
+    connection: Connection<S>,
+    number: u64,
+    /// Whether the broker has transactions; outlives the connection.
+    transactions: &'s mut bool,
+    state: &'s watch::Sender<State>,
+    /// Receipts that were asked for and did not come, by number, so the oldest first.
+    receipts: BTreeMap<u64, (Instant, Awaited)>,
+    last_receipt: u64,
+    /// Deliveries that nobody took yet.
+    waiting: VecDeque<Delivery>,
+    subscribed: Option<Instant>,
+    /// What an ERROR without receipt said; if the broker closes now, this is why.
+    complaint: Option<String>,
+    leaving: Option<Leaving>,
+}
+
+/// What a receipt confirms.
+enum Awaited {
+    /// That this transaction was begun, only to see whether it would be.
+    Trial { transaction: u64 },
+    /// A subscription to this destination.
+    Subscription(String),
+    /// That the broker took the reply; the acknowledgement is next.
+    Reply { ack: AckToken, transaction: Option<u64>, done: Answer },
+    /// That all is done.
+    Finish(Answer),
+    /// Our goodbye.
+    Disconnect,
+}
+
+/// The wish to disconnect.
+struct Leaving {
+    until: Instant,
+    said: bool,
+    /// Dropped when the connection is gone, which is what whoever disconnects waits for.
+    _done: oneshot::Sender<()>,
+}
+
+/// How the use of a connection ended.
+pub(super) struct End {
+    /// When the subscriptions were confirmed, if they were.
+    pub(super) subscribed: Option<Instant>,
+    /// Why, or `None` if the session was to end.
+    pub(super) failure: Option<Failure>,
+}
+
+impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
+    pub(super) fn new(
+        options: &'s SessionOptions,
+        connection: Connection<S>,
+        number: u64,
+        transactions: &'s mut bool,
+        state: &'s watch::Sender<State>,
+    ) -> Self {
+        Self {
+            options,
+            connection,
+            number,
+            transactions,
+            state,
+            receipts: BTreeMap::new(),
+            last_receipt: 0,
+            waiting: VecDeque::new(),
+            subscribed: None,
+            complaint: None,
+            leaving: None,
+        }
+    }
+
+    /// Serves until the connection fails or the session is to end.
+    pub(super) async fn run(
+        mut self,
+        inbox: &mut mpsc::Receiver<Request>,
+        deliveries: &mpsc::Sender<Delivery>,
+    ) -> End {
+        let failure = match self.serve(inbox, deliveries).await {
+            Ok(()) => None,
+            // Whoever was leaving has left.
+            Err(_) if self.leaving.is_some() => None,
+            Err(Failure::Closed | Failure::Broken(_)) if self.complaint.is_some() => {
+                self.complaint.take().map(Failure::of_error)
+            }
+            Err(failure) => Some(failure),
+        };
+        for (_, awaited) in self.receipts.into_values() {
+            if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
+                answer(done, Err(NotConfirmed::ConnectionLost));
+            }
+        }
+        End { subscribed: self.subscribed, failure }
+    }
+
+    async fn serve(
+        &mut self,
+        inbox: &mut mpsc::Receiver<Request>,
+        deliveries: &mpsc::Sender<Delivery>,
+    ) -> Result<(), Failure> {
+        self.subscribe()?;
+        let most_waiting = self.most_waiting();
+        loop {
+            self.say_goodbye()?;
+            let reading = self.waiting.len() < most_waiting;
+            let listening = self.leaving.is_none() && self.connection.has_room();
+            let handing_over = self.leaving.is_none() && !self.waiting.is_empty() && !deliveries.is_closed();
+            let (deadline, due) = self.deadline();
+            tokio::select! {
+                frame = self.connection.next_frame(reading) => {
+                    if self.received(frame?)?.is_break() {
+                        return Ok(());
+                    }
+                }
+                request = inbox.recv(), if listening => match request {
+                    Some(request) => self.requested(request)?,
+                    None => return Ok(()),
+                },
+                permit = deliveries.reserve(), if handing_over => {
+                    if let (Ok(permit), Some(delivery)) = (permit, self.waiting.pop_front()) {
+                        permit.send(delivery);
+                    }
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return Err(due),
+            }
+        }
+    }
+
+    /// More deliveries than a broker that keeps to the prefetch hands out, even while acknowledgements are under
+    /// way. From one that does not, nothing is read until some were taken.
+    fn most_waiting(&self) -> usize {
+        2 * (usize::from(self.options.prefetch) + 1) * self.options.destinations.len().max(1)
+    }
+
+    /// The next moment at which the connection is to be left, and why.
+    fn deadline(&self) -> (Option<Instant>, Failure) {
+        let patience = self.options.timeout;
+        let receipt = self.receipts.values().next().map(|(asked, _)| *asked + patience);
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
+        ([receipt, leaving].into_iter().flatten().min(), Failure::Unconfirmed(patience))
+    }
+
+    /// Asks for everything we want of the broker; the answers are receipts.
+    fn subscribe(&mut self) -> Result<(), Failure> {
+        if *self.transactions {
+            let transaction = self.receipt(|transaction| Awaited::Trial { transaction });
+            self.connection.queue(frames::begin(transaction).with_receipt(transaction))?;
+        }
+        for destination in &self.options.destinations {
+            let receipt = self.receipt(|_| Awaited::Subscription(destination.clone()));
+            self.connection.queue(frames::subscribe(destination, self.options.prefetch, receipt))?;
+        }
+        self.note_subscriptions();
+        Ok(())
+    }
+
+    /// A number for a receipt of what `awaited` says. It also serves as a transaction's name.
+    fn receipt(&mut self, awaited: impl FnOnce(u64) -> Awaited) -> u64 {
+        self.last_receipt += 1;
+        let number = self.last_receipt;
+        self.receipts.insert(number, (Instant::now(), awaited(number)));
+        number
+    }
+
+    fn note_subscriptions(&mut self) {
+        let open = |(_, awaited): &(Instant, Awaited)| {
+            matches!(awaited, Awaited::Trial { .. } | Awaited::Subscription(_))
+        };
+        if self.subscribed.is_none() && !self.receipts.values().any(open) {
+            self.subscribed = Some(Instant::now());
+            tracing::info!(
+                broker = self.options.host,
+                connection = self.number,
+                "subscribed to {}",
+                self.options.destinations.join(", ")
+            );
+            self.state.send_replace(State::Subscribed { connection: self.number });
+        }
+    }
+
+    /// Says goodbye once nothing is outstanding, if we are to leave.
+    fn say_goodbye(&mut self) -> Result<(), Failure> {
+        if self.receipts.is_empty()
+            && let Some(leaving) = self.leaving.as_mut().filter(|leaving| !leaving.said)
+        {
+            leaving.said = true;
+            let receipt = self.receipt(|_| Awaited::Disconnect);
+            self.connection.queue(frames::disconnect().with_receipt(receipt))?;
+        }
+        Ok(())
+    }
+
+    fn requested(&mut self, request: Request) -> Result<(), Failure> {
+        match request {
+            Request::Send { reply, done } => {
+                let queued = self.connection.queue(frames::send(reply));
+                answer(done, queued.map_err(|error| NotConfirmed::Refused(error.to_string())));
+            }
+            Request::Finish { ack, done, .. } if ack.connection != self.number => {
+                answer(done, Err(NotConfirmed::Stale));
+            }
+            Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
+            Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
+            Request::Disconnect { bound, done } => {
+                self.leaving = Some(Leaving { until: Instant::now() + bound, said: false, _done: done });
+            }
+        }
+        Ok(())
+    }
+
+    /// The first step of finishing.
+    fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Failure> {
+        let receipt = self.last_receipt + 1;
+        let transaction = self.transactions.then_some(receipt);
+        if let Some(transaction) = transaction {
+            self.connection.queue(frames::begin(transaction))?;
+        }
+        let send = frames::send(reply).persistent().within(transaction).with_receipt(receipt);
+        match self.connection.queue(send) {
+            Ok(()) => {
+                self.receipt(|_| Awaited::Reply { ack, transaction, done });
+                Ok(())
+            }
+            Err(error) => self.refuse(transaction, done, error.to_string()),
+        }
+    }
+
+    /// The second step of finishing.
+    fn acknowledge(&mut self, ack: &AckToken, transaction: Option<u64>, done: Answer) -> Result<(), Failure> {
+        let receipt = self.receipt(|_| Awaited::Finish(done));
+        let ack = frames::ack(&ack.id).within(transaction);
+        match transaction {
+            Some(transaction) => {
+                self.connection.queue(ack)?;
+                self.connection.queue(frames::commit(transaction).with_receipt(receipt))?;
+            }
+            None => self.connection.queue(ack.with_receipt(receipt))?,
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, transaction: Option<u64>, done: Answer, reason: String) -> Result<(), Failure> {
+        if let Some(transaction) = transaction {
+            self.connection.queue(frames::abort(transaction))?;
+        }
+        answer(done, Err(NotConfirmed::Refused(reason)));
+        Ok(())
+    }
+
+    /// Takes a frame; breaks when the broker has confirmed our goodbye.
+    fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
+        match frame.command {
+            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number)?),
+            ServerCommand::Receipt => {
+                // A receipt nobody asked for confirms nothing.
+                if let Some(awaited) = self.take_awaited(&frame) {
+                    return self.confirmed(awaited);
+                }
+            }
+            ServerCommand::Error => return self.reported(&frame),
+            ServerCommand::Connected => {
+                return Err(Failure::Protocol("a second CONNECTED frame came".to_owned()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Takes an ERROR. One that is about nothing in particular does not end the connection: ActiveMQ keeps it open,
+    /// and any other broker closes it.
+    fn reported(&mut self, frame: &Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
+        let text = error_text(frame, &self.options.passcode);
+        let failure = Failure::of_error(text.clone());
+        if matches!(failure, Failure::AuthenticationUnavailable(_)) {
+            // That says nothing about what was asked, so it stays open.
+            if self.awaited(frame).is_some() {
+                return Err(failure);
+            }
+        } else if let Some(awaited) = self.take_awaited(frame).or_else(|| self.take_trial()) {
+            return self.refused(awaited, text);
+        }
+        tracing::warn!(broker = self.options.host, "the broker reports an error: {text}");
+        self.complaint = Some(text);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The number of the receipt that `frame` names, if it is waited for.
+    fn awaited(&self, frame: &Frame<ServerCommand>) -> Option<u64> {
+        let number = frame.header("receipt-id")?.parse().ok()?;
+        self.receipts.contains_key(&number).then_some(number)
+    }
+
+    /// What waits for the receipt that `frame` names.
+    fn take_awaited(&mut self, frame: &Frame<ServerCommand>) -> Option<Awaited> {
+        let number = self.awaited(frame)?;
+        self.receipts.remove(&number).map(|(_, awaited)| awaited)
+    }
+
+    /// The trial, if its outcome is open. It is the first thing we ask, so an ERROR that names no receipt is about
+    /// it: a broker may not know how to answer what it does not know.
+    fn take_trial(&mut self) -> Option<Awaited> {
+        let first = self.receipts.first_entry()?;
+        matches!(first.get().1, Awaited::Trial { .. }).then(|| first.remove().1)
+    }
+
+    fn confirmed(&mut self, awaited: Awaited) -> Result<ControlFlow<()>, Failure> {
+        match awaited {
+            Awaited::Trial { transaction } => {
+                self.connection.queue(frames::abort(transaction))?;
+                self.note_subscriptions();
+            }
+            Awaited::Subscription(_) => self.note_subscriptions(),
+            Awaited::Reply { ack, transaction, done } => self.acknowledge(&ack, transaction, done)?,
+            Awaited::Finish(done) => answer(done, Ok(())),
+            Awaited::Disconnect => return Ok(ControlFlow::Break(())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn refused(&mut self, awaited: Awaited, reason: String) -> Result<ControlFlow<()>, Failure> {
+        match awaited {
+            Awaited::Trial { .. } => {
+                *self.transactions = false;
+                tracing::warn!(
+                    broker = self.options.host,
+                    "the broker refuses transactions ({reason}): replies are sent, confirmed, and only then are \
+                     their messages acknowledged, so a reply may come twice when the connection breaks between"
+                );
+                self.note_subscriptions();
+            }
+            Awaited::Subscription(destination) => {
+                return Err(Failure::of_subscription(&destination, reason));
+            }
+            Awaited::Reply { transaction, done, .. } => self.refuse(transaction, done, reason)?,
+            Awaited::Finish(done) => {
+                // The ack id is spent and the message still there: it can only come again.
+                answer(done, Err(NotConfirmed::ConnectionLost));
+                return Err(Failure::Broker(format!("it refused an acknowledgement: {reason}")));
+            }
+            Awaited::Disconnect => return Ok(ControlFlow::Break(())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Tells whoever asked; they may have stopped waiting.
+pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
+    let _ = done.send(outcome);
+}
+
+fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
+    let Frame { headers, body, .. } = frame;
+    let optional = |name: &str| headers.get(name).map(str::to_owned);
+    let needed = |name: &str| {
+        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    };
+    Ok(Delivery {
+        message_id: needed("message-id")?,
+        destination: needed("destination")?,
+        reply_to: optional("reply-to"),
+        correlation_id: optional("correlation-id"),
+        redelivered: headers.get("redelivered") == Some("true"),
+        ack: AckToken { connection, id: needed("ack")? },
+        body,
+        headers,
+    })
+}

@@ -1,0 +1,115 @@
+//! The way to the broker: TCP, and TLS over it.
+//!
+//! Two steps, so that a way through a proxy would be another first step: whatever gives a byte stream to the
+//! broker's port can be secured the same way.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::failure::Failure;
+
+/// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
+/// sooner than the system's own repetitions, which come at ever longer intervals.
+const ACCEPT_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long the TLS handshake may take.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects to `host` and secures the connection; the certificate must be `host`'s.
+pub(super) async fn connect(
+    host: &str,
+    port: u16,
+    tls: &Arc<ClientConfig>,
+    limit: Duration,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
+    secure(stream, host, port, tls, limit.min(HANDSHAKE_WITHIN)).await
+}
+
+/// A TCP connection to the first address of `host` that accepts one.
+async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Failure> {
+    let failure =
+        |error: io::Error| Failure::Unreachable { address: address(host, port), reason: error.to_string() };
+    let addresses = match timeout(limit, lookup_host((host, port))).await {
+        Ok(found) => found.map_err(failure)?,
+        Err(_) => return Err(failure(no_answer("its name was not resolved", limit))),
+    };
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+    for address in addresses {
+        match timeout(limit, dial(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = no_answer("no answer", limit),
+        }
+    }
+    Err(failure(last))
+}
+
+fn no_answer(what: &str, limit: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {limit:?}"))
+}
+
+async fn dial(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_keepalive(true)?;
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
+}
+
+async fn secure(
+    stream: TcpStream,
+    host: &str,
+    port: u16,
+    tls: &Arc<ClientConfig>,
+    limit: Duration,
+) -> Result<TlsStream<TcpStream>, Failure> {
+    let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
+    match timeout(limit, TlsConnector::from(Arc::clone(tls)).connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(match certificate_error(&error) {
+            Some(reason) => Failure::Untrusted { address: address(host, port), reason: words(reason) },
+            None => failure(error.to_string()),
+        }),
+        Err(_) => Err(failure(format!("no answer to the handshake within {limit:?}"))),
+    }
+}
+
+fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
+    match error.get_ref()?.downcast_ref()? {
+        rustls::Error::InvalidCertificate(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+/// What an operator can do something about.
+fn words(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => {
+            "nobody in cafile or among the system's certificate authorities signed it".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another host name".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; is the clock right?".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// `host` and `port` as one writes them.
+pub(super) fn address(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
