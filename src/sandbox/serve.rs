@@ -1,0 +1,147 @@
+//! The loop that serves an axum [`Router`] over TLS (HTTP/2 or HTTP/1.1, as ALPN decides) on a loopback
+//! listener, until it is shut down or dropped. Graph, Entra and SOAR's REST interface all stand on it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tower_service::Service;
+
+/// The protocols an HTTPS server offers, best first.
+pub const HTTP_ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// A client that opens a connection and then says nothing is left after this time.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The connection a request came on, found among the request's extensions. Lets a handler break the connection
+/// without an answer, as a dying server or a proxy in between does.
+#[derive(Debug, Clone)]
+pub struct Connection(Arc<Notify>);
+
+impl Connection {
+    /// Closes the connection at once; every request on it stays unanswered.
+    pub fn cut(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// A running HTTPS server. Dropping it closes its listener and all its connections.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `router` on a free port of 127.0.0.1. Must be called within a Tokio runtime.
+    pub async fn start(router: Router, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        Self::start_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, router, tls)
+    }
+
+    /// Serves `router` on `listener`: for a router that must know its own address beforehand.
+    pub fn start_on(listener: TcpListener, router: Router, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(accept(listener, router, TlsAcceptor::from(tls), accepted.clone()));
+        Ok(Self { address, accepted, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many TCP connections were accepted since the start.
+    pub fn connections(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The connections live in a set that the task owns, and end with it.
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, tls: TlsAcceptor, accepted: Arc<AtomicUsize>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            incoming = listener.accept() => match incoming {
+                Ok((stream, _)) => {
+                    accepted.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(serve(stream, router.clone(), tls.clone()));
+                }
+                // Out of file descriptors, say: the next accept may do better, but not at once.
+                Err(error) => {
+                    tracing::warn!(%error, "sandbox: cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, router: Router, tls: TlsAcceptor) {
+    // Small answers must not wait for the peer's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
+    let Ok(Ok(stream)) = handshake else {
+        tracing::debug!("sandbox: a TLS handshake failed");
+        return;
+    };
+    let connection = Connection(Arc::new(Notify::new()));
+    let service = TowerToHyperService::new(Marked { router, connection: connection.clone() });
+    let builder = auto::Builder::new(TokioExecutor::new());
+    tokio::select! {
+        result = builder.serve_connection(TokioIo::new(stream), service) => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "sandbox: a connection ended badly");
+            }
+        }
+        () = connection.0.notified() => {}
+    }
+}
+
+/// A router whose requests know the [`Connection`] they came on.
+#[derive(Clone)]
+struct Marked {
+    router: Router,
+    connection: Connection,
+}
+
+impl<B> Service<Request<B>> for Marked
+where
+    Router: Service<Request<B>>,
+{
+    type Response = <Router as Service<Request<B>>>::Response;
+    type Error = <Router as Service<Request<B>>>::Error;
+    type Future = <Router as Service<Request<B>>>::Future;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        Service::<Request<B>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(self.connection.clone());
+        self.router.call(request)
+    }
+}

@@ -1,0 +1,53 @@
+//! The body of a function call as SOAR writes it.
+
+use serde_json::{Value, json};
+
+/// What in SOAR calls a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A workflow: the call names it and its instance.
+    Workflow,
+    /// A playbook: the call has a playbook instance, and null for everything about workflows.
+    Playbook,
+}
+
+/// A token in the form of SOAR's. It is no secret, and nothing believes it.
+pub(super) const CONTEXT_TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJzYW5kYm94In0.";
+
+/// The body of a call, with all the parts SOAR sends.
+pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, instance: i64) -> Value {
+    let workflow = json!({
+        "workflow_id": 3,
+        "name": "Example: Exchange Online",
+        "programmatic_name": "example_exchange_online",
+        "description": null,
+        "object_type": {"type_id": 0, "type_name": "incident"},
+        "actions": [],
+        "tags": [],
+        "uuid": "0b5c5ee1-6c1d-4f1b-9a4e-2f3f6f4b7c11"
+    });
+    let (workflow, workflow_instance, playbook_instance) = match origin {
+        Origin::Workflow => (workflow, json!({"workflow_instance_id": instance}), Value::Null),
+        Origin::Playbook => (Value::Null, Value::Null, json!({"playbook_instance_id": instance})),
+    };
+    json!({
+        "function": {
+            "id": 3,
+            "name": function,
+            "display_name": function,
+            "description": {"format": "text", "content": ""},
+            "uuid": "ad5ab3cb-6d1c-4c38-b44d-0cb1cd84c1a5",
+            "version": 1,
+            "creator": {"id": 1, "name": "admin@example.com", "display_name": "Admin", "type": "user"},
+            "tags": [],
+            "view_items": [],
+            "workflows": []
+        },
+        "inputs": inputs,
+        "groups": [],
+        "principal": {"id": 1, "name": "analyst@example.com", "display_name": "An Analyst", "type": "user"},
+        "workflow": workflow,
+        "workflow_instance": workflow_instance,
+        "playbook_instance": playbook_instance
+    })
+}
