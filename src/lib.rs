@@ -17,6 +17,7 @@
 
 pub mod config;
 pub mod http;
+pub mod soar;
 pub mod stomp;
 pub mod tls;
 
