@@ -15,11 +15,16 @@
 //! [`config`] reads `app.config` into typed settings, [`tls`] makes the one TLS configuration every connection
 //! uses, [`cli`] is what a person types, and [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
 
+pub mod cli;
 pub mod config;
+pub mod functions;
 pub mod graph;
 pub mod http;
+pub mod log;
+pub mod soar;
 pub mod stomp;
 pub mod tls;
+pub mod worker;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -1,13 +1,14 @@
 //! The one TLS stack: rustls with one crypto provider, used by STOMP, SOAR's REST interface and Graph alike.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::{ClientCertificate, Trust};
 
@@ -62,11 +63,51 @@ pub fn client_config(
     })
 }
 
-fn system_roots(extra: Option<&Path>) -> Result<RootCertStore, TlsError> {
+/// Why a certificate was refused, where that is what `error` or one of its sources tells.
+pub fn refused_certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
+    match rustls_error(error)? {
+        rustls::Error::InvalidCertificate(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+/// The word of rustls among `error` and its sources; I/O errors carry it inside.
+pub fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| {
+        error.downcast_ref().or_else(|| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref())
+    })
+}
+
+/// Why a certificate was refused, in words that an operator can act on.
+pub fn refusal_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer => {
+            "nobody among the trusted certificate authorities signed it; name its authority's file (cafile)"
+                .to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another host name".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; is the clock right?".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The system's certificate authorities, read once a process: there are well over a hundred of them.
+static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     // One unreadable system certificate must not keep the others out.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Arc::new(roots)
+});
+
+fn system_roots(extra: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
+    let mut roots = Arc::clone(&SYSTEM_ROOTS);
     if let Some(path) = extra {
+        let roots = Arc::make_mut(&mut roots);
         for certificate in certificates("CA certificate", path)? {
             roots.add(certificate).map_err(|e| file_error("CA certificate", path, &e))?;
         }

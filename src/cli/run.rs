@@ -77,13 +77,18 @@ async fn start(settings: &Settings) -> Result<Daemon, Failure> {
     let destinations = destinations(&soar).await?;
     let tls = tls::client_config(&settings.stomp.trust, None).map_err(|error| Failure::new(BAD_CONFIGURATION, error))?;
     let (login, passcode) = credentials(&settings.soar.login);
-    let (session, deliveries) = stomp::Session::start(stomp::SessionOptions::new(
-        &settings.stomp,
-        Arc::new(tls),
+    let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
+        host: settings.stomp.host.clone(),
+        port: settings.stomp.port,
+        tls: Arc::new(tls),
         login,
         passcode,
-        destinations.into_iter().map(|name| format!("actions.{}.{name}", soar.org_id())).collect(),
-    ));
+        destinations: destinations.iter().map(|name| format!("actions.{}.{name}", soar.org_id())).collect(),
+        prefetch: settings.stomp.prefetch,
+        timeout: settings.stomp.timeout,
+        heart_beat: stomp::HeartBeatOffer::default(),
+        reconnect: stomp::Backoff::default(),
+    });
     let worker = Worker::new(session.clone(), graph, soar, settings.limits, settings.worker.clone());
     Ok(Daemon { worker, session, deliveries })
 }

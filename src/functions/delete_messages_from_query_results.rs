@@ -4,7 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::Value;
@@ -204,18 +205,22 @@ async fn delete_all<'a>(context: &Context, order: &'a Order) -> Fates<'a> {
     context.status.say(format!("Deleting {}", counted(total, "message")));
     let mut pace = context.status.every_few_seconds();
     let route = context.graph.batched();
-    let mut deletions = stream::iter(unique)
-        .map(|(key, mailbox)| async {
-            let fate = delete(&context.graph, &route, mailbox.trim(), None, key.1).await;
-            (key, fate)
-        })
-        .buffer_unordered(UNDER_WAY);
+    let mut waiting = unique.into_iter();
+    let mut under_way = FuturesUnordered::new();
     let mut fates: Fates<'a> = HashMap::with_capacity(total);
-    while let Some((key, fate)) = deletions.next().await {
+    loop {
+        while under_way.len() < UNDER_WAY
+            && let Some((key, mailbox)) = waiting.next()
+        {
+            under_way.push(async {
+                let fate = delete(&context.graph, &route, mailbox.trim(), None, key.1).await;
+                (key, fate)
+            });
+        }
+        let Some((key, fate)) = under_way.next().await else { break };
         fates.insert(key, fate);
         pace.say(|| format!("Dealt with {} of {total} messages", fates.len()));
     }
-    drop(deletions);
     fates
 }
 

@@ -22,14 +22,9 @@ pub enum Error {
         /// What Graph said.
         source: graph::Error,
     },
-    /// SOAR did not do it.
-    #[error("Could not {attempt}: {source}.")]
-    Soar {
-        /// What was attempted, for which incident.
-        attempt: String,
-        /// What SOAR said.
-        source: soar::Error,
-    },
+    /// SOAR did not do its part.
+    #[error("{0}.")]
+    Soar(#[from] soar::Error),
     /// A result could not be written as JSON.
     #[error("The result could not be written as JSON: {0}")]
     Result(#[from] serde_json::Error),

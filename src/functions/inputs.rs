@@ -78,17 +78,14 @@ impl Reader<'_> {
     /// A text, or a text area with its format. Blank counts as not given.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
         let text = match self.given(name)? {
-            Value::String(text) => Some(text.as_str()),
-            Value::Object(area) => match area.get("content") {
-                None | Some(Value::Null) => return None,
-                Some(content) => content.as_str(),
-            },
-            _ => None,
+            Value::Object(area) => area.get("content").filter(|content| !content.is_null())?,
+            plain => plain,
         };
-        if text.is_none() {
+        let Some(text) = text.as_str() else {
             self.wrong(name, "a text");
-        }
-        text.filter(|text| !text.trim().is_empty()).map(str::to_owned)
+            return None;
+        };
+        (!text.trim().is_empty()).then(|| text.to_owned())
     }
 
     /// A text in which blanks at the ends mean nothing: an address, an id, a name.
@@ -151,6 +148,20 @@ impl Reader<'_> {
                 Vec::new()
             }
         }
+    }
+
+    /// The label chosen in a select.
+    pub(super) fn required_choice(&mut self, name: &'static str) -> String {
+        let value = self.given(name).map(label);
+        if value == Some(None) {
+            self.wrong(name, "a choice");
+        }
+        self.require(name, value.flatten().filter(|label| !label.is_empty()))
+    }
+
+    pub(super) fn required_time(&mut self, name: &'static str) -> DateTime<Utc> {
+        let value = self.time(name);
+        self.require(name, value)
     }
 
     pub(super) fn required_choices(&mut self, name: &'static str) -> Vec<String> {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use chrono::Local;
 
 use super::context::Context;
-use super::error::Error;
-use crate::soar::Target;
+use crate::soar::{Content, Target};
 
 /// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
 const LINES_IN_NOTE: usize = 500;
@@ -70,18 +69,15 @@ impl Report {
         let Some(incident) = incident.filter(|_| output.needs_incident()) else { return Vec::new() };
         let mut problems = Vec::new();
         if output.note()
-            && let Err(source) = context.soar.add_note(incident, &self.html()).await
+            && let Err(error) = context.soar.add_note(incident, &self.html()).await
         {
-            let attempt = format!("write the note to incident {incident}");
-            problems.push(Error::Soar { attempt, source }.to_string());
+            problems.push(format!("The note was not written: {error}."));
         }
         if output.attachment() {
             let name = format!("{file_prefix}-{}.txt", Local::now().format("%Y-%m-%dT%H:%M:%S"));
-            let text = self.text();
-            let target = Target::Incident(incident);
-            if let Err(source) = context.soar.attach(target, &name, "text/plain", text.into()).await {
-                let attempt = format!("attach {name} to incident {incident}");
-                problems.push(Error::Soar { attempt, source }.to_string());
+            let content = Content::bytes(self.text());
+            if let Err(error) = context.soar.attach(Target::Incident(incident), &name, "text/plain", content).await {
+                problems.push(format!("The attachment was not written: {error}."));
             }
         }
         problems

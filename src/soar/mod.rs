@@ -1,7 +1,16 @@
-//! SOAR: the function calls it sends, the replies it expects, and its REST interface for notes and files.
+//! SOAR: the function calls it sends, the replies it expects, and its REST interface: signing in, the functions'
+//! destinations, notes and attachments.
 
 mod call;
+mod client;
+mod connection;
+mod content;
+mod error;
 pub mod reply;
+mod session;
 
 pub use call::{CallError, Caller, FunctionCall};
+pub use client::{Attachment, Client, Target};
+pub use content::{ByteStream, Content};
+pub use error::Error;
 pub use reply::Results;

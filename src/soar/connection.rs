@@ -1,0 +1,331 @@
+//! Requests to SOAR: signed, timed, repeated where that is right, and their answers judged.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::content::Watched;
+use super::session::Session;
+use super::{Content, Error};
+use crate::config::{Login, SoarSettings};
+use crate::http;
+
+/// Longest silence of SOAR within one request.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest wait between two tries, whatever the settings or SOAR's `Retry-After` say.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The part of an error's body that is read, and the part of SOAR's message that is shown.
+const ERROR_BODY: usize = 64 * 1024;
+const MESSAGE: usize = 500;
+
+/// One request, as often as it is made.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    /// What it tries, as in "the attempt to …".
+    pub(super) attempt: String,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: RequestBody<'a>,
+}
+
+#[derive(Debug)]
+pub(super) enum RequestBody<'a> {
+    None,
+    Json(Bytes),
+    File { name: &'a str, content_type: &'a str, content: &'a Content },
+}
+
+impl Request<'_> {
+    /// Whether to make it again after `error`. Reading twice does no harm. A note or an attachment would be there
+    /// twice, so it is repeated only where SOAR certainly did not take it: no connection was made, or SOAR asked
+    /// to come later (429, 503); and a stream, only while nothing of it was sent.
+    fn may_follow(&self, error: &Error) -> bool {
+        let harmless = if self.method == Method::GET { error.is_transient() } else { error.is_put_off() };
+        harmless && self.can_be_sent()
+    }
+
+    fn can_be_sent(&self) -> bool {
+        match &self.body {
+            RequestBody::File { content, .. } => content.is_whole(),
+            RequestBody::None | RequestBody::Json(_) => true,
+        }
+    }
+}
+
+/// How SOAR is reached, and who we are to it.
+pub(super) struct Connection {
+    requests: reqwest::Client,
+    /// Without a limit on the time until the answer, which would count the upload's own time.
+    uploads: reqwest::Client,
+    server: String,
+    base: Url,
+    login: Login,
+    /// What a password's session shows with each request; replaced when it has expired.
+    session: Mutex<Arc<HeaderMap>>,
+    tries: u32,
+    delay: Duration,
+    backoff: f64,
+}
+
+impl Connection {
+    pub(super) fn new(settings: &SoarSettings) -> Result<Self, Error> {
+        let client = |silence| -> Result<reqwest::Client, Error> {
+            let certificate = settings.client_certificate.as_ref();
+            http::client_builder(&settings.trust, certificate, &settings.proxy, silence)?
+                .build()
+                .map_err(|error| Error::of_network(&error, &settings.host, "set up HTTP"))
+        };
+        let host =
+            if settings.host.contains(':') { format!("[{}]", settings.host) } else { settings.host.clone() };
+        let server = format!("{host}:{}", settings.port);
+        let prefix = settings.resource_prefix.as_deref().unwrap_or_default().trim_matches('/');
+        let base = Url::parse(&format!("https://{server}/{prefix}")).map_err(|error| Error::Unreachable {
+            server: server.clone(),
+            reason: format!("host or resource_prefix is wrong ({error})"),
+        })?;
+        Ok(Self {
+            requests: client(Some(SILENCE))?,
+            uploads: client(None)?,
+            server,
+            base,
+            login: settings.login.clone(),
+            session: Mutex::default(),
+            tries: settings.request_tries,
+            delay: settings.retry_delay,
+            backoff: settings.retry_backoff,
+        })
+    }
+
+    /// The address of `segments` under `/rest`; each is encoded.
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Only a URL without a host has no path, and this one has one.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("rest").extend(segments);
+        }
+        url
+    }
+
+    /// Host and port.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Whether this is a session that ends, rather than an API key.
+    pub(super) fn may_expire(&self) -> bool {
+        matches!(self.login, Login::Password { .. })
+    }
+
+    /// Signs in, as often as `tries` allows (`None`: until it works) where a repeat may do better.
+    pub(super) async fn sign_in(&self, tries: Option<u32>) -> Result<Session, Error> {
+        let mut url = self.url(&["session"]);
+        url.set_query(Some("include_permissions=false"));
+        let (method, body) = match &self.login {
+            Login::ApiKey { .. } => (Method::GET, RequestBody::None),
+            Login::Password { email, password } => {
+                let body = serde_json::json!({ "email": email, "password": password.expose() });
+                (Method::POST, RequestBody::Json(body.to_string().into()))
+            }
+        };
+        let request = Request { attempt: "sign in".to_owned(), method, url, body };
+        let mut done = 0;
+        loop {
+            let error = match self.try_to_sign_in(&request).await {
+                Ok(session) => return Ok(session),
+                Err(error) => error,
+            };
+            done += 1;
+            if !error.is_transient() || tries.is_some_and(|tries| done >= tries) {
+                return Err(error);
+            }
+            let wait = self.wait(done, error.retry_after());
+            tracing::warn!(%error, tries = done, ?wait, "signing in to SOAR is tried again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_to_sign_in(&self, request: &Request<'_>) -> Result<Session, Error> {
+        let response = self.send(request, &HeaderMap::new()).await?;
+        let answered = response.headers().clone();
+        let session: Session = self.json(response, &request.attempt).await?;
+        let headers = Arc::new(session.headers(&self.login, &answered));
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = headers;
+        Ok(session)
+    }
+
+    /// The answer to `request`, read as JSON.
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, Error> {
+        self.repeat(request, |response| self.json(response, &request.attempt)).await
+    }
+
+    /// The answer to `request`, whose body is still on its way.
+    pub(super) async fn open(&self, request: &Request<'_>) -> Result<Response, Error> {
+        self.repeat(request, |response| std::future::ready(Ok(response))).await
+    }
+
+    async fn repeat<T, F, A>(&self, request: &Request<'_>, read: F) -> Result<T, Error>
+    where
+        F: Fn(Response) -> A,
+        A: Future<Output = Result<T, Error>>,
+    {
+        let mut done = 0;
+        let mut signed_in_again = false;
+        loop {
+            let session = self.session();
+            let answer = match self.send(request, &session).await {
+                Ok(response) => read(response).await,
+                Err(error) => Err(error),
+            };
+            let error = match answer {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error.status() == Some(401) && self.may_expire() && !signed_in_again && request.can_be_sent() {
+                signed_in_again = true;
+                // Somebody else may have done so in the meantime.
+                if Arc::ptr_eq(&session, &self.session()) {
+                    self.sign_in(Some(self.tries)).await?;
+                }
+                continue;
+            }
+            done += 1;
+            if done >= self.tries || !request.may_follow(&error) {
+                return Err(error);
+            }
+            let wait = self.wait(done, error.retry_after());
+            tracing::info!(%error, tries = done, ?wait, "a request to SOAR is tried again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn session(&self) -> Arc<HeaderMap> {
+        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One try. Any status but a success is an error.
+    async fn send(&self, request: &Request<'_>, session: &HeaderMap) -> Result<Response, Error> {
+        let client = match request.body {
+            RequestBody::File { .. } => &self.uploads,
+            RequestBody::None | RequestBody::Json(_) => &self.requests,
+        };
+        let mut builder =
+            client.request(request.method.clone(), request.url.clone()).headers(session.clone());
+        if let Login::ApiKey { id, secret } = &self.login {
+            builder = builder.basic_auth(id, Some(secret.expose()));
+        }
+        let network = |error: reqwest::Error| Error::of_network(&error, &self.server, &request.attempt);
+        let response = match &request.body {
+            RequestBody::None => builder.send().await.map_err(network)?,
+            RequestBody::Json(json) => {
+                let builder = builder.header(CONTENT_TYPE, "application/json").body(json.clone());
+                builder.send().await.map_err(network)?
+            }
+            RequestBody::File { name, content_type, content } => {
+                let (body, progress) = content.watched();
+                let builder = builder.multipart(form(name, content_type, content.length(), body));
+                let sent = tokio::select! {
+                    sent = builder.send() => sent.map_err(network),
+                    () = progress.standstill(SILENCE) => Err(Error::Interrupted {
+                        attempt: request.attempt.clone(),
+                        reason: "no progress in time".to_owned(),
+                    }),
+                };
+                match progress.take_error() {
+                    Some(source) => return Err(Error::Content { attempt: request.attempt.clone(), source }),
+                    None => sent?,
+                }
+            }
+        };
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(response, request).await) }
+    }
+
+    async fn refusal(&self, mut response: Response, request: &Request<'_>) -> Error {
+        let status = response.status();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > ERROR_BODY {
+                break;
+            }
+        }
+        let message = message(&body);
+        if status == StatusCode::UNAUTHORIZED {
+            let credentials = match self.login {
+                Login::ApiKey { .. } => "the API key; check api_key_id and api_key_secret",
+                Login::Password { .. } => "the e-mail address and password; check email and password",
+            };
+            return Error::Unauthorized { credentials, message };
+        }
+        Error::Refused {
+            attempt: request.attempt.clone(),
+            status: status.as_u16(),
+            message: message.or_else(|| status.canonical_reason().map(str::to_owned)),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    async fn json<T: DeserializeOwned>(&self, response: Response, attempt: &str) -> Result<T, Error> {
+        let body =
+            response.bytes().await.map_err(|error| Error::of_network(&error, &self.server, attempt))?;
+        serde_json::from_slice(&body).map_err(|error| Error::NotAnAnswer {
+            attempt: attempt.to_owned(),
+            // The error itself might quote what is in the body.
+            reason: format!(
+                "it is not the JSON that was expected (line {}, column {})",
+                error.line(),
+                error.column()
+            ),
+        })
+    }
+
+    /// The wait after `done` tries: what SOAR asks for, else the delay, longer each time; some of it is chance,
+    /// so that calls that failed together do not come back together.
+    fn wait(&self, done: u32, asked: Option<Duration>) -> Duration {
+        let factor = self.backoff.powi(i32::try_from(done).unwrap_or(i32::MAX).saturating_sub(1));
+        let own = Duration::try_from_secs_f64(self.delay.as_secs_f64() * factor).unwrap_or(LONGEST_WAIT);
+        let wait = asked.unwrap_or(own).min(LONGEST_WAIT);
+        wait.mul_f64(1.0 + fastrand::f64() / 4.0)
+    }
+}
+
+/// The parts `file` and `description`, the latter empty, as SOAR wants them.
+fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
+    // A line's end in the name would end the part's header.
+    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let name = if name.is_empty() { "Unknown".to_owned() } else { name };
+    let mut headers = HeaderMap::new();
+    let media_type =
+        HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_TYPE, media_type);
+    let body = reqwest::Body::wrap_stream(content);
+    let file = match length {
+        Some(length) => Part::stream_with_length(body, length),
+        None => Part::stream(body),
+    };
+    Form::new().part("file", file.file_name(name).headers(headers)).text("description", "")
+}
+
+/// SOAR's own words, where its error has some.
+fn message(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        message: Option<String>,
+        title: Option<String>,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    let text = answer.message.or(answer.title)?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Some(words.join(" ").chars().take(MESSAGE).collect::<String>()).filter(|text| !text.is_empty())
+}

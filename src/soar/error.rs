@@ -1,0 +1,210 @@
+//! How a request to SOAR fails, in words for the operator and for the analyst whose call it was.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use crate::tls::{self, TlsError};
+
+/// Why SOAR did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The TLS stack, or a file it needs.
+    #[error("cannot set up the connection to SOAR: {0}")]
+    Setup(#[from] TlsError),
+    /// The connection was never made: no such name, no route, nobody listening, no answer.
+    #[error("cannot reach SOAR at {server}: {reason}")]
+    Unreachable {
+        /// Host and port.
+        server: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// SOAR's certificate, or that of a proxy before it, is not believed.
+    #[error("the certificate of SOAR at {server} is not trusted: {reason}")]
+    Untrusted {
+        /// Host and port.
+        server: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The two sides found no way to speak TLS with each other.
+    #[error("no TLS connection to SOAR at {server}: {reason}")]
+    Handshake {
+        /// Host and port.
+        server: String,
+        /// Why not.
+        reason: String,
+    },
+    /// HTTP status 401.
+    #[error("SOAR does not accept {credentials} (HTTP status 401{})", said(message.as_deref()))]
+    Unauthorized {
+        /// Which options hold what it does not accept.
+        credentials: &'static str,
+        /// SOAR's own words.
+        message: Option<String>,
+    },
+    /// The account belongs to no organisation.
+    #[error("the account that signs in to SOAR is a member of no organisation")]
+    NoOrganisation,
+    /// None of the account's organisations is the configured one.
+    #[error(
+        "{configured:?} (org) is not an organisation of the account that signs in to SOAR; it is a member of: {}",
+        available.join(", ")
+    )]
+    WrongOrganisation {
+        /// The option's value.
+        configured: String,
+        /// The names of those the account belongs to.
+        available: Vec<String>,
+    },
+    /// The organisation is not enabled for us.
+    #[error(
+        "the organisation {name:?} is not enabled for this account from the address {address}; \
+         SOAR may allow other addresses only"
+    )]
+    OrganisationDisabled {
+        /// The organisation.
+        name: String,
+        /// Where SOAR sees us.
+        address: String,
+    },
+    /// SOAR answered with an error.
+    #[error("SOAR answered the attempt to {attempt} with HTTP status {status}{}", said(message.as_deref()))]
+    Refused {
+        /// What was tried, as in "the attempt to …".
+        attempt: String,
+        /// The HTTP status.
+        status: u16,
+        /// SOAR's own words.
+        message: Option<String>,
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The connection broke, or SOAR fell silent, after the request was sent: it may have been done or not.
+    #[error("the connection to SOAR failed while trying to {attempt}: {reason}")]
+    Interrupted {
+        /// What was tried.
+        attempt: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// What came back is not what SOAR answers.
+    #[error("what came back from SOAR on trying to {attempt} is not its answer: {reason}")]
+    NotAnAnswer {
+        /// What was tried.
+        attempt: String,
+        /// Why not.
+        reason: String,
+    },
+    /// What was to be attached could not be read to its end; nothing was attached.
+    #[error("cannot {attempt}: its content could not be read: {source}")]
+    Content {
+        /// What was tried.
+        attempt: String,
+        /// What the content's source said.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+}
+
+fn said(message: Option<&str>) -> String {
+    message.map(|message| format!(": {message}")).unwrap_or_default()
+}
+
+impl Error {
+    /// The exit code of the self test and of `run`, as SOAR's administrators know them from its own tools:
+    /// 20 no connection or an unexpected answer, 21 refused credentials, 22 missing CA file, 23 TLS, 24 not a
+    /// member of the organisation, 25 wrong user name or password.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unauthorized { message: Some(message), .. }
+                if message.contains("Invalid user name or password") =>
+            {
+                25
+            }
+            Self::Unauthorized { .. } => 21,
+            Self::Setup(TlsError::File { what: "CA certificate", .. }) => 22,
+            Self::Setup(_) | Self::Untrusted { .. } | Self::Handshake { .. } => 23,
+            Self::NoOrganisation | Self::WrongOrganisation { .. } | Self::OrganisationDisabled { .. } => 24,
+            Self::Unreachable { .. }
+            | Self::Refused { .. }
+            | Self::Interrupted { .. }
+            | Self::NotAnAnswer { .. }
+            | Self::Content { .. } => 20,
+        }
+    }
+
+    /// The HTTP status, where SOAR answered with an error.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Unauthorized { .. } => Some(401),
+            _ => None,
+        }
+    }
+
+    /// SOAR certainly did not do it, and may do it later: a repeat is right whatever the request.
+    pub(super) fn is_put_off(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 429 | 503),
+            _ => false,
+        }
+    }
+
+    /// A repeat may do better, where it does no harm.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
+            Self::Refused { status, .. } => *status >= 500 || *status == 429,
+            other => other.is_put_off(),
+        }
+    }
+
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// What the HTTP library's error means for a request to `server` that tried to `attempt`.
+    pub(super) fn of_network(error: &reqwest::Error, server: &str, attempt: &str) -> Self {
+        let server = server.to_owned();
+        if let Some(reason) = tls::refused_certificate(error) {
+            return Self::Untrusted { server, reason: tls::refusal_words(reason) };
+        }
+        if let Some(reason) = tls::rustls_error(error) {
+            return Self::Handshake { server, reason: reason.to_string() };
+        }
+        let reason = words(error);
+        if error.is_connect() {
+            Self::Unreachable { server, reason }
+        } else {
+            Self::Interrupted { attempt: attempt.to_owned(), reason }
+        }
+    }
+}
+
+/// The innermost cause, in plain words where there are some. Never the URL.
+fn words(error: &reqwest::Error) -> String {
+    if error.is_dns() {
+        return "its name cannot be resolved".to_owned();
+    }
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let io_kind = causes.clone().find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    match (io_kind, causes.last()) {
+        (Some(io::ErrorKind::ConnectionRefused), _) => "connection refused; nobody listens there".to_owned(),
+        (Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable), _) => {
+            "there is no route to it".to_owned()
+        }
+        (Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe), _) => {
+            "the connection was closed by the other side".to_owned()
+        }
+        (_, Some(cause)) => cause.to_string(),
+        (_, None) => "the connection failed".to_owned(),
+    }
+}
