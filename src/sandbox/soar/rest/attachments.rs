@@ -1,0 +1,160 @@
+//! Attachments of incidents and tasks. Their bytes go from the socket to a file and back, whatever their number,
+//! without being in memory together.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{Multipart, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures_util::stream::try_unfold;
+use serde_json::Value;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Shared;
+use super::data::{Attachment, Owner};
+use super::error::ApiError;
+
+/// The longest file name SOAR's database takes, in characters.
+const LONGEST_NAME: usize = 255;
+
+/// The path of an object that has attachments.
+type OwnerPath = Path<(i64, String, i64)>;
+/// The path of an attachment.
+type AttachmentPath = Path<(i64, String, i64, i64)>;
+
+fn owner(kind: &str, id: i64) -> Result<Owner, ApiError> {
+    match kind {
+        "incidents" => Ok(Owner::Incident(id)),
+        "tasks" => Ok(Owner::Task(id)),
+        other => Err(ApiError::not_found("resource", other)),
+    }
+}
+
+fn missing(owner: Owner) -> ApiError {
+    match owner {
+        Owner::Incident(id) => ApiError::not_found("incident", id),
+        Owner::Task(id) => ApiError::not_found("task", id),
+    }
+}
+
+/// `GET …/attachments`.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Path((_, kind, id)): OwnerPath,
+) -> Result<Json<Vec<Value>>, ApiError> {
+    let owner = owner(&kind, id)?;
+    shared.look(|data| {
+        let incident = data.incident_of(owner).ok_or_else(|| missing(owner))?;
+        let own = data.attachments.iter().filter(|a| a.owner == owner);
+        Ok(Json(own.map(|a| a.dto(incident)).collect()))
+    })
+}
+
+/// `POST …/attachments`: a multipart form with the parts `file` and `description`.
+pub(super) async fn upload(
+    State(shared): State<Arc<Shared>>,
+    Path((_, kind, id)): OwnerPath,
+    mut form: Multipart,
+) -> Result<Json<Value>, ApiError> {
+    let owner = owner(&kind, id)?;
+    let incident = shared.look(|data| data.incident_of(owner)).ok_or_else(|| missing(owner))?;
+    let attachment_id = shared.change(super::data::Data::next_id);
+    let mut attachment = None;
+    let mut description = String::new();
+    while let Some(field) = form.next_field().await.map_err(broken)? {
+        match field.name() {
+            Some("file") => attachment = Some(receive(&shared, owner, attachment_id, field).await?),
+            Some("description") => description = field.text().await.map_err(broken)?,
+            _ => return Err(ApiError::invalid("The form has a part that is not known.")),
+        }
+    }
+    let mut attachment = attachment.ok_or_else(|| ApiError::invalid("file: This field is required."))?;
+    attachment.description = description;
+    let dto = attachment.dto(incident);
+    shared.change(|data| data.attachments.push(attachment));
+    Ok(Json(dto))
+}
+
+async fn receive(
+    shared: &Shared,
+    owner: Owner,
+    id: i64,
+    mut field: Field<'_>,
+) -> Result<Attachment, ApiError> {
+    let name = field.file_name().unwrap_or_default().to_owned();
+    if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
+        return Err(ApiError::invalid("The file name is empty, too long, or holds a control character."));
+    }
+    let content_type = field.content_type().unwrap_or("application/octet-stream").to_owned();
+    let path = shared.directory.join(id.to_string());
+    let mut file = File::create(&path).await.map_err(|e| ApiError::internal(&e))?;
+    let mut size = 0;
+    while let Some(chunk) = field.chunk().await.map_err(broken)? {
+        size += chunk.len() as u64;
+        file.write_all(&chunk).await.map_err(|e| ApiError::internal(&e))?;
+    }
+    file.flush().await.map_err(|e| ApiError::internal(&e))?;
+    Ok(Attachment { id, owner, name, content_type, description: String::new(), size, path })
+}
+
+#[allow(clippy::needless_pass_by_value)] // the form `map_err` takes
+fn broken(error: MultipartError) -> ApiError {
+    ApiError::invalid(format!("The form cannot be read: {}", error.body_text()))
+}
+
+/// `GET …/attachments/{id}`.
+pub(super) async fn metadata(
+    State(shared): State<Arc<Shared>>,
+    Path((_, kind, id, attachment)): AttachmentPath,
+) -> Result<Json<Value>, ApiError> {
+    let owner = owner(&kind, id)?;
+    shared.look(|data| {
+        let incident = data.incident_of(owner).ok_or_else(|| missing(owner))?;
+        let found = data.attachment(owner, attachment);
+        Ok(Json(found.ok_or_else(|| ApiError::not_found("attachment", attachment))?.dto(incident)))
+    })
+}
+
+/// `GET …/attachments/{id}/contents`.
+pub(super) async fn contents(
+    State(shared): State<Arc<Shared>>,
+    Path((_, kind, id, attachment)): AttachmentPath,
+) -> Result<Response, ApiError> {
+    let owner = owner(&kind, id)?;
+    let found = shared
+        .look(|data| data.attachment(owner, attachment).cloned())
+        .ok_or_else(|| ApiError::not_found("attachment", attachment))?;
+    let file = File::open(&found.path).await.map_err(|e| ApiError::internal(&e))?;
+    let bytes = try_unfold(file, |mut file| async move {
+        let mut chunk = BytesMut::with_capacity(64 * 1024);
+        let count = file.read_buf(&mut chunk).await?;
+        Ok::<_, std::io::Error>((count > 0).then(|| (chunk.freeze(), file)))
+    });
+    let headers = [
+        (CONTENT_TYPE, found.content_type),
+        (CONTENT_LENGTH, found.size.to_string()),
+        (CONTENT_DISPOSITION, "attachment".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(bytes)).into_response())
+}
+
+/// `DELETE …/attachments/{id}`.
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Path((_, kind, id, attachment)): AttachmentPath,
+) -> Result<StatusCode, ApiError> {
+    let owner = owner(&kind, id)?;
+    let path = shared.change(|data| {
+        let at = data.attachments.iter().position(|a| a.id == attachment && a.owner == owner)?;
+        Some(data.attachments.remove(at).path)
+    });
+    let path = path.ok_or_else(|| ApiError::not_found("attachment", attachment))?;
+    tokio::fs::remove_file(path).await.map_err(|e| ApiError::internal(&e))?;
+    Ok(StatusCode::NO_CONTENT)
+}
