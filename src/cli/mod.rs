@@ -50,7 +50,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(code: u8, message: impl ToString) -> Self {
+    fn new(code: u8, message: &impl ToString) -> Self {
         Self { code, message: message.to_string() }
     }
 }
@@ -59,7 +59,11 @@ impl Cli {
     /// Does what was asked; returns the exit code.
     pub async fn execute(self) -> u8 {
         let done = match self.command {
-            _ if self.print_config => print(config::template()),
+            _ if self.print_config => {
+                // A reader that has left wants no more.
+                let _ = stdout().write_all(config::template().as_bytes());
+                Ok(())
+            }
             None | Some(Command::Run) => run::run(self.config_file.as_deref()).await,
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
@@ -72,10 +76,4 @@ impl Cli {
             }
         }
     }
-}
-
-/// Writes to standard output. A reader that has left wants no more.
-fn print(text: &str) -> Result<(), Failure> {
-    let _ = stdout().write_all(text.as_bytes());
-    Ok(())
 }

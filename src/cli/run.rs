@@ -27,8 +27,8 @@ const OTHER: u8 = 1;
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::new(OTHER, error))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(OTHER, error))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::new(OTHER, &error))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(OTHER, &error))?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => info!("stopping: SIGTERM"),
@@ -54,7 +54,8 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
 fn load(file: Option<&Path>) -> Result<Settings, Failure> {
     let environment = Environment::of_process();
     let file = environment.config_file(file, Path::new("."));
-    let loaded = Settings::load(&file, &environment).map_err(|error| Failure::new(BAD_CONFIGURATION, error))?;
+    let loaded =
+        Settings::load(&file, &environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     log::start(loaded.settings.log.level);
     info!(version = env!("CARGO_PKG_VERSION"), file = %file.display(), "starting");
     for warning in &loaded.warnings {
@@ -71,11 +72,13 @@ struct Daemon {
 
 /// Signs in to SOAR, asks where our functions' calls arrive, and subscribes there.
 async fn start(settings: &Settings) -> Result<Daemon, Failure> {
-    let graph = graph::Client::new(&settings.graph).map_err(|error| Failure::new(BAD_CONFIGURATION, error))?;
-    let soar = soar::Client::connect(&settings.soar).await.map_err(from_soar)?;
+    let graph =
+        graph::Client::new(&settings.graph).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+    let soar = soar::Client::connect(&settings.soar).await.map_err(|error| from_soar(&error))?;
     info!(organisation = soar.org_name(), org_id = soar.org_id(), "signed in to SOAR");
     let destinations = destinations(&soar).await?;
-    let tls = tls::client_config(&settings.stomp.trust, None).map_err(|error| Failure::new(BAD_CONFIGURATION, error))?;
+    let tls = tls::client_config(&settings.stomp.trust, None)
+        .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     let (login, passcode) = credentials(&settings.soar.login);
     let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
         host: settings.stomp.host.clone(),
@@ -104,7 +107,8 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
             }
             Ok(destination)
         });
-        let known: BTreeSet<_> = try_join_all(asked).await.map_err(from_soar)?.into_iter().flatten().collect();
+        let known: BTreeSet<_> =
+            try_join_all(asked).await.map_err(|error| from_soar(&error))?.into_iter().flatten().collect();
         if !known.is_empty() {
             return Ok(known);
         }
@@ -123,6 +127,6 @@ fn credentials(login: &Login) -> (String, Secret) {
     }
 }
 
-fn from_soar(error: soar::Error) -> Failure {
+fn from_soar(error: &soar::Error) -> Failure {
     Failure::new(error.exit_code(), error)
 }

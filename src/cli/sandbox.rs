@@ -3,4 +3,6 @@ use super::Failure;
 /// x
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {}
-pub(super) async fn sandbox(_: Arguments) -> Result<(), Failure> { Ok(()) }
+pub(super) async fn sandbox(_: Arguments) -> Result<(), Failure> {
+    Ok(())
+}

@@ -18,6 +18,8 @@ pub struct Context {
     pub graph: graph::Client,
     /// SOAR, for notes and attachments.
     pub soar: soar::Client,
+    /// The id of the message that asked for the call; the same when it is delivered again.
+    pub call_id: String,
     /// How far a query goes.
     pub limits: QueryLimits,
     /// Where status messages go.

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::context::Context;
@@ -120,7 +120,11 @@ impl Listed {
         let messages = entry.email_list.into_iter().map(|raw| {
             let Identified { id } =
                 serde_json::from_str(raw.get()).map_err(|_| "a message in it has no id")?;
-            if id.trim().is_empty() { Err("a message in it has an empty id") } else { Ok(Message { id, raw }) }
+            if id.trim().is_empty() {
+                Err("a message in it has an empty id")
+            } else {
+                Ok(Message { id, raw })
+            }
         });
         Ok(Self { messages: messages.collect::<Result<_, _>>()?, address: entry.email_address })
     }
@@ -165,7 +169,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let content = content(&order, &fates);
     let deleted: usize = content.delete_results.iter().map(|mailbox| mailbox.deleted_list.len()).sum();
     if deleted == 0
-        && let Some(source) = fates.values().find_map(|fate| fate.as_ref().err().filter(|error| error.is_for_all()))
+        && let Some(source) =
+            fates.values().find_map(|fate| fate.as_ref().err().filter(|error| error.is_for_all()))
     {
         let attempt = "delete any of the messages".to_owned();
         return Err(Error::Graph { attempt, permission: PERMISSION, source: source.clone() });

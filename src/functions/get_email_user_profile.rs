@@ -14,9 +14,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     reader.finish()?;
 
     context.status.say(format!("Reading the profile of {user}"));
-    let read = async {
-        context.graph.send(&Request::get(Path::user(&user)?)).await?.json()
-    };
+    let read = async { context.graph.send(&Request::get(Path::user(&user)?)).await?.json() };
     match read.await {
         Ok(profile) => Outcome::object(profile),
         Err(source) => {

@@ -42,7 +42,8 @@ impl InputError {
             [one] => sentences.push(format!("The input \"{one}\" is required, and it is not set.")),
             more => {
                 let names: Vec<_> = more.iter().map(|name| format!("\"{name}\"")).collect();
-                sentences.push(format!("The inputs {} are required, and they are not set.", names.join(", ")));
+                sentences
+                    .push(format!("The inputs {} are required, and they are not set.", names.join(", ")));
             }
         }
         sentences.extend(self.wrong.iter().cloned());
@@ -141,13 +142,11 @@ impl Reader<'_> {
             Value::Array(choices) => choices.iter().map(label).collect(),
             one => Some(label(one).into_iter().collect::<Vec<_>>()).filter(|labels| !labels.is_empty()),
         };
-        match labels {
-            Some(labels) => labels.into_iter().filter(|label| !label.is_empty()).collect(),
-            None => {
-                self.wrong(name, "a list of choices");
-                Vec::new()
-            }
-        }
+        let Some(labels) = labels else {
+            self.wrong(name, "a list of choices");
+            return Vec::new();
+        };
+        labels.into_iter().filter(|label| !label.is_empty()).collect()
     }
 
     /// The label chosen in a select.
@@ -190,6 +189,7 @@ pub(super) fn label(value: &Value) -> Option<String> {
 fn whole(value: &Value) -> Option<i64> {
     // SOAR's scripts may turn a number into a float.
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    let whole_float = |float: f64| (float.fract() == 0.0 && float.abs() < (1_i64 << 53) as f64).then_some(float as i64);
+    let whole_float =
+        |float: f64| (float.fract() == 0.0 && float.abs() < (1_i64 << 53) as f64).then_some(float as i64);
     value.as_i64().or_else(|| value.as_f64().and_then(whole_float))
 }

@@ -5,15 +5,19 @@
 //! and ends in an [`Outcome`] or an [`Error`].
 
 mod context;
+mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
 mod error;
 mod get_email_user_profile;
 mod get_message;
 mod inputs;
+mod move_message_to_folder;
 mod outcome;
 mod query_emails;
 mod report;
+mod send_message;
+mod write_message_as_attachment;
 
 pub use context::{Context, Status};
 pub use error::Error;
@@ -27,6 +31,14 @@ pub enum Function {
     GetEmailUserProfile,
     /// `exchange_online_get_message`
     GetMessage,
+    /// `exchange_online_write_message_as_attachment`
+    WriteMessageAsAttachment,
+    /// `exchange_online_move_message_to_folder`
+    MoveMessageToFolder,
+    /// `exchange_online_send_message`
+    SendMessage,
+    /// `exchange_online_create_meeting`
+    CreateMeeting,
     /// `exchange_online_delete_email`
     DeleteEmail,
     /// `exchange_online_query_emails`
@@ -37,9 +49,13 @@ pub enum Function {
 
 impl Function {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::GetEmailUserProfile,
         Self::GetMessage,
+        Self::WriteMessageAsAttachment,
+        Self::MoveMessageToFolder,
+        Self::SendMessage,
+        Self::CreateMeeting,
         Self::DeleteEmail,
         Self::QueryEmails,
         Self::DeleteMessagesFromQueryResults,
@@ -55,6 +71,10 @@ impl Function {
         match self {
             Self::GetEmailUserProfile => "exchange_online_get_email_user_profile",
             Self::GetMessage => "exchange_online_get_message",
+            Self::WriteMessageAsAttachment => "exchange_online_write_message_as_attachment",
+            Self::MoveMessageToFolder => "exchange_online_move_message_to_folder",
+            Self::SendMessage => "exchange_online_send_message",
+            Self::CreateMeeting => "exchange_online_create_meeting",
             Self::DeleteEmail => "exchange_online_delete_email",
             Self::QueryEmails => "exchange_online_query_emails",
             Self::DeleteMessagesFromQueryResults => "exchange_online_delete_messages_from_query_results",
@@ -69,6 +89,10 @@ impl Function {
         match self {
             Self::GetEmailUserProfile => get_email_user_profile::run(context, inputs).await,
             Self::GetMessage => get_message::run(context, inputs).await,
+            Self::WriteMessageAsAttachment => write_message_as_attachment::run(context, inputs).await,
+            Self::MoveMessageToFolder => move_message_to_folder::run(context, inputs).await,
+            Self::SendMessage => send_message::run(context, inputs).await,
+            Self::CreateMeeting => create_meeting::run(context, inputs).await,
             Self::DeleteEmail => delete_email::run(context, inputs).await,
             Self::QueryEmails => query_emails::run(context, inputs).await,
             Self::DeleteMessagesFromQueryResults => {

@@ -24,7 +24,12 @@ pub struct Outcome {
 impl Outcome {
     /// It was done, and this came of it.
     pub(super) fn done(content: &impl Serialize) -> Result<Self, Error> {
-        Ok(Self { success: true, reason: None, content: serde_json::value::to_raw_value(content)?, pretty: None })
+        Ok(Self {
+            success: true,
+            reason: None,
+            content: serde_json::value::to_raw_value(content)?,
+            pretty: None,
+        })
     }
 
     /// It was done, and Graph's `object` came of it, kept as Graph wrote it; with sorted keys for the reader.
@@ -34,11 +39,19 @@ impl Outcome {
         Ok(Self { success: true, reason: None, content: object, pretty: Some(indented(&value)?) })
     }
 
+    /// The same, with Graph's own order of keys for the reader.
+    pub(super) fn object_in_order(object: Box<RawValue>) -> Result<Self, Error> {
+        let value: Value = serde_json::from_str(object.get())?;
+        Ok(Self { success: true, reason: None, content: object, pretty: Some(indented(&value)?) })
+    }
+
     /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
     pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
         match error {
-            Error::Graph { source: graph::Error::Refused(graph::Refusal { status: 404, body: Some(body), code, .. }), .. } => {
-                Ok(Self { success: false, reason: Some(format!("{what} was not found ({code}).")), content: body, pretty: None })
+            Error::Graph { source: graph::Error::Refused(refusal), .. } if refusal.status == 404 => {
+                let graph::Refusal { code, body, .. } = *refusal;
+                let reason = Some(format!("{what} was not found ({code})."));
+                Ok(Self { success: false, reason, content: body.unwrap_or_default(), pretty: None })
             }
             other => Err(other),
         }
@@ -46,7 +59,7 @@ impl Outcome {
 }
 
 /// JSON indented by four, as Python's `json.dumps(…, indent=4, ensure_ascii=False)` writes it.
-pub(super) fn indented(value: &Value) -> Result<String, Error> {
+fn indented(value: &Value) -> Result<String, Error> {
     let mut text = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    ")))?;
     Ok(String::from_utf8_lossy(&text).into_owned())

@@ -169,9 +169,10 @@ fn is_no_mailbox(error: &graph::Error) -> bool {
 
 fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
     let everybody = matches!(query.whom, Whom::Tenant { .. });
-    let listed = search.mailboxes.iter().filter(|mailbox| {
-        !mailbox.messages.is_empty() || mailbox.failure.is_none() && !everybody
-    });
+    let listed = search
+        .mailboxes
+        .iter()
+        .filter(|mailbox| !mailbox.messages.is_empty() || mailbox.failure.is_none() && !everybody);
     Content {
         incident_id: query.incident,
         exo_query_output_format: &query.output.chosen,
@@ -196,7 +197,9 @@ fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
                 email_address: &mailbox.address,
                 status_code: failure.refusal().map(|refusal| refusal.status),
                 code: failure.refusal().map_or("", |refusal| &refusal.code),
-                message: failure.refusal().map_or_else(|| failure.to_string(), |refusal| refusal.message.clone()),
+                message: failure
+                    .refusal()
+                    .map_or_else(|| failure.to_string(), |refusal| refusal.message.clone()),
             })
             .collect(),
     }
@@ -210,9 +213,8 @@ fn report(query: &Query, search: &Search, content: &Content<'_>, started: Instan
     )];
     match search.limit {
         None => {}
-        Some(Limit::Messages) => totals.push(
-            "The search ended at the limit of messages (max_messages); there may be more.".to_owned(),
-        ),
+        Some(Limit::Messages) => totals
+            .push("The search ended at the limit of messages (max_messages); there may be more.".to_owned()),
         Some(Limit::Users) => totals.push(
             "The search ended at the limit of mailboxes (max_users); there are more mailboxes.".to_owned(),
         ),

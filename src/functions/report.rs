@@ -76,7 +76,9 @@ impl Report {
         if output.attachment() {
             let name = format!("{file_prefix}-{}.txt", Local::now().format("%Y-%m-%dT%H:%M:%S"));
             let content = Content::bytes(self.text());
-            if let Err(error) = context.soar.attach(Target::Incident(incident), &name, "text/plain", content).await {
+            if let Err(error) =
+                context.soar.attach(Target::Incident(incident), &name, "text/plain", content).await
+            {
                 problems.push(format!("The attachment was not written: {error}."));
             }
         }

@@ -26,7 +26,7 @@ use super::path::Path;
 use super::retry::retry_after;
 use super::service::Service;
 use super::token::Token;
-use super::wire::{self, Answer};
+use super::wire::{self, Answer, Body};
 
 /// How long a batch that is not full waits for more to come. A round trip takes far longer.
 const LINGER: Duration = Duration::from_millis(2);
@@ -64,7 +64,8 @@ impl Batches {
     /// Starts the driver: batches of `size` parts, `side_by_side` of them at once.
     pub(super) fn start(service: Arc<Service>, size: usize, side_by_side: usize) -> Self {
         let (inbox, requests) = mpsc::unbounded_channel();
-        let driver = Driver { service, size, side_by_side, waiting: Lines::default(), in_flight: JoinSet::new() };
+        let driver =
+            Driver { service, size, side_by_side, waiting: Lines::default(), in_flight: JoinSet::new() };
         tokio::spawn(driver.run(requests));
         Self { inbox, lanes: AtomicU64::new(0) }
     }
@@ -248,7 +249,8 @@ fn read(answer: &Answer) -> Result<Answers, Error> {
         };
         let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
         let request_id = header("request-id").or_else(|| answer.request_id.clone());
-        let judged = wire::judge(response.status, wait, request_id, Some(response.body));
+        let body = response.body.map_or(Body::None, Body::Json);
+        let judged = wire::judge(response.status, wait, request_id, body);
         Some((response.id.parse().ok()?, judged))
     });
     Ok(answers.collect())

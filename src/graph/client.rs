@@ -99,7 +99,8 @@ impl Client {
     /// tokio runtime.
     pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
         let service = Arc::new(Service::new(settings)?);
-        let batches = Batches::start(Arc::clone(&service), settings.max_batched_requests, BATCHES_SIDE_BY_SIDE);
+        let batches =
+            Batches::start(Arc::clone(&service), settings.max_batched_requests, BATCHES_SIDE_BY_SIDE);
         let shared =
             Shared { service, policy: Policy::new(settings), mailboxes: Mailboxes::default(), batches };
         Ok(Self { shared: Arc::new(shared) })

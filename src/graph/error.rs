@@ -15,7 +15,7 @@ use super::token::TokenError;
 pub enum Error {
     /// Graph answered with an error.
     #[error(transparent)]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -34,7 +34,10 @@ pub enum Error {
     )]
     Untrusted(String),
     /// What came back is no answer of Graph's, or not the one that was asked for.
-    #[error("what came back with HTTP status {status} is not an answer of Microsoft Graph: {what}{}", RequestId(request_id))]
+    #[error(
+        "what came back with HTTP status {status} is not an answer of Microsoft Graph: {what}{}",
+        RequestId(request_id)
+    )]
     NotAnAnswer {
         /// The HTTP status.
         status: u16,
@@ -45,12 +48,14 @@ pub enum Error {
     },
     /// No token.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(Box<TokenError>),
     /// An input cannot be part of an address.
     #[error(transparent)]
     Path(#[from] InvalidSegment),
     /// A next page outside the configured Graph.
-    #[error("Microsoft Graph named a next page outside the configured microsoft_graph_url; it was not followed")]
+    #[error(
+        "Microsoft Graph named a next page outside the configured microsoft_graph_url; it was not followed"
+    )]
     ForeignNextLink,
     /// Pages without end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
@@ -58,6 +63,12 @@ pub enum Error {
     /// An answer larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
     TooLarge(usize),
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::Token(Box::new(error))
+    }
 }
 
 impl Error {
@@ -80,7 +91,7 @@ impl Error {
     /// The refusal, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) => Some(refusal),
+            Self::Refused(refusal) => Some(refusal.as_ref()),
             _ => None,
         }
     }

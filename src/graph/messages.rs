@@ -209,8 +209,10 @@ async fn collect(
                 return Ok(());
             }
             let checked = criteria.body.is_none()
-                || serde_json::from_str::<Checked<'_>>(message.get()).is_ok_and(|message| criteria.holds(&message));
-            let id = serde_json::from_str::<Identified<'_>>(message.get()).map(|message| message.id.into_owned());
+                || serde_json::from_str::<Checked<'_>>(message.get())
+                    .is_ok_and(|message| criteria.holds(&message));
+            let id =
+                serde_json::from_str::<Identified<'_>>(message.get()).map(|message| message.id.into_owned());
             if checked && id.is_ok_and(|id| seen.insert(id)) {
                 found.messages.push(message);
             }
@@ -222,4 +224,3 @@ async fn collect(
     }
     Ok(())
 }
-

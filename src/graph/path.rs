@@ -10,8 +10,7 @@ use url::Url;
 
 /// What may stand in a path segment as it is: RFC 3986's unreserved characters, and `@`, which every segment
 /// may hold and every address does.
-const SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
 /// What may stand in a query option's value as it is.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC

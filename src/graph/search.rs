@@ -118,9 +118,10 @@ pub async fn search(
             let (index, needed) = results.open(mailbox);
             let mailbox = results.addresses[index].clone();
             let (route, criteria) = (&route, criteria);
-            let (task, abort) = abortable(async move {
-                (index, search_mailbox(client, route, &mailbox, criteria, needed).await)
-            });
+            let (task, abort) =
+                abortable(
+                    async move { (index, search_mailbox(client, route, &mailbox, criteria, needed).await) },
+                );
             aborts.insert(index, abort);
             under_way.push(task);
         }

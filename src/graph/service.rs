@@ -62,7 +62,8 @@ impl Service {
     ) -> Result<(Response, Token), Error> {
         let mut token = self.tokens.get().await?;
         let mut response = self.signed(method, path, body.clone(), &token).await;
-        if response.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401)) {
+        if response.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401))
+        {
             self.discard(&token);
             token = self.tokens.get().await?;
             response = self.signed(method, path, body, &token).await;
@@ -99,7 +100,9 @@ impl Service {
                 let (status, request_id) = (response.status().as_u16(), wire::request_id(response));
                 debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
             }
-            Err(error) => debug!(%method, resource, %error, client_request_id, elapsed_ms, "graph request failed"),
+            Err(error) => {
+                debug!(%method, resource, %error, client_request_id, elapsed_ms, "graph request failed")
+            }
         }
         response
     }

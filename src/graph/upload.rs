@@ -54,7 +54,8 @@ impl UploadSession {
         source: impl Stream<Item = Result<Bytes, E>>,
         size: u64,
     ) -> Result<(), UploadError<E>> {
-        let to = Url::parse(&self.url).ok().filter(|url| url.scheme() == "https").ok_or(UploadError::Address)?;
+        let to =
+            Url::parse(&self.url).ok().filter(|url| url.scheme() == "https").ok_or(UploadError::Address)?;
         let mut source = pin!(source);
         let mut held = BytesMut::new();
         let mut start = 0;

@@ -48,10 +48,27 @@ impl Answer {
     }
 }
 
+/// The body of an answer.
+pub(super) enum Body {
+    None,
+    Json(Box<RawValue>),
+    /// Something that is no JSON.
+    Other,
+}
+
+impl Body {
+    fn read(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::None;
+        }
+        serde_json::from_slice(bytes).map_or(Self::Other, Self::Json)
+    }
+}
+
 /// Reads a success to its end.
 pub(super) async fn answer(response: Response) -> Result<Answer, Error> {
     let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    let body = json(read(response, LARGEST_ANSWER).await?);
+    let body = Body::read(&read(response, LARGEST_ANSWER).await?);
     judge(status, None, request_id, body)
 }
 
@@ -61,20 +78,10 @@ pub(super) async fn success(response: Response) -> Result<Response, Error> {
         return Ok(response);
     }
     let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    let wait = text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
-    let body = read(response, LARGEST_REFUSAL).await.map_or(None, json);
-    Err(match judge(status, wait, request_id.clone(), body) {
-        Err(error) => error,
-        Ok(_) => Error::NotAnAnswer { status, what: "it is neither success nor refusal", request_id },
-    })
-}
-
-/// `Some(None)` where there is no body, `None` where it is no JSON.
-fn json(body: Bytes) -> Option<Option<Box<RawValue>>> {
-    if body.is_empty() {
-        return Some(None);
-    }
-    serde_json::from_slice(&body).ok().map(Some)
+    let wait =
+        text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
+    let body = read(response, LARGEST_REFUSAL).await.map_or(Body::Other, |bytes| Body::read(&bytes));
+    Err(refusal(status, wait, request_id, body))
 }
 
 /// Microsoft's id of the request.
@@ -82,27 +89,35 @@ pub(super) fn request_id(response: &Response) -> Option<String> {
     text(response.headers(), "request-id")
 }
 
-/// Tells success from refusal. `body` is `None` where it is no JSON, `Some(None)` where there is none.
+/// Tells success from refusal.
 pub(super) fn judge(
     status: u16,
     retry_after: Option<Duration>,
     request_id: Option<String>,
-    body: Option<Option<Box<RawValue>>>,
+    body: Body,
 ) -> Result<Answer, Error> {
     if !(200..300).contains(&status) {
-        let refusal = Refusal::new(status, retry_after, request_id, body.flatten());
-        // A missing mailbox or message is told by Graph; a 404 of anybody else's tells nothing of either.
-        return Err(if status == 404 && refusal.body.is_none() {
-            let what = "it is not Graph's own “not found”; check microsoft_graph_url";
-            Error::NotAnAnswer { status, what, request_id: refusal.request_id }
-        } else {
-            Error::Refused(refusal)
-        });
+        return Err(refusal(status, retry_after, request_id, body));
     }
     match body {
-        Some(body) => Ok(Answer { status, body, request_id }),
-        None => Err(Error::NotAnAnswer { status, what: "it is not JSON", request_id }),
+        Body::None => Ok(Answer { status, body: None, request_id }),
+        Body::Json(body) => Ok(Answer { status, body: Some(body), request_id }),
+        Body::Other => Err(Error::NotAnAnswer { status, what: "it is not JSON", request_id }),
     }
+}
+
+fn refusal(status: u16, retry_after: Option<Duration>, request_id: Option<String>, body: Body) -> Error {
+    let body = match body {
+        Body::Json(body) => Some(body),
+        Body::None | Body::Other => None,
+    };
+    let refusal = Refusal::new(status, retry_after, request_id, body);
+    // A missing mailbox or message is told by Graph; a 404 of anybody else's tells nothing of either.
+    if status == 404 && refusal.body.is_none() {
+        let what = "it is not Graph's own “not found”; check microsoft_graph_url";
+        return Error::NotAnAnswer { status, what, request_id: refusal.request_id };
+    }
+    Error::Refused(Box::new(refusal))
 }
 
 /// The whole body, within `limit` bytes.
@@ -143,7 +158,7 @@ pub(super) fn network_error(error: &reqwest::Error) -> Error {
 
 /// rustls' own word, where it lies inside an I/O error.
 fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    cause.downcast_ref::<rustls::Error>().or_else(|| {
-        cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()
-    })
+    cause
+        .downcast_ref::<rustls::Error>()
+        .or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
 }

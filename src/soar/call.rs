@@ -34,7 +34,9 @@ pub struct Caller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// It is not JSON.
-    #[error("The message from SOAR is not valid JSON (line {line}, column {column}), so no function was run.")]
+    #[error(
+        "The message from SOAR is not valid JSON (line {line}, column {column}), so no function was run."
+    )]
     NotJson {
         /// Where it stops being JSON.
         line: usize,

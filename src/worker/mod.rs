@@ -178,11 +178,17 @@ impl Worker {
     }
 
     /// Runs the function, and hands on its status messages meanwhile. A failure is what the analyst reads.
-    async fn watch(&self, delivery: &Delivery, function: Function, inputs: &Inputs) -> Result<Outcome, String> {
+    async fn watch(
+        &self,
+        delivery: &Delivery,
+        function: Function,
+        inputs: &Inputs,
+    ) -> Result<Outcome, String> {
         let (status, mut statuses) = Status::channel();
         let context = Context {
             graph: self.shared.graph.clone(),
             soar: self.shared.soar.clone(),
+            call_id: delivery.message_id.clone(),
             limits: self.shared.limits,
             status,
         };

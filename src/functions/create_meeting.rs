@@ -1,0 +1,197 @@
+//! `exchange_online_create_meeting`: puts a meeting into the organizer's calendar, which invites the attendees.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tracing::info;
+use uuid::Uuid;
+use windows_timezones::WindowsTimezone;
+
+use super::context::Context;
+use super::error::Error;
+use super::inputs::{InputError, Inputs};
+use super::outcome::Outcome;
+use super::send_message::{Recipient, addresses};
+use crate::graph::{self, Path, Request};
+
+const PERMISSION: &str = "Calendars.ReadWrite";
+const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
+
+/// The meeting that is asked for.
+struct Meeting {
+    organizer: String,
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    subject: String,
+    body: String,
+    required: Vec<String>,
+    optional: Vec<String>,
+    location: Option<String>,
+}
+
+impl Meeting {
+    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+        let mut reader = inputs.read();
+        let meeting = Self {
+            organizer: reader.required_word("exo_meeting_email_address"),
+            start: reader.required_time("exo_meeting_start_time"),
+            end: reader.required_time("exo_meeting_end_time"),
+            subject: reader.required_text("exo_meeting_subject"),
+            body: reader.required_text("exo_meeting_body"),
+            required: addresses(reader.word("exo_meeting_required_attendees")),
+            optional: addresses(reader.word("exo_meeting_optional_attendees")),
+            location: reader.word("exo_meeting_location"),
+        };
+        reader.finish()?;
+        Ok(meeting)
+    }
+
+    /// The event for Graph, its times on the wall clock of `zone`.
+    fn event(&self, zone: &Zone, transaction_id: String) -> Result<Bytes, Error> {
+        let time = |time: DateTime<Utc>| Time {
+            date_time: time.with_timezone(&zone.rules).format("%Y-%m-%dT%H:%M:%S").to_string(),
+            time_zone: &zone.name,
+        };
+        let attendees = |addresses: &[String], kind: &'static str| {
+            let attendee = |address: &String| Attendee { recipient: Recipient::new(address), kind };
+            addresses.iter().map(attendee).collect::<Vec<_>>()
+        };
+        let mut all = attendees(&self.required, "required");
+        all.extend(attendees(&self.optional, "optional"));
+        let event = Event {
+            subject: &self.subject,
+            body: Body { content_type: "HTML", content: &self.body },
+            start: time(self.start),
+            end: time(self.end),
+            location: self.location.as_deref().map(|display_name| Location { display_name }),
+            attendees: all,
+            transaction_id,
+        };
+        Ok(serde_json::to_vec(&event)?.into())
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Event<'a> {
+    subject: &'a str,
+    body: Body<'a>,
+    start: Time<'a>,
+    end: Time<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<Location<'a>>,
+    attendees: Vec<Attendee>,
+    transaction_id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    content_type: &'static str,
+    content: &'a str,
+}
+
+/// Graph's `dateTimeTimeZone`: local time without an offset, and where it is local.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Time<'a> {
+    date_time: String,
+    time_zone: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Location<'a> {
+    display_name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Attendee {
+    #[serde(flatten)]
+    recipient: Recipient,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+/// A time zone under the name Graph knows it by.
+struct Zone {
+    name: String,
+    rules: Tz,
+}
+
+impl Zone {
+    fn utc() -> Self {
+        Self { name: "UTC".to_owned(), rules: Tz::UTC }
+    }
+
+    /// The zone a mailbox calls `name`: a Windows name, an IANA name, or something only that mailbox knows
+    /// ("Customized Time Zone"), for which UTC stands.
+    fn named(name: &str) -> Self {
+        let iana = name.parse::<WindowsTimezone>().map_or(name, |zone| zone.tzdb_id());
+        iana.parse().map_or_else(|_| Self::utc(), |rules| Self { name: name.to_owned(), rules })
+    }
+}
+
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let meeting = Meeting::read(inputs)?;
+    let refused = |why: &str| Err(Error::Refused(format!("The meeting was not created: {why}.")));
+    if meeting.start >= meeting.end {
+        return refused("it would end before it starts, or at once");
+    }
+    if meeting.start < Utc::now() {
+        return refused("its start is in the past");
+    }
+
+    let organizer = &meeting.organizer;
+    context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
+    let zone = zone_of(context, organizer).await?;
+    let event = meeting.event(&zone, transaction_id(context))?;
+    let created = create(context, organizer, event).await;
+    let (outcome, error) = match &created {
+        Ok(_) => ("created", None),
+        Err(error) => ("not created", Some(error.to_string())),
+    };
+    let attendees = meeting.required.len() + meeting.optional.len();
+    info!(target: "audit", mailbox = organizer, attendees, outcome, error, "create meeting");
+    match created {
+        Ok(event) => Outcome::object_in_order(event),
+        Err(source) => {
+            let attempt = format!("create a meeting in the calendar of {organizer}");
+            let what = format!("The calendar of {organizer}");
+            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+        }
+    }
+}
+
+/// Graph creates one event for one such id, however often it is asked (Graph page "event resource type").
+fn transaction_id(context: &Context) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, context.call_id.as_bytes()).to_string()
+}
+
+async fn create(context: &Context, organizer: &str, event: Bytes) -> Result<Box<RawValue>, graph::Error> {
+    let path = Path::user(organizer)?.then("calendar").then("events");
+    let request = Request::post(path, event).harmless_twice().in_mailbox(organizer);
+    context.graph.send(&request).await?.json()
+}
+
+/// The time zone the organizer lives in.
+async fn zone_of(context: &Context, organizer: &str) -> Result<Zone, Error> {
+    #[derive(Deserialize)]
+    struct Setting {
+        value: Option<String>,
+    }
+    let read = async {
+        let path = Path::user(organizer)?.then("mailboxSettings").then("timeZone");
+        context.graph.send(&Request::get(path).in_mailbox(organizer)).await?.parse::<Setting>()
+    };
+    match read.await {
+        Ok(Setting { value }) => Ok(value.map_or_else(Zone::utc, |name| Zone::named(&name))),
+        Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(Zone::utc()),
+        Err(source) => {
+            let attempt = format!("read the time zone of {organizer}");
+            Err(Error::Graph { attempt, permission: PERMISSION_FOR_ZONE, source })
+        }
+    }
+}

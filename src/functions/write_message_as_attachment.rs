@@ -1,0 +1,49 @@
+//! `exchange_online_write_message_as_attachment`: keeps the MIME text of a message as a file of the incident or
+//! of a task. It streams from Graph to SOAR and is never held.
+
+use serde::Serialize;
+
+use super::context::Context;
+use super::error::Error;
+use super::inputs::Inputs;
+use super::outcome::Outcome;
+use crate::graph::{Path, Request};
+use crate::soar::{self, Target};
+
+const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+/// A message as a file (RFC 2046, 5.2.1).
+const MIME_TYPE: &str = "message/rfc822";
+
+#[derive(Serialize)]
+struct Content<'a> {
+    attachment_name: &'a str,
+}
+
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let mut reader = inputs.read();
+    let incident = reader.required_number("incident_id");
+    let task = reader.number("task_id");
+    let mailbox = reader.required_word("exo_email_address");
+    let id = reader.required_word("exo_messages_id");
+    let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
+    reader.finish()?;
+    let target = task.map_or(Target::Incident(incident), Target::Task);
+
+    context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
+    let opened = async {
+        let path = Path::message(&mailbox, None, &id)?.then("$value");
+        context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
+    };
+    let message = match opened.await {
+        Ok(message) => message,
+        Err(source) => {
+            let attempt = format!("read message {id} of mailbox {mailbox}");
+            let what = format!("Message {id} of mailbox {mailbox}");
+            return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+        }
+    };
+    let length = message.length();
+    let content = soar::Content::stream(message.stream(), length);
+    context.soar.attach(target, &name, MIME_TYPE, content).await?;
+    Outcome::done(&Content { attachment_name: &name })
+}
