@@ -148,12 +148,15 @@ pub async fn search(
     Ok(results.finish(unsearched, roll.cut))
 }
 
+/// A page of users.
+type Page = Result<Vec<String>, Error>;
+
 /// The list of mailboxes, as far as it is known.
 struct Roll {
     listed: Vec<String>,
     pages: Option<UserPages>,
     /// A page that is being fetched. It is kept here so that waiting for something else does not lose it.
-    fetching: Option<BoxFuture<'static, (UserPages, Result<Vec<String>, Error>)>>,
+    fetching: Option<BoxFuture<'static, (UserPages, Page)>>,
     left: usize,
     /// Whether there were more than `max_users`.
     cut: bool,

@@ -85,10 +85,7 @@ async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: 
     loop {
         let rest = range.slice(usize::try_from(from - start).unwrap_or(range.len())..);
         let header = format!("bytes {from}-{}/{size}", end - 1);
-        let error = match client.service().upload(to, Some((header, rest))).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = client.service().upload(to, Some((header, rest))).await else { return Ok(()) };
         let Some(wait) = tries.after(error.failure()) else { return Err(error) };
         tokio::time::sleep(wait).await;
         if let Some(next) = first_missing(client, to).await {

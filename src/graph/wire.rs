@@ -141,7 +141,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// What went wrong on the network. The URL is left out: it may hold search text.
 pub(super) fn network_error(error: &reqwest::Error) -> Error {
-    let mut reason = String::new();
+    let mut reason = "the connection failed".to_owned();
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(rustls::Error::InvalidCertificate(why)) = tls_error(cause) {
@@ -150,8 +150,8 @@ pub(super) fn network_error(error: &reqwest::Error) -> Error {
         reason = cause.to_string();
         source = cause.source();
     }
-    if reason.is_empty() {
-        reason = if error.is_timeout() { "time ran out" } else { "the connection failed" }.to_owned();
+    if error.is_timeout() {
+        "time ran out".clone_into(&mut reason);
     }
     Error::Unreachable { reason, sent: !error.is_connect() }
 }
