@@ -2,5 +2,84 @@
 //! Everything speaks over real sockets on loopback, so what works here works outside.
 
 pub mod certificates;
+pub mod graph;
 pub mod serve;
 pub mod soar;
+
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use self::certificates::Certificates;
+use self::graph::{Tenant, TenantOptions};
+use self::soar::caller::{Caller, CallerError};
+use self::soar::{Soar, SoarOptions};
+
+/// A SOAR and a tenant, and a directory with what a program needs to speak to them.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// The embedded SOAR.
+    pub soar: Soar,
+    /// The embedded Graph tenant.
+    pub graph: Tenant,
+    /// The certificate authority both show certificates of.
+    pub certificates: Certificates,
+    directory: PathBuf,
+}
+
+impl Sandbox {
+    /// Starts both, and writes the certificate authority's certificate into `directory`.
+    pub async fn start(directory: &Path, tenant: TenantOptions, soar: SoarOptions) -> io::Result<Self> {
+        let certificates = Certificates::generate().map_err(io::Error::other)?;
+        let soar = Soar::start(soar, &certificates).await?;
+        let graph = Tenant::start(tenant, &certificates).await?;
+        let sandbox = Self { soar, graph, certificates, directory: directory.to_owned() };
+        std::fs::write(sandbox.ca_file(), sandbox.certificates.ca_pem())?;
+        Ok(sandbox)
+    }
+
+    /// Where the certificate authority's certificate is.
+    pub fn ca_file(&self) -> PathBuf {
+        self.directory.join("ca.pem")
+    }
+
+    /// The text of an `app.config` for this sandbox. `options` go to the section `[fn_exchange_online]`.
+    pub fn app_config(&self, options: &[(&str, &str)]) -> String {
+        let ca_file = self.ca_file();
+        let mut text = format!(
+            "{}\n\
+             [fn_exchange_online]\n\
+             microsoft_graph_token_url={}\n\
+             microsoft_graph_url={}\n\
+             tenant_id={}\n\
+             client_id={}\n\
+             client_secret={}\n\
+             verify={}\n",
+            self.soar.app_config_section(&ca_file),
+            self.graph.token_url(),
+            self.graph.graph_url(),
+            self.graph.tenant_id(),
+            self.graph.client_id(),
+            self.graph.client_secret(),
+            ca_file.display(),
+        );
+        for (name, value) in options {
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        text
+    }
+
+    /// Writes that `app.config`, readable by its owner only, and returns its path.
+    pub fn write_app_config(&self, options: &[(&str, &str)]) -> io::Result<PathBuf> {
+        let path = self.directory.join("app.config");
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+        file.write_all(self.app_config(options).as_bytes())?;
+        Ok(path)
+    }
+
+    /// SOAR's side of the queue.
+    pub async fn caller(&self) -> Result<Caller, CallerError> {
+        self.soar.caller(&self.ca_file()).await
+    }
+}

@@ -1,0 +1,53 @@
+//! The daemon of the sandbox: this program, in a process of its own.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
+
+use crate::cli::Failure;
+use crate::sandbox::Sandbox;
+
+/// How long the daemon may take until it listens, and until it has ended.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) struct Daemon {
+    process: Child,
+}
+
+impl Daemon {
+    /// Starts it and waits until it listens for calls.
+    pub(super) async fn start(app_config: &Path, log: &Path, sandbox: &Sandbox) -> Result<Self, Failure> {
+        let failed = |what: String| Failure::new(1, &format!("the daemon does not start: {what}"));
+        let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+        let log_file = File::create(log).map_err(|error| failed(error.to_string()))?;
+        let process = Command::new(program)
+            .args(["run", "--config-file"])
+            .arg(app_config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let queue = sandbox.soar.actions_queue();
+        if !sandbox.soar.broker.until(PATIENCE, |broker| broker.consumers(&queue) > 0).await {
+            return Err(failed(format!("it is not listening; see {}", log.display())));
+        }
+        Ok(Self { process })
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.process.id().unwrap_or_default()
+    }
+
+    /// Asks it to end, as a container platform would, and waits for that.
+    pub(super) async fn stop(mut self) {
+        let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status().await;
+        if asked.is_ok() {
+            let _ = tokio::time::timeout(PATIENCE, self.process.wait()).await;
+        }
+    }
+}

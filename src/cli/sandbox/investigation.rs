@@ -1,0 +1,282 @@
+//! An analyst's investigation of a phishing wave, from the first report to the meeting about it, played over
+//! the broker by SOAR's side of the queue. At its end the tenant itself is asked what really happened.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::story::Story;
+use crate::cli::Failure;
+use crate::functions::Function;
+use crate::sandbox::Sandbox;
+use crate::sandbox::graph::{Phish, Planted};
+use crate::sandbox::soar::INCIDENT;
+use crate::sandbox::soar::caller::{Caller, Reply};
+use crate::sandbox::soar::rest::Owner;
+
+/// No step takes longer.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Plays it.
+pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Failure> {
+    let phish = Phish::default();
+    let planted = sandbox.graph.planted();
+    let Some(first) = planted.first().cloned() else {
+        return Err(Failure::new(1, &"the tenant holds no phishing mail"));
+    };
+    let caller = sandbox.caller().await.map_err(|error| Failure::new(1, &error))?;
+    story.say(&format!(
+        "{} reports a mail: “{}”.\nAn incident is opened, number {INCIDENT}.",
+        first.mailbox, phish.subject
+    ));
+    let mut analyst = Analyst { caller, story, steps: 0 };
+
+    let found = analyst.who_got_it(&phish).await?;
+    analyst.who_reported_it(&first).await?;
+    analyst.look_at_it(&first).await?;
+    let file = analyst.keep_it(&first).await?;
+    let moved = analyst.put_one_aside(&first).await?;
+    analyst.delete_it_everywhere(&found).await?;
+    analyst.delete_the_one(&first.mailbox, &moved).await?;
+    analyst.is_it_gone(&phish).await?;
+    analyst.warn(&first.mailbox, &file).await?;
+    analyst.call_a_meeting(&first.mailbox).await?;
+
+    if verdicts(sandbox, &planted, story) {
+        Ok(())
+    } else {
+        Err(Failure::new(1, &"the sandbox does not show what it should"))
+    }
+}
+
+struct Analyst<'a> {
+    caller: Caller,
+    story: &'a mut Story,
+    steps: usize,
+}
+
+impl Analyst<'_> {
+    async fn who_got_it(&mut self, phish: &Phish) -> Result<Value, Failure> {
+        let inputs = json!({
+            "incident_id": INCIDENT,
+            "exo_email_address": "all",
+            "exo_email_address_sender": phish.sender.address,
+            "exo_message_subject": phish.subject,
+            "exo_query_output_format": [{"id": 1, "name": "Incident note"}, {"id": 2, "name": "Incident attachment"}],
+        });
+        let results = self.ask("Who in the company got it?", Function::QueryEmails, inputs, found).await?;
+        Ok(results)
+    }
+
+    async fn who_reported_it(&mut self, first: &Planted) -> Result<(), Failure> {
+        let inputs = json!({ "exo_email_address": first.mailbox });
+        let say = |results: &Value| {
+            let user = &results["content"];
+            format!("{}, {}", text(&user["displayName"]), text(&user["jobTitle"]))
+        };
+        self.ask("Who reported it?", Function::GetEmailUserProfile, inputs, say).await.map(drop)
+    }
+
+    async fn look_at_it(&mut self, first: &Planted) -> Result<(), Failure> {
+        let say = |results: &Value| {
+            let message = &results["content"];
+            format!(
+                "“{}”, received {}\n{}",
+                text(&message["subject"]),
+                text(&message["receivedDateTime"]),
+                text(&message["bodyPreview"])
+            )
+        };
+        self.ask("What does it say?", Function::GetMessage, message(first), say).await.map(drop)
+    }
+
+    async fn keep_it(&mut self, first: &Planted) -> Result<String, Failure> {
+        let mut inputs = message(first);
+        inputs["incident_id"] = json!(INCIDENT);
+        inputs["exo_attachment_name"] = json!("evidence.eml");
+        let say = |results: &Value| {
+            format!("kept as {} of the incident", text(&results["content"]["attachment_name"]))
+        };
+        let results =
+            self.ask("Keep it as evidence.", Function::WriteMessageAsAttachment, inputs, say).await?;
+        Ok(text(&results["content"]["attachment_name"]).to_owned())
+    }
+
+    async fn put_one_aside(&mut self, first: &Planted) -> Result<String, Failure> {
+        let mut inputs = message(first);
+        inputs["exo_destination_mailfolder_id"] = json!({"id": 126, "name": "junkemail"});
+        let say = |_: &Value| "moved; it has a new id there".to_owned();
+        let results =
+            self.ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say).await?;
+        Ok(text(&results["content"]["new_message_id"]).to_owned())
+    }
+
+    async fn delete_it_everywhere(&mut self, found: &Value) -> Result<(), Failure> {
+        let inputs = json!({ "exo_query_messages_results": found["raw"] });
+        let say = |results: &Value| {
+            let mailboxes = results["content"]["delete_results"].as_array();
+            let deleted = mailboxes.into_iter().flatten();
+            let deleted: usize = deleted.map(|mailbox| count(&mailbox["deleted_list"])).sum();
+            let mut said = format!("{deleted} messages deleted");
+            for failure in results["content"]["failures"].as_array().into_iter().flatten() {
+                said.push_str(&format!(
+                    "\nnot deleted: the one of {} (HTTP {}, {}): it was moved a moment ago",
+                    text(&failure["email_address"]),
+                    failure["status_code"],
+                    text(&failure["code"])
+                ));
+            }
+            said
+        };
+        let function = Function::DeleteMessagesFromQueryResults;
+        self.ask("Delete every copy that was found.", function, inputs, say).await.map(drop)
+    }
+
+    async fn delete_the_one(&mut self, mailbox: &str, id: &str) -> Result<(), Failure> {
+        let inputs = json!({ "exo_email_address": mailbox, "exo_messages_id": id });
+        let say = |_: &Value| "deleted".to_owned();
+        self.ask("And the one that was moved.", Function::DeleteEmail, inputs, say).await.map(drop)
+    }
+
+    async fn is_it_gone(&mut self, phish: &Phish) -> Result<(), Failure> {
+        let inputs = json!({
+            "incident_id": INCIDENT,
+            "exo_email_address": "all",
+            "exo_email_address_sender": phish.sender.address,
+            "exo_query_output_format": ["Exchange Online data table"],
+        });
+        self.ask("Is it gone?", Function::QueryEmails, inputs, found).await.map(drop)
+    }
+
+    async fn warn(&mut self, mailbox: &str, file: &str) -> Result<(), Failure> {
+        let inputs = json!({
+            "incident_id": INCIDENT,
+            "exo_email_address": mailbox,
+            "exo_recipients": "security@sandbox.example, helpdesk@sandbox.example",
+            "exo_message_subject": "Phishing wave stopped",
+            "exo_message_body": "<p>The mail is deleted everywhere; a copy is attached.</p>",
+            "exo_attachment_names": file,
+        });
+        let say = |_: &Value| "sent to 2 recipients, with the evidence attached".to_owned();
+        self.ask("Warn by mail.", Function::SendMessage, inputs, say).await.map(drop)
+    }
+
+    async fn call_a_meeting(&mut self, organizer: &str) -> Result<(), Failure> {
+        let start = Utc::now() + TimeDelta::days(1);
+        let inputs = json!({
+            "exo_meeting_email_address": organizer,
+            "exo_meeting_start_time": start.timestamp_millis(),
+            "exo_meeting_end_time": (start + TimeDelta::minutes(30)).timestamp_millis(),
+            "exo_meeting_subject": format!("Incident {INCIDENT}: what we learn from it"),
+            "exo_meeting_body": "<p>Half an hour, please.</p>",
+            "exo_meeting_required_attendees": "security@sandbox.example",
+            "exo_meeting_location": "Room 4",
+        });
+        let say = |results: &Value| {
+            let start = &results["content"]["start"];
+            format!("{}, {}", text(&start["dateTime"]), text(&start["timeZone"]))
+        };
+        self.ask("Call a meeting for tomorrow.", Function::CreateMeeting, inputs, say).await.map(drop)
+    }
+
+    /// Calls `function` and tells what came of it; returns its results.
+    async fn ask(
+        &mut self,
+        what: &str,
+        function: Function,
+        inputs: Value,
+        say: impl Fn(&Value) -> String,
+    ) -> Result<Value, Failure> {
+        self.steps += 1;
+        self.story.step(self.steps, what, function.name());
+        for (name, value) in inputs.as_object().into_iter().flatten() {
+            self.story.input(name, value.as_str().unwrap_or(&value.to_string()));
+        }
+        let started = Instant::now();
+        let call = self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
+        let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(1, &error))?;
+        for status in call.statuses() {
+            self.story.status(&status);
+        }
+        let took = started.elapsed();
+        let Reply { message_type, message, results, .. } = reply;
+        if message_type != 0 || results.is_null() {
+            self.story.answer(false, &message, took);
+            return Err(Failure::new(1, &format!("{} failed", function.name())));
+        }
+        let success = results["success"] == json!(true);
+        let said = if success { say(&results) } else { text(&results["reason"]).to_owned() };
+        self.story.answer(success, &said, took);
+        Ok(results)
+    }
+}
+
+fn message(planted: &Planted) -> Value {
+    json!({ "exo_email_address": planted.mailbox, "exo_messages_id": planted.id })
+}
+
+fn found(results: &Value) -> String {
+    let content = &results["content"];
+    let found = format!("{} messages found in {} mailboxes", content["messages_found"], content["users_searched"]);
+    match count(&content["not_searched"]) {
+        0 => found,
+        others => format!("{found}; {others} users have no mailbox"),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn count(value: &Value) -> usize {
+    value.as_array().map_or(0, Vec::len)
+}
+
+/// Asks the tenant and the incident what really happened; returns whether all of it is as it should be.
+fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
+    let deleted = sandbox.graph.deleted();
+    let moved = sandbox.graph.moved();
+    let gone: HashSet<_> = deleted.iter().map(|message| message.id.as_str()).collect();
+    let new_ids: Vec<_> = moved.iter().map(|moved| (moved.id.as_str(), moved.new_id.as_str())).collect();
+    let planted_gone = planted.iter().filter(|planted| {
+        let new_id = new_ids.iter().find(|(id, _)| *id == planted.id).map(|(_, new_id)| *new_id);
+        gone.contains(new_id.unwrap_or(&planted.id))
+    });
+    let planted_gone = planted_gone.count();
+    let counters = sandbox.graph.counters();
+    let notes = sandbox.soar.rest.notes(INCIDENT).len();
+    let attachments = sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len();
+    let left = sandbox.soar.broker.queue_depth(&sandbox.soar.actions_queue());
+
+    story.say("What the tenant and the incident say:");
+    let mut all = true;
+    let mut verdict = |holds: bool, text: String| {
+        all &= holds;
+        story.verdict(holds, &text);
+    };
+    verdict(
+        planted_gone == planted.len(),
+        format!("{planted_gone} of {} copies of the mail are gone", planted.len()),
+    );
+    verdict(deleted.len() == planted.len(), format!("{} other messages were deleted", deleted.len() - planted_gone));
+    verdict(sandbox.graph.users_deleted().is_empty(), "no user was harmed".to_owned());
+    verdict(sandbox.graph.sent_mail().len() == 1, format!("{} mail was sent", sandbox.graph.sent_mail().len()));
+    verdict(notes == 2 && attachments == 3, format!("the incident has {notes} notes and {attachments} files"));
+    verdict(left == 0, format!("{left} calls are left in the queue"));
+    verdict(
+        counters.most_in_one_mailbox <= 4,
+        format!("never more than {} requests at once in one mailbox", counters.most_in_one_mailbox),
+    );
+    story.say(&format!(
+        "Graph saw {} HTTP requests, {} of them batches with {} sub-requests; it throttled {} and granted {} token.",
+        counters.http_requests,
+        counters.batches,
+        counters.sub_requests,
+        counters.throttled,
+        counters.token_requests,
+    ));
+    all
+}

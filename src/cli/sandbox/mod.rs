@@ -1,0 +1,108 @@
+//! `sandbox`: the daemon at work on an embedded SOAR and Graph tenant, for who wants to see it before trusting
+//! it, and, with `--serve`, for who wants to play with it.
+
+mod daemon;
+mod investigation;
+mod story;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::signal::ctrl_c;
+
+use super::Failure;
+use crate::sandbox::Sandbox;
+use crate::sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
+use crate::sandbox::soar::SoarOptions;
+use daemon::Daemon;
+use story::Story;
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Keep the sandbox running, for a daemon of your own, instead of showing an investigation.
+    #[arg(long)]
+    serve: bool,
+
+    /// Where to write app.config, the certificate authority and the daemon's log [default: a new temporary
+    /// directory].
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+
+    /// Mailboxes in the tenant.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
+    mailboxes: u32,
+
+    /// How long Graph takes for a request, in milliseconds.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    latency: u64,
+
+    /// How many of a hundred sub-requests Graph throttles.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=100))]
+    throttled: u8,
+
+    /// Where everything random comes from: the same seed makes the same tenant.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Arguments {
+    fn tenant(&self) -> TenantOptions {
+        let mailboxes = self.mailboxes as usize;
+        TenantOptions {
+            seed: self.seed,
+            mailboxes,
+            users_without_mailbox: mailboxes / 40,
+            now: Utc::now(),
+            phish: Some(Phish { mailboxes: mailboxes.div_ceil(55), ..Phish::default() }),
+            ..TenantOptions::default()
+        }
+    }
+}
+
+/// Runs it.
+pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::new(1, &format!("the sandbox cannot start: {error}"));
+    let directory = arguments.directory.clone().unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", std::process::id()))
+    });
+    std::fs::create_dir_all(&directory).map_err(failed)?;
+    let sandbox = Sandbox::start(&directory, arguments.tenant(), SoarOptions::default()).await.map_err(failed)?;
+    sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
+    if arguments.throttled > 0 {
+        sandbox.graph.faults().throttle(Some(Throttling {
+            share: f64::from(arguments.throttled) / 100.0,
+            scope: Scope::SubRequests,
+            retry_after: RetryAfter::Seconds(1),
+            times: 1,
+        }));
+    }
+    let app_config = sandbox.write_app_config(&[("max_users", "100000")]).map_err(failed)?;
+
+    let mut story = Story::to_stdout();
+    story.title("fn-exchange-online sandbox");
+    story.say(&format!(
+        "On this machine now run an IBM SOAR (message broker and REST interface) and a Microsoft Graph tenant\n\
+         with {} mailboxes. Graph takes {} ms for a request and throttles {} of a hundred sub-requests.",
+        arguments.mailboxes, arguments.latency, arguments.throttled,
+    ));
+    story.facts(&[
+        ("SOAR", &format!("https://localhost:{}", sandbox.soar.rest.address().port())),
+        ("broker", &format!("localhost:{} (STOMP over TLS)", sandbox.soar.broker.address().port())),
+        ("Graph", sandbox.graph.graph_url()),
+        ("app.config", &app_config.display().to_string()),
+    ]);
+    if arguments.serve {
+        story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
+        story.command(&format!("fn-exchange-online run --config-file {}", app_config.display()));
+        return ctrl_c().await.map_err(failed);
+    }
+
+    let log = directory.join("daemon.log");
+    let daemon = Daemon::start(&app_config, &log, &sandbox).await?;
+    story.facts(&[("daemon", &format!("process {}, logging to {}", daemon.id(), log.display()))]);
+    let done = investigation::play(&sandbox, &mut story).await;
+    daemon.stop().await;
+    done
+}
