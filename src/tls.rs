@@ -1,6 +1,7 @@
 //! The one TLS stack: rustls with one crypto provider, used by STOMP, SOAR's REST interface and Graph alike.
 
 use std::error::Error;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -71,11 +72,17 @@ pub fn refused_certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a C
     }
 }
 
-/// The word of rustls among `error` and its sources; I/O errors carry it inside.
+/// The word of rustls among `error` and its sources.
 pub fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| {
-        error.downcast_ref().or_else(|| error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref())
-    })
+    std::iter::successors(Some(error), |&error| next_cause(error)).find_map(|error| error.downcast_ref())
+}
+
+/// What `error` comes from. An I/O error's own `source` passes over what it was made of.
+fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 /// Why a certificate was refused, in words that an operator can act on.
