@@ -172,7 +172,7 @@ async fn read(
                 shared.change(|state| state.seen.heart_beats += 1);
                 Next::Continue
             }
-            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, frame)),
+            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, &frame)),
             Some(Err(error)) => {
                 let refusal = Refusal::fatal(error.to_string());
                 shared.change(|state| state.queues.tell(peer.session, refusal.frame(None)));

@@ -106,7 +106,7 @@ struct Queue {
 /// All queues and their users.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    queues: BTreeMap<String, Queue>,
+    by_name: BTreeMap<String, Queue>,
     sessions: HashMap<u64, Session>,
     consumers: HashMap<u64, Consumer>,
     /// By the id an ACK names.
@@ -154,7 +154,7 @@ impl Queues {
     /// (without `persistJMSRedelivered`), the marks of what was redelivered.
     pub(super) fn restart(&mut self) {
         self.disconnect_all();
-        for queue in self.queues.values_mut() {
+        for queue in self.by_name.values_mut() {
             queue.waiting.retain(|_, message| message.persistent);
             queue.waiting.values_mut().for_each(|message| message.redelivered = false);
         }
@@ -164,7 +164,7 @@ impl Queues {
     pub(super) fn subscribe(&mut self, session: u64, subscription: Subscription) {
         self.last_consumer += 1;
         let queue = subscription.queue.clone();
-        self.queues.entry(queue.clone()).or_default().consumers.push_back(self.last_consumer);
+        self.by_name.entry(queue.clone()).or_default().consumers.push_back(self.last_consumer);
         self.consumers.insert(self.last_consumer, Consumer { session, subscription, in_hand: 0 });
         self.dispatch(&queue);
     }
@@ -285,7 +285,7 @@ impl Queues {
 
     /// Messages in a queue, handed out or not.
     pub(super) fn depth(&self, queue: &str) -> usize {
-        self.queues.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)
+        self.by_name.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)
     }
 
     /// Messages of a queue that are handed out.
@@ -295,7 +295,7 @@ impl Queues {
 
     /// Consumers of a queue.
     pub(super) fn consumers(&self, queue: &str) -> usize {
-        self.queues.get(queue).map_or(0, |q| q.consumers.len())
+        self.by_name.get(queue).map_or(0, |q| q.consumers.len())
     }
 
     fn transaction(&mut self, session: u64, name: &str) -> Result<&mut Vec<(String, Message)>, Refusal> {
@@ -331,7 +331,7 @@ impl Queues {
         for key in gone {
             if let Some(consumer) = self.consumers.remove(key) {
                 let name = consumer.subscription.queue;
-                if let Some(queue) = self.queues.get_mut(&name) {
+                if let Some(queue) = self.by_name.get_mut(&name) {
                     queue.consumers.retain(|k| k != key);
                 }
                 touched.push(name);
@@ -340,7 +340,7 @@ impl Queues {
         for (_, delivery) in self.deliveries.extract_if(|_, d| gone.contains(&d.consumer)) {
             let mut message = delivery.message;
             message.redelivered = true;
-            self.queues.entry(delivery.queue).or_default().waiting.insert(delivery.place, message);
+            self.by_name.entry(delivery.queue).or_default().waiting.insert(delivery.place, message);
         }
         for queue in touched {
             self.dispatch(&queue);
@@ -361,12 +361,12 @@ impl Queues {
 
     fn enqueue(&mut self, queue: &str, message: Message) {
         self.last_place += 1;
-        self.queues.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
+        self.by_name.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
     }
 
     /// Hands out what waits, to each consumer with room in its turn.
     fn dispatch(&mut self, name: &str) {
-        let Some(queue) = self.queues.get_mut(name) else { return };
+        let Some(queue) = self.by_name.get_mut(name) else { return };
         while !queue.waiting.is_empty() {
             let Some(turn) = queue
                 .consumers
