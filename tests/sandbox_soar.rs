@@ -258,6 +258,16 @@ async fn an_attachment_that_was_there_before_can_be_found_and_read() {
 }
 
 #[tokio::test]
+async fn an_upload_can_be_answered_with_a_list_of_one() {
+    let setting = Setting::new().await;
+    setting.soar.rest.list_uploads(true);
+    let path = format!("/rest/orgs/201/incidents/{INCIDENT}/attachments");
+    let form = file_form("a.txt", Part::text("x"));
+    let (_, uploaded) = answer(setting.request(Method::POST, &path).multipart(form)).await;
+    assert_eq!(uploaded[0]["name"], "a.txt");
+}
+
+#[tokio::test]
 async fn uploads_without_a_file_or_with_a_bad_name_are_refused() {
     let setting = Setting::new().await;
     let path = format!("/rest/orgs/201/incidents/{INCIDENT}/attachments");

@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::codec::{FramedRead, FramedWrite};
 
 use super::Shared;
-use super::queues::Outgoing;
+use super::message::Outgoing;
 use super::refusal::Refusal;
 use super::session::{Next, Peer};
 use crate::stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Received, ServerCommand};

@@ -3,58 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::message::{AckMode, Message, Outgoing, Settlement, Subscription};
 use super::refusal::Refusal;
-use crate::stomp::{Frame, Headers, ServerCommand};
+use crate::stomp::{Frame, ServerCommand};
 
 /// Where ActiveMQ puts persistent messages that a consumer refused.
 pub(super) const DEAD_LETTERS: &str = "ActiveMQ.DLQ";
-
-/// What goes to a connection's writer.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    /// Write this.
-    Frame(Frame<ServerCommand>),
-    /// Write what is left, then close the connection.
-    Close,
-}
-
-/// A message in a queue.
-#[derive(Debug)]
-pub(super) struct Message {
-    /// The same for as long as the message lives.
-    pub(super) id: String,
-    /// Its headers but for those which belong to a delivery.
-    pub(super) headers: Headers,
-    pub(super) body: Bytes,
-    /// Whether it outlives the broker.
-    pub(super) persistent: bool,
-    /// Whether it was handed to a consumer that went away without acknowledging it.
-    pub(super) redelivered: bool,
-}
-
-/// How a subscription acknowledges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AckMode {
-    /// With being sent.
-    Auto,
-    /// Each, and with it all before it.
-    Client,
-    /// Each for itself.
-    ClientIndividual,
-}
-
-/// What a SUBSCRIBE asks for.
-#[derive(Debug)]
-pub(super) struct Subscription {
-    pub(super) id: String,
-    pub(super) queue: String,
-    pub(super) mode: AckMode,
-    /// Most messages handed out and not acknowledged.
-    pub(super) prefetch: usize,
-}
 
 /// A subscription at work.
 #[derive(Debug)]
@@ -76,15 +32,6 @@ struct Delivery {
     message: Message,
     /// Which transaction of the session has acknowledged it.
     settled_in: Option<(String, Settlement)>,
-}
-
-/// What a consumer says about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settlement {
-    /// ACK: done with.
-    Accepted,
-    /// NACK: a dead letter.
-    Refused,
 }
 
 #[derive(Debug)]
@@ -384,7 +331,7 @@ impl Queues {
             session.deliveries += 1;
             let ack = format!("ID:sandbox-4:{}:{}", consumer.session, session.deliveries);
             let held = consumer.subscription.mode != AckMode::Auto;
-            let frame = delivery_frame(&consumer.subscription, held.then_some(ack.as_str()), &message);
+            let frame = message.delivery(&consumer.subscription, held.then_some(ack.as_str()));
             let _ = session.outbox.send(Outgoing::Frame(frame));
             if held {
                 consumer.in_hand += 1;
@@ -402,21 +349,4 @@ impl Queues {
             }
         }
     }
-}
-
-fn delivery_frame(subscription: &Subscription, ack: Option<&str>, message: &Message) -> Frame<ServerCommand> {
-    let mut frame = Frame::new(ServerCommand::Message)
-        .with_header("destination", format!("/queue/{}", subscription.queue))
-        .with_header("subscription", subscription.id.as_str())
-        .with_header("message-id", message.id.as_str());
-    if let Some(ack) = ack {
-        frame = frame.with_header("ack", ack);
-    }
-    if message.redelivered {
-        frame = frame.with_header("redelivered", "true");
-    }
-    for (name, value) in message.headers.iter() {
-        frame.headers.push(name, value);
-    }
-    frame.with_body(message.body.clone())
 }

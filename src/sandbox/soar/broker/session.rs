@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::Utc;
 
-use super::queues::{AckMode, Message, Queues, Settlement, Subscription};
+use super::message::{AckMode, Message, Settlement, Subscription};
+use super::queues::Queues;
 use super::refusal::Refusal;
 use super::{CommitFault, User};
 use crate::stomp::{ClientCommand, Frame, Headers, ServerCommand};
