@@ -6,6 +6,7 @@
 //! Faults are switched on by methods of [`Broker`], and what happened is read from it.
 
 mod connection;
+mod message;
 mod queues;
 mod refusal;
 mod session;

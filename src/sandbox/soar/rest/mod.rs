@@ -193,6 +193,11 @@ impl Rest {
         self.shared.change(|data| data.conflicts = count);
     }
 
+    /// Whether an upload is answered with a list of one attachment, as some versions do, instead of the attachment.
+    pub fn list_uploads(&self, list: bool) {
+        self.shared.change(|data| data.lists_uploads = list);
+    }
+
     /// Has the next `count` requests fail whose method and path (`POST /rest/orgs/201/incidents/2095/comments`)
     /// contain `on`. Failures asked for earlier come first. `usize::MAX` is for ever.
     pub fn fail_next(&self, on: &str, count: usize, failure: Failure) {
