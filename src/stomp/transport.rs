@@ -95,7 +95,7 @@ fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
 /// What an operator can do something about.
 fn words(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "nobody in cafile or among the system's certificate authorities signed it".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {

@@ -115,7 +115,8 @@ pub struct Delivery {
     pub reply_to: Option<String>,
     /// What replies are to carry.
     pub correlation_id: Option<String>,
-    /// The message was handed out before, to us or another worker; it may have been run, but need not.
+    /// The message was handed out before, to us or another worker; it may have been run, but need not. A broker that
+    /// crashed may have forgotten the mark (ActiveMQ does), so its absence proves nothing then.
     pub redelivered: bool,
     /// All of its headers.
     pub headers: Headers,
