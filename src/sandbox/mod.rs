@@ -2,4 +2,5 @@
 //! Everything speaks over real sockets on loopback, so what works here works outside.
 
 pub mod certificates;
+pub mod graph;
 pub mod serve;

@@ -1,0 +1,261 @@
+//! `POST /$batch`: the envelope's rules, and its parts ("Combine multiple HTTP requests using JSON batching").
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::answer::{Answer, Content, JSON, Outcome, Refusal};
+use super::call::{Call, kind, perform};
+use super::chance::{below, mix};
+use super::faults::{Fault, Kind, RetryAfter, Subject};
+use super::http::{Shared, mailbox_busy, refused_by_fault};
+use super::json::{Object, string};
+use super::record::{InMailbox, RecordedRequest};
+
+/// Sub-requests in one batch.
+const MOST_PARTS: usize = 20;
+/// How much of something that is no JSON a part's body may hold.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    requests: Vec<Step<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Step<'a> {
+    id: String,
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+    #[serde(default)]
+    depends_on: Vec<String>,
+}
+
+/// A sub-request that waits for its turn.
+pub(super) struct Pending {
+    id: String,
+    call: Call,
+    depends_on: Vec<String>,
+}
+
+/// A sub-request's answer.
+struct Done {
+    id: String,
+    answer: Answer,
+}
+
+/// Reads the envelope. What is wrong with it is wrong with all of the batch.
+pub(super) fn read(body: &[u8]) -> Result<Vec<Pending>, Refusal> {
+    let envelope: Envelope<'_> = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad_request(format!("Invalid batch payload format: {error}.")))?;
+    if envelope.requests.is_empty() {
+        return Err(Refusal::bad_request("Invalid batch payload format: there are no requests."));
+    }
+    if envelope.requests.len() > MOST_PARTS {
+        return Err(Refusal::bad_request(format!(
+            "Number of batch request steps exceeds the maximum value of {MOST_PARTS}."
+        )));
+    }
+    let mut ids = HashSet::new();
+    for step in &envelope.requests {
+        if step.id.is_empty() || !ids.insert(step.id.to_ascii_lowercase()) {
+            return Err(Refusal::bad_request(format!("Request Id '{}' is empty or used twice.", step.id)));
+        }
+    }
+    let unknown = envelope
+        .requests
+        .iter()
+        .flat_map(|step| &step.depends_on)
+        .find(|id| !ids.contains(&id.to_ascii_lowercase()));
+    if let Some(unknown) = unknown {
+        return Err(Refusal::bad_request(format!("dependsOn names the unknown request '{unknown}'.")));
+    }
+    envelope.requests.into_iter().map(pending).collect()
+}
+
+fn pending(step: Step<'_>) -> Result<Pending, Refusal> {
+    let method = Method::from_bytes(step.method.to_ascii_uppercase().as_bytes())
+        .map_err(|_| Refusal::bad_request(format!("Invalid method of request '{}'.", step.id)))?;
+    let mut headers = HeaderMap::with_capacity(step.headers.len());
+    for (name, value) in &step.headers {
+        let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        else {
+            return Err(Refusal::bad_request(format!("Invalid header of request '{}'.", step.id)));
+        };
+        headers.insert(name, value);
+    }
+    let writes = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
+    let typed = headers.contains_key("content-type");
+    if (writes && !(typed && step.body.is_some())) || (step.body.is_some() && !typed) {
+        return Err(Refusal::bad_request(format!(
+            "Write request id : {} does not contain Content-Type header or body.",
+            step.id
+        )));
+    }
+    // A bare '#' starts a fragment, here as everywhere.
+    let url = step.url.split_once('#').map_or(step.url.as_str(), |(url, _)| url);
+    let body = step.body.map_or_else(Bytes::new, |body| Bytes::from(body.get().to_owned()));
+    Ok(Pending { id: step.id, call: Call::new(method, url, headers, body), depends_on: step.depends_on })
+}
+
+/// Takes each sub-request's place in its mailbox, as far as there is one, for as long as the batch is at work.
+pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<Result<InMailbox<'a>, ()>>> {
+    steps
+        .iter()
+        .map(|step| {
+            // Who waits for another is not at work yet.
+            let alone = step.depends_on.is_empty();
+            let mailbox = if alone { shared.mailbox_of(&step.call) } else { None };
+            mailbox.map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()).ok_or(()))
+        })
+        .collect()
+}
+
+/// Answers a batch whose envelope is in order.
+pub(super) fn answer(
+    shared: &Shared,
+    steps: Vec<Pending>,
+    places: Vec<Option<Result<InMailbox<'_>, ()>>>,
+    number: u64,
+    at: Instant,
+    client_request_id: &str,
+) -> Outcome {
+    let mut done: Vec<Done> = Vec::with_capacity(steps.len());
+    let mut failed: HashMap<String, bool> = HashMap::with_capacity(steps.len());
+    let mut waiting: Vec<(Pending, Option<Result<InMailbox<'_>, ()>>)> =
+        steps.into_iter().zip(places).collect();
+    while !waiting.is_empty() {
+        let ready =
+            |step: &Pending| step.depends_on.iter().all(|id| failed.contains_key(&id.to_ascii_lowercase()));
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(step, _)| ready(step));
+        if now.is_empty() {
+            return Err(Refusal::bad_request("The requests depend on each other in a circle."));
+        }
+        for (step, place) in &now {
+            let broken = step.depends_on.iter().any(|id| failed[&id.to_ascii_lowercase()]);
+            let outcome = if broken {
+                Err(Refusal::new(424, "FailedDependency", "A request this one depends on has failed."))
+            } else if matches!(place, Some(Err(()))) {
+                Err(mailbox_busy())
+            } else {
+                judged(shared, &step.call)
+            };
+            let answer = outcome.unwrap_or_else(|refusal| {
+                let id = shared.request_id();
+                refusal.into_answer(&id, client_request_id)
+            });
+            shared.recorder.graph(
+                kind(&step.call),
+                RecordedRequest {
+                    at,
+                    method: step.call.method.to_string(),
+                    path_and_query: step.call.path_and_query(),
+                    status: Some(answer.status),
+                    client_request_id: Some(client_request_id.to_owned()),
+                    in_batch: Some(number),
+                    mailbox: step.call.mailbox().map(str::to_owned),
+                },
+            );
+            done.push(Done { id: step.id.clone(), answer });
+        }
+        for ((step, _), done) in now.iter().zip(&done[done.len() - now.len()..]) {
+            failed.insert(step.id.to_ascii_lowercase(), done.answer.status >= 400);
+        }
+        waiting = later;
+    }
+    shuffle(&mut done, mix(shared.state.base.generator.seed, 0x5BF1, number));
+    Ok(Answer::json(200, write(done)))
+}
+
+/// Performs a sub-request, unless a fault stands in the way.
+fn judged(shared: &Shared, call: &Call) -> Outcome {
+    let request = call.request_line();
+    let subject = Subject { kind: Kind::Graph, in_batch: true, request: &request };
+    let perform = || perform(&shared.state, &shared.faults, call);
+    match shared.faults.judge(&subject) {
+        None | Some(Fault::Delay(_)) => perform(),
+        Some(Fault::Status(status, retry_after)) => Err(refused_by_fault(status, retry_after)),
+        Some(Fault::DoneButStatus(status, retry_after)) => {
+            let _ = perform();
+            Err(refused_by_fault(status, retry_after))
+        }
+        Some(Fault::Close | Fault::CutBody) => Err(refused_by_fault(502, RetryAfter::Absent)),
+        Some(Fault::Html) => Ok(Answer::page()),
+        Some(Fault::BrokenJson) => {
+            let half = b"{\"value\":[{\"id\":\"AAMkA".to_vec();
+            let content = Content::Stream("application/json", Box::new(std::iter::once(Bytes::from(half))));
+            Ok(Answer { status: 200, headers: Vec::new(), content })
+        }
+    }
+}
+
+/// Graph answers in the order in which it gets done; here that is never the order of the request.
+fn shuffle(done: &mut [Done], chance: u64) {
+    let before: Vec<String> = done.iter().map(|done| done.id.clone()).collect();
+    for last in (1..done.len()).rev() {
+        done.swap(last, below(mix(chance, last as u64, 0), last + 1));
+    }
+    if done.len() > 1 && done.iter().map(|done| &done.id).eq(&before) {
+        done.rotate_left(1);
+    }
+}
+
+fn write(done: Vec<Done>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(done.len() * 1024);
+    out.extend_from_slice(b"{\"responses\":[");
+    for (nth, Done { id, answer }) in done.into_iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        let mut part = Object::begin(&mut out);
+        part.text("id", &id).raw("status", &answer.status.to_string());
+        let headers = part.key("headers");
+        headers.extend_from_slice(b"{\"Cache-Control\":\"private\"");
+        let content_type = match &answer.content {
+            Content::Empty => None,
+            Content::Json(_) => Some(JSON),
+            Content::Stream(kind, _) => Some(*kind),
+        };
+        for (name, value) in answer.headers.iter().map(|(name, value)| (*name, value.as_str())) {
+            headers.push(b',');
+            string(headers, name);
+            headers.push(b':');
+            string(headers, value);
+        }
+        if let Some(content_type) = content_type {
+            headers.extend_from_slice(b",\"Content-Type\":");
+            string(headers, content_type);
+        }
+        headers.push(b'}');
+        match answer.content {
+            Content::Empty => {}
+            Content::Json(json) => part.key("body").extend_from_slice(&json),
+            // What is no JSON comes as base64 text.
+            Content::Stream(_, chunks) => {
+                let mut bytes = Vec::new();
+                for chunk in chunks {
+                    bytes.extend_from_slice(&chunk);
+                    if bytes.len() > MOST_BYTES {
+                        break;
+                    }
+                }
+                part.text("body", &STANDARD.encode(bytes));
+            }
+        }
+        part.end();
+    }
+    out.extend_from_slice(b"]}");
+    out
+}

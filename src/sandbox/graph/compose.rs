@@ -1,0 +1,333 @@
+//! Writing mail: sendMail, and the way of large messages by draft, attachments and send.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Outcome, Refusal};
+use super::call::Call;
+use super::folder::Folder;
+use super::mail::shown;
+use super::message::{Attachment, Item, Select, Text, Written};
+use super::options::Address;
+use super::path::Place;
+use super::state::{Changes, State};
+
+/// Recipients of one message, all kinds together ("Exchange Online limits").
+const MOST_RECIPIENTS: usize = 500;
+
+/// A mail that left the tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentMail {
+    /// Whose mailbox sent it: the userPrincipalName.
+    pub mailbox: String,
+    /// Its subject.
+    pub subject: String,
+    /// To whom.
+    pub to: Vec<Address>,
+    /// Whether the body is HTML.
+    pub html: bool,
+    /// The body.
+    pub body: String,
+    /// The files with it.
+    pub attachments: Vec<Attachment>,
+    /// Whether it lies in Sent Items now.
+    pub saved_to_sent_items: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SendMail {
+    message: NewMessage,
+    save_to_sent_items: Option<Value>,
+}
+
+/// What can be said of a new message; another property is an error, as at Graph.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewMessage {
+    subject: Option<String>,
+    body: Option<Body>,
+    #[serde(default)]
+    to_recipients: Vec<Recipient>,
+    #[serde(default)]
+    cc_recipients: Vec<Recipient>,
+    #[serde(default)]
+    bcc_recipients: Vec<Recipient>,
+    #[serde(default)]
+    attachments: Vec<FileAttachment>,
+    #[serde(default)]
+    internet_message_headers: Vec<Header>,
+    #[serde(default)]
+    single_value_extended_properties: Vec<Property>,
+    #[serde(rename = "importance")]
+    _importance: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Body {
+    content_type: String,
+    content: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Recipient {
+    email_address: EmailAddress,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmailAddress {
+    name: Option<String>,
+    address: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileAttachment {
+    #[serde(rename = "@odata.type")]
+    kind: Option<String>,
+    name: Option<String>,
+    content_type: Option<String>,
+    content_bytes: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Property {
+    id: String,
+    value: String,
+}
+
+impl NewMessage {
+    fn into_written(self) -> Result<Written, Refusal> {
+        let (html, body) = match self.body {
+            None => (false, String::new()),
+            Some(body) => match body.content_type.to_ascii_lowercase().as_str() {
+                "html" => (true, body.content),
+                "text" => (false, body.content),
+                other => {
+                    return Err(Refusal::bad_request(format!(
+                        "Requested value '{other}' was not found in microsoft.graph.bodyType."
+                    )));
+                }
+            },
+        };
+        if self
+            .internet_message_headers
+            .iter()
+            .any(|header| !header.name.to_ascii_lowercase().starts_with("x-"))
+        {
+            return Err(Refusal::new(
+                400,
+                "InvalidInternetMessageHeader",
+                "The internet message header name should start with 'x-' or 'X-'.",
+            ));
+        }
+        Ok(Written {
+            subject: self.subject.unwrap_or_default(),
+            to: addresses(self.to_recipients)?,
+            cc: addresses(self.cc_recipients)?,
+            bcc: addresses(self.bcc_recipients)?,
+            html,
+            body,
+            attachments: self.attachments.into_iter().map(FileAttachment::read).collect::<Result<_, _>>()?,
+            properties: self
+                .single_value_extended_properties
+                .into_iter()
+                .map(|property| (property.id, property.value))
+                .collect(),
+            internet_headers: self
+                .internet_message_headers
+                .into_iter()
+                .map(|header| (header.name, header.value))
+                .collect(),
+            ..Written::default()
+        })
+    }
+}
+
+impl FileAttachment {
+    fn read(self) -> Result<Attachment, Refusal> {
+        if self.kind.as_deref() != Some("#microsoft.graph.fileAttachment") {
+            return Err(Refusal::bad_request(
+                "Cannot create an abstract class: '@odata.type' must be '#microsoft.graph.fileAttachment'.",
+            ));
+        }
+        let (Some(name), Some(content)) = (self.name, self.content_bytes) else {
+            return Err(Refusal::new(
+                400,
+                "ErrorRequiredPropertyMissing",
+                "Required property is missing: name and contentBytes are needed.",
+            ));
+        };
+        let content = STANDARD
+            .decode(content)
+            .map_err(|_| Refusal::bad_request("Cannot convert a value to target type 'Edm.Binary'."))?;
+        Ok(Attachment {
+            name,
+            content_type: self.content_type.unwrap_or_else(|| "application/octet-stream".into()),
+            content: Bytes::from(content),
+        })
+    }
+}
+
+fn addresses(recipients: Vec<Recipient>) -> Result<Vec<Address>, Refusal> {
+    recipients
+        .into_iter()
+        .map(|recipient| {
+            let address = recipient.email_address.address.unwrap_or_default();
+            let valid = address.split_once('@').is_some_and(|(local, domain)| {
+                !local.is_empty() && !domain.is_empty() && !address.contains(char::is_whitespace)
+            });
+            if !valid {
+                return Err(invalid_recipients());
+            }
+            Ok(Address::new(recipient.email_address.name.unwrap_or_else(|| address.clone()), address))
+        })
+        .collect()
+}
+
+pub(super) fn invalid_recipients() -> Refusal {
+    Refusal::new(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
+}
+
+pub(super) fn send_mail(state: &State, user: &str, call: &Call) -> Outcome {
+    let mailbox = state.mailbox(user)?;
+    let SendMail { message, save_to_sent_items } = call.json()?;
+    // Documented as a boolean, and shown as a string in the page's own example.
+    let save = match save_to_sent_items {
+        None => true,
+        Some(Value::Bool(save)) => save,
+        Some(Value::String(save)) => save.eq_ignore_ascii_case("true"),
+        Some(_) => return Err(Refusal::bad_request("Cannot convert a value to target type 'Edm.Boolean'.")),
+    };
+    let written = message.into_written()?;
+    deliver(state, &mut state.changes(), mailbox, written, save)?;
+    Ok(Answer::empty(202))
+}
+
+fn deliver(
+    state: &State,
+    changes: &mut Changes,
+    mailbox: u32,
+    mut written: Written,
+    save: bool,
+) -> Result<(), Refusal> {
+    let recipients = written.to.len() + written.cc.len() + written.bcc.len();
+    if recipients == 0 {
+        return Err(invalid_recipients());
+    }
+    if recipients > MOST_RECIPIENTS {
+        return Err(Refusal::new(400, "ErrorTooManyRecipients", "The message has too many recipients."));
+    }
+    let owner = state.base.directory.user(mailbox);
+    changes.sent.push(SentMail {
+        mailbox: owner.user_principal_name.clone(),
+        subject: written.subject.clone(),
+        to: written.to.clone(),
+        html: written.html,
+        body: written.body.clone(),
+        attachments: written.attachments.clone(),
+        saved_to_sent_items: save,
+    });
+    if save {
+        changes.written += 1;
+        written.number = changes.written;
+        written.draft = false;
+        written.from =
+            Some(Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name)));
+        let now = state.base.generator.now;
+        changes.mailboxes.entry(mailbox).or_default().add(
+            now,
+            Folder::SENT,
+            Text::Written(Arc::new(written)),
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn draft(state: &State, user: &str, call: &Call) -> Outcome {
+    let mailbox = state.mailbox(user)?;
+    let message: NewMessage = call.json()?;
+    let mut written = message.into_written()?;
+    let mut changes = state.changes();
+    changes.written += 1;
+    written.number = changes.written;
+    written.draft = true;
+    let now = state.base.generator.now;
+    let item = changes.mailboxes.entry(mailbox).or_default().add(
+        now,
+        Folder::DRAFTS,
+        Text::Written(Arc::new(written)),
+    );
+    drop(changes);
+    Ok(shown(state, 201, mailbox, &item, Select::ALL))
+}
+
+/// A draft, or the refusal of what is none.
+pub(super) fn draft_in(
+    state: &State,
+    changes: &Changes,
+    mailbox: u32,
+    place: &Place,
+) -> Result<(Item, Arc<Written>), Refusal> {
+    let folder = state.folder(mailbox, place.folder.as_deref())?;
+    let item = state.item_in(changes, mailbox, folder, &place.id)?;
+    match &item.text {
+        Text::Written(written) if written.draft => {
+            let written = written.clone();
+            Ok((item, written))
+        }
+        _ => Err(Refusal::new(
+            403,
+            "ErrorAccessDenied",
+            "The operation failed: only a draft can be changed or sent.",
+        )),
+    }
+}
+
+pub(super) fn attach(state: &State, place: &Place, call: &Call) -> Outcome {
+    let mailbox = state.mailbox(&place.user)?;
+    let attachment = call.json::<FileAttachment>()?.read()?;
+    let mut changes = state.changes();
+    let (item, written) = draft_in(state, &changes, mailbox, place)?;
+    let body = json!({
+        "@odata.context": format!("{}/$metadata#users('{}')/messages('{}')/attachments/$entity",
+            state.base.root, state.base.directory.user(mailbox).id, place.id),
+        "@odata.type": "#microsoft.graph.fileAttachment",
+        "id": format!("{}attachment{}", place.id, written.attachments.len()),
+        "name": attachment.name,
+        "contentType": attachment.content_type,
+        "size": attachment.content.len(),
+        "isInline": false,
+    });
+    changes
+        .mailboxes
+        .entry(mailbox)
+        .or_default()
+        .edit(item.key, |written| written.attachments.push(attachment));
+    Ok(Answer::json(201, body.to_string()))
+}
+
+pub(super) fn send_draft(state: &State, place: &Place) -> Outcome {
+    let mailbox = state.mailbox(&place.user)?;
+    let mut changes = state.changes();
+    let (item, written) = draft_in(state, &changes, mailbox, place)?;
+    deliver(state, &mut changes, mailbox, Arc::unwrap_or_clone(written), true)?;
+    changes.mailboxes.entry(mailbox).or_default().remove(item.key);
+    Ok(Answer::empty(202))
+}

@@ -1,0 +1,361 @@
+//! A message as Graph shows it: its properties, made on demand for what was never touched, and its JSON.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::DateTime;
+
+use super::answer::Refusal;
+use super::chance::{guid, mix};
+use super::filter::no_property;
+use super::folder::Folder;
+use super::generate::Origin;
+use super::identifier::{self, Key};
+use super::json::{Object, string};
+use super::options::Address;
+use super::state::Base;
+
+/// A message in a mailbox.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) key: Key,
+    pub(super) received: i64,
+    pub(super) folder: Folder,
+    pub(super) text: Text,
+}
+
+/// What a message says.
+#[derive(Debug, Clone)]
+pub(super) enum Text {
+    /// What the mailbox was made with; perhaps elsewhere by now.
+    Original(Origin),
+    Written(Arc<Written>),
+}
+
+/// A message that someone wrote while the tenant ran.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written {
+    pub(super) subject: String,
+    pub(super) from: Option<Address>,
+    pub(super) to: Vec<Address>,
+    pub(super) cc: Vec<Address>,
+    pub(super) bcc: Vec<Address>,
+    pub(super) html: bool,
+    pub(super) body: String,
+    pub(super) attachments: Vec<Attachment>,
+    /// Single-value extended properties, as (id, value).
+    pub(super) properties: Vec<(String, String)>,
+    pub(super) internet_headers: Vec<(String, String)>,
+    pub(super) draft: bool,
+    /// What makes its Message-ID.
+    pub(super) number: u64,
+}
+
+/// A file that came with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file's name.
+    pub name: String,
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its bytes.
+    pub content: Bytes,
+}
+
+/// The properties a request asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Select(u32);
+
+/// All properties, in Graph's order; `id` comes before them in any case.
+const PROPERTY: [&str; 28] = [
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "changeKey",
+    "categories",
+    "receivedDateTime",
+    "sentDateTime",
+    "hasAttachments",
+    "internetMessageId",
+    "subject",
+    "bodyPreview",
+    "importance",
+    "parentFolderId",
+    "conversationId",
+    "conversationIndex",
+    "isDeliveryReceiptRequested",
+    "isReadReceiptRequested",
+    "isRead",
+    "isDraft",
+    "webLink",
+    "inferenceClassification",
+    "body",
+    "sender",
+    "from",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "flag",
+];
+
+impl Select {
+    pub(super) const ALL: Self = Self((1 << PROPERTY.len()) - 1);
+
+    pub(super) fn parse(list: &str) -> Result<Self, Refusal> {
+        let mut selected = 0;
+        for name in list.split(',').map(str::trim) {
+            if name.eq_ignore_ascii_case("id") {
+                continue;
+            }
+            let place = PROPERTY
+                .iter()
+                .position(|property| property.eq_ignore_ascii_case(name))
+                .ok_or_else(|| no_property(name, "microsoft.graph.message"))?;
+            selected |= 1 << place;
+        }
+        Ok(Self(selected))
+    }
+
+    fn properties(self) -> impl Iterator<Item = &'static str> {
+        PROPERTY
+            .into_iter()
+            .enumerate()
+            .filter(move |(place, _)| self.0 & 1 << place != 0)
+            .map(|(_, name)| name)
+    }
+}
+
+/// A message being looked at.
+pub(super) struct Message<'a> {
+    pub(super) base: &'a Base,
+    pub(super) mailbox: u32,
+    pub(super) item: &'a Item,
+}
+
+impl<'a> Message<'a> {
+    fn chance(&self) -> u64 {
+        match &self.item.text {
+            Text::Original(origin) => self.base.generator.chance(self.mailbox, *origin),
+            Text::Written(written) => {
+                mix(self.base.generator.seed, self.mailbox.into(), written.number | 1 << 50)
+            }
+        }
+    }
+
+    pub(super) fn id(&self) -> String {
+        identifier::message_id(self.base.generator.seed, self.mailbox, self.item.key)
+    }
+
+    pub(super) fn received(&self) -> i64 {
+        self.item.received
+    }
+
+    /// Whether it is one of the everyday messages whose words are all known beforehand.
+    pub(super) fn is_everyday(&self) -> bool {
+        matches!(self.item.text, Text::Original(Origin::Everyday(_)))
+    }
+
+    pub(super) fn subject(&self) -> Cow<'a, str> {
+        match &self.item.text {
+            Text::Original(origin) => self.base.generator.subject(self.mailbox, *origin),
+            Text::Written(written) => Cow::Borrowed(&written.subject),
+        }
+    }
+
+    pub(super) fn from(&self) -> Option<Address> {
+        match &self.item.text {
+            Text::Original(origin) => {
+                Some(self.base.generator.from(&self.base.directory, self.mailbox, *origin))
+            }
+            Text::Written(written) => written.from.clone(),
+        }
+    }
+
+    pub(super) fn to(&self) -> Vec<Address> {
+        match &self.item.text {
+            Text::Original(_) => {
+                let owner = self.base.directory.user(self.mailbox);
+                vec![Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name))]
+            }
+            Text::Written(written) => written.to.clone(),
+        }
+    }
+
+    pub(super) fn has_attachments(&self) -> bool {
+        match &self.item.text {
+            Text::Original(origin) => self.base.generator.has_attachments(self.mailbox, *origin),
+            Text::Written(written) => !written.attachments.is_empty(),
+        }
+    }
+
+    pub(super) fn is_read(&self) -> bool {
+        match &self.item.text {
+            Text::Original(_) => self.chance() >> 60 & 1 == 0,
+            Text::Written(_) => true,
+        }
+    }
+
+    pub(super) fn is_draft(&self) -> bool {
+        matches!(&self.item.text, Text::Written(written) if written.draft)
+    }
+
+    pub(super) fn has_property(&self, id: &str, value: &str) -> bool {
+        match &self.item.text {
+            Text::Original(_) => false,
+            Text::Written(written) => written.properties.iter().any(|(i, v)| i == id && v == value),
+        }
+    }
+
+    pub(super) fn internet_message_id(&self) -> String {
+        let chance = self.chance();
+        format!("<{:016X}{:08x}@mail.contoso.example>", chance, mix(chance, 1, 2) >> 32)
+    }
+
+    /// The body without its markup.
+    pub(super) fn text(&self) -> Cow<'a, str> {
+        match &self.item.text {
+            Text::Original(origin) => {
+                Cow::Owned(self.base.generator.paragraphs(self.mailbox, *origin).join("\r\n"))
+            }
+            Text::Written(written) if written.html => Cow::Owned(without_markup(&written.body)),
+            Text::Written(written) => Cow::Borrowed(&written.body),
+        }
+    }
+
+    /// The body as it is kept, and whether it is HTML.
+    pub(super) fn body(&self) -> (Cow<'a, str>, bool) {
+        match &self.item.text {
+            Text::Original(origin) => (Cow::Owned(self.base.generator.html(self.mailbox, *origin)), true),
+            Text::Written(written) => (Cow::Borrowed(&written.body), written.html),
+        }
+    }
+
+    /// Appends the message as JSON, with `context` as `@odata.context` where it stands alone.
+    pub(super) fn write(&self, out: &mut Vec<u8>, select: Select, context: Option<&str>) {
+        let chance = self.chance();
+        let id = self.id();
+        let mut object = Object::begin(out);
+        if let Some(context) = context {
+            object.text("@odata.context", context);
+        }
+        let change_key = format!("CQAAABYAAA{chance:016X}AAA");
+        object.text("@odata.etag", &format!("W/\"{change_key}\""));
+        object.text("id", &id);
+        for property in select.properties() {
+            self.write_property(&mut object, property, chance, &id, &change_key);
+        }
+        object.end();
+    }
+
+    fn write_property(
+        &self,
+        object: &mut Object<'_>,
+        property: &'static str,
+        chance: u64,
+        id: &str,
+        change_key: &str,
+    ) {
+        let (seed, item) = (self.base.generator.seed, self.item);
+        match property {
+            "createdDateTime" | "lastModifiedDateTime" | "receivedDateTime" => {
+                object.text(property, &date_time(item.received))
+            }
+            "sentDateTime" => object.text(property, &date_time(item.received - 2)),
+            "changeKey" => object.text(property, change_key),
+            "categories" | "replyTo" => object.raw(property, "[]"),
+            "hasAttachments" => object.boolean(property, self.has_attachments()),
+            "internetMessageId" => object.text(property, &self.internet_message_id()),
+            "subject" => object.text(property, &self.subject()),
+            "bodyPreview" => object.text(property, &preview(&self.text())),
+            "importance" => object.raw(property, "\"normal\""),
+            "parentFolderId" => object.text(property, &item.folder.id(seed, self.mailbox)),
+            "conversationId" => {
+                object.text(property, &format!("AAQkAG{}=", guid(chance, !chance).replace('-', "")))
+            }
+            "conversationIndex" => object.text(property, &format!("AQHb{chance:016x}==")),
+            "isDeliveryReceiptRequested" => object.raw(property, "null"),
+            "isReadReceiptRequested" => object.raw(property, "false"),
+            "isRead" => object.boolean(property, self.is_read()),
+            "isDraft" => object.boolean(property, self.is_draft()),
+            "webLink" => object.text(property, &web_link(id)),
+            "inferenceClassification" => object.raw(property, "\"focused\""),
+            "body" => {
+                let (body, html) = self.body();
+                let mut value = Object::begin(object.key(property));
+                value.text("contentType", if html { "html" } else { "text" }).text("content", &body);
+                value.end();
+                object
+            }
+            "sender" | "from" => {
+                if let Some(from) = self.from() {
+                    recipient(object.key(property), &from);
+                }
+                object
+            }
+            "toRecipients" => recipients(object, property, &self.to()),
+            "ccRecipients" => recipients(object, property, self.written().map_or(&[], |written| &written.cc)),
+            "bccRecipients" => {
+                recipients(object, property, self.written().map_or(&[], |written| &written.bcc))
+            }
+            _ => object.raw(property, "{\"flagStatus\":\"notFlagged\"}"),
+        };
+    }
+
+    fn written(&self) -> Option<&'a Written> {
+        match &self.item.text {
+            Text::Original(_) => None,
+            Text::Written(written) => Some(written),
+        }
+    }
+}
+
+fn recipients<'o, 'b>(object: &'b mut Object<'o>, key: &str, addresses: &[Address]) -> &'b mut Object<'o> {
+    let out = object.key(key);
+    out.push(b'[');
+    for (nth, address) in addresses.iter().enumerate() {
+        if nth > 0 {
+            out.push(b',');
+        }
+        recipient(out, address);
+    }
+    out.push(b']');
+    object
+}
+
+fn recipient(out: &mut Vec<u8>, address: &Address) {
+    out.extend_from_slice(b"{\"emailAddress\":{\"name\":");
+    string(out, &address.name);
+    out.extend_from_slice(b",\"address\":");
+    string(out, &address.address);
+    out.extend_from_slice(b"}}");
+}
+
+/// Where a browser shows the message.
+pub(super) fn web_link(id: &str) -> String {
+    let id = super::query::encode(id);
+    format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem")
+}
+
+/// Seconds since 1970 as Graph writes a time.
+pub(super) fn date_time(seconds: i64) -> String {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// The first 255 characters.
+fn preview(text: &str) -> String {
+    text.chars().take(255).collect()
+}
+
+/// Text between tags, with the commonest entities put back.
+fn without_markup(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        text.push(' ');
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
+    }
+    text.push_str(rest);
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}

@@ -1,0 +1,151 @@
+//! From a URL to the resource it names, with everything percent-decoded exactly once.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::answer::Refusal;
+
+/// What a path under the version root names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Batch,
+    Users,
+    User(String),
+    SendMail(String),
+    MailboxSettings(String),
+    TimeZone(String),
+    Events(String),
+    Folders(String),
+    Folder { user: String, folder: String },
+    Messages { user: String, folder: Option<String> },
+    Message(Place, Part),
+}
+
+/// Where a message is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) user: String,
+    pub(super) folder: Option<String>,
+    pub(super) id: String,
+}
+
+/// A message itself, or what hangs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Itself,
+    Mime,
+    Move,
+    Send,
+    Attachments,
+    UploadSession,
+}
+
+impl Route {
+    /// Reads a path below `/v1.0`, still percent-encoded, with or without a leading slash.
+    pub(super) fn parse(path: &str) -> Result<Self, Refusal> {
+        let segments = segments(path)?;
+        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+        let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
+        let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
+        match *lower.as_slice() {
+            ["$batch"] => return Ok(Self::Batch),
+            ["users"] => return Ok(Self::Users),
+            ["me", ..] => {
+                return Err(Refusal::bad_request(
+                    "/me request is only valid with delegated authentication flow.",
+                ));
+            }
+            ["users", ..] => {}
+            _ => return Err(Refusal::no_segment(segments.first().copied().unwrap_or_default())),
+        }
+        let user = segments[1].to_owned();
+        // "Get a user": a userPrincipalName that starts with $ is only understood as users('$…').
+        if user.starts_with('$') && !path.contains('(') {
+            return Err(Refusal::bad_request("The request URI is not valid."));
+        }
+        Ok(match lower[2..] {
+            [] => Self::User(user),
+            ["sendmail"] => Self::SendMail(user),
+            ["mailboxsettings"] => Self::MailboxSettings(user),
+            ["mailboxsettings", "timezone"] => Self::TimeZone(user),
+            ["events"] | ["calendar", "events"] => Self::Events(user),
+            ["mailfolders"] => Self::Folders(user),
+            ["mailfolders", _] => Self::Folder { user, folder: segments[3].to_owned() },
+            ["mailfolders", _, "messages"] => Self::Messages { user, folder: Some(segments[3].to_owned()) },
+            ["mailfolders", _, "messages", _, ..] => {
+                let place = Place { user, folder: Some(segments[3].to_owned()), id: segments[5].to_owned() };
+                Self::Message(place, part(&lower[6..])?)
+            }
+            ["messages"] => Self::Messages { user, folder: None },
+            ["messages", _, ..] => {
+                let place = Place { user, folder: None, id: segments[3].to_owned() };
+                Self::Message(place, part(&lower[4..])?)
+            }
+            [other, ..] => return Err(Refusal::no_segment(other)),
+        })
+    }
+
+    /// The user whose mailbox the request works in, for the limit of requests side by side.
+    pub(super) fn mailbox(&self) -> Option<&str> {
+        match self {
+            Self::Batch | Self::Users | Self::User(_) => None,
+            Self::SendMail(user)
+            | Self::MailboxSettings(user)
+            | Self::TimeZone(user)
+            | Self::Events(user)
+            | Self::Folders(user)
+            | Self::Folder { user, .. }
+            | Self::Messages { user, .. }
+            | Self::Message(Place { user, .. }, _) => Some(user),
+        }
+    }
+}
+
+fn part(rest: &[&str]) -> Result<Part, Refusal> {
+    Ok(match *rest {
+        [] => Part::Itself,
+        ["$value"] => Part::Mime,
+        ["move"] => Part::Move,
+        ["send"] => Part::Send,
+        ["attachments"] => Part::Attachments,
+        ["attachments", "createuploadsession"] => Part::UploadSession,
+        [other, ..] => return Err(Refusal::no_segment(other)),
+    })
+}
+
+/// The decoded segments; `name('value')` becomes two.
+fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Refusal> {
+    let mut segments = Vec::with_capacity(6);
+    for raw in path.strip_prefix('/').unwrap_or(path).split('/') {
+        if raw.is_empty() {
+            return Err(Refusal::bad_request("The request URI is not valid: it has an empty segment."));
+        }
+        let segment = decode(raw)?;
+        let called = segment.strip_suffix("')").and_then(|call| call.split_once("('")).filter(|(name, _)| {
+            ["users", "mailfolders", "messages"].contains(&name.to_ascii_lowercase().as_str())
+        });
+        match called {
+            Some((name, value)) => {
+                let (name, value) = (name.to_owned(), value.replace("''", "'"));
+                segments.push(Cow::Owned(name));
+                segments.push(Cow::Owned(value));
+            }
+            None => segments.push(segment),
+        }
+    }
+    Ok(segments)
+}
+
+fn decode(raw: &str) -> Result<Cow<'_, str>, Refusal> {
+    let bytes = raw.as_bytes();
+    let broken = bytes.iter().enumerate().any(|(at, byte)| {
+        *byte == b'%' && !bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    });
+    if broken {
+        return Err(Refusal::bad_request("The request URI is not valid: a percent sign stands alone."));
+    }
+    percent_decode_str(raw)
+        .decode_utf8()
+        .map_err(|_| Refusal::bad_request("The request URI is not valid: it is not UTF-8."))
+}

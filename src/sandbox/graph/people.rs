@@ -1,0 +1,203 @@
+//! The directory's users, and their mailboxes' settings.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::answer::{Outcome, Refusal};
+use super::call::written;
+use super::directory::User;
+use super::filter::{UserFilter, no_property};
+use super::json::Object;
+use super::query::{Query, encode};
+use super::state::State;
+
+/// Page sizes of "List users".
+const DEFAULT_PAGE: usize = 100;
+const LARGEST_PAGE: usize = 999;
+
+/// What is shown where nothing is selected, in the directory's order.
+const DEFAULT_PROPERTY: [&str; 11] = [
+    "businessPhones",
+    "displayName",
+    "givenName",
+    "jobTitle",
+    "mail",
+    "mobilePhone",
+    "officeLocation",
+    "preferredLanguage",
+    "surname",
+    "userPrincipalName",
+    "id",
+];
+
+/// What is shown only where it is selected.
+const MORE_PROPERTY: [&str; 2] = ["accountEnabled", "userType"];
+
+pub(super) fn list(state: &State, query: &Query) -> Outcome {
+    let unsupported = |message: String| Refusal::new(400, "Request_UnsupportedQuery", message);
+    if query.search.is_some() || query.order_by.is_some() {
+        return Err(unsupported(
+            "Request with $search or $orderby requires the ConsistencyLevel header.".into(),
+        ));
+    }
+    if query.skip.is_some() {
+        return Err(unsupported("'$skip' is not supported by the service.".into()));
+    }
+    let top = query.top.unwrap_or(DEFAULT_PAGE);
+    if !(1..=LARGEST_PAGE).contains(&top) {
+        return Err(unsupported(format!(
+            "Invalid page size specified: '{top}'. Must be between 1 and {LARGEST_PAGE} inclusive."
+        )));
+    }
+    let filter = query.filter.as_deref().map(UserFilter::parse).transpose()?;
+    let selected = select(query.select.as_deref())?;
+    let start = query.skip_token.as_deref().map_or(Ok(0), read_token)?;
+
+    let numbers = state.base.directory.numbers();
+    let mut matching = (start.min(numbers.end)..numbers.end)
+        .map(|number| (number, state.base.directory.user(number)))
+        .filter(|(_, user)| filter.as_ref().is_none_or(|filter| filter.matches(user)));
+    let page: Vec<(u32, User)> = matching.by_ref().take(top).collect();
+    let next = matching.next().map(|(number, _)| next_link(state, query, number));
+
+    Ok(written(200, |out| {
+        let mut object = Object::begin(out);
+        let selection = query.select.as_deref().map_or(String::new(), |list| format!("({list})"));
+        object.text("@odata.context", &format!("{}/$metadata#users{selection}", state.base.root));
+        if let Some(next) = &next {
+            object.text("@odata.nextLink", next);
+        }
+        let value = object.key("value");
+        value.push(b'[');
+        for (nth, (_, user)) in page.iter().enumerate() {
+            if nth > 0 {
+                value.push(b',');
+            }
+            write_user(value, user, &selected, None);
+        }
+        value.push(b']');
+        object.end();
+    }))
+}
+
+pub(super) fn get(state: &State, name: &str, query: &Query) -> Outcome {
+    let selected = select(query.select.as_deref())?;
+    let number = state.base.directory.find(name).ok_or_else(|| {
+        Refusal::new(
+            404,
+            "Request_ResourceNotFound",
+            format!(
+                "Resource '{name}' does not exist or one of its queried reference-property objects are not present."
+            ),
+        )
+    })?;
+    let user = state.base.directory.user(number);
+    let context = format!("{}/$metadata#users/$entity", state.base.root);
+    Ok(written(200, |out| write_user(out, &user, &selected, Some(&context))))
+}
+
+fn select(list: Option<&str>) -> Result<Vec<&'static str>, Refusal> {
+    let Some(list) = list else { return Ok(DEFAULT_PROPERTY.to_vec()) };
+    list.split(',')
+        .map(str::trim)
+        .map(|name| {
+            DEFAULT_PROPERTY
+                .into_iter()
+                .chain(MORE_PROPERTY)
+                .find(|property| property.eq_ignore_ascii_case(name))
+                .ok_or_else(|| no_property(name, "microsoft.graph.user"))
+        })
+        .collect()
+}
+
+fn write_user(out: &mut Vec<u8>, user: &User, selected: &[&str], context: Option<&str>) {
+    let mut object = Object::begin(out);
+    if let Some(context) = context {
+        object.text("@odata.context", context);
+    }
+    for property in selected {
+        match *property {
+            "displayName" => object.text(property, &user.display_name),
+            "givenName" => object.text(property, &user.given_name),
+            "surname" => object.text(property, &user.surname),
+            "jobTitle" => object.text(property, &user.job_title),
+            "officeLocation" => object.text(property, &user.office_location),
+            "userPrincipalName" => object.text(property, &user.user_principal_name),
+            "id" => object.text(property, &user.id),
+            "userType" => object.text(property, if user.guest { "Guest" } else { "Member" }),
+            "accountEnabled" => object.boolean(property, true),
+            "businessPhones" => object.raw(property, "[]"),
+            "mail" => match &user.mail {
+                Some(mail) => object.text(property, mail),
+                None => object.raw(property, "null"),
+            },
+            _ => object.raw(property, "null"),
+        };
+    }
+    object.end();
+}
+
+fn next_link(state: &State, query: &Query, number: u32) -> String {
+    let mut link = format!("{}/users?", state.base.root);
+    for (name, value) in [("select", &query.select), ("filter", &query.filter)] {
+        if let Some(value) = value {
+            let _ = write!(link, "${name}={}&", encode(value));
+        }
+    }
+    if let Some(top) = query.top {
+        let _ = write!(link, "$top={top}&");
+    }
+    link.push_str("$skiptoken=");
+    link.push_str(&URL_SAFE_NO_PAD.encode(format!("RFNwdAIAAQ:{number:010}:page")));
+    link
+}
+
+fn read_token(token: &str) -> Result<u32, Refusal> {
+    URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| text.split(':').nth(1)?.parse().ok())
+        .ok_or_else(|| {
+            Refusal::new(400, "Directory_ExpiredPageToken", "The specified page token value is not valid.")
+        })
+}
+
+/// The time zone of a user's mailbox, in whichever format an administrator set it.
+fn zone(state: &State, user: &str) -> Result<Option<String>, Refusal> {
+    let mailbox = state.mailbox(user)?;
+    Ok(match state.changes().time_zones.get(&mailbox) {
+        Some(zone) => zone.clone(),
+        None => Some(state.base.directory.time_zone(mailbox).to_owned()),
+    })
+}
+
+pub(super) fn time_zone(state: &State, user: &str) -> Outcome {
+    let zone = zone(state, user)?;
+    let context = format!("{}/$metadata#users('{}')/mailboxSettings/timeZone", state.base.root, encode(user));
+    Ok(written(200, |out| {
+        let mut object = Object::begin(out);
+        object.text("@odata.context", &context);
+        match &zone {
+            Some(zone) => object.text("value", zone),
+            None => object.raw("value", "null"),
+        };
+        object.end();
+    }))
+}
+
+pub(super) fn mailbox_settings(state: &State, user: &str) -> Outcome {
+    let zone = zone(state, user)?;
+    let context = format!("{}/$metadata#users('{}')/mailboxSettings", state.base.root, encode(user));
+    Ok(written(200, |out| {
+        let mut object = Object::begin(out);
+        object.text("@odata.context", &context);
+        if let Some(zone) = &zone {
+            object.text("timeZone", zone);
+        }
+        object.text("dateFormat", "yyyy-MM-dd").text("timeFormat", "HH:mm");
+        object.end();
+    }))
+}

@@ -1,0 +1,194 @@
+//! What was asked of the tenant and what it answered, and how much went on at once.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// A request that was made, alone or as part of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedRequest {
+    /// When it came in.
+    pub at: Instant,
+    /// Its method.
+    pub method: String,
+    /// Path and query as they were sent: below the version root for Graph, whole for tokens and uploads.
+    pub path_and_query: String,
+    /// What it was answered; `None` where the connection was closed without an answer.
+    pub status: Option<u16>,
+    /// The id the client gave it.
+    pub client_request_id: Option<String>,
+    /// The number of the batch it came in, from 1; batches themselves have it too.
+    pub in_batch: Option<u64>,
+    /// The mailbox it was about, as the URL named it.
+    pub mailbox: Option<String>,
+}
+
+/// Sums over all requests since the start, or since they were last cleared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// HTTP requests to Graph; a batch is one.
+    pub http_requests: u64,
+    /// `$batch` calls.
+    pub batches: u64,
+    /// Sub-requests in them.
+    pub sub_requests: u64,
+    /// Requests to the token endpoint.
+    pub token_requests: u64,
+    /// Requests and sub-requests that were answered 429.
+    pub throttled: u64,
+    /// Requests and sub-requests by what they were for: "list messages", "delete message", "get user", …
+    pub by_kind: BTreeMap<&'static str, u64>,
+    /// The most requests seen at work in one mailbox at once.
+    pub most_in_one_mailbox: usize,
+    /// The most `$batch` calls seen at work at once.
+    pub most_batches: usize,
+    /// The most HTTP requests to Graph seen at work at once.
+    pub most_http_requests: usize,
+}
+
+/// Keeps [`RecordedRequest`]s and [`Counters`].
+#[derive(Debug)]
+pub(super) struct Recorder {
+    kept: usize,
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    requests: VecDeque<RecordedRequest>,
+    counters: Counters,
+    batches_ever: u64,
+    at_work: usize,
+    batches_at_work: usize,
+    in_mailbox: HashMap<u32, usize>,
+}
+
+impl Recorder {
+    pub(super) fn new(kept: usize) -> Self {
+        Self { kept, log: Mutex::default() }
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn requests(&self) -> Vec<RecordedRequest> {
+        self.log().requests.iter().cloned().collect()
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.log().counters.clone()
+    }
+
+    pub(super) fn clear(&self) {
+        let mut log = self.log();
+        log.requests.clear();
+        log.counters = Counters::default();
+    }
+
+    /// The number of the next batch.
+    pub(super) fn next_batch(&self) -> u64 {
+        let mut log = self.log();
+        log.batches_ever += 1;
+        log.batches_ever
+    }
+
+    /// Notes a request to Graph that was answered.
+    pub(super) fn graph(&self, kind: &'static str, request: RecordedRequest) {
+        let mut log = self.log();
+        let counters = &mut log.counters;
+        if kind == "batch" {
+            counters.batches += 1;
+        } else {
+            *counters.by_kind.entry(kind).or_default() += 1;
+        }
+        if kind != "batch" && request.in_batch.is_some() {
+            counters.sub_requests += 1;
+        } else {
+            counters.http_requests += 1;
+        }
+        counters.throttled += u64::from(request.status == Some(429));
+        log.keep(request, self.kept);
+    }
+
+    /// Notes a request for a token.
+    pub(super) fn token(&self, request: RecordedRequest) {
+        let mut log = self.log();
+        log.counters.token_requests += 1;
+        log.keep(request, self.kept);
+    }
+
+    /// Notes a request to an upload URL.
+    pub(super) fn upload(&self, request: RecordedRequest) {
+        let mut log = self.log();
+        *log.counters.by_kind.entry("upload range").or_default() += 1;
+        log.keep(request, self.kept);
+    }
+
+    /// An HTTP request is at work until what this returns is dropped.
+    pub(super) fn begin(&self, batch: bool) -> AtWork<'_> {
+        let mut log = self.log();
+        log.at_work += 1;
+        log.batches_at_work += usize::from(batch);
+        log.counters.most_http_requests = log.counters.most_http_requests.max(log.at_work);
+        log.counters.most_batches = log.counters.most_batches.max(log.batches_at_work);
+        AtWork { recorder: self, batch, requests: log.at_work }
+    }
+
+    /// A request works in a mailbox until what this returns is dropped. `None` if `limit` do already.
+    pub(super) fn enter(&self, mailbox: u32, limit: usize) -> Option<InMailbox<'_>> {
+        let mut log = self.log();
+        let now = log.in_mailbox.entry(mailbox).or_default();
+        *now += 1;
+        let now = *now;
+        log.counters.most_in_one_mailbox = log.counters.most_in_one_mailbox.max(now);
+        drop(log);
+        let guard = InMailbox { recorder: self, mailbox };
+        (now <= limit).then_some(guard)
+    }
+}
+
+impl Log {
+    fn keep(&mut self, request: RecordedRequest, most: usize) {
+        if self.requests.len() >= most {
+            self.requests.pop_front();
+        }
+        if most > 0 {
+            self.requests.push_back(request);
+        }
+    }
+}
+
+/// An HTTP request at work.
+pub(super) struct AtWork<'a> {
+    recorder: &'a Recorder,
+    batch: bool,
+    /// How many were at work when it began, itself among them.
+    pub(super) requests: usize,
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut log = self.recorder.log();
+        log.at_work -= 1;
+        log.batches_at_work -= usize::from(self.batch);
+    }
+}
+
+/// A request at work in a mailbox.
+pub(super) struct InMailbox<'a> {
+    recorder: &'a Recorder,
+    mailbox: u32,
+}
+
+impl Drop for InMailbox<'_> {
+    fn drop(&mut self) {
+        let mut log = self.recorder.log();
+        if let Some(count) = log.in_mailbox.get_mut(&self.mailbox) {
+            *count -= 1;
+            if *count == 0 {
+                log.in_mailbox.remove(&self.mailbox);
+            }
+        }
+    }
+}
