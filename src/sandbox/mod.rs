@@ -6,6 +6,7 @@ pub mod graph;
 pub mod serve;
 pub mod soar;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ impl Sandbox {
             ca_file.display(),
         );
         for (name, value) in options {
-            text.push_str(&format!("{name}={value}\n"));
+            let _ = writeln!(text, "{name}={value}");
         }
         text
     }

@@ -2,6 +2,7 @@
 //! the broker by SOAR's side of the queue. At its end the tenant itself is asked what really happened.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -109,8 +110,9 @@ impl Analyst<'_> {
         let mut inputs = message(first);
         inputs["exo_destination_mailfolder_id"] = json!({"id": 126, "name": "junkemail"});
         let say = |_: &Value| "moved; it has a new id there".to_owned();
-        let results =
-            self.ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say).await?;
+        let results = self
+            .ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say)
+            .await?;
         Ok(text(&results["content"]["new_message_id"]).to_owned())
     }
 
@@ -122,12 +124,12 @@ impl Analyst<'_> {
             let deleted: usize = deleted.map(|mailbox| count(&mailbox["deleted_list"])).sum();
             let mut said = format!("{deleted} messages deleted");
             for failure in results["content"]["failures"].as_array().into_iter().flatten() {
-                said.push_str(&format!(
-                    "\nnot deleted: the one of {} (HTTP {}, {}): it was moved a moment ago",
-                    text(&failure["email_address"]),
-                    failure["status_code"],
-                    text(&failure["code"])
-                ));
+                let (mailbox, code) = (text(&failure["email_address"]), text(&failure["code"]));
+                let status = &failure["status_code"];
+                let _ = write!(
+                    said,
+                    "\nnot deleted: the one of {mailbox} (HTTP {status}, {code}): it was moved a moment ago"
+                );
             }
             said
         };
@@ -196,7 +198,8 @@ impl Analyst<'_> {
             self.story.input(name, value.as_str().unwrap_or(&value.to_string()));
         }
         let started = Instant::now();
-        let call = self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
+        let call =
+            self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
         let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(1, &error))?;
         for status in call.statuses() {
             self.story.status(&status);
@@ -220,7 +223,8 @@ fn message(planted: &Planted) -> Value {
 
 fn found(results: &Value) -> String {
     let content = &results["content"];
-    let found = format!("{} messages found in {} mailboxes", content["messages_found"], content["users_searched"]);
+    let found =
+        format!("{} messages found in {} mailboxes", content["messages_found"], content["users_searched"]);
     match count(&content["not_searched"]) {
         0 => found,
         others => format!("{found}; {others} users have no mailbox"),
@@ -261,10 +265,19 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
         planted_gone == planted.len(),
         format!("{planted_gone} of {} copies of the mail are gone", planted.len()),
     );
-    verdict(deleted.len() == planted.len(), format!("{} other messages were deleted", deleted.len() - planted_gone));
+    verdict(
+        deleted.len() == planted.len(),
+        format!("{} other messages were deleted", deleted.len() - planted_gone),
+    );
     verdict(sandbox.graph.users_deleted().is_empty(), "no user was harmed".to_owned());
-    verdict(sandbox.graph.sent_mail().len() == 1, format!("{} mail was sent", sandbox.graph.sent_mail().len()));
-    verdict(notes == 2 && attachments == 3, format!("the incident has {notes} notes and {attachments} files"));
+    verdict(
+        sandbox.graph.sent_mail().len() == 1,
+        format!("{} mail was sent", sandbox.graph.sent_mail().len()),
+    );
+    verdict(
+        notes == 2 && attachments == 3,
+        format!("the incident has {notes} notes and {attachments} files"),
+    );
     verdict(left == 0, format!("{left} calls are left in the queue"));
     verdict(
         counters.most_in_one_mailbox <= 4,

@@ -13,49 +13,45 @@ impl Story {
         Self { colours: stdout().is_terminal() }
     }
 
-    fn line(&self, text: &str) {
-        let _ = writeln!(stdout(), "{text}");
-    }
-
     fn painted(&self, code: &str, text: &str) -> String {
         if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
     pub(super) fn title(&mut self, text: &str) {
-        self.line(&self.painted("1", text));
+        line(&self.painted("1", text));
     }
 
     pub(super) fn say(&mut self, text: &str) {
-        self.line("");
-        self.line(text);
+        line("");
+        line(text);
     }
 
     /// Names and what they stand for.
     pub(super) fn facts(&mut self, facts: &[(&str, &str)]) {
         for (name, fact) in facts {
-            self.line(&format!("  {name:<11} {fact}"));
+            line(&format!("  {name:<11} {fact}"));
         }
     }
 
     /// Something to paste.
     pub(super) fn command(&mut self, text: &str) {
-        self.line(&format!("\n  {}", self.painted("1", text)));
+        line(&format!("\n  {}", self.painted("1", text)));
     }
 
     /// A new step: what the analyst wants, and the function that does it.
     pub(super) fn step(&mut self, number: usize, what: &str, function: &str) {
-        self.line("");
-        self.line(&format!("{} {}", self.painted("1", &format!("{number}. {what}")), self.painted("2", function)));
+        line("");
+        line(&format!("{} {}", self.painted("1", &format!("{number}. {what}")), self.painted("2", function)));
     }
 
     /// An input of the call.
     pub(super) fn input(&mut self, name: &str, value: &str) {
-        self.line(&format!("     {name:<30} {}", shortened(value)));
+        line(&format!("     {name:<30} {}", shortened(value)));
     }
 
     /// A status message of the daemon's.
     pub(super) fn status(&mut self, text: &str) {
-        self.line(&self.painted("2", &format!("   … {}", shortened(text))));
+        line(&self.painted("2", &format!("   … {}", shortened(text))));
     }
 
     /// What came of a step.
@@ -63,15 +59,19 @@ impl Story {
         let mark = if good { self.painted("32", "✔") } else { self.painted("31", "✘") };
         let mut lines = text.lines();
         let took = format!("({:.2} s)", took.as_secs_f64());
-        self.line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
-        lines.for_each(|line| self.line(&format!("     {line}")));
+        line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
+        lines.for_each(|line| line(&format!("     {line}")));
     }
 
     /// Something that was promised, and whether it holds.
     pub(super) fn verdict(&mut self, holds: bool, text: &str) {
         let mark = if holds { self.painted("32", "✔") } else { self.painted("31", "✘") };
-        self.line(&format!("   {mark} {text}"));
+        line(&format!("   {mark} {text}"));
     }
+}
+
+fn line(text: &str) {
+    let _ = writeln!(stdout(), "{text}");
 }
 
 /// Long values are shown by their beginning.
