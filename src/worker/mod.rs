@@ -1,7 +1,7 @@
 //! The worker: takes deliveries, runs the calls in them side by side, and sees to it that each is answered.
 //!
 //! A delivery is never dropped: what is no call of ours gets an error reply and is acknowledged; a call that
-//! fails, or even panics, gets an error reply and disturbs no other. See [`ledger`] for what happens when the
+//! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
 mod ledger;

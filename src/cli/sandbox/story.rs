@@ -60,7 +60,7 @@ impl Story {
         let mut lines = text.lines();
         let took = format!("({:.2} s)", took.as_secs_f64());
         line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
-        lines.for_each(|line| line(&format!("     {line}")));
+        lines.for_each(|rest| line(&format!("     {rest}")));
     }
 
     /// Something that was promised, and whether it holds.
