@@ -1,16 +1,21 @@
 //! How the sandbox tells what happens: for a person, on standard output.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Stdout, Write, stdout};
 use std::time::Duration;
 
 /// Writes the story. A reader that has left wants no more of it, so failures to write are not told.
 pub(super) struct Story {
+    out: Stdout,
     colours: bool,
 }
 
 impl Story {
     pub(super) fn to_stdout() -> Self {
-        Self { colours: stdout().is_terminal() }
+        Self { out: stdout(), colours: stdout().is_terminal() }
+    }
+
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
     }
 
     fn painted(&self, code: &str, text: &str) -> String {
@@ -18,40 +23,46 @@ impl Story {
     }
 
     pub(super) fn title(&mut self, text: &str) {
-        line(&self.painted("1", text));
+        let text = self.painted("1", text);
+        self.line(&text);
     }
 
     pub(super) fn say(&mut self, text: &str) {
-        line("");
-        line(text);
+        self.line("");
+        self.line(text);
     }
 
     /// Names and what they stand for.
     pub(super) fn facts(&mut self, facts: &[(&str, &str)]) {
         for (name, fact) in facts {
-            line(&format!("  {name:<11} {fact}"));
+            self.line(&format!("  {name:<11} {fact}"));
         }
     }
 
     /// Something to paste.
     pub(super) fn command(&mut self, text: &str) {
-        line(&format!("\n  {}", self.painted("1", text)));
+        self.line(&format!("\n  {}", self.painted("1", text)));
     }
 
     /// A new step: what the analyst wants, and the function that does it.
     pub(super) fn step(&mut self, number: usize, what: &str, function: &str) {
-        line("");
-        line(&format!("{} {}", self.painted("1", &format!("{number}. {what}")), self.painted("2", function)));
+        self.line("");
+        self.line(&format!(
+            "{} {}",
+            self.painted("1", &format!("{number}. {what}")),
+            self.painted("2", function)
+        ));
     }
 
     /// An input of the call.
     pub(super) fn input(&mut self, name: &str, value: &str) {
-        line(&format!("     {name:<30} {}", shortened(value)));
+        self.line(&format!("     {name:<30} {}", shortened(value)));
     }
 
     /// A status message of the daemon's.
     pub(super) fn status(&mut self, text: &str) {
-        line(&self.painted("2", &format!("   … {}", shortened(text))));
+        let text = self.painted("2", &format!("   … {}", shortened(text)));
+        self.line(&text);
     }
 
     /// What came of a step.
@@ -59,19 +70,15 @@ impl Story {
         let mark = if good { self.painted("32", "✔") } else { self.painted("31", "✘") };
         let mut lines = text.lines();
         let took = format!("({:.2} s)", took.as_secs_f64());
-        line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
-        lines.for_each(|rest| line(&format!("     {rest}")));
+        self.line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
+        lines.for_each(|rest| self.line(&format!("     {rest}")));
     }
 
     /// Something that was promised, and whether it holds.
     pub(super) fn verdict(&mut self, holds: bool, text: &str) {
         let mark = if holds { self.painted("32", "✔") } else { self.painted("31", "✘") };
-        line(&format!("   {mark} {text}"));
+        self.line(&format!("   {mark} {text}"));
     }
-}
-
-fn line(text: &str) {
-    let _ = writeln!(stdout(), "{text}");
 }
 
 /// Long values are shown by their beginning.
