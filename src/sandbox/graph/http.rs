@@ -141,9 +141,8 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         Some(Ok(steps)) => batch::enter(shared, steps),
         _ => Vec::new(),
     };
-    let place = shared
-        .mailbox_of(&call)
-        .map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()).ok_or(()));
+    let place =
+        shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
     let mut latency = shared.faults.latency(graph_kind);
     if let Some(Fault::Delay(more)) = fault {
         latency += more;
@@ -181,7 +180,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         (_, Some(Fault::Status(status, retry_after))) => Err(refused_by_fault(status, retry_after)),
         (_, Some(Fault::Html)) => Ok(Answer::page()),
         _ if too_large => Err(Refusal::too_large()),
-        _ if matches!(place, Some(Err(()))) => Err(mailbox_busy()),
+        _ if place.as_ref().is_some_and(|place| !place.allowed) => Err(mailbox_busy()),
         (_, Some(Fault::DoneButStatus(status, retry_after))) => {
             let _ = work();
             Err(refused_by_fault(status, retry_after))

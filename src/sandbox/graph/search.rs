@@ -133,7 +133,7 @@ fn unquote(value: &str) -> Result<String, Refusal> {
 fn term(text: &str) -> Result<(Term, &str), Refusal> {
     let end = text.find([':', '<', '>', '=', ' ', '"', '(', ')']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    if ["OR", "NOT", "NEAR"].contains(&name) || rest.starts_with(['(', ')']) {
+    if ["AND", "OR", "NOT", "NEAR"].contains(&name) || rest.starts_with(['(', ')']) {
         return Err(Refusal::bad_request("This sandbox searches for terms joined by AND only."));
     }
     let operator = ["<=", ">=", ":", "<", ">", "="].into_iter().find(|operator| rest.starts_with(operator));
