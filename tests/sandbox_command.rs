@@ -42,12 +42,8 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
     assert!(command.unwrap().contains(app_config.to_str().unwrap()));
     assert_eq!(std::fs::metadata(&app_config).unwrap().permissions().mode() & 0o777, 0o600);
 
-    let mut daemon = program()
-        .args(["run", "--config-file"])
-        .arg(&app_config)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut daemon =
+        program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::piped()).spawn().unwrap();
     let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
     let ready = log.find_map(|line| line.ok().filter(|line| line.contains("ready")));
     assert!(ready.is_some(), "the daemon never said that it is ready");
