@@ -33,7 +33,7 @@ async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_t
             let throttled: Vec<_> =
                 answer["responses"].as_array().unwrap().iter().filter(|part| part["status"] == 429).collect();
             for part in &throttled {
-                assert_eq!(part["headers"]["Retry-After"], "0.25");
+                assert_eq!(part["headers"]["retry-after"], "0.25");
                 assert_eq!(part["body"]["error"]["code"], "TooManyRequests");
             }
             let mut ids: Vec<&str> = throttled.iter().map(|part| part["id"].as_str().unwrap()).collect();
@@ -47,6 +47,22 @@ async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_t
     assert_eq!(runs[0], runs[1]);
     assert!(s.tenant.counters().throttled > 0);
     s.tenant.faults().throttle(None);
+}
+
+#[tokio::test]
+async fn pages_can_be_shorter_than_asked_for_and_still_have_a_next_one() {
+    let s = Setup::small().await;
+    s.tenant.faults().set_short_pages(true);
+    let mailbox = s.phish().0;
+    for (url, total) in [
+        ("/users?$top=15".to_owned(), 64),
+        (format!("/users/{}/messages?$top=15", encode(&mailbox)), s.tenant.messages(&mailbox).len()),
+    ] {
+        let (_, page) = s.get(&url).await;
+        assert_eq!(page["value"].as_array().unwrap().len(), 8);
+        assert!(page["@odata.nextLink"].is_string());
+        assert_eq!(s.all(&url).await.len(), total);
+    }
 }
 
 #[tokio::test]

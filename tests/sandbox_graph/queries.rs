@@ -63,6 +63,10 @@ async fn filters_find_what_they_say_and_nothing_else() {
     let cases: Vec<(String, usize)> = vec![
         (format!("receivedDateTime ge {stamp}"), all.iter().filter(|m| m.received >= middle).count()),
         (format!("receivedDateTime le {stamp}"), all.iter().filter(|m| m.received <= middle).count()),
+        (
+            format!("receivedDateTime ge {}", middle.format("%Y-%m-%dT%H:%M:%S.001Z")),
+            all.iter().filter(|m| m.received > middle).count(),
+        ),
         ("hasAttachments eq true".into(), all.iter().filter(|m| m.has_attachments).count()),
         ("hasAttachments eq false".into(), all.iter().filter(|m| !m.has_attachments).count()),
         (

@@ -69,7 +69,7 @@ pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal 
     };
     let refusal = Refusal::new(status, code, message);
     match retry_after.header() {
-        Some(value) => refusal.with_header("Retry-After", value),
+        Some((name, value)) => refusal.with_header(name, value),
         None => refusal,
     }
 }
