@@ -26,6 +26,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 const MOST_REMEMBERED: usize = 10_000;
 /// How often finished deliveries are looked through for those to forget.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long after a connection was lost the broker is expected to deliver again.
+const REDELIVERED_WITHIN: Duration = Duration::from_secs(5);
 /// How many bytes of replies that nobody confirmed are kept.
 const MOST_REPLY_BYTES: usize = 256 << 20;
 
@@ -40,7 +42,10 @@ pub(super) enum Admission {
     /// It is running, or its reply is on the way: whoever does that now knows the new ACK.
     UnderWay,
     /// It is done, and nobody confirmed the reply: send it again.
-    ReplyAgain,
+    ReplyAgain {
+        /// How many times the reply was sent and not confirmed.
+        losses: u32,
+    },
     /// It is done and confirmed: only acknowledge it.
     AcknowledgeAgain,
 }
@@ -50,6 +55,8 @@ struct Entry {
     /// The newest ACK; an older one means nothing to the broker.
     ack: AckToken,
     state: State,
+    /// How many times the reply was sent and not confirmed.
+    losses: u32,
 }
 
 #[derive(Debug)]
@@ -78,7 +85,7 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
-            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running });
+            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running, losses: 0 });
             return Admission::Run;
         };
         entry.ack = ack;
@@ -86,13 +93,18 @@ impl Ledger {
             State::Running | State::Replying(_) => Admission::UnderWay,
             State::Unconfirmed(reply, _) => {
                 entry.state = State::Replying(reply.take());
-                Admission::ReplyAgain
+                Admission::ReplyAgain { losses: entry.losses }
             }
             State::Confirmed(_) => Admission::AcknowledgeAgain,
         }
     }
 
-    /// The function has ended, and this is its reply.
+    /// Whether the delivery was taken note of and not forgotten.
+    pub(super) fn knows(&self, message_id: &str) -> bool {
+        self.lock().entries.contains_key(message_id)
+    }
+
+    /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Replying(reply);
@@ -102,7 +114,7 @@ impl Ledger {
     /// What to send now: the newest ACK and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
         match self.lock().entries.get(message_id)? {
-            Entry { ack, state: State::Replying(reply) } => Some((ack.clone(), reply.clone())),
+            Entry { ack, state: State::Replying(reply), .. } => Some((ack.clone(), reply.clone())),
             _ => None,
         }
     }
@@ -114,11 +126,12 @@ impl Ledger {
         }
     }
 
-    /// Sending with `used` failed. Returns whether to send at once again, since the broker has delivered the
+    /// Sending with `used` failed; `lost` tells whether something had been sent. Returns whether to send at once again, since the broker has delivered the
     /// message anew in the meantime; otherwise the reply waits for that.
-    pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken) -> bool {
+    pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken, lost: bool) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else { return false };
+        entry.losses += u32::from(lost);
         if entry.ack != *used {
             return true;
         }
@@ -128,10 +141,13 @@ impl Ledger {
         false
     }
 
-    /// Deliveries that are running or whose reply is on the way.
-    pub(super) fn under_way(&self) -> usize {
-        let under_way = |entry: &&Entry| matches!(entry.state, State::Running | State::Replying(_));
-        self.lock().entries.values().filter(under_way).count()
+    /// Until when a redelivery may be hoped for, where a reply was lost with its connection a moment ago.
+    pub(super) fn redelivery_awaited_until(&self) -> Option<Instant> {
+        let lost = |entry: &Entry| match entry.state {
+            State::Unconfirmed(_, since) => Some(since + REDELIVERED_WITHIN),
+            State::Running | State::Replying(_) | State::Confirmed(_) => None,
+        };
+        self.lock().entries.values().filter_map(lost).max().filter(|until| *until > Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
