@@ -195,3 +195,129 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn ack(connection: u64) -> AckToken {
+        AckToken::of(connection, "ID:1")
+    }
+
+    fn reply(bytes: usize) -> StoredReply {
+        let body = Bytes::from(vec![b'x'; bytes]);
+        Some(Reply { destination: "acks".to_owned(), correlation_id: None, body })
+    }
+
+    fn entries(ledger: &Ledger) -> usize {
+        ledger.lock().entries.len()
+    }
+
+    /// Runs `id` and confirms its reply.
+    fn answer(ledger: &Ledger, id: &str) {
+        assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
+        ledger.finished(id, reply(10));
+        ledger.confirmed(id);
+    }
+
+    /// Runs `id` and loses its reply.
+    fn lose(ledger: &Ledger, id: &str, bytes: usize) {
+        assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
+        ledger.finished(id, reply(bytes));
+        assert!(!ledger.not_confirmed(id, &ack(1), true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_call_is_not_started_again_and_answers_with_the_newest_ack() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.admit("m", ack(1)), Admission::Run);
+        assert_eq!(ledger.admit("m", ack(2)), Admission::UnderWay);
+        assert_eq!(ledger.to_send("m"), None, "nothing to send while it runs");
+        ledger.finished("m", reply(3));
+        assert_eq!(ledger.to_send("m"), Some((ack(2), reply(3))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redelivery_while_the_reply_is_on_its_way_has_it_sent_again_at_once() {
+        let ledger = Ledger::default();
+        ledger.admit("m", ack(1));
+        ledger.finished("m", reply(3));
+        assert_eq!(ledger.admit("m", ack(2)), Admission::UnderWay);
+        assert!(ledger.not_confirmed("m", &ack(1), true));
+        assert_eq!(ledger.to_send("m"), Some((ack(2), reply(3))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_reply_is_kept_for_the_redelivery_and_its_losses_are_counted() {
+        let ledger = Ledger::default();
+        lose(&ledger, "m", 3);
+        assert_eq!(ledger.to_send("m"), None, "the ack is worth nothing any more");
+        assert_eq!(ledger.admit("m", ack(2)), Admission::ReplyAgain { losses: 1 });
+        assert_eq!(ledger.to_send("m"), Some((ack(2), reply(3))));
+        assert!(!ledger.not_confirmed("m", &ack(2), false));
+        assert_eq!(ledger.admit("m", ack(3)), Admission::ReplyAgain { losses: 1 }, "nothing was sent");
+        ledger.confirmed("m");
+        assert_eq!(ledger.admit("m", ack(4)), Admission::AcknowledgeAgain);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_finished_is_forgotten_in_time_and_what_runs_is_not() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.admit("running", ack(1)), Admission::Run);
+        answer(&ledger, "answered");
+        lose(&ledger, "lost", 10);
+        advance(REMEMBERED - Duration::from_secs(1)).await;
+        assert_eq!(ledger.admit("another", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), 4);
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("yet another", ack(1)), Admission::Run);
+        assert!(!ledger.knows("answered") && !ledger.knows("lost"));
+        assert_eq!(ledger.admit("running", ack(2)), Admission::UnderWay);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_answered_deliveries_the_oldest_are_forgotten() {
+        let ledger = Ledger::default();
+        for number in 0..MOST_REMEMBERED + 100 {
+            answer(&ledger, &number.to_string());
+            advance(Duration::from_millis(1)).await;
+        }
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("new", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), MOST_REMEMBERED + 1);
+        assert!(!ledger.knows("99") && ledger.knows("100"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_bytes_of_lost_replies_the_oldest_are_forgotten() {
+        const EACH: usize = 1 << 20;
+        let ledger = Ledger::default();
+        let fitting = MOST_REPLY_BYTES / EACH;
+        // One buffer for all: only their lengths count.
+        let stored = reply(EACH);
+        for number in 0..fitting + 2 {
+            let id = number.to_string();
+            ledger.admit(&id, ack(1));
+            ledger.finished(&id, stored.clone());
+            ledger.not_confirmed(&id, &ack(1), true);
+            advance(Duration::from_millis(1)).await;
+        }
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("new", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), fitting + 1);
+        assert!(!ledger.knows("1") && ledger.knows("2"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redelivery_is_awaited_for_a_while_after_a_loss_only() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.redelivery_awaited_until(), None);
+        lose(&ledger, "m", 3);
+        assert_eq!(ledger.redelivery_awaited_until(), Some(Instant::now() + REDELIVERED_WITHIN));
+        advance(REDELIVERED_WITHIN).await;
+        assert_eq!(ledger.redelivery_awaited_until(), None);
+    }
+}
