@@ -153,7 +153,7 @@ impl Error {
     }
 
     /// A repeat may do better, where it does no harm.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 429,

@@ -148,6 +148,12 @@ pub struct AckToken {
 }
 
 impl AckToken {
+    /// A token as the broker of a test would give it.
+    #[cfg(test)]
+    pub(crate) fn of(connection: u64, id: &str) -> Self {
+        Self { connection, id: id.to_owned() }
+    }
+
     /// The number of the connection it belongs to.
     pub fn connection(&self) -> u64 {
         self.connection

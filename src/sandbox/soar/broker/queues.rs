@@ -230,6 +230,15 @@ impl Queues {
         Ok(())
     }
 
+    /// Makes a transaction one that acknowledged nothing.
+    pub(super) fn forget_acknowledgements(&mut self, session: u64, name: &str) {
+        for (ack, _) in self.settled_in(session, name) {
+            if let Some(delivery) = self.deliveries.get_mut(&ack) {
+                delivery.settled_in = None;
+            }
+        }
+    }
+
     /// Messages in a queue, handed out or not.
     pub(super) fn depth(&self, queue: &str) -> usize {
         self.by_name.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)

@@ -48,6 +48,8 @@ pub(super) struct Faults {
     pub(super) commits: VecDeque<CommitFault>,
     /// BEGIN is refused.
     pub(super) no_transactions: bool,
+    /// Messages with a larger body are refused.
+    pub(super) largest_body: Option<usize>,
     /// Who may not read which queue.
     pub(super) unreadable: HashSet<(String, String)>,
 }
@@ -133,6 +135,11 @@ impl State {
             self.queues.disconnect(peer.session);
             return Next::Break;
         }
+        if fault == Some(CommitFault::Forget)
+            && let Some(transaction) = frame.header("transaction")
+        {
+            self.queues.forget_acknowledgements(peer.session, transaction);
+        }
         let receipt = frame.header("receipt");
         let outcome = self.carry_out(peer, frame);
         if fault == Some(CommitFault::CutAfter) {
@@ -185,6 +192,9 @@ impl State {
     fn send(&mut self, peer: &Peer, frame: &Frame<ClientCommand>) -> Result<(), Refusal> {
         let queue =
             queue_name(needed(frame, "destination", "SEND received without a Destination specified!")?)?;
+        if self.faults.largest_body.is_some_and(|largest| frame.body.len() > largest) {
+            return Err(Refusal::protocol("The message is too large."));
+        }
         self.messages += 1;
         let mut headers = Headers::default();
         for (name, value) in frame.headers.iter().filter(|(name, _)| !NOT_PASSED_ON.contains(name)) {

@@ -174,6 +174,15 @@ impl Rest {
         self.shared.change(|data| data.functions.remove(name));
     }
 
+    /// Adds a function, or one that was taken away again, with the app's message destination.
+    pub fn add_function(&self, name: &str) {
+        self.shared.change(|data| {
+            if let Some(destination) = data.destinations.first().map(|destination| destination.id) {
+                data.functions.insert(name.to_owned(), destination);
+            }
+        });
+    }
+
     /// Changes the organisation with number `id`.
     pub fn change_organisation(&self, id: i64, change: impl FnOnce(&mut Organisation)) {
         self.shared.change(|data| {
