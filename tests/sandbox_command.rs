@@ -5,6 +5,8 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
@@ -44,9 +46,13 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
 
     let mut daemon =
         program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    let ready = log.find_map(|line| line.ok().filter(|line| line.contains("ready")));
-    assert!(ready.is_some(), "the daemon never said that it is ready");
+    let (said, lines) = mpsc::channel();
+    let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    std::thread::spawn(move || log.map_while(Result::ok).try_for_each(|line| said.send(line)));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let ready = std::iter::from_fn(|| lines.recv_timeout(deadline - Instant::now()).ok())
+        .any(|line| line.contains("ready: listening for calls"));
+    assert!(ready, "the daemon never said that it is ready");
     for process in [&mut daemon, &mut sandbox] {
         process.kill().unwrap();
         process.wait().unwrap();

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::Failure;
-use crate::config::{Environment, Login, Secret, Settings};
+use crate::config::{Environment, Login, Secret, Settings, watch};
 use crate::functions::Function;
 use crate::tls::TlsError;
 use crate::worker::Worker;
@@ -42,15 +42,20 @@ const NOT_AUTHORIZED: u8 = 32;
 pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::new(OTHER, &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(OTHER, &error))?;
-    let stop = async move {
+    let environment = Environment::of_process();
+    let file = environment.config_file(file, Path::new("."));
+    let settings = load(&file, &environment)?;
+    let stop = async {
         tokio::select! {
             _ = terminate.recv() => info!("stopping: SIGTERM"),
             _ = interrupt.recv() => info!("stopping: SIGINT"),
+            () = watch::changed(&file), if on_app_host(&environment) => {
+                info!(file = %file.display(), "stopping: the configuration has changed; App Host starts us anew");
+            }
         }
     };
     tokio::pin!(stop);
 
-    let settings = load(file)?;
     tokio::select! {
         started = start(&settings) => {
             let Daemon { worker, session, deliveries } = started?;
@@ -63,12 +68,15 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     }
 }
 
-/// Finds and reads the settings, starts the log and writes what is odd into it.
-fn load(file: Option<&Path>) -> Result<Settings, Failure> {
-    let environment = Environment::of_process();
-    let file = environment.config_file(file, Path::new("."));
+/// App Host changes the file and expects the container to end, which is how it gets a new one.
+fn on_app_host(environment: &Environment) -> bool {
+    environment.get_filled("APP_HOST_CONTAINER").is_some()
+}
+
+/// Reads the settings, starts the log and writes what is odd into it.
+fn load(file: &Path, environment: &Environment) -> Result<Settings, Failure> {
     let loaded =
-        Settings::load(&file, &environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        Settings::load(file, environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     log::start(loaded.settings.log.level);
     info!(version = env!("CARGO_PKG_VERSION"), file = %file.display(), "starting");
     for warning in &loaded.warnings {
@@ -121,7 +129,10 @@ async fn subscribed(session: &stomp::Session) -> Result<(), Failure> {
     let mut state = session.state();
     loop {
         match &*state.borrow_and_update() {
-            stomp::State::Subscribed { .. } => return Ok(()),
+            stomp::State::Subscribed { .. } => {
+                info!("ready: listening for calls");
+                return Ok(());
+            }
             stomp::State::Connecting { last: Some(failure), .. } => {
                 let code = match failure {
                     stomp::Failure::LoginRefused(_) => Some(BROKER),
