@@ -12,8 +12,9 @@ use tracing::{error, info, warn};
 use super::Failure;
 use crate::config::{Environment, Login, Secret, Settings};
 use crate::functions::Function;
+use crate::log::Log;
 use crate::worker::Worker;
-use crate::{graph, log, soar, stomp, tls};
+use crate::{graph, soar, stomp, tls};
 
 /// How often SOAR is asked again while it knows none of our functions.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -37,10 +38,11 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     };
     tokio::pin!(stop);
 
-    let settings = load(file)?;
+    let (settings, _log) = load(file)?;
     tokio::select! {
         started = start(&settings) => {
-            let Daemon { worker, session, deliveries } = started?;
+            let Daemon { worker, session, deliveries } =
+                started.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))?;
             worker.run(deliveries, stop).await;
             session.disconnect(DISCONNECT_BOUND).await;
             info!("stopped");
@@ -51,17 +53,17 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
 }
 
 /// Finds and reads the settings, starts the log and writes what is odd into it.
-fn load(file: Option<&Path>) -> Result<Settings, Failure> {
+fn load(file: Option<&Path>) -> Result<(Settings, Log), Failure> {
     let environment = Environment::of_process();
     let file = environment.config_file(file, Path::new("."));
     let loaded =
         Settings::load(&file, &environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
-    log::start(loaded.settings.log.level);
+    let log = Log::start(&loaded.settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %file.display(), "starting");
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    Ok(loaded.settings)
+    Ok((loaded.settings, log))
 }
 
 struct Daemon {

@@ -61,11 +61,14 @@ trap_exception=False
 selftest_timeout=10
 
 # The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).
+# The directory has to be there; with an empty logfile the log goes to stderr only, where it goes anyway.
 # Environment: LOGLEVEL wins over loglevel, APP_LOG_DIR is the directory where logdir is absent.
 logdir=/tmp
 logfile=app.log
 loglevel=INFO
-# Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept.
+# Form of its lines: text or json.
+#log_format=text
+# Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept (0: not rotated).
 #log_max_bytes=10000000
 #log_backup_count=10
 
