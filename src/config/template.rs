@@ -2,8 +2,10 @@
 
 use std::sync::LazyLock;
 
-/// The sections every app of an installation shares: `[resilient]` and `[integrations]`.
-pub const BASE_TEMPLATE: &str = r"[resilient]
+use super::options::{APP, INTEGRATIONS, RESILIENT};
+
+/// `[resilient]`, which every app of an installation shares.
+const RESILIENT_TEMPLATE: &str = r"[resilient]
 # Where SOAR is, and who we are to it. Lines that begin with # or ; are comments; a # within a line is not.
 # A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text.
 
@@ -71,8 +73,10 @@ loglevel=INFO
 # Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept (0: not rotated).
 #log_max_bytes=10000000
 #log_backup_count=10
+";
 
-[integrations]
+/// `[integrations]`, which every app of an installation shares.
+const INTEGRATIONS_TEMPLATE: &str = r"[integrations]
 # Proxies for calls to the world outside; an app's section may name its own.
 # HTTPS_PROXY and HTTP_PROXY in the environment win over both.
 #http_proxy=
@@ -82,7 +86,7 @@ loglevel=INFO
 ";
 
 /// Our own section.
-pub const APP_TEMPLATE: &str = r"[fn_exchange_online]
+const APP_TEMPLATE: &str = r"[fn_exchange_online]
 # The token endpoint of Entra ID (URL, https); {tenant} is replaced by tenant_id.
 microsoft_graph_token_url=https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token
 # Microsoft Graph with its version (URL, https).
@@ -118,8 +122,12 @@ max_retries_backoff_factor=5
 #https_proxy=http://proxy.example.com:8080
 ";
 
+/// The sections by name, in the order of the file.
+pub const TEMPLATE: [(&str, &str); 3] =
+    [(RESILIENT, RESILIENT_TEMPLATE), (INTEGRATIONS, INTEGRATIONS_TEMPLATE), (APP, APP_TEMPLATE)];
+
 /// The whole file: what `--print-config` prints.
 pub fn template() -> &'static str {
-    static WHOLE: LazyLock<String> = LazyLock::new(|| format!("{BASE_TEMPLATE}\n{APP_TEMPLATE}"));
+    static WHOLE: LazyLock<String> = LazyLock::new(|| TEMPLATE.map(|(_, text)| text).join("\n"));
     &WHOLE
 }
