@@ -12,9 +12,10 @@ use tracing::{error, info, warn};
 use super::Failure;
 use crate::config::{Environment, Login, Secret, Settings, watch};
 use crate::functions::Function;
+use crate::log::Log;
 use crate::tls::TlsError;
 use crate::worker::Worker;
-use crate::{graph, log, soar, stomp, tls};
+use crate::{graph, soar, stomp, tls};
 
 /// How soon SOAR is asked again while it knows none of our functions; each further wait is twice as long.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(OTHER, &error))?;
     let environment = Environment::of_process();
     let file = environment.config_file(file, Path::new("."));
-    let settings = load(&file, &environment)?;
+    let (settings, _log) = load(&file, &environment)?;
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => info!("stopping: SIGTERM"),
@@ -58,7 +59,8 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
 
     tokio::select! {
         started = start(&settings) => {
-            let Daemon { worker, session, deliveries } = started?;
+            let Daemon { worker, session, deliveries } =
+                started.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))?;
             worker.run(deliveries, stop).await;
             session.disconnect(DISCONNECT_BOUND).await;
             info!("stopped");
@@ -74,15 +76,15 @@ fn on_app_host(environment: &Environment) -> bool {
 }
 
 /// Reads the settings, starts the log and writes what is odd into it.
-fn load(file: &Path, environment: &Environment) -> Result<Settings, Failure> {
+fn load(file: &Path, environment: &Environment) -> Result<(Settings, Log), Failure> {
     let loaded =
         Settings::load(file, environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
-    log::start(loaded.settings.log.level);
+    let log = Log::start(&loaded.settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %file.display(), "starting");
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
-    Ok(loaded.settings)
+    Ok((loaded.settings, log))
 }
 
 struct Daemon {

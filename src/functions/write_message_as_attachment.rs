@@ -8,11 +8,9 @@ use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::graph::{Path, Request};
-use crate::soar::{self, Target};
+use crate::soar::Target;
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
-/// A message as a file (RFC 2046, 5.2.1).
-const MIME_TYPE: &str = "message/rfc822";
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -21,13 +19,14 @@ struct Content<'a> {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let incident = reader.required_number("incident_id");
+    let incident = reader.incident(&context.casebook);
     let task = reader.number("task_id");
     let mailbox = reader.required_word("exo_email_address");
     let id = reader.required_word("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
-    let target = task.map_or(Target::Incident(incident), Target::Task);
+    // Without an incident the casebook is one that takes no notice of the target.
+    let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
     let opened = async {
@@ -42,8 +41,6 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
         }
     };
-    let length = message.length();
-    let content = soar::Content::stream(message.stream(), length);
-    context.soar.attach(target, &name, MIME_TYPE, content).await?;
-    Outcome::done(&Content { attachment_name: &name })
+    let kept = context.casebook.keep_message(target, &name, message).await?;
+    Outcome::done(&Content { attachment_name: &kept })
 }

@@ -48,7 +48,9 @@ impl Sandbox {
     pub fn app_config(&self, options: &[(&str, &str)]) -> String {
         let ca_file = self.ca_file();
         let mut text = format!(
-            "{}\n\
+            "{}\
+             logdir={}\n\
+             \n\
              [fn_exchange_online]\n\
              microsoft_graph_token_url={}\n\
              microsoft_graph_url={}\n\
@@ -57,6 +59,7 @@ impl Sandbox {
              client_secret={}\n\
              verify={}\n",
             self.soar.app_config_section(&ca_file),
+            self.directory.display(),
             self.graph.token_url(),
             self.graph.graph_url(),
             self.graph.tenant_id(),

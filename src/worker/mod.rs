@@ -219,7 +219,7 @@ impl Worker {
         let (status, mut statuses) = Status::channel();
         let context = Context {
             graph: self.shared.graph.clone(),
-            soar: self.shared.soar.clone(),
+            casebook: self.shared.soar.clone().into(),
             call_id: delivery.message_id.clone(),
             limits: self.shared.limits,
             status,
