@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::content::Watched;
+use super::error::Credentials;
 use super::session::Session;
 use super::{Content, Error};
 use crate::config::{Login, SoarSettings};
@@ -265,8 +266,8 @@ impl Connection {
         let message = message(&body);
         if status == StatusCode::UNAUTHORIZED {
             let credentials = match self.login {
-                Login::ApiKey { .. } => "the API key; check api_key_id and api_key_secret",
-                Login::Password { .. } => "the e-mail address and password; check email and password",
+                Login::ApiKey { .. } => Credentials::ApiKey,
+                Login::Password { .. } => Credentials::Password,
             };
             return Error::Unauthorized { credentials, message };
         }
