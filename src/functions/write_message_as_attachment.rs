@@ -13,6 +13,8 @@ use crate::soar::{self, Target};
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 /// A message as a file (RFC 2046, 5.2.1).
 const MIME_TYPE: &str = "message/rfc822";
+/// How often a message that broke off on the way is read again, from its start.
+const READ_AGAIN: usize = 3;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -30,20 +32,27 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let target = task.map_or(Target::Incident(incident), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
-    let opened = async {
-        let path = Path::message(&mailbox, None, &id)?.then("$value");
-        context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
-    };
-    let message = match opened.await {
-        Ok(message) => message,
-        Err(source) => {
-            let attempt = format!("read message {id} of mailbox {mailbox}");
-            let what = format!("Message {id} of mailbox {mailbox}");
-            return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+    let mut left = READ_AGAIN;
+    loop {
+        let opened = async {
+            let path = Path::message(&mailbox, None, &id)?.then("$value");
+            context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
+        };
+        let message = match opened.await {
+            Ok(message) => message,
+            Err(source) => {
+                let attempt = format!("read message {id} of mailbox {mailbox}");
+                let what = format!("Message {id} of mailbox {mailbox}");
+                return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+            }
+        };
+        let length = message.length();
+        let content = soar::Content::stream(message.stream(), length);
+        match context.soar.attach(target, &name, MIME_TYPE, content).await {
+            Ok(_) => return Outcome::done(&Content { attachment_name: &name }),
+            // What came of it is not kept by SOAR, and reading does no harm.
+            Err(soar::Error::Content { .. }) if left > 0 => left -= 1,
+            Err(error) => return Err(error.into()),
         }
-    };
-    let length = message.length();
-    let content = soar::Content::stream(message.stream(), length);
-    context.soar.attach(target, &name, MIME_TYPE, content).await?;
-    Outcome::done(&Content { attachment_name: &name })
+    }
 }
