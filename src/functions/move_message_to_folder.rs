@@ -1,5 +1,7 @@
 //! `exchange_online_move_message_to_folder`: moves one message. The move gives it a new id.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tracing::info;
@@ -8,7 +10,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
-use crate::graph::{Path, Request};
+use crate::graph::{Failed, Path, Request, Route};
 
 const PERMISSION: &str = "Mail.ReadWrite";
 
@@ -42,24 +44,35 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
     let body = Bytes::from(serde_json::to_vec(&Move { destination: &destination })?);
     let moved = async {
-        let path = Path::message(&mailbox, folder.as_deref(), &id)?.then("move");
+        let path = Path::message(&mailbox, folder.as_deref(), &id)
+            .map_err(|error| Failed { error: error.into(), repeated: false })?
+            .then("move");
         // Once moved, the message has another id, so a second try can find nothing to move.
         let request = Request::post(path, body).harmless_twice().in_mailbox(&mailbox);
-        context.graph.send(&request).await?.parse::<Moved>()
+        let done = context.graph.send_by(&Route::Alone, &request).await?;
+        done.answer.parse::<Moved>().map_err(|error| Failed { error, repeated: done.repeated })
     }
     .await;
     let (outcome, error) = match &moved {
         Ok(_) => ("moved", None),
-        Err(error) => ("not moved", Some(error.to_string())),
+        Err(failed) => ("not moved", Some(failed.error.to_string())),
     };
     info!(target: "audit", mailbox, message_id = id, destination, outcome, error, "move message");
     match moved {
         Ok(Moved { id, web_link }) => Outcome::done(&Content { new_message_id: id, new_web_link: web_link }),
-        Err(source) => {
+        Err(Failed { error: source, repeated }) => {
             let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
             let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
             let permission = PERMISSION;
-            Outcome::not_found(Error::Graph { attempt, permission, source }, &what)
+            let mut outcome = Outcome::not_found(Error::Graph { attempt, permission, source }, &what)?;
+            if repeated && let Some(reason) = &mut outcome.reason {
+                // A request that was answered "try again" may have been carried out all the same.
+                let _ = write!(
+                    reason,
+                    " It may have been moved by an earlier try, whose answer was lost: look for it in {destination}."
+                );
+            }
+            Ok(outcome)
         }
     }
 }

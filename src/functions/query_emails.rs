@@ -126,6 +126,12 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return Err(Error::Refused("The input \"exo_email_address\" holds no address.".to_owned()));
     }
 
+    if query.criteria.body.as_ref().is_some_and(|body| !body.contains(char::is_alphanumeric)) {
+        return Err(Error::Refused(
+            "The input \"exo_message_body\" holds no word to search for, and would find every message.".to_owned(),
+        ));
+    }
+
     let started = Instant::now();
     context.status.say(format!("Searching the messages of {}", query.asked));
     let mut pace = context.status.every_few_seconds();
@@ -147,6 +153,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let content = content(&query, &search);
     let mut outcome = Outcome::done(&content)?;
+    outcome.success = !nobody_was_found(&query, &search);
     let report = report(&query, &search, &content, started);
     let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
     outcome.reason = reason(&query, &search, written);
@@ -164,11 +171,22 @@ fn nothing_could_be_searched(search: &Search) -> Option<&graph::Error> {
     if search.mailboxes.iter().any(|mailbox| mailbox.failure.is_none() || !mailbox.messages.is_empty()) {
         return None;
     }
-    search.failures().find(|failure| !is_no_mailbox(failure))
+    search.failures().find(|failure| !is_not_found(failure))
+}
+
+/// Who names mailboxes of which none was found has no answer: 404, as with every other function.
+fn nobody_was_found(query: &Query, search: &Search) -> bool {
+    let nothing = search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
+    matches!(query.whom, Whom::Listed(_)) && nothing
 }
 
 /// Graph says that there is no such mailbox, or none it can look into.
 fn is_no_mailbox(error: &graph::Error) -> bool {
+    // An item that is not found is the folder, in a mailbox that is there.
+    is_not_found(error) && error.refusal().is_some_and(|refusal| refusal.code != "ErrorItemNotFound")
+}
+
+fn is_not_found(error: &graph::Error) -> bool {
     error.refusal().is_some_and(|refusal| refusal.status == 404)
 }
 

@@ -8,9 +8,11 @@ use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::graph::{Path, Request};
-use crate::soar::Target;
+use crate::soar::{self, Target};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+/// How often a message that broke off on the way is read again, from its start.
+const READ_AGAIN: usize = 3;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -29,18 +31,25 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
-    let opened = async {
-        let path = Path::message(&mailbox, None, &id)?.then("$value");
-        context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
-    };
-    let message = match opened.await {
-        Ok(message) => message,
-        Err(source) => {
-            let attempt = format!("read message {id} of mailbox {mailbox}");
-            let what = format!("Message {id} of mailbox {mailbox}");
-            return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+    let mut left = READ_AGAIN;
+    loop {
+        let opened = async {
+            let path = Path::message(&mailbox, None, &id)?.then("$value");
+            context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
+        };
+        let message = match opened.await {
+            Ok(message) => message,
+            Err(source) => {
+                let attempt = format!("read message {id} of mailbox {mailbox}");
+                let what = format!("Message {id} of mailbox {mailbox}");
+                return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+            }
+        };
+        match context.casebook.keep_message(target, &name, message).await {
+            Ok(kept) => return Outcome::done(&Content { attachment_name: &kept }),
+            // What came of it is not kept by SOAR, and reading does no harm.
+            Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
+            Err(error) => return Err(error),
         }
-    };
-    let kept = context.casebook.keep_message(target, &name, message).await?;
-    Outcome::done(&Content { attachment_name: &kept })
+    }
 }

@@ -249,7 +249,10 @@ fn read(answer: &Answer) -> Result<Answers, Error> {
         };
         let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
         let request_id = header("request-id").or_else(|| answer.request_id.clone());
-        let body = response.body.map_or(Body::None, Body::Json);
+        let body = response.body.map_or(Body::None, |body| {
+            // What is no JSON stands in a batch as base64 text; no answer of ours is a mere text.
+            if body.get().starts_with('"') { Body::Other } else { Body::Json(body) }
+        });
         let judged = wire::judge(response.status, wait, request_id, body);
         Some((response.id.parse().ok()?, judged))
     });

@@ -152,8 +152,9 @@ impl Client {
         let mut tries = self.tries(request.repeat);
         loop {
             let place = self.place(request).await;
-            let error = match self.shared.service.open(&request.method, &request.path, None).await {
-                Ok((response, _)) => return Ok(Download { response, _place: place }),
+            let opened = self.shared.service.open(&request.method, &request.path, None).await;
+            let error = match opened.and_then(|(response, _)| wire::no_page(response)) {
+                Ok(response) => return Ok(Download { response, _place: place }),
                 Err(error) => error,
             };
             drop(place);

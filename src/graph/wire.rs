@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::value::RawValue;
 
 use super::error::{Error, Refusal};
@@ -83,6 +83,17 @@ pub(super) async fn success(response: Response) -> Result<Response, Error> {
         text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
     let body = read(response, LARGEST_REFUSAL).await.map_or(Body::Other, |bytes| Body::read(&bytes));
     Err(refusal(status, wait, request_id, body))
+}
+
+/// Hands on what is not a web page: Graph answers with none, but a proxy on the way may.
+pub(super) fn no_page(response: Response) -> Result<Response, Error> {
+    let is_page = text(response.headers(), CONTENT_TYPE.as_str())
+        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
+    if !is_page {
+        return Ok(response);
+    }
+    let (status, request_id) = (response.status().as_u16(), request_id(&response));
+    Err(Error::NotAnAnswer { status, what: "it is a web page", request_id })
 }
 
 /// Microsoft's id of the request.

@@ -1,0 +1,1 @@
+//! delete_messages_from_query_results

@@ -1,0 +1,222 @@
+//! `exchange_online_query_emails` when Graph stumbles: no mailbox is lost silently.
+
+use fn_exchange_online::sandbox::graph::{Scope, TenantOptions, Throttling, TokenRefusal};
+use serde_json::{Value, json};
+
+use crate::common::{Fault, House, QueryEmails, RetryAfter, SOON, Target, empty, encoded, found, mail, query, subjects};
+use crate::front::Front;
+
+fn everything() -> Value {
+    json!({"exo_start_date": 0})
+}
+
+async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (House, Vec<String>) {
+    let house = House::configured(empty(mailboxes), options).await;
+    let names = house.graph().mailboxes();
+    for name in &names {
+        house.put(name, mail("one"));
+    }
+    (house, names)
+}
+
+fn of(mailbox: &str) -> Target {
+    Target::containing(format!("/users/{}/messages", encoded(mailbox)))
+}
+
+#[tokio::test]
+async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
+    let (house, names) = one_each(40, &[]).await;
+    for retry_after in [SOON, RetryAfter::Absent, RetryAfter::Date(std::time::Duration::from_secs(1))] {
+        let throttling = Throttling { share: 0.4, scope: Scope::Everything, retry_after, times: 2 };
+        house.graph().faults().throttle(Some(throttling));
+        let results = house.done(QueryEmails, query("all", everything())).await;
+        assert_eq!(results["content"]["not_searched"], json!([]));
+        assert_eq!(found(&results).len(), names.len());
+        assert_eq!(results["content"]["users_searched"], 40);
+        assert!(house.graph().counters().throttled > 0);
+        house.asked();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_as_a_whole_costs_nothing_but_time() {
+    for fault in [
+        Fault::Status(503, RetryAfter::Absent), Fault::Status(429, SOON), Fault::Status(500, RetryAfter::Absent),
+        Fault::Close, Fault::CutBody, Fault::Html, Fault::BrokenJson,
+    ] {
+        let (house, names) = one_each(25, &[]).await;
+        house.graph().faults().next(3, Target::Batch, fault);
+        let results = house.done(QueryEmails, query("all", everything())).await;
+        assert_eq!(found(&results).len(), names.len(), "{fault:?}");
+        assert_eq!(results["content"]["not_searched"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn pages_are_followed_with_the_same_care() {
+    let house = House::configured(empty(6), &[("max_messages", "100000")]).await;
+    let names = house.graph().mailboxes();
+    for name in &names[..2] {
+        house.put_many(name, 1010);
+    }
+    house.graph().faults().next(3, Target::containing("%24skip="), Fault::Status(429, SOON));
+    house.graph().faults().next(1, Target::containing("%24skip="), Fault::BrokenJson);
+    let results = house.done(QueryEmails, query("all", everything())).await;
+    assert_eq!(found(&results).len(), 2020);
+    let one = house.done(QueryEmails, query(&names[1], everything())).await;
+    assert_eq!(subjects(&one).len(), 1010);
+}
+
+#[tokio::test]
+async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
+    let (house, names) = one_each(8, &[("max_retries_total", "1")]).await;
+    house.graph().faults().next(9, of(&names[1]), Fault::Status(503, SOON));
+    house.graph().faults().next(9, of(&names[4]), Fault::Status(403, RetryAfter::Absent));
+    for who in ["all".to_owned(), names.join(",")] {
+        let results = house.done(QueryEmails, query(&who, everything())).await;
+        assert_eq!(results["content"]["messages_found"], 6);
+        assert_eq!(results["content"]["users_searched"], 6);
+        assert_eq!(results["reason"], "2 mailboxes could not be searched; see not_searched.");
+        let expected = json!([
+            {"email_address": names[1], "status_code": 503, "code": "serviceNotAvailable",
+             "message": "The service is temporarily unavailable."},
+            {"email_address": names[4], "status_code": 403, "code": "ErrorAccessDenied",
+             "message": "Access is denied. Check credentials and try again."},
+        ]);
+        assert_eq!(results["content"]["not_searched"], expected);
+    }
+}
+
+#[tokio::test]
+async fn users_without_a_mailbox_are_named_and_need_no_reason() {
+    let tenant = TenantOptions { users_without_mailbox: 3, ..empty(5) };
+    let house = House::with(tenant).await;
+    let results = house.done(QueryEmails, query("all", everything())).await;
+    assert_eq!(results["reason"], Value::Null);
+    assert_eq!(results["content"]["users_searched"], 5);
+    let without: Vec<_> = house.graph().users().into_iter().filter(|user| !user.has_mailbox).collect();
+    let expected: Vec<_> = without
+        .iter()
+        .map(|user| json!({
+            "email_address": user.user_principal_name, "status_code": 404, "code": "MailboxNotEnabledForRESTAPI",
+            "message": "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+        }))
+        .collect();
+    assert_eq!(results["content"]["not_searched"], Value::Array(expected));
+}
+
+#[tokio::test]
+async fn a_mistyped_address_in_a_list_is_told() {
+    let (house, names) = one_each(2, &[]).await;
+    let who = format!("{}, nobody@contoso.example", names[0]);
+    let results = house.done(QueryEmails, query(&who, everything())).await;
+    assert_eq!(results["reason"], "No mailbox was found for nobody@contoso.example.");
+    assert_eq!(found(&results).len(), 1);
+    assert_eq!(results["content"]["not_searched"][0]["code"], "ErrorInvalidUser");
+}
+
+#[tokio::test]
+async fn a_list_of_which_no_mailbox_exists_is_no_success() {
+    let (house, _) = one_each(2, &[]).await;
+    let who = "nobody@contoso.example, noone@contoso.example";
+    let results = house.run(QueryEmails, query(who, everything())).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["reason"], "No mailbox was found for nobody@contoso.example, noone@contoso.example.");
+    assert_eq!(results["content"]["email_results"], json!([]));
+    assert_eq!(results["content"]["not_searched"].as_array().unwrap().len(), 2);
+    assert_eq!(results["content"]["users_searched"], 0);
+}
+
+#[tokio::test]
+async fn a_folder_that_a_mailbox_does_not_have_is_no_missing_mailbox() {
+    let (mut house, names) = one_each(2, &[]).await;
+    let front = Front::before(&mut house).await;
+    let body = r#"{"error":{"code":"ErrorItemNotFound","message":"The specified folder could not be found in the store."}}"#;
+    front.answer(1, "/mailFolders/AAMkF/", 404, body);
+    let criteria = json!({"exo_start_date": 0, "exo_mail_folders": "AAMkF"});
+    let results = house.run(QueryEmails, query(&names[0], criteria)).await.unwrap();
+    assert_eq!(results["success"], false);
+    let reason = results["reason"].as_str().unwrap();
+    assert!(reason.contains("1 mailbox could not be searched") && !reason.contains("No mailbox"), "{reason}");
+    assert_eq!(results["content"]["not_searched"][0]["code"], "ErrorItemNotFound");
+}
+
+#[tokio::test]
+async fn a_search_that_reached_nothing_fails_the_call() {
+    let (house, names) = one_each(3, &[("max_retries_total", "1")]).await;
+    let who = names.join(",");
+    for who in ["all", names[0].as_str(), &who] {
+        house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Status(503, SOON));
+        let error = house.failed(QueryEmails, query(who, everything())).await;
+        let start = format!("Could not search the messages of {who}: Microsoft Graph answered HTTP status 503");
+        assert!(error.starts_with(&start), "{error}");
+        house.graph().faults().clear();
+        house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Html);
+        let error = house.failed(QueryEmails, query(who, everything())).await;
+        assert!(error.contains("is not an answer of Microsoft Graph"), "{error}");
+        house.graph().faults().clear();
+    }
+    house.graph().faults().next(1000, Target::Batch, Fault::Status(503, SOON));
+    let error = house.failed(QueryEmails, query("all", everything())).await;
+    assert!(error.contains("503"), "{error}");
+    house.assert_incident_untouched();
+}
+
+#[tokio::test]
+async fn users_that_cannot_be_listed_fail_the_call() {
+    let (house, _) = one_each(3, &[("max_retries_total", "1")]).await;
+    house.graph().faults().next(2, Target::containing("GET /users?"), Fault::Status(503, SOON));
+    let error = house.failed(QueryEmails, query("all", everything())).await;
+    assert!(error.contains("503"), "{error}");
+    house.graph().faults().next(1, Target::containing("GET /users?"), Fault::Status(503, SOON));
+    let results = house.done(QueryEmails, query("all", everything())).await;
+    assert_eq!(found(&results).len(), 3);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_refused_on_the_way_fails_the_call() {
+    let (house, _) = one_each(30, &[]).await;
+    house.graph().faults().next(1, Target::containing("/messages?"), Fault::Status(401, RetryAfter::Absent));
+    house.done(QueryEmails, query("all", everything())).await;
+    house.graph().revoke_tokens();
+    house.graph().faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
+    let error = house.failed(QueryEmails, query("all", everything())).await;
+    assert!(error.contains("AADSTS7000222"), "{error}");
+}
+
+#[tokio::test]
+async fn a_next_page_at_another_host_is_not_followed() {
+    let (mut house, names) = one_each(1, &[]).await;
+    let front = Front::before(&mut house).await;
+    let elsewhere = Front::before(&mut House::with(empty(1)).await).await;
+    for link in [format!("{}/v1.0/users?$skiptoken=1", elsewhere.origin()), format!("{}/beta/users", front.origin())] {
+        let page = json!({"value": [{"userPrincipalName": names[0]}], "@odata.nextLink": link}).to_string();
+        front.answer(1, "GET /v1.0/users?", 200, page);
+        let error = house.failed(QueryEmails, query("all", everything())).await;
+        assert!(error.contains("next page outside"), "{error}");
+        let page = json!({"value": [], "@odata.nextLink": link}).to_string();
+        front.answer(1, "/messages?", 200, page);
+        let error = house.failed(QueryEmails, query(&names[0], everything())).await;
+        assert!(error.contains("next page outside"), "{error}");
+    }
+    assert_eq!(elsewhere.lines(), Vec::<String>::new(), "no token goes elsewhere");
+    assert!(!front.lines().iter().any(|line| line.contains("beta")));
+}
+
+#[tokio::test]
+async fn a_message_that_stands_on_two_pages_is_listed_once() {
+    let (mut house, names) = one_each(1, &[]).await;
+    let front = Front::before(&mut house).await;
+    let page = |ids: &[&str], next: Option<&str>| {
+        let messages: Vec<_> = ids.iter().map(|id| json!({"id": id, "subject": id})).collect();
+        let mut page = json!({"value": messages});
+        if let Some(next) = next {
+            page["@odata.nextLink"] = json!(format!("{}/v1.0/users/{}/messages?%24skip={next}", front.origin(), names[0]));
+        }
+        page.to_string()
+    };
+    front.answer(1, "%24skip=2", 200, page(&["b", "c"], None));
+    front.answer(1, "/messages?", 200, page(&["a", "b"], Some("2")));
+    let results = house.done(QueryEmails, query(&names[0], everything())).await;
+    assert_eq!(subjects(&results), ["a", "b", "c"]);
+}

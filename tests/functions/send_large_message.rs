@@ -1,0 +1,1 @@
+//! send_large_message
