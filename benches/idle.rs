@@ -1,7 +1,7 @@
 //! What the program costs while it does nothing, and how soon it is subscribed: started as it is deployed, against
 //! the sandbox on loopback. Prints; judges nothing. `cargo bench --bench idle`
 #![cfg(feature = "sandbox")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../tests/common/deployment.rs"]
 mod deployment;

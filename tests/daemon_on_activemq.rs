@@ -49,8 +49,8 @@ async fn all_answered_once(broker: &ActiveMq, deployment: &Deployment, calls: &[
     }
 }
 
-fn profiles_read(deployment: &Deployment) -> usize {
-    deployment.sandbox.graph.counters().by_kind.get("get user").map_or(0, |count| *count as usize)
+fn profiles_read(deployment: &Deployment) -> u64 {
+    deployment.sandbox.graph.counters().by_kind.get("get user").copied().unwrap_or(0)
 }
 
 #[tokio::test]
