@@ -1,6 +1,7 @@
 //! The program as it is deployed: its own process, run with an `app.config` against the sandbox, whose servers live
 //! in the test's process. The broker may be another than the sandbox's.
 #![allow(dead_code, unreachable_pub)] // each test uses its part
+#![allow(clippy::print_stderr)] // of a test that fails
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
