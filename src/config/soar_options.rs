@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::options::{Name, Options, RESILIENT};
 use super::{
-    LogFormat, LogLevel, LogSettings, Login, Secret, SoarSettings, StompSettings, Trust, WorkerSettings, proxy_options,
+    LogFormat, LogLevel, LogSettings, Login, Secret, SoarSettings, StompSettings, Trust, WorkerSettings,
+    proxy_options,
 };
 
 const fn option(key: &'static str) -> Name {

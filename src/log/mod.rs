@@ -74,7 +74,7 @@ impl Log {
             let file = LogFile::open(path, settings.max_bytes, settings.backup_count)?;
             writers.push(Writer::start("log to file", file, settings.format, Some(&writers[0]))?);
         }
-        Ok(Self::of(writers, settings.level, settings.level.max(LogLevel::Info), settings.format))
+        Ok(Self::of(writers, settings.level, settings.level.min(LogLevel::Info), settings.format))
     }
 
     /// Logs to stderr only, for a command that a person waits for: nothing that is below `level`, and each line

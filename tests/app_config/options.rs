@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::config::{
-    ClientCertificate, Loaded, LogLevel, Login, Proxy, Secret, Settings, Trust,
+    ClientCertificate, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
 };
 
 use super::*;
@@ -71,6 +71,10 @@ fn every_option_of_resilient_is_honoured() {
     let log = resilient("logdir=/var/log\nlogfile=x.log\nlog_max_bytes=0\nlog_backup_count=3").log;
     assert_eq!((log.path(), log.max_bytes), (Some("/var/log/x.log".into()), None));
     assert_eq!(log.backup_count, 3);
+    assert_eq!(resilient("logfile=\nlogdir=/var/log").log.path(), None);
+    for (text, format) in [("text", LogFormat::Text), ("JSON", LogFormat::Json), ("", LogFormat::Text)] {
+        assert_eq!(resilient(&format!("log_format={text}")).log.format, format);
+    }
     for (text, level) in
         [("DEBUG", LogLevel::Debug), ("warning", LogLevel::Warning), ("Critical", LogLevel::Critical)]
     {
