@@ -126,3 +126,13 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
     all_answered_once(&broker, &deployment, &calls).await;
     assert_eq!(profiles_read(&deployment), 8);
 }
+
+#[tokio::test]
+async fn a_login_that_activemq_refuses_ends_the_program() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let wrong = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: (LOGIN.0, "wrong") };
+    let deployment = Deployment::with_broker(wrong).await;
+    let (code, _, log) = deployment.spawn(&deployment.app_config(&[], &[])).outcome().await;
+    assert_eq!(code, 30, "{log}");
+    assert!(log.contains("fn-exchange-online: the broker refused the login"), "{log}");
+}

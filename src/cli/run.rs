@@ -122,6 +122,8 @@ async fn subscribed(session: &stomp::Session) -> Result<(), Failure> {
     loop {
         match &*state.borrow_and_update() {
             stomp::State::Subscribed { .. } => return Ok(()),
+            // It was subscribed, if only for a moment.
+            stomp::State::Connecting { served: true, .. } => return Ok(()),
             stomp::State::Connecting { last: Some(failure), .. } => {
                 let code = match failure {
                     stomp::Failure::LoginRefused(_) => Some(BROKER),
