@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
+use super::prompt::Prompt;
 
 /// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
 /// sooner than the system's own repetitions, which come at ever longer intervals.
@@ -30,7 +31,7 @@ pub(super) async fn connect(
     port: u16,
     tls: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
     secure(stream, host, port, tls, limit.min(HANDSHAKE_WITHIN)).await
 }
@@ -71,11 +72,11 @@ async fn secure(
     port: u16,
     tls: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
-    match timeout(limit, TlsConnector::from(Arc::clone(tls)).connect(name, stream)).await {
+    match timeout(limit, TlsConnector::from(Arc::clone(tls)).connect(name, Prompt::new(stream))).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(match certificate_error(&error) {
             Some(reason) => Failure::Untrusted { address: address(host, port), reason: words(reason) },
