@@ -121,9 +121,8 @@ async fn subscribed(session: &stomp::Session) -> Result<(), Failure> {
     let mut state = session.state();
     loop {
         match &*state.borrow_and_update() {
-            stomp::State::Subscribed { .. } => return Ok(()),
-            // It was subscribed, if only for a moment.
-            stomp::State::Connecting { served: true, .. } => return Ok(()),
+            // Or it was subscribed, if only for a moment.
+            stomp::State::Subscribed { .. } | stomp::State::Connecting { served: true, .. } => return Ok(()),
             stomp::State::Connecting { last: Some(failure), .. } => {
                 let code = match failure {
                     stomp::Failure::LoginRefused(_) => Some(BROKER),
