@@ -11,7 +11,7 @@ mod common {
 #[path = "common/deployment.rs"]
 mod deployment;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls};
 use common::stomp_client::StompClient;
@@ -125,4 +125,29 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
     let _next = deployment.daemon().await;
     all_answered_once(&broker, &deployment, &calls).await;
     assert_eq!(profiles_read(&deployment), 8);
+}
+
+#[tokio::test]
+async fn a_login_that_activemq_refuses_ends_the_program() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let wrong = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: (LOGIN.0, "wrong") };
+    let deployment = Deployment::with_broker(wrong).await;
+    let (code, _, log) = deployment.spawn(&deployment.app_config(&[], &[])).outcome().await;
+    assert_eq!(code, 30, "{log}");
+    assert!(log.contains("fn-exchange-online: the broker refused the login"), "{log}");
+}
+
+#[tokio::test]
+async fn a_call_is_not_held_up_by_small_frames_that_wait_for_acknowledgements() {
+    // What each call would take at least if ActiveMQ's frames waited for the system's delayed acknowledgements.
+    const DELAYED: Duration = Duration::from_millis(40);
+    const CALLS: u32 = 50;
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let _daemon = deployment.daemon_with(&[("num_workers", "1")]).await;
+    let soar = deployment.caller().await;
+    let calls = calls(&deployment, &soar, CALLS as usize).await;
+    let started = Instant::now();
+    all_answered_once(&broker, &deployment, &calls).await;
+    assert!(started.elapsed() < CALLS * DELAYED, "{:?}", started.elapsed());
 }

@@ -131,7 +131,8 @@ async fn subscribed(session: &stomp::Session) -> Result<(), Failure> {
     let mut state = session.state();
     loop {
         match &*state.borrow_and_update() {
-            stomp::State::Subscribed { .. } => {
+            // Or it was subscribed, if only for a moment.
+            stomp::State::Subscribed { .. } | stomp::State::Connecting { served: true, .. } => {
                 info!("ready: listening for calls");
                 return Ok(());
             }

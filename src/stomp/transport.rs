@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
+use super::prompt::Prompt;
 use crate::tls;
 
 /// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
@@ -31,7 +32,7 @@ pub(super) async fn connect(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
     secure(stream, host, port, config, limit.min(HANDSHAKE_WITHIN)).await
 }
@@ -72,11 +73,12 @@ async fn secure(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
-    match timeout(limit, TlsConnector::from(Arc::clone(config)).connect(name, stream)).await {
+    let connector = TlsConnector::from(Arc::clone(config));
+    match timeout(limit, connector.connect(name, Prompt::new(stream))).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(match tls::refused_certificate(&error) {
             Some(reason) => {

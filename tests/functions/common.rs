@@ -103,7 +103,10 @@ impl House {
             Err(error) => {
                 let error = error.to_string();
                 let secret = self.graph().client_secret();
-                assert!(!error.contains(secret) && !error.contains("Bearer") && !error.contains("eyJ"), "{error}");
+                assert!(
+                    !error.contains(secret) && !error.contains("Bearer") && !error.contains("eyJ"),
+                    "{error}"
+                );
                 assert!(!error.contains('\n') && error.ends_with(['.', ')']), "{error:?}");
                 Err(error)
             }
@@ -129,7 +132,8 @@ impl House {
 
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         let mut requests = self.graph().requests();
-        requests.retain(|r| r.path_and_query != "/$batch" && !r.path_and_query.ends_with("/oauth2/v2.0/token"));
+        requests
+            .retain(|r| r.path_and_query != "/$batch" && !r.path_and_query.ends_with("/oauth2/v2.0/token"));
         self.graph().forget_requests();
         requests
     }

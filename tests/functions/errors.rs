@@ -34,8 +34,18 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
         (CreateMeeting, meeting, "MailboxSettings.Read", &["MailboxSettings.Read"]),
         (DeleteEmail, message, "Mail.ReadWrite", MAIL),
         (QueryEmails, query(&phish.mailbox, criteria.clone()), "Mail.Read (or Mail.ReadWrite)", MAIL),
-        (QueryEmails, query("all", criteria.clone()), "User.Read.All, and Mail.Read (or Mail.ReadWrite)", MAIL),
-        (QueryEmails, query("all", criteria), "User.Read.All, and Mail.Read (or Mail.ReadWrite)", &["User.Read.All"]),
+        (
+            QueryEmails,
+            query("all", criteria.clone()),
+            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            MAIL,
+        ),
+        (
+            QueryEmails,
+            query("all", criteria),
+            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            &["User.Read.All"],
+        ),
     ]
 }
 
@@ -46,10 +56,15 @@ async fn a_missing_permission_is_named_with_whom_it_was_for_and_the_request_id()
         roles.iter().for_each(|role| house.graph().faults().take_role(role));
         let error = house.failed(function, inputs.clone()).await;
         house.graph().faults().clear();
-        let whom = ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
+        let whom =
+            ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
         let start = error.split(": ").next().unwrap();
         assert!(start.starts_with("Could not ") && start.contains(whom.unwrap()), "{error}");
-        assert!(error.contains("HTTP status 403, ErrorAccessDenied: Access is denied.") || error.contains("HTTP status 403, Authorization_RequestDenied: Insufficient privileges"), "{error}");
+        assert!(
+            error.contains("HTTP status 403, ErrorAccessDenied: Access is denied.")
+                || error.contains("HTTP status 403, Authorization_RequestDenied: Insufficient privileges"),
+            "{error}"
+        );
         assert!(error.contains(" (request-id "), "{error}");
         assert!(error.contains(&format!("needs the application permission {permission}, ")), "{error}");
     }
@@ -151,7 +166,8 @@ async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
             assert_eq!(house.asked().len(), 2, "{fault:?}");
         }
         house.graph().faults().next(1, Target::HttpRequest, fault);
-        let results = house.done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"}))).await;
+        let results =
+            house.done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"}))).await;
         assert!(results["content"]["messages_found"].as_u64().unwrap() > 0);
     }
 }
@@ -162,7 +178,10 @@ async fn what_stays_no_answer_is_reported_as_such() {
     for fault in [Fault::Html, Fault::BrokenJson] {
         house.graph().faults().next(2, Target::HttpRequest, fault);
         let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
-        assert!(error.contains("what came back with HTTP status 200 is not an answer of Microsoft Graph"), "{error}");
+        assert!(
+            error.contains("what came back with HTTP status 200 is not an answer of Microsoft Graph"),
+            "{error}"
+        );
         assert!(!error.contains('<') && !error.contains('{'), "nothing of it is quoted: {error}");
     }
 }

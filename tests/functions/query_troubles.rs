@@ -3,7 +3,9 @@
 use fn_exchange_online::sandbox::graph::{Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
-use crate::common::{Fault, House, QueryEmails, RetryAfter, SOON, Target, empty, encoded, found, mail, query, subjects};
+use crate::common::{
+    Fault, House, QueryEmails, RetryAfter, SOON, Target, empty, encoded, found, mail, query, subjects,
+};
 use crate::front::Front;
 
 fn everything() -> Value {
@@ -41,8 +43,13 @@ async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
 #[tokio::test]
 async fn a_batch_that_fails_as_a_whole_costs_nothing_but_time() {
     for fault in [
-        Fault::Status(503, RetryAfter::Absent), Fault::Status(429, SOON), Fault::Status(500, RetryAfter::Absent),
-        Fault::Close, Fault::CutBody, Fault::Html, Fault::BrokenJson,
+        Fault::Status(503, RetryAfter::Absent),
+        Fault::Status(429, SOON),
+        Fault::Status(500, RetryAfter::Absent),
+        Fault::Close,
+        Fault::CutBody,
+        Fault::Html,
+        Fault::BrokenJson,
     ] {
         let (house, names) = one_each(25, &[]).await;
         house.graph().faults().next(3, Target::Batch, fault);
@@ -148,7 +155,8 @@ async fn a_search_that_reached_nothing_fails_the_call() {
     for who in ["all", names[0].as_str(), &who] {
         house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Status(503, SOON));
         let error = house.failed(QueryEmails, query(who, everything())).await;
-        let start = format!("Could not search the messages of {who}: Microsoft Graph answered HTTP status 503");
+        let start =
+            format!("Could not search the messages of {who}: Microsoft Graph answered HTTP status 503");
         assert!(error.starts_with(&start), "{error}");
         house.graph().faults().clear();
         house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Html);
@@ -189,7 +197,9 @@ async fn a_next_page_at_another_host_is_not_followed() {
     let (mut house, names) = one_each(1, &[]).await;
     let front = Front::before(&mut house).await;
     let elsewhere = Front::before(&mut House::with(empty(1)).await).await;
-    for link in [format!("{}/v1.0/users?$skiptoken=1", elsewhere.origin()), format!("{}/beta/users", front.origin())] {
+    for link in
+        [format!("{}/v1.0/users?$skiptoken=1", elsewhere.origin()), format!("{}/beta/users", front.origin())]
+    {
         let page = json!({"value": [{"userPrincipalName": names[0]}], "@odata.nextLink": link}).to_string();
         front.answer(1, "GET /v1.0/users?", 200, page);
         let error = house.failed(QueryEmails, query("all", everything())).await;
@@ -211,7 +221,8 @@ async fn a_message_that_stands_on_two_pages_is_listed_once() {
         let messages: Vec<_> = ids.iter().map(|id| json!({"id": id, "subject": id})).collect();
         let mut page = json!({"value": messages});
         if let Some(next) = next {
-            page["@odata.nextLink"] = json!(format!("{}/v1.0/users/{}/messages?%24skip={next}", front.origin(), names[0]));
+            page["@odata.nextLink"] =
+                json!(format!("{}/v1.0/users/{}/messages?%24skip={next}", front.origin(), names[0]));
         }
         page.to_string()
     };

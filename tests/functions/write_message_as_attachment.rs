@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use crate::common::{Fault, House, INCIDENT, Owner, RetryAfter, TASK, Target, WriteMessageAsAttachment, encoded};
+use crate::common::{
+    Fault, House, INCIDENT, Owner, RetryAfter, TASK, Target, WriteMessageAsAttachment, encoded,
+};
 use crate::front::Front;
 
 fn inputs(house: &House) -> (String, String, serde_json::Value) {
     let phish = house.graph().planted().remove(0);
-    let inputs = json!({"incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let inputs =
+        json!({"incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     (phish.mailbox, phish.id, inputs)
 }
 
@@ -40,7 +43,11 @@ async fn a_name_is_used_as_given_and_a_blank_one_is_none() {
     let house = House::new().await;
     let (mailbox, id, mut inputs) = inputs(&house);
     let default = format!("message-{mailbox}-{id}.eml");
-    let names = [(json!("Beweis \"1\" & é.eml"), "Beweis \"1\" & é.eml"), (json!("  "), &*default), (json!(null), &*default)];
+    let names = [
+        (json!("Beweis \"1\" & é.eml"), "Beweis \"1\" & é.eml"),
+        (json!("  "), &*default),
+        (json!(null), &*default),
+    ];
     for (given, expected) in &names {
         inputs["exo_attachment_name"] = given.clone();
         let results = house.done(WriteMessageAsAttachment, inputs.clone()).await;

@@ -95,6 +95,8 @@ pub enum State {
         failures: u32,
         /// The last of them, or why the connection before was left.
         last: Option<Failure>,
+        /// Whether there was a connection that served.
+        served: bool,
     },
     /// The broker confirmed every subscription.
     Subscribed {
@@ -228,7 +230,7 @@ impl Session {
         let (requests, inbox) = mpsc::channel(REQUESTS);
         // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
         let (deliveries, received) = mpsc::channel(1);
-        let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None });
+        let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
         tokio::spawn(driver::run(options, inbox, deliveries, publisher));
         (Self { requests, state }, received)
     }
