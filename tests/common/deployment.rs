@@ -70,7 +70,8 @@ impl Deployment {
 
     /// The text of an `app.config` with these options in `[resilient]` and in `[fn_exchange_online]`.
     pub fn app_config(&self, resilient: &[(&str, &str)], app: &[(&str, &str)]) -> String {
-        let mut text = self.sandbox.app_config(&[]);
+        // The log goes to stderr only.
+        let mut text = with_option(&self.sandbox.app_config(&[]), "[resilient]", "logfile", "");
         if let Some(broker) = &self.broker {
             let (port, ca_file) = (broker.port.to_string(), broker.ca_file.display().to_string());
             for (key, value) in [("stomp_port", port), ("stomp_cafile", ca_file)] {
