@@ -275,7 +275,7 @@ async fn a_message_that_breaks_off_leaves_no_file() {
     let given = inputs([address.as_str(), &message]);
     let ended = desk.invoke(&[&["write_message_as_attachment"][..], &given].concat());
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
-    assert!(ended.stderr.contains("Could not keep the message as a file"), "{ended:?}");
+    assert!(ended.stderr.contains("its content could not be read"), "{ended:?}");
     assert_eq!(desk.files(), []);
 }
 

@@ -4,13 +4,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt, pin_mut};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::error::Error;
-use crate::graph::Download;
+use crate::graph::{self, Download};
 use crate::soar::{self, Attachment, ByteStream, Target};
 
 /// A message as a file (RFC 2046, 5.2.1).
@@ -104,12 +105,12 @@ impl Local {
         let _ = self.reports.send(text);
     }
 
-    async fn keep<E: std::fmt::Display>(
+    async fn keep(
         &self,
         name: &str,
-        content: impl Stream<Item = Result<bytes::Bytes, E>>,
+        content: impl Stream<Item = Result<Bytes, graph::Error>>,
     ) -> Result<String, Error> {
-        let refused = |error: &dyn std::fmt::Display| {
+        let refused = |error: &io::Error| {
             Error::Refused(format!(
                 "Could not keep the message as a file in {}: {error}.",
                 self.directory.display()
@@ -117,7 +118,12 @@ impl Local {
         };
         let (mut kept, mut file) = self.create(name).await.map_err(|error| refused(&error))?;
         pin_mut!(content);
-        while let Some(piece) = content.try_next().await.map_err(|error| refused(&error))? {
+        // The same error as of a file for SOAR, so that a message that broke off is the same to the function.
+        let broke_off = |error: graph::Error| soar::Error::Content {
+            attempt: format!("keep the message as {}", kept.name),
+            source: error.into(),
+        };
+        while let Some(piece) = content.try_next().await.map_err(broke_off)? {
             file.write_all(&piece).await.map_err(|error| refused(&error))?;
         }
         file.sync_all().await.map_err(|error| refused(&error))?;
