@@ -447,7 +447,7 @@ async fn a_login_that_soar_refuses_ends_with_soars_exit_code() {
     let (_, _, [address, message]) = desk.planted();
     let given = inputs([address.as_str(), &message]);
     let ended = desk.invoke(&[&["write_message_as_attachment", "--incident", "2095"][..], &given].concat());
-    assert_eq!((ended.code, ended.stdout.as_str()), (25, ""), "{ended:?}");
+    assert_eq!((ended.code, ended.stdout.as_str()), (21, ""), "{ended:?}");
 }
 
 #[tokio::test]

@@ -136,18 +136,3 @@ async fn a_login_that_activemq_refuses_ends_the_program() {
     assert_eq!(code, 30, "{log}");
     assert!(log.contains("fn-exchange-online: the broker refused the login"), "{log}");
 }
-
-#[tokio::test]
-async fn a_call_is_not_held_up_by_small_frames_that_wait_for_acknowledgements() {
-    // What each call would take at least if ActiveMQ's frames waited for the system's delayed acknowledgements.
-    const DELAYED: Duration = Duration::from_millis(40);
-    const CALLS: u32 = 50;
-    let broker = ActiveMq::start(Tls::V1_2);
-    let deployment = deployment(&broker).await;
-    let _daemon = deployment.daemon_with(&[("num_workers", "1")]).await;
-    let soar = deployment.caller().await;
-    let calls = calls(&deployment, &soar, CALLS as usize).await;
-    let started = Instant::now();
-    all_answered_once(&broker, &deployment, &calls).await;
-    assert!(started.elapsed() < CALLS * DELAYED, "{:?}", started.elapsed());
-}

@@ -417,9 +417,9 @@ async fn a_start_that_fails_is_in_the_log_file() {
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    assert_eq!(status.code(), Some(25));
+    assert_eq!(status.code(), Some(21));
     let text = fs::read_to_string(directory.path().join("app.log")).unwrap();
     let (level, module, line) = parts(text.lines().last().unwrap());
     assert_eq!((level, module), ("ERROR", "cli.run"));
-    assert!(line.starts_with("not started: ") && line.contains("code=25"), "{line}");
+    assert!(line.starts_with("not started: ") && line.contains("code=21"), "{line}");
 }

@@ -22,7 +22,10 @@ pub enum Error {
         reason: String,
     },
     /// SOAR's certificate, or that of a proxy before it, is not believed.
-    #[error("the certificate of SOAR at {server} is not trusted: {reason}")]
+    #[error(
+        "the certificate of SOAR at {server} is not trusted: {reason}. Trusted are the system's certificate \
+         authorities and those of cafile"
+    )]
     Untrusted {
         /// Host and port.
         server: String,
