@@ -126,7 +126,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     if query.criteria.body.as_ref().is_some_and(|body| !body.contains(char::is_alphanumeric)) {
         return Err(Error::Refused(
-            "The input \"exo_message_body\" holds no word to search for, and would find every message.".to_owned(),
+            "The input \"exo_message_body\" holds no word to search for, and would find every message."
+                .to_owned(),
         ));
     }
 
@@ -171,7 +172,8 @@ fn nothing_could_be_searched(search: &Search) -> Option<&graph::Error> {
 
 /// Who names mailboxes of which none was found has no answer: 404, as with every other function.
 fn nobody_was_found(query: &Query, search: &Search) -> bool {
-    let nothing = search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
+    let nothing =
+        search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
     matches!(query.whom, Whom::Listed(_)) && nothing
 }
 

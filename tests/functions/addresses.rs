@@ -5,13 +5,19 @@ use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::{
-    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House, INCIDENT,
-    MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, encoded, found, mail, query,
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House,
+    INCIDENT, MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, encoded, found, mail,
+    query,
 };
 
 /// Mailboxes with `'`, `+`, `#EXT#`, `&`, `%` and `/` in their names.
 async fn odd_names() -> (House, Vec<String>) {
-    let tenant = TenantOptions { mailboxes: 40, users_without_mailbox: 0, messages_per_mailbox: 0, ..TenantOptions::default() };
+    let tenant = TenantOptions {
+        mailboxes: 40,
+        users_without_mailbox: 0,
+        messages_per_mailbox: 0,
+        ..TenantOptions::default()
+    };
     let house = House::with(tenant).await;
     let odd: Vec<String> = house
         .graph()
@@ -31,7 +37,8 @@ async fn every_function_reaches_the_very_mailbox_it_was_given() {
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     for name in odd {
         let [a, b, c] = ["a", "b", "c"].map(|subject| house.put(&name, mail(subject)));
-        let of = |id: &str| json!({"exo_email_address": name, "exo_messages_id": id, "incident_id": INCIDENT});
+        let of =
+            |id: &str| json!({"exo_email_address": name, "exo_messages_id": id, "incident_id": INCIDENT});
         let profile = house.done(GetEmailUserProfile, of(&a)).await;
         assert_eq!(profile["content"]["userPrincipalName"], name);
         assert_eq!(house.done(GetMessage, of(&a)).await["content"]["subject"], "a");
@@ -45,7 +52,8 @@ async fn every_function_reaches_the_very_mailbox_it_was_given() {
         let deletion = json!({"exo_query_messages_results": results["raw"]});
         house.done(DeleteMessagesFromQueryResults, deletion).await;
         let deleted = house.graph().deleted();
-        let last_two: Vec<_> = deleted[deleted.len() - 2..].iter().map(|d| (d.mailbox.clone(), d.id.clone())).collect();
+        let last_two: Vec<_> =
+            deleted[deleted.len() - 2..].iter().map(|d| (d.mailbox.clone(), d.id.clone())).collect();
         assert_eq!(last_two, [(name.clone(), b), (name.clone(), c)]);
         house.done(SendMessage, json!({"exo_email_address": name, "exo_recipients": "a@b.example"})).await;
         assert_eq!(house.graph().sent_mail().pop().unwrap().mailbox, name);
@@ -73,7 +81,8 @@ async fn message_ids_are_encoded_exactly_once() {
     let all: Vec<(String, String)> = house.graph().mailboxes().iter().flat_map(ids).collect();
     for mark in ['/', '+', '='] {
         let (mailbox, id) = all.iter().find(|(_, id)| id.contains(mark)).expect("an id with every mark");
-        let results = house.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
+        let results =
+            house.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
         assert_eq!(results["content"]["id"], *id);
         assert_eq!(house.asked(), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
     }
@@ -88,8 +97,11 @@ async fn a_name_that_begins_with_a_dollar_takes_the_quoted_form() {
     let _ = house.run(GetEmailUserProfile, inputs.clone()).await;
     let _ = house.run(GetMessage, inputs.clone()).await;
     let _ = house.run(DeleteEmail, inputs).await;
-    let expected =
-        [format!("GET {user}"), format!("GET {user}/messages/AAMk%3D"), format!("DELETE {user}/messages/AAMk%3D")];
+    let expected = [
+        format!("GET {user}"),
+        format!("GET {user}/messages/AAMk%3D"),
+        format!("DELETE {user}/messages/AAMk%3D"),
+    ];
     assert_eq!(house.asked(), expected);
 }
 
@@ -121,7 +133,15 @@ async fn dot_segments_are_refused_and_nothing_is_asked() {
 #[tokio::test]
 async fn what_looks_like_a_path_or_a_query_stays_a_name() {
     let house = House::new().await;
-    for name in ["a@b.example/messages", "a@b.example?$select=id", "%2e%2e", "..%2f..", "a b\u{7}@c", "../../x", "a\\b"] {
+    for name in [
+        "a@b.example/messages",
+        "a@b.example?$select=id",
+        "%2e%2e",
+        "..%2f..",
+        "a b\u{7}@c",
+        "../../x",
+        "a\\b",
+    ] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
         let results = house.run(DeleteEmail, inputs).await;
         assert!(results.is_err() || results.unwrap()["success"] == false);

@@ -103,7 +103,10 @@ impl House {
             Err(error) => {
                 let error = error.to_string();
                 let secret = self.graph().client_secret();
-                assert!(!error.contains(secret) && !error.contains("Bearer") && !error.contains("eyJ"), "{error}");
+                assert!(
+                    !error.contains(secret) && !error.contains("Bearer") && !error.contains("eyJ"),
+                    "{error}"
+                );
                 assert!(!error.contains('\n') && error.ends_with(['.', ')']), "{error:?}");
                 Err(error)
             }
@@ -129,7 +132,8 @@ impl House {
 
     pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         let mut requests = self.graph().requests();
-        requests.retain(|r| r.path_and_query != "/$batch" && !r.path_and_query.ends_with("/oauth2/v2.0/token"));
+        requests
+            .retain(|r| r.path_and_query != "/$batch" && !r.path_and_query.ends_with("/oauth2/v2.0/token"));
         self.graph().forget_requests();
         requests
     }
@@ -241,6 +245,7 @@ pub(crate) fn ms(time: &str) -> i64 {
 }
 
 /// The inputs of a query for a data table only.
+#[allow(clippy::needless_pass_by_value)] // every caller makes it on the spot
 pub(crate) fn query(who: &str, criteria: Value) -> Value {
     let mut inputs = json!({
         "incident_id": INCIDENT,

@@ -49,11 +49,8 @@ async fn a_message_that_is_not_there_is_an_answer() {
 #[tokio::test]
 async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
     let house = House::new().await;
-    let faults = [
-        Fault::DoneButStatus(429, SOON),
-        Fault::DoneButStatus(504, RetryAfter::Absent),
-        Fault::CutBody,
-    ];
+    let faults =
+        [Fault::DoneButStatus(429, SOON), Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody];
     for (phish, fault) in house.graph().planted().into_iter().zip(faults) {
         house.graph().faults().next(1, Target::containing("DELETE"), fault);
         let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});

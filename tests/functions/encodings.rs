@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::common::{
-    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House, INCIDENT,
-    MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, mail, ms, query, subjects,
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House,
+    INCIDENT, MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, mail, ms, query,
+    subjects,
 };
 
 #[tokio::test]
@@ -64,7 +65,7 @@ async fn a_date_is_milliseconds_and_a_number_may_come_as_a_whole_float() {
     let mailbox = house.graph().mailboxes().remove(0);
     house.put(&mailbox, mail("then"));
     let noon = ms("2026-01-15T12:00:00Z");
-    for (from, to) in [(json!(noon), json!(noon)), (json!(noon as f64), json!(noon + 999))] {
+    for (from, to) in [(json!(noon), json!(noon)), (json!(1_768_478_400_000.0), json!(noon + 999))] {
         let mut inputs = query(&mailbox, json!({"exo_start_date": from, "exo_end_date": to}));
         inputs["incident_id"] = json!(2095.0);
         let results = house.done(QueryEmails, inputs).await;
@@ -77,14 +78,23 @@ async fn a_date_is_milliseconds_and_a_number_may_come_as_a_whole_float() {
 async fn null_absent_and_blank_all_mean_not_given() {
     let house = House::new().await;
     let user = house.mailbox(0);
-    for nothing in [Value::Null, json!(""), json!(" \t\n"), json!({"format": "html", "content": "  "}), json!({"format": "html", "content": null})] {
+    for nothing in [
+        Value::Null,
+        json!(""),
+        json!(" \t\n"),
+        json!({"format": "html", "content": "  "}),
+        json!({"format": "html", "content": null}),
+    ] {
         let inputs = json!({"exo_email_address": nothing});
         let error = house.failed(GetEmailUserProfile, inputs).await;
         assert_eq!(error, "The input \"exo_email_address\" is required, and it is not set.");
-        let inputs = query(&user, json!({
-            "exo_has_attachments": null, "exo_message_subject": nothing, "exo_message_body": nothing,
-            "exo_email_address_sender": nothing, "exo_mail_folders": nothing, "exo_start_date": null, "exo_end_date": null,
-        }));
+        let inputs = query(
+            &user,
+            json!({
+                "exo_has_attachments": null, "exo_message_subject": nothing, "exo_message_body": nothing,
+                "exo_email_address_sender": nothing, "exo_mail_folders": nothing, "exo_start_date": null, "exo_end_date": null,
+            }),
+        );
         let error = house.failed(QueryEmails, inputs).await;
         assert!(error.starts_with("At least one search criterion is required"), "{error}");
     }
@@ -106,9 +116,21 @@ async fn every_missing_input_is_named_before_anything_is_asked() {
     let required: [(_, Value, &[&str]); 9] = [
         (GetEmailUserProfile, json!({}), &["exo_email_address"]),
         (GetMessage, json!({}), &["exo_email_address", "exo_messages_id"]),
-        (WriteMessageAsAttachment, json!({"task_id": 3}), &["incident_id", "exo_email_address", "exo_messages_id"]),
-        (MoveMessageToFolder, json!({}), &["exo_email_address", "exo_messages_id", "exo_destination_mailfolder_id"]),
-        (SendMessage, json!({"exo_attachment_names": "a.txt"}), &["exo_email_address", "exo_recipients", "incident_id"]),
+        (
+            WriteMessageAsAttachment,
+            json!({"task_id": 3}),
+            &["incident_id", "exo_email_address", "exo_messages_id"],
+        ),
+        (
+            MoveMessageToFolder,
+            json!({}),
+            &["exo_email_address", "exo_messages_id", "exo_destination_mailfolder_id"],
+        ),
+        (
+            SendMessage,
+            json!({"exo_attachment_names": "a.txt"}),
+            &["exo_email_address", "exo_recipients", "incident_id"],
+        ),
         (
             CreateMeeting,
             json!({}),
@@ -121,7 +143,11 @@ async fn every_missing_input_is_named_before_anything_is_asked() {
             ],
         ),
         (DeleteEmail, json!({}), &["exo_email_address", "exo_messages_id"]),
-        (QueryEmails, json!({"exo_has_attachments": true}), &["exo_email_address", "exo_query_output_format", "incident_id"]),
+        (
+            QueryEmails,
+            json!({"exo_has_attachments": true}),
+            &["exo_email_address", "exo_query_output_format", "incident_id"],
+        ),
         (DeleteMessagesFromQueryResults, json!({}), &["exo_query_messages_results"]),
     ];
     for (function, inputs, names) in required {

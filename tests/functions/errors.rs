@@ -1,7 +1,7 @@
 //! What the analyst reads when Graph does not do it, and what is tried again before.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::TokenRefusal;
+use fn_exchange_online::sandbox::graph::{TenantOptions, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -34,8 +34,18 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
         (CreateMeeting, meeting, "MailboxSettings.Read", &["MailboxSettings.Read"]),
         (DeleteEmail, message, "Mail.ReadWrite", MAIL),
         (QueryEmails, query(&phish.mailbox, criteria.clone()), "Mail.Read (or Mail.ReadWrite)", MAIL),
-        (QueryEmails, query("all", criteria.clone()), "User.Read.All, and Mail.Read (or Mail.ReadWrite)", MAIL),
-        (QueryEmails, query("all", criteria), "User.Read.All, and Mail.Read (or Mail.ReadWrite)", &["User.Read.All"]),
+        (
+            QueryEmails,
+            query("all", criteria.clone()),
+            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            MAIL,
+        ),
+        (
+            QueryEmails,
+            query("all", criteria),
+            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            &["User.Read.All"],
+        ),
     ]
 }
 
@@ -43,13 +53,20 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
 async fn a_missing_permission_is_named_with_whom_it_was_for_and_the_request_id() {
     let house = House::new().await;
     for (function, inputs, permission, roles) in each(&house) {
-        roles.iter().for_each(|role| house.graph().faults().take_role(role));
+        for role in roles {
+            house.graph().faults().take_role(role);
+        }
         let error = house.failed(function, inputs.clone()).await;
         house.graph().faults().clear();
-        let whom = ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
+        let whom =
+            ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
         let start = error.split(": ").next().unwrap();
         assert!(start.starts_with("Could not ") && start.contains(whom.unwrap()), "{error}");
-        assert!(error.contains("HTTP status 403, ErrorAccessDenied: Access is denied.") || error.contains("HTTP status 403, Authorization_RequestDenied: Insufficient privileges"), "{error}");
+        assert!(
+            error.contains("HTTP status 403, ErrorAccessDenied: Access is denied.")
+                || error.contains("HTTP status 403, Authorization_RequestDenied: Insufficient privileges"),
+            "{error}"
+        );
         assert!(error.contains(" (request-id "), "{error}");
         assert!(error.contains(&format!("needs the application permission {permission}, ")), "{error}");
     }
@@ -126,7 +143,7 @@ async fn other_refusals_fail_the_call_at_once_in_one_sentence() {
 #[tokio::test]
 async fn outages_are_outlasted_and_end_the_call_when_they_last() {
     for status in [429, 500, 502, 503, 504] {
-        let house = House::configured(Default::default(), &[("max_retries_total", "2")]).await;
+        let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
         let inputs = json!({"exo_email_address": house.mailbox(0)});
         let fault = Fault::Status(status, RetryAfter::Absent);
         house.graph().faults().next(2, Target::HttpRequest, fault);
@@ -151,25 +168,29 @@ async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
             assert_eq!(house.asked().len(), 2, "{fault:?}");
         }
         house.graph().faults().next(1, Target::HttpRequest, fault);
-        let results = house.done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"}))).await;
+        let results =
+            house.done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"}))).await;
         assert!(results["content"]["messages_found"].as_u64().unwrap() > 0);
     }
 }
 
 #[tokio::test]
 async fn what_stays_no_answer_is_reported_as_such() {
-    let house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     for fault in [Fault::Html, Fault::BrokenJson] {
         house.graph().faults().next(2, Target::HttpRequest, fault);
         let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
-        assert!(error.contains("what came back with HTTP status 200 is not an answer of Microsoft Graph"), "{error}");
+        assert!(
+            error.contains("what came back with HTTP status 200 is not an answer of Microsoft Graph"),
+            "{error}"
+        );
         assert!(!error.contains('<') && !error.contains('{'), "nothing of it is quoted: {error}");
     }
 }
 
 #[tokio::test]
 async fn a_graph_that_cannot_be_reached_is_told_without_its_query() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     drop(front);
     let error = house.failed(QueryEmails, query("all", json!({"exo_message_subject": "geheim"}))).await;
@@ -180,7 +201,7 @@ async fn a_graph_that_cannot_be_reached_is_told_without_its_query() {
 
 #[tokio::test]
 async fn a_not_found_that_is_not_graphs_own_is_no_answer() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "0")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "0")]).await;
     let front = Front::before(&mut house).await;
     front.answer_as("text/html", 1, "/users/", 404, "<h1>Not Found</h1>");
     let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;

@@ -64,7 +64,8 @@ impl Front {
     /// Puts a front before the house's tenant; the house's functions go through it from now on.
     pub(crate) async fn before(house: &mut House) -> Self {
         let trust = Trust::SystemAnd(house.sandbox.ca_file());
-        let client = client_builder(&trust, None, &Proxy::Explicit { http: None, https: None }, None).unwrap();
+        let client =
+            client_builder(&trust, None, &Proxy::Explicit { http: None, https: None }, None).unwrap();
         let tenant = house.graph().graph_url().trim_start_matches("https://").split('/').next().unwrap();
         let inner = Arc::new(Inner {
             seen: Mutex::default(),
@@ -144,7 +145,9 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response<Bod
     // Entra gives a token for the tenant's own address only.
     let body = if path.ends_with("/oauth2/v2.0/token") {
         let encoded = |address: &str| address.replace(':', "%3A");
-        Bytes::from(String::from_utf8(body.to_vec()).unwrap().replace(&encoded(&front), &encoded(&inner.tenant)))
+        Bytes::from(
+            String::from_utf8(body.to_vec()).unwrap().replace(&encoded(&front), &encoded(&inner.tenant)),
+        )
     } else {
         body
     };

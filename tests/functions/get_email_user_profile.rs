@@ -8,7 +8,8 @@ use crate::common::{GetEmailUserProfile, House};
 async fn the_content_is_graphs_user_object_and_one_request_is_made() {
     let mut house = House::new().await;
     let user = house.graph().users().remove(0);
-    let results = house.done(GetEmailUserProfile, json!({"exo_email_address": user.user_principal_name})).await;
+    let results =
+        house.done(GetEmailUserProfile, json!({"exo_email_address": user.user_principal_name})).await;
     assert_eq!(house.asked(), [format!("GET /users/{}", user.user_principal_name)]);
     let content = &results["content"];
     assert_eq!(content["id"], user.id);
@@ -35,10 +36,14 @@ async fn the_pretty_string_has_sorted_keys_and_an_indent_of_four() {
 #[tokio::test]
 async fn a_user_who_does_not_exist_is_an_answer() {
     let house = House::new().await;
-    let results = house.run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"})).await.unwrap();
+    let results =
+        house.run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"})).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "Request_ResourceNotFound");
     assert!(results["content"]["error"]["message"].as_str().unwrap().contains("nobody@contoso.example"));
-    assert_eq!(results["reason"], "The user nobody@contoso.example was not found (Request_ResourceNotFound).");
+    assert_eq!(
+        results["reason"],
+        "The user nobody@contoso.example was not found (Request_ResourceNotFound)."
+    );
     assert_eq!(results.get("pretty_string"), None);
 }

@@ -10,7 +10,10 @@ async fn the_content_is_graphs_message_with_sorted_keys_in_its_pretty_string() {
     let phish = house.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     let results = house.done(GetMessage, inputs).await;
-    assert_eq!(house.asked(), [format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id))]);
+    assert_eq!(
+        house.asked(),
+        [format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id))]
+    );
     assert_eq!(results["content"]["id"], phish.id);
     assert_eq!(results["content"]["body"]["contentType"], "html");
     let pretty = results["pretty_string"].as_str().unwrap();

@@ -8,7 +8,9 @@ use crate::common::{CreateMeeting, DeleteEmail, GetEmailUserProfile, GetMessage,
 async fn results_have_soars_keys_in_soars_order_and_tell_how_they_were_made() {
     let house = House::new().await;
     let user = house.mailbox(0);
-    let results = house.done(GetEmailUserProfile, json!({"exo_email_address": user, "unknown": [1, {"a": null}]})).await;
+    let results = house
+        .done(GetEmailUserProfile, json!({"exo_email_address": user, "unknown": [1, {"a": null}]}))
+        .await;
     let keys: Vec<_> = results.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys,
@@ -37,7 +39,9 @@ async fn raw_is_the_content_as_compact_json_text() {
     assert_eq!(results["raw"], r#"{"value":true}"#);
     let inputs = query(&house.mailbox(0), json!({"exo_has_attachments": false}));
     let results = house.done(QueryEmails, inputs).await;
-    assert!(results["raw"].as_str().unwrap().starts_with(r#"{"incident_id":2095,"exo_query_output_format":["#));
+    assert!(
+        results["raw"].as_str().unwrap().starts_with(r#"{"incident_id":2095,"exo_query_output_format":["#)
+    );
     assert!(!results["raw"].as_str().unwrap().contains('\n'));
 }
 

@@ -44,7 +44,8 @@ async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
     house.put(&mailbox, saying("body", "The quick brown fox."));
     let all = ["from Dave", "with a file", "the day before", "the day after", "50% off's & \"more\"", "body"];
     let without = |left_out: &[&str]| {
-        let mut left: Vec<String> = all.iter().map(|s| (*s).to_owned()).filter(|s| !left_out.contains(&&**s)).collect();
+        let mut left: Vec<String> =
+            all.iter().map(|s| (*s).to_owned()).filter(|s| !left_out.contains(&&**s)).collect();
         left.sort();
         left
     };
@@ -96,7 +97,10 @@ async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
     house.put(&mailbox, body(mail("urgent: the one")));
     house.put(&mailbox, body(mail("not asked for")));
     house.put(&mailbox, body(with_file("urgent: has a file")));
-    for (subject, received) in [("urgent: a second early", "2026-01-15T11:59:58Z"), ("urgent: a second late", "2026-01-15T12:00:02Z")] {
+    for (subject, received) in [
+        ("urgent: a second early", "2026-01-15T11:59:58Z"),
+        ("urgent: a second late", "2026-01-15T12:00:02Z"),
+    ] {
         house.put(&mailbox, body(NewMessage { received: at(received), ..mail(subject) }));
     }
     // A search by sender looks at the name, too.
@@ -137,7 +141,8 @@ async fn quotes_and_backslashes_in_a_body_text_cannot_end_the_search_text() {
         let inner = search.strip_prefix("$search=\"body:\\\"").unwrap().strip_suffix("\\\"\"").unwrap();
         assert!(!inner.contains(['"', '\\', '\r', '\n']), "{search}");
     }
-    let results = house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "said \"open it\""}))).await;
+    let results =
+        house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "said \"open it\""}))).await;
     assert_eq!(subjects(&results), ["quoted"]);
 }
 
@@ -177,7 +182,8 @@ async fn dates_are_utc_whatever_the_hosts_zone() {
     let mailbox = house.graph().mailboxes().remove(0);
     let criteria = json!({"exo_start_date": 0, "exo_end_date": 1_772_442_000_123_i64});
     house.done(QueryEmails, query(&mailbox, criteria)).await;
-    let filter = "$filter=receivedDateTime ge 1970-01-01T00:00:00Z and receivedDateTime le 2026-03-02T09:00:00.123Z";
+    let filter =
+        "$filter=receivedDateTime ge 1970-01-01T00:00:00Z and receivedDateTime le 2026-03-02T09:00:00.123Z";
     assert_eq!(options(&house)[2], filter);
 }
 
@@ -187,8 +193,12 @@ async fn a_query_without_any_criterion_is_refused_before_anything_is_asked() {
     for who in ["all", "a@b.example"] {
         let error = house.failed(QueryEmails, query(who, json!({}))).await;
         for name in [
-            "exo_email_address_sender", "exo_start_date", "exo_end_date", "exo_has_attachments",
-            "exo_message_subject", "exo_message_body",
+            "exo_email_address_sender",
+            "exo_start_date",
+            "exo_end_date",
+            "exo_has_attachments",
+            "exo_message_subject",
+            "exo_message_body",
         ] {
             assert!(error.contains(name), "{error}");
         }

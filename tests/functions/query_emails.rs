@@ -3,7 +3,9 @@
 use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
-use crate::common::{Fault, House, INCIDENT, QueryEmails, Target, decoded, empty, found, mail, query, subjects};
+use crate::common::{
+    Fault, House, INCIDENT, QueryEmails, Target, decoded, empty, found, mail, query, subjects,
+};
 
 fn everything() -> Value {
     json!({"exo_start_date": 0})
@@ -33,8 +35,13 @@ async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
     assert_eq!(
         keys,
         [
-            "incident_id", "exo_query_output_format", "email_results", "users_searched", "messages_found",
-            "limit_reached", "not_searched",
+            "incident_id",
+            "exo_query_output_format",
+            "email_results",
+            "users_searched",
+            "messages_found",
+            "limit_reached",
+            "not_searched",
         ]
     );
     assert_eq!(content["incident_id"], INCIDENT);
@@ -82,7 +89,13 @@ async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
 #[tokio::test]
 async fn a_prefix_loses_four_characters_and_no_more() {
     let house = House::with(empty(40)).await;
-    for (who, prefix) in [("all:alice", "alice"), ("ALL:mc", "mc"), ("All: la", "la"), ("all:o'b", "o''b"), ("all:all:x", "all:x")] {
+    for (who, prefix) in [
+        ("all:alice", "alice"),
+        ("ALL:mc", "mc"),
+        ("All: la", "la"),
+        ("all:o'b", "o''b"),
+        ("all:all:x", "all:x"),
+    ] {
         house.done(QueryEmails, query(who, everything())).await;
         let expected = format!(
             "GET /users?$select=userPrincipalName&$top=999&$filter=startswith(userPrincipalName,'{prefix}')"
@@ -92,7 +105,9 @@ async fn a_prefix_loses_four_characters_and_no_more() {
     let names: Vec<_> = house.graph().mailboxes();
     let (letter, _) = names[0].split_at(2);
     let expected: Vec<_> = names.iter().filter(|name| name.starts_with(letter)).cloned().collect();
-    expected.iter().for_each(|name| drop(house.put(name, mail("x"))));
+    for name in &expected {
+        house.put(name, mail("x"));
+    }
     let results = house.done(QueryEmails, query(&format!("all:{letter}"), everything())).await;
     assert_eq!(searched(&results), expected);
 }
@@ -161,7 +176,10 @@ async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
         assert_eq!(results["content"]["limit_reached"], "max_messages");
     }
     let results = house.done(QueryEmails, query(&names[..2].join(","), everything())).await;
-    assert_eq!((&results["content"]["messages_found"], &results["content"]["limit_reached"]), (&json!(20), &Value::Null));
+    assert_eq!(
+        (&results["content"]["messages_found"], &results["content"]["limit_reached"]),
+        (&json!(20), &Value::Null)
+    );
 }
 
 #[tokio::test]

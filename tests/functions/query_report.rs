@@ -87,9 +87,16 @@ async fn the_file_is_plain_text_named_by_its_time() {
 #[tokio::test]
 async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
     let (house, _) = two_mailboxes().await;
-    house.done(QueryEmails, written("all", &["Exchange Online data table"], json!({"exo_start_date": 0}))).await;
+    house
+        .done(QueryEmails, written("all", &["Exchange Online data table"], json!({"exo_start_date": 0})))
+        .await;
     house.assert_incident_untouched();
-    house.done(QueryEmails, written("all", &["Incident note", "Incident attachment"], json!({"exo_start_date": 0}))).await;
+    house
+        .done(
+            QueryEmails,
+            written("all", &["Incident note", "Incident attachment"], json!({"exo_start_date": 0})),
+        )
+        .await;
     house.note();
     house.attachment().await;
 }
@@ -98,12 +105,18 @@ async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
 async fn a_limit_that_was_reached_is_in_the_note() {
     let house = House::configured(empty(3), &[("max_messages", "2"), ("max_users", "2")]).await;
     let names = house.graph().mailboxes();
-    names.iter().for_each(|name| drop(house.put(name, mail("x"))));
-    house.done(QueryEmails, written(&names[..1].join(","), &["Incident note"], json!({"exo_start_date": 0}))).await;
+    for name in &names {
+        house.put(name, mail("x"));
+    }
+    house
+        .done(QueryEmails, written(&names[..1].join(","), &["Incident note"], json!({"exo_start_date": 0})))
+        .await;
     assert!(!house.note().contains("limit"), "{}", house.note());
     let house = House::configured(empty(3), &[("max_messages", "1")]).await;
     let names = house.graph().mailboxes();
-    names.iter().for_each(|name| drop(house.put(name, mail("x"))));
+    for name in &names {
+        house.put(name, mail("x"));
+    }
     house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
     assert!(house.note().contains("limit of messages (max_messages)"), "{}", house.note());
 }
@@ -112,7 +125,8 @@ async fn a_limit_that_was_reached_is_in_the_note() {
 async fn a_note_that_cannot_be_written_does_not_cost_the_result() {
     let (house, _) = two_mailboxes().await;
     house.sandbox.soar.rest.fail_next("comments", usize::MAX, Failure::Status(403));
-    let results = house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
+    let results =
+        house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
     assert_eq!(results["content"]["messages_found"], 3);
     let reason = results["reason"].as_str().unwrap();
     assert!(reason.starts_with("The note was not written: ") && reason.contains("403"), "{reason}");
@@ -127,6 +141,7 @@ async fn progress_is_told_every_few_seconds_and_not_more() {
     assert_eq!(said[0], "Searching the messages of all");
     let progress = &said[1..];
     assert!((1..=2).contains(&progress.len()), "{said:?}");
-    let numbers = progress[0].strip_prefix("Searched ").unwrap().strip_suffix(" of 30 mailboxes, 0 messages found");
+    let numbers =
+        progress[0].strip_prefix("Searched ").unwrap().strip_suffix(" of 30 mailboxes, 0 messages found");
     assert!(numbers.unwrap().parse::<usize>().unwrap() > 0, "{said:?}");
 }

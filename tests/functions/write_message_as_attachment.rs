@@ -1,13 +1,17 @@
 //! `exchange_online_write_message_as_attachment`
 
+use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::json;
 
-use crate::common::{Fault, House, INCIDENT, Owner, RetryAfter, TASK, Target, WriteMessageAsAttachment, encoded};
+use crate::common::{
+    Fault, House, INCIDENT, Owner, RetryAfter, TASK, Target, WriteMessageAsAttachment, encoded,
+};
 use crate::front::Front;
 
 fn inputs(house: &House) -> (String, String, serde_json::Value) {
     let phish = house.graph().planted().remove(0);
-    let inputs = json!({"incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let inputs =
+        json!({"incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     (phish.mailbox, phish.id, inputs)
 }
 
@@ -40,7 +44,11 @@ async fn a_name_is_used_as_given_and_a_blank_one_is_none() {
     let house = House::new().await;
     let (mailbox, id, mut inputs) = inputs(&house);
     let default = format!("message-{mailbox}-{id}.eml");
-    let names = [(json!("Beweis \"1\" & é.eml"), "Beweis \"1\" & é.eml"), (json!("  "), &*default), (json!(null), &*default)];
+    let names = [
+        (json!("Beweis \"1\" & é.eml"), "Beweis \"1\" & é.eml"),
+        (json!("  "), &*default),
+        (json!(null), &*default),
+    ];
     for (given, expected) in &names {
         inputs["exo_attachment_name"] = given.clone();
         let results = house.done(WriteMessageAsAttachment, inputs.clone()).await;
@@ -87,7 +95,7 @@ async fn a_proxys_page_is_not_kept_as_evidence() {
 
 #[tokio::test]
 async fn a_page_that_stays_is_reported_and_writes_nothing() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     let (_, _, inputs) = inputs(&house);
     front.answer_as("text/html; charset=utf-8", 9, "$value", 200, "<html>Sign in</html>");
@@ -109,7 +117,7 @@ async fn a_message_that_breaks_off_is_read_again_and_never_kept_in_half() {
 
 #[tokio::test]
 async fn a_message_that_never_comes_whole_fails_the_call_and_leaves_nothing() {
-    let house = House::configured(Default::default(), &[("max_retries_total", "2")]).await;
+    let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
     house.graph().faults().next(usize::MAX, Target::containing("$value"), Fault::CutBody);
