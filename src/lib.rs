@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`config`] reads `app.config` into typed settings, [`tls`] makes the one TLS configuration every connection
-//! uses, [`cli`] is what a person types, and [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
+//! uses, [`log`] tells what happens, [`cli`] is what a person types, and [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
 
 pub mod cli;
 pub mod config;

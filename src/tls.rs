@@ -88,9 +88,8 @@ fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + '
 /// Why a certificate was refused, in words that an operator can act on.
 pub fn refusal_words(reason: &CertificateError) -> String {
     match reason {
-        CertificateError::UnknownIssuer => {
-            "nobody among the trusted certificate authorities signed it; name its authority's file (cafile)"
-                .to_owned()
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody among the trusted certificate authorities signed it; name its authority's file".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it was made for another host name".to_owned()

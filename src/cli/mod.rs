@@ -1,5 +1,8 @@
 //! What a person types: one file a command.
 
+mod config_file;
+mod invoke;
+mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -34,6 +37,10 @@ pub struct Cli {
 enum Command {
     /// Run until told to stop; this is what happens without a command, too.
     Run,
+    /// Run one function by hand, straight at Microsoft Graph.
+    Invoke(invoke::Arguments),
+    /// Write a configuration file to fill in, or add the sections that one lacks.
+    Config(config_file::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
@@ -65,6 +72,8 @@ impl Cli {
                 Ok(())
             }
             None | Some(Command::Run) => run::run(self.config_file.as_deref()).await,
+            Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
+            Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };

@@ -34,6 +34,29 @@ impl Environment {
         }
     }
 
+    /// `path` with a leading `~` and every `$NAME` and `${NAME}` replaced; unknown variables stay as they are.
+    pub fn expand(&self, path: &str) -> PathBuf {
+        let mut expanded = String::with_capacity(path.len());
+        let mut rest = path;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.push_str(before);
+            let braced = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+            let (name, behind) = braced.unwrap_or_else(|| {
+                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                after.split_at(end.unwrap_or(after.len()))
+            });
+            if let Some(value) = self.get(name) {
+                expanded.push_str(value);
+            } else {
+                expanded.push('$');
+                expanded.push_str(&after[..after.len() - behind.len()]);
+            }
+            rest = behind;
+        }
+        expanded.push_str(rest);
+        self.expand_home(&expanded)
+    }
+
     /// Where `app.config` is: the command line's file, else `APP_CONFIG_FILE` (whether it exists or not), else
     /// `app.config` in `directory` (the current one; `""` will do) where it exists, else
     /// `~/.resilient/app.config`.

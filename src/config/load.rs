@@ -188,7 +188,7 @@ const KNOWN: &[(&str, &str)] = &[
          request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile \
          stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
          stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
-         selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_max_bytes log_backup_count \
+         selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_format log_max_bytes log_backup_count \
          log_http_responses pam_type componentsdir noload test_actions test_host test_port resilient_mock \
          low_code_queues_list multitenancy multi_org_function_json actions_component",
     ),

@@ -13,6 +13,7 @@ mod settings;
 mod soar_options;
 mod substitution;
 mod template;
+pub mod watch;
 
 pub use environment::Environment;
 pub use load::Loaded;

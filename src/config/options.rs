@@ -112,12 +112,16 @@ impl Options<'_> {
             Some(value) => Some(value.text),
             None => {
                 if self.problems.len() == noted {
-                    let there = self.sections.get(name.0).is_some_and(|s| s.contains_key(name.1));
-                    self.problem(name, if there { "is empty" } else { "is missing" }, right);
+                    self.problem(name, if self.is_there(name) { "is empty" } else { "is missing" }, right);
                 }
                 None
             }
         }
+    }
+
+    /// Whether the option is there, empty or not.
+    pub(super) fn is_there(&self, (section, key): Name) -> bool {
+        self.sections.get(section).is_some_and(|options| options.contains_key(key))
     }
 
     /// Whether the option is there and not empty, without looking at it closely.

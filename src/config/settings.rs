@@ -147,12 +147,30 @@ pub struct LogSettings {
     pub level: LogLevel,
     /// `logdir`, or `APP_LOG_DIR`, or `logs`.
     pub directory: PathBuf,
-    /// `logfile`.
-    pub file: String,
+    /// `logfile`, `app.log` when absent; `None` (empty) is no file, only stderr.
+    pub file: Option<String>,
+    /// `log_format`.
+    pub format: LogFormat,
     /// `log_max_bytes`: a file of this size is rotated; `None` (0) never.
     pub max_bytes: Option<u64>,
     /// `log_backup_count`: rotated files kept.
     pub backup_count: u32,
+}
+
+impl LogSettings {
+    /// The log file.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| self.directory.join(file))
+    }
+}
+
+/// The form of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `2026-11-23 08:47:52,260 INFO [module] text key=value`
+    Text,
+    /// A JSON object.
+    Json,
 }
 
 /// The levels as SOAR's administrators write them (Python's names).

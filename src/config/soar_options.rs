@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::options::{Name, Options, RESILIENT};
 use super::{
-    LogLevel, LogSettings, Login, Secret, SoarSettings, StompSettings, Trust, WorkerSettings, proxy_options,
+    LogFormat, LogLevel, LogSettings, Login, Secret, SoarSettings, StompSettings, Trust, WorkerSettings,
+    proxy_options,
 };
 
 const fn option(key: &'static str) -> Name {
@@ -133,9 +134,31 @@ pub(super) fn log(options: &mut Options<'_>) -> LogSettings {
     LogSettings {
         level: log_level(options),
         directory: options.path(option("logdir")).unwrap_or_else(|| PathBuf::from("logs")),
-        file: options.optional(option("logfile")).map_or_else(|| "app.log".to_owned(), |file| file.text),
+        file: log_file(options),
+        format: log_format(options),
         max_bytes: (max_bytes > 0).then_some(max_bytes),
         backup_count: options.number(option("log_backup_count"), 0..=u32::MAX, 10),
+    }
+}
+
+fn log_file(options: &mut Options<'_>) -> Option<String> {
+    const FILE: Name = option("logfile");
+    match options.optional(FILE) {
+        Some(file) => Some(file.text),
+        None if options.is_there(FILE) => None,
+        None => Some("app.log".to_owned()),
+    }
+}
+
+fn log_format(options: &mut Options<'_>) -> LogFormat {
+    const FORMAT: Name = option("log_format");
+    match options.optional(FORMAT).map(|format| format.text.to_ascii_lowercase()).as_deref() {
+        None | Some("text") => LogFormat::Text,
+        Some("json") => LogFormat::Json,
+        Some(_) => {
+            options.problem(FORMAT, "is no format of the log", "give text or json");
+            LogFormat::Text
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::LazyLock;
 
-/// The sections every app of an installation shares: `[resilient]` and `[integrations]`.
-pub const BASE_TEMPLATE: &str = r"[resilient]
+use super::options::{APP, INTEGRATIONS, RESILIENT};
+
+/// `[resilient]`, which every app of an installation shares.
+const RESILIENT_TEMPLATE: &str = r"[resilient]
 # Where SOAR is, and who we are to it. Lines that begin with # or ; are comments; a # within a line is not.
 # A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text.
 
@@ -61,15 +63,20 @@ trap_exception=False
 selftest_timeout=10
 
 # The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).
+# The directory has to be there; with an empty logfile the log goes to stderr only, where it goes anyway.
 # Environment: LOGLEVEL wins over loglevel, APP_LOG_DIR is the directory where logdir is absent.
 logdir=/tmp
 logfile=app.log
 loglevel=INFO
-# Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept.
+# Form of its lines: text or json.
+#log_format=text
+# Size at which the file is rotated (0: never, otherwise at least 100000), and rotated files kept (0: not rotated).
 #log_max_bytes=10000000
 #log_backup_count=10
+";
 
-[integrations]
+/// `[integrations]`, which every app of an installation shares.
+const INTEGRATIONS_TEMPLATE: &str = r"[integrations]
 # Proxies for calls to the world outside; an app's section may name its own.
 # HTTPS_PROXY and HTTP_PROXY in the environment win over both.
 #http_proxy=
@@ -79,7 +86,7 @@ loglevel=INFO
 ";
 
 /// Our own section.
-pub const APP_TEMPLATE: &str = r"[fn_exchange_online]
+const APP_TEMPLATE: &str = r"[fn_exchange_online]
 # The token endpoint of Entra ID (URL, https); {tenant} is replaced by tenant_id.
 microsoft_graph_token_url=https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token
 # Microsoft Graph with its version (URL, https).
@@ -115,8 +122,12 @@ max_retries_backoff_factor=5
 #https_proxy=http://proxy.example.com:8080
 ";
 
+/// The sections by name, in the order of the file.
+pub const TEMPLATE: [(&str, &str); 3] =
+    [(RESILIENT, RESILIENT_TEMPLATE), (INTEGRATIONS, INTEGRATIONS_TEMPLATE), (APP, APP_TEMPLATE)];
+
 /// The whole file: what `--print-config` prints.
 pub fn template() -> &'static str {
-    static WHOLE: LazyLock<String> = LazyLock::new(|| format!("{BASE_TEMPLATE}\n{APP_TEMPLATE}"));
+    static WHOLE: LazyLock<String> = LazyLock::new(|| TEMPLATE.map(|(_, text)| text).join("\n"));
     &WHOLE
 }

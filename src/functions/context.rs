@@ -1,12 +1,13 @@
-//! What a function works with.
+//! What a function works with, and how it tells how far it is.
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::casebook::Casebook;
 use crate::config::QueryLimits;
-use crate::{graph, soar};
+use crate::graph;
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -16,8 +17,8 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 pub struct Context {
     /// Microsoft Graph.
     pub graph: graph::Client,
-    /// SOAR, for notes and attachments.
-    pub soar: soar::Client,
+    /// Where notes and attachments go.
+    pub casebook: Casebook,
     /// The id of the message that asked for the call; the same when it is delivered again.
     pub call_id: String,
     /// How far a query goes.
@@ -26,20 +27,41 @@ pub struct Context {
     pub status: Status,
 }
 
-/// The status messages of one call, which SOAR shows while it runs.
+/// How far long work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Mailboxes or messages dealt with.
+    pub done: usize,
+    /// Mailboxes or messages to deal with, as far as they are known.
+    pub total: usize,
+    /// Whether more of them may become known.
+    pub more: bool,
+    /// What has come of it, for a search: messages found.
+    pub found: Option<usize>,
+}
+
+/// The status messages of one call, which SOAR shows while it runs, and its progress in numbers.
 #[derive(Debug, Clone)]
-pub struct Status(mpsc::UnboundedSender<String>);
+pub struct Status {
+    texts: mpsc::UnboundedSender<String>,
+    progress: watch::Sender<Option<Progress>>,
+}
 
 impl Status {
     /// Status messages, and where they come out.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<String>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        let (texts, receiver) = mpsc::unbounded_channel();
+        (Self { texts, progress: watch::Sender::new(None) }, receiver)
+    }
+
+    /// The progress as it is now, and as it changes; `None` in work that takes no time to speak of.
+    pub fn progress(&self) -> watch::Receiver<Option<Progress>> {
+        self.progress.subscribe()
     }
 
     /// Says `text`. Nobody has to listen.
     pub fn say(&self, text: impl Into<String>) {
-        let _ = self.0.send(text.into());
+        let _ = self.texts.send(text.into());
     }
 
     /// For work that takes long.
@@ -55,8 +77,9 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Says `text` if it is time to.
-    pub(super) fn say(&mut self, text: impl FnOnce() -> String) {
+    /// Notes the progress, and says it in words, `text`, if it is time to.
+    pub(super) fn say(&mut self, progress: Progress, text: impl FnOnce() -> String) {
+        self.status.progress.send_replace(Some(progress));
         if self.last.elapsed() >= PROGRESS_EVERY {
             self.last = Instant::now();
             self.status.say(text());

@@ -11,7 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::context::Context;
+use super::casebook::Casebook;
+use super::context::{Context, Progress};
 use super::delete_email::{PERMISSION, delete};
 use super::error::{Error, Needs};
 use super::inputs::{Inputs, label};
@@ -68,7 +69,7 @@ struct Identified {
 
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
-    fn parse(text: &str) -> Result<Self, Error> {
+    fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
         let refused = |what: &str| {
             Error::Refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
@@ -98,7 +99,7 @@ impl Order {
                 .collect::<Result<_, _>>()
                 .map_err(refused)?,
         };
-        if order.output.needs_incident() && order.incident.is_none() {
+        if order.output.needs_incident() && order.incident.is_none() && casebook.needs_incident() {
             return Err(refused("a note or an attachment is asked for, but it names no incident_id"));
         }
         Ok(order)
@@ -161,7 +162,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let mut reader = inputs.read();
     let text = reader.required_text("exo_query_messages_results");
     reader.finish()?;
-    let order = Order::parse(&text)?;
+    let order = Order::parse(&text, &context.casebook)?;
     drop(text);
 
     let started = Instant::now();
@@ -228,7 +229,8 @@ async fn delete_all<'a>(context: &Context, order: &'a Order) -> Fates<'a> {
         }
         let Some((key, fate)) = under_way.next().await else { break };
         fates.insert(key, fate);
-        pace.say(|| format!("Dealt with {} of {total} messages", fates.len()));
+        let progress = Progress { done: fates.len(), total, more: false, found: None };
+        pace.say(progress, || format!("Dealt with {} of {total} messages", fates.len()));
     }
     fates
 }

@@ -6,6 +6,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::casebook::Casebook;
+
 /// A call's inputs by API name, as SOAR sent them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs(Map<String, Value>);
@@ -35,6 +37,11 @@ pub struct InputError {
 }
 
 impl InputError {
+    /// The required inputs that are not set.
+    pub fn missing(&self) -> &[&'static str] {
+        &self.missing
+    }
+
     fn words(&self) -> String {
         let mut sentences = Vec::new();
         match self.missing.as_slice() {
@@ -115,6 +122,12 @@ impl Reader<'_> {
     pub(super) fn required_number(&mut self, name: &'static str) -> i64 {
         let value = self.number(name);
         self.require(name, value)
+    }
+
+    /// The incident, which is required where there is one to write to.
+    pub(super) fn incident(&mut self, casebook: &Casebook) -> Option<i64> {
+        let incident = self.number("incident_id");
+        if casebook.needs_incident() { Some(self.require("incident_id", incident)) } else { incident }
     }
 
     /// A date and time: milliseconds since 1970, UTC.

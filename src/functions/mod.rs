@@ -4,6 +4,8 @@
 //! Nothing here knows of brokers: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
 //! and ends in an [`Outcome`] or an [`Error`].
 
+mod casebook;
+mod catalog;
 mod context;
 mod create_meeting;
 mod delete_email;
@@ -19,7 +21,9 @@ mod report;
 mod send_message;
 mod write_message_as_attachment;
 
-pub use context::{Context, Status};
+pub use casebook::{Casebook, Local};
+pub use catalog::{Input, InputKind};
+pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use inputs::{InputError, Inputs};
 pub use outcome::Outcome;

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::context::Context;
+use super::casebook::Casebook;
+use super::context::{Context, Progress};
 use super::error::Error;
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
@@ -17,7 +18,8 @@ const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrit
 
 /// What is asked for.
 struct Query {
-    incident: i64,
+    /// `None` only where the call was made without an incident.
+    incident: Option<i64>,
     whom: Whom,
     /// `exo_email_address` as it was typed.
     asked: String,
@@ -26,11 +28,11 @@ struct Query {
 }
 
 impl Query {
-    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+    fn read(inputs: &Inputs, casebook: &Casebook) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let asked = reader.required_word("exo_email_address");
         let query = Self {
-            incident: reader.required_number("incident_id"),
+            incident: reader.incident(casebook),
             whom: whom(&asked),
             asked,
             output: Output { chosen: reader.required_choices("exo_query_output_format") },
@@ -87,7 +89,7 @@ fn whom(asked: &str) -> Whom {
 
 #[derive(Serialize)]
 struct Content<'a> {
-    incident_id: i64,
+    incident_id: Option<i64>,
     exo_query_output_format: &'a [String],
     email_results: Vec<InMailbox<'a>>,
     users_searched: usize,
@@ -112,7 +114,7 @@ struct NotSearched<'a> {
 }
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
-    let query = Query::read(inputs)?;
+    let query = Query::read(inputs, &context.casebook)?;
     if query.criteria.is_empty() {
         return Err(Error::Refused(
             "At least one search criterion is required: exo_email_address_sender, exo_start_date, exo_end_date, \
@@ -140,7 +142,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         &query.criteria,
         context.limits.max_users,
         context.limits.max_messages,
-        |progress| pace.say(|| progress.to_string()),
+        |search| {
+            let graph::Progress { done, mailboxes: total, listing: more, messages } = search;
+            pace.say(Progress { done, total, more, found: Some(messages) }, || search.to_string());
+        },
     );
     let search = search.await.map_err(|source| failed(&query, source))?;
     if let Some(source) = nothing_could_be_searched(&search) {
@@ -151,7 +156,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let mut outcome = Outcome::done(&content)?;
     outcome.success = !nobody_was_found(&query, &search);
     let report = report(&query, &search, &content, started);
-    let written = report.write(context, Some(query.incident), &query.output, "exo-query-results").await;
+    let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
     outcome.reason = reason(&query, &search, written);
     Ok(outcome)
 }

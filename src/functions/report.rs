@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::Local;
 
+use super::casebook::Casebook;
 use super::context::Context;
 use crate::soar::{Content, Target};
 
@@ -66,19 +67,27 @@ impl Report {
         output: &Output,
         file_prefix: &str,
     ) -> Vec<String> {
-        let Some(incident) = incident.filter(|_| output.needs_incident()) else { return Vec::new() };
+        if !output.needs_incident() {
+            return Vec::new();
+        }
+        let soar = match &context.casebook {
+            Casebook::Soar(soar) => soar,
+            Casebook::Local(local) => {
+                local.report(self.text());
+                return Vec::new();
+            }
+        };
+        let Some(incident) = incident else { return Vec::new() };
         let mut problems = Vec::new();
         if output.note()
-            && let Err(error) = context.soar.add_note(incident, &self.html()).await
+            && let Err(error) = soar.add_note(incident, &self.html()).await
         {
             problems.push(format!("The note was not written: {error}."));
         }
         if output.attachment() {
             let name = format!("{file_prefix}-{}.txt", Local::now().format("%Y-%m-%dT%H:%M:%S"));
             let content = Content::bytes(self.text());
-            if let Err(error) =
-                context.soar.attach(Target::Incident(incident), &name, "text/plain", content).await
-            {
+            if let Err(error) = soar.attach(Target::Incident(incident), &name, "text/plain", content).await {
                 problems.push(format!("The attachment was not written: {error}."));
             }
         }

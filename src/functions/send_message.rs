@@ -177,7 +177,7 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     let (Some(incident), false) = (mail.incident, mail.attachment_names.is_empty()) else {
         return Ok((Vec::new(), Vec::new()));
     };
-    let mut there = context.soar.attachments(incident).await?;
+    let mut there = context.casebook.attachments(incident).await?;
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for name in &mail.attachment_names {
@@ -231,7 +231,7 @@ fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error 
 async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result<Bytes, Error> {
     let incident = mail.incident.unwrap_or_default();
     let mut bytes = Vec::new();
-    let mut stream = context.soar.attachment_contents(incident, attachment.id).await?;
+    let mut stream = context.casebook.attachment_contents(incident, attachment.id).await?;
     while let Some(piece) = stream.try_next().await? {
         bytes.extend_from_slice(&piece);
     }
@@ -340,7 +340,7 @@ impl<'a> Draft<'a> {
             .and_then(|answer| answer.parse())
             .map_err(|source| self.failed(source))?;
         let incident = self.mail.incident.unwrap_or_default();
-        let content = self.context.soar.attachment_contents(incident, attachment.id).await?;
+        let content = self.context.casebook.attachment_contents(incident, attachment.id).await?;
         session.send(&self.context.graph, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => source.into(),
             UploadError::Graph(source) => self.failed(source),

@@ -11,8 +11,6 @@ use crate::graph::{Path, Request};
 use crate::soar::{self, Target};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
-/// A message as a file (RFC 2046, 5.2.1).
-const MIME_TYPE: &str = "message/rfc822";
 /// How often a message that broke off on the way is read again, from its start.
 const READ_AGAIN: usize = 3;
 
@@ -23,13 +21,14 @@ struct Content<'a> {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let incident = reader.required_number("incident_id");
+    let incident = reader.incident(&context.casebook);
     let task = reader.number("task_id");
     let mailbox = reader.required_word("exo_email_address");
     let id = reader.required_word("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
-    let target = task.map_or(Target::Incident(incident), Target::Task);
+    // Without an incident the casebook is one that takes no notice of the target.
+    let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
     let mut left = READ_AGAIN;
@@ -46,13 +45,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
                 return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
             }
         };
-        let length = message.length();
-        let content = soar::Content::stream(message.stream(), length);
-        match context.soar.attach(target, &name, MIME_TYPE, content).await {
-            Ok(_) => return Outcome::done(&Content { attachment_name: &name }),
+        match context.casebook.keep_message(target, &name, message).await {
+            Ok(kept) => return Outcome::done(&Content { attachment_name: &kept }),
             // What came of it is not kept by SOAR, and reading does no harm.
-            Err(soar::Error::Content { .. }) if left > 0 => left -= 1,
-            Err(error) => return Err(error.into()),
+            Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
+            Err(error) => return Err(error),
         }
     }
 }

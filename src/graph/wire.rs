@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Error, Refusal};
 use super::retry::retry_after;
+use crate::tls;
 
 /// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
 const LARGEST_ANSWER: usize = 128 << 20;
@@ -152,12 +153,12 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 
 /// What went wrong on the network. The URL is left out: it may hold search text.
 pub(super) fn network_error(error: &reqwest::Error) -> Error {
+    if let Some(refused) = tls::refused_certificate(error) {
+        return Error::Untrusted(tls::refusal_words(refused));
+    }
     let mut reason = "the connection failed".to_owned();
     let mut source = error.source();
     while let Some(cause) = source {
-        if let Some(rustls::Error::InvalidCertificate(why)) = tls_error(cause) {
-            return Error::Untrusted(why.to_string());
-        }
         reason = cause.to_string();
         source = cause.source();
     }
@@ -165,11 +166,4 @@ pub(super) fn network_error(error: &reqwest::Error) -> Error {
         "time ran out".clone_into(&mut reason);
     }
     Error::Unreachable { reason, sent: !error.is_connect() }
-}
-
-/// rustls' own word, where it lies inside an I/O error.
-fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    cause
-        .downcast_ref::<rustls::Error>()
-        .or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
 }

@@ -6,6 +6,7 @@ pub mod graph;
 pub mod serve;
 pub mod soar;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -47,7 +48,9 @@ impl Sandbox {
     pub fn app_config(&self, options: &[(&str, &str)]) -> String {
         let ca_file = self.ca_file();
         let mut text = format!(
-            "{}\n\
+            "{}\
+             logdir={}\n\
+             \n\
              [fn_exchange_online]\n\
              microsoft_graph_token_url={}\n\
              microsoft_graph_url={}\n\
@@ -56,6 +59,7 @@ impl Sandbox {
              client_secret={}\n\
              verify={}\n",
             self.soar.app_config_section(&ca_file),
+            self.directory.display(),
             self.graph.token_url(),
             self.graph.graph_url(),
             self.graph.tenant_id(),
@@ -64,7 +68,7 @@ impl Sandbox {
             ca_file.display(),
         );
         for (name, value) in options {
-            text.push_str(&format!("{name}={value}\n"));
+            let _ = writeln!(text, "{name}={value}");
         }
         text
     }

@@ -79,7 +79,10 @@ impl FunctionCall {
         let body: Body<'_> = serde_json::from_str(&text).map_err(not_json)?;
         let function = string(&body.function, "name").ok_or(CallError::NoFunction)?;
         let raw_inputs = body.inputs.map_or("{}", RawValue::get);
-        let inputs = serde_json::from_str(raw_inputs).map_err(|_| CallError::InputsNoObject)?;
+        let not_inputs = |error: serde_json::Error| {
+            if error.is_data() { CallError::InputsNoObject } else { not_json(error) }
+        };
+        let inputs = serde_json::from_str(raw_inputs).map_err(not_inputs)?;
         let raw_inputs = RawValue::from_string(raw_inputs.to_owned()).map_err(not_json)?;
         let caller = Caller {
             principal: string(&body.principal, "name"),

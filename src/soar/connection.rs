@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::content::Watched;
+use super::error::Credentials;
 use super::session::Session;
 use super::{Content, Error};
 use crate::config::{Login, SoarSettings};
@@ -29,7 +30,6 @@ const ERROR_BODY: usize = 64 * 1024;
 const MESSAGE: usize = 500;
 
 /// One request, as often as it is made.
-#[derive(Debug)]
 pub(super) struct Request<'a> {
     /// What it tries, as in "the attempt to …".
     pub(super) attempt: String,
@@ -38,7 +38,6 @@ pub(super) struct Request<'a> {
     pub(super) body: RequestBody<'a>,
 }
 
-#[derive(Debug)]
 pub(super) enum RequestBody<'a> {
     None,
     Json(Bytes),
@@ -254,17 +253,21 @@ impl Connection {
         let retry_after =
             response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut body = Vec::new();
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > ERROR_BODY {
-                break;
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() > ERROR_BODY {
+                    break;
+                }
             }
-        }
+        };
+        // What came until then will do.
+        let _ = tokio::time::timeout(SILENCE, reading).await;
         let message = message(&body);
         if status == StatusCode::UNAUTHORIZED {
             let credentials = match self.login {
-                Login::ApiKey { .. } => "the API key; check api_key_id and api_key_secret",
-                Login::Password { .. } => "the e-mail address and password; check email and password",
+                Login::ApiKey { .. } => Credentials::ApiKey,
+                Login::Password { .. } => Credentials::Password,
             };
             return Error::Unauthorized { credentials, message };
         }
@@ -277,8 +280,14 @@ impl Connection {
     }
 
     async fn json<T: DeserializeOwned>(&self, response: Response, attempt: &str) -> Result<T, Error> {
-        let body =
-            response.bytes().await.map_err(|error| Error::of_network(&error, &self.server, attempt))?;
+        // Uploads have no other limit on their answer.
+        let body = tokio::time::timeout(SILENCE, response.bytes())
+            .await
+            .map_err(|_| Error::Interrupted {
+                attempt: attempt.to_owned(),
+                reason: "no answer in time".to_owned(),
+            })?
+            .map_err(|error| Error::of_network(&error, &self.server, attempt))?;
         serde_json::from_slice(&body).map_err(|error| Error::NotAnAnswer {
             attempt: attempt.to_owned(),
             // The error itself might quote what is in the body.

@@ -1,6 +1,7 @@
 //! How a request to SOAR fails, in words for the operator and for the analyst whose call it was.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub enum Error {
     #[error("SOAR does not accept {credentials} (HTTP status 401{})", said(message.as_deref()))]
     Unauthorized {
         /// Which options hold what it does not accept.
-        credentials: &'static str,
+        credentials: Credentials,
         /// SOAR's own words.
         message: Option<String>,
     },
@@ -107,6 +108,24 @@ pub enum Error {
     },
 }
 
+/// What we signed in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// `api_key_id` and `api_key_secret`.
+    ApiKey,
+    /// `email` and `password`.
+    Password,
+}
+
+impl fmt::Display for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ApiKey => "the API key; check api_key_id and api_key_secret",
+            Self::Password => "the e-mail address and password; check email and password",
+        })
+    }
+}
+
 fn said(message: Option<&str>) -> String {
     message.map(|message| format!(": {message}")).unwrap_or_default()
 }
@@ -117,7 +136,8 @@ impl Error {
     /// member of the organisation, 25 wrong user name or password.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Unauthorized { message: Some(message), .. }
+            // SOAR says so of a wrong key, too.
+            Self::Unauthorized { credentials: Credentials::Password, message: Some(message) }
                 if message.contains("Invalid user name or password") =>
             {
                 25
@@ -153,7 +173,7 @@ impl Error {
     }
 
     /// A repeat may do better, where it does no harm.
-    pub(super) fn is_transient(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 429,

@@ -12,5 +12,5 @@ mod session;
 pub use call::{CallError, Caller, FunctionCall};
 pub use client::{Attachment, Client, Target};
 pub use content::{ByteStream, Content};
-pub use error::Error;
+pub use error::{Credentials, Error};
 pub use reply::Results;

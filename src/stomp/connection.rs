@@ -1,5 +1,6 @@
 //! One connection to the broker: frames in, frames out, and heart-beats both ways.
 
+use std::future::pending;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -113,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                         Err(error) => self.write_failed = Some((broken(&error), now)),
                     }
                 }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.on_time()?,
+                () = sleep_until_due(due) => self.on_time()?,
             }
         }
     }
@@ -175,4 +176,12 @@ async fn write<W: AsyncWrite + Unpin>(
         *unflushed = true;
     }
     Ok(())
+}
+
+/// Waits until `due`, or for ever.
+pub(super) async fn sleep_until_due(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => pending().await,
+    }
 }

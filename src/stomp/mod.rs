@@ -8,6 +8,7 @@ mod connection;
 mod failure;
 mod frame;
 mod frames;
+mod prompt;
 mod session;
 mod transport;
 

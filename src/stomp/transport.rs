@@ -8,14 +8,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
+use super::prompt::Prompt;
+use crate::tls;
 
 /// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
 /// sooner than the system's own repetitions, which come at ever longer intervals.
@@ -28,11 +30,11 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn connect(
     host: &str,
     port: u16,
-    tls: &Arc<ClientConfig>,
+    config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
-    secure(stream, host, port, tls, limit.min(HANDSHAKE_WITHIN)).await
+    secure(stream, host, port, config, limit.min(HANDSHAKE_WITHIN)).await
 }
 
 /// A TCP connection to the first address of `host` that accepts one.
@@ -69,43 +71,22 @@ async fn secure(
     stream: TcpStream,
     host: &str,
     port: u16,
-    tls: &Arc<ClientConfig>,
+    config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Prompt>, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
-    match timeout(limit, TlsConnector::from(Arc::clone(tls)).connect(name, stream)).await {
+    let connector = TlsConnector::from(Arc::clone(config));
+    match timeout(limit, connector.connect(name, Prompt::new(stream))).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(match certificate_error(&error) {
-            Some(reason) => Failure::Untrusted { address: address(host, port), reason: words(reason) },
+        Ok(Err(error)) => Err(match tls::refused_certificate(&error) {
+            Some(reason) => {
+                Failure::Untrusted { address: address(host, port), reason: tls::refusal_words(reason) }
+            }
             None => failure(error.to_string()),
         }),
         Err(_) => Err(failure(format!("no answer to the handshake within {limit:?}"))),
-    }
-}
-
-fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
-    match error.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(reason) => Some(reason),
-        _ => None,
-    }
-}
-
-/// What an operator can do something about.
-fn words(error: &CertificateError) -> String {
-    match error {
-        CertificateError::UnknownIssuer => {
-            "nobody in cafile or among the system's certificate authorities signed it".to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it was made for another host name".to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet; is the clock right?".to_owned()
-        }
-        other => other.to_string(),
     }
 }
 

@@ -26,6 +26,8 @@ const REMEMBERED: Duration = Duration::from_secs(3600);
 const MOST_REMEMBERED: usize = 10_000;
 /// How often finished deliveries are looked through for those to forget.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long after a connection was lost the broker is expected to deliver again.
+const REDELIVERED_WITHIN: Duration = Duration::from_secs(5);
 /// How many bytes of replies that nobody confirmed are kept.
 const MOST_REPLY_BYTES: usize = 256 << 20;
 
@@ -40,7 +42,10 @@ pub(super) enum Admission {
     /// It is running, or its reply is on the way: whoever does that now knows the new ACK.
     UnderWay,
     /// It is done, and nobody confirmed the reply: send it again.
-    ReplyAgain,
+    ReplyAgain {
+        /// How many times the reply was sent and not confirmed.
+        losses: u32,
+    },
     /// It is done and confirmed: only acknowledge it.
     AcknowledgeAgain,
 }
@@ -50,6 +55,8 @@ struct Entry {
     /// The newest ACK; an older one means nothing to the broker.
     ack: AckToken,
     state: State,
+    /// How many times the reply was sent and not confirmed.
+    losses: u32,
 }
 
 #[derive(Debug)]
@@ -78,7 +85,7 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
-            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running });
+            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running, losses: 0 });
             return Admission::Run;
         };
         entry.ack = ack;
@@ -86,13 +93,18 @@ impl Ledger {
             State::Running | State::Replying(_) => Admission::UnderWay,
             State::Unconfirmed(reply, _) => {
                 entry.state = State::Replying(reply.take());
-                Admission::ReplyAgain
+                Admission::ReplyAgain { losses: entry.losses }
             }
             State::Confirmed(_) => Admission::AcknowledgeAgain,
         }
     }
 
-    /// The function has ended, and this is its reply.
+    /// Whether the delivery was taken note of and not forgotten.
+    pub(super) fn knows(&self, message_id: &str) -> bool {
+        self.lock().entries.contains_key(message_id)
+    }
+
+    /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Replying(reply);
@@ -102,7 +114,7 @@ impl Ledger {
     /// What to send now: the newest ACK and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
         match self.lock().entries.get(message_id)? {
-            Entry { ack, state: State::Replying(reply) } => Some((ack.clone(), reply.clone())),
+            Entry { ack, state: State::Replying(reply), .. } => Some((ack.clone(), reply.clone())),
             _ => None,
         }
     }
@@ -114,11 +126,12 @@ impl Ledger {
         }
     }
 
-    /// Sending with `used` failed. Returns whether to send at once again, since the broker has delivered the
+    /// Sending with `used` failed; `lost` tells whether something had been sent. Returns whether to send at once again, since the broker has delivered the
     /// message anew in the meantime; otherwise the reply waits for that.
-    pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken) -> bool {
+    pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken, lost: bool) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else { return false };
+        entry.losses += u32::from(lost);
         if entry.ack != *used {
             return true;
         }
@@ -128,10 +141,13 @@ impl Ledger {
         false
     }
 
-    /// Deliveries that are running or whose reply is on the way.
-    pub(super) fn under_way(&self) -> usize {
-        let under_way = |entry: &&Entry| matches!(entry.state, State::Running | State::Replying(_));
-        self.lock().entries.values().filter(under_way).count()
+    /// Until when a redelivery may be hoped for, where a reply was lost with its connection a moment ago.
+    pub(super) fn redelivery_awaited_until(&self) -> Option<Instant> {
+        let lost = |entry: &Entry| match entry.state {
+            State::Unconfirmed(_, since) => Some(since + REDELIVERED_WITHIN),
+            State::Running | State::Replying(_) | State::Confirmed(_) => None,
+        };
+        self.lock().entries.values().filter_map(lost).max().filter(|until| *until > Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -177,5 +193,131 @@ impl Inner {
             count -= 1;
             bytes -= size;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn ack(connection: u64) -> AckToken {
+        AckToken::of(connection, "ID:1")
+    }
+
+    fn reply(bytes: usize) -> Reply {
+        let body = Bytes::from(vec![b'x'; bytes]);
+        Reply { destination: "acks".to_owned(), correlation_id: None, body }
+    }
+
+    fn entries(ledger: &Ledger) -> usize {
+        ledger.lock().entries.len()
+    }
+
+    /// Runs `id` and confirms its reply.
+    fn answer(ledger: &Ledger, id: &str) {
+        assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
+        ledger.finished(id, Some(reply(10)));
+        ledger.confirmed(id);
+    }
+
+    /// Runs `id` and loses its reply.
+    fn lose(ledger: &Ledger, id: &str, bytes: usize) {
+        assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
+        ledger.finished(id, Some(reply(bytes)));
+        assert!(!ledger.not_confirmed(id, &ack(1), true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_call_is_not_started_again_and_answers_with_the_newest_ack() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.admit("m", ack(1)), Admission::Run);
+        assert_eq!(ledger.admit("m", ack(2)), Admission::UnderWay);
+        assert_eq!(ledger.to_send("m"), None, "nothing to send while it runs");
+        ledger.finished("m", Some(reply(3)));
+        assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redelivery_while_the_reply_is_on_its_way_has_it_sent_again_at_once() {
+        let ledger = Ledger::default();
+        ledger.admit("m", ack(1));
+        ledger.finished("m", Some(reply(3)));
+        assert_eq!(ledger.admit("m", ack(2)), Admission::UnderWay);
+        assert!(ledger.not_confirmed("m", &ack(1), true));
+        assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_reply_is_kept_for_the_redelivery_and_its_losses_are_counted() {
+        let ledger = Ledger::default();
+        lose(&ledger, "m", 3);
+        assert_eq!(ledger.to_send("m"), None, "the ack is worth nothing any more");
+        assert_eq!(ledger.admit("m", ack(2)), Admission::ReplyAgain { losses: 1 });
+        assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+        assert!(!ledger.not_confirmed("m", &ack(2), false));
+        assert_eq!(ledger.admit("m", ack(3)), Admission::ReplyAgain { losses: 1 }, "nothing was sent");
+        ledger.confirmed("m");
+        assert_eq!(ledger.admit("m", ack(4)), Admission::AcknowledgeAgain);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_finished_is_forgotten_in_time_and_what_runs_is_not() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.admit("running", ack(1)), Admission::Run);
+        answer(&ledger, "answered");
+        lose(&ledger, "lost", 10);
+        advance(REMEMBERED.saturating_sub(Duration::from_secs(1))).await;
+        assert_eq!(ledger.admit("another", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), 4);
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("yet another", ack(1)), Admission::Run);
+        assert!(!ledger.knows("answered") && !ledger.knows("lost"));
+        assert_eq!(ledger.admit("running", ack(2)), Admission::UnderWay);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_answered_deliveries_the_oldest_are_forgotten() {
+        let ledger = Ledger::default();
+        for number in 0..MOST_REMEMBERED + 100 {
+            answer(&ledger, &number.to_string());
+            advance(Duration::from_millis(1)).await;
+        }
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("new", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), MOST_REMEMBERED + 1);
+        assert!(!ledger.knows("99") && ledger.knows("100"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_too_many_bytes_of_lost_replies_the_oldest_are_forgotten() {
+        const EACH: usize = 1 << 20;
+        let ledger = Ledger::default();
+        let fitting = MOST_REPLY_BYTES / EACH;
+        // One buffer for all: only their lengths count.
+        let stored = Some(reply(EACH));
+        for number in 0..fitting + 2 {
+            let id = number.to_string();
+            ledger.admit(&id, ack(1));
+            ledger.finished(&id, stored.clone());
+            ledger.not_confirmed(&id, &ack(1), true);
+            advance(Duration::from_millis(1)).await;
+        }
+        advance(SWEEP_EVERY).await;
+        assert_eq!(ledger.admit("new", ack(1)), Admission::Run);
+        assert_eq!(entries(&ledger), fitting + 1);
+        assert!(!ledger.knows("1") && ledger.knows("2"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_redelivery_is_awaited_for_a_while_after_a_loss_only() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.redelivery_awaited_until(), None);
+        lose(&ledger, "m", 3);
+        assert_eq!(ledger.redelivery_awaited_until(), Some(Instant::now() + REDELIVERED_WITHIN));
+        advance(REDELIVERED_WITHIN).await;
+        assert_eq!(ledger.redelivery_awaited_until(), None);
     }
 }

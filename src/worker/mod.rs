@@ -1,7 +1,7 @@
 //! The worker: takes deliveries, runs the calls in them side by side, and sees to it that each is answered.
 //!
 //! A delivery is never dropped: what is no call of ours gets an error reply and is acknowledged; a call that
-//! fails, or even panics, gets an error reply and disturbs no other. See [`ledger`] for what happens when the
+//! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
 mod ledger;
@@ -16,19 +16,26 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
 use crate::functions::{Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
-use crate::stomp::{AckToken, Delivery, Reply, Session};
+use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
-use ledger::{Admission, Ledger};
+use ledger::{Admission, Ledger, StoredReply};
 
 /// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
 /// longer than half a minute.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+
+/// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
+const MOST_LOSSES: u32 = 3;
+
+/// Bytes of a reply from which on it may itself be why the broker closes the connection: brokers do so with a
+/// frame over their limit (ActiveMQ's `maxFrameSize`), and would do it each time.
+const LARGE: usize = 1 << 20;
 
 /// Works on the calls of one session.
 #[derive(Debug, Clone)]
@@ -77,11 +84,36 @@ impl Worker {
             }
         }
         self.shared.places.close();
-        info!(running = self.shared.ledger.under_way(), "taking no more calls");
-        let all_done = async { while tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(SHUTDOWN_BOUND, all_done).await.is_err() {
-            let running = self.shared.ledger.under_way();
+        info!(running = self.running(), "taking no more calls");
+        if timeout(SHUTDOWN_BOUND, self.drain(&mut deliveries, &mut tasks)).await.is_err() {
+            let running = self.running();
             warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
+        }
+    }
+
+    /// Calls that have a place.
+    fn running(&self) -> usize {
+        usize::from(self.shared.settings.num_workers) - self.shared.places.available_permits()
+    }
+
+    /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
+    /// the message that comes again can be answered. One that is new to us stays in the queue.
+    async fn drain(&self, deliveries: &mut mpsc::Receiver<Delivery>, tasks: &mut JoinSet<()>) {
+        loop {
+            let awaited = self.shared.ledger.redelivery_awaited_until();
+            if tasks.is_empty() && awaited.is_none() {
+                return;
+            }
+            tokio::select! {
+                Some(_) = tasks.join_next() => {}
+                Some(delivery) = deliveries.recv() => {
+                    if self.shared.ledger.knows(&delivery.message_id) {
+                        self.take(delivery, tasks);
+                    }
+                }
+                () = sleep_until(awaited.unwrap_or_else(Instant::now)), if awaited.is_some() => {}
+                else => return,
+            }
         }
     }
 
@@ -102,12 +134,12 @@ impl Worker {
                 tasks.spawn(async move { worker.work(delivery).await }.instrument(span));
             }
             Admission::UnderWay => debug!(message_id, "delivered again while it is being worked on"),
-            Admission::ReplyAgain => {
+            Admission::ReplyAgain { losses } => {
                 info!(message_id, redelivered, "delivered again after it was done; sending the stored reply");
-                tasks.spawn(async move { worker.reply(&delivery.message_id).await });
+                tasks.spawn(async move { worker.reply_again(&delivery.message_id, losses).await });
             }
             Admission::AcknowledgeAgain => {
-                debug!(message_id, redelivered, "delivered again after it was answered; acknowledging");
+                info!(message_id, redelivered, "delivered again after it was answered; acknowledging");
                 tasks.spawn(async move { worker.acknowledge(&delivery.ack).await });
             }
         }
@@ -187,23 +219,24 @@ impl Worker {
         let (status, mut statuses) = Status::channel();
         let context = Context {
             graph: self.shared.graph.clone(),
-            soar: self.shared.soar.clone(),
+            casebook: self.shared.soar.clone().into(),
             call_id: delivery.message_id.clone(),
             limits: self.shared.limits,
             status,
         };
-        let run = AssertUnwindSafe(function.run(&context, inputs)).catch_unwind();
-        tokio::pin!(run);
-        let ended = loop {
-            tokio::select! {
-                biased;
-                Some(text) = statuses.recv() => self.tell(delivery, &text).await,
-                ended = &mut run => break ended,
+        let run = async {
+            let ended = AssertUnwindSafe(function.run(&context, inputs)).catch_unwind().await;
+            // Nobody is left to say anything, so the other half ends when it has told all.
+            drop(context);
+            ended
+        };
+        // Side by side: a broker that is slow to take a status must not hold up the work.
+        let tell = async {
+            while let Some(text) = statuses.recv().await {
+                self.tell(delivery, &text).await;
             }
         };
-        while let Ok(text) = statuses.try_recv() {
-            self.tell(delivery, &text).await;
-        }
+        let (ended, ()) = tokio::join!(run, tell);
         match ended {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(panic) => {
@@ -234,11 +267,25 @@ impl Worker {
     /// the connection is lost. In the latter case the broker delivers the message again, and that brings us
     /// back here.
     async fn reply(&self, message_id: &str) {
+        let mut refusals = 0;
         while let Some((ack, reply)) = self.shared.ledger.to_send(message_id) {
-            match self.shared.session.finish(&ack, reply).await {
+            match self.shared.session.finish(&ack, reply.clone()).await {
                 Ok(()) => self.shared.ledger.confirmed(message_id),
+                // It would be refused again. The message must neither wait for ever nor come back for ever.
+                Err(NotConfirmed::Refused(reason)) => {
+                    refusals += 1;
+                    let instead = if refusals == 1 {
+                        warn!(message_id, reason, "reply refused; answering with an error instead");
+                        cannot_be_sent(reply, &format!("the broker refused it ({reason})"))
+                    } else {
+                        error!(message_id, reason, "no reply can be sent; the message is only acknowledged");
+                        None
+                    };
+                    self.shared.ledger.finished(message_id, instead);
+                }
                 Err(error) => {
-                    if !self.shared.ledger.not_confirmed(message_id, &ack) {
+                    let lost = error == NotConfirmed::ConnectionLost;
+                    if !self.shared.ledger.not_confirmed(message_id, &ack, lost) {
                         warn!(message_id, %error, "reply not confirmed; it is sent again when the message is delivered again");
                         return;
                     }
@@ -247,11 +294,41 @@ impl Worker {
         }
     }
 
+    /// Sends the stored reply of a message that was delivered again, unless the reply seems to be what ends the
+    /// connections.
+    async fn reply_again(&self, message_id: &str, losses: u32) {
+        if losses >= MOST_LOSSES
+            && let Some((_, Some(reply))) = self.shared.ledger.to_send(message_id)
+            && reply.body.len() >= LARGE
+        {
+            let bytes = reply.body.len();
+            warn!(
+                message_id,
+                losses,
+                bytes,
+                "the connection broke each time this reply was sent; answering with an error instead"
+            );
+            let instead = cannot_be_sent(Some(reply), "the connection to the broker broke each time");
+            self.shared.ledger.finished(message_id, instead);
+        }
+        self.reply(message_id).await;
+    }
+
     async fn acknowledge(&self, ack: &AckToken) {
         if let Err(error) = self.shared.session.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
     }
+}
+
+/// What SOAR gets in place of a reply it cannot get.
+fn cannot_be_sent(reply: StoredReply, why: &str) -> StoredReply {
+    let reply = reply?;
+    let text = format!(
+        "The function ended, but its reply of {} bytes could not be sent: {why}. What the function did stays done.",
+        reply.body.len()
+    );
+    Some(Reply { body: reply::failed(&text), ..reply })
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

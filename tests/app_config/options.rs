@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::config::{
-    ClientCertificate, Loaded, LogLevel, Login, Proxy, Secret, Settings, Trust,
+    ClientCertificate, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
 };
 
 use super::*;
@@ -21,7 +21,7 @@ fn a_minimal_file_gets_the_defaults() {
     assert_eq!((stomp.host.as_str(), stomp.port, stomp.trust), ("soar.example.com", 65001, Trust::System));
     assert_eq!((stomp.timeout, stomp.prefetch), (Duration::from_secs(60), 25));
     assert_eq!((worker.num_workers, worker.trap_exception), (25, false));
-    assert_eq!((log.level, log.directory, log.file), (LogLevel::Info, "logs".into(), "app.log".into()));
+    assert_eq!((log.level, log.directory, log.file), (LogLevel::Info, "logs".into(), Some("app.log".into())));
     assert_eq!((log.max_bytes, log.backup_count), (Some(10_000_000), 10));
     let token_url = "https://login.microsoftonline.com/tenant/oauth2/v2.0/token";
     assert_eq!(
@@ -69,8 +69,12 @@ fn every_option_of_resilient_is_honoured() {
         assert_eq!(resilient(&format!("trap_exception={text}")).worker.trap_exception, value, "{text}");
     }
     let log = resilient("logdir=/var/log\nlogfile=x.log\nlog_max_bytes=0\nlog_backup_count=3").log;
-    assert_eq!((log.directory, log.file, log.max_bytes), ("/var/log".into(), "x.log".into(), None));
+    assert_eq!((log.path(), log.max_bytes), (Some("/var/log/x.log".into()), None));
     assert_eq!(log.backup_count, 3);
+    assert_eq!(resilient("logfile=\nlogdir=/var/log").log.path(), None);
+    for (text, format) in [("text", LogFormat::Text), ("JSON", LogFormat::Json), ("", LogFormat::Text)] {
+        assert_eq!(resilient(&format!("log_format={text}")).log.format, format);
+    }
     for (text, level) in
         [("DEBUG", LogLevel::Debug), ("warning", LogLevel::Warning), ("Critical", LogLevel::Critical)]
     {

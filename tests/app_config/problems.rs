@@ -27,6 +27,7 @@ api_key_id=ApiKeyId
 num_workers=0
 stomp_prefetch_limit=2001
 stomp_timeout=soon
+log_format=xml
 log_max_bytes=5
 log_backup_count=-1
 request_max_retries=0
@@ -68,6 +69,7 @@ timeout=4000
         "resilient.num_workers",
         "resilient.stomp_prefetch_limit",
         "resilient.stomp_timeout",
+        "resilient.log_format",
         "resilient.log_max_bytes",
         "resilient.log_backup_count",
         "resilient.request_max_retries",
@@ -93,9 +95,9 @@ timeout=4000
     assert_eq!(places, expected);
     let words = error.to_string();
     for said in [
-        "has 32 problems:",
+        "has 33 problems:",
         "line 1: text stands before the first section; begin with a line [resilient]",
-        "line 17, [resilient] port: the option is set a second time in this section; keep one of the lines",
+        "line 18, [resilient] port: the option is set a second time in this section; keep one of the lines",
         "[resilient] port is \"70000\"; give a number from 1 to 65535",
         "[resilient] org is empty; give the organisation's name",
         "[fn_exchange_online] tenant_id still has the template's placeholder; give the directory",

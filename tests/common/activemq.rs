@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,17 @@ pub struct ActiveMq {
     tls: Tls,
     process: Option<Child>,
     starts: u32,
+}
+
+/// The broker of all tests of a file that run at the same time; for those that do it no harm.
+pub fn shared() -> Arc<ActiveMq> {
+    static SHARED: Mutex<Weak<ActiveMq>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap();
+    shared.upgrade().unwrap_or_else(|| {
+        let broker = Arc::new(ActiveMq::start(Tls::V1_2));
+        *shared = Arc::downgrade(&broker);
+        broker
+    })
 }
 
 impl ActiveMq {

@@ -74,7 +74,7 @@ impl House {
         let (status, statuses) = Status::channel();
         let context = Context {
             graph: graph::Client::new(&settings.graph).unwrap(),
-            soar: soar::Client::connect(&settings.soar).await.unwrap(),
+            casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call_id: "ID:soar-1234-1".to_owned(),
             limits: settings.limits,
             status,

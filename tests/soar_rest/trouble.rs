@@ -1,14 +1,17 @@
 //! The network and TLS at their worst.
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
 use fn_exchange_online::config::{Proxy, ProxyUrl, Secret, Trust};
 use fn_exchange_online::soar::{Client, Content, Error, Target};
+use futures_util::stream;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -142,10 +145,12 @@ async fn a_silent_server_is_noticed() {
 #[tokio::test]
 async fn an_upload_that_stands_still_is_noticed() {
     let silent = || async { std::future::pending::<()>().await };
-    let router = soar().route("/rest/orgs/201/incidents/7/attachments", post(silent)).route(
-        "/rest/orgs/201/incidents/8/attachments",
-        post(|| async { Json(json!({"id": 1, "name": "x"})) }),
-    );
+    let endless = || async { Body::from_stream(stream::pending::<io::Result<Bytes>>()) };
+    let well = || async { Json(json!({"id": 1, "name": "x"})) };
+    let router = soar()
+        .route("/rest/orgs/201/incidents/7/attachments", post(silent))
+        .route("/rest/orgs/201/incidents/8/attachments", post(well))
+        .route("/rest/orgs/201/incidents/9/attachments", post(endless));
     let soar = server::start(router).await;
     let client = Client::connect(&soar.settings).await.unwrap();
     // Uploads have connections of their own; one is made while time is real.
@@ -153,6 +158,8 @@ async fn an_upload_that_stands_still_is_noticed() {
     tokio::time::pause();
     let error = client.attach(Target::Incident(7), "f", "a/b", Content::bytes("x")).await.unwrap_err();
     assert!(error.to_string().ends_with("no progress in time"), "{error}");
+    let error = client.attach(Target::Incident(9), "f", "a/b", Content::bytes("x")).await.unwrap_err();
+    assert!(error.to_string().ends_with("no answer in time"), "{error}");
     assert_eq!(
         soar.seen("/incidents/7/attachments").len(),
         1,
@@ -191,4 +198,29 @@ async fn the_proxy_of_the_file_is_used_with_its_login() {
     let head = seen.recv().await.unwrap();
     assert!(head.starts_with(&format!("CONNECT localhost:{target} HTTP/1.1\r\n")), "{head}");
     assert!(head.to_lowercase().contains("proxy-authorization: basic bwu6cdpzcw=="), "{head}");
+}
+
+#[tokio::test]
+async fn a_stream_survives_connections_that_never_came_about() {
+    let well = || async { Json(json!({"id": 1, "name": "x"})) };
+    let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", post(well))).await;
+    // Before the server stands somebody who hangs up on the second and third connection.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let target = std::mem::replace(&mut soar.settings.port, listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if number == 2 || number == 3 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut onward = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await.unwrap();
+                let _ = copy_bidirectional(&mut stream, &mut onward).await;
+            });
+        }
+    });
+    let client = Client::connect(&soar.settings).await.unwrap();
+    let content = Content::stream(stream::iter([Ok::<_, io::Error>(Bytes::from("abc"))]), Some(3));
+    client.attach(Target::Incident(7), "f", "a/b", content).await.unwrap();
+    assert_eq!(soar.seen("/attachments").len(), 1);
 }

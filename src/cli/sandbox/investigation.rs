@@ -2,6 +2,7 @@
 //! the broker by SOAR's side of the queue. At its end the tenant itself is asked what really happened.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
@@ -123,12 +124,12 @@ impl Analyst<'_> {
             let deleted: usize = deleted.map(|mailbox| count(&mailbox["deleted_list"])).sum();
             let mut said = format!("{deleted} messages deleted");
             for failure in results["content"]["failures"].as_array().into_iter().flatten() {
-                said.push_str(&format!(
-                    "\nnot deleted: the one of {} (HTTP {}, {}): it was moved a moment ago",
-                    text(&failure["email_address"]),
-                    failure["status_code"],
-                    text(&failure["code"])
-                ));
+                let (mailbox, code) = (text(&failure["email_address"]), text(&failure["code"]));
+                let status = &failure["status_code"];
+                let _ = write!(
+                    said,
+                    "\nnot deleted: the one of {mailbox} (HTTP {status}, {code}): it was moved a moment ago"
+                );
             }
             said
         };

@@ -1,20 +1,21 @@
 //! How the sandbox tells what happens: for a person, on standard output.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{IsTerminal, Stdout, Write, stdout};
 use std::time::Duration;
 
 /// Writes the story. A reader that has left wants no more of it, so failures to write are not told.
 pub(super) struct Story {
+    out: Stdout,
     colours: bool,
 }
 
 impl Story {
     pub(super) fn to_stdout() -> Self {
-        Self { colours: stdout().is_terminal() }
+        Self { out: stdout(), colours: stdout().is_terminal() }
     }
 
-    fn line(&self, text: &str) {
-        let _ = writeln!(stdout(), "{text}");
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
     }
 
     fn painted(&self, code: &str, text: &str) -> String {
@@ -22,7 +23,8 @@ impl Story {
     }
 
     pub(super) fn title(&mut self, text: &str) {
-        self.line(&self.painted("1", text));
+        let text = self.painted("1", text);
+        self.line(&text);
     }
 
     pub(super) fn say(&mut self, text: &str) {
@@ -59,7 +61,8 @@ impl Story {
 
     /// A status message of the daemon's.
     pub(super) fn status(&mut self, text: &str) {
-        self.line(&self.painted("2", &format!("   … {}", shortened(text))));
+        let text = self.painted("2", &format!("   … {}", shortened(text)));
+        self.line(&text);
     }
 
     /// What came of a step.
@@ -68,7 +71,7 @@ impl Story {
         let mut lines = text.lines();
         let took = format!("({:.2} s)", took.as_secs_f64());
         self.line(&format!("   {mark} {} {}", lines.next().unwrap_or_default(), self.painted("2", &took)));
-        lines.for_each(|line| self.line(&format!("     {line}")));
+        lines.for_each(|rest| self.line(&format!("     {rest}")));
     }
 
     /// Something that was promised, and whether it holds.

@@ -111,14 +111,14 @@ fn pending(step: Step<'_>) -> Result<Pending, Refusal> {
 }
 
 /// Takes each sub-request's place in its mailbox, as far as there is one, for as long as the batch is at work.
-pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<Result<InMailbox<'a>, ()>>> {
+pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<InMailbox<'a>>> {
     steps
         .iter()
         .map(|step| {
             // Who waits for another is not at work yet.
             let alone = step.depends_on.is_empty();
             let mailbox = if alone { shared.mailbox_of(&step.call) } else { None };
-            mailbox.map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()).ok_or(()))
+            mailbox.map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()))
         })
         .collect()
 }
@@ -127,15 +127,14 @@ pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<Res
 pub(super) fn answer(
     shared: &Shared,
     steps: Vec<Pending>,
-    places: Vec<Option<Result<InMailbox<'_>, ()>>>,
+    places: Vec<Option<InMailbox<'_>>>,
     number: u64,
     at: Instant,
     client_request_id: &str,
 ) -> Outcome {
     let mut done: Vec<Done> = Vec::with_capacity(steps.len());
     let mut failed: HashMap<String, bool> = HashMap::with_capacity(steps.len());
-    let mut waiting: Vec<(Pending, Option<Result<InMailbox<'_>, ()>>)> =
-        steps.into_iter().zip(places).collect();
+    let mut waiting: Vec<(Pending, Option<InMailbox<'_>>)> = steps.into_iter().zip(places).collect();
     while !waiting.is_empty() {
         let ready =
             |step: &Pending| step.depends_on.iter().all(|id| failed.contains_key(&id.to_ascii_lowercase()));
@@ -147,7 +146,7 @@ pub(super) fn answer(
             let broken = step.depends_on.iter().any(|id| failed[&id.to_ascii_lowercase()]);
             let outcome = if broken {
                 Err(Refusal::new(424, "FailedDependency", "A request this one depends on has failed."))
-            } else if matches!(place, Some(Err(()))) {
+            } else if place.as_ref().is_some_and(|place| !place.allowed) {
                 Err(mailbox_busy())
             } else {
                 judged(shared, &step.call)

@@ -98,14 +98,14 @@ pub(super) fn perform(state: &State, faults: &Faults, call: &Call) -> Outcome {
     }
     let query = Query::parse(&call.query)?;
     match (&call.method, route) {
-        (&Method::GET, Route::Users) => people::list(state, &query),
+        (&Method::GET, Route::Users) => people::list(state, faults, &query),
         (&Method::GET, Route::User(user)) => people::get(state, user, &query),
         (&Method::GET, Route::MailboxSettings(user)) => people::mailbox_settings(state, user),
         (&Method::GET, Route::TimeZone(user)) => people::time_zone(state, user),
         (&Method::GET, Route::Folders(user)) => mail::folders(state, user),
         (&Method::GET, Route::Folder { user, folder }) => mail::folder(state, user, folder),
         (&Method::GET, Route::Messages { user, folder }) => {
-            mail::list(state, user, folder.as_deref(), &query, &call.path)
+            mail::list(state, faults, user, folder.as_deref(), &query, &call.path)
         }
         (&Method::GET, Route::Message(place, Part::Itself)) => mail::get(state, place, &query),
         (&Method::GET, Route::Message(place, Part::Mime)) => mail::mime(state, place),

@@ -184,8 +184,12 @@ impl Directory {
 
     /// Users without a mailbox are spread evenly among the others.
     pub(super) fn has_mailbox(&self, number: u32) -> bool {
-        let number = number as usize;
-        (number + 1) * self.without_mailbox / self.total == number * self.without_mailbox / self.total
+        self.without_before(number + 1) == self.without_before(number)
+    }
+
+    /// How many users before this one have no mailbox.
+    fn without_before(&self, number: u32) -> usize {
+        number as usize * self.without_mailbox / self.total
     }
 
     pub(super) fn time_zone(&self, number: u32) -> &'static str {
@@ -203,10 +207,11 @@ impl Directory {
         let nth = if round == 0 { String::new() } else { (round + 1).to_string() };
         let (g, s) = (given.to_lowercase(), surname.to_lowercase());
         let mut display_name = format!("{given} {surname}");
-        let mut guest = !has_mailbox && number.is_multiple_of(2);
+        let without = self.without_before(number);
+        let mut guest = !has_mailbox && without.is_multiple_of(2);
         let mut local = format!("{g}.{s}{nth}");
         if has_mailbox {
-            match number % 50 {
+            match (number as usize - without) % 50 {
                 3 => {
                     local = format!("{g}.o'{s}{nth}");
                     display_name = format!("{given} O'{surname}");

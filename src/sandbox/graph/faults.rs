@@ -15,7 +15,7 @@ use super::chance::{hash, unit};
 pub enum RetryAfter {
     /// Whole seconds.
     Seconds(u64),
-    /// Seconds with a fraction, as seen inside of batches.
+    /// Seconds with a fraction, the header in lower case, as both are seen inside of batches.
     Decimal(f64),
     /// A point in time, this long from now, to the second.
     Date(Duration),
@@ -24,12 +24,15 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// The header's value.
-    pub(super) fn header(self) -> Option<String> {
+    /// The header's name and value.
+    pub(super) fn header(self) -> Option<(&'static str, String)> {
         match self {
-            Self::Seconds(seconds) => Some(seconds.to_string()),
-            Self::Decimal(seconds) => Some(seconds.to_string()),
-            Self::Date(later) => Some((Utc::now() + later).format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+            Self::Seconds(seconds) => Some(("Retry-After", seconds.to_string())),
+            Self::Decimal(seconds) => Some(("retry-after", seconds.to_string())),
+            Self::Date(later) => {
+                let then = (Utc::now() + later).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+                Some(("Retry-After", then))
+            }
             Self::Absent => None,
         }
     }
@@ -183,6 +186,7 @@ struct Plan {
     rules: Vec<Rule>,
     mailbox_limit: usize,
     http_limit: Option<usize>,
+    short_pages: bool,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -210,6 +214,7 @@ impl Faults {
             rules: Vec::new(),
             mailbox_limit: 4,
             http_limit: None,
+            short_pages: false,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -255,6 +260,12 @@ impl Faults {
         self.plan().http_limit = limit;
     }
 
+    /// Lets pages of users and messages hold half of what was asked for, though more follows: `$top` is a wish
+    /// ("Paging Microsoft Graph data in your app").
+    pub fn set_short_pages(&self, short: bool) {
+        self.plan().short_pages = short;
+    }
+
     /// Refuses every request for a token; `None` ends it.
     pub fn refuse_tokens(&self, refusal: Option<TokenRefusal>) {
         self.plan().token_refusal = refusal;
@@ -291,6 +302,11 @@ impl Faults {
 
     pub(super) fn http_limit(&self) -> Option<usize> {
         self.plan().http_limit
+    }
+
+    /// How many items a page holds where so many were asked for.
+    pub(super) fn page(&self, asked: usize) -> usize {
+        if self.plan().short_pages { asked.div_ceil(2) } else { asked }
     }
 
     pub(super) fn token_refusal(&self) -> Option<TokenRefusal> {

@@ -12,6 +12,7 @@ pub(super) struct Filter(Vec<Condition>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Condition {
+    /// Compared with milliseconds since 1970.
     Received(Comparison, i64),
     From(String),
     HasAttachments(bool),
@@ -87,7 +88,7 @@ impl Condition {
     fn matches(&self, message: &Message<'_>) -> bool {
         match self {
             Self::Received(comparison, at) => {
-                let received = message.received();
+                let received = message.received() * 1_000;
                 match comparison {
                     Comparison::Less => received < *at,
                     Comparison::LessOrEqual => received <= *at,
@@ -314,11 +315,11 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A date-time with an offset, or a date (midnight, UTC), in seconds since 1970.
+/// A date-time with an offset, or a date (midnight, UTC), in milliseconds since 1970.
 fn timestamp(literal: &str) -> Option<i64> {
     if let Ok(date) = NaiveDate::parse_from_str(literal, "%Y-%m-%d") {
-        return Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp());
+        return Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis());
     }
     let with_time = literal.contains('T');
-    DateTime::parse_from_rfc3339(literal).ok().filter(|_| with_time).map(|at| at.timestamp())
+    DateTime::parse_from_rfc3339(literal).ok().filter(|_| with_time).map(|at| at.timestamp_millis())
 }

@@ -2,6 +2,7 @@
 //! mailboxes cost nothing until they are asked.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use super::chance::{below, mix, pick};
 use super::directory::Directory;
@@ -246,9 +247,9 @@ impl Generator {
 
 /// Whether an everyday message could hold this lower-case word: spares a search the reading of every text.
 pub(super) fn everyday_text_may_hold(word: &str) -> bool {
-    OPENING
-        .iter()
-        .chain(&SENTENCE)
-        .chain(&CLOSING)
-        .any(|text| text.contains(word) || text.to_lowercase().contains(word))
+    static ALL: LazyLock<String> = LazyLock::new(|| {
+        let all: Vec<&str> = OPENING.iter().chain(&SENTENCE).chain(&CLOSING).copied().collect();
+        all.join("\n").to_lowercase()
+    });
+    ALL.contains(word)
 }

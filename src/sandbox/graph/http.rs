@@ -69,7 +69,7 @@ pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal 
     };
     let refusal = Refusal::new(status, code, message);
     match retry_after.header() {
-        Some(value) => refusal.with_header("Retry-After", value),
+        Some((name, value)) => refusal.with_header(name, value),
         None => refusal,
     }
 }
@@ -141,9 +141,8 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         Some(Ok(steps)) => batch::enter(shared, steps),
         _ => Vec::new(),
     };
-    let place = shared
-        .mailbox_of(&call)
-        .map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()).ok_or(()));
+    let place =
+        shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
     let mut latency = shared.faults.latency(graph_kind);
     if let Some(Fault::Delay(more)) = fault {
         latency += more;
@@ -164,42 +163,45 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     };
     if fault == Some(Fault::Close) {
         note(None);
+        drop((place, places, at_work));
         return cut(parts).await;
     }
-    let work = || -> Outcome {
-        match steps {
-            Some(steps) if call.method == Method::POST => {
-                batch::answer(shared, steps?, places, number.unwrap_or(0), at, &client_request_id)
-            }
-            Some(_) => Err(Refusal::method_not_allowed()),
-            None => perform(&shared.state, &shared.faults, &call),
-        }
-    };
-    let mut ending = Ending::Proper;
-    let outcome = match (shared.entra.authorize(&parts.headers), fault) {
-        (Err(refusal), _) => Err(refusal),
-        (_, Some(Fault::Status(status, retry_after))) => Err(refused_by_fault(status, retry_after)),
-        (_, Some(Fault::Html)) => Ok(Answer::page()),
+    let busy = place.as_ref().is_some_and(|place| !place.allowed);
+    let work = || match steps {
         _ if too_large => Err(Refusal::too_large()),
-        _ if matches!(place, Some(Err(()))) => Err(mailbox_busy()),
-        (_, Some(Fault::DoneButStatus(status, retry_after))) => {
-            let _ = work();
-            Err(refused_by_fault(status, retry_after))
+        _ if busy => Err(mailbox_busy()),
+        Some(steps) if call.method == Method::POST => {
+            batch::answer(shared, steps?, places, number.unwrap_or(0), at, &client_request_id)
         }
-        (_, Some(Fault::CutBody)) => {
-            ending = Ending::Cut;
-            work()
-        }
-        (_, Some(Fault::BrokenJson)) => {
-            ending = Ending::Broken;
-            work()
-        }
-        _ => work(),
+        Some(_) => Err(Refusal::method_not_allowed()),
+        None => perform(&shared.state, &shared.faults, &call),
+    };
+    let (outcome, ending) = match shared.entra.authorize(&parts.headers) {
+        Err(refusal) => (Err(refusal), Ending::Proper),
+        Ok(()) => spoiled(fault, work),
     };
     drop((place, at_work));
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(&request_id, &client_request_id));
     note(Some(answer.status));
     respond(answer, &request_id, &client_request_id, ending)
+}
+
+/// Does the work, as far as the fault lets it, and says how the answer leaves.
+fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> Outcome) -> (Outcome, Ending) {
+    match fault {
+        Some(Fault::Status(status, retry_after)) => {
+            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
+        }
+        Some(Fault::DoneButStatus(status, retry_after)) => {
+            // Whatever came of it, the client does not get to know.
+            let _ = work();
+            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
+        }
+        Some(Fault::Html) => (Ok(Answer::page()), Ending::Proper),
+        Some(Fault::CutBody) => (work(), Ending::Cut),
+        Some(Fault::BrokenJson) => (work(), Ending::Broken),
+        None | Some(Fault::Close | Fault::Delay(_)) => (work(), Ending::Proper),
+    }
 }
 
 async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Response<Body> {
@@ -213,8 +215,8 @@ async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Resp
     }
     let request_id = shared.request_id();
     let proper = || match parts.method {
-        Method::POST => shared.entra.answer(&shared.faults, tenant, &parts.headers, &body),
-        _ => Answer::empty(405),
+        Method::POST => Ok(shared.entra.answer(&shared.faults, tenant, &parts.headers, &body)),
+        _ => Err(Refusal::method_not_allowed()),
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::token).await
 }
@@ -233,7 +235,6 @@ async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> R
     let proper = || {
         read.map_err(|TooLarge| Refusal::too_large())
             .and_then(|body| upload::at(&shared.state, &parts.method, id, query, &parts.headers, &body))
-            .unwrap_or_else(|refusal| refusal.into_answer(&request_id, &request_id))
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::upload).await
 }
@@ -243,7 +244,7 @@ async fn faulty(
     shared: &Shared,
     parts: &Parts,
     fault: Option<Fault>,
-    proper: impl FnOnce() -> Answer,
+    proper: impl FnOnce() -> Outcome,
     request_id: &str,
     at: Instant,
     note: impl Fn(&Recorder, RecordedRequest),
@@ -260,23 +261,12 @@ async fn faulty(
         };
         note(&shared.recorder, request);
     };
-    let refused =
-        |status, retry_after| refused_by_fault(status, retry_after).into_answer(request_id, request_id);
-    let (answer, ending) = match fault {
-        Some(Fault::Close) => {
-            note(None);
-            return cut(parts).await;
-        }
-        Some(Fault::Status(status, retry_after)) => (refused(status, retry_after), Ending::Proper),
-        Some(Fault::DoneButStatus(status, retry_after)) => {
-            proper();
-            (refused(status, retry_after), Ending::Proper)
-        }
-        Some(Fault::Html) => (Answer::page(), Ending::Proper),
-        Some(Fault::CutBody) => (proper(), Ending::Cut),
-        Some(Fault::BrokenJson) => (proper(), Ending::Broken),
-        None | Some(Fault::Delay(_)) => (proper(), Ending::Proper),
-    };
+    if fault == Some(Fault::Close) {
+        note(None);
+        return cut(parts).await;
+    }
+    let (outcome, ending) = spoiled(fault, proper);
+    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(request_id, request_id));
     note(Some(answer.status));
     respond(answer, request_id, request_id, ending)
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::answer::{Answer, Content, Outcome, Refusal};
 use super::call::{Call, written};
+use super::faults::Faults;
 use super::filter::Filter;
 use super::folder::Folder;
 use super::json::{Object, string};
@@ -21,7 +22,14 @@ use super::state::{Deleted, Moved, State};
 const DEFAULT_PAGE: usize = 10;
 const LARGEST_PAGE: usize = 1_000;
 
-pub(super) fn list(state: &State, user: &str, folder: Option<&str>, query: &Query, path: &str) -> Outcome {
+pub(super) fn list(
+    state: &State,
+    faults: &Faults,
+    user: &str,
+    folder: Option<&str>,
+    query: &Query,
+    path: &str,
+) -> Outcome {
     let mailbox = state.mailbox(user)?;
     let folder = state.folder(mailbox, folder)?;
     let select = query.select.as_deref().map_or(Ok(Select::ALL), Select::parse)?;
@@ -33,6 +41,7 @@ pub(super) fn list(state: &State, user: &str, folder: Option<&str>, query: &Quer
             format!("The value '{top}' of $top is out of range: it must be between 1 and {LARGEST_PAGE}."),
         ));
     }
+    let top = faults.page(top);
     let (found, skipped) = match &query.search {
         Some(search) => (search_for(state, mailbox, folder, search, query)?, search_offset(query)?),
         None => (filtered(state, mailbox, folder, query)?, query.skip.unwrap_or(0)),

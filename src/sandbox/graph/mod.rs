@@ -70,9 +70,9 @@ use record::Recorder;
 use state::{Base, State};
 use token::Entra;
 
-/// A message as it lies in a mailbox now.
+/// A message as it is in a mailbox now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lying {
+pub struct StoredMessage {
     /// Its id.
     pub id: String,
     /// Its subject.
@@ -224,9 +224,9 @@ impl Tenant {
         self.state().mailbox(user).ok()
     }
 
-    fn lying(&self, mailbox: u32, item: &Item) -> Lying {
+    fn stored(&self, mailbox: u32, item: &Item) -> StoredMessage {
         let message = self.state().look(mailbox, item);
-        Lying {
+        StoredMessage {
             id: message.id(),
             subject: message.subject().into_owned(),
             from: message.from(),
@@ -238,16 +238,16 @@ impl Tenant {
     }
 
     /// A mailbox's messages, newest first, recoverable ones left out; empty if there is no such mailbox.
-    pub fn messages(&self, user: &str) -> Vec<Lying> {
+    pub fn messages(&self, user: &str) -> Vec<StoredMessage> {
         let Some(mailbox) = self.mailbox(user) else { return Vec::new() };
-        self.state().items(mailbox, None).iter().map(|item| self.lying(mailbox, item)).collect()
+        self.state().items(mailbox, None).iter().map(|item| self.stored(mailbox, item)).collect()
     }
 
     /// One message, in whichever folder, the recoverable ones included.
-    pub fn message(&self, user: &str, id: &str) -> Option<Lying> {
+    pub fn message(&self, user: &str, id: &str) -> Option<StoredMessage> {
         let mailbox = self.mailbox(user)?;
         let item = self.state().item(mailbox, None, id).ok()?;
-        Some(self.lying(mailbox, &item))
+        Some(self.stored(mailbox, &item))
     }
 
     /// Where the phish lay at the start, in the order of the mailboxes, each mailbox's newest first.

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::answer::{Outcome, Refusal};
 use super::call::written;
 use super::directory::User;
+use super::faults::Faults;
 use super::filter::{UserFilter, no_property};
 use super::json::Object;
 use super::query::{Query, encode};
@@ -35,7 +36,7 @@ const DEFAULT_PROPERTY: [&str; 11] = [
 /// What is shown only where it is selected.
 const MORE_PROPERTY: [&str; 2] = ["accountEnabled", "userType"];
 
-pub(super) fn list(state: &State, query: &Query) -> Outcome {
+pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
     let unsupported = |message: String| Refusal::new(400, "Request_UnsupportedQuery", message);
     if query.search.is_some() || query.order_by.is_some() {
         return Err(unsupported(
@@ -51,6 +52,7 @@ pub(super) fn list(state: &State, query: &Query) -> Outcome {
             "Invalid page size specified: '{top}'. Must be between 1 and {LARGEST_PAGE} inclusive."
         )));
     }
+    let top = faults.page(top);
     let filter = query.filter.as_deref().map(UserFilter::parse).transpose()?;
     let selected = select(query.select.as_deref())?;
     let start = query.skip_token.as_deref().map_or(Ok(0), read_token)?;

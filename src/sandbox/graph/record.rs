@@ -135,16 +135,14 @@ impl Recorder {
         AtWork { recorder: self, batch, requests: log.at_work }
     }
 
-    /// A request works in a mailbox until what this returns is dropped. `None` if `limit` do already.
-    pub(super) fn enter(&self, mailbox: u32, limit: usize) -> Option<InMailbox<'_>> {
+    /// A request works in a mailbox, or waits to be refused there, until what this returns is dropped.
+    pub(super) fn enter(&self, mailbox: u32, limit: usize) -> InMailbox<'_> {
         let mut log = self.log();
         let now = log.in_mailbox.entry(mailbox).or_default();
         *now += 1;
         let now = *now;
         log.counters.most_in_one_mailbox = log.counters.most_in_one_mailbox.max(now);
-        drop(log);
-        let guard = InMailbox { recorder: self, mailbox };
-        (now <= limit).then_some(guard)
+        InMailbox { recorder: self, mailbox, allowed: now <= limit }
     }
 }
 
@@ -179,6 +177,8 @@ impl Drop for AtWork<'_> {
 pub(super) struct InMailbox<'a> {
     recorder: &'a Recorder,
     mailbox: u32,
+    /// Whether there was room for it.
+    pub(super) allowed: bool,
 }
 
 impl Drop for InMailbox<'_> {

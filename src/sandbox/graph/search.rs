@@ -27,7 +27,11 @@ enum Term {
 
 /// Words that stand one after the other; the last may be the start of a longer one.
 #[derive(Debug, PartialEq, Eq)]
-struct Phrase(Vec<String>);
+struct Phrase {
+    words: Vec<String>,
+    /// Whether an everyday message's text could hold them: where not, no such text need be made.
+    everyday: bool,
+}
 
 impl Search {
     /// Reads the option's value: a text in double quotes, whose own double quotes are escaped by a backslash.
@@ -89,20 +93,20 @@ fn in_sender(phrase: &Phrase, message: &Message<'_>) -> bool {
 }
 
 fn in_body(phrase: &Phrase, message: &Message<'_>) -> bool {
-    let impossible =
-        message.is_everyday() && !phrase.0.iter().all(|word| generate::everyday_text_may_hold(word));
-    !impossible && phrase.is_in(&message.text())
+    (phrase.everyday || !message.is_everyday()) && phrase.is_in(&message.text())
 }
 
 impl Phrase {
     fn new(text: &str) -> Self {
-        Self(words(text).map(str::to_lowercase).collect())
+        let words: Vec<String> = words(text).map(str::to_lowercase).collect();
+        let everyday = words.iter().all(|word| generate::everyday_text_may_hold(word));
+        Self { words, everyday }
     }
 
     fn is_in(&self, text: &str) -> bool {
-        let Some((last, first)) = self.0.split_last() else { return false };
+        let Some((last, first)) = self.words.split_last() else { return false };
         let text: Vec<String> = words(text).map(str::to_lowercase).collect();
-        text.windows(self.0.len()).any(|window| {
+        text.windows(self.words.len()).any(|window| {
             window[first.len()].starts_with(last.as_str()) && window.iter().zip(first).all(|(a, b)| a == b)
         })
     }
@@ -133,7 +137,7 @@ fn unquote(value: &str) -> Result<String, Refusal> {
 fn term(text: &str) -> Result<(Term, &str), Refusal> {
     let end = text.find([':', '<', '>', '=', ' ', '"', '(', ')']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
-    if ["OR", "NOT", "NEAR"].contains(&name) || rest.starts_with(['(', ')']) {
+    if ["AND", "OR", "NOT", "NEAR"].contains(&name) || rest.starts_with(['(', ')']) {
         return Err(Refusal::bad_request("This sandbox searches for terms joined by AND only."));
     }
     let operator = ["<=", ">=", ":", "<", ">", "="].into_iter().find(|operator| rest.starts_with(operator));

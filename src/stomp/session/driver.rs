@@ -45,6 +45,7 @@ pub(super) async fn run(
         connections: 0,
         failures: 0,
         unanswered: 0,
+        served: false,
         transactions: true,
         logged: None,
     };
@@ -62,6 +63,8 @@ struct Driver {
     failures: u32,
     /// How many of the latest were connections without an answer.
     unanswered: u32,
+    /// Whether there was a connection that served.
+    served: bool,
     /// Whether the broker has transactions, as far as we know.
     transactions: bool,
     /// The failure that was last logged, and when.
@@ -94,6 +97,7 @@ impl Driver {
         let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;
         if subscribed.is_some() {
             self.logged = None;
+            self.served = true;
         }
         if subscribed.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
             self.failures = 0;
@@ -117,7 +121,8 @@ impl Driver {
             tracing::warn!(failures = self.failures, "{failure}; trying again");
             self.logged = Some((failure.clone(), Instant::now()));
         }
-        self.state.send_replace(State::Connecting { failures: self.failures, last: Some(failure) });
+        let (failures, served) = (self.failures, self.served);
+        self.state.send_replace(State::Connecting { failures, last: Some(failure), served });
         wait
     }
 }

@@ -95,6 +95,8 @@ pub enum State {
         failures: u32,
         /// The last of them, or why the connection before was left.
         last: Option<Failure>,
+        /// Whether there was a connection that served.
+        served: bool,
     },
     /// The broker confirmed every subscription.
     Subscribed {
@@ -115,7 +117,8 @@ pub struct Delivery {
     pub reply_to: Option<String>,
     /// What replies are to carry.
     pub correlation_id: Option<String>,
-    /// The message was handed out before, to us or another worker; it may have been run, but need not.
+    /// The message was handed out before, to us or another worker; it may have been run, but need not. A broker that
+    /// crashed may have forgotten the mark (ActiveMQ does), so its absence proves nothing then.
     pub redelivered: bool,
     /// All of its headers.
     pub headers: Headers,
@@ -147,6 +150,12 @@ pub struct AckToken {
 }
 
 impl AckToken {
+    /// A token as the broker of a test would give it.
+    #[cfg(test)]
+    pub(crate) fn of(connection: u64, id: &str) -> Self {
+        Self { connection, id: id.to_owned() }
+    }
+
     /// The number of the connection it belongs to.
     pub fn connection(&self) -> u64 {
         self.connection
@@ -221,7 +230,7 @@ impl Session {
         let (requests, inbox) = mpsc::channel(REQUESTS);
         // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
         let (deliveries, received) = mpsc::channel(1);
-        let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None });
+        let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
         tokio::spawn(driver::run(options, inbox, deliveries, publisher));
         (Self { requests, state }, received)
     }

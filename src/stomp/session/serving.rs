@@ -10,10 +10,10 @@ use std::ops::ControlFlow;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::{AckToken, Answer, Delivery, NotConfirmed, Reply, Request, SessionOptions, State};
-use crate::stomp::connection::Connection;
+use crate::stomp::connection::{Connection, sleep_until_due};
 use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
@@ -141,7 +141,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                         permit.send(delivery);
                     }
                 }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => return Err(due),
+                () = sleep_until_due(deadline) => return Err(due),
             }
         }
     }

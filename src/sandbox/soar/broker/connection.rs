@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::codec::{FramedRead, FramedWrite};
 
 use super::Shared;
-use super::queues::Outgoing;
+use super::message::Outgoing;
 use super::refusal::Refusal;
 use super::session::{Next, Peer};
 use crate::stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
@@ -172,7 +172,7 @@ async fn read(
                 shared.change(|state| state.seen.heart_beats += 1);
                 Next::Continue
             }
-            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, frame)),
+            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, &frame)),
             Some(Err(error)) => {
                 let refusal = Refusal::fatal(error.to_string());
                 shared.change(|state| state.queues.tell(peer.session, refusal.frame(None)));

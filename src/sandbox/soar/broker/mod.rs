@@ -6,6 +6,7 @@
 //! Faults are switched on by methods of [`Broker`], and what happened is read from it.
 
 mod connection;
+mod message;
 mod queues;
 mod refusal;
 mod session;
@@ -54,6 +55,9 @@ pub enum CommitFault {
     CutBefore,
     /// All of the transaction is done, and the connection breaks before the receipt.
     CutAfter,
+    /// It is confirmed, and what was sent in the transaction is there, but its acknowledgements are forgotten, as by
+    /// a disk that lost them: what they were for is delivered again on the next connection.
+    Forget,
 }
 
 /// A running broker. Dropping it closes its listener and all its connections.
@@ -188,6 +192,11 @@ impl Broker {
     /// Whether BEGIN is answered with an ERROR (it is not, unless told so).
     pub fn refuse_transactions(&self, refuse: bool) {
         self.shared.change(|state| state.faults.no_transactions = refuse);
+    }
+
+    /// Refuses every message to come with a body of more than `bytes`; `None` ends it.
+    pub fn refuse_bodies_over(&self, bytes: Option<usize>) {
+        self.shared.change(|state| state.faults.largest_body = bytes);
     }
 
     /// Whether `login` may subscribe to `queue` (everyone may, unless told otherwise). Holds for subscriptions

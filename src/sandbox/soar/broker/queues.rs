@@ -3,58 +3,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::message::{AckMode, Message, Outgoing, Settlement, Subscription};
 use super::refusal::Refusal;
-use crate::stomp::{Frame, Headers, ServerCommand};
+use crate::stomp::{Frame, ServerCommand};
 
 /// Where ActiveMQ puts persistent messages that a consumer refused.
 pub(super) const DEAD_LETTERS: &str = "ActiveMQ.DLQ";
-
-/// What goes to a connection's writer.
-#[derive(Debug)]
-pub(super) enum Outgoing {
-    /// Write this.
-    Frame(Frame<ServerCommand>),
-    /// Write what is left, then close the connection.
-    Close,
-}
-
-/// A message in a queue.
-#[derive(Debug)]
-pub(super) struct Message {
-    /// The same for as long as the message lives.
-    pub(super) id: String,
-    /// Its headers but for those which belong to a delivery.
-    pub(super) headers: Headers,
-    pub(super) body: Bytes,
-    /// Whether it outlives the broker.
-    pub(super) persistent: bool,
-    /// Whether it was handed to a consumer that went away without acknowledging it.
-    pub(super) redelivered: bool,
-}
-
-/// How a subscription acknowledges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AckMode {
-    /// With being sent.
-    Auto,
-    /// Each, and with it all before it.
-    Client,
-    /// Each for itself.
-    ClientIndividual,
-}
-
-/// What a SUBSCRIBE asks for.
-#[derive(Debug)]
-pub(super) struct Subscription {
-    pub(super) id: String,
-    pub(super) queue: String,
-    pub(super) mode: AckMode,
-    /// Most messages handed out and not acknowledged.
-    pub(super) prefetch: usize,
-}
 
 /// A subscription at work.
 #[derive(Debug)]
@@ -78,15 +34,6 @@ struct Delivery {
     settled_in: Option<(String, Settlement)>,
 }
 
-/// What a consumer says about a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settlement {
-    /// ACK: done with.
-    Accepted,
-    /// NACK: a dead letter.
-    Refused,
-}
-
 #[derive(Debug)]
 struct Session {
     outbox: UnboundedSender<Outgoing>,
@@ -106,7 +53,7 @@ struct Queue {
 /// All queues and their users.
 #[derive(Debug, Default)]
 pub(super) struct Queues {
-    queues: BTreeMap<String, Queue>,
+    by_name: BTreeMap<String, Queue>,
     sessions: HashMap<u64, Session>,
     consumers: HashMap<u64, Consumer>,
     /// By the id an ACK names.
@@ -154,7 +101,7 @@ impl Queues {
     /// (without `persistJMSRedelivered`), the marks of what was redelivered.
     pub(super) fn restart(&mut self) {
         self.disconnect_all();
-        for queue in self.queues.values_mut() {
+        for queue in self.by_name.values_mut() {
             queue.waiting.retain(|_, message| message.persistent);
             queue.waiting.values_mut().for_each(|message| message.redelivered = false);
         }
@@ -164,7 +111,7 @@ impl Queues {
     pub(super) fn subscribe(&mut self, session: u64, subscription: Subscription) {
         self.last_consumer += 1;
         let queue = subscription.queue.clone();
-        self.queues.entry(queue.clone()).or_default().consumers.push_back(self.last_consumer);
+        self.by_name.entry(queue.clone()).or_default().consumers.push_back(self.last_consumer);
         self.consumers.insert(self.last_consumer, Consumer { session, subscription, in_hand: 0 });
         self.dispatch(&queue);
     }
@@ -283,9 +230,18 @@ impl Queues {
         Ok(())
     }
 
+    /// Makes a transaction one that acknowledged nothing.
+    pub(super) fn forget_acknowledgements(&mut self, session: u64, name: &str) {
+        for (ack, _) in self.settled_in(session, name) {
+            if let Some(delivery) = self.deliveries.get_mut(&ack) {
+                delivery.settled_in = None;
+            }
+        }
+    }
+
     /// Messages in a queue, handed out or not.
     pub(super) fn depth(&self, queue: &str) -> usize {
-        self.queues.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)
+        self.by_name.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)
     }
 
     /// Messages of a queue that are handed out.
@@ -295,7 +251,7 @@ impl Queues {
 
     /// Consumers of a queue.
     pub(super) fn consumers(&self, queue: &str) -> usize {
-        self.queues.get(queue).map_or(0, |q| q.consumers.len())
+        self.by_name.get(queue).map_or(0, |q| q.consumers.len())
     }
 
     fn transaction(&mut self, session: u64, name: &str) -> Result<&mut Vec<(String, Message)>, Refusal> {
@@ -331,7 +287,7 @@ impl Queues {
         for key in gone {
             if let Some(consumer) = self.consumers.remove(key) {
                 let name = consumer.subscription.queue;
-                if let Some(queue) = self.queues.get_mut(&name) {
+                if let Some(queue) = self.by_name.get_mut(&name) {
                     queue.consumers.retain(|k| k != key);
                 }
                 touched.push(name);
@@ -340,7 +296,7 @@ impl Queues {
         for (_, delivery) in self.deliveries.extract_if(|_, d| gone.contains(&d.consumer)) {
             let mut message = delivery.message;
             message.redelivered = true;
-            self.queues.entry(delivery.queue).or_default().waiting.insert(delivery.place, message);
+            self.by_name.entry(delivery.queue).or_default().waiting.insert(delivery.place, message);
         }
         for queue in touched {
             self.dispatch(&queue);
@@ -361,12 +317,12 @@ impl Queues {
 
     fn enqueue(&mut self, queue: &str, message: Message) {
         self.last_place += 1;
-        self.queues.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
+        self.by_name.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
     }
 
     /// Hands out what waits, to each consumer with room in its turn.
     fn dispatch(&mut self, name: &str) {
-        let Some(queue) = self.queues.get_mut(name) else { return };
+        let Some(queue) = self.by_name.get_mut(name) else { return };
         while !queue.waiting.is_empty() {
             let Some(turn) = queue
                 .consumers
@@ -384,7 +340,7 @@ impl Queues {
             session.deliveries += 1;
             let ack = format!("ID:sandbox-4:{}:{}", consumer.session, session.deliveries);
             let held = consumer.subscription.mode != AckMode::Auto;
-            let frame = delivery_frame(&consumer.subscription, held.then_some(ack.as_str()), &message);
+            let frame = message.delivery(&consumer.subscription, held.then_some(ack.as_str()));
             let _ = session.outbox.send(Outgoing::Frame(frame));
             if held {
                 consumer.in_hand += 1;
@@ -402,21 +358,4 @@ impl Queues {
             }
         }
     }
-}
-
-fn delivery_frame(subscription: &Subscription, ack: Option<&str>, message: &Message) -> Frame<ServerCommand> {
-    let mut frame = Frame::new(ServerCommand::Message)
-        .with_header("destination", format!("/queue/{}", subscription.queue))
-        .with_header("subscription", subscription.id.as_str())
-        .with_header("message-id", message.id.as_str());
-    if let Some(ack) = ack {
-        frame = frame.with_header("ack", ack);
-    }
-    if message.redelivered {
-        frame = frame.with_header("redelivered", "true");
-    }
-    for (name, value) in message.headers.iter() {
-        frame.headers.push(name, value);
-    }
-    frame.with_body(message.body.clone())
 }

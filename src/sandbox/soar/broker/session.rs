@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::Utc;
 
-use super::queues::{AckMode, Message, Queues, Settlement, Subscription};
+use super::message::{AckMode, Message, Settlement, Subscription};
+use super::queues::Queues;
 use super::refusal::Refusal;
 use super::{CommitFault, User};
 use crate::stomp::{ClientCommand, Frame, Headers, ServerCommand};
@@ -47,6 +48,8 @@ pub(super) struct Faults {
     pub(super) commits: VecDeque<CommitFault>,
     /// BEGIN is refused.
     pub(super) no_transactions: bool,
+    /// Messages with a larger body are refused.
+    pub(super) largest_body: Option<usize>,
     /// Who may not read which queue.
     pub(super) unreadable: HashSet<(String, String)>,
 }
@@ -119,11 +122,11 @@ impl State {
     }
 
     /// Does what a frame of a logged-in client asks, and answers it.
-    pub(super) fn handle(&mut self, peer: &Peer, frame: Frame<ClientCommand>) -> Next {
+    pub(super) fn handle(&mut self, peer: &Peer, frame: &Frame<ClientCommand>) -> Next {
         if !self.queues.is_connected(peer.session) {
             return Next::Break;
         }
-        self.note(&frame);
+        self.note(frame);
         let fault = match frame.command {
             ClientCommand::Commit => self.faults.commits.pop_front(),
             _ => None,
@@ -132,8 +135,12 @@ impl State {
             self.queues.disconnect(peer.session);
             return Next::Break;
         }
-        let command = frame.command;
-        let receipt = frame.header("receipt").map(ToOwned::to_owned);
+        if fault == Some(CommitFault::Forget)
+            && let Some(transaction) = frame.header("transaction")
+        {
+            self.queues.forget_acknowledgements(peer.session, transaction);
+        }
+        let receipt = frame.header("receipt");
         let outcome = self.carry_out(peer, frame);
         if fault == Some(CommitFault::CutAfter) {
             self.queues.disconnect(peer.session);
@@ -145,23 +152,23 @@ impl State {
                     let frame = Frame::new(ServerCommand::Receipt).with_header("receipt-id", receipt);
                     self.queues.tell(peer.session, frame);
                 }
-                if command == ClientCommand::Disconnect { Next::Close } else { Next::Continue }
+                if frame.command == ClientCommand::Disconnect { Next::Close } else { Next::Continue }
             }
             Err(refusal) => {
-                self.queues.tell(peer.session, refusal.frame(receipt.as_deref()));
+                self.queues.tell(peer.session, refusal.frame(receipt));
                 if refusal.closes() { Next::Close } else { Next::Continue }
             }
         }
     }
 
-    fn carry_out(&mut self, peer: &Peer, frame: Frame<ClientCommand>) -> Result<(), Refusal> {
+    fn carry_out(&mut self, peer: &Peer, frame: &Frame<ClientCommand>) -> Result<(), Refusal> {
         let session = peer.session;
         match frame.command {
             ClientCommand::Connect => Err(Refusal::protocol("Already connected.")),
             ClientCommand::Send => self.send(peer, frame),
-            ClientCommand::Subscribe => self.subscribe(peer, &frame),
+            ClientCommand::Subscribe => self.subscribe(peer, frame),
             ClientCommand::Unsubscribe => {
-                let id = needed(&frame, "id", "UNSUBSCRIBE received without a subscription id!")?;
+                let id = needed(frame, "id", "UNSUBSCRIBE received without a subscription id!")?;
                 self.queues.unsubscribe(session, id)
             }
             ClientCommand::Ack | ClientCommand::Nack => {
@@ -169,22 +176,25 @@ impl State {
                     ClientCommand::Ack => Settlement::Accepted,
                     _ => Settlement::Refused,
                 };
-                let id = needed(&frame, "id", "ACK received without a ack id for acknowledge!")?;
+                let id = needed(frame, "id", "ACK received without a ack id for acknowledge!")?;
                 self.queues.settle(session, frame.header("transaction"), id, settlement)
             }
             ClientCommand::Begin if self.faults.no_transactions => {
                 Err(Refusal::protocol("Transactions are not supported."))
             }
-            ClientCommand::Begin => self.queues.begin(session, transaction(&frame)?),
-            ClientCommand::Commit => self.queues.commit(session, transaction(&frame)?),
-            ClientCommand::Abort => self.queues.abort(session, transaction(&frame)?),
+            ClientCommand::Begin => self.queues.begin(session, transaction(frame)?),
+            ClientCommand::Commit => self.queues.commit(session, transaction(frame)?),
+            ClientCommand::Abort => self.queues.abort(session, transaction(frame)?),
             ClientCommand::Disconnect => Ok(()),
         }
     }
 
-    fn send(&mut self, peer: &Peer, frame: Frame<ClientCommand>) -> Result<(), Refusal> {
+    fn send(&mut self, peer: &Peer, frame: &Frame<ClientCommand>) -> Result<(), Refusal> {
         let queue =
-            queue_name(needed(&frame, "destination", "SEND received without a Destination specified!")?)?;
+            queue_name(needed(frame, "destination", "SEND received without a Destination specified!")?)?;
+        if self.faults.largest_body.is_some_and(|largest| frame.body.len() > largest) {
+            return Err(Refusal::protocol("The message is too large."));
+        }
         self.messages += 1;
         let mut headers = Headers::default();
         for (name, value) in frame.headers.iter().filter(|(name, _)| !NOT_PASSED_ON.contains(name)) {

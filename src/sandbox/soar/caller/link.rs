@@ -126,13 +126,8 @@ impl Link {
     ) -> Result<(), CallerError> {
         loop {
             tokio::select! {
-                next = outgoing.recv() => {
-                    let Some(Outgoing { frame, confirm }) = next else { return Ok(()) };
-                    self.receipts += 1;
-                    let receipt = format!("sent-{}", self.receipts);
-                    unconfirmed.insert(receipt.clone(), confirm);
-                    connection.send(frame.with_header("receipt", receipt)).await?;
-                }
+                // Receiving first: the end of a connection should be noticed before more is sent into it.
+                biased;
                 received = next_frame(&mut connection) => {
                     let frame = received?;
                     match frame.command {
@@ -153,6 +148,13 @@ impl Link {
                         }
                         ServerCommand::Connected => {}
                     }
+                }
+                next = outgoing.recv() => {
+                    let Some(Outgoing { frame, confirm }) = next else { return Ok(()) };
+                    self.receipts += 1;
+                    let receipt = format!("sent-{}", self.receipts);
+                    unconfirmed.insert(receipt.clone(), confirm);
+                    connection.send(frame.with_header("receipt", receipt)).await?;
                 }
             }
         }

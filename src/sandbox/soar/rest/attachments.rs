@@ -12,7 +12,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::stream::try_unfold;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -77,8 +77,11 @@ pub(super) async fn upload(
     let mut attachment = attachment.ok_or_else(|| ApiError::invalid("file: This field is required."))?;
     attachment.description = description;
     let dto = attachment.dto(incident);
-    shared.change(|data| data.attachments.push(attachment));
-    Ok(Json(dto))
+    let in_list = shared.change(|data| {
+        data.attachments.push(attachment);
+        data.lists_uploads
+    });
+    Ok(Json(if in_list { json!([dto]) } else { dto }))
 }
 
 async fn receive(

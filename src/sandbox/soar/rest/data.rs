@@ -201,6 +201,8 @@ pub(super) struct Data {
     pub(super) tasks: BTreeMap<i64, i64>,
     pub(super) notes: BTreeMap<i64, Vec<Note>>,
     pub(super) attachments: Vec<Attachment>,
+    /// Whether an upload is answered with a list of one.
+    pub(super) lists_uploads: bool,
     pub(super) last_id: i64,
 }
 

@@ -174,6 +174,15 @@ impl Rest {
         self.shared.change(|data| data.functions.remove(name));
     }
 
+    /// Adds a function, or one that was taken away again, with the app's message destination.
+    pub fn add_function(&self, name: &str) {
+        self.shared.change(|data| {
+            if let Some(destination) = data.destinations.first().map(|destination| destination.id) {
+                data.functions.insert(name.to_owned(), destination);
+            }
+        });
+    }
+
     /// Changes the organisation with number `id`.
     pub fn change_organisation(&self, id: i64, change: impl FnOnce(&mut Organisation)) {
         self.shared.change(|data| {
@@ -191,6 +200,11 @@ impl Rest {
     /// Has the next `count` changes of a message destination find that somebody else has changed it.
     pub fn conflict_next(&self, count: usize) {
         self.shared.change(|data| data.conflicts = count);
+    }
+
+    /// Whether an upload is answered with a list of one attachment, as some versions do, instead of the attachment.
+    pub fn list_uploads(&self, list: bool) {
+        self.shared.change(|data| data.lists_uploads = list);
     }
 
     /// Has the next `count` requests fail whose method and path (`POST /rest/orgs/201/incidents/2095/comments`)

@@ -1,0 +1,42 @@
+# The image for SOAR's App Host, or any other container platform.
+#
+#   docker build -t fn_exchange_online:2.0.0 .
+#
+# Both base images can be chosen, for instance those of a registry of your own:
+#   docker build --build-arg BUILD_IMAGE=… --build-arg RUNTIME_IMAGE=… .
+# The runtime image must be a Debian or Ubuntu, or bring tini and the CA certificates itself.
+
+ARG BUILD_IMAGE=docker.io/library/rust:1-bookworm
+ARG RUNTIME_IMAGE=docker.io/library/debian:bookworm-slim
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /build
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+COPY benches benches
+# Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
+RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
+
+FROM ${RUNTIME_IMAGE}
+# tini is process 1: it hands on signals and reaps what others leave behind.
+RUN if command -v apt-get >/dev/null; then \
+      apt-get update \
+      && apt-get install -y --no-install-recommends ca-certificates tini \
+      && rm -rf /var/lib/apt/lists/*; \
+    fi
+COPY --from=build /build/target/release/fn-exchange-online /usr/local/bin/fn-exchange-online
+# App Host and administrators' habits know the program by the name of SOAR's own framework.
+RUN ln -s fn-exchange-online /usr/local/bin/resilient-circuits \
+    && mkdir -p /etc/rescircuits /var/rescircuits /var/log/rescircuits \
+    && chown 1001:0 /var/log/rescircuits \
+    && chmod 2775 /var/log/rescircuits
+
+# Where App Host puts the configuration, and where it looks for the log. Nothing else is written, so the root
+# file system can be read-only, and the user id can be any: OpenShift picks one, in group 0.
+ENV APP_HOST_CONTAINER=1 \
+    APP_CONFIG_FILE=/etc/rescircuits/app.config \
+    APP_LOG_DIR=/var/log/rescircuits
+VOLUME ["/var/log/rescircuits"]
+USER 1001:0
+ENTRYPOINT ["tini", "--", "fn-exchange-online"]
+CMD ["run"]

@@ -1,0 +1,74 @@
+//! What the program costs while it does nothing, and how soon it is subscribed: started as it is deployed, against
+//! the sandbox on loopback. Prints; judges nothing. `cargo bench --bench idle`
+#![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "../tests/common/deployment.rs"]
+mod deployment;
+
+use std::time::{Duration, Instant};
+
+use deployment::{Deployment, SOON};
+use fn_exchange_online::sandbox::soar::rest::Recorded;
+use tokio::time::sleep;
+
+/// Starts of which the middle one is told.
+const STARTS: usize = 11;
+/// Time for the process to come to rest.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
+/// How long the processor's time is watched; a multiple of the 15 s between heart-beats would be fairest.
+const WATCHED_FOR: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() {
+    let deployment = Deployment::new().await;
+    let queue = deployment.queue();
+    let broker = &deployment.sandbox.soar.broker;
+    let rest = &deployment.sandbox.soar.rest;
+
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        assert!(broker.until(SOON, |broker| broker.consumers(&queue) == 0).await);
+        let config = deployment.app_config(&[], &[]);
+        let started = Instant::now();
+        let mut daemon = deployment.spawn(&config);
+        assert!(broker.until(SOON, |broker| broker.consumers(&queue) == 1).await, "{}", daemon.log());
+        times.push(started.elapsed());
+        daemon.stop().await;
+    }
+    times.sort();
+    println!(
+        "start to subscribed: {:.0?} ({:.0?} to {:.0?} of {STARTS})",
+        times[STARTS / 2],
+        times[0],
+        times[STARTS - 1]
+    );
+    let requests = rest.requests();
+    let each: Vec<&Recorded> = requests.iter().take(requests.len() / STARTS).collect();
+    println!("requests to SOAR before that: {} over {} connections", each.len(), rest.connections() / STARTS);
+    for request in each {
+        println!("  {} {}", request.method, request.path);
+    }
+
+    let daemon = deployment.daemon().await;
+    sleep(SETTLED_AFTER).await;
+    let before = ticks(daemon.id());
+    sleep(WATCHED_FOR).await;
+    let used = ticks(daemon.id()) - before;
+    println!("memory: {}", status(daemon.id(), &["VmRSS", "RssAnon", "RssFile", "VmHWM", "Threads"]));
+    println!("processor time within {WATCHED_FOR:?}: {used} ticks of 10 ms");
+}
+
+/// Some lines of `/proc/PID/status`.
+fn status(process: u32, names: &[&str]) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let lines = status.lines().filter(|line| names.iter().any(|name| line.starts_with(&format!("{name}:"))));
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+}
+
+/// The ticks a process has used, in user and in kernel mode (`proc_pid_stat(5)`, fields 14 and 15).
+fn ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum()
+}

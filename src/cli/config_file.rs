@@ -1,0 +1,164 @@
+//! `config`: writes a configuration file to fill in, or adds the sections that one lacks.
+//!
+//! What it says goes to standard error, its question to standard output, as with SOAR's own tool.
+
+use std::fs;
+use std::io::{BufRead, Write, stderr, stdin, stdout};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use super::replace::{followed, replace};
+use crate::config::{Environment, TEMPLATE, dialect};
+
+/// The file could not be read or written.
+const FAILED: u8 = 1;
+/// Our package, and our section of the file.
+const PACKAGE: &str = env!("CARGO_PKG_NAME");
+const SECTION: &str = env!("CARGO_CRATE_NAME");
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    action: Action,
+
+    /// The file [default: ~/.resilient/app.config]. APP_CONFIG_FILE in the environment wins over it.
+    file: Option<PathBuf>,
+
+    /// The packages whose sections are written; this program knows one, fn_exchange_online.
+    #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
+    packages: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Action {
+    /// Write a new file. One that is there is overwritten only after a yes.
+    #[arg(short, long)]
+    create: bool,
+
+    /// Add the sections that the file lacks, and change nothing else.
+    #[arg(short, long)]
+    update: bool,
+}
+
+impl Arguments {
+    /// The sections to write.
+    fn sections(&self) -> Vec<(&'static str, &'static str)> {
+        let ours = |name: &String| name.replace('-', "_") == SECTION;
+        let (known, unknown): (Vec<_>, Vec<_>) = self.packages.iter().cloned().partition(ours);
+        if !unknown.is_empty() {
+            say(&format!("There is no package {}; nothing is written for it.", unknown.join(", ")));
+        }
+        let with_app = self.packages.is_empty() || !known.is_empty();
+        TEMPLATE.into_iter().filter(|(name, _)| with_app || *name != SECTION).collect()
+    }
+}
+
+/// Does what was asked. `config_file` is the program's own option, which wins over everything.
+pub(super) fn write(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+    let path = path(arguments, config_file)?;
+    let sections = arguments.sections();
+    if arguments.action.create { create(&path, &sections) } else { update(&path, &sections) }
+}
+
+/// Which file is meant; the directory of the usual one is made.
+fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Failure> {
+    let environment = Environment::of_process();
+    if let Some(path) = config_file {
+        return Ok(path.to_owned());
+    }
+    if let Some(path) = environment.get_filled("APP_CONFIG_FILE") {
+        if arguments.file.as_deref().is_some_and(|file| file != Path::new(path)) {
+            say(&format!("APP_CONFIG_FILE is set, so the file is {path}."));
+        }
+        return Ok(path.into());
+    }
+    if let Some(file) = &arguments.file {
+        return Ok(file.to_str().map_or_else(|| file.clone(), |file| environment.expand(file)));
+    }
+    let path = environment.expand_home("~/.resilient/app.config");
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;
+    }
+    Ok(path)
+}
+
+fn create(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
+    if path.exists() && !overwrite(path) {
+        say(&format!("{} is left as it was.", path.display()));
+        return Ok(());
+    }
+    say(&format!("Creating the configuration file {}", path.display()));
+    let text = sections.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
+    replace(path, text.as_bytes()).map_err(|error| failed("write", path, &error))?;
+    say("The configuration file was generated.");
+    say("Edit it by hand before the program is run: host, org, API key and the Entra application are yours.");
+    Ok(())
+}
+
+/// Asks until it is answered. Where there is nobody to answer, that is a no.
+fn overwrite(path: &Path) -> bool {
+    let mut answers = stdin().lock().lines();
+    loop {
+        let mut out = stdout();
+        let _ = write!(out, "{} exists already. Overwrite it? (y/n): ", path.display());
+        let _ = out.flush();
+        let Some(Ok(answer)) = answers.next() else {
+            let _ = writeln!(out);
+            return false;
+        };
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => return true,
+            "n" | "no" => return false,
+            _ => {}
+        }
+    }
+}
+
+fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
+    if !path.exists() {
+        // As SOAR's own tool has it, this is told, and is no failure.
+        say(&format!(
+            "There is no configuration file {}, so nothing was written; create one with config --create.",
+            path.display()
+        ));
+        return Ok(());
+    }
+    let bytes = fs::read(path).map_err(|error| failed("read", path, &error))?;
+    let unusable = |what: &str| {
+        Failure::new(FAILED, &format!("{} is {what}, so nothing was written to it", path.display()))
+    };
+    let text = String::from_utf8(bytes).map_err(|_| unusable("not UTF-8"))?;
+    let present = dialect::parse(&text).map_err(|error| unusable(&error.to_string()))?.sections;
+    let missing: Vec<_> = sections.iter().filter(|(name, _)| !present.contains_key(*name)).collect();
+
+    say(&format!("Updating the configuration file {}", path.display()));
+    if missing.is_empty() {
+        say("It has all sections; there is nothing to update.");
+        return Ok(());
+    }
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let mut updated = text;
+    for (name, section) in missing {
+        if !updated.is_empty() && !updated.ends_with('\n') {
+            updated.push_str(line_end);
+        }
+        updated.push_str(line_end);
+        updated.push_str(&section.replace('\n', line_end));
+        let of = if *name == SECTION { format!(" of {PACKAGE}") } else { String::new() };
+        say(&format!("Adding the section [{name}]{of}"));
+    }
+    replace(path, updated.as_bytes()).map_err(|error| failed("write", path, &error))?;
+    say("The update is done. The new sections may have to be edited by hand.");
+    Ok(())
+}
+
+fn failed(attempt: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(FAILED, &format!("cannot {attempt} {}: {error}", followed(path).display()))
+}
+
+fn say(text: &str) {
+    // Who has closed standard error does not want to know.
+    let _ = writeln!(stderr(), "{text}");
+}

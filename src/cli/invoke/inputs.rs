@@ -1,0 +1,132 @@
+//! The inputs of a call, from the words a person types to SOAR's encodings.
+
+use std::fs;
+use std::io::{Read, stdin};
+use std::path::Path;
+
+use chrono::DateTime;
+use serde_json::{Map, Value};
+
+use super::super::Failure;
+use super::USAGE;
+use crate::functions::{Function, Input, InputKind};
+
+/// An input as it was typed: its name and its value.
+pub(super) type Given = (String, String);
+
+/// Reads `NAME=VALUE`; the value may hold further equals signs, as message ids do.
+pub(super) fn pair(text: &str) -> Result<Given, String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+/// The inputs for `function`: those of the file, the typed ones over them, and the incident.
+pub(super) fn read(
+    function: Function,
+    given: Vec<Given>,
+    file: Option<&Path>,
+    incident: Option<i64>,
+) -> Result<Map<String, Value>, Failure> {
+    let mut values = file.map_or_else(|| Ok(Map::new()), of_file)?;
+    let mut problems = Vec::new();
+    let mut typed = Map::new();
+    for (name, value) in given {
+        let Some(input) = function.inputs().iter().find(|input| input.name == name) else {
+            problems.push(no_such_input(function, &name));
+            continue;
+        };
+        match encoded(input, &value) {
+            Ok(value) => match (typed.get_mut(&name), value) {
+                (Some(Value::Array(labels)), Value::Array(more)) => labels.extend(more),
+                (Some(_), _) => problems.push(format!("The input {name} is given twice.")),
+                (None, value) => {
+                    typed.insert(name, value);
+                }
+            },
+            Err(right) => problems.push(format!("The input {name} must be {right}.")),
+        }
+    }
+    values.extend(typed);
+    if let Some(incident) = incident {
+        problems.extend(set_incident(function, &mut values, incident));
+    }
+    if problems.is_empty() { Ok(values) } else { Err(Failure::new(USAGE, &problems.join("\n"))) }
+}
+
+fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
+    let (name, text) = if path == Path::new("-") {
+        let mut text = String::new();
+        ("standard input".to_owned(), stdin().read_to_string(&mut text).map(|_| text))
+    } else {
+        (path.display().to_string(), fs::read_to_string(path))
+    };
+    let unusable = |what: String| Failure::new(USAGE, &format!("cannot read the inputs from {name}: {what}"));
+    let text = text.map_err(|error| unusable(error.to_string()))?;
+    // The parser's own words may quote the text, and that may be mail.
+    serde_json::from_str(&text).map_err(|error| {
+        unusable(format!("line {}, column {} is not that of a JSON object", error.line(), error.column()))
+    })
+}
+
+fn no_such_input(function: Function, name: &str) -> String {
+    let known: Vec<_> = function.inputs().iter().map(|input| input.name).collect();
+    format!("{} has no input {name}; it has {}.", function.name(), known.join(", "))
+}
+
+/// The value in SOAR's encoding, or what it must be.
+fn encoded(input: &Input, value: &str) -> Result<Value, String> {
+    let word = value.trim();
+    if word.is_empty() && input.kind != InputKind::Text {
+        return Ok(Value::Null);
+    }
+    match input.kind {
+        InputKind::Text => Ok(value.into()),
+        InputKind::Number => word.parse::<i64>().map(Value::from).map_err(|_| "a whole number".to_owned()),
+        InputKind::Boolean => match word.to_ascii_lowercase().as_str() {
+            "true" | "yes" => Ok(true.into()),
+            "false" | "no" => Ok(false.into()),
+            "unknown" => Ok(Value::Null),
+            _ => Err("yes, no or unknown".to_owned()),
+        },
+        InputKind::DateTime => {
+            let time = word
+                .parse::<i64>()
+                .ok()
+                .or_else(|| Some(DateTime::parse_from_rfc3339(word).ok()?.timestamp_millis()));
+            time.map(Value::from)
+                .ok_or_else(|| "a time such as 2026-11-23T08:00:00Z, or milliseconds since 1970".to_owned())
+        }
+        // Graph takes a folder's id as well.
+        InputKind::Select(options) => Ok(labelled(options, word).unwrap_or(word).into()),
+        InputKind::MultiSelect(options) => word
+            .split(',')
+            .map(str::trim)
+            .filter(|label| !label.is_empty())
+            .map(|label| labelled(options, label).map(Value::from))
+            .collect::<Option<Vec<_>>>()
+            .map(Value::Array)
+            .ok_or_else(|| format!("of {}", options.join(", "))),
+    }
+}
+
+fn labelled(options: &[&'static str], label: &str) -> Option<&'static str> {
+    options.iter().find(|option| option.eq_ignore_ascii_case(label)).copied()
+}
+
+/// Makes `incident` the incident of the call; says what is wrong with that, if something is.
+fn set_incident(function: Function, values: &mut Map<String, Value>, incident: i64) -> Option<String> {
+    let other = if function == Function::DeleteMessagesFromQueryResults {
+        // It writes to the incident that the results of the query name.
+        let results = values.get("exo_query_messages_results").and_then(Value::as_str).unwrap_or_default();
+        let results: Value = serde_json::from_str(results).unwrap_or_default();
+        results.get("incident_id").cloned()
+    } else if function.inputs().iter().any(|input| input.name == "incident_id") {
+        values.insert("incident_id".to_owned(), incident.into())
+    } else {
+        return Some(format!("{} writes nothing to an incident; leave --incident out.", function.name()));
+    };
+    let other = other.filter(|other| !other.is_null() && other.as_i64() != Some(incident))?;
+    Some(format!("The inputs name incident {other}, and --incident {incident}; which one is meant?"))
+}

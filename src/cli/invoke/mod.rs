@@ -1,0 +1,174 @@
+//! `invoke`: one function, run by hand, straight at Microsoft Graph and without SOAR's broker.
+//!
+//! Standard output has the results and nothing else; what a person reads meanwhile is on standard error.
+
+mod inputs;
+mod list;
+mod screen;
+
+use std::io::{IsTerminal, Write, stdout};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use tokio::signal::ctrl_c;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::warn;
+use uuid::Uuid;
+
+use self::inputs::Given;
+use self::screen::Screen;
+use super::Failure;
+use crate::config::{Environment, LogLevel, Settings};
+use crate::functions::{Casebook, Context, Function, Inputs, Outcome, Status};
+use crate::log::Log;
+use crate::soar::Results;
+use crate::{graph, soar};
+
+/// A call that cannot be made as it was typed, and a configuration that cannot be used.
+const USAGE: u8 = 2;
+/// The call failed, or did not do what it was asked.
+const NOT_DONE: u8 = 1;
+/// Ended by Ctrl-C, as shells count it.
+const INTERRUPTED: u8 = 130;
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The function; `exchange_online_` at its beginning may be left out.
+    #[arg(required_unless_present = "list")]
+    function: Option<String>,
+
+    /// An input, in plain words: a time as 2026-11-23T08:00:00Z or in milliseconds since 1970, yes/no/unknown,
+    /// the label of a choice. Several labels are separated by commas or given one by one.
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = inputs::pair)]
+    given: Vec<Given>,
+
+    /// A JSON object of inputs, as SOAR encodes them; - is standard input. Those of --input win.
+    #[arg(long = "inputs", value_name = "FILE.json")]
+    file: Option<PathBuf>,
+
+    /// The incident to write to; it becomes the input incident_id. Without it nothing is written to SOAR: a note
+    /// is shown, a message is kept as a file in this directory, and no attachments can be sent.
+    #[arg(long, value_name = "NUMBER")]
+    incident: Option<i64>,
+
+    /// Show the functions with their inputs.
+    #[arg(long)]
+    list: bool,
+}
+
+/// Runs one function.
+pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+    let function = arguments.function.as_deref().map(named).transpose()?;
+    let function = match (function, arguments.list) {
+        (Some(function), false) => function,
+        (one, _) => {
+            list::show(one.as_slice());
+            return Ok(());
+        }
+    };
+    let values = inputs::read(function, arguments.given, arguments.file.as_deref(), arguments.incident)?;
+
+    let mut screen = Screen::on_stderr();
+    let environment = Environment::of_process();
+    let (settings, _log) = load(config_file, &environment, screen.is_live())?;
+    let (mut casebook, mut reports) = Casebook::local(Path::new("."));
+    if arguments.incident.is_some() {
+        let connected = soar::Client::connect(&settings.soar).await;
+        casebook = connected.map_err(|error| Failure::new(error.exit_code(), &error))?.into();
+    }
+    let graph = graph::Client::new(&settings.graph).map_err(|error| Failure::new(USAGE, &error))?;
+    let raw_inputs = to_raw_value(&values).map_err(|error| Failure::new(USAGE, &error))?;
+    let inputs = Inputs::new(values);
+    let (status, mut statuses) = Status::channel();
+    let progress = status.progress();
+    let context =
+        Context { graph, casebook, call_id: Uuid::new_v4().to_string(), limits: settings.limits, status };
+
+    let started = Instant::now();
+    let mut frames = interval(screen::FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let run = function.run(&context, &inputs);
+    let interrupted = ctrl_c();
+    tokio::pin!(run, interrupted);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut run => break ended,
+            _ = &mut interrupted => {
+                screen.clear();
+                return Err(Failure::new(INTERRUPTED, &"interrupted; what was done until then is done"));
+            }
+            Some(text) = statuses.recv() => screen.status(&text),
+            _ = frames.tick(), if screen.is_live() => screen.draw(*progress.borrow()),
+        }
+    };
+    while let Ok(text) = statuses.try_recv() {
+        screen.status(&text);
+    }
+    screen.clear();
+    while let Ok(report) = reports.try_recv() {
+        screen.report(&report);
+    }
+
+    let Outcome { success, reason, content, pretty } =
+        ended.map_err(|error| Failure::new(NOT_DONE, &error))?;
+    let results = Results {
+        success,
+        reason: reason.as_deref(),
+        content: &content,
+        pretty: pretty.as_deref(),
+        inputs: &raw_inputs,
+        execution_time: started.elapsed(),
+    };
+    write(&results.to_json())?;
+    let reason = reason.unwrap_or_default();
+    if !success {
+        return Err(Failure::new(NOT_DONE, &reason));
+    }
+    if !reason.is_empty() {
+        screen.line(&reason);
+    }
+    Ok(())
+}
+
+fn named(name: &str) -> Result<Function, Failure> {
+    Function::named(name).or_else(|| Function::named(&format!("exchange_online_{name}"))).ok_or_else(|| {
+        Failure::new(USAGE, &format!("there is no function {name:?}; invoke --list shows those there are"))
+    })
+}
+
+/// Reads the settings. A person waits, so only what is out of order is logged, unless `LOGLEVEL` asks for more;
+/// the daemon's log file is left alone.
+fn load(
+    file: Option<&Path>,
+    environment: &Environment,
+    over_progress: bool,
+) -> Result<(Settings, Log), Failure> {
+    let file = environment.config_file(file, Path::new("."));
+    let loaded = Settings::load(&file, environment).map_err(|error| Failure::new(USAGE, &error))?;
+    let asked = environment.get_filled("LOGLEVEL").is_some();
+    let level = if asked { loaded.settings.log.level } else { LogLevel::Warning };
+    let log = Log::of_command(level, over_progress).map_err(|error| Failure::new(NOT_DONE, &error))?;
+    for warning in &loaded.warnings {
+        warn!("{warning}");
+    }
+    Ok((loaded.settings, log))
+}
+
+/// Writes the results: for a program as they are, for a person indented.
+fn write(results: &[u8]) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    let indented = out.is_terminal().then(|| {
+        serde_json::from_slice::<Value>(results).and_then(|value| serde_json::to_vec_pretty(&value))
+    });
+    let written = match indented {
+        Some(Ok(indented)) => out.write_all(&indented),
+        _ => out.write_all(results),
+    };
+    written
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::new(NOT_DONE, &format!("the results could not be written: {error}")))
+}

@@ -1,0 +1,108 @@
+//! The log file, rotated by size as Python's `RotatingFileHandler` does: `app.log`, `app.log.1`, `app.log.2`, …
+//!
+//! A file that was renamed or removed by somebody else (logrotate) is made anew, and a disk that was full is
+//! tried again with every line.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::LogError;
+use super::writer::Sink;
+
+/// The owner writes, the group may read: a log names people and their mailboxes.
+const MODE: u32 = 0o640;
+
+/// A log file that is rotated by size.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    path: PathBuf,
+    /// A file that would reach this size is rotated first.
+    max_bytes: Option<u64>,
+    /// Rotated files kept; 0: the file is not rotated.
+    backups: u32,
+    file: File,
+    /// A line was cut off by an error.
+    torn: bool,
+}
+
+impl LogFile {
+    /// Opens the file at its end; creates it where it is not there.
+    pub(super) fn open(path: PathBuf, max_bytes: Option<u64>, backups: u32) -> Result<Self, LogError> {
+        if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
+            && !directory.is_dir()
+        {
+            return Err(LogError::NoDirectory(directory.to_owned()));
+        }
+        match append_to(&path) {
+            Ok(file) => Ok(Self { path, max_bytes, backups, file, torn: false }),
+            Err(reason) => Err(LogError::File { path, reason }),
+        }
+    }
+
+    /// Sees to it that `file` is what is at `path`; returns its size.
+    fn follow(&mut self) -> io::Result<u64> {
+        let ours = self.file.metadata()?;
+        match fs::metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(there.len()),
+            _ => {
+                self.file = append_to(&self.path)?;
+                self.torn = false;
+                Ok(self.file.metadata()?.len())
+            }
+        }
+    }
+
+    /// Makes the file number 1, what was that number 2, and so on; the oldest goes.
+    fn rotate(&mut self) -> io::Result<()> {
+        let free = (1..self.backups).find(|number| !self.numbered(*number).exists());
+        for number in (1..free.unwrap_or(self.backups)).rev() {
+            fs::rename(self.numbered(number), self.numbered(number + 1))?;
+        }
+        fs::rename(&self.path, self.numbered(1))?;
+        self.file = append_to(&self.path)?;
+        self.torn = false;
+        Ok(())
+    }
+
+    fn numbered(&self, number: u32) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(format!(".{number}"));
+        path.into()
+    }
+
+    fn write_whole(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    bytes = &bytes[written..];
+                    self.torn = !bytes.is_empty();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for LogFile {
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        let size = self.follow()?;
+        let full = self.max_bytes.is_some_and(|max| size + line.len() as u64 >= max);
+        if full && size > 0 && self.backups > 0 {
+            // In a directory that forbids it, the file goes on growing; that is better than to lose the line.
+            let _ = self.rotate();
+        }
+        if self.torn {
+            self.write_whole(b"\n")?;
+        }
+        self.write_whole(line.as_bytes())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+}

@@ -1,0 +1,171 @@
+//! An event as a line: `2026-11-23 08:47:52,260 INFO [worker] call started key=value …`, or as a JSON object.
+//!
+//! What is in a value never makes a second line, nor moves a terminal's cursor: it may have come from outside.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use chrono::{DateTime, Local, SecondsFormat};
+use serde_json::{Map, Value};
+use tracing::Level;
+use tracing::field::{Field, Visit};
+
+use crate::config::LogFormat;
+
+/// An event, ready to be written.
+pub(super) struct Line {
+    time: DateTime<Local>,
+    level: &'static str,
+    module: String,
+    fields: Fields,
+}
+
+/// The fields of an event or a span, in order. An event's text is the one called `message`.
+#[derive(Debug, Default)]
+pub(super) struct Fields {
+    message: String,
+    named: Vec<(&'static str, Value)>,
+}
+
+impl Fields {
+    /// Adds what `others` has beyond these.
+    pub(super) fn add(&mut self, others: &Self) {
+        for (name, value) in &others.named {
+            if !self.named.iter().any(|(known, _)| known == name) {
+                self.named.push((name, value.clone()));
+            }
+        }
+    }
+
+    fn set(&mut self, name: &'static str, value: Value) {
+        match self.named.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.named.push((name, value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            self.set(field.name(), format!("{value:?}").into());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            value.clone_into(&mut self.message);
+        } else {
+            self.set(field.name(), value.into());
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field.name(), value.into());
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.set(field.name(), u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field.name(), value.into());
+    }
+}
+
+impl Line {
+    pub(super) fn new(level: Level, target: &str, fields: Fields) -> Self {
+        let within = target.strip_prefix(env!("CARGO_CRATE_NAME")).unwrap_or(target);
+        let module = within.trim_start_matches("::").replace("::", ".");
+        let level = match level {
+            Level::ERROR => "ERROR",
+            Level::WARN => "WARNING",
+            Level::INFO => "INFO",
+            _ => "DEBUG",
+        };
+        Self { time: Local::now(), level, module, fields }
+    }
+
+    /// What the log has to say about itself.
+    pub(super) fn of_log(message: String) -> Self {
+        let fields = Fields { message, named: Vec::new() };
+        Self { time: Local::now(), level: "WARNING", module: "log".to_owned(), fields }
+    }
+
+    /// The line, with its end.
+    pub(super) fn written(self, format: LogFormat) -> Arc<str> {
+        match format {
+            LogFormat::Text => self.text().into(),
+            LogFormat::Json => self.json().into(),
+        }
+    }
+
+    fn text(self) -> String {
+        let Self { time, level, module, fields } = self;
+        let mut line = String::with_capacity(160);
+        // Writing to a String does not fail.
+        let _ = write!(line, "{} {level} [{module}] ", time.format("%Y-%m-%d %H:%M:%S,%3f"));
+        escape(&mut line, &fields.message);
+        for (name, value) in &fields.named {
+            let _ = write!(line, " {name}=");
+            match value {
+                Value::String(text) if is_plain(text) => line.push_str(text),
+                Value::String(text) => {
+                    line.push('"');
+                    escape(&mut line, &text.replace('\\', r"\\").replace('"', "\\\""));
+                    line.push('"');
+                }
+                value => {
+                    let _ = write!(line, "{value}");
+                }
+            }
+        }
+        line.push('\n');
+        line
+    }
+
+    fn json(self) -> String {
+        let Self { time, level, module, fields } = self;
+        let mut object = Map::new();
+        object.insert("time".to_owned(), time.to_rfc3339_opts(SecondsFormat::Millis, false).into());
+        object.insert("level".to_owned(), level.into());
+        object.insert("module".to_owned(), module.into());
+        object.insert("message".to_owned(), fields.message.into());
+        for (name, value) in fields.named {
+            object.entry(name).or_insert(value);
+        }
+        format!("{}\n", Value::Object(object))
+    }
+}
+
+/// Whether a value can stand without quotes.
+fn is_plain(text: &str) -> bool {
+    let special = |c: char| c.is_whitespace() || moves(c) || matches!(c, '"' | '=' | '\\');
+    !text.is_empty() && !text.contains(special)
+}
+
+/// Whether a character ends a line, moves the cursor, or changes the direction of what follows.
+fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn escape(line: &mut String, text: &str) {
+    for c in text.chars() {
+        if moves(c) {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Writes lines in a thread of its own, from a queue that is never waited for.
+
+use std::collections::VecDeque;
+use std::io::{self, Write, stderr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::LogError;
+use super::line::Line;
+use crate::config::LogFormat;
+
+/// How many lines wait for a writer that cannot keep up; those that come beyond that are lost, and counted.
+const WAITING: usize = 20_000;
+/// How long the end of the program waits for what is still to be written.
+const AT_END: Duration = Duration::from_secs(2);
+
+/// Where lines go.
+pub(super) trait Sink: Send + 'static {
+    /// Writes a line. One that fails is lost; the next may fare better.
+    fn write(&mut self, line: &str) -> io::Result<()>;
+}
+
+/// Standard error.
+#[derive(Debug, Default)]
+pub(super) struct Stderr {
+    /// A progress bar is on the terminal's last line; a line of the log takes its place.
+    pub(super) over_progress: bool,
+}
+
+impl Sink for Stderr {
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        let mut stderr = stderr().lock();
+        if self.over_progress {
+            stderr.write_all(b"\r\x1b[2K")?;
+        }
+        stderr.write_all(line.as_bytes())
+    }
+}
+
+/// Lines that wait to be written. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Queue(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    change: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: VecDeque<Arc<str>>,
+    /// Lines that found no place.
+    lost: u64,
+    /// No more lines come.
+    closed: bool,
+    /// The thread has written all it could.
+    ended: bool,
+}
+
+impl Queue {
+    /// Adds a line; it is lost where too many wait.
+    pub(super) fn push(&self, line: Arc<str>) {
+        let mut state = self.lock();
+        if state.lines.len() < WAITING {
+            state.lines.push_back(line);
+            drop(state);
+            self.0.change.notify_all();
+        } else {
+            state.lost += 1;
+        }
+    }
+
+    /// Waits for lines; returns them, with how many were lost after them. `None` at the end.
+    fn next(&self) -> Option<(VecDeque<Arc<str>>, u64)> {
+        let state = self.lock();
+        let idle = |state: &mut State| state.lines.is_empty() && !state.closed;
+        let mut state = self.0.change.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        if state.lines.is_empty() {
+            state.ended = true;
+            drop(state);
+            self.0.change.notify_all();
+            return None;
+        }
+        Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.lost)))
+    }
+
+    /// Lets no more lines in and waits, for a bounded time, until those that are in it are written.
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        self.0.change.notify_all();
+        let _ = self.0.change.wait_timeout_while(state, AT_END, |state| !state.ended);
+    }
+
+    /// A poisoned lock's content is whole: nothing in here panics half-way.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A thread that writes the lines of a queue to a sink. Dropping it writes what waits.
+#[derive(Debug)]
+pub(super) struct Writer(Queue);
+
+impl Writer {
+    /// Starts it. When the sink fails, `complaints` is told, once for each time it begins to fail.
+    pub(super) fn start(
+        name: &str,
+        mut sink: impl Sink,
+        format: LogFormat,
+        complaints: Option<&Writer>,
+    ) -> Result<Self, LogError> {
+        let queue = Queue(Arc::default());
+        let complaints = complaints.map(Writer::queue);
+        let writing = queue.clone();
+        let write_all = move || {
+            let mut missing = Missing::default();
+            while let Some((lines, lost)) = writing.next() {
+                for line in lines {
+                    missing.write(&mut sink, &line, format, complaints.as_ref());
+                }
+                missing.lines += lost;
+            }
+        };
+        thread::Builder::new().name(name.to_owned()).spawn(write_all).map_err(LogError::Thread)?;
+        Ok(Self(queue))
+    }
+
+    pub(super) fn queue(&self) -> Queue {
+        self.0.clone()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Lines that could not be written, until that can be said in their place.
+#[derive(Default)]
+struct Missing {
+    lines: u64,
+    failing: bool,
+}
+
+impl Missing {
+    fn write(&mut self, sink: &mut impl Sink, line: &str, format: LogFormat, complaints: Option<&Queue>) {
+        let mut written = Ok(());
+        if self.lines > 0 {
+            let said = Line::of_log(format!("{} lines of the log could not be written here", self.lines));
+            written = sink.write(&said.written(format));
+            if written.is_ok() {
+                self.lines = 0;
+            }
+        }
+        match written.and_then(|()| sink.write(line)) {
+            Ok(()) => self.failing = false,
+            Err(error) => {
+                self.lines += 1;
+                if !self.failing
+                    && let Some(complaints) = complaints
+                {
+                    let said = Line::of_log(format!("the log file cannot be written: {error}"));
+                    complaints.push(said.written(format));
+                }
+                self.failing = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The demonstration: what a newcomer sees first has to work, and has to tell the truth.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+}
+
+#[test]
+fn the_investigation_goes_through_all_nine_functions_and_every_promise_holds() {
+    let directory = tempfile::tempdir().unwrap();
+    let shown = program()
+        .args(["sandbox", "--mailboxes", "150", "--latency", "1", "--directory"])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.status.success(), "{text}\n{}", String::from_utf8_lossy(&shown.stderr));
+    for function in fn_exchange_online::functions::Function::ALL {
+        assert!(text.contains(function.name()), "{} is not shown:\n{text}", function.name());
+    }
+    assert!(text.contains("3 of 3 copies of the mail are gone"), "{text}");
+    assert!(!text.contains('✘'), "{text}");
+}
+
+#[test]
+fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut sandbox = program()
+        .args(["sandbox", "--serve", "--mailboxes", "10", "--directory"])
+        .arg(directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(sandbox.stdout.take().unwrap()).lines();
+    let command = lines.find_map(|line| line.ok().filter(|line| line.contains("run --config-file")));
+    let app_config = directory.path().join("app.config");
+    assert!(command.unwrap().contains(app_config.to_str().unwrap()));
+    assert_eq!(std::fs::metadata(&app_config).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let mut daemon =
+        program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::piped()).spawn().unwrap();
+    let (said, lines) = mpsc::channel();
+    let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    std::thread::spawn(move || log.map_while(Result::ok).try_for_each(|line| said.send(line)));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let ready = std::iter::from_fn(|| lines.recv_timeout(deadline - Instant::now()).ok())
+        .any(|line| line.contains("ready: listening for calls"));
+    assert!(ready, "the daemon never said that it is ready");
+    for process in [&mut daemon, &mut sandbox] {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! Time zones and events.
+
+use serde_json::{Value, json};
+
+use crate::client::{Setup, code, encode};
+
+fn event(zone: &str) -> Value {
+    json!({
+        "subject": "Phishing wave",
+        "body": {"contentType": "HTML", "content": "<p>Please join</p>"},
+        "start": {"dateTime": "2026-03-29T09:00:00", "timeZone": zone},
+        "end": {"dateTime": "2026-03-29T10:00:00", "timeZone": zone},
+        "location": {"displayName": "Room 3.14"},
+        "attendees": [{"type": "required", "emailAddress": {"address": "a@contoso.example"}}],
+        "transactionId": "call-1",
+    })
+}
+
+#[tokio::test]
+async fn a_mailbox_tells_its_time_zone() {
+    let s = Setup::small().await;
+    let mailbox = s.tenant.mailboxes()[0].clone();
+    let url = format!("/users/{}/mailboxSettings/timeZone", encode(&mailbox));
+    let (status, answer) = s.get(&url).await;
+    assert_eq!(status, 200);
+    assert!(answer["@odata.context"].is_string() && answer["value"].is_string());
+    for zone in ["Europe/Berlin", "Customized Time Zone"] {
+        assert!(s.tenant.set_time_zone(&mailbox, Some(zone)));
+        assert_eq!(s.get(&url).await.1["value"], zone);
+    }
+    assert!(s.tenant.set_time_zone(&mailbox, None));
+    assert_eq!(s.get(&url).await.1["value"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_event_is_created_once_for_each_transaction_id() {
+    let s = Setup::small().await;
+    let mailbox = s.tenant.mailboxes()[0].clone();
+    let url = format!("/users/{}/calendar/events", encode(&mailbox));
+    let (status, first) = s.post(&url, event("Eastern Standard Time")).await;
+    assert_eq!(status, 201);
+    assert_eq!(
+        first["start"],
+        json!({"dateTime": "2026-03-29T09:00:00", "timeZone": "Eastern Standard Time"})
+    );
+    assert_eq!(first["organizer"]["emailAddress"]["address"], mailbox.as_str());
+    let (status, again) = s.post(&url, event("Eastern Standard Time")).await;
+    assert_eq!((status, &again["id"]), (201, &first["id"]));
+    assert_eq!(s.tenant.events(&mailbox).len(), 1);
+    let mut other = event("UTC");
+    other["transactionId"] = json!("call-2");
+    s.post(&url, other).await;
+    assert_eq!(s.tenant.events(&mailbox).len(), 2);
+    assert_eq!(s.tenant.events(&mailbox)[0].transaction_id.as_deref(), Some("call-1"));
+}
+
+#[tokio::test]
+async fn an_event_that_outlook_would_refuse_is_refused() {
+    let s = Setup::small().await;
+    let mailbox = s.tenant.mailboxes()[0].clone();
+    let url = format!("/users/{}/calendar/events", encode(&mailbox));
+    for zone in ["UTC", "W. Europe Standard Time", "Asia/Tokyo", "America/Argentina/Buenos_Aires"] {
+        assert_eq!(s.post(&url, event(zone)).await.0, 201, "{zone}");
+    }
+    for zone in ["Customized Time Zone", "Nowhere/Land", "CEST", "W. Europe", ""] {
+        let (status, answer) = s.post(&url, event(zone)).await;
+        assert_eq!((status, code(&answer)), (400, "TimeZoneNotSupportedException"), "{zone}");
+    }
+    for (pointer, value) in [
+        ("/attendees/0/emailAddress/address", json!("")),
+        ("/attendees/0/type", json!("reluctant")),
+        ("/start/dateTime", json!("2026-03-29T09:00:00Z")),
+        ("/start/dateTime", json!("2026-03-29T11:00:00")),
+        ("/end", json!({})),
+        ("/body/contentType", json!("RTF")),
+    ] {
+        let mut broken = event("UTC");
+        *broken.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(s.post(&url, broken).await.0, 400, "{pointer}");
+    }
+    let mut unknown = event("UTC");
+    unknown["colour"] = json!("red");
+    assert_eq!(s.post(&url, unknown).await.0, 400);
+    assert_eq!(s.tenant.events(&mailbox).len(), 1);
+}

@@ -1,0 +1,154 @@
+//! Users: listing, paging, names that break URLs.
+
+use std::collections::HashSet;
+
+use fn_exchange_online::sandbox::graph::TenantOptions;
+
+use crate::client::{Setup, code, encode};
+
+#[tokio::test]
+async fn paging_through_users_ends_exactly() {
+    let s = Setup::new(TenantOptions { mailboxes: 96, users_without_mailbox: 4, ..TenantOptions::default() })
+        .await;
+    for (top, pages) in [(50, 2), (100, 1), (33, 4), (999, 1)] {
+        s.tenant.forget_requests();
+        let users = s.all(&format!("/users?$select=userPrincipalName&$top={top}")).await;
+        let names: HashSet<&str> =
+            users.iter().map(|user| user["userPrincipalName"].as_str().unwrap()).collect();
+        assert_eq!((users.len(), names.len()), (100, 100));
+        assert_eq!(s.tenant.requests().len(), pages, "pages of {top}");
+        assert_eq!(users[0].as_object().unwrap().len(), 1, "only what was selected");
+    }
+}
+
+#[tokio::test]
+async fn users_come_in_the_order_the_tenant_knows_them() {
+    let s = Setup::small().await;
+    let listed = s.all("/users?$top=7").await;
+    let known: Vec<String> = s.tenant.users().into_iter().map(|user| user.user_principal_name).collect();
+    let listed: Vec<&str> = listed.iter().map(|user| user["userPrincipalName"].as_str().unwrap()).collect();
+    assert_eq!(listed, known);
+}
+
+#[tokio::test]
+async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
+    let s = Setup::small().await;
+    let users = s.tenant.users();
+    for part in ["mc", "MC", "R&D.", "50%"] {
+        let filter = encode(&format!("startswith(userPrincipalName,'{part}')"));
+        let found = s.all(&format!("/users?$filter={filter}&$top=2")).await;
+        let expected =
+            users.iter().filter(|u| u.user_principal_name.starts_with(&part.to_lowercase())).count();
+        assert_eq!(found.len(), expected);
+        assert!(expected > 0, "{part}");
+    }
+    let irish = users.iter().find(|user| user.user_principal_name.contains('\'')).unwrap();
+    let prefix = irish.user_principal_name.split_inclusive('\'').next().unwrap();
+    let doubled = encode(&format!("startswith(userPrincipalName,'{}')", prefix.replace('\'', "''")));
+    assert_eq!(s.all(&format!("/users?$filter={doubled}")).await.len(), 1);
+    let single = encode(&format!("startswith(userPrincipalName,'{prefix}')"));
+    assert_eq!(s.get(&format!("/users?$filter={single}")).await.0, 400);
+}
+
+#[tokio::test]
+async fn every_user_is_found_by_an_encoded_name_and_by_id() {
+    let s = Setup::small().await;
+    for user in s.tenant.users() {
+        let (status, found) = s.get(&format!("/users/{}", encode(&user.user_principal_name))).await;
+        assert_eq!((status, found["displayName"].as_str().unwrap()), (200, user.display_name.as_str()));
+        assert_eq!(s.get(&format!("/users/{}", user.id)).await.0, 200);
+    }
+    let names = s.tenant.mailboxes().join(" ");
+    for odd in ["#EXT#", "'", "+", "%", "&", "/"] {
+        assert!(names.contains(odd), "no name with {odd}");
+    }
+}
+
+#[tokio::test]
+async fn carelessly_written_names_find_nobody() {
+    let s = Setup::small().await;
+    let users = s.tenant.users();
+    let guest = users.iter().find(|user| user.guest && user.has_mailbox).unwrap();
+    let name = &guest.user_principal_name;
+    let twice = encode(&encode(name));
+    let (status, answer) = s.get(&format!("/users/{twice}")).await;
+    assert_eq!((status, code(&answer)), (404, "Request_ResourceNotFound"));
+    // An HTTP client cuts the URL at the '#'.
+    assert_eq!(s.get(&format!("/users/{name}")).await.0, 404);
+    assert_eq!(s.get(&format!("/users/{name}/messages")).await.0, 404);
+    let slash = users.iter().find(|user| user.user_principal_name.contains('/')).unwrap();
+    assert_eq!(s.get(&format!("/users/{}", slash.user_principal_name)).await.0, 400);
+    assert_eq!(s.get("/users/%24top@contoso.example").await.0, 400);
+    assert_eq!(s.get("/users//messages").await.0, 400);
+}
+
+#[tokio::test]
+async fn an_attempt_to_delete_a_user_is_noticed() {
+    let s = Setup::small().await;
+    let guest = s.tenant.users().into_iter().find(|user| user.guest && user.has_mailbox).unwrap();
+    let id = s.tenant.messages(&guest.user_principal_name)[0].id.clone();
+    let cut = guest.user_principal_name.split('#').next().unwrap();
+    let url = format!("/users/{}/messages/{id}", guest.user_principal_name);
+    assert_eq!(s.delete(&url).await.0, 403);
+    assert_eq!(s.tenant.users_deleted(), [cut]);
+    // In a batch a '#' cuts the URL as well.
+    let step = serde_json::json!({"requests": [{"id": "1", "method": "DELETE", "url": url}]});
+    assert_eq!(s.post("/$batch", step).await.1["responses"][0]["status"], 403);
+    assert_eq!(s.tenant.users_deleted(), [cut, cut]);
+}
+
+#[tokio::test]
+async fn users_without_a_mailbox_say_so() {
+    let s = Setup::small().await;
+    let without: Vec<_> = s.tenant.users().into_iter().filter(|user| !user.has_mailbox).collect();
+    assert_eq!(without.len(), 4);
+    assert!(without.iter().any(|user| user.guest) && without.iter().any(|user| !user.guest));
+    for user in without {
+        let name = encode(&user.user_principal_name);
+        assert_eq!(s.get(&format!("/users/{name}")).await.0, 200);
+        for path in ["messages", "mailboxSettings/timeZone", "mailFolders/inbox/messages"] {
+            let (status, answer) = s.get(&format!("/users/{name}/{path}")).await;
+            assert_eq!((status, code(&answer)), (404, "MailboxNotEnabledForRESTAPI"));
+        }
+    }
+    assert_eq!(code(&s.get("/users/nobody@contoso.example/messages").await.1), "ErrorInvalidUser");
+}
+
+#[tokio::test]
+async fn what_the_directory_does_not_know_is_refused() {
+    let s = Setup::small().await;
+    for query in [
+        "$top=0",
+        "$top=1000",
+        "$top=x",
+        "$skip=5",
+        "$search=x",
+        "$orderby=displayName",
+        "$select=shoeSize",
+        "$filter=mail%20ne%20null",
+        "$filter=startswith(shoeSize,'4')",
+        "$skiptoken=forged",
+        "$nonsense=1",
+        "$top=1&$top=2x",
+        "$filter=a&$filter=b",
+    ] {
+        let (status, answer) = s.get(&format!("/users?{query}")).await;
+        assert_eq!(status, 400, "{query}: {answer}");
+        assert!(!answer["error"]["message"].as_str().unwrap().is_empty());
+        assert!(answer["error"]["innerError"]["request-id"].is_string());
+    }
+    assert_eq!(code(&s.get("/me/messages").await.1), "BadRequest");
+}
+
+#[tokio::test]
+async fn a_tenant_of_twenty_thousand_starts_at_once() {
+    let start = std::time::Instant::now();
+    let options = TenantOptions { mailboxes: 20_000, users_without_mailbox: 500, ..TenantOptions::default() };
+    let s = Setup::new(options).await;
+    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    let users = s.tenant.users();
+    let names: HashSet<String> = users.iter().map(|user| user.user_principal_name.to_lowercase()).collect();
+    let ids: HashSet<&String> = users.iter().map(|user| &user.id).collect();
+    assert_eq!((names.len(), ids.len()), (20_500, 20_500));
+    assert_eq!(s.tenant.mailboxes().len(), 20_000);
+}
