@@ -1,7 +1,7 @@
 //! `exchange_online_create_meeting`: puts a meeting into the organizer's calendar, which invites the attendees.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -132,6 +132,13 @@ impl Zone {
         let iana = name.parse::<WindowsTimezone>().map_or(name, |zone| zone.tzdb_id());
         iana.parse().map_or_else(|_| Self::utc(), |rules| Self { name: name.to_owned(), rules })
     }
+
+    /// Whether the wall clock tells `time` from every other: in the hour that it goes back over, it does not, and
+    /// Graph would take the wrong one.
+    fn tells(&self, time: DateTime<Utc>) -> bool {
+        let wall = time.with_timezone(&self.rules).naive_local();
+        self.rules.from_local_datetime(&wall).single().is_some()
+    }
 }
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
@@ -146,7 +153,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
-    let zone = zone_of(context, organizer).await?;
+    let mut zone = zone_of(context, organizer).await?;
+    if !zone.tells(meeting.start) || !zone.tells(meeting.end) {
+        zone = Zone::utc();
+    }
     let event = meeting.event(&zone, transaction_id(context))?;
     let created = create(context, organizer, event).await;
     let (outcome, error) = match &created {

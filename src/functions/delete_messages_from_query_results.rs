@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::casebook::Casebook;
 use super::context::{Context, Progress};
 use super::delete_email::{PERMISSION, delete};
-use super::error::Error;
+use super::error::{Error, Needs};
 use super::inputs::{Inputs, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
@@ -183,7 +183,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let report = report(&content, deleted, started);
     let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
     let not_deleted = (failed > 0).then(|| {
-        format!("{} of {} could not be deleted; see failures.", failed, counted(deleted + failed, "message"))
+        let all = counted(deleted + failed, "message");
+        let needs = fates.values().filter_map(|fate| fate.as_ref().err()).find_map(|error| {
+            Some(Needs(PERMISSION, error).to_string()).filter(|sentence| !sentence.is_empty())
+        });
+        format!("{failed} of {all} could not be deleted; see failures.{}", needs.unwrap_or_default())
     });
     let sentences: Vec<_> = not_deleted.into_iter().chain(written).collect();
     outcome.reason = (!sentences.is_empty()).then(|| sentences.join(" "));

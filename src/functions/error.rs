@@ -22,6 +22,14 @@ pub enum Error {
         /// What Graph said.
         source: graph::Error,
     },
+    /// Nobody knows whether Graph sent a mail, and nobody wants it twice.
+    #[error("Could not {attempt}: {source}. It may have been sent all the same, so it was not sent again.")]
+    InDoubt {
+        /// What was attempted, for whom.
+        attempt: String,
+        /// What became of the request.
+        source: graph::Error,
+    },
     /// SOAR did not do its part.
     #[error("{0}.")]
     Soar(#[from] soar::Error),
@@ -31,7 +39,7 @@ pub enum Error {
 }
 
 /// Where permission is the likely reason, says which one.
-struct Needs<'a>(&'a str, &'a graph::Error);
+pub(super) struct Needs<'a>(pub(super) &'a str, pub(super) &'a graph::Error);
 
 impl std::fmt::Display for Needs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,6 +3,8 @@
 //! What fits into one request goes by `sendMail`. What does not goes as a draft, its attachments after it, and
 //! is sent then (Graph pages "user: sendMail", "Attach large files to Outlook messages or events").
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -14,15 +16,15 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
-use crate::graph::{self, Path, Request, UploadError, UploadSession};
+use crate::graph::{self, Failed, Path, Request, Route, UploadError, UploadSession};
 use crate::soar::Attachment;
 
 const PERMISSION: &str = "Mail.Send";
 const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
 /// Graph takes requests of less than 4 MB; some of that is not ours to count.
 const LARGEST_REQUEST: u64 = 3_900_000;
-/// An attachment from this size on takes an upload session.
-const LARGEST_IN_ONE: u64 = 2_800_000;
+/// An attachment from this size on takes an upload session, and a smaller one is not taken by it.
+const SMALLEST_IN_SESSION: u64 = 3 << 20;
 
 /// The mail that is asked for.
 struct Mail {
@@ -37,7 +39,9 @@ struct Mail {
 impl Mail {
     fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let attachment_names = addresses(reader.word("exo_attachment_names"));
+        let mut attachment_names = addresses(reader.word("exo_attachment_names"));
+        let mut seen = HashSet::new();
+        attachment_names.retain(|name| seen.insert(name.clone()));
         let incident = if attachment_names.is_empty() {
             reader.number("incident_id")
         } else {
@@ -152,17 +156,19 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let (attachments, missing) = attachments(context, &mail).await?;
     let sent = send(context, &mail, &attachments).await;
     let (outcome, error) = match &sent {
-        Ok(()) => ("sent", None),
+        Ok(None) => ("sent", None),
+        Ok(Some(not_found)) => ("not sent", not_found.reason.clone()),
+        Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.to_string())),
         Err(error) => ("not sent", Some(error.to_string())),
     };
     let recipients = mail.recipients.join(", ");
     info!(target: "audit", mailbox = mail.sender, recipients, attachments = attachments.len(), outcome, error, "send message");
-    match sent {
-        Ok(()) => Outcome::done(&Content {
+    match sent? {
+        None => Outcome::done(&Content {
             value: true,
             failed_attachments: (!missing.is_empty()).then_some(missing),
         }),
-        Err(error) => Outcome::not_found(error, &format!("The mailbox {}", mail.sender)),
+        Some(not_found) => Ok(not_found),
     }
 }
 
@@ -176,31 +182,45 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     let mut missing = Vec::new();
     for name in &mail.attachment_names {
         match there.iter().position(|attachment| attachment.name == *name) {
-            Some(place) => found.push(there.swap_remove(place)),
+            Some(place) => found.push(there.remove(place)),
             None => missing.push(name.clone()),
         }
     }
     Ok((found, missing))
 }
 
-async fn send(context: &Context, mail: &Mail, attachments: &[Attachment]) -> Result<(), Error> {
+/// Sends the mail; an outcome is what is answered where there is no such mailbox.
+async fn send(context: &Context, mail: &Mail, attachments: &[Attachment]) -> Result<Option<Outcome>, Error> {
+    let not_found = |error| Outcome::not_found(error, &format!("The mailbox {}", mail.sender)).map(Some);
+    let save_to_sent_items = true;
+    let bare = serde_json::to_vec(&SendMail { message: mail.message(Vec::new()), save_to_sent_items })?.len();
     // Base64 makes four bytes of three.
     let encoded: u64 =
-        attachments.iter().map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 512).sum();
-    let rest = (mail.body.len() + mail.subject.len()) as u64 + 64 * mail.recipients.len() as u64;
-    if encoded + rest > LARGEST_REQUEST {
-        return Draft::create(context, mail).await?.fill_and_send(attachments).await;
+        attachments.iter().map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024).sum();
+    if encoded + bare as u64 > LARGEST_REQUEST {
+        return match Draft::create(context, mail).await {
+            Ok(draft) => draft.fill_and_send(attachments).await.map(|()| None),
+            Err(error) => not_found(error),
+        };
     }
     let mut encoded = Vec::with_capacity(attachments.len());
     for attachment in attachments {
         encoded.push(FileAttachment::new(attachment, &read(context, mail, attachment).await?));
     }
-    let body = serde_json::to_vec(&SendMail { message: mail.message(encoded), save_to_sent_items: true })?;
+    let body = serde_json::to_vec(&SendMail { message: mail.message(encoded), save_to_sent_items })?;
     let sent = async {
         let path = Path::user(&mail.sender)?.then("sendMail");
         context.graph.send(&Request::post(path, body.into()).in_mailbox(&mail.sender)).await
     };
-    sent.await.map(drop).map_err(|source| failed(mail, PERMISSION, source))
+    match sent.await {
+        Ok(_) => Ok(None),
+        Err(source) if source.leaves_open() => Err(in_doubt(mail, source)),
+        Err(source) => not_found(failed(mail, PERMISSION, source)),
+    }
+}
+
+fn in_doubt(mail: &Mail, source: graph::Error) -> Error {
+    Error::InDoubt { attempt: format!("send a message from {}", mail.sender), source }
 }
 
 fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error {
@@ -242,31 +262,52 @@ impl<'a> Draft<'a> {
         Ok(Self { context, mail, id })
     }
 
-    /// Adds the attachments and sends the draft. One that cannot be sent is removed.
+    /// Adds the attachments and sends the draft. One that was not sent is removed.
     async fn fill_and_send(self, attachments: &[Attachment]) -> Result<(), Error> {
-        let mut done = self.fill(attachments).await;
-        if done.is_ok() {
-            done = self.post("send", Bytes::new()).await.map(drop);
+        if let Err(error) = self.fill(attachments).await {
+            if let Err(Failed { error, .. }) = self.remove().await {
+                self.is_left(&error);
+            }
+            return Err(error);
         }
-        if done.is_err() {
-            let removed = async {
-                self.context.graph.send(&Request::delete(self.path()?).in_mailbox(&self.mail.sender)).await
-            };
-            if let Err(error) = removed.await {
-                warn!(mailbox = self.mail.sender, message_id = self.id, %error, "the unsent draft could not be removed");
+        let Err(source) = self.post("send", Bytes::new()).await else { return Ok(()) };
+        match self.remove().await {
+            Ok(()) => Err(self.failed(source)),
+            // What is no draft any more was sent, whatever was answered to that.
+            Err(Failed { error: graph::Error::Refused(refusal), repeated: false })
+                if refusal.code == "ErrorItemNotFound" =>
+            {
+                Ok(())
+            }
+            Err(Failed { error, .. }) => {
+                self.is_left(&error);
+                Err(if source.leaves_open() { in_doubt(self.mail, source) } else { self.failed(source) })
             }
         }
-        done
+    }
+
+    async fn remove(&self) -> Result<(), Failed> {
+        let path = self.path().map_err(|error| Failed { error, repeated: false })?;
+        let request = Request::delete(path).in_mailbox(&self.mail.sender);
+        self.context.graph.send_by(&Route::Alone, &request).await.map(drop)
+    }
+
+    fn is_left(&self, error: &graph::Error) {
+        warn!(mailbox = self.mail.sender, message_id = self.id, %error, "the unsent draft could not be removed");
+    }
+
+    fn failed(&self, source: graph::Error) -> Error {
+        failed(self.mail, PERMISSION_FOR_LARGE, source)
     }
 
     async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {
         for attachment in attachments {
             match attachment.size {
-                Some(size) if size >= LARGEST_IN_ONE => self.upload(attachment, size).await?,
+                Some(size) if size >= SMALLEST_IN_SESSION => self.upload(attachment, size).await?,
                 _ => {
                     let content = read(self.context, self.mail, attachment).await?;
                     let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
-                    self.post("attachments", body.into()).await?;
+                    self.post("attachments", body.into()).await.map_err(|source| self.failed(source))?;
                 }
             }
         }
@@ -295,14 +336,14 @@ impl<'a> Draft<'a> {
         let body = serde_json::to_vec(&NewSession { item })?;
         let session: UploadSession = self
             .post("attachments/createUploadSession", body.into())
-            .await?
-            .parse()
-            .map_err(|source| failed(self.mail, PERMISSION_FOR_LARGE, source))?;
+            .await
+            .and_then(|answer| answer.parse())
+            .map_err(|source| self.failed(source))?;
         let incident = self.mail.incident.unwrap_or_default();
         let content = self.context.casebook.attachment_contents(incident, attachment.id).await?;
         session.send(&self.context.graph, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => source.into(),
-            UploadError::Graph(source) => failed(self.mail, PERMISSION_FOR_LARGE, source),
+            UploadError::Graph(source) => self.failed(source),
             error => Error::Refused(format!("Could not attach {}: {error}.", attachment.name)),
         })
     }
@@ -311,11 +352,8 @@ impl<'a> Draft<'a> {
         Ok(Path::message(&self.mail.sender, None, &self.id)?)
     }
 
-    async fn post(&self, what: &'static str, body: Bytes) -> Result<graph::Answer, Error> {
-        let posted = async {
-            let request = Request::post(self.path()?.then(what), body).in_mailbox(&self.mail.sender);
-            self.context.graph.send(&request).await
-        };
-        posted.await.map_err(|source| failed(self.mail, PERMISSION_FOR_LARGE, source))
+    async fn post(&self, what: &'static str, body: Bytes) -> Result<graph::Answer, graph::Error> {
+        let request = Request::post(self.path()?.then(what), body).in_mailbox(&self.mail.sender);
+        self.context.graph.send(&request).await
     }
 }

@@ -60,6 +60,11 @@ pub enum Error {
     /// Pages without end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
     TooManyPages(usize),
+    /// More hits of a search on one day than Graph shows.
+    #[error(
+        "Microsoft Graph ends a search after {0} hits, and there are more within two days; the rest was not looked at"
+    )]
+    TooManyHits(usize),
     /// An answer larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
     TooLarge(usize),
@@ -84,6 +89,7 @@ impl Error {
             | Self::Path(_)
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
+            | Self::TooManyHits(_)
             | Self::TooLarge(_) => Failure::Final,
         }
     }
@@ -94,6 +100,11 @@ impl Error {
             Self::Refused(refusal) => Some(refusal.as_ref()),
             _ => None,
         }
+    }
+
+    /// Whether the request may have been carried out all the same.
+    pub fn leaves_open(&self) -> bool {
+        self.failure() == Failure::Unknown
     }
 
     /// Whether it concerns all requests, not only the one: going on with others is no use.

@@ -16,6 +16,8 @@ use super::path::{InvalidSegment, Path, literal};
 const SELECT: &str = "id,subject,sender,hasAttachments,receivedDateTime,webLink";
 /// The most messages Graph puts on one page.
 const LARGEST_PAGE: usize = 1000;
+/// A search has no more hits than this; Graph ends it there without a word ("Use the $search query parameter").
+const MOST_HITS: usize = 1000;
 /// A mailbox that goes on for longer goes on for ever. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
 
@@ -44,8 +46,9 @@ impl Criteria {
         Self { folder: None, ..self.clone() } == Self::default()
     }
 
-    /// The address of the first page of at most `page` matching messages of `mailbox`.
-    fn path(&self, mailbox: &str, page: usize) -> Result<Path, InvalidSegment> {
+    /// The address of the first page of at most `page` matching messages of `mailbox`. A search goes back in time
+    /// from `until`.
+    fn path(&self, mailbox: &str, page: usize, until: Option<DateTime<Utc>>) -> Result<Path, InvalidSegment> {
         let path = Path::messages(mailbox, self.folder.as_deref())?;
         let top = page.clamp(1, LARGEST_PAGE).to_string();
         Ok(match &self.body {
@@ -53,7 +56,7 @@ impl Criteria {
             Some(body) => path
                 .option("$select", &format!("{SELECT}{}", if self.sender.is_some() { ",from" } else { "" }))
                 .option("$top", &top)
-                .option("$search", &format!("\"{}\"", self.kql(body))),
+                .option("$search", &format!("\"{}\"", self.kql(body, until))),
             None => path.option("$select", SELECT).option("$top", &top).option("$filter", &self.filter()),
         })
     }
@@ -74,7 +77,7 @@ impl Criteria {
     /// The search text. Beside the body it holds what KQL expresses without losing a match: its days are
     /// widened by one each way for time zones, and the subject is left out since KQL finds only whole words.
     /// [`Criteria::holds`] checks all of it exactly.
-    fn kql(&self, body: &str) -> String {
+    fn kql(&self, body: &str, until: Option<DateTime<Utc>>) -> String {
         let day = |time: DateTime<Utc>| time.format("%Y-%m-%d").to_string();
         let a_day = TimeDelta::days(1);
         let terms = [
@@ -82,8 +85,7 @@ impl Criteria {
             self.sender.as_ref().map(|sender| format!("from:{}", phrase(sender))),
             self.received_from
                 .map(|from| format!("received>={}", day(from.checked_sub_signed(a_day).unwrap_or(from)))),
-            self.received_to
-                .map(|to| format!("received<={}", day(to.checked_add_signed(a_day).unwrap_or(to)))),
+            until.map(|to| format!("received<={}", day(to.checked_add_signed(a_day).unwrap_or(to)))),
             self.has_attachments.filter(|has| *has).map(|_| "hasattachments:true".to_owned()),
         ];
         terms.into_iter().flatten().collect::<Vec<_>>().join(" AND ")
@@ -190,10 +192,12 @@ async fn collect(
     needed: usize,
     found: &mut Found,
 ) -> Result<(), Error> {
-    let mut next = Some(criteria.path(mailbox, needed)?);
+    let mut until = criteria.received_to;
+    let mut next = Some(criteria.path(mailbox, needed, until)?);
     // A mailbox changes while it is read, and a message may stand on two pages then.
     let mut seen = HashSet::new();
     let mut pages = 0;
+    let mut hits = Hits::default();
     while let Some(path) = next {
         if pages == MOST_PAGES {
             return Err(Error::TooManyPages(MOST_PAGES));
@@ -209,8 +213,10 @@ async fn collect(
                 return Ok(());
             }
             let checked = criteria.body.is_none()
-                || serde_json::from_str::<Checked<'_>>(message.get())
-                    .is_ok_and(|message| criteria.holds(&message));
+                || serde_json::from_str::<Checked<'_>>(message.get()).is_ok_and(|message| {
+                    hits.count(&message);
+                    criteria.holds(&message)
+                });
             let id =
                 serde_json::from_str::<Identified<'_>>(message.get()).map(|message| message.id.into_owned());
             if checked && id.is_ok_and(|id| seen.insert(id)) {
@@ -221,6 +227,28 @@ async fn collect(
             found.more = true;
             return Ok(());
         }
+        if next.is_none() && hits.number >= MOST_HITS {
+            // Newest come first, so what is missing is older.
+            let oldest =
+                hits.oldest.filter(|at| until.is_none_or(|until| at.date_naive() < until.date_naive()));
+            until = Some(oldest.ok_or(Error::TooManyHits(MOST_HITS))?);
+            next = Some(criteria.path(mailbox, needed, until)?);
+            hits = Hits::default();
+        }
     }
     Ok(())
+}
+
+/// What a search brought, before it was checked.
+#[derive(Default)]
+struct Hits {
+    number: usize,
+    oldest: Option<DateTime<Utc>>,
+}
+
+impl Hits {
+    fn count(&mut self, message: &Checked<'_>) {
+        self.number += 1;
+        self.oldest = self.oldest.into_iter().chain(message.received).min();
+    }
 }

@@ -245,6 +245,7 @@ pub(crate) fn ms(time: &str) -> i64 {
 }
 
 /// The inputs of a query for a data table only.
+#[allow(clippy::needless_pass_by_value)] // every caller makes it on the spot
 pub(crate) fn query(who: &str, criteria: Value) -> Value {
     let mut inputs = json!({
         "incident_id": INCIDENT,

@@ -65,7 +65,7 @@ async fn a_date_is_milliseconds_and_a_number_may_come_as_a_whole_float() {
     let mailbox = house.graph().mailboxes().remove(0);
     house.put(&mailbox, mail("then"));
     let noon = ms("2026-01-15T12:00:00Z");
-    for (from, to) in [(json!(noon), json!(noon)), (json!(noon as f64), json!(noon + 999))] {
+    for (from, to) in [(json!(noon), json!(noon)), (json!(1_768_478_400_000.0), json!(noon + 999))] {
         let mut inputs = query(&mailbox, json!({"exo_start_date": from, "exo_end_date": to}));
         inputs["incident_id"] = json!(2095.0);
         let results = house.done(QueryEmails, inputs).await;

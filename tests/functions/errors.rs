@@ -1,7 +1,7 @@
 //! What the analyst reads when Graph does not do it, and what is tried again before.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::TokenRefusal;
+use fn_exchange_online::sandbox::graph::{TenantOptions, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -53,7 +53,9 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
 async fn a_missing_permission_is_named_with_whom_it_was_for_and_the_request_id() {
     let house = House::new().await;
     for (function, inputs, permission, roles) in each(&house) {
-        roles.iter().for_each(|role| house.graph().faults().take_role(role));
+        for role in roles {
+            house.graph().faults().take_role(role);
+        }
         let error = house.failed(function, inputs.clone()).await;
         house.graph().faults().clear();
         let whom =
@@ -141,7 +143,7 @@ async fn other_refusals_fail_the_call_at_once_in_one_sentence() {
 #[tokio::test]
 async fn outages_are_outlasted_and_end_the_call_when_they_last() {
     for status in [429, 500, 502, 503, 504] {
-        let house = House::configured(Default::default(), &[("max_retries_total", "2")]).await;
+        let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
         let inputs = json!({"exo_email_address": house.mailbox(0)});
         let fault = Fault::Status(status, RetryAfter::Absent);
         house.graph().faults().next(2, Target::HttpRequest, fault);
@@ -174,7 +176,7 @@ async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
 
 #[tokio::test]
 async fn what_stays_no_answer_is_reported_as_such() {
-    let house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     for fault in [Fault::Html, Fault::BrokenJson] {
         house.graph().faults().next(2, Target::HttpRequest, fault);
         let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
@@ -188,7 +190,7 @@ async fn what_stays_no_answer_is_reported_as_such() {
 
 #[tokio::test]
 async fn a_graph_that_cannot_be_reached_is_told_without_its_query() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     drop(front);
     let error = house.failed(QueryEmails, query("all", json!({"exo_message_subject": "geheim"}))).await;
@@ -199,7 +201,7 @@ async fn a_graph_that_cannot_be_reached_is_told_without_its_query() {
 
 #[tokio::test]
 async fn a_not_found_that_is_not_graphs_own_is_no_answer() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "0")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "0")]).await;
     let front = Front::before(&mut house).await;
     front.answer_as("text/html", 1, "/users/", 404, "<h1>Not Found</h1>");
     let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;

@@ -105,14 +105,18 @@ async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
 async fn a_limit_that_was_reached_is_in_the_note() {
     let house = House::configured(empty(3), &[("max_messages", "2"), ("max_users", "2")]).await;
     let names = house.graph().mailboxes();
-    names.iter().for_each(|name| drop(house.put(name, mail("x"))));
+    for name in &names {
+        house.put(name, mail("x"));
+    }
     house
         .done(QueryEmails, written(&names[..1].join(","), &["Incident note"], json!({"exo_start_date": 0})))
         .await;
     assert!(!house.note().contains("limit"), "{}", house.note());
     let house = House::configured(empty(3), &[("max_messages", "1")]).await;
     let names = house.graph().mailboxes();
-    names.iter().for_each(|name| drop(house.put(name, mail("x"))));
+    for name in &names {
+        house.put(name, mail("x"));
+    }
     house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
     assert!(house.note().contains("limit of messages (max_messages)"), "{}", house.note());
 }

@@ -1,10 +1,11 @@
 //! `exchange_online_query_emails` when Graph stumbles: no mailbox is lost silently.
 
-use fn_exchange_online::sandbox::graph::{Scope, TenantOptions, Throttling, TokenRefusal};
+use fn_exchange_online::sandbox::graph::{NewMessage, Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Fault, House, QueryEmails, RetryAfter, SOON, Target, empty, encoded, found, mail, query, subjects,
+    Fault, House, QueryEmails, RetryAfter, SOON, Target, at, empty, encoded, found, mail, query, saying,
+    subjects,
 };
 use crate::front::Front;
 
@@ -28,8 +29,8 @@ fn of(mailbox: &str) -> Target {
 #[tokio::test]
 async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
     let (house, names) = one_each(40, &[]).await;
-    for retry_after in [SOON, RetryAfter::Absent, RetryAfter::Date(std::time::Duration::from_secs(1))] {
-        let throttling = Throttling { share: 0.4, scope: Scope::Everything, retry_after, times: 2 };
+    for retry_after in [SOON, RetryAfter::Absent] {
+        let throttling = Throttling { share: 0.4, scope: Scope::SubRequests, retry_after, times: 2 };
         house.graph().faults().throttle(Some(throttling));
         let results = house.done(QueryEmails, query("all", everything())).await;
         assert_eq!(results["content"]["not_searched"], json!([]));
@@ -230,4 +231,42 @@ async fn a_message_that_stands_on_two_pages_is_listed_once() {
     front.answer(1, "/messages?", 200, page(&["a", "b"], Some("2")));
     let results = house.done(QueryEmails, query(&names[0], everything())).await;
     assert_eq!(subjects(&results), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_search_that_graph_ends_after_a_thousand_hits_goes_on_with_what_is_older() {
+    let house = House::with(empty(1)).await;
+    let name = house.graph().mailboxes().remove(0);
+    let hit = |subject: &str, received: chrono::DateTime<chrono::Utc>| NewMessage {
+        received,
+        ..saying(subject, "Please renew now")
+    };
+    for nth in 0..1400 {
+        let received = at("2026-01-10T00:00:00Z") - chrono::TimeDelta::hours(nth);
+        house.put(&name, hit("noise", received));
+    }
+    house.put(&name, hit("wanted", at("2025-11-20T00:00:00Z")));
+    let criteria = json!({"exo_message_body": "renew", "exo_message_subject": "wanted"});
+    let results = house.done(QueryEmails, query(&name, criteria)).await;
+    assert_eq!(subjects(&results), ["wanted"]);
+    assert_eq!(results["content"]["not_searched"], json!([]));
+}
+
+#[tokio::test]
+async fn where_a_day_has_more_hits_than_graph_shows_the_mailbox_is_named() {
+    let house = House::with(empty(2)).await;
+    let names = house.graph().mailboxes();
+    for _ in 0..1001 {
+        house.put(&names[0], saying("noise", "Please renew now"));
+    }
+    house.put(
+        &names[0],
+        NewMessage { received: at("2026-01-15T11:00:00Z"), ..saying("wanted", "Please renew now") },
+    );
+    let criteria = json!({"exo_message_body": "renew", "exo_message_subject": "wanted"});
+    let results = house.done(QueryEmails, query(&names.join(","), criteria)).await;
+    assert_eq!(results["reason"], "1 mailbox could not be searched; see not_searched.");
+    let not_searched = &results["content"]["not_searched"][0];
+    assert_eq!(not_searched["email_address"], names[0]);
+    assert!(not_searched["message"].as_str().unwrap().contains("1000 hits"), "{not_searched}");
 }

@@ -1,5 +1,6 @@
 //! `exchange_online_write_message_as_attachment`
 
+use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::json;
 
 use crate::common::{
@@ -94,7 +95,7 @@ async fn a_proxys_page_is_not_kept_as_evidence() {
 
 #[tokio::test]
 async fn a_page_that_stays_is_reported_and_writes_nothing() {
-    let mut house = House::configured(Default::default(), &[("max_retries_total", "1")]).await;
+    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     let (_, _, inputs) = inputs(&house);
     front.answer_as("text/html; charset=utf-8", 9, "$value", 200, "<html>Sign in</html>");
@@ -116,7 +117,7 @@ async fn a_message_that_breaks_off_is_read_again_and_never_kept_in_half() {
 
 #[tokio::test]
 async fn a_message_that_never_comes_whole_fails_the_call_and_leaves_nothing() {
-    let house = House::configured(Default::default(), &[("max_retries_total", "2")]).await;
+    let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
     house.graph().faults().next(usize::MAX, Target::containing("$value"), Fault::CutBody);

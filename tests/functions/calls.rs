@@ -1,0 +1,116 @@
+//! The message that asks for a function, and the replies to it.
+
+use std::time::Duration;
+
+use fn_exchange_online::functions::Function;
+use fn_exchange_online::soar::reply::{self, Results};
+use fn_exchange_online::soar::{CallError, FunctionCall};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+#[test]
+fn a_call_is_read_with_its_inputs_as_they_came() {
+    let body = br#"{"function":{"id":3,"name":"exchange_online_get_message","x":{}},
+        "inputs":{"exo_email_address" : "a@b.example","n":1.50,"z":null,"a":[1]},
+        "principal":{"id":1,"name":"Jane"},"workflow":{"programmatic_name":"wf","name":"WF"},
+        "workflow_instance":{"workflow_instance_id":77},"new":[{}]}"#;
+    let call = FunctionCall::parse(body).unwrap();
+    assert_eq!(call.function, "exchange_online_get_message");
+    assert_eq!(call.raw_inputs.get(), r#"{"exo_email_address" : "a@b.example","n":1.50,"z":null,"a":[1]}"#);
+    assert_eq!(call.inputs["exo_email_address"], "a@b.example");
+    assert_eq!(call.caller.principal.as_deref(), Some("Jane"));
+    assert_eq!(call.caller.workflow.as_deref(), Some("wf"));
+    assert_eq!(call.caller.workflow_instance, Some(77));
+}
+
+#[test]
+fn only_the_name_is_needed() {
+    for body in [r#"{"function":{"name":"f"}}"#, r#"{"function":{"name":"f"},"inputs":null,"workflow":null}"#]
+    {
+        let call = FunctionCall::parse(body.as_bytes()).unwrap();
+        assert_eq!((call.function.as_str(), call.inputs.len(), call.raw_inputs.get()), ("f", 0, "{}"));
+    }
+}
+
+#[test]
+fn what_is_no_call_is_told_as_what_it_is_without_quoting_it() {
+    for (body, expected) in [
+        ("geheim", CallError::NotJson { line: 1, column: 1 }),
+        (r#"{"function":{"name":"f"},"#, CallError::NotJson { line: 1, column: 25 }),
+        ("{}", CallError::NoFunction),
+        ("[]", CallError::NoFunction),
+        ("7", CallError::NoFunction),
+        (r#"{"function":"f"}"#, CallError::NoFunction),
+        (r#"{"function":{"name":""}}"#, CallError::NoFunction),
+        (r#"{"function":{"name":7}}"#, CallError::NoFunction),
+        (r#"{"inputs":{}}"#, CallError::NoFunction),
+        (r#"{"function":{"name":"f"},"inputs":["geheim"]}"#, CallError::InputsNoObject),
+        (r#"{"function":{"name":"f"},"inputs":"geheim"}"#, CallError::InputsNoObject),
+    ] {
+        let error = FunctionCall::parse(body.as_bytes()).unwrap_err();
+        assert_eq!(error, expected, "{body}");
+        assert!(!error.to_string().contains("geheim"));
+    }
+    assert_eq!(FunctionCall::parse(b"{\"function\":\xFF}").unwrap_err(), CallError::NotText);
+}
+
+#[test]
+fn the_functions_have_their_names_and_no_other_is_ours() {
+    for name in [
+        "exchange_online_get_email_user_profile",
+        "exchange_online_get_message",
+        "exchange_online_write_message_as_attachment",
+        "exchange_online_move_message_to_folder",
+        "exchange_online_send_message",
+        "exchange_online_create_meeting",
+        "exchange_online_delete_email",
+        "exchange_online_query_emails",
+        "exchange_online_delete_messages_from_query_results",
+    ] {
+        assert_eq!(Function::named(name).unwrap().name(), name);
+    }
+    for name in
+        ["", "exchange_online_delete_emails", "EXCHANGE_ONLINE_DELETE_EMAIL", " exchange_online_delete_email"]
+    {
+        assert_eq!(Function::named(name), None);
+    }
+}
+
+fn read(reply: &[u8]) -> Value {
+    assert!(reply.is_ascii(), "no reader's charset can harm it");
+    serde_json::from_slice(reply).unwrap()
+}
+
+#[test]
+fn replies_have_soars_form() {
+    let content = RawValue::from_string(r#"{"ü":"🦊"}"#.to_owned()).unwrap();
+    let inputs = RawValue::from_string(r#"{"b": 1.0, "a": "é"}"#.to_owned()).unwrap();
+    let results = Results {
+        success: false,
+        reason: Some("wärum"),
+        content: &content,
+        pretty: Some("{\n}"),
+        inputs: &inputs,
+        execution_time: Duration::from_millis(1300),
+    };
+    let completed = read(&reply::completed(&results));
+    assert_eq!((&completed["message_type"], &completed["complete"]), (&json!(0), &json!(true)));
+    assert_eq!(completed["results"]["content"], json!({"ü": "🦊"}));
+    assert_eq!(completed["results"]["raw"], r#"{"ü":"🦊"}"#);
+    assert_eq!(
+        (&completed["results"]["success"], &completed["results"]["reason"]),
+        (&json!(false), &json!("wärum"))
+    );
+    assert_eq!(completed["results"]["pretty_string"], "{\n}");
+    assert_eq!(completed["results"]["metrics"]["execution_time_ms"], 1300);
+    let text = String::from_utf8(reply::completed(&results).to_vec()).unwrap();
+    assert!(text.contains(r#""inputs":{"b": 1.0, "a": "\u00e9"}"#), "as they came: {text}");
+
+    let status = read(&reply::status("größer"));
+    assert_eq!(status, json!({"message_type": 0, "message": "größer", "complete": false}));
+    let failed = read(&reply::failed("Could not."));
+    assert_eq!(failed, json!({"message_type": 1, "message": "Could not.", "complete": true}));
+    let trapped = read(&reply::trapped("f", "Could not."));
+    assert_eq!((&trapped["message_type"], &trapped["complete"]), (&json!(0), &json!(true)));
+    assert_eq!(trapped["results"], json!({"success": false, "reason": "Could not."}));
+}
