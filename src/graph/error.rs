@@ -16,6 +16,9 @@ pub enum Error {
     /// Graph answered with an error.
     #[error(transparent)]
     Refused(Box<Refusal>),
+    /// Graph throttled everything for as long as the retries last, so this request was not even sent.
+    #[error("Microsoft Graph throttled all requests for too long; this one was not sent any more: {0}")]
+    GivenUp(Box<Refusal>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -77,9 +80,12 @@ impl Error {
         match self {
             Self::Refused(refusal) => Failure::of_status(refusal.status, refusal.retry_after),
             Self::Unreachable { sent: false, .. } => Failure::NotSent,
+            // Somebody else's 404 says that the address is wrong.
+            Self::NotAnAnswer { status: 404, .. } => Failure::Final,
             Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
             // The token endpoint was already asked as often as makes sense.
             Self::Token(_)
+            | Self::GivenUp(_)
             | Self::Untrusted(_)
             | Self::Path(_)
             | Self::ForeignNextLink
@@ -88,10 +94,18 @@ impl Error {
         }
     }
 
+    /// What is said to those who still waited to be sent when it came to this.
+    pub(super) fn given_up(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::GivenUp(refusal),
+            other => other,
+        }
+    }
+
     /// The refusal, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) => Some(refusal.as_ref()),
+            Self::Refused(refusal) | Self::GivenUp(refusal) => Some(refusal.as_ref()),
             _ => None,
         }
     }

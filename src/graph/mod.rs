@@ -4,7 +4,9 @@
 
 mod batch;
 mod client;
+mod envelope;
 mod error;
+mod lines;
 mod mailboxes;
 mod messages;
 mod path;
@@ -14,6 +16,7 @@ mod service;
 mod token;
 mod upload;
 mod users;
+mod window;
 mod wire;
 
 pub use batch::Lane;

@@ -45,6 +45,7 @@ microsoft_graph_url=graph.microsoft.com
 tenant_id=xxx
 client_id=
 max_batched_requests=21
+max_concurrent_batches=33
 max_messages=0
 max_users=many
 max_retries_total=-1
@@ -83,6 +84,7 @@ timeout=4000
         "fn_exchange_online.client_id",
         "fn_exchange_online.client_secret",
         "fn_exchange_online.max_batched_requests",
+        "fn_exchange_online.max_concurrent_batches",
         "fn_exchange_online.max_messages",
         "fn_exchange_online.max_users",
         "fn_exchange_online.max_retries_total",
@@ -93,7 +95,7 @@ timeout=4000
     assert_eq!(places, expected);
     let words = error.to_string();
     for said in [
-        "has 32 problems:",
+        "has 33 problems:",
         "line 1: text stands before the first section; begin with a line [resilient]",
         "line 17, [resilient] port: the option is set a second time in this section; keep one of the lines",
         "[resilient] port is \"70000\"; give a number from 1 to 65535",
@@ -101,6 +103,7 @@ timeout=4000
         "[fn_exchange_online] tenant_id still has the template's placeholder; give the directory",
         "[fn_exchange_online] client_secret is missing; give a client secret's value",
         "[fn_exchange_online] max_batched_requests is \"21\"; give a number from 1 to 20",
+        "[fn_exchange_online] max_concurrent_batches is \"33\"; give a number from 1 to 32",
         "[fn_exchange_online] microsoft_graph_token_url is http, which would show secrets",
     ] {
         assert!(words.contains(said), "{said:?} is not in {words}");

@@ -109,8 +109,9 @@ impl Analyst<'_> {
         let mut inputs = message(first);
         inputs["exo_destination_mailfolder_id"] = json!({"id": 126, "name": "junkemail"});
         let say = |_: &Value| "moved; it has a new id there".to_owned();
-        let results =
-            self.ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say).await?;
+        let results = self
+            .ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say)
+            .await?;
         Ok(text(&results["content"]["new_message_id"]).to_owned())
     }
 
@@ -196,7 +197,8 @@ impl Analyst<'_> {
             self.story.input(name, value.as_str().unwrap_or(&value.to_string()));
         }
         let started = Instant::now();
-        let call = self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
+        let call =
+            self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
         let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(1, &error))?;
         for status in call.statuses() {
             self.story.status(&status);
@@ -220,7 +222,8 @@ fn message(planted: &Planted) -> Value {
 
 fn found(results: &Value) -> String {
     let content = &results["content"];
-    let found = format!("{} messages found in {} mailboxes", content["messages_found"], content["users_searched"]);
+    let found =
+        format!("{} messages found in {} mailboxes", content["messages_found"], content["users_searched"]);
     match count(&content["not_searched"]) {
         0 => found,
         others => format!("{found}; {others} users have no mailbox"),
@@ -261,10 +264,19 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
         planted_gone == planted.len(),
         format!("{planted_gone} of {} copies of the mail are gone", planted.len()),
     );
-    verdict(deleted.len() == planted.len(), format!("{} other messages were deleted", deleted.len() - planted_gone));
+    verdict(
+        deleted.len() == planted.len(),
+        format!("{} other messages were deleted", deleted.len() - planted_gone),
+    );
     verdict(sandbox.graph.users_deleted().is_empty(), "no user was harmed".to_owned());
-    verdict(sandbox.graph.sent_mail().len() == 1, format!("{} mail was sent", sandbox.graph.sent_mail().len()));
-    verdict(notes == 2 && attachments == 3, format!("the incident has {notes} notes and {attachments} files"));
+    verdict(
+        sandbox.graph.sent_mail().len() == 1,
+        format!("{} mail was sent", sandbox.graph.sent_mail().len()),
+    );
+    verdict(
+        notes == 2 && attachments == 3,
+        format!("the incident has {notes} notes and {attachments} files"),
+    );
     verdict(left == 0, format!("{left} calls are left in the queue"));
     verdict(
         counters.most_in_one_mailbox <= 4,

@@ -68,7 +68,8 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         std::env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", std::process::id()))
     });
     std::fs::create_dir_all(&directory).map_err(failed)?;
-    let sandbox = Sandbox::start(&directory, arguments.tenant(), SoarOptions::default()).await.map_err(failed)?;
+    let sandbox =
+        Sandbox::start(&directory, arguments.tenant(), SoarOptions::default()).await.map_err(failed)?;
     sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
     if arguments.throttled > 0 {
         sandbox.graph.faults().throttle(Some(Throttling {

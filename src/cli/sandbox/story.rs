@@ -45,7 +45,11 @@ impl Story {
     /// A new step: what the analyst wants, and the function that does it.
     pub(super) fn step(&mut self, number: usize, what: &str, function: &str) {
         self.line("");
-        self.line(&format!("{} {}", self.painted("1", &format!("{number}. {what}")), self.painted("2", function)));
+        self.line(&format!(
+            "{} {}",
+            self.painted("1", &format!("{number}. {what}")),
+            self.painted("2", function)
+        ));
     }
 
     /// An input of the call.
