@@ -66,6 +66,11 @@ impl Request {
         Self { repeat: Repeat::Harmless, ..self }
     }
 
+    /// Where it goes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Names the mailbox, which takes no more than a few requests at once.
     #[must_use]
     pub fn in_mailbox(mut self, mailbox: &str) -> Self {

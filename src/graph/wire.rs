@@ -167,9 +167,9 @@ pub(super) fn network_error(error: &reqwest::Error) -> Error {
     Error::Unreachable { reason, sent: !error.is_connect() }
 }
 
-/// rustls' own word, where it lies inside an I/O error.
+/// rustls' own word, which lies inside one I/O error or several.
 fn tls_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
     cause
         .downcast_ref::<rustls::Error>()
-        .or_else(|| cause.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>())
+        .or_else(|| tls_error(cause.downcast_ref::<std::io::Error>()?.get_ref()?))
 }
