@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -63,6 +64,15 @@ pub enum Error {
     /// Pages without end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
     TooManyPages(usize),
+    /// A search that cannot be cut into smaller ones.
+    #[error(
+        "a search of one mailbox gives at most 1,000 messages, and there are more than that of {day}; not all of \
+         them were found. Add a criterion, or search without a text of the body"
+    )]
+    SearchCapped {
+        /// The day, as UTC has it.
+        day: NaiveDate,
+    },
     /// An answer larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
     TooLarge(usize),
@@ -80,17 +90,18 @@ impl Error {
         match self {
             Self::Refused(refusal) => Failure::of_status(refusal.status, refusal.retry_after),
             Self::Unreachable { sent: false, .. } => Failure::NotSent,
-            // Somebody else's 404 says that the address is wrong.
-            Self::NotAnAnswer { status: 404, .. } => Failure::Final,
-            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
-            // The token endpoint was already asked as often as makes sense.
+            // The token endpoint was already asked as often as makes sense. Somebody else's 404 says that the
+            // address is wrong.
             Self::Token(_)
+            | Self::NotAnAnswer { status: 404, .. }
             | Self::GivenUp(_)
             | Self::Untrusted(_)
             | Self::Path(_)
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
+            | Self::SearchCapped { .. }
             | Self::TooLarge(_) => Failure::Final,
+            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod batch;
 mod client;
+mod criteria;
 mod envelope;
 mod error;
 mod lines;
@@ -21,8 +22,9 @@ mod wire;
 
 pub use batch::Lane;
 pub use client::{Client, Done, Download, Failed, Request, Route};
+pub use criteria::Criteria;
 pub use error::{Error, Refusal};
-pub use messages::{Criteria, Found, search_mailbox};
+pub use messages::{Found, search_mailbox};
 pub use path::{InvalidSegment, Path};
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::TokenError;

@@ -11,8 +11,9 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::value::RawValue;
 
 use super::client::{Client, Route};
+use super::criteria::Criteria;
 use super::error::Error;
-use super::messages::{Criteria, Found, search_mailbox};
+use super::messages::{Found, search_mailbox};
 use super::users::UserPages;
 
 /// How many mailboxes may be under way at once, those that wait for their `Retry-After` included: many more
