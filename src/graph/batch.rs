@@ -35,6 +35,8 @@ struct Waiting {
     part: Part,
     gate: Option<Arc<Gate>>,
     answer: oneshot::Sender<Outcome>,
+    /// Whether it was never sent before.
+    first_try: bool,
     /// Whether it was sent again for a new token already.
     signed_again: bool,
 }
@@ -91,13 +93,13 @@ impl Batches {
 
 impl Lane {
     /// One try of `part` in some batch. Dropping the future takes the part out of what waits.
-    pub(super) async fn once(&self, part: Part, gate: Option<Arc<Gate>>) -> Outcome {
+    pub(super) async fn once(&self, part: Part, gate: Option<Arc<Gate>>, first_try: bool) -> Outcome {
         let _in_line = match &gate {
             Some(gate) => gate.line_up().await,
             None => None,
         };
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { lane: self.id, part, gate, answer, signed_again: false };
+        let waiting = Waiting { lane: self.id, part, gate, answer, first_try, signed_again: false };
         let gone = || Error::Unreachable { reason: "the program is ending".to_owned(), sent: false };
         self.inbox.send(Message::Part(waiting)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
@@ -236,35 +238,28 @@ type Placed = (Waiting, Option<OwnedSemaphorePermit>);
 /// Sends one batch and hands out its answers.
 async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant) -> Returned {
     let count = parts.len();
-    let mut news = News { sent_at, answers: 0, throttled: 0, wait: None };
+    let mut news = News::of(sent_at);
     let mut throttled = None;
     let mut again = Vec::new();
-    let (answers, token) =
-        match envelope::exchange(&service, parts.iter().map(|(waiting, _)| &waiting.part)).await {
-            Ok((answers, token)) => (answers, Some(token)),
-            Err(error) if is_about_the_envelope(&error) => {
-                debug!(parts = count, %error, "batch refused; its requests go one by one");
-                (one_by_one(&service, &parts).await, None)
-            }
-            Err(error) => {
-                debug!(parts = count, %error, "batch failed");
-                (vec![Err(error); count], None)
-            }
-        };
+    let exchanged = envelope::exchange(&service, parts.iter().map(|(waiting, _)| &waiting.part)).await;
+    let (answers, token) = match exchanged {
+        Ok((answers, token)) => (answers, Some(token)),
+        Err(error) if is_about_the_envelope(&error) => {
+            debug!(parts = count, %error, "batch refused; its requests go one by one");
+            (one_by_one(&service, &parts).await, None)
+        }
+        Err(error) => {
+            debug!(parts = count, %error, "batch failed");
+            news.call_throttled = matches!(error.failure(), Failure::Throttled(_));
+            (vec![Err(error); count], None)
+        }
+    };
     for ((mut waiting, place), answer) in parts.into_iter().zip(answers) {
         drop(place);
-        match &answer {
-            Ok(_) => news.answers += 1,
-            Err(error) => match error.failure() {
-                Failure::Throttled(wait) => {
-                    news.answers += 1;
-                    news.throttled += 1;
-                    news.wait = news.wait.max(wait);
-                    throttled = Some(error.clone());
-                }
-                Failure::Final => news.answers += 1,
-                Failure::NotSent | Failure::Unknown => {}
-            },
+        let failure = answer.as_ref().err().map(Error::failure);
+        news.note(waiting.first_try, failure);
+        if let (Some(Failure::Throttled(_)), Err(error)) = (failure, &answer) {
+            throttled = Some(error.clone());
         }
         if let Err(Error::Refused(refusal)) = &answer
             && refusal.status == 401

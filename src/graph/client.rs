@@ -124,7 +124,7 @@ impl Client {
     pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
         let mut tries = self.tries(request.repeat);
         loop {
-            let error = match self.once(route, request).await {
+            let error = match self.once(route, request, tries.retries() == 0).await {
                 Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
                 Err(error) => error,
             };
@@ -140,11 +140,11 @@ impl Client {
         }
     }
 
-    async fn once(&self, route: &Route, request: &Request) -> Result<Answer, Error> {
+    async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
         match route {
             Route::Batched(lane) if request.body.is_none() => {
                 let part = Part { method: request.method.clone(), path: request.path.clone() };
-                lane.once(part, self.gate(request)).await
+                lane.once(part, self.gate(request), first_try).await
             }
             _ => {
                 let _place = self.place(request).await;

@@ -142,7 +142,8 @@ async fn a_mailbox_never_has_more_than_four_requests_at_once_however_they_travel
         async move { client.send(request).await.map(|_| ()) }
     });
     let (batched, alone) = tokio::join!(try_join_all(batched), try_join_all(alone));
-    (batched.unwrap(), alone.unwrap());
+    batched.unwrap();
+    alone.unwrap();
     let counters = tenant.counters();
     assert_eq!((counters.most_in_one_mailbox, counters.throttled), (4, 0));
 }

@@ -100,7 +100,7 @@ async fn a_batch_that_is_refused_as_such_goes_on_one_by_one() {
         match done {
             Ok(_) => assert_ne!(n, 3),
             Err(failed) => {
-                assert_eq!((n, failed.error.refusal().unwrap().code.as_str()), (3, "ErrorInvalidUser"))
+                assert_eq!((n, failed.error.refusal().unwrap().code.as_str()), (3, "ErrorInvalidUser"));
             }
         }
     }

@@ -15,7 +15,8 @@ async fn as_many_batches_are_under_way_as_the_setting_says_and_no_more() {
         graph.forget_requests();
         send_all(&house.client(&options), &requests).await;
         let counters = graph.counters();
-        assert_eq!((counters.most_batches, counters.batches), (most, 40), "{setting:?}");
+        assert_eq!(counters.most_batches, most, "{setting:?}");
+        assert!((40..=42).contains(&counters.batches), "{} batches for 800 requests", counters.batches);
     }
 }
 

@@ -55,8 +55,7 @@ async fn the_first_page_of_users_is_searched_while_the_next_is_fetched() {
     let graph = &house.sandbox.graph;
     search_all(&house.client(&[]), &phishing(), 1000).await;
     let requests = graph.requests();
-    let last_page =
-        requests.iter().filter(|request| request.path_and_query.contains("/users?")).next_back().unwrap();
+    let last_page = requests.iter().rfind(|request| request.path_and_query.contains("/users?")).unwrap();
     let first_batch = requests.iter().find(|request| request.in_batch.is_some()).unwrap();
     assert!(first_batch.at < last_page.at);
 }
