@@ -124,6 +124,12 @@ struct Returned {
     throttled: Option<Error>,
 }
 
+impl Returned {
+    fn nothing() -> Self {
+        Self { again: Vec::new(), news: News::of(Instant::now()), throttled: None }
+    }
+}
+
 struct Driver {
     service: Arc<Service>,
     size: usize,
@@ -156,9 +162,7 @@ impl Driver {
                 }
                 Some(returned) = self.in_flight.join_next() => {
                     // A batch that panicked has let go of its callers; there is nothing to take back.
-                    if let Ok(returned) = returned {
-                        self.take_back(returned);
-                    }
+                    self.take_back(returned.unwrap_or_else(|_| Returned::nothing()));
                 }
                 Some(free) = self.held_up.next(), if !self.held_up.is_empty() => {
                     self.waiting.push_front(free.lane, free);
