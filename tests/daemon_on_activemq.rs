@@ -11,7 +11,7 @@ mod common {
 #[path = "common/deployment.rs"]
 mod deployment;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls};
 use common::stomp_client::StompClient;

@@ -48,6 +48,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     let timeout = seconds(options, option("timeout"));
     let common_timeout = seconds(options, (INTEGRATIONS, "timeout"));
     let max_batched_requests = options.number(option("max_batched_requests"), 1..=20, 20);
+    let max_concurrent_batches = options.number(option("max_concurrent_batches"), 1..=32, 8);
     let max_retries = options.number(option("max_retries_total"), 0..=1000, 10);
     let backoff = options.number(option("max_retries_backoff_factor"), 0.0..=3600.0, 5.0);
     Some(GraphSettings {
@@ -60,6 +61,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
         proxy,
         timeout: timeout.or(common_timeout).unwrap_or(Duration::from_secs(30)),
         max_batched_requests,
+        max_concurrent_batches,
         max_retries,
         retry_backoff: Duration::from_secs_f64(backoff),
     })

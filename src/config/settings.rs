@@ -205,6 +205,8 @@ pub struct GraphSettings {
     pub timeout: Duration,
     /// `max_batched_requests`: sub-requests in one `$batch`, 1 to 20.
     pub max_batched_requests: usize,
+    /// `max_concurrent_batches`: `$batch` calls under way at once at most, 1 to 32.
+    pub max_concurrent_batches: usize,
     /// `max_retries_total`: repeats of one request after the first try.
     pub max_retries: u32,
     /// `max_retries_backoff_factor`: the first wait where Graph names none; each further one is twice as long.

@@ -100,6 +100,8 @@ client_secret=xxx
 
 # Requests put together into one $batch of Graph (number, 1 to 20).
 max_batched_requests=20
+# $batch calls that may be under way at once; fewer are while Graph throttles (number, 1 to 32).
+#max_concurrent_batches=8
 # Messages one query returns, over all mailboxes (number, 1 to 1000000).
 max_messages=100
 # Mailboxes one query looks into (number, 1 to 1000000).

@@ -1,260 +1,296 @@
-//! `$batch`: requests of many callers, sent together, several batches side by side (Graph page "Combine
-//! multiple HTTP requests using JSON batching").
+//! The scheduler of `$batch` calls: requests of many callers, sent together, several batches side by side.
 //!
 //! One task, the driver, holds what waits. Callers hand it single requests through a [`Lane`] and get single
-//! answers; what shares a batch with what is nobody else's concern. Lanes take turns, so that a search through
-//! a whole tenant does not keep a small one waiting.
+//! answers; what shares a batch with what is nobody else's concern. Lanes take turns, and the [`Window`] says
+//! how many batches may be under way. What waits for the window uses up none of its retries.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use chrono::Utc;
-use reqwest::Method;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, warn};
 
+use super::envelope::{self, Part};
 use super::error::Error;
-use super::path::Path;
-use super::retry::retry_after;
+use super::lines::Lines;
+use super::mailboxes::Gate;
+use super::retry::{Failure, Policy};
 use super::service::Service;
-use super::token::Token;
-use super::wire::{self, Answer, Body};
+use super::window::{News, Verdict, Window};
+use super::wire::Answer;
 
 /// How long a batch that is not full waits for more to come. A round trip takes far longer.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// What can stand in a batch: a request without a body.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) method: Method,
-    pub(super) path: Path,
-}
+type Outcome = Result<Answer, Error>;
 
 struct Waiting {
     lane: u64,
     part: Part,
-    answer: oneshot::Sender<Result<Answer, Error>>,
+    gate: Option<Arc<Gate>>,
+    answer: oneshot::Sender<Outcome>,
+    /// Whether it was never sent before.
+    first_try: bool,
     /// Whether it was sent again for a new token already.
     signed_again: bool,
+}
+
+enum Message {
+    Part(Waiting),
+    /// A request outside of the batches was throttled, and asked for this wait.
+    Throttled(Option<Duration>),
 }
 
 /// The driver's door.
 #[derive(Debug)]
 pub(super) struct Batches {
-    inbox: mpsc::UnboundedSender<Waiting>,
+    inbox: mpsc::UnboundedSender<Message>,
     lanes: AtomicU64,
+    started: Instant,
 }
 
 /// One caller's line before the door. Lanes are served in turn.
 #[derive(Debug, Clone)]
 pub struct Lane {
     id: u64,
-    inbox: mpsc::UnboundedSender<Waiting>,
+    inbox: mpsc::UnboundedSender<Message>,
+    started: Instant,
 }
 
 impl Batches {
-    /// Starts the driver: batches of `size` parts, `side_by_side` of them at once.
-    pub(super) fn start(service: Arc<Service>, size: usize, side_by_side: usize) -> Self {
-        let (inbox, requests) = mpsc::unbounded_channel();
-        let driver =
-            Driver { service, size, side_by_side, waiting: Lines::default(), in_flight: JoinSet::new() };
-        tokio::spawn(driver.run(requests));
-        Self { inbox, lanes: AtomicU64::new(0) }
+    /// Starts the driver: batches of `size` parts, at most `side_by_side` of them at once.
+    pub(super) fn start(service: Arc<Service>, policy: Policy, size: usize, side_by_side: usize) -> Self {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let driver = Driver {
+            service,
+            size,
+            window: Window::new(policy, size, side_by_side),
+            waiting: Lines::default(),
+            held_up: FuturesUnordered::new(),
+            in_flight: JoinSet::new(),
+            partial_since: None,
+        };
+        tokio::spawn(driver.run(messages));
+        Self { inbox, lanes: AtomicU64::new(0), started: Instant::now() }
     }
 
     pub(super) fn lane(&self) -> Lane {
-        Lane { id: self.lanes.fetch_add(1, Ordering::Relaxed), inbox: self.inbox.clone() }
+        let id = self.lanes.fetch_add(1, Ordering::Relaxed);
+        Lane { id, inbox: self.inbox.clone(), started: self.started }
+    }
+
+    /// Tells the driver that a request outside of the batches was throttled.
+    pub(super) fn throttled(&self, wait: Option<Duration>) {
+        let _ = self.inbox.send(Message::Throttled(wait));
     }
 }
 
 impl Lane {
     /// One try of `part` in some batch. Dropping the future takes the part out of what waits.
-    pub(super) async fn once(&self, part: Part) -> Result<Answer, Error> {
+    pub(super) async fn once(&self, part: Part, gate: Option<Arc<Gate>>, first_try: bool) -> Outcome {
+        let _in_line = match &gate {
+            Some(gate) => gate.line_up().await,
+            None => None,
+        };
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { lane: self.id, part, answer, signed_again: false };
+        let waiting = Waiting { lane: self.id, part, gate, answer, first_try, signed_again: false };
         let gone = || Error::Unreachable { reason: "the program is ending".to_owned(), sent: false };
-        self.inbox.send(waiting).map_err(|_| gone())?;
+        self.inbox.send(Message::Part(waiting)).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
-}
 
-/// What waits, a line a lane.
-#[derive(Default)]
-struct Lines {
-    lines: VecDeque<(u64, VecDeque<Waiting>)>,
-    len: usize,
-}
-
-impl Lines {
-    fn push(&mut self, waiting: Waiting) {
-        self.len += 1;
-        match self.lines.iter_mut().find(|(lane, _)| *lane == waiting.lane) {
-            Some((_, line)) => line.push_back(waiting),
-            None => self.lines.push_back((waiting.lane, VecDeque::from([waiting]))),
-        }
+    /// When to send something again that shall `wait`: a little later than asked for, at a moment that others
+    /// choose too. What came back in many batches then goes out again in few.
+    pub(super) fn again_after(&self, wait: Duration) -> Instant {
+        let due = self.started.elapsed() + wait;
+        let step = 1_u128 << (wait.as_millis().max(4) / 2).ilog2();
+        let millis = due.as_millis().div_ceil(step) * step;
+        self.started + u64::try_from(millis).map_or(due, Duration::from_millis)
     }
+}
 
-    /// Up to `most` requests, one of each lane in turn. Those nobody waits for any more are dropped.
-    fn take(&mut self, most: usize) -> Vec<Waiting> {
-        let mut taken = Vec::with_capacity(most);
-        while taken.len() < most
-            && let Some((lane, mut line)) = self.lines.pop_front()
-        {
-            if let Some(waiting) = line.pop_front() {
-                self.len -= 1;
-                if !waiting.answer.is_closed() {
-                    taken.push(waiting);
-                }
-                self.lines.push_back((lane, line));
-            }
-        }
-        taken
+/// A batch that came back.
+struct Returned {
+    /// What wants to be sent again with a new token.
+    again: Vec<Waiting>,
+    news: News,
+    /// What the throttled ones were told.
+    throttled: Option<Error>,
+}
+
+impl Returned {
+    fn nothing() -> Self {
+        Self { again: Vec::new(), news: News::of(Instant::now()), throttled: None }
     }
 }
 
 struct Driver {
     service: Arc<Service>,
     size: usize,
-    side_by_side: usize,
-    waiting: Lines,
-    /// Each ends with the parts that want to be sent again with a new token.
-    in_flight: JoinSet<Vec<Waiting>>,
+    window: Window,
+    waiting: Lines<Waiting>,
+    /// Those whose mailbox was busy when it was their turn.
+    held_up: FuturesUnordered<BoxFuture<'static, Waiting>>,
+    in_flight: JoinSet<Returned>,
+    /// Since when there is something to send, but no full batch.
+    partial_since: Option<Instant>,
 }
 
 impl Driver {
     /// Runs until every [`Lane`] and the [`Batches`] are gone.
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Waiting>) {
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
         let mut arrived = Vec::new();
-        let mut partial_at: Option<Instant> = None;
+        let mut wake = None;
         loop {
             tokio::select! {
                 count = inbox.recv_many(&mut arrived, 1024) => {
                     if count == 0 {
                         return;
                     }
-                    arrived.drain(..).for_each(|waiting| self.waiting.push(waiting));
+                    for message in arrived.drain(..) {
+                        match message {
+                            Message::Part(waiting) => self.waiting.push(waiting.lane, waiting),
+                            Message::Throttled(wait) => self.window.throttled_outside(wait, Instant::now()),
+                        }
+                    }
                 }
-                Some(batch) = self.in_flight.join_next() => {
-                    batch.into_iter().flatten().for_each(|again| self.waiting.push(again));
+                Some(returned) = self.in_flight.join_next() => {
+                    // A batch that panicked has let go of its callers; there is nothing to take back.
+                    self.take_back(returned.unwrap_or_else(|_| Returned::nothing()));
                 }
-                () = tokio::time::sleep_until(partial_at.unwrap_or_else(Instant::now)), if partial_at.is_some() => {}
+                Some(free) = self.held_up.next(), if !self.held_up.is_empty() => {
+                    self.waiting.push_front(free.lane, free);
+                }
+                () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
-            let deadline = *partial_at.get_or_insert_with(|| Instant::now() + LINGER);
-            while self.in_flight.len() < self.side_by_side
-                && (self.waiting.len >= self.size || self.waiting.len > 0 && deadline <= Instant::now())
-            {
-                self.send();
-            }
-            // With every place taken there is nothing to wait for but an answer.
-            if self.waiting.len == 0 || self.in_flight.len() >= self.side_by_side {
-                partial_at = None;
-            }
+            wake = self.send_what_may_go(Instant::now());
         }
     }
 
-    fn send(&mut self) {
-        let parts = self.waiting.take(self.size);
+    /// Sends all batches that may go; returns when to look again, if no event brings it about.
+    fn send_what_may_go(&mut self, now: Instant) -> Option<Instant> {
+        while self.waiting.len() > 0 {
+            if !self.window.has_room(self.in_flight.len(), now) {
+                self.partial_since = None;
+                return self.window.paused_until(now);
+            }
+            let until = *self.partial_since.get_or_insert(now) + LINGER;
+            if self.waiting.len() < self.size && now < until {
+                return Some(until);
+            }
+            self.send(now);
+        }
+        self.partial_since = None;
+        None
+    }
+
+    fn send(&mut self, now: Instant) {
+        let mut parts = Vec::with_capacity(self.size);
+        while parts.len() < self.size
+            && let Some(waiting) = self.waiting.pop()
+        {
+            if waiting.answer.is_closed() {
+                continue;
+            }
+            let place = waiting.gate.as_ref().map(|gate| gate.try_enter());
+            if place.as_ref().is_some_and(Option::is_none) {
+                self.hold_up(waiting);
+            } else {
+                parts.push((waiting, place.flatten()));
+            }
+        }
         if !parts.is_empty() {
-            self.in_flight.spawn(send(Arc::clone(&self.service), parts));
+            self.window.sent();
+            self.in_flight.spawn(send(Arc::clone(&self.service), parts, now));
+        }
+    }
+
+    /// Sets aside what has no place in its mailbox, until there is one.
+    fn hold_up(&mut self, waiting: Waiting) {
+        self.held_up.push(Box::pin(async move {
+            if let Some(gate) = &waiting.gate {
+                let _free_again = gate.enter().await;
+            }
+            waiting
+        }));
+    }
+
+    fn take_back(&mut self, Returned { again, news, throttled }: Returned) {
+        for waiting in again {
+            self.waiting.push_front(waiting.lane, waiting);
+        }
+        let verdict = self.window.answered(news, Instant::now());
+        if verdict == Verdict::GiveUp
+            && let Some(error) = throttled
+        {
+            warn!(waiting = self.waiting.len(), %error, "Graph throttles everything; what waits is given up");
+            while let Some(waiting) = self.waiting.pop() {
+                let _ = waiting.answer.send(Err(error.clone().given_up()));
+            }
         }
     }
 }
+
+type Placed = (Waiting, Option<OwnedSemaphorePermit>);
 
 /// Sends one batch and hands out its answers.
-async fn send(service: Arc<Service>, parts: Vec<Waiting>) -> Vec<Waiting> {
-    let started = Instant::now();
-    let (mut answers, token) = match exchange(&service, &parts).await {
-        Ok(exchanged) => exchanged,
+async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant) -> Returned {
+    let count = parts.len();
+    let mut news = News::of(sent_at);
+    let mut throttled = None;
+    let mut again = Vec::new();
+    let exchanged = envelope::exchange(&service, parts.iter().map(|(waiting, _)| &waiting.part)).await;
+    let (answers, token) = match exchanged {
+        Ok((answers, token)) => (answers, Some(token)),
+        Err(error) if is_about_the_envelope(&error) => {
+            debug!(parts = count, %error, "batch refused; its requests go one by one");
+            (one_by_one(&service, &parts).await, None)
+        }
         Err(error) => {
-            debug!(parts = parts.len(), %error, "batch failed");
-            for part in parts {
-                let _ = part.answer.send(Err(error.clone()));
-            }
-            return Vec::new();
+            debug!(parts = count, %error, "batch failed");
+            news.call_throttled = matches!(error.failure(), Failure::Throttled(_));
+            (vec![Err(error); count], None)
         }
     };
-    debug!(parts = parts.len(), elapsed_ms = started.elapsed().as_millis(), "batch answered");
-    let mut again = Vec::new();
-    for (id, mut part) in parts.into_iter().enumerate() {
-        let answer = answers.remove(&id).unwrap_or(Err(Error::NotAnAnswer {
-            status: 200,
-            what: "the batch's answer leaves out one of its requests",
-            request_id: None,
-        }));
+    for ((mut waiting, place), answer) in parts.into_iter().zip(answers) {
+        drop(place);
+        let failure = answer.as_ref().err().map(Error::failure);
+        news.note(waiting.first_try, failure);
+        if let (Some(Failure::Throttled(_)), Err(error)) = (failure, &answer) {
+            throttled = Some(error.clone());
+        }
         if let Err(Error::Refused(refusal)) = &answer
             && refusal.status == 401
-            && !part.signed_again
+            && !waiting.signed_again
+            && let Some(token) = &token
         {
-            service.discard(&token);
-            part.signed_again = true;
-            again.push(part);
+            service.discard(token);
+            waiting.signed_again = true;
+            again.push(waiting);
         } else {
-            let _ = part.answer.send(answer);
+            let _ = waiting.answer.send(answer);
         }
     }
-    again
+    let elapsed_ms = sent_at.elapsed().as_millis();
+    debug!(parts = count, answers = news.answers, throttled = news.throttled, elapsed_ms, "batch answered");
+    Returned { again, news, throttled }
 }
 
-type Answers = HashMap<usize, Result<Answer, Error>>;
-
-async fn exchange(service: &Service, parts: &[Waiting]) -> Result<(Answers, Token), Error> {
-    #[derive(Serialize)]
-    struct Batch<'a> {
-        requests: Vec<Request<'a>>,
-    }
-    #[derive(Serialize)]
-    struct Request<'a> {
-        id: String,
-        method: &'a str,
-        url: &'a str,
-    }
-    let requests = parts.iter().enumerate().map(|(id, waiting)| Request {
-        id: id.to_string(),
-        method: waiting.part.method.as_str(),
-        url: waiting.part.path.as_str(),
-    });
-    let body = serde_json::to_vec(&Batch { requests: requests.collect() }).unwrap_or_default();
-    let (answer, token) = service.exchange(&Method::POST, &Path::batch(), Some(Bytes::from(body))).await?;
-    Ok((read(&answer)?, token))
+/// Graph does not take the batch as such. It does not say which part is at fault, and the others can go alone.
+fn is_about_the_envelope(error: &Error) -> bool {
+    error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404 | 405 | 413))
 }
 
-/// Takes a batch's answer apart, by the id of each part. The parts come in any order.
-fn read(answer: &Answer) -> Result<Answers, Error> {
-    #[derive(Deserialize)]
-    struct Batch {
-        responses: Vec<Response>,
+async fn one_by_one(service: &Service, parts: &[Placed]) -> Vec<Outcome> {
+    let mut answers = Vec::with_capacity(parts.len());
+    for (Waiting { part, .. }, _) in parts {
+        answers.push(service.exchange(&part.method, &part.path, None).await.map(|(answer, _)| answer));
     }
-    #[derive(Deserialize)]
-    struct Response {
-        id: String,
-        status: u16,
-        #[serde(default)]
-        headers: Option<HashMap<String, Value>>,
-        body: Option<Box<RawValue>>,
-    }
-    let batch: Batch = answer.parse()?;
-    let answers = batch.responses.into_iter().filter_map(|response| {
-        let header = |wanted: &str| {
-            let headers = response.headers.as_ref()?;
-            let value = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1;
-            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
-        let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
-        let request_id = header("request-id").or_else(|| answer.request_id.clone());
-        let body = response.body.map_or(Body::None, |body| {
-            // What is no JSON stands in a batch as base64 text; no answer of ours is a mere text.
-            if body.get().starts_with('"') { Body::Other } else { Body::Json(body) }
-        });
-        let judged = wire::judge(response.status, wait, request_id, body);
-        Some((response.id.parse().ok()?, judged))
-    });
-    Ok(answers.collect())
+    answers
 }

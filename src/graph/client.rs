@@ -8,18 +8,16 @@ use reqwest::{Method, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
-use super::batch::{Batches, Lane, Part};
+use super::batch::{Batches, Lane};
+use super::envelope::Part;
 use super::error::Error;
-use super::mailboxes::Mailboxes;
+use super::mailboxes::{Gate, Mailboxes};
 use super::path::Path;
-use super::retry::{Policy, Repeat, Tries};
+use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
 use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
-
-/// How many `$batch` calls are on their way at once.
-const BATCHES_SIDE_BY_SIDE: usize = 8;
 
 /// Microsoft Graph. Cloning is cheap, and all clones share connections, token, limits and batches.
 #[derive(Debug, Clone)]
@@ -68,6 +66,11 @@ impl Request {
         Self { repeat: Repeat::Harmless, ..self }
     }
 
+    /// Where it goes.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Names the mailbox, which takes no more than a few requests at once.
     #[must_use]
     pub fn in_mailbox(mut self, mailbox: &str) -> Self {
@@ -99,10 +102,10 @@ impl Client {
     /// tokio runtime.
     pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
         let service = Arc::new(Service::new(settings)?);
-        let batches =
-            Batches::start(Arc::clone(&service), settings.max_batched_requests, BATCHES_SIDE_BY_SIDE);
-        let shared =
-            Shared { service, policy: Policy::new(settings), mailboxes: Mailboxes::default(), batches };
+        let policy = Policy::new(settings);
+        let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
+        let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
+        let shared = Shared { service, policy, mailboxes: Mailboxes::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -121,7 +124,7 @@ impl Client {
     pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
         let mut tries = self.tries(request.repeat);
         loop {
-            let error = match self.once(route, request).await {
+            let error = match self.once(route, request, tries.retries() == 0).await {
                 Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
                 Err(error) => error,
             };
@@ -130,19 +133,24 @@ impl Client {
                 return Err(Failed { error, repeated: retries > 0 });
             };
             debug!(mailbox = request.mailbox, %error, retries, wait_ms = wait.as_millis(), "trying again");
-            tokio::time::sleep(wait).await;
+            match route {
+                Route::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
+                Route::Alone => tokio::time::sleep(wait).await,
+            }
         }
     }
 
-    async fn once(&self, route: &Route, request: &Request) -> Result<Answer, Error> {
-        let _place = self.place(request).await;
+    async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
         match route {
             Route::Batched(lane) if request.body.is_none() => {
-                lane.once(Part { method: request.method.clone(), path: request.path.clone() }).await
+                let part = Part { method: request.method.clone(), path: request.path.clone() };
+                lane.once(part, self.gate(request), first_try).await
             }
             _ => {
+                let _place = self.place(request).await;
                 let body = request.body.clone();
-                Ok(self.shared.service.exchange(&request.method, &request.path, body).await?.0)
+                let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;
+                Ok(self.noticing(exchanged)?.0)
             }
         }
     }
@@ -153,7 +161,8 @@ impl Client {
         loop {
             let place = self.place(request).await;
             let opened = self.shared.service.open(&request.method, &request.path, None).await;
-            let error = match opened.and_then(|(response, _)| wire::no_page(response)) {
+            let opened = self.noticing(opened).and_then(|(response, _)| wire::no_page(response));
+            let error = match opened {
                 Ok(response) => return Ok(Download { response, _place: place }),
                 Err(error) => error,
             };
@@ -163,11 +172,22 @@ impl Client {
         }
     }
 
+    fn gate(&self, request: &Request) -> Option<Arc<Gate>> {
+        request.mailbox.as_ref().map(|mailbox| self.shared.mailboxes.gate(mailbox))
+    }
+
     async fn place(&self, request: &Request) -> Option<OwnedSemaphorePermit> {
-        match &request.mailbox {
-            Some(mailbox) => self.shared.mailboxes.enter(mailbox).await,
-            None => None,
+        self.gate(request)?.enter().await
+    }
+
+    /// Lets the batches know when a request outside of them is throttled.
+    fn noticing<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &outcome
+            && let Failure::Throttled(wait) = error.failure()
+        {
+            self.shared.batches.throttled(wait);
         }
+        outcome
     }
 
     pub(super) fn tries(&self, repeat: Repeat) -> Tries {

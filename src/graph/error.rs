@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -16,6 +17,9 @@ pub enum Error {
     /// Graph answered with an error.
     #[error(transparent)]
     Refused(Box<Refusal>),
+    /// Graph throttled everything for as long as the retries last, so this request was not even sent.
+    #[error("Microsoft Graph throttled all requests for too long; this one was not sent any more: {0}")]
+    GivenUp(Box<Refusal>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -60,11 +64,15 @@ pub enum Error {
     /// Pages without end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
     TooManyPages(usize),
-    /// More hits of a search on one day than Graph shows.
+    /// A search that cannot be cut into smaller ones.
     #[error(
-        "Microsoft Graph ends a search after {0} hits, and there are more within two days; the rest was not looked at"
+        "a search of one mailbox gives at most 1,000 messages, and there are more than that of {day}; not all of \
+         them were found. Add a criterion, or search without a text of the body"
     )]
-    TooManyHits(usize),
+    SearchCapped {
+        /// The day, as UTC has it.
+        day: NaiveDate,
+    },
     /// An answer larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
     TooLarge(usize),
@@ -82,22 +90,33 @@ impl Error {
         match self {
             Self::Refused(refusal) => Failure::of_status(refusal.status, refusal.retry_after),
             Self::Unreachable { sent: false, .. } => Failure::NotSent,
-            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
-            // The token endpoint was already asked as often as makes sense.
+            // The token endpoint was already asked as often as makes sense. Somebody else's 404 says that the
+            // address is wrong.
             Self::Token(_)
+            | Self::NotAnAnswer { status: 404, .. }
+            | Self::GivenUp(_)
             | Self::Untrusted(_)
             | Self::Path(_)
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
-            | Self::TooManyHits(_)
+            | Self::SearchCapped { .. }
             | Self::TooLarge(_) => Failure::Final,
+            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
+        }
+    }
+
+    /// What is said to those who still waited to be sent when it came to this.
+    pub(super) fn given_up(self) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::GivenUp(refusal),
+            other => other,
         }
     }
 
     /// The refusal, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Refused(refusal) => Some(refusal.as_ref()),
+            Self::Refused(refusal) | Self::GivenUp(refusal) => Some(refusal.as_ref()),
             _ => None,
         }
     }

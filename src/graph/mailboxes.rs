@@ -12,26 +12,50 @@ const AT_ONCE: usize = 4;
 /// A gate before every mailbox that is in use.
 #[derive(Debug, Default)]
 pub(super) struct Mailboxes {
-    gates: Mutex<HashMap<String, Weak<Semaphore>>>,
+    gates: Mutex<HashMap<String, Weak<Gate>>>,
+}
+
+/// The gate before one mailbox.
+#[derive(Debug)]
+pub(super) struct Gate {
+    /// Places in the mailbox: requests that are on their way.
+    inside: Arc<Semaphore>,
+    /// Requests that wait for a batch, or are in one. There are no more of them than places inside, so that a
+    /// long deletion never has more than a few requests before a single one that comes to the same mailbox.
+    batched: Arc<Semaphore>,
 }
 
 impl Mailboxes {
-    /// Waits for a place in `mailbox`; it is free again when what is returned is dropped.
-    pub(super) async fn enter(&self, mailbox: &str) -> Option<OwnedSemaphorePermit> {
-        // `None` would mean a closed gate, and nobody closes one.
-        self.gate(mailbox).acquire_owned().await.ok()
-    }
-
-    fn gate(&self, mailbox: &str) -> Arc<Semaphore> {
+    /// The gate before `mailbox`.
+    pub(super) fn gate(&self, mailbox: &str) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         if gates.len() == gates.capacity() {
             gates.retain(|_, gate| gate.strong_count() > 0);
         }
         let slot = gates.entry(mailbox.to_lowercase()).or_default();
         slot.upgrade().unwrap_or_else(|| {
-            let gate = Arc::new(Semaphore::new(AT_ONCE));
+            let places = || Arc::new(Semaphore::new(AT_ONCE));
+            let gate = Arc::new(Gate { inside: places(), batched: places() });
             *slot = Arc::downgrade(&gate);
             gate
         })
+    }
+}
+
+impl Gate {
+    /// Waits for a place in the mailbox; it is free again when what is returned is dropped.
+    pub(super) async fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        // `None` would mean a closed gate, and nobody closes one.
+        Arc::clone(&self.inside).acquire_owned().await.ok()
+    }
+
+    /// A place in the mailbox, if one is free now.
+    pub(super) fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.inside).try_acquire_owned().ok()
+    }
+
+    /// Waits until it may wait for a batch.
+    pub(super) async fn line_up(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.batched).acquire_owned().await.ok()
     }
 }

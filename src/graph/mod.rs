@@ -4,7 +4,10 @@
 
 mod batch;
 mod client;
+mod criteria;
+mod envelope;
 mod error;
+mod lines;
 mod mailboxes;
 mod messages;
 mod path;
@@ -14,12 +17,14 @@ mod service;
 mod token;
 mod upload;
 mod users;
+mod window;
 mod wire;
 
 pub use batch::Lane;
 pub use client::{Client, Done, Download, Failed, Request, Route};
+pub use criteria::Criteria;
 pub use error::{Error, Refusal};
-pub use messages::{Criteria, Found, search_mailbox};
+pub use messages::{Found, search_mailbox};
 pub use path::{InvalidSegment, Path};
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::TokenError;

@@ -32,10 +32,12 @@ impl Failure {
     /// Judges a status by the Graph pages "Microsoft Graph error responses" and "Throttling guidance".
     pub(super) fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
         match status {
-            429 | 503 | 509 => Self::Throttled(retry_after),
+            // A whole batch is said to answer 424 where it is throttled ("Throttling guidance"); a part of ours
+            // depends on no other.
+            424 | 429 | 503 | 509 => Self::Throttled(retry_after),
             // A gateway that names a wait has refused the request, not lost it.
             500 | 502 | 504 if retry_after.is_some() => Self::Throttled(retry_after),
-            500 | 502 | 504 => Self::Unknown,
+            408 | 500 | 502 | 504 => Self::Unknown,
             _ => Self::Final,
         }
     }
@@ -63,6 +65,23 @@ impl Policy {
         Self { max_retries: settings.max_retries, backoff: settings.retry_backoff }
     }
 
+    /// How many repeats there may be.
+    pub(super) fn max_retries(self) -> u32 {
+        self.max_retries
+    }
+
+    /// The wait after `retries` repeats that did not help, where Graph `asked` for one; `None` where that is too
+    /// long. The wait Graph asks for is kept; where it did not help, it is doubled each time, since Graph has
+    /// been seen to ask for one second for as long as it throttles.
+    pub(super) fn wait(self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
+        let wait = match asked {
+            Some(asked) if asked > LONGEST_RETRY_AFTER => return None,
+            Some(asked) => asked.max(doubled(asked, retries)),
+            None => doubled(self.backoff, retries),
+        };
+        Some(wait.max(SHORTEST_WAIT))
+    }
+
     /// The count of one request's tries.
     pub(super) fn tries(self, repeat: Repeat) -> Tries {
         Tries { policy: self, repeat, retries: 0 }
@@ -85,19 +104,17 @@ impl Tries {
 
     /// How long to wait before the next try, or `None` to give up.
     pub(super) fn after(&mut self, failure: Failure) -> Option<Duration> {
-        let wait = match (failure, self.repeat) {
+        let asked = match (failure, self.repeat) {
             (Failure::Final, _) | (Failure::Unknown, Repeat::OnlyIfUndone) => return None,
-            (Failure::Throttled(Some(asked)), _) if asked > LONGEST_RETRY_AFTER => return None,
-            // The wait Graph asks for is kept; where it did not help, it is doubled each time, since Graph has
-            // been seen to ask for one second for as long as it throttles.
-            (Failure::Throttled(Some(asked)), _) => asked.max(doubled(asked, self.retries)),
-            _ => doubled(self.policy.backoff, self.retries),
+            (Failure::Throttled(asked), _) => asked,
+            (Failure::Unknown | Failure::NotSent, _) => None,
         };
+        let wait = self.policy.wait(asked, self.retries)?;
         if self.retries >= self.policy.max_retries {
             return None;
         }
         self.retries += 1;
-        Some(jittered(wait.max(SHORTEST_WAIT)))
+        Some(jittered(wait))
     }
 }
 

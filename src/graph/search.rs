@@ -11,13 +11,17 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::value::RawValue;
 
 use super::client::{Client, Route};
+use super::criteria::Criteria;
 use super::error::Error;
-use super::messages::{Criteria, Found, search_mailbox};
+use super::messages::{Found, search_mailbox};
 use super::users::UserPages;
 
 /// How many mailboxes may be under way at once, those that wait for their `Retry-After` included: many more
 /// than the batches carry, so that who waits holds nobody up.
 const UNDER_WAY: usize = 1000;
+/// The next page of users is fetched when fewer than these are still to be begun, so that a search that ends early
+/// has not listed the whole tenant.
+const FEW_LEFT: usize = 500;
 /// A list of at most this many mailboxes is asked one by one, without the detour through `$batch`.
 const FEW: usize = 4;
 
@@ -133,7 +137,7 @@ pub async fn search(
                     results.close(index, found, &mut aborts)
                 })
             }
-            page = roll.next(), if roll.has_more() && !results.enough() => page.map(|page| {
+            page = roll.next(), if waiting.len() < FEW_LEFT && roll.has_more() && !results.enough() => page.map(|page| {
                 waiting.extend(page);
                 ControlFlow::Continue(())
             }),

@@ -1,7 +1,7 @@
 //! The access token: fetched once for all who wait for it, renewed before it expires (Microsoft identity
 //! platform, "OAuth 2.0 client credentials flow").
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -18,6 +18,8 @@ use crate::config::{GraphSettings, Secret};
 
 /// A token is renewed this long before its end, or after four fifths of its life where that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// After a renewal that failed, the next one is tried this much later, or when the token has ended.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A token answer is a few kilobytes.
 const LARGEST_ANSWER: usize = 1 << 20;
 
@@ -75,13 +77,33 @@ type Fetch = Shared<BoxFuture<'static, Result<Token, TokenError>>>;
 #[derive(Debug)]
 pub(super) struct Tokens {
     endpoint: Arc<Endpoint>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     current: Option<Token>,
     fetching: Option<Fetch>,
+    /// Counts fetches begun and tokens refused: only the fetch that nothing came after may set the token.
+    generation: u64,
+}
+
+impl State {
+    /// Takes in what the fetch of `generation` brought.
+    fn settle(&mut self, generation: u64, fetched: &Result<Token, TokenError>) {
+        if self.generation != generation {
+            return;
+        }
+        self.fetching = None;
+        match (fetched, &mut self.current) {
+            (Ok(token), _) => self.current = Some(token.clone()),
+            (Err(error), Some(current)) => {
+                warn!(%error, "the access token could not be renewed; the current one is used while it lasts");
+                current.renew_at = Instant::now() + RENEW_AGAIN_AFTER;
+            }
+            (Err(_), None) => {}
+        }
+    }
 }
 
 impl Tokens {
@@ -94,38 +116,31 @@ impl Tokens {
             scope: format!("{}/.default", settings.base_url.origin().ascii_serialization()),
             policy: Policy::new(settings),
         };
-        Self { endpoint: Arc::new(endpoint), state: Mutex::default() }
+        Self { endpoint: Arc::new(endpoint), state: Arc::default() }
     }
 
-    /// A token that is still good.
+    /// A token that is still good. Nobody waits for a renewal: it goes on beside the requests.
     pub(super) async fn get(&self) -> Result<Token, TokenError> {
-        let (fetch, spare) = {
-            let mut state = self.lock();
+        let fetch = {
+            let mut state = lock(&self.state);
             let now = Instant::now();
-            let spare = state.current.clone().filter(|token| now < token.expires_at);
-            if let Some(token) = &spare
-                && now < token.renew_at
-            {
-                return Ok(token.clone());
+            if let Some(token) = state.current.clone().filter(|token| now < token.expires_at) {
+                if token.renew_at <= now {
+                    drop(self.join_fetch(&mut state));
+                }
+                return Ok(token);
             }
-            (self.join_fetch(&mut state), spare)
+            state.current = None;
+            self.join_fetch(&mut state)
         };
-        let fetched = fetch.clone().await;
-        self.store(&fetch, &fetched);
-        match (fetched, spare) {
-            (Err(error), Some(spare)) => {
-                warn!(%error, "the access token could not be renewed; the current one is used while it lasts");
-                Ok(spare)
-            }
-            (fetched, _) => fetched,
-        }
+        fetch.await
     }
 
     /// Forgets `refused`, which Graph does not take, so that the next [`get`](Self::get) fetches another.
     pub(super) fn discard(&self, refused: &Token) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.current.as_ref().is_some_and(|token| token.header == refused.header) {
-            *state = State::default();
+            *state = State { generation: state.generation + 1, ..State::default() };
         }
     }
 
@@ -134,9 +149,15 @@ impl Tokens {
         if let Some(fetch) = state.fetching.as_ref().filter(|fetch| fetch.peek().is_none()) {
             return fetch.clone();
         }
-        let endpoint = Arc::clone(&self.endpoint);
+        state.generation += 1;
+        let generation = state.generation;
+        let (endpoint, shared) = (Arc::clone(&self.endpoint), Arc::clone(&self.state));
         let url = endpoint.url.to_string();
-        let task = tokio::spawn(async move { endpoint.fetch().await });
+        let task = tokio::spawn(async move {
+            let fetched = endpoint.fetch().await;
+            lock(&shared).settle(generation, &fetched);
+            fetched
+        });
         let fetch = task
             .map(|joined| {
                 joined.unwrap_or_else(|error| Err(TokenError::Unavailable { url, reason: error.to_string() }))
@@ -146,20 +167,10 @@ impl Tokens {
         state.fetching = Some(fetch.clone());
         fetch
     }
+}
 
-    /// Keeps what `fetch` brought, unless it was discarded while a slow waiter slept.
-    fn store(&self, fetch: &Fetch, fetched: &Result<Token, TokenError>) {
-        let mut state = self.lock();
-        if let Ok(token) = fetched
-            && state.fetching.as_ref().is_some_and(|latest| latest.ptr_eq(fetch))
-        {
-            state.current = Some(token.clone());
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]

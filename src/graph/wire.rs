@@ -53,7 +53,7 @@ impl Answer {
 pub(super) enum Body {
     None,
     Json(Box<RawValue>),
-    /// Something that is no JSON.
+    /// Something that is no JSON object, which all of Graph's bodies are.
     Other,
 }
 
@@ -62,7 +62,16 @@ impl Body {
         if bytes.is_empty() {
             return Self::None;
         }
-        serde_json::from_slice(bytes).map_or(Self::Other, Self::Json)
+        serde_json::from_slice(bytes).map_or(Self::Other, Self::of)
+    }
+
+    /// The body that `json` is.
+    pub(super) fn of(json: Box<RawValue>) -> Self {
+        match json.get() {
+            "null" => Self::None,
+            text if text.starts_with('{') => Self::Json(json),
+            _ => Self::Other,
+        }
     }
 }
 
@@ -112,9 +121,11 @@ pub(super) fn judge(
         return Err(refusal(status, retry_after, request_id, body));
     }
     match body {
+        // "OK" promises content; what has none is answered 202 or 204.
+        Body::None if status == 200 => Err(Error::NotAnAnswer { status, what: "it is empty", request_id }),
         Body::None => Ok(Answer { status, body: None, request_id }),
         Body::Json(body) => Ok(Answer { status, body: Some(body), request_id }),
-        Body::Other => Err(Error::NotAnAnswer { status, what: "it is not JSON", request_id }),
+        Body::Other => Err(Error::NotAnAnswer { status, what: "it is no JSON object", request_id }),
     }
 }
 

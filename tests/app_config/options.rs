@@ -34,6 +34,7 @@ fn a_minimal_file_gets_the_defaults() {
         (Trust::System, None, Proxy::Environment)
     );
     assert_eq!((graph.timeout, graph.max_batched_requests), (Duration::from_secs(30), 20));
+    assert_eq!(graph.max_concurrent_batches, 8);
     assert_eq!((graph.max_retries, graph.retry_backoff), (10, Duration::from_secs(5)));
     assert_eq!((limits.max_messages, limits.max_users), (100, 2000));
 }
@@ -84,10 +85,13 @@ fn every_option_of_resilient_is_honoured() {
 
 #[test]
 fn every_option_of_the_app_is_honoured() {
-    let numbers = app("max_batched_requests=1\nmax_messages=5\nmax_users=6\nmax_retries_total=0\n\
-                       max_retries_backoff_factor=0.25\ntimeout=90");
+    let numbers = app(
+        "max_batched_requests=1\nmax_concurrent_batches=32\nmax_messages=5\nmax_users=6\nmax_retries_total=0\n\
+                       max_retries_backoff_factor=0.25\ntimeout=90",
+    );
     assert_eq!((numbers.limits.max_messages, numbers.limits.max_users), (5, 6));
     assert_eq!((numbers.graph.max_batched_requests, numbers.graph.max_retries), (1, 0));
+    assert_eq!(numbers.graph.max_concurrent_batches, 32);
     assert_eq!(numbers.graph.retry_backoff, Duration::from_millis(250));
     assert_eq!(numbers.graph.timeout, Duration::from_secs(90));
     let urls = app("microsoft_graph_token_url=http://127.0.0.1:8080/{tenant}/token\n\

@@ -46,6 +46,7 @@ microsoft_graph_url=graph.microsoft.com
 tenant_id=xxx
 client_id=
 max_batched_requests=21
+max_concurrent_batches=33
 max_messages=0
 max_users=many
 max_retries_total=-1
@@ -85,6 +86,7 @@ timeout=4000
         "fn_exchange_online.client_id",
         "fn_exchange_online.client_secret",
         "fn_exchange_online.max_batched_requests",
+        "fn_exchange_online.max_concurrent_batches",
         "fn_exchange_online.max_messages",
         "fn_exchange_online.max_users",
         "fn_exchange_online.max_retries_total",
@@ -103,6 +105,7 @@ timeout=4000
         "[fn_exchange_online] tenant_id still has the template's placeholder; give the directory",
         "[fn_exchange_online] client_secret is missing; give a client secret's value",
         "[fn_exchange_online] max_batched_requests is \"21\"; give a number from 1 to 20",
+        "[fn_exchange_online] max_concurrent_batches is \"33\"; give a number from 1 to 32",
         "[fn_exchange_online] microsoft_graph_token_url is http, which would show secrets",
     ] {
         assert!(words.contains(said), "{said:?} is not in {words}");

@@ -1,0 +1,92 @@
+//! `$batch` on the wire: requests put into one, and its answer taken apart (Graph page "Combine multiple HTTP
+//! requests using JSON batching").
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use chrono::Utc;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::error::Error;
+use super::path::Path;
+use super::retry::retry_after;
+use super::service::Service;
+use super::token::Token;
+use super::wire::{self, Answer, Body};
+
+/// What can stand in a batch: a request without a body.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) method: Method,
+    pub(super) path: Path,
+}
+
+/// Sends `parts` in one call. Gives the answer to each, in their order, and the token they were sent with.
+pub(super) async fn exchange<'a>(
+    service: &Service,
+    parts: impl Iterator<Item = &'a Part>,
+) -> Result<(Vec<Result<Answer, Error>>, Token), Error> {
+    #[derive(Serialize)]
+    struct Batch<'a> {
+        requests: Vec<Request<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Request<'a> {
+        id: String,
+        method: &'a str,
+        url: &'a str,
+    }
+    let requests: Vec<_> = parts
+        .enumerate()
+        .map(|(id, part)| Request {
+            id: id.to_string(),
+            method: part.method.as_str(),
+            url: part.path.as_str(),
+        })
+        .collect();
+    let count = requests.len();
+    let body = serde_json::to_vec(&Batch { requests }).unwrap_or_default();
+    let (answer, token) = service.exchange(&Method::POST, &Path::batch(), Some(Bytes::from(body))).await?;
+    let mut answers = read(&answer)?;
+    let left_out = || {
+        Err(Error::NotAnAnswer {
+            status: 200,
+            what: "the batch's answer leaves out one of its requests",
+            request_id: answer.request_id.clone(),
+        })
+    };
+    Ok(((0..count).map(|id| answers.remove(&id).unwrap_or_else(left_out)).collect(), token))
+}
+
+/// Takes a batch's answer apart, by the id of each part. The parts come in any order.
+fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
+    #[derive(Deserialize)]
+    struct Batch {
+        responses: Vec<Response>,
+    }
+    #[derive(Deserialize)]
+    struct Response {
+        id: String,
+        status: u16,
+        #[serde(default)]
+        headers: Option<HashMap<String, Value>>,
+        body: Option<Box<RawValue>>,
+    }
+    let batch: Batch = answer.parse()?;
+    let answers = batch.responses.into_iter().filter_map(|response| {
+        let header = |wanted: &str| {
+            let headers = response.headers.as_ref()?;
+            let value = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1;
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        };
+        let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
+        let request_id = header("request-id").or_else(|| answer.request_id.clone());
+        let body = response.body.map_or(Body::None, Body::of);
+        let judged = wire::judge(response.status, wait, request_id, body);
+        Some((response.id.parse().ok()?, judged))
+    });
+    Ok(answers.collect())
+}

@@ -1,0 +1,190 @@
+//! How many batches may be under way, and when none may: the scheduler's answer to throttling.
+//!
+//! The window grows by one for each round of batches that went well and shrinks by the share of requests that
+//! were throttled (additive increase, and the proportional decrease of DCTCP, RFC 8257). A few throttled
+//! mailboxes among many, which is what a tenant looks like on any day, so cost nearly nothing; they wait by
+//! themselves. Where Graph throttles in general, the window is halved and nothing is sent until the wait it asked
+//! for is over; then one batch goes first, and each such pause in a row is twice as long.
+//!
+//! Requests that are sent again say little about Graph in general: they were throttled before, and come in each
+//! other's company. So only a batch's first tries are asked, or Graph's word on the batch as a whole.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::retry::{Failure, Policy};
+
+/// A single request's throttling may speak for its mailbox only, and holds up the batches no longer than this.
+const LONGEST_FOR_ONE: Duration = Duration::from_secs(60);
+
+/// How one batch went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct News {
+    /// When it was sent.
+    pub(super) sent_at: Instant,
+    /// How many answers it brought. None where nobody knows what became of it.
+    pub(super) answers: usize,
+    /// How many of them say that we are throttled.
+    pub(super) throttled: usize,
+    /// How many answers are to requests that were sent for the first time.
+    pub(super) first_tries: usize,
+    /// How many of those say that we are throttled.
+    pub(super) first_tries_throttled: usize,
+    /// Whether the call itself was throttled, and not only requests in it.
+    pub(super) call_throttled: bool,
+    /// The longest wait they asked for.
+    pub(super) wait: Option<Duration>,
+}
+
+impl News {
+    /// No news yet of a batch that was sent then.
+    pub(super) fn of(sent_at: Instant) -> Self {
+        Self {
+            sent_at,
+            answers: 0,
+            throttled: 0,
+            first_tries: 0,
+            first_tries_throttled: 0,
+            call_throttled: false,
+            wait: None,
+        }
+    }
+
+    /// Counts one request that succeeded or failed so.
+    pub(super) fn note(&mut self, first_try: bool, failure: Option<Failure>) {
+        let throttled = match failure {
+            Some(Failure::NotSent | Failure::Unknown) => return,
+            Some(Failure::Throttled(wait)) => {
+                self.wait = self.wait.max(wait);
+                true
+            }
+            Some(Failure::Final) | None => false,
+        };
+        self.answers += 1;
+        self.throttled += usize::from(throttled);
+        self.first_tries += usize::from(first_try);
+        self.first_tries_throttled += usize::from(first_try && throttled);
+    }
+}
+
+/// What follows from the news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    GoOn,
+    /// As many pauses as the retry policy has tries did not help.
+    GiveUp,
+}
+
+/// The window.
+#[derive(Debug)]
+pub(super) struct Window {
+    policy: Policy,
+    /// So many throttled answers in a batch are a sign of throttling in general: half a full one.
+    many: usize,
+    most: f64,
+    size: f64,
+    pause: Option<Pause>,
+    /// Nothing is sent before this.
+    not_before: Option<Instant>,
+}
+
+/// From the first batch that was throttled in general to the first that was not.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    began: Instant,
+    /// How many pauses came before it without a success in between.
+    earlier: u32,
+    /// Whether the one batch that goes first is under way.
+    probing: bool,
+}
+
+impl Window {
+    /// A window of at most `most` batches of `batch` requests; it starts fully open.
+    pub(super) fn new(policy: Policy, batch: usize, most: usize) -> Self {
+        // The setting is at most 32.
+        let most = f64::from(u32::try_from(most).unwrap_or(1));
+        Self { policy, many: batch.div_ceil(2), most, size: most, pause: None, not_before: None }
+    }
+
+    /// Until when nothing is sent, if there is a pause.
+    pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
+        self.not_before.filter(|until| now < *until)
+    }
+
+    /// Whether another batch may be sent beside `in_flight`.
+    pub(super) fn has_room(&self, in_flight: usize, now: Instant) -> bool {
+        self.paused_until(now).is_none()
+            && match self.pause {
+                Some(pause) => !pause.probing,
+                None => u32::try_from(in_flight).is_ok_and(|n| f64::from(n) < self.size.floor()),
+            }
+    }
+
+    /// A batch was sent.
+    pub(super) fn sent(&mut self) {
+        if let Some(pause) = &mut self.pause {
+            pause.probing = true;
+        }
+    }
+
+    /// A batch came back.
+    pub(super) fn answered(&mut self, news: News, now: Instant) -> Verdict {
+        let stale = self.pause.is_some_and(|pause| news.sent_at < pause.began);
+        if let Some(pause) = &mut self.pause
+            && !stale
+        {
+            pause.probing = false;
+        }
+        if news.answers == 0 {
+            return Verdict::GoOn;
+        }
+        if self.is_in_general(news) {
+            return self.throttled_in_general(news.wait, stale, now);
+        }
+        let share = ratio(news.throttled, news.answers);
+        self.size = (self.size + (1.0 - share) / self.size - share / 2.0).clamp(1.0, self.most);
+        // What was sent before the pause began says nothing about now.
+        if self.pause.is_some() && !stale {
+            if share < 0.5 {
+                self.pause = None;
+            } else {
+                self.not_before = self.not_before.max(self.policy.wait(news.wait, 0).map(|wait| now + wait));
+            }
+        }
+        Verdict::GoOn
+    }
+
+    fn is_in_general(&self, news: News) -> bool {
+        news.call_throttled
+            || ratio(news.first_tries_throttled, news.first_tries) >= 0.5
+                && (news.throttled >= self.many || self.pause.is_some())
+    }
+
+    fn throttled_in_general(&mut self, asked: Option<Duration>, stale: bool, now: Instant) -> Verdict {
+        let earlier = match self.pause {
+            Some(pause) if stale => pause.earlier,
+            Some(pause) => pause.earlier + 1,
+            None => 0,
+        };
+        let wait = self.policy.wait(asked, earlier);
+        self.not_before = self.not_before.max(Some(now + wait.unwrap_or(LONGEST_FOR_ONE)));
+        if !stale {
+            self.size = (self.size / 2.0).max(1.0);
+            self.pause = Some(Pause { began: now, earlier, probing: false });
+        }
+        if wait.is_none() || earlier > self.policy.max_retries() { Verdict::GiveUp } else { Verdict::GoOn }
+    }
+
+    /// A request outside of the batches was throttled, and asked to `wait`.
+    pub(super) fn throttled_outside(&mut self, wait: Option<Duration>, now: Instant) {
+        self.size = (self.size - 0.5).max(1.0);
+        self.not_before = self.not_before.max(wait.map(|wait| now + wait.min(LONGEST_FOR_ONE)));
+    }
+}
+
+/// `part` of `whole`; none of nothing.
+fn ratio(part: usize, whole: usize) -> f64 {
+    let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    number(part) / number(whole.max(1))
+}

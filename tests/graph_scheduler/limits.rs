@@ -1,0 +1,52 @@
+//! How many batches there are at once, and how full they are.
+
+use fn_exchange_online::sandbox::graph::{RetryAfter, Scope, Throttling};
+
+use super::{assert_nothing_done_twice, messages, phishing, planted, search_all, send_all, tenant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_batches_are_under_way_as_the_setting_says_and_no_more() {
+    let house = tenant(800).await;
+    let graph = &house.sandbox.graph;
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    for (setting, most) in [(None, 8), (Some("1"), 1), (Some("3"), 3), (Some("32"), 32)] {
+        let options: Vec<_> =
+            setting.map(|setting| ("max_concurrent_batches", setting)).into_iter().collect();
+        graph.forget_requests();
+        send_all(&house.client(&options), &requests).await;
+        let counters = graph.counters();
+        assert_eq!(counters.most_batches, most, "{setting:?}");
+        assert!((40..=42).contains(&counters.batches), "{} batches for 800 requests", counters.batches);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_full_though_retries_trickle_in() {
+    let house = tenant(1500).await;
+    let graph = &house.sandbox.graph;
+    for (share, wait) in [(0.05, RetryAfter::Seconds(1)), (0.3, RetryAfter::Decimal(0.5))] {
+        let throttling = Throttling { share, scope: Scope::SubRequests, retry_after: wait, times: 2 };
+        graph.faults().throttle(Some(throttling));
+        graph.forget_requests();
+        let found = search_all(&house.client(&[]), &phishing(), 1000).await;
+        assert_eq!(super::ids(&found), planted(graph));
+        assert_nothing_done_twice(graph);
+        let counters = graph.counters();
+        let least = counters.sub_requests.div_ceil(20);
+        let batches = counters.batches;
+        assert!(batches <= least + least / 5 + 2, "{share}: {batches} batches, {least} would have done");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lone_request_goes_at_once() {
+    let house = tenant(20).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let request = messages(&graph.mailboxes()[0]);
+    send_all(&client, std::slice::from_ref(&request)).await;
+    let started = std::time::Instant::now();
+    send_all(&client, &[request]).await;
+    let took = started.elapsed().as_millis();
+    assert!(took < 50 + 40, "{took} ms for a batch that takes 50");
+}

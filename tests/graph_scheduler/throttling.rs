@@ -1,0 +1,181 @@
+//! A Graph that throttles.
+
+use std::time::{Duration, Instant};
+
+use fn_exchange_online::graph::Error;
+use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Scope, Target, Tenant, Throttling};
+use futures_util::future::join_all;
+
+use super::{assert_nothing_done_twice, ids, messages, phishing, planted, search_all, send_all, tenant};
+
+/// When each batch came in, by its number.
+fn batches(graph: &Tenant) -> Vec<(Instant, Option<u16>)> {
+    let mut batches: Vec<_> = graph
+        .requests()
+        .into_iter()
+        .filter(|request| request.path_and_query.ends_with("$batch"))
+        .map(|request| (request.in_batch, request.at, request.status))
+        .collect();
+    batches.sort_unstable();
+    batches.into_iter().map(|(_, at, status)| (at, status)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_throttled_batch_nothing_is_sent_before_the_time_that_was_told() {
+    let house = tenant(400).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[("max_concurrent_batches", "1")]);
+    send_all(&client, &[messages(&graph.mailboxes()[0])]).await;
+    graph.forget_requests();
+    graph.faults().next(1, Target::Batch, Fault::Status(429, RetryAfter::Seconds(1)));
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    send_all(&client, &requests).await;
+    let batches = batches(graph);
+    assert_eq!((batches.len(), batches[0].1), (21, Some(429)));
+    assert!(batches[1].0 - batches[0].0 >= Duration::from_secs(1), "{:?}", batches[1].0 - batches[0].0);
+    assert_nothing_done_twice(graph);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_single_call_holds_the_batches_up_too() {
+    let house = tenant(100).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    graph.faults().next(1, Target::HttpRequest, Fault::Status(503, RetryAfter::Seconds(1)));
+    client.send(&requests[0]).await.unwrap();
+    // That has waited; the next one has not yet.
+    graph.forget_requests();
+    graph.faults().next(1, Target::HttpRequest, Fault::Status(503, RetryAfter::Seconds(2)));
+    let (alone, ()) = tokio::join!(client.send(&requests[0]), async {
+        super::until("the single call is refused", || graph.counters().http_requests > 0).await;
+        // The refusal is on its way back.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        send_all(&client, &requests).await;
+    });
+    alone.unwrap();
+    let refused = graph.requests().into_iter().find(|request| request.status == Some(503)).unwrap();
+    let first = batches(graph)[0].0;
+    assert!(first - refused.at >= Duration::from_secs(2), "{:?}", first - refused.at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn throttling_shrinks_the_window_and_success_widens_it_again() {
+    let house = tenant(2000).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    send_all(&client, &requests[..1]).await;
+    graph.faults().throttle_everything(Duration::from_secs(2), Scope::Everything, RetryAfter::Seconds(1));
+    graph.forget_requests();
+    send_all(&client, &requests).await;
+    let batches = batches(graph);
+    let throttled = batches.iter().filter(|(_, status)| *status == Some(429)).count();
+    // All at once, and then one at a time.
+    assert!((8..=8 + 3).contains(&throttled), "{throttled} batches were throttled");
+    // The first round after it is smaller than the one before; in the end all eight places are used again.
+    let since = batches[throttled].0;
+    let overlap = |from: Instant| {
+        batches[throttled..]
+            .iter()
+            .filter(|(at, _)| (from..from + Duration::from_millis(45)).contains(at))
+            .count()
+    };
+    assert_eq!(overlap(since), 1, "one goes first");
+    let widest = batches[throttled..].iter().map(|(at, _)| overlap(*at)).max().unwrap();
+    assert!(widest >= 8, "never more than {widest} at once again");
+    let early = overlap(since + Duration::from_millis(46));
+    assert!(early < 8, "{early} right after it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_few_throttled_mailboxes_hold_nobody_else_up() {
+    let house = tenant(1000).await;
+    let graph = &house.sandbox.graph;
+    let throttling =
+        Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(2), times: 1 };
+    graph.faults().throttle(Some(throttling));
+    let client = house.client(&[]);
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    let started = Instant::now();
+    send_all(&client, &requests).await;
+    assert_nothing_done_twice(graph);
+    let done_early = graph
+        .requests()
+        .into_iter()
+        .filter(|request| request.status == Some(200) && request.mailbox.is_some())
+        .filter(|request| request.at - started < Duration::from_secs(2))
+        .count();
+    let throttled = usize::try_from(graph.counters().throttled).unwrap();
+    assert_eq!(done_early, 1000 - throttled, "all others are done before the first of these may come back");
+    assert_eq!(graph.counters().most_batches, 8);
+}
+
+/// Searches while everything in `scope` is throttled for 30 s.
+async fn wait_out(scope: Scope, retries: &str) {
+    let house = tenant(1000).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[("max_retries_total", retries)]);
+    send_all(&client, &[messages(&graph.mailboxes()[0])]).await;
+    graph.forget_requests();
+    let started = Instant::now();
+    graph.faults().throttle_everything(Duration::from_secs(30), scope, RetryAfter::Seconds(1));
+    let found = search_all(&client, &phishing(), 1000).await;
+    assert!(started.elapsed() > Duration::from_secs(30));
+    assert_eq!(ids(&found), planted(graph));
+    assert!(found.failures().all(|failure| failure.refusal().unwrap().status == 404));
+    assert_nothing_done_twice(graph);
+    let batches = batches(graph);
+    let during = batches.iter().filter(|(at, _)| *at - started < Duration::from_secs(30)).count();
+    assert!(during <= 8 + 6, "{during} batches in the 30 s");
+    let counters = graph.counters();
+    assert!(counters.throttled <= 20 * 14 + 10, "{counters:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_minute_in_which_everything_is_throttled_is_waited_out_without_hammering() {
+    wait_out(Scope::Everything, "10").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_minute_in_which_all_parts_of_batches_are_throttled_is_waited_out_with_few_retries() {
+    // Six waits of a request that is sent again and again are just 63 s; of 1,000 few are sent more than once.
+    wait_out(Scope::SubRequests, "6").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_that_throttles_for_ever_ends_the_work_and_everything_is_named() {
+    let house = tenant(500).await;
+    let graph = &house.sandbox.graph;
+    let client = house.client(&[("max_retries_total", "2")]);
+    graph.faults().throttle_everything(
+        Duration::from_secs(3600),
+        Scope::SubRequests,
+        RetryAfter::Decimal(0.1),
+    );
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    let route = client.batched();
+    let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
+    let mut given_up = 0;
+    for done in done {
+        let error = done.unwrap_err().error;
+        assert_eq!(error.refusal().unwrap().status, 429);
+        given_up += usize::from(matches!(error, Error::GivenUp(_)));
+    }
+    assert!(given_up >= 300, "{given_up}");
+    let sub_requests = graph.counters().sub_requests;
+    assert!(sub_requests < 500, "{sub_requests} sub-requests were sent though none can succeed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_graph_that_takes_few_requests_at_once_gets_few() {
+    let house = tenant(1000).await;
+    let graph = &house.sandbox.graph;
+    graph.faults().set_http_limit(Some(3));
+    let client = house.client(&[]);
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    send_all(&client, &requests).await;
+    assert_nothing_done_twice(graph);
+    let refused = batches(graph).iter().filter(|(_, status)| *status == Some(429)).count();
+    assert!(refused <= 20, "{refused} batches were refused");
+}
