@@ -65,6 +65,11 @@ impl Policy {
         Self { max_retries: settings.max_retries, backoff: settings.retry_backoff }
     }
 
+    #[cfg(test)]
+    pub(super) fn for_tests(max_retries: u32, backoff: Duration) -> Self {
+        Self { max_retries, backoff }
+    }
+
     /// How many repeats there may be.
     pub(super) fn max_retries(self) -> u32 {
         self.max_retries

@@ -188,3 +188,131 @@ fn ratio(part: usize, whole: usize) -> f64 {
     let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     number(part) / number(whole.max(1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn window() -> Window {
+        Window::new(Policy::for_tests(3, SECOND), 20, 8)
+    }
+
+    /// A batch of 20 first tries of which so many were throttled for a second.
+    fn news(sent_at: Instant, throttled: usize) -> News {
+        let mut news = News::of(sent_at);
+        (0..20).for_each(|n| news.note(true, (n < throttled).then_some(Failure::Throttled(Some(SECOND)))));
+        news
+    }
+
+    /// How many batches may be under way.
+    fn places(window: &Window, now: Instant) -> usize {
+        (0..100).take_while(|in_flight| window.has_room(*in_flight, now)).count()
+    }
+
+    #[test]
+    fn a_round_that_went_well_widens_it_by_about_one_up_to_the_setting() {
+        let now = Instant::now();
+        let mut window = window();
+        window.size = 2.0;
+        let mut seen = Vec::new();
+        for _ in 0..40 {
+            window.answered(news(now, 0), now);
+            seen.push(places(&window, now));
+        }
+        assert!(seen.is_sorted() && seen[..4].contains(&3) && !seen[..4].contains(&4), "{seen:?}");
+        assert_eq!(seen.last(), Some(&8));
+    }
+
+    #[test]
+    fn a_few_throttled_among_many_cost_no_place_and_some_more_cost_some() {
+        let now = Instant::now();
+        for (throttled, least, most) in [(1, 8, 8), (6, 4, 5), (8, 2, 4)] {
+            let mut window = window();
+            for _ in 0..200 {
+                assert_eq!(window.answered(news(now, throttled), now), Verdict::GoOn);
+            }
+            let places = places(&window, now);
+            assert!((least..=most).contains(&places), "{places} with {throttled} of 20");
+        }
+    }
+
+    #[test]
+    fn throttling_in_general_halves_it_and_pauses_until_one_batch_went_through() {
+        let start = Instant::now();
+        let mut window = window();
+        // A whole round comes back throttled: one pause.
+        for _ in 0..8 {
+            window.answered(news(start, 20), start + SECOND / 10);
+        }
+        let mut now = start + SECOND / 10;
+        for wait in [1, 2, 4] {
+            assert_eq!(places(&window, now + SECOND * wait - SECOND / 100), 0);
+            now += SECOND * wait;
+            assert!(window.has_room(0, now));
+            window.sent();
+            assert_eq!(places(&window, now), 0, "one goes first");
+            if wait < 4 {
+                window.answered(news(now, 20), now);
+            }
+        }
+        window.answered(news(now, 0), now);
+        assert_eq!(places(&window, now), 2, "halved by each pause, and a little wider");
+    }
+
+    #[test]
+    fn what_was_sent_before_the_pause_neither_ends_nor_lengthens_it() {
+        let start = Instant::now();
+        let mut window = window();
+        window.answered(news(start, 20), start + SECOND / 10);
+        window.answered(news(start, 0), start + SECOND / 5);
+        assert_eq!(places(&window, start + SECOND), 0);
+        let after = start + SECOND + SECOND / 5;
+        assert!(window.has_room(0, after));
+        window.sent();
+        assert!(!window.has_room(0, after), "still in the pause: one goes first");
+    }
+
+    #[test]
+    fn a_batch_of_nothing_but_repeats_makes_no_pause() {
+        let now = Instant::now();
+        let mut window = window();
+        let mut again = News::of(now);
+        (0..20).for_each(|_| again.note(false, Some(Failure::Throttled(Some(SECOND)))));
+        assert_eq!(window.answered(again, now), Verdict::GoOn);
+        assert_eq!(places(&window, now), 7);
+        again.call_throttled = true;
+        window.answered(again, now);
+        assert_eq!(places(&window, now), 0, "unless Graph says it of the whole");
+    }
+
+    #[test]
+    fn pauses_that_do_not_help_come_to_an_end() {
+        let mut now = Instant::now();
+        let mut window = window();
+        let mut verdicts = Vec::new();
+        for _ in 0..6 {
+            window.sent();
+            verdicts.push(window.answered(news(now, 20), now));
+            now += SECOND * 60;
+        }
+        let first = verdicts.iter().position(|verdict| *verdict == Verdict::GiveUp);
+        assert_eq!(first, Some(4), "after three repeats of the pause: {verdicts:?}");
+        let mut endless = News::of(now);
+        endless.note(true, Some(Failure::Throttled(Some(SECOND * 7200))));
+        endless.call_throttled = true;
+        assert_eq!(self::window().answered(endless, now), Verdict::GiveUp);
+    }
+
+    #[test]
+    fn a_batch_of_which_nobody_knows_changes_nothing_but_lets_the_next_go_first() {
+        let start = Instant::now();
+        let mut window = window();
+        window.answered(news(start, 20), start + SECOND / 10);
+        let now = start + SECOND * 2;
+        window.sent();
+        window.answered(News::of(now), now);
+        assert_eq!((window.has_room(0, now), window.size.to_string().as_str()), (true, "4"));
+    }
+}

@@ -26,18 +26,18 @@ async fn fifty_callers_at_once_share_one_token() {
 async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_it() {
     let house = House::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
-    tenant.faults().set_token_lifetime(Duration::from_secs(3));
+    tenant.faults().set_token_lifetime(Duration::from_secs(5));
     let client = house.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     // The renewal takes its time; the token at hand is good until then.
-    tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_millis(300)));
+    tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_millis(800)));
     let deadline = Instant::now() + Duration::from_secs(10);
     while tenant.counters().token_requests < 2 {
         assert!(Instant::now() < deadline, "no renewal");
         let started = Instant::now();
         client.send(&request).await.unwrap();
-        assert!(started.elapsed() < Duration::from_millis(250), "a request waited for the renewal");
+        assert!(started.elapsed() < Duration::from_millis(600), "a request waited for the renewal");
     }
     client.send(&request).await.unwrap();
     assert!(tenant.requests().iter().all(|request| request.status == Some(200)), "no token was refused");
