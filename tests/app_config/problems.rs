@@ -97,7 +97,7 @@ timeout=4000
     assert_eq!(places, expected);
     let words = error.to_string();
     for said in [
-        "has 33 problems:",
+        "has 34 problems:",
         "line 1: text stands before the first section; begin with a line [resilient]",
         "line 18, [resilient] port: the option is set a second time in this section; keep one of the lines",
         "[resilient] port is \"70000\"; give a number from 1 to 65535",

@@ -268,5 +268,5 @@ async fn where_a_day_has_more_hits_than_graph_shows_the_mailbox_is_named() {
     assert_eq!(results["reason"], "1 mailbox could not be searched; see not_searched.");
     let not_searched = &results["content"]["not_searched"][0];
     assert_eq!(not_searched["email_address"], names[0]);
-    assert!(not_searched["message"].as_str().unwrap().contains("1000 hits"), "{not_searched}");
+    assert!(not_searched["message"].as_str().unwrap().contains("at most 1,000 messages"), "{not_searched}");
 }
