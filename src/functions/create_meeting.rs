@@ -12,8 +12,8 @@ use windows_timezones::WindowsTimezone;
 use super::context::Context;
 use super::error::Error;
 use super::inputs::{InputError, Inputs};
+use super::mail::{Body, Recipient, listed};
 use super::outcome::Outcome;
-use super::send_message::{Recipient, addresses};
 use crate::graph::{self, Path, Request};
 
 const PERMISSION: &str = "Calendars.ReadWrite";
@@ -40,8 +40,8 @@ impl Meeting {
             end: reader.required_time("exo_meeting_end_time"),
             subject: reader.required_text("exo_meeting_subject"),
             body: reader.required_text("exo_meeting_body"),
-            required: addresses(reader.word("exo_meeting_required_attendees")),
-            optional: addresses(reader.word("exo_meeting_optional_attendees")),
+            required: listed(reader.word("exo_meeting_required_attendees")),
+            optional: listed(reader.word("exo_meeting_optional_attendees")),
             location: reader.word("exo_meeting_location"),
         };
         reader.finish()?;
@@ -62,7 +62,7 @@ impl Meeting {
         all.extend(attendees(&self.optional, "optional"));
         let event = Event {
             subject: &self.subject,
-            body: Body { content_type: "HTML", content: &self.body },
+            body: Body::html(&self.body),
             start: time(self.start),
             end: time(self.end),
             location: self.location.as_deref().map(|display_name| Location { display_name }),
@@ -84,13 +84,6 @@ struct Event<'a> {
     location: Option<Location<'a>>,
     attendees: Vec<Attendee>,
     transaction_id: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    content_type: &'static str,
-    content: &'a str,
 }
 
 /// Graph's `dateTimeTimeZone`: local time without an offset, and where it is local.

@@ -14,6 +14,7 @@ mod error;
 mod get_email_user_profile;
 mod get_message;
 mod inputs;
+mod mail;
 mod move_message_to_folder;
 mod outcome;
 mod query_emails;

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::error::Error;
 use super::inputs::{InputError, Inputs};
+use super::mail::{Body, Recipient, listed};
 use super::outcome::Outcome;
 use crate::graph::{self, Failed, Path, Request, Route, UploadError, UploadSession};
 use crate::soar::Attachment;
@@ -39,7 +40,7 @@ struct Mail {
 impl Mail {
     fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let mut attachment_names = addresses(reader.word("exo_attachment_names"));
+        let mut attachment_names = listed(reader.word("exo_attachment_names"));
         let mut seen = HashSet::new();
         attachment_names.retain(|name| seen.insert(name.clone()));
         let incident = if attachment_names.is_empty() {
@@ -49,7 +50,7 @@ impl Mail {
         };
         let mail = Self {
             sender: reader.required_word("exo_email_address"),
-            recipients: addresses(Some(reader.required_word("exo_recipients"))),
+            recipients: listed(Some(reader.required_word("exo_recipients"))),
             subject: reader.text("exo_message_subject").unwrap_or_default(),
             body: reader.text("exo_message_body").unwrap_or_default(),
             attachment_names,
@@ -62,34 +63,10 @@ impl Mail {
     fn message(&self, attachments: Vec<FileAttachment>) -> Message<'_> {
         Message {
             subject: &self.subject,
-            body: Body { content_type: "HTML", content: &self.body },
+            body: Body::html(&self.body),
             to_recipients: self.recipients.iter().map(|address| Recipient::new(address)).collect(),
             attachments,
         }
-    }
-}
-
-/// A list as people type it: separated by commas, blanks and empty places dropped.
-pub(super) fn addresses(list: Option<String>) -> Vec<String> {
-    let list = list.unwrap_or_default();
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
-}
-
-/// Graph's `recipient`.
-#[derive(Serialize)]
-pub(super) struct Recipient {
-    #[serde(rename = "emailAddress")]
-    email: Email,
-}
-
-#[derive(Serialize)]
-struct Email {
-    address: String,
-}
-
-impl Recipient {
-    pub(super) fn new(address: &str) -> Self {
-        Self { email: Email { address: address.to_owned() } }
     }
 }
 
@@ -108,13 +85,6 @@ struct Message<'a> {
     to_recipients: Vec<Recipient>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<FileAttachment>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    content_type: &'static str,
-    content: &'a str,
 }
 
 #[derive(Serialize)]
