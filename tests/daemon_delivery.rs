@@ -18,7 +18,7 @@ const PROFILE: &str = "exchange_online_get_email_user_profile";
 const MESSAGE: &str = "exchange_online_get_message";
 
 /// How long a slow call takes; a connection is back in less.
-const SLOW: Duration = Duration::from_secs(2);
+const SLOW: Duration = Duration::from_secs(5);
 
 async fn call_for(deployment: &Deployment, soar: &Caller, nth: usize) -> Call {
     soar.call(PROFILE, json!({"exo_email_address": deployment.mailbox(nth)})).await.unwrap()

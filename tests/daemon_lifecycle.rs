@@ -58,7 +58,7 @@ mod stopping {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         let soar = deployment.caller().await;
-        let running = running_call(&deployment, &soar, Duration::from_secs(2)).await;
+        let running = running_call(&deployment, &soar, Duration::from_secs(5)).await;
         daemon.signal(signal).await;
         daemon.logged("taking no more calls running=1").await;
         let late = call_for(&deployment, &soar, 1).await;
@@ -88,7 +88,7 @@ mod stopping {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         let soar = deployment.caller().await;
-        let running = running_call(&deployment, &soar, Duration::from_secs(2)).await;
+        let running = running_call(&deployment, &soar, Duration::from_secs(5)).await;
         daemon.signal("TERM").await;
         daemon.logged("taking no more calls").await;
         deployment.sandbox.soar.broker.cut_connections();
@@ -117,6 +117,23 @@ mod stopping {
         deployment.queue_is_empty().await;
         assert_eq!(call.replies(), 1);
         assert!(next.log().contains("redelivered=true"), "{}", next.log());
+    }
+
+    #[tokio::test]
+    async fn on_app_host_a_changed_configuration_ends_the_program_as_a_signal_does() {
+        let deployment = Deployment::new().await;
+        let text = deployment.app_config(&[], &[]);
+        let file = deployment.write("app.config", &text);
+        let arguments = ["run", "--config-file", file.to_str().unwrap()];
+        let mut daemon = Daemon::spawn_in(&[("APP_HOST_CONTAINER", "1")], &arguments);
+        daemon.subscribed().await;
+        let mut elsewhere = Daemon::spawn(&arguments);
+        elsewhere.subscribed().await;
+        deployment.write("app.config", &(text + "# changed\n"));
+        assert_eq!(daemon.ended().await.code(), Some(0));
+        assert!(daemon.log().contains("the configuration has changed"), "{}", daemon.log());
+        works(&deployment).await;
+        assert!(!elsewhere.log().contains("stopping"), "{}", elsewhere.log());
     }
 
     #[tokio::test]

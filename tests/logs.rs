@@ -1,6 +1,7 @@
 //! Promise: the log is on stderr and in `logdir/logfile`, a line an event, each line of a call with what it takes
 //! to find the call; it is rotated as configured, holds no secrets and no mail, and nothing that happens to it
 //! stops the work.
+#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, File};

@@ -37,13 +37,13 @@ async fn a_silent_broker_is_noticed_and_left() {
 #[tokio::test]
 async fn a_broker_that_sends_heart_beats_is_kept() {
     let (peer, mut options) = broker().await;
-    options.heart_beat.expect = Duration::from_millis(200);
+    options.heart_beat.expect = Duration::from_millis(600);
     let (session, mut deliveries) = Session::start(options);
     let mut line = peer.accept().await;
-    line.log_in("200,0").await;
+    line.log_in("600,0").await;
     line.accept_subscriptions().await;
     let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(1200) {
+    while start.elapsed() < Duration::from_secs(3) {
         line.beat().await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -55,33 +55,33 @@ async fn a_broker_that_sends_heart_beats_is_kept() {
 #[tokio::test]
 async fn a_frame_that_takes_long_to_come_is_a_sign_of_life() {
     let (peer, mut options) = broker().await;
-    options.heart_beat.expect = Duration::from_millis(200);
+    options.heart_beat.expect = Duration::from_millis(600);
     let (_session, mut deliveries) = Session::start(options);
     let mut line = peer.accept().await;
-    line.log_in("200,0").await;
+    line.log_in("600,0").await;
     line.accept_subscriptions().await;
     line.send_raw(b"MESSAGE\nmessage-id:m1\nack:a1\ndestination:/queue/x\n\n").await;
-    for _ in 0..60 {
+    for _ in 0..150 {
         line.send_raw(b"x").await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     line.send_raw(b"\0").await;
-    assert_eq!(next(&mut deliveries).await.body.len(), 60);
+    assert_eq!(next(&mut deliveries).await.body.len(), 150);
 }
 
 #[tokio::test]
 async fn we_send_the_heart_beats_the_broker_asks_for() {
     let (peer, mut options) = broker().await;
-    options.heart_beat.send = Duration::from_millis(500);
+    options.heart_beat.send = Duration::from_secs(2);
     let (_session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
     // The larger of the two numbers holds.
     line.log_in("0,50").await;
     line.accept_subscriptions().await;
     let mut last = Instant::now();
-    for _ in 0..5 {
+    for _ in 0..3 {
         assert_eq!(line.receive().await, Some(Received::HeartBeat));
-        assert!(last.elapsed() < Duration::from_millis(500), "{:?}", last.elapsed());
+        assert!(last.elapsed() < Duration::from_secs(2), "{:?}", last.elapsed());
         last = Instant::now();
     }
 }
@@ -258,6 +258,7 @@ async fn a_lost_connect_is_sent_again_at_once_on_another_connection() {
     let start = Instant::now();
     deaf.expect_end().await;
     let _line = peer.serve().await;
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // The wait after a failure would be at least half of the 60 s.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     reach(&session, |state| matches!(state, State::Subscribed { connection: 1 })).await;
 }

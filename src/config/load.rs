@@ -111,7 +111,6 @@ const SUGGESTIONS: &[(&str, &str)] = &[("APP_LOG_DIR", "logdir")];
 const OVERRIDES: &[(&str, &str)] = &[
     ("LOGLEVEL", "loglevel"),
     ("RESILIENT_STOMP_TIMEOUT", "stomp_timeout"),
-    ("RESILIENT_STOMP_MAX_RETRIES", "stomp_max_retries"),
     ("RESOURCE_PREFIX", "resource_prefix"),
 ];
 

@@ -93,8 +93,15 @@ impl Log {
         let wanted = FilterFn::new(move |metadata| is_wanted(metadata, level, audit));
         // It fails only where a test has set up a log of its own.
         let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
+        std::panic::set_hook(Box::new(note_panic));
         Self { _writers: writers }
     }
+}
+
+/// A panic's text may quote what was worked on, and that may be mail; the place tells whoever mends it enough.
+fn note_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "an error in the program itself (panicked)");
 }
 
 fn tracing_level(level: LogLevel) -> Level {

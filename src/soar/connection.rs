@@ -25,6 +25,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Longest wait between two tries, whatever the settings or SOAR's `Retry-After` say.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+/// No answer that is read whole is larger: a list of attachments is far below.
+const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+
 /// The part of an error's body that is read, and the part of SOAR's message that is shown.
 const ERROR_BODY: usize = 64 * 1024;
 const MESSAGE: usize = 500;
@@ -279,15 +282,27 @@ impl Connection {
         }
     }
 
-    async fn json<T: DeserializeOwned>(&self, response: Response, attempt: &str) -> Result<T, Error> {
+    async fn json<T: DeserializeOwned>(&self, mut response: Response, attempt: &str) -> Result<T, Error> {
+        let mut body = Vec::new();
+        let reading = async {
+            while let Some(chunk) =
+                response.chunk().await.map_err(|error| Error::of_network(&error, &self.server, attempt))?
+            {
+                if body.len() + chunk.len() > LARGEST_ANSWER {
+                    return Err(Error::NotAnAnswer {
+                        attempt: attempt.to_owned(),
+                        reason: format!("it is larger than {} MiB", LARGEST_ANSWER >> 20),
+                    });
+                }
+                body.extend_from_slice(&chunk);
+            }
+            Ok(())
+        };
         // Uploads have no other limit on their answer.
-        let body = tokio::time::timeout(SILENCE, response.bytes())
-            .await
-            .map_err(|_| Error::Interrupted {
-                attempt: attempt.to_owned(),
-                reason: "no answer in time".to_owned(),
-            })?
-            .map_err(|error| Error::of_network(&error, &self.server, attempt))?;
+        tokio::time::timeout(SILENCE, reading).await.map_err(|_| Error::Interrupted {
+            attempt: attempt.to_owned(),
+            reason: "no answer in time".to_owned(),
+        })??;
         serde_json::from_slice(&body).map_err(|error| Error::NotAnAnswer {
             attempt: attempt.to_owned(),
             // The error itself might quote what is in the body.

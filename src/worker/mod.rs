@@ -6,7 +6,6 @@
 
 mod ledger;
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -239,8 +238,8 @@ impl Worker {
         let (ended, ()) = tokio::join!(run, tell);
         match ended {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
-            Err(panic) => {
-                error!(panic = panic_text(&*panic), "the function panicked");
+            // The log has noted where.
+            Err(_) => {
                 Err("An error in the integration itself ended the function; its log says more. What it had \
                      done until then is not known."
                     .to_owned())
@@ -329,9 +328,4 @@ fn cannot_be_sent(reply: StoredReply, why: &str) -> StoredReply {
         reply.body.len()
     );
     Some(Reply { body: reply::failed(&text), ..reply })
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)")
 }

@@ -260,6 +260,11 @@ pub struct Daemon {
 impl Daemon {
     /// Starts the program with these arguments, without the environment variables that it looks at.
     pub fn spawn(arguments: &[&str]) -> Self {
+        Self::spawn_in(&[], arguments)
+    }
+
+    /// The same, with these environment variables.
+    pub fn spawn_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
             .args(arguments)
             .env_clear()
@@ -268,6 +273,7 @@ impl Daemon {
                     .iter()
                     .filter_map(|name| std::env::var_os(name).map(|value| (name, value))),
             )
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

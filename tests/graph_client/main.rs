@@ -1,6 +1,7 @@
 //! Promise: one Graph client serves the whole process. It signs in once for everybody, repeats what may be
 //! repeated and nothing else, puts requests into batches without losing any, stays within the limits of every
 //! mailbox, and never leaves the Graph it was told of.
+#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/house.rs"]

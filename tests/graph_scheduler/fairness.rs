@@ -135,13 +135,13 @@ async fn what_nobody_waits_for_any_more_is_not_sent() {
     assert!(after <= 3, "{after} batches went after the work was left");
 }
 
-/// A path of a message that is not there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_its_own_callers_only() {
     let house = tenant(40).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);
     let mailboxes = graph.mailboxes();
+    // A message that is not there.
     let missing =
         Request::get(Path::message(&mailboxes[0], None, "AAMkAGI2").unwrap()).in_mailbox(&mailboxes[0]);
     let lane = client.batched();

@@ -1,5 +1,6 @@
 //! Promise: many batches go side by side as far as Graph allows, nobody keeps anybody waiting, nothing that
 //! succeeded is sent twice, and nothing is lost or left out without a word.
+#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/house.rs"]

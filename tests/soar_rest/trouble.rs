@@ -124,6 +124,19 @@ async fn a_connection_that_breaks_is_made_again_to_read_but_not_to_write() {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_left() {
+    let endless = || async {
+        let piece = || Ok::<_, io::Error>(Bytes::from(vec![b' '; 1 << 20]));
+        Body::from_stream(stream::repeat_with(piece))
+    };
+    let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", get(endless))).await;
+    soar.settings.request_tries = 1;
+    let client = Client::connect(&soar.settings).await.unwrap();
+    let error = client.attachments(7).await.unwrap_err();
+    assert!(error.to_string().ends_with("it is larger than 16 MiB"), "{error}");
+}
+
+#[tokio::test]
 async fn a_silent_server_is_noticed() {
     let silent = || async { std::future::pending::<()>().await };
     let router = soar()

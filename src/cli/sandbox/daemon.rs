@@ -26,6 +26,8 @@ impl Daemon {
         let process = Command::new(program)
             .args(["run", "--config-file"])
             .arg(app_config)
+            // The sandbox is on this machine, where no proxy leads.
+            .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "localhost,127.0.0.1")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_file)
