@@ -140,7 +140,7 @@ impl fmt::Display for Users {
         write!(
             f,
             "Of {listed} listed: {searched} searched, {without_mailbox} without a mailbox, {failed} failed, \
-             {left_out} left out at a limit."
+             {left_out} left out."
         )
     }
 }
