@@ -27,9 +27,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB.
+    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB. A
+    /// reply with 50,000 messages is one of 70 MiB; ActiveMQ as it is delivered takes frames of 100 MiB
+    /// (`maxFrameSize`), and one that is too large for it costs the connection.
     fn default() -> Self {
-        Self { line: 64 * 1024, headers: 256, body: 64 * 1024 * 1024 }
+        Self { line: 64 * 1024, headers: 256, body: 96 * 1024 * 1024 }
     }
 }
 
