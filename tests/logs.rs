@@ -208,6 +208,20 @@ async fn what_was_done_to_mail_is_on_record_whatever_the_level() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_every_user_and_every_message_is_one_line_each() {
+    let running = Running::start(&[]).await;
+    let inputs = json!({
+        "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": Phish::default().subject,
+        "exo_query_output_format": ["Exchange Online data table"],
+    });
+    let found = running.call(QUERY, inputs).await;
+    running.until("listed=13 searched=10 without_mailbox=3 failed=0 left_out=0 messages=7").await;
+    let inputs = json!({ "exo_query_messages_results": found.results["raw"] });
+    running.call("exchange_online_delete_messages_from_query_results", inputs).await;
+    running.until("listed=7 deleted=7 not_deleted=0 mailboxes=7").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_from_outside_makes_no_second_line() {
     let mut running = Running::start(&[]).await;
     let name = "x\n2026-11-23 08:47:52,260 INFO [audit] forged\r\x1b[2K\u{2028}\u{202e}\"=\\";

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::casebook::Casebook;
 use super::context::{Context, Progress};
@@ -178,6 +179,13 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 
     let failed = content.failures.len();
+    info!(
+        listed = deleted + failed,
+        deleted,
+        not_deleted = failed,
+        mailboxes = content.delete_results.len(),
+        "deletion ended; every message listed is accounted for"
+    );
     let mut outcome = Outcome::done(&content)?;
     outcome.success = deleted > 0 || failed == 0;
     let report = report(&content, deleted, started);

@@ -1,9 +1,12 @@
 //! `exchange_online_query_emails`: finds messages in one mailbox, in some, or in those of a whole tenant.
 
+use std::fmt;
+
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::info;
 
 use super::casebook::Casebook;
 use super::context::{Context, Progress};
@@ -92,10 +95,54 @@ struct Content<'a> {
     incident_id: Option<i64>,
     exo_query_output_format: &'a [String],
     email_results: Vec<InMailbox<'a>>,
-    users_searched: usize,
+    #[serde(flatten)]
+    users: Users,
     messages_found: usize,
     limit_reached: Option<&'static str>,
     not_searched: Vec<NotSearched<'a>>,
+}
+
+/// What became of the users that were listed. The other numbers add up to the first.
+#[derive(Serialize)]
+struct Users {
+    #[serde(rename = "users_listed")]
+    listed: usize,
+    #[serde(rename = "users_searched")]
+    searched: usize,
+    #[serde(rename = "users_without_mailbox")]
+    without_mailbox: usize,
+    /// Not searched, or not to the end.
+    #[serde(rename = "users_failed")]
+    failed: usize,
+    /// Not needed any more when a limit was reached.
+    #[serde(rename = "users_left_out")]
+    left_out: usize,
+}
+
+impl Users {
+    fn of(search: &Search) -> Self {
+        let without_mailbox = search.failures().filter(|failure| is_no_mailbox(failure)).count();
+        let failures = search.failures().count();
+        Self {
+            listed: search.mailboxes.len() + search.left_out,
+            searched: search.mailboxes.len() - failures,
+            without_mailbox,
+            failed: failures - without_mailbox,
+            left_out: search.left_out,
+        }
+    }
+}
+
+impl fmt::Display for Users {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { listed, searched, without_mailbox, failed, left_out } = self;
+        let listed = counted(*listed, "user");
+        write!(
+            f,
+            "Of {listed} listed: {searched} searched, {without_mailbox} without a mailbox, {failed} failed, \
+             {left_out} left out."
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -148,11 +195,21 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         },
     );
     let search = search.await.map_err(|source| failed(&query, source))?;
+    let users = Users::of(&search);
+    info!(
+        listed = users.listed,
+        searched = users.searched,
+        without_mailbox = users.without_mailbox,
+        failed = users.failed,
+        left_out = users.left_out,
+        messages = search.mailboxes.iter().map(|mailbox| mailbox.messages.len()).sum::<usize>(),
+        "search ended; every user listed is accounted for"
+    );
     if let Some(source) = nothing_could_be_searched(&search) {
         return Err(failed(&query, source.clone()));
     }
 
-    let content = content(&query, &search);
+    let content = content(&query, &search, users);
     let mut outcome = Outcome::done(&content)?;
     outcome.success = !nobody_was_found(&query, &search);
     let report = report(&query, &search, &content, started);
@@ -192,7 +249,7 @@ fn is_not_found(error: &graph::Error) -> bool {
     error.refusal().is_some_and(|refusal| refusal.status == 404)
 }
 
-fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
+fn content<'a>(query: &'a Query, search: &'a Search, users: Users) -> Content<'a> {
     let everybody = matches!(query.whom, Whom::Tenant { .. });
     let listed = search
         .mailboxes
@@ -208,7 +265,7 @@ fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
                 email_list: &mailbox.messages,
             })
             .collect(),
-        users_searched: search.mailboxes.iter().filter(|mailbox| mailbox.failure.is_none()).count(),
+        users,
         messages_found: search.mailboxes.iter().map(|mailbox| mailbox.messages.len()).sum(),
         limit_reached: search.limit.map(|limit| match limit {
             Limit::Messages => "max_messages",
@@ -231,11 +288,14 @@ fn content<'a>(query: &'a Query, search: &'a Search) -> Content<'a> {
 }
 
 fn report(query: &Query, search: &Search, content: &Content<'_>, started: Instant) -> Report {
-    let mut totals = vec![format!(
-        "{} found in {}.",
-        counted(content.messages_found, "message"),
-        counted(content.users_searched, "mailbox"),
-    )];
+    let mut totals = vec![
+        format!(
+            "{} found in {}.",
+            counted(content.messages_found, "message"),
+            counted(content.users.searched, "mailbox"),
+        ),
+        content.users.to_string(),
+    ];
     match search.limit {
         None => {}
         Some(Limit::Messages) => totals
@@ -267,7 +327,7 @@ fn report(query: &Query, search: &Search, content: &Content<'_>, started: Instan
 }
 
 fn reason(query: &Query, search: &Search, written: Vec<String>) -> Option<String> {
-    let failures = search.failures().filter(|failure| !is_no_mailbox(failure)).count();
+    let failures = Users::of(search).failed;
     let mut sentences = Vec::new();
     if failures > 0 {
         sentences.push(format!("{} could not be searched; see not_searched.", counted(failures, "mailbox")));

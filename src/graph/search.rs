@@ -77,6 +77,10 @@ pub struct Search {
     pub mailboxes: Vec<MailboxResult>,
     /// The bound that ended it early.
     pub limit: Option<Limit>,
+    /// Mailboxes left out because of that bound: those that follow the last of [`mailboxes`](Self::mailboxes) on
+    /// its page of the list. Whether a further page was fetched before the bound was reached is a matter of luck,
+    /// so what stands there counts as not listed.
+    pub left_out: usize,
 }
 
 impl Search {
@@ -149,7 +153,7 @@ pub async fn search(
         }
     }
     let unsearched = !waiting.is_empty() || roll.has_more();
-    Ok(results.finish(unsearched, roll.cut))
+    Ok(results.finish(unsearched, &roll))
 }
 
 /// A page of users.
@@ -164,6 +168,8 @@ struct Roll {
     left: usize,
     /// Whether there were more than `max_users`.
     cut: bool,
+    /// How many mailboxes were listed by the end of each page, those beyond `max_users` included.
+    page_ends: Vec<usize>,
 }
 
 impl Roll {
@@ -172,7 +178,7 @@ impl Roll {
             Whom::Listed(listed) => (listed, None),
             Whom::Tenant { prefix } => (Vec::new(), Some(UserPages::new(client, &prefix))),
         };
-        Self { listed, pages, fetching: None, left: max_users, cut: false }
+        Self { listed, pages, fetching: None, left: max_users, cut: false, page_ends: Vec::new() }
     }
 
     fn is_short(&self) -> bool {
@@ -212,6 +218,7 @@ impl Roll {
     }
 
     fn admit(&mut self, mut mailboxes: Vec<String>) -> Vec<String> {
+        self.page_ends.push(self.page_ends.last().unwrap_or(&0) + mailboxes.len());
         self.cut |= mailboxes.len() > self.left;
         mailboxes.truncate(self.left);
         self.left -= mailboxes.len();
@@ -219,6 +226,12 @@ impl Roll {
             self.pages = None;
         }
         mailboxes
+    }
+
+    /// How many mailboxes follow the first `searched` on the page that the last of these stands on.
+    fn rest_of_page(&self, searched: usize) -> usize {
+        let end = self.page_ends.iter().find(|end| **end >= searched);
+        end.map_or(0, |end| end - searched)
     }
 }
 
@@ -306,9 +319,8 @@ impl Results {
         }
     }
 
-    /// The results in order, cut at the bound. `unsearched`: mailboxes were left out; `users_cut`: because
-    /// there were more than `max_users`.
-    fn finish(self, unsearched: bool, users_cut: bool) -> Search {
+    /// The results in order, cut at the bound. `unsearched`: mailboxes were left out.
+    fn finish(self, unsearched: bool, roll: &Roll) -> Search {
         let mut left = self.max_messages;
         let mut more = unsearched;
         let mut mailboxes = Vec::with_capacity(self.addresses.len());
@@ -322,11 +334,12 @@ impl Results {
             left -= messages.len();
             mailboxes.push(MailboxResult { address, messages, failure });
         }
-        let limit = match (left, users_cut) {
-            (0, _) if more || users_cut => Some(Limit::Messages),
+        let limit = match (left, roll.cut) {
+            (0, _) if more || roll.cut => Some(Limit::Messages),
             (_, true) => Some(Limit::Users),
             _ => None,
         };
-        Search { mailboxes, limit }
+        let left_out = limit.map_or(0, |_| roll.rest_of_page(mailboxes.len()));
+        Search { mailboxes, limit, left_out }
     }
 }

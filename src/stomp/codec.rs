@@ -27,9 +27,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB.
+    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB. A
+    /// reply with 50,000 messages is one of 70 MiB; ActiveMQ as it is delivered takes frames of 100 MiB
+    /// (`maxFrameSize`), and one that is too large for it costs the connection.
     fn default() -> Self {
-        Self { line: 64 * 1024, headers: 256, body: 64 * 1024 * 1024 }
+        Self { line: 64 * 1024, headers: 256, body: 96 * 1024 * 1024 }
     }
 }
 
@@ -318,7 +320,22 @@ fn escape(command: &str, text: &str, wire: &mut BytesMut) -> Result<(), CodecErr
 }
 
 impl<In> FrameCodec<In> {
-    fn write(
+    /// Writes everything of `frame` but its body, which stands before the last byte on the wire, and hands the
+    /// body out: so a large one is not copied. With an error, nothing is written.
+    pub(super) fn encode_around<Out: Command>(
+        &self,
+        frame: Frame<Out>,
+        wire: &mut BytesMut,
+    ) -> Result<Bytes, CodecError> {
+        let start = wire.len();
+        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+            .inspect_err(|_| wire.truncate(start))?;
+        wire.put_u8(0);
+        Ok(frame.body)
+    }
+
+    /// Writes what precedes the body.
+    fn write_head(
         &self,
         command: &'static str,
         headers: &Headers,
@@ -335,7 +352,6 @@ impl<In> FrameCodec<In> {
         if headers.len() + usize::from(own_length) > self.limits.headers {
             return Err(CodecError::TooManyHeaders(self.limits.headers));
         }
-        wire.reserve(body.len() + 256);
         let start = wire.len();
         wire.put_slice(command.as_bytes());
         self.end_line(start, wire)?;
@@ -360,8 +376,6 @@ impl<In> FrameCodec<In> {
             self.end_line(start, wire)?;
         }
         wire.put_u8(b'\n');
-        wire.put_slice(body);
-        wire.put_u8(0);
         Ok(())
     }
 
@@ -381,8 +395,12 @@ impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
     /// Writes the whole frame or, with an error, nothing: what this codec could not read back is not written.
     fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
         let start = wire.len();
-        self.write(frame.command.into(), &frame.headers, &frame.body, wire)
-            .inspect_err(|_| wire.truncate(start))
+        wire.reserve(frame.body.len() + 256);
+        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+            .inspect_err(|_| wire.truncate(start))?;
+        wire.put_slice(&frame.body);
+        wire.put_u8(0);
+        Ok(())
     }
 }
 

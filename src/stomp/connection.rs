@@ -1,9 +1,10 @@
 //! One connection to the broker: frames in, frames out, and heart-beats both ways.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::{Decoder, Encoder};
@@ -19,6 +20,10 @@ const READ_AT_ONCE: usize = 16 * 1024;
 /// With this many bytes not yet written, nothing more is taken on to be sent.
 const ENOUGH_TO_WRITE: usize = 1024 * 1024;
 
+/// A body from this many bytes on is written from where it is, not copied into the buffer first: the buffer would
+/// stay as large, and the body is kept anyway until the broker has confirmed it.
+const LARGE_BODY: usize = 64 * 1024;
+
 /// A silence of this many heart-beat intervals is the peer's end; networks may delay a beat.
 const TOLERANCE: u32 = 2;
 
@@ -32,6 +37,8 @@ pub(super) struct Connection<S> {
     writer: WriteHalf<S>,
     codec: FrameCodec<ServerCommand>,
     incoming: BytesMut,
+    /// What is to be written before [`outgoing`](Self::outgoing): large bodies, and what precedes them.
+    ahead: VecDeque<Bytes>,
     outgoing: BytesMut,
     /// Whether bytes were handed to the stream that it may still hold back.
     unflushed: bool,
@@ -55,6 +62,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             writer,
             codec: FrameCodec::new(),
             incoming: BytesMut::new(),
+            ahead: VecDeque::new(),
             outgoing: BytesMut::new(),
             unflushed: false,
             write_failed: None,
@@ -75,12 +83,22 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
 
     /// Puts a frame in line to be written while [`Self::next_frame`] runs.
     pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
-        self.codec.encode(frame, &mut self.outgoing)
+        if frame.body.len() < LARGE_BODY {
+            return self.codec.encode(frame, &mut self.outgoing);
+        }
+        let body = self.codec.encode_around(frame, &mut self.outgoing)?;
+        let end = self.outgoing.split_off(self.outgoing.len() - 1);
+        self.ahead.extend([std::mem::replace(&mut self.outgoing, end).freeze(), body]);
+        Ok(())
     }
 
     /// Whether more may be put in line.
     pub(super) fn has_room(&self) -> bool {
-        self.outgoing.len() < ENOUGH_TO_WRITE
+        self.ahead.iter().map(Bytes::len).sum::<usize>() + self.outgoing.len() < ENOUGH_TO_WRITE
+    }
+
+    fn nothing_to_write(&self) -> bool {
+        self.ahead.is_empty() && self.outgoing.is_empty()
     }
 
     /// Writes what is in line, keeps the heart-beats, and waits for the next frame; with `reading` false, nothing
@@ -100,14 +118,14 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             }
             let due = self.due();
             let able = self.write_failed.is_none();
-            let writing = able && (!self.outgoing.is_empty() || self.unflushed);
+            let writing = able && (!self.nothing_to_write() || self.unflushed);
             tokio::select! {
                 read = self.reader.read_buf(&mut self.incoming), if reading => match read {
                     Ok(0) => return Err(self.ended(Failure::Closed)),
                     Ok(_) => self.last_read = Instant::now(),
                     Err(error) => return Err(self.ended(broken(&error))),
                 },
-                written = write(&mut self.writer, &mut self.outgoing, &mut self.unflushed), if writing => {
+                written = write(&mut self.writer, &mut self.ahead, &mut self.outgoing, &mut self.unflushed), if writing => {
                     let now = Instant::now();
                     match written {
                         Ok(()) => self.last_write = now,
@@ -140,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             return Err(Failure::Silent(allowed));
         }
         if self.send_every.is_some_and(|every| now >= self.last_write + every) {
-            if self.outgoing.is_empty() {
+            if self.nothing_to_write() {
                 self.codec.encode(HeartBeat, &mut self.outgoing)?;
             }
             self.last_write = now;
@@ -165,10 +183,17 @@ fn broken(error: &std::io::Error) -> Failure {
 /// One step of writing: hands over some bytes, or makes the stream send what it was handed.
 async fn write<W: AsyncWrite + Unpin>(
     writer: &mut W,
+    ahead: &mut VecDeque<Bytes>,
     outgoing: &mut BytesMut,
     unflushed: &mut bool,
 ) -> std::io::Result<()> {
-    if outgoing.is_empty() {
+    if let Some(first) = ahead.front_mut() {
+        writer.write_buf(first).await?;
+        if first.is_empty() {
+            ahead.pop_front();
+        }
+        *unflushed = true;
+    } else if outgoing.is_empty() {
         writer.flush().await?;
         *unflushed = false;
     } else {

@@ -1,6 +1,8 @@
 //! `exchange_online_delete_messages_from_query_results`
 
-use fn_exchange_online::sandbox::graph::TokenRefusal;
+use std::collections::{HashMap, HashSet};
+
+use fn_exchange_online::sandbox::graph::{Phish, Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -235,6 +237,45 @@ async fn at_most_four_deletions_are_at_work_in_one_mailbox() {
     assert_eq!(counters.throttled, 0);
     assert_eq!(house.graph().deleted().len(), 60);
     assert!(counters.http_requests < 60, "in batches");
+}
+
+#[tokio::test]
+async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() {
+    let phish = Phish { mailboxes: 50, copies: 20, ..Phish::default() };
+    let house = House::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
+    let planted = house.graph().planted();
+    assert_eq!(planted.len(), 1000);
+    let entries = planted.chunks(20).map(|messages| {
+        let list: Vec<_> = messages.iter().map(|message| json!({"id": message.id})).collect();
+        json!({"email_address": messages[0].mailbox, "email_list": list})
+    });
+    let entries: Vec<_> = entries.collect();
+    let throttling =
+        Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(1), times: 2 };
+    house.graph().faults().throttle(Some(throttling));
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&json!(entries))).await;
+    let content = &results["content"];
+    assert_eq!((&content["failures"], &results["reason"]), (&json!([]), &Value::Null));
+    for (entry, result) in entries.iter().zip(content["delete_results"].as_array().unwrap()) {
+        assert_eq!(result["email_address"], entry["email_address"]);
+        assert_eq!(result["deleted_list"], entry["email_list"]);
+        assert_eq!(result["not_deleted_list"], json!([]));
+    }
+    let deleted: HashSet<_> = house.graph().deleted().into_iter().map(|deleted| deleted.id).collect();
+    assert_eq!(deleted, planted.into_iter().map(|planted| planted.id).collect());
+    let counters = house.graph().counters();
+    assert!(counters.throttled > 20, "{counters:?}");
+    assert!(counters.most_in_one_mailbox <= 4, "{counters:?}");
+    let mut answers: HashMap<String, Vec<Option<u16>>> = HashMap::new();
+    for request in house.requests().into_iter().filter(|request| request.method == "DELETE") {
+        answers.entry(request.path_and_query).or_default().push(request.status);
+    }
+    assert_eq!(answers.len(), 1000);
+    for (path, answers) in answers {
+        let (last, before) = answers.split_last().unwrap();
+        assert_eq!(*last, Some(204), "{path}: {answers:?}");
+        assert!(before.iter().all(|status| *status == Some(429)), "{path}: {answers:?}");
+    }
 }
 
 #[tokio::test]

@@ -22,6 +22,16 @@ async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (House, Vec<Str
     (house, names)
 }
 
+/// How many users were listed, searched, without a mailbox, failed, and left out; the last four make the first.
+fn users(results: &Value) -> [u64; 5] {
+    let keys = ["users_listed", "users_searched", "users_without_mailbox", "users_failed", "users_left_out"];
+    let users = keys.map(|key| results["content"][key].as_u64().unwrap());
+    assert_eq!(users[0], users[1..].iter().sum::<u64>(), "{users:?}");
+    let not_searched = results["content"]["not_searched"].as_array().unwrap().len();
+    assert_eq!(users[2] + users[3], u64::try_from(not_searched).unwrap());
+    users
+}
+
 fn of(mailbox: &str) -> Target {
     Target::containing(format!("/users/{}/messages", encoded(mailbox)))
 }
@@ -111,6 +121,51 @@ async fn users_without_a_mailbox_are_named_and_need_no_reason() {
         }))
         .collect();
     assert_eq!(results["content"]["not_searched"], Value::Array(expected));
+}
+
+#[tokio::test]
+async fn every_user_listed_is_accounted_for_in_content_note_and_file() {
+    let tenant = TenantOptions { users_without_mailbox: 3, ..empty(20) };
+    let house = House::configured(tenant, &[("max_retries_total", "1")]).await;
+    let names = house.graph().mailboxes();
+    house.graph().faults().next(9, of(&names[1]), Fault::Status(503, SOON));
+    house.graph().faults().next(9, of(&names[4]), Fault::Status(403, RetryAfter::Absent));
+    let mut inputs = query("all", everything());
+    inputs["exo_query_output_format"] = json!(["Incident note", "Incident attachment"]);
+    let results = house.done(QueryEmails, inputs).await;
+    assert_eq!(users(&results), [23, 18, 3, 2, 0]);
+    let sums = "Of 23 users listed: 18 searched, 3 without a mailbox, 2 failed, 0 left out.";
+    let (note, (.., file)) = (house.note(), house.attachment().await);
+    assert!(note.contains(sums), "{note}");
+    assert!(String::from_utf8(file).unwrap().lines().any(|line| line == sums));
+}
+
+#[tokio::test]
+async fn users_left_out_at_a_limit_are_the_same_number_every_time() {
+    let (house, names) = one_each(2100, &[("max_messages", "30")]).await;
+    for round in 0..4 {
+        let throttling = Throttling {
+            share: f64::from(round) / 10.0,
+            scope: Scope::SubRequests,
+            retry_after: SOON,
+            times: 1,
+        };
+        house.graph().faults().throttle(Some(throttling));
+        let results = house.done(QueryEmails, query("all", everything())).await;
+        assert_eq!(users(&results), [999, 30, 0, 0, 969], "as far as the first page of users goes");
+        let list = query(&names[..1500].join(","), everything());
+        assert_eq!(users(&house.done(QueryEmails, list).await), [1500, 30, 0, 0, 1470]);
+    }
+}
+
+#[tokio::test]
+async fn users_beyond_max_users_are_counted_as_far_as_they_were_listed() {
+    let (house, names) = one_each(50, &[("max_users", "20")]).await;
+    assert_eq!(users(&house.done(QueryEmails, query("all", everything())).await), [50, 20, 0, 0, 30]);
+    let list = query(&names[..30].join(","), everything());
+    assert_eq!(users(&house.done(QueryEmails, list).await), [30, 20, 0, 0, 10]);
+    let list = query(&names[..20].join(","), everything());
+    assert_eq!(users(&house.done(QueryEmails, list).await), [20, 20, 0, 0, 0]);
 }
 
 #[tokio::test]

@@ -1,0 +1,76 @@
+//! The program as it is deployed, in a process of its own, so that its memory and its processor time are its own;
+//! the sandbox it works with is in the benchmark's process.
+#![allow(dead_code, unreachable_pub)] // each benchmark uses its part
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use fn_exchange_online::sandbox::Sandbox;
+use fn_exchange_online::sandbox::graph::TenantOptions;
+use fn_exchange_online::sandbox::soar::SoarOptions;
+use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Long enough for any call of a benchmark.
+const CALL_WITHIN: Duration = Duration::from_secs(600);
+
+/// A sandbox and a daemon that is subscribed. The daemon ends with this value.
+pub struct Bench {
+    pub sandbox: Sandbox,
+    pub caller: Caller,
+    process: Child,
+    _directory: TempDir,
+}
+
+impl Bench {
+    /// With `options` in the section `[fn_exchange_online]`.
+    pub async fn start(tenant: TenantOptions, options: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::start(directory.path(), tenant, SoarOptions::default()).await.unwrap();
+        let app_config = sandbox.write_app_config(options).unwrap();
+        let process = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["run", "--config-file"])
+            .arg(app_config)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let queue = sandbox.soar.actions_queue();
+        let soon = Duration::from_secs(20);
+        assert!(sandbox.soar.broker.until(soon, |broker| broker.consumers(&queue) > 0).await);
+        let caller = sandbox.caller().await.unwrap();
+        Self { sandbox, caller, process, _directory: directory }
+    }
+
+    /// Calls a function that has to succeed.
+    pub async fn call(&self, function: &str, inputs: Value) -> Reply {
+        let call = self.caller.call(function, inputs).await.unwrap();
+        let reply = call.reply(CALL_WITHIN).await.unwrap();
+        assert_eq!(reply.results["success"], json!(true), "{}", reply.message);
+        reply
+    }
+
+    /// The most memory the daemon ever had, in MiB.
+    pub fn peak_mib(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// The processor time the daemon has used, in user and in kernel mode, in seconds (`proc_pid_stat(5)`, fields
+    /// 14 and 15, in ticks of 10 ms).
+    pub fn processor_seconds(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let after_name = stat.rsplit_once(')').unwrap().1;
+        let ticks = after_name.split_whitespace().skip(11).take(2);
+        ticks.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing more to do about it either way.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
