@@ -2,7 +2,7 @@
 def add(kind, value, what):
     """Adds an artifact, unless there is no value."""
     if value:
-        incident.addArtifact(kind, value, u"{0} of a message that Exchange Online found: {1}".format(what, value))
+        incident.addArtifact(kind, value, u"{0} of a message in Exchange Online: {1}".format(what, value))
 
 
 add("Email Recipient", row.exo_dt_email_address, u"Mailbox")

@@ -17,7 +17,7 @@ note = u"<b>Exchange Online: {0}</b><br>From: {1}<br>To: {2}<br>Subject: {3}<br>
 )
 missing = (results.content or {}).get("failed_attachments")
 if missing:
-    note += u"<br><b>Warning: the incident has no attachments of these names, so they were not sent: {0}</b>".format(
+    note += u"<br><b>Warning: the incident has no attachments of these names: {0}</b>".format(
         escaped(u", ".join(missing))
     )
 incident.addNote(helper.createRichText(note))
