@@ -1,6 +1,7 @@
 //! What a person types: one file a command.
 
 mod config_file;
+mod customize;
 mod invoke;
 mod replace;
 mod run;
@@ -41,6 +42,8 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
     Config(config_file::Arguments),
+    /// Write the file that makes the functions, rules and workflows known to SOAR.
+    Customize(customize::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
@@ -74,6 +77,7 @@ impl Cli {
             None | Some(Command::Run) => run::run(self.config_file.as_deref()).await,
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
+            Some(Command::Customize(arguments)) => customize::customize(&arguments),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };

@@ -1,0 +1,39 @@
+# Adds a row for each message that was deleted, if the data table was asked for.
+try:
+    from datetime import datetime
+except ImportError:  # SOAR's older language has this clock only
+    datetime = None
+    from java.util import Date
+
+
+def now():
+    """Milliseconds since 1970, UTC."""
+    if datetime is None:
+        return Date().getTime()
+    return int((datetime.utcnow() - datetime(1970, 1, 1)).total_seconds() * 1000)
+
+
+def red(text):
+    """A status that says that the message is gone."""
+    return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
+
+
+def sender_of(message):
+    """The address of the sender; drafts have none."""
+    return ((message.get("sender") or {}).get("emailAddress") or {}).get("address") or u""
+
+
+if "Exchange Online data table" in (results.content.get("exo_query_output_format") or []):
+    queried = now()
+    for mailbox in results.content.get("delete_results") or []:
+        for message in mailbox.get("deleted_list") or []:
+            row = incident.addRow("exo_message_query_results_dt")
+            row.exo_dt_query_date = queried
+            row.exo_dt_message_id = message.get("id")
+            row.exo_dt_received_date = message.get("receivedDateTime") or u""
+            row.exo_dt_email_address = mailbox.get("email_address")
+            row.exo_dt_sender_email = sender_of(message)
+            row.exo_dt_message_subject = message.get("subject") or u""
+            row.exo_dt_has_attachments = bool(message.get("hasAttachments"))
+            row.exo_dt_web_link = u""
+            row.exo_dt_status = red(u"Deleted")

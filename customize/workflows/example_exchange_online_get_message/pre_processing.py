@@ -1,0 +1,3 @@
+# Reads the message of the row.
+inputs.exo_email_address = row.exo_dt_email_address
+inputs.exo_messages_id = row.exo_dt_message_id

@@ -1,0 +1,2 @@
+# Reads the profile of the user with the artifact's address.
+inputs.exo_email_address = artifact.value

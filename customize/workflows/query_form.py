@@ -1,0 +1,23 @@
+# What the form asks goes into the query; what it leaves empty stays as the function's own input says.
+form = rule.properties
+
+inputs.incident_id = incident.id
+if form.exo_email_address_list:
+    inputs.exo_email_address = form.exo_email_address_list
+if form.exo_mailfolder_id:
+    inputs.exo_mail_folders = form.exo_mailfolder_id
+if form.exo_email_address_sender:
+    inputs.exo_email_address_sender = form.exo_email_address_sender
+if form.exo_start_date:
+    inputs.exo_start_date = form.exo_start_date
+if form.exo_end_date:
+    inputs.exo_end_date = form.exo_end_date
+if form.exo_message_subject:
+    inputs.exo_message_subject = form.exo_message_subject
+if form.exo_message_body:
+    inputs.exo_message_body = form.exo_message_body
+# "No" is an answer, too: only messages without attachments.
+if form.exo_has_attachments is not None:
+    inputs.exo_has_attachments = form.exo_has_attachments
+if form.exo_query_output_format:
+    inputs.exo_query_output_format = form.exo_query_output_format
