@@ -52,7 +52,9 @@ async fn main() {
         let written = sandbox.soar.rest.attachments(Owner::Incident(INCIDENT));
         assert_eq!(written.last().unwrap().size, mib * MIB);
         let took = started.elapsed().as_secs_f64();
-        println!("{mib:>8} MiB {took:>8.2} s {:>18} MiB", peak_kib(daemon.id()) / 1024);
+        let peak = peak_kib(daemon.id()) / 1024;
+        println!("{mib:>8} MiB {took:>8.2} s {peak:>18} MiB");
+        assert!(peak < 40, "a large message is held in memory");
     }
     daemon.kill().unwrap();
     daemon.wait().unwrap();

@@ -48,10 +48,35 @@ async fn main() {
         for number in 1..=CALLS {
             took += call(&sandbox, &context, function, number).await;
         }
-        let of_graph = (sandbox.graph.counters().http_requests - graph_before) / u64::from(CALLS);
-        let of_soar = (sandbox.soar.rest.requests().len() - soar_before) / CALLS as usize;
+        let of_graph = each(sandbox.graph.counters().http_requests - graph_before);
+        let of_soar = each((sandbox.soar.rest.requests().len() - soar_before) as u64);
+        assert_eq!((of_graph, of_soar), needed(function), "{function:?} makes requests it does not need");
         let micros = took.as_micros() / u128::from(CALLS);
         println!("{:<52} {micros:>6} µs {of_graph:>8} {of_soar:>8}", function.name());
+    }
+}
+
+/// How many requests that is for each call.
+fn each(requests: u64) -> u64 {
+    assert_eq!(requests % u64::from(CALLS), 0, "some calls made more requests than others");
+    requests / u64::from(CALLS)
+}
+
+/// The requests one call needs: of Graph, and of SOAR.
+fn needed(function: Function) -> (u64, u64) {
+    match function {
+        Function::GetEmailUserProfile
+        | Function::GetMessage
+        | Function::MoveMessageToFolder
+        | Function::DeleteEmail => (1, 0),
+        // The time zone, the event.
+        Function::CreateMeeting => (2, 0),
+        // Each writes to the incident.
+        Function::WriteMessageAsAttachment
+        | Function::QueryEmails
+        | Function::DeleteMessagesFromQueryResults => (1, 1),
+        // The incident's files, and the bytes of one.
+        Function::SendMessage => (1, 2),
     }
 }
 

@@ -274,9 +274,14 @@ async fn secrets_and_mail_are_not_in_the_log_at_any_level() {
     running.call(delete, json!({ "exo_query_messages_results": "{\"email_results\": MAILTEXT" })).await;
     let send = json!({ "exo_email_address": planted.mailbox, "exo_recipients": "a@sandbox.example",
         "exo_message_subject": "SUBJECTTEXT", "exo_message_body": "BODYTEXT" });
-    assert_eq!(running.call("exchange_online_send_message", send).await.message_type, 0);
+    assert_eq!(running.call("exchange_online_send_message", send.clone()).await.message_type, 0);
+    // Graph's own words may quote what was asked; they are for the analyst only.
+    running.sandbox.graph.faults().take_role("Mail.Send");
+    let refused = running.call("exchange_online_send_message", send).await;
+    assert!(refused.message.contains("Access is denied"), "{}", refused.message);
     assert!(running.stop().success());
     let text = running.text();
+    assert!(text.contains("ErrorAccessDenied"), "{text}");
     let options = running.sandbox.soar.options();
     for secret in [
         options.api_key.secret.as_str(),
@@ -285,6 +290,7 @@ async fn secrets_and_mail_are_not_in_the_log_at_any_level() {
         &phish.subject,
         "credential renewal portal",
         "MAILTEXT",
+        "Access is denied",
         "SUBJECTTEXT",
         "BODYTEXT",
     ] {

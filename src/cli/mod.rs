@@ -37,7 +37,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run until told to stop; this is what happens without a command, too.
-    Run,
+    Run(run::Arguments),
     /// Run one function by hand, straight at Microsoft Graph.
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
@@ -74,7 +74,8 @@ impl Cli {
                 let _ = stdout().write_all(config::template().as_bytes());
                 Ok(())
             }
-            None | Some(Command::Run) => run::run(self.config_file.as_deref()).await,
+            None => run::run(run::Arguments::default(), self.config_file.as_deref()).await,
+            Some(Command::Run(arguments)) => run::run(arguments, self.config_file.as_deref()).await,
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Customize(arguments)) => customize::customize(&arguments),

@@ -39,8 +39,16 @@ const BROKER: u8 = 30;
 /// The broker does not let us read the queue.
 const NOT_AUTHORIZED: u8 = 32;
 
+/// How it runs.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Arguments {
+    /// End when the configuration changes, for the service manager to start anew. On App Host that is always so.
+    #[arg(short = 'r', long = "reload")]
+    reload: bool,
+}
+
 /// Runs until SIGTERM or SIGINT.
-pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn run(arguments: Arguments, file: Option<&Path>) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::new(OTHER, &error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::new(OTHER, &error))?;
     let environment = Environment::of_process();
@@ -50,8 +58,8 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
         tokio::select! {
             _ = terminate.recv() => info!("stopping: SIGTERM"),
             _ = interrupt.recv() => info!("stopping: SIGINT"),
-            () = watch::changed(&file), if on_app_host(&environment) => {
-                info!(file = %file.display(), "stopping: the configuration has changed; App Host starts us anew");
+            () = watch::changed(&file), if arguments.reload || on_app_host(&environment) => {
+                info!(file = %file.display(), "stopping: the configuration has changed; to be started anew");
             }
         }
     };

@@ -154,7 +154,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let created = create(context, organizer, event).await;
     let (outcome, error) = match &created {
         Ok(_) => ("created", None),
-        Err(error) => ("not created", Some(error.to_string())),
+        Err(error) => ("not created", Some(error.for_log())),
     };
     let attendees = meeting.required.len() + meeting.optional.len();
     info!(target: "audit", mailbox = organizer, attendees, outcome, error, "create meeting");

@@ -60,7 +60,7 @@ pub(super) async fn delete(
     match &outcome {
         Ok(()) => info!(target: "audit", mailbox, message_id = id, outcome = "deleted", "delete message"),
         Err(error) => {
-            info!(target: "audit", mailbox, message_id = id, outcome = "not deleted", %error, "delete message");
+            info!(target: "audit", mailbox, message_id = id, outcome = "not deleted", error = error.for_log(), "delete message");
         }
     }
     outcome

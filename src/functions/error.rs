@@ -13,7 +13,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(String),
     /// Graph did not do it.
-    #[error("Could not {attempt}: {source}.{}", Needs(permission, source))]
+    #[error("Could not {attempt}: {}{}", sentence(source), Needs(permission, source))]
     Graph {
         /// What was attempted, for whom: "read message X of mailbox Y".
         attempt: String,
@@ -23,7 +23,10 @@ pub enum Error {
         source: graph::Error,
     },
     /// Nobody knows whether Graph sent a mail, and nobody wants it twice.
-    #[error("Could not {attempt}: {source}. It may have been sent all the same, so it was not sent again.")]
+    #[error(
+        "Could not {attempt}: {} It may have been sent all the same, so it was not sent again.",
+        sentence(source)
+    )]
     InDoubt {
         /// What was attempted, for whom.
         attempt: String,
@@ -31,11 +34,28 @@ pub enum Error {
         source: graph::Error,
     },
     /// SOAR did not do its part.
-    #[error("{0}.")]
+    #[error("{}", sentence(.0))]
     Soar(#[from] soar::Error),
     /// A result could not be written as JSON.
     #[error("The result could not be written as JSON: {0}")]
     Result(#[from] serde_json::Error),
+}
+
+impl Error {
+    /// What the log may hold of it: all but Graph's own words, which may quote what is investigated.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Graph { attempt, source, .. } | Self::InDoubt { attempt, source } => {
+                format!("could not {attempt}: {}", source.for_log())
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// What `said` says, with one full stop at its end.
+fn sentence(said: &impl std::fmt::Display) -> String {
+    format!("{}.", said.to_string().trim_end_matches('.'))
 }
 
 /// Where permission is the likely reason, says which one.

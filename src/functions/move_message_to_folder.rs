@@ -55,7 +55,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     .await;
     let (outcome, error) = match &moved {
         Ok(_) => ("moved", None),
-        Err(failed) => ("not moved", Some(failed.error.to_string())),
+        Err(failed) => ("not moved", Some(failed.error.for_log())),
     };
     info!(target: "audit", mailbox, message_id = id, destination, outcome, error, "move message");
     match moved {

@@ -128,8 +128,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let (outcome, error) = match &sent {
         Ok(None) => ("sent", None),
         Ok(Some(not_found)) => ("not sent", not_found.reason.clone()),
-        Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.to_string())),
-        Err(error) => ("not sent", Some(error.to_string())),
+        Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.for_log())),
+        Err(error) => ("not sent", Some(error.for_log())),
     };
     let recipients = mail.recipients.join(", ");
     info!(target: "audit", mailbox = mail.sender, recipients, attachments = attachments.len(), outcome, error, "send message");
@@ -263,7 +263,12 @@ impl<'a> Draft<'a> {
     }
 
     fn is_left(&self, error: &graph::Error) {
-        warn!(mailbox = self.mail.sender, message_id = self.id, %error, "the unsent draft could not be removed");
+        warn!(
+            mailbox = self.mail.sender,
+            message_id = self.id,
+            error = error.for_log(),
+            "the unsent draft could not be removed"
+        );
     }
 
     fn failed(&self, source: graph::Error) -> Error {

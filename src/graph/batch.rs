@@ -229,7 +229,11 @@ impl Driver {
         if verdict == Verdict::GiveUp
             && let Some(error) = throttled
         {
-            warn!(waiting = self.waiting.len(), %error, "Graph throttles everything; what waits is given up");
+            warn!(
+                waiting = self.waiting.len(),
+                error = error.for_log(),
+                "Graph throttles everything; what waits is given up"
+            );
             while let Some(waiting) = self.waiting.pop() {
                 let _ = waiting.answer.send(Err(error.clone().given_up()));
             }
@@ -249,11 +253,11 @@ async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant) -> Re
     let (answers, token) = match exchanged {
         Ok((answers, token)) => (answers, Some(token)),
         Err(error) if is_about_the_envelope(&error) => {
-            debug!(parts = count, %error, "batch refused; its requests go one by one");
+            debug!(parts = count, error = error.for_log(), "batch refused; its requests go one by one");
             (one_by_one(&service, &parts).await, None)
         }
         Err(error) => {
-            debug!(parts = count, %error, "batch failed");
+            debug!(parts = count, error = error.for_log(), "batch failed");
             news.call_throttled = matches!(error.failure(), Failure::Throttled(_));
             (vec![Err(error); count], None)
         }

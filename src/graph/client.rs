@@ -132,7 +132,13 @@ impl Client {
             let Some(wait) = tries.after(error.failure()) else {
                 return Err(Failed { error, repeated: retries > 0 });
             };
-            debug!(mailbox = request.mailbox, %error, retries, wait_ms = wait.as_millis(), "trying again");
+            debug!(
+                mailbox = request.mailbox,
+                error = error.for_log(),
+                retries,
+                wait_ms = wait.as_millis(),
+                "trying again"
+            );
             match route {
                 Route::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
                 Route::Alone => tokio::time::sleep(wait).await,

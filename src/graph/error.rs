@@ -11,6 +11,9 @@ use super::path::InvalidSegment;
 use super::retry::Failure;
 use super::token::TokenError;
 
+/// More of Graph's words than this, in characters, help nobody.
+const LONGEST_MESSAGE: usize = 500;
+
 /// Why a request to Graph has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -113,6 +116,22 @@ impl Error {
         }
     }
 
+    /// What the log may hold of it. Graph's own words are for the analyst only: they may quote what was asked,
+    /// and that is what is being investigated.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Refused(refusal) | Self::GivenUp(refusal) => {
+                let Refusal { status, code, request_id, .. } = refusal.as_ref();
+                format!(
+                    "Microsoft Graph answered HTTP status {status}{}{}",
+                    Said(code, ""),
+                    RequestId(request_id)
+                )
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The refusal, if it is one.
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -164,7 +183,12 @@ impl Refusal {
         };
         let inner = detail.inner.or(detail.inner_lower_case);
         let request_id = request_id.or(inner.and_then(|inner| inner.request_id));
-        Self { status, code: detail.code, message: detail.message, request_id, retry_after, body }
+        let mut message = detail.message;
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { status, code: detail.code, message, request_id, retry_after, body }
     }
 }
 

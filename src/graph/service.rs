@@ -101,7 +101,7 @@ impl Service {
                 debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
             }
             Err(error) => {
-                debug!(%method, resource, %error, client_request_id, elapsed_ms, "graph request failed");
+                debug!(%method, resource, error = error.for_log(), client_request_id, elapsed_ms, "graph request failed");
             }
         }
         response

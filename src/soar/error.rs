@@ -147,6 +147,7 @@ impl Error {
             }
             Self::Unauthorized { .. } => 21,
             Self::Setup(TlsError::File { what: "CA certificate", .. }) => 22,
+            Self::Setup(TlsError::File { .. }) => 2,
             Self::Setup(_) | Self::Untrusted { .. } | Self::Handshake { .. } => 23,
             Self::NoOrganisation | Self::WrongOrganisation { .. } | Self::OrganisationDisabled { .. } => 24,
             Self::Unreachable { .. }

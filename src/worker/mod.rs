@@ -36,6 +36,12 @@ const MOST_LOSSES: u32 = 3;
 /// frame over their limit (ActiveMQ's `maxFrameSize`), and would do it each time.
 const LARGE: usize = 1 << 20;
 
+/// Why a call failed, for each of its two readers: the log must not quote what is investigated.
+struct Failed {
+    for_analyst: String,
+    for_log: String,
+}
+
 /// Works on the calls of one session.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -197,24 +203,24 @@ impl Worker {
                 };
                 reply::completed(&results)
             }
-            Err(text) => {
-                error!(error = text, elapsed_ms, "call failed");
+            Err(Failed { for_analyst, for_log }) => {
+                error!(error = for_log, elapsed_ms, "call failed");
                 if self.shared.settings.trap_exception {
-                    reply::trapped(&call.function, &text)
+                    reply::trapped(&call.function, &for_analyst)
                 } else {
-                    reply::failed(&text)
+                    reply::failed(&for_analyst)
                 }
             }
         }
     }
 
-    /// Runs the function, and hands on its status messages meanwhile. A failure is what the analyst reads.
+    /// Runs the function, and hands on its status messages meanwhile.
     async fn watch(
         &self,
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
-    ) -> Result<Outcome, String> {
+    ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let context = Context {
             graph: self.shared.graph.clone(),
@@ -236,15 +242,16 @@ impl Worker {
             }
         };
         let (ended, ()) = tokio::join!(run, tell);
-        match ended {
-            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        let Ok(outcome) = ended else {
             // The log has noted where.
-            Err(_) => {
-                Err("An error in the integration itself ended the function; its log says more. What it had \
-                     done until then is not known."
-                    .to_owned())
-            }
-        }
+            let for_analyst = "An error in the integration itself ended the function; its log says more. What it \
+                               had done until then is not known.";
+            return Err(Failed {
+                for_analyst: for_analyst.to_owned(),
+                for_log: "the function panicked".to_owned(),
+            });
+        };
+        outcome.map_err(|error| Failed { for_analyst: error.to_string(), for_log: error.for_log() })
     }
 
     /// Sends a status message. It may get lost with a connection; the final reply may not.

@@ -31,15 +31,15 @@ async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_it() {
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     // The renewal takes its time; the token at hand is good until then.
-    tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_millis(800)));
+    tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_secs(60)));
     let deadline = Instant::now() + Duration::from_secs(10);
     while tenant.counters().token_requests < 2 {
         assert!(Instant::now() < deadline, "no renewal");
-        let started = Instant::now();
         client.send(&request).await.unwrap();
-        assert!(started.elapsed() < Duration::from_millis(600), "a request waited for the renewal");
     }
-    client.send(&request).await.unwrap();
+    // The renewal is under way, and will be for a minute.
+    let answered = tokio::time::timeout(Duration::from_secs(30), client.send(&request)).await;
+    answered.expect("a request waited for the renewal").unwrap();
     assert!(tenant.requests().iter().all(|request| request.status == Some(200)), "no token was refused");
 }
 

@@ -5,11 +5,14 @@ mod daemon;
 mod investigation;
 mod story;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::signal::ctrl_c;
+use uuid::Uuid;
 
 use super::Failure;
 use crate::sandbox::Sandbox;
@@ -64,10 +67,11 @@ impl Arguments {
 /// Runs it.
 pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(1, &format!("the sandbox cannot start: {error}"));
-    let directory = arguments.directory.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", std::process::id()))
-    });
-    std::fs::create_dir_all(&directory).map_err(failed)?;
+    let directory = match &arguments.directory {
+        Some(directory) => std::fs::create_dir_all(directory).map(|()| directory.clone()),
+        None => private_directory(),
+    }
+    .map_err(failed)?;
     let sandbox =
         Sandbox::start(&directory, arguments.tenant(), SoarOptions::default()).await.map_err(failed)?;
     sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
@@ -105,5 +109,16 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     story.facts(&[("daemon", &format!("process {}, logging to {}", daemon.id(), log.display()))]);
     let done = investigation::play(&sandbox, &mut story).await;
     daemon.stop().await;
+    if done.is_ok() && arguments.directory.is_none() {
+        // What is left of it is of use to nobody.
+        let _ = std::fs::remove_dir_all(&directory);
+    }
     done
+}
+
+/// A new directory that nobody else can look into: it holds a configuration with secrets.
+fn private_directory() -> std::io::Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", Uuid::new_v4().simple()));
+    DirBuilder::new().mode(0o700).create(&path)?;
+    Ok(path)
 }
