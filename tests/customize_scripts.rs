@@ -1,0 +1,48 @@
+//! Promise: the scripts of rules and workflows do what their sources say, in Python 3 and in SOAR's older script
+//! language. The tests themselves are in `tests/customize_scripts/`, among stand-ins for what SOAR gives a script.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io;
+use std::process::{Command, Output};
+
+/// Runs the tests in that Python.
+fn run(python: &str) -> io::Result<Output> {
+    Command::new(python)
+        .args(["-B", "-m", "unittest", "discover", "-s", "tests/customize_scripts"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+}
+
+fn pass(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("Ran 41 tests"), "not all tests ran: {said}");
+}
+
+/// Whether that is a Python 2.7; a shell's stand-in for a missing one is not.
+fn is_python_2(python: &str) -> bool {
+    let version =
+        Command::new(python).args(["-c", "import sys; print(sys.version_info[:2] == (2, 7))"]).output();
+    version.is_ok_and(|output| output.status.success() && output.stdout.starts_with(b"True"))
+}
+
+/// Among them are those that know what the older language lacks: no script uses any of it.
+#[test]
+fn the_scripts_do_what_they_say_in_python_3() {
+    pass(&run("python3").expect("python3, which runs the tests of the scripts, is not installed"));
+}
+
+/// Where no Python 2.7 is installed, the test above is all there is to say; `PYTHON2` names one in an odd place.
+#[test]
+fn the_scripts_do_what_they_say_in_the_older_language() {
+    let named = std::env::var("PYTHON2").ok();
+    if let Some(python) = &named {
+        assert!(is_python_2(python), "PYTHON2 is {python}, which is no Python 2.7");
+    }
+    let Some(python) = named
+        .or_else(|| ["python2.7", "python2"].map(str::to_owned).into_iter().find(|name| is_python_2(name)))
+    else {
+        return;
+    };
+    pass(&run(&python).unwrap());
+}

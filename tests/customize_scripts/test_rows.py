@@ -1,0 +1,135 @@
+"""What a menu does with a row of the data table."""
+
+import unittest
+
+from soar import House, Row, not_found, run, Incident, Helper
+
+RED = '<span style="color:red">{0}</span>'
+
+
+def house():
+    return House(row=Row(
+        exo_dt_email_address="alice@corp.example",
+        exo_dt_message_id="AAMk=",
+        exo_dt_sender_email="eve@evil.example",
+        exo_dt_message_subject=u"Zahlung f\u00fcr <Alice>",
+        exo_dt_status="Active",
+        exo_dt_web_link="link",
+    ))
+
+
+MESSAGE = {"exo_email_address": "alice@corp.example", "exo_messages_id": "AAMk="}
+
+
+class Deleted(unittest.TestCase):
+    def test_the_message_of_the_row_is_deleted_wherever_it_is(self):
+        self.assertEqual(house().ask("delete_email"), dict(MESSAGE, exo_mailfolders_id=""))
+
+    def test_the_row_says_deleted_and_leads_nowhere(self):
+        here = house()
+        here.answer("delete_email", success=True, content={"value": True})
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Deleted"))
+        self.assertEqual(here.row.exo_dt_web_link, "")
+
+    def test_a_message_that_is_not_there_says_why(self):
+        here = house()
+        here.answer("delete_email", success=False, content=not_found())
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("ErrorItemNotFound"))
+        self.assertEqual(here.row.exo_dt_web_link, "")
+
+    def test_without_an_answer_the_row_stays(self):
+        here = house()
+        here.answer("delete_email", success=False, content=None)
+        self.assertEqual(here.row.exo_dt_status, "Active")
+        self.assertEqual(here.row.exo_dt_web_link, "link")
+
+
+class Read(unittest.TestCase):
+    def test_the_message_of_the_row_is_read(self):
+        self.assertEqual(house().ask("get_message"), MESSAGE)
+
+    def test_the_note_shows_the_message_as_text_and_no_markup_of_it(self):
+        here = house()
+        pretty = u'{\n    "subject": "<script>\u00e9</script>"\n}'
+        here.answer("get_message", success=True, content={"id": "AAMk="}, pretty_string=pretty)
+        note, = here.incident.notes
+        self.assertIn("alice@corp.example", note)
+        self.assertIn(u"{<br>&nbsp;&nbsp;&nbsp;&nbsp;&quot;subject&quot;: "
+                      u"&quot;&lt;script&gt;\u00e9&lt;/script&gt;&quot;<br>}", note)
+        self.assertEqual(here.row.exo_dt_status, "Active")
+        self.assertEqual(here.row.exo_dt_web_link, "link")
+
+    def test_a_message_that_is_gone_marks_the_row(self):
+        here = house()
+        here.answer("get_message", success=False, content=not_found("no <such> thing"))
+        note, = here.incident.notes
+        self.assertIn("not found", note)
+        self.assertIn("ErrorItemNotFound: no &lt;such&gt; thing", note)
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Not Found"))
+        self.assertEqual(here.row.exo_dt_web_link, "")
+
+
+class Moved(unittest.TestCase):
+    results = {"exo_destination_mailfolder_id": {"id": 126, "name": "junkemail"}}
+
+    def test_it_goes_where_the_form_says(self):
+        inputs = house().ask("move_message_to_folder", exo_destination_mailfolder_id="archive")
+        self.assertEqual(inputs, dict(MESSAGE, exo_mailfolders_id="", exo_destination_mailfolder_id="archive"))
+
+    def test_without_a_word_it_goes_where_the_function_says(self):
+        inputs = house().ask("move_message_to_folder", own={"exo_destination_mailfolder_id": "junkemail"})
+        self.assertEqual(inputs["exo_destination_mailfolder_id"], "junkemail")
+
+    def test_the_row_follows_the_message(self):
+        here = house()
+        content = {"new_message_id": "NEW=", "new_web_link": "https://outlook.office.com/?a=1&b=2"}
+        here.answer("move_message_to_folder", success=True, inputs=self.results, content=content)
+        self.assertEqual(here.row.exo_dt_message_id, "NEW=")
+        self.assertIn('href="https://outlook.office.com/?a=1&amp;b=2"', here.row.exo_dt_web_link.content)
+        self.assertEqual(here.row.exo_dt_status, "Active")
+        note, = here.incident.notes
+        for part in ("junkemail", "alice@corp.example", "AAMk=", "NEW="):
+            self.assertIn(part, note)
+
+    def test_a_message_that_is_gone_marks_the_row_and_keeps_its_id(self):
+        here = house()
+        here.answer("move_message_to_folder", success=False, inputs=self.results, content=not_found())
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Not Found"))
+        self.assertEqual(here.row.exo_dt_web_link, "")
+        self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
+        note, = here.incident.notes
+        self.assertIn("not found", note)
+
+
+class Kept(unittest.TestCase):
+    def test_the_message_becomes_an_attachment_of_the_incident(self):
+        inputs = house().ask("write_message_as_attachment", exo_attachment_name="evidence.eml")
+        self.assertEqual(inputs, dict(MESSAGE, incident_id=2095, exo_attachment_name="evidence.eml"))
+
+    def test_without_a_name_the_function_makes_one(self):
+        self.assertEqual(house().ask("write_message_as_attachment"), dict(MESSAGE, incident_id=2095))
+
+
+class Artifacts(unittest.TestCase):
+    def added(self, row):
+        incident = Incident()
+        run("scripts/create_artifacts_from_message.py", {"incident": incident, "helper": Helper(), "row": row})
+        return incident.artifacts
+
+    def test_mailbox_sender_and_subject_become_artifacts(self):
+        artifacts = self.added(house().row)
+        self.assertEqual([(kind, value) for kind, value, _ in artifacts], [
+            ("Email Recipient", "alice@corp.example"),
+            ("Email Sender", "eve@evil.example"),
+            ("Email Subject", u"Zahlung f\u00fcr <Alice>"),
+        ])
+        for _, value, description in artifacts:
+            self.assertIn(value, description)
+
+    def test_what_is_empty_becomes_none(self):
+        row = Row(exo_dt_email_address="alice@corp.example", exo_dt_sender_email="")
+        self.assertEqual([kind for kind, _, _ in self.added(row)], ["Email Recipient"])
+
+
+if __name__ == "__main__":
+    unittest.main()
