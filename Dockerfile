@@ -13,6 +13,7 @@ FROM ${BUILD_IMAGE} AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY customize customize
 COPY benches benches
 COPY customize customize
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
