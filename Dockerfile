@@ -15,7 +15,6 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY customize customize
 COPY benches benches
-COPY customize customize
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
 
