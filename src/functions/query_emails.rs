@@ -181,7 +181,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 
     let started = Instant::now();
-    context.status.say(format!("Searching the messages of {}", query.asked));
+    context.status.say(match &query.whom {
+        Whom::Listed(list) if list.len() > 1 => format!("Searching the messages of {} mailboxes", list.len()),
+        _ => format!("Searching the messages of {}", query.asked),
+    });
     let mut pace = context.status.every_few_seconds();
     let search = graph::search(
         &context.graph,
