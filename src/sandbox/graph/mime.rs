@@ -18,11 +18,17 @@ const BOUNDARY: &str = "_004_SandboxMixed_";
 /// The message's MIME form, in pieces.
 pub(super) fn chunks(state: &State, mailbox: u32, item: &Item) -> impl Iterator<Item = Bytes> + Send + use<> {
     let wanted = state.changes().mime_bytes.get(&(mailbox, item.key)).copied().or(state.base.mime_bytes);
-    let head = Bytes::from(head(state, mailbox, item));
-    let tail = Bytes::from(format!("--{BOUNDARY}--\r\n"));
+    let mut head = head(state, mailbox, item);
+    let tail = format!("--{BOUNDARY}--\r\n");
     let natural = (head.len() + tail.len()) as u64;
-    let filler = filler(wanted.unwrap_or(0).saturating_sub(natural));
-    std::iter::once(head).chain(filler).chain(std::iter::once(tail))
+    let more = wanted.unwrap_or(0).saturating_sub(natural);
+    // A small message comes in one piece: clients take many tiny ones on a connection for an attack.
+    if more == 0 {
+        head.push_str(&tail);
+    }
+    let rest = (more > 0).then(|| filler(more).chain(std::iter::once(Bytes::from(tail))));
+    let pieces = std::iter::once(Bytes::from(head)).chain(rest.into_iter().flatten());
+    pieces.filter(|piece| !piece.is_empty())
 }
 
 /// Headers, text and attachments, up to the last boundary.
