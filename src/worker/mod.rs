@@ -256,7 +256,7 @@ impl Worker {
 
     /// Sends a status message. It may get lost with a connection; the final reply may not.
     async fn tell(&self, delivery: &Delivery, text: &str) {
-        debug!(status = text, "status");
+        info!(status = text, "progress");
         if let Some(destination) = &delivery.reply_to {
             let status = Reply {
                 destination: destination.clone(),
