@@ -15,6 +15,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY customize customize
 COPY benches benches
+COPY deploy deploy
+COPY docs docs
+COPY LICENSE ./
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
 

@@ -3,6 +3,7 @@
 mod config_file;
 mod customize;
 mod invoke;
+mod package;
 mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
@@ -44,6 +45,8 @@ enum Command {
     Config(config_file::Arguments),
     /// Write the file that makes the functions, rules and workflows known to SOAR.
     Customize(customize::Arguments),
+    /// Make the app that SOAR installs and App Host runs.
+    Package(package::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
@@ -79,6 +82,7 @@ impl Cli {
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Customize(arguments)) => customize::customize(&arguments),
+            Some(Command::Package(arguments)) => package::write(&arguments),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };
