@@ -104,6 +104,17 @@ impl Ledger {
         self.lock().entries.contains_key(message_id)
     }
 
+    /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
+    /// come over another one since.
+    pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
+        let mut inner = self.lock();
+        let with_it = inner.entries.get(message_id).is_none_or(|entry| entry.ack.session() == session);
+        if with_it {
+            inner.entries.remove(message_id);
+        }
+        with_it
+    }
+
     /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
