@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls};
 use common::stomp_client::StompClient;
-use deployment::{Deployment, OtherBroker, SOON};
+use deployment::{Daemon, Deployment, OtherBroker, SOON};
 use fn_exchange_online::sandbox::graph::{Fault, Target};
 use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
 use serde_json::json;
@@ -125,6 +125,27 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
     let _next = deployment.daemon().await;
     all_answered_once(&broker, &deployment, &calls).await;
     assert_eq!(profiles_read(&deployment), 8);
+}
+
+#[tokio::test]
+async fn reloads_that_connect_anew_lose_and_repeat_nothing() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let text = |workers| deployment.app_config(&[("num_workers", workers)], &[]);
+    let file = deployment.write("app.config", &text("4"));
+    let mut daemon = Daemon::spawn(&["run", "--config-file", file.to_str().unwrap()]);
+    daemon.subscribed().await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.graph.faults().set_latency(Duration::from_millis(100), Duration::ZERO);
+    let mut sent = Vec::new();
+    for reload in 1..=5 {
+        sent.extend(calls(&deployment, &soar, 20).await);
+        deployment.write("app.config", &text(if reload % 2 == 0 { "4" } else { "8" }));
+        daemon.signal("HUP").await;
+        daemon.logged_times("calls come over the new connection", reload).await;
+    }
+    all_answered_once(&broker, &deployment, &sent).await;
+    assert_eq!(profiles_read(&deployment), 100, "none was run twice");
 }
 
 #[tokio::test]
