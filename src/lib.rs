@@ -26,6 +26,7 @@ pub mod functions;
 pub mod graph;
 pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod package;
 pub mod soar;
 pub mod stomp;

@@ -1,5 +1,7 @@
 //! The service behind all requests: one connection pool, one source of tokens, one exchange at a time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Method, Response};
@@ -9,8 +11,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::error::Error;
+use super::meters::{Meters, Sent};
 use super::path::Path;
-use super::token::{Token, Tokens};
+use super::token::{Token, TokenError, TokenLife, Tokens};
 use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::http;
@@ -22,19 +25,32 @@ pub(super) struct Service {
     http: reqwest::Client,
     root: Url,
     tokens: Tokens,
+    meters: Arc<Meters>,
 }
 
 impl Service {
-    pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(http.clone(), settings);
-        Ok(Self { http, root: settings.base_url.clone(), tokens })
+        let tokens = Tokens::new(http.clone(), settings, Arc::clone(&meters));
+        Ok(Self { http, root: settings.base_url.clone(), tokens, meters })
     }
 
     pub(super) fn root(&self) -> &Url {
         &self.root
+    }
+
+    pub(super) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
+    pub(super) fn token_life(&self) -> Option<TokenLife> {
+        self.tokens.life()
+    }
+
+    pub(super) async fn sign_in(&self) -> Result<(), TokenError> {
+        self.tokens.get().await.map(drop)
     }
 
     pub(super) fn discard(&self, refused: &Token) {
@@ -92,6 +108,9 @@ impl Service {
             Ok(response) => wire::success(response).await,
             Err(error) => Err(wire::network_error(&error)),
         };
+        let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
+        self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
+        self.meters.durations.observe(started.elapsed());
         // The query of the address stays out of the log: it holds what is searched for.
         let resource = path.as_str().split('?').next().unwrap_or_default();
         let elapsed_ms = started.elapsed().as_millis();
@@ -120,7 +139,12 @@ impl Service {
                 .body(bytes),
             None => self.http.get(to.clone()),
         };
-        let response = request.send().await.map_err(|error| wire::network_error(&error))?;
-        wire::answer(wire::success(response).await?).await
+        let sent = async {
+            let response = request.send().await.map_err(|error| wire::network_error(&error))?;
+            wire::answer(wire::success(response).await?).await
+        };
+        let answer = sent.await;
+        self.meters.answered(Sent::Upload, answer.as_ref().map(|answer| answer.status));
+        answer
     }
 }
