@@ -214,9 +214,9 @@ impl Client {
         Ok(if lists_us { Access::Granted } else { Access::Missing })
     }
 
-    /// Has the message destination list the API key or account that we sign in with. What others change in it
-    /// meanwhile stays.
-    pub async fn grant_access_to(&self, destination: &str) -> Result<(), GrantError> {
+    /// Has the message destination list the API key or account that we sign in with; false where it did already. What
+    /// others change in it meanwhile stays.
+    pub async fn grant_access_to(&self, destination: &str) -> Result<bool, GrantError> {
         let principal = self.principal().ok_or(GrantError::Nameless)?;
         let missing = || GrantError::NoDestination(destination.to_owned());
         let number = self.destination(destination).await?.ok_or_else(missing)?["id"].to_string();
@@ -226,7 +226,8 @@ impl Client {
             let request = self.get(attempt, &["message_destinations", &number]);
             let mut found: Value = self.connection().fetch(&request).await?;
             if is_listed(&found, principal) {
-                return Ok(());
+                // A try whose answer was lost has done it, or it was so before.
+                return Ok(tried > 0);
             }
             if !found.is_object() {
                 return Err(not_an_answer(&request, "it is no message destination").into());
@@ -242,7 +243,7 @@ impl Client {
                 RequestBody::Json(found.to_string().into()),
             );
             match self.connection().fetch::<serde::de::IgnoredAny>(&request).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 // Somebody was faster; or it was done, or not, which the next reading tells.
                 Err(Error::Refused { status: 409, .. } | Error::Interrupted { .. }) => {}
                 Err(error) => return Err(error.into()),

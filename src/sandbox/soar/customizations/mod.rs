@@ -3,6 +3,7 @@
 
 mod bpmn;
 mod json;
+mod older_app;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use self::json::{list, objects, text};
+pub use self::older_app::older_app;
 pub use self::rules::check;
 
 /// A kind of object: its key in an import file, the key that holds its name, and the one that holds its number.
