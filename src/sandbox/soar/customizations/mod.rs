@@ -143,7 +143,8 @@ impl Customizations {
 
     /// All of it, in the form of an export.
     pub(super) fn export(&self) -> Value {
-        self.0.iter().map(|(section, all)| ((*section).to_owned(), json!(all))).collect::<Map<_, _>>().into()
+        let there = self.0.iter().filter(|(_, all)| !all.is_empty());
+        there.map(|(section, all)| ((*section).to_owned(), json!(all))).collect::<Map<_, _>>().into()
     }
 }
 
