@@ -287,6 +287,14 @@ async fn what_somebody_changed_in_soar_is_named_before_it_is_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_soar_does_not_tell_is_not_claimed() {
+    let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
+    house.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
+    let said = house.customize(&["--dry-run"], "").await;
+    said.tells(0, &["workflows             10 will be written anew: SOAR does not tell", "dry run"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_not_listed_is_added_without_an_import() {
     let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
     house.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
