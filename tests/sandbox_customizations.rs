@@ -81,7 +81,7 @@ const BREACHES: &[Breach] = &[
     (|file| file["actions"][2]["conditions"][0]["method"] = json!("guess"), "the condition guess"),
     (
         |file| {
-            file["actions"][2]["conditions"][0]["field_name"] = json!("exo_message_query_results_dt.other")
+            file["actions"][2]["conditions"][0]["field_name"] = json!("exo_message_query_results_dt.other");
         },
         "which is not there",
     ),

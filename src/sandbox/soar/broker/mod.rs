@@ -49,7 +49,9 @@ impl std::fmt::Debug for User {
 }
 
 /// Says of a user's login and a queue whether the one may read the other.
-pub struct Readers(Box<dyn Fn(&str, &str) -> bool + Send + Sync>);
+pub struct Readers(Box<MayRead>);
+
+type MayRead = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl Readers {
     /// Asks `may_read`, which must not ask the broker.

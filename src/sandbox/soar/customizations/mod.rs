@@ -74,19 +74,16 @@ impl Customizations {
             let there = self.0.entry(kind.section).or_default();
             for object in list(file, kind.section) {
                 let mut object = object.clone();
-                match there.iter_mut().find(|one| is_same(one, &object, kind)) {
-                    Some(old) => {
-                        object[kind.number] = old[kind.number].clone();
-                        keep(old, &mut object, kind);
-                        *old = object;
+                if let Some(old) = there.iter_mut().find(|one| is_same(one, &object, kind)) {
+                    object[kind.number] = old[kind.number].clone();
+                    keep(old, &mut object, kind);
+                    *old = object;
+                } else {
+                    object[kind.number] = json!(next_id());
+                    if *kind == DESTINATIONS {
+                        object["version"] = json!(1);
                     }
-                    None => {
-                        object[kind.number] = json!(next_id());
-                        if *kind == DESTINATIONS {
-                            object["version"] = json!(1);
-                        }
-                        there.push(object);
-                    }
+                    there.push(object);
                 }
             }
         }
@@ -154,7 +151,7 @@ fn is_same(one: &Value, other: &Value, kind: &Kind) -> bool {
 }
 
 fn is_called(one: &Value, kind: &Kind, handle: &str) -> bool {
-    text(one, kind.name) == handle || one[kind.number].to_string() == handle
+    text(one, kind.name) == handle || handle.parse().is_ok_and(|number: i64| one[kind.number] == number)
 }
 
 /// What an import leaves alone in an object that was there: who may read a message destination, and columns that the
