@@ -365,6 +365,19 @@ async fn what_is_not_permitted_says_which_permission_it_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_only_read_is_enough_for_a_dry_run() {
+    let house = House::older().await;
+    house.rest().forbid_customizing(true);
+    let before = house.rest().customizations();
+    house.customize(&["--dry-run"], "").await.tells(0, &["functions              9 will change"]);
+    let said = house.customize(&["-y"], "").await;
+    said.tells(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);
+    assert_eq!(house.rest().customizations(), before);
+    house.rest().forbid_customizing(false);
+    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
     let house = House::fresh().await;
     house.rest().fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::Status(400));
@@ -381,6 +394,9 @@ async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
 async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
     let house = House::fresh().await;
     let rest = house.rest();
+    rest.fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::CutAfter);
+    house.customize(&["-y"], "").await.tells(20, &["Nothing was imported: the connection to SOAR failed"]);
+    assert_eq!(rest.customizations(), json!({}));
     rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, Failure::CutAfter);
     let said = house.customize(&["-y"], "").await;
     said.tells(20, &["accept the import", "is not known; run customize again"]);

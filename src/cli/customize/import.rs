@@ -135,13 +135,20 @@ fn refused(error: &Error) -> Failure {
     }
 }
 
+/// Before a decision nothing changes, whatever happens.
 fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
+    let Failure { code, message } = refused(error);
     match (error.status(), language) {
         (Some(400 | 422), ScriptLanguage::Python3) => Failure::new(
             FAILED,
-            &format!("{error}. Nothing was imported. A SOAR older than 38.2 needs --script-language python"),
+            &format!(
+                "{message}. Nothing was imported. A SOAR older than 38.2 needs --script-language python"
+            ),
         ),
-        _ => refused(error),
+        (Some(400 | 422), ScriptLanguage::Python) => {
+            Failure::new(FAILED, &format!("{message}. Nothing was imported"))
+        }
+        _ => Failure::new(code, &format!("Nothing was imported: {message}")),
     }
 }
 

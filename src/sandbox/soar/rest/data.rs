@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use super::imports::Import;
 use super::session::Sessions;
 use crate::sandbox::soar::customizations::{Customizations, DESTINATIONS};
@@ -164,6 +165,8 @@ pub(super) struct Data {
     pub(super) imports: Vec<Import>,
     /// The status imports have before anybody decides on them, where it is not the usual one.
     pub(super) import_status: Option<String>,
+    /// Whether nobody who signs in has the permission to change customizations.
+    pub(super) customizing_forbidden: bool,
     /// How many of the next changes of a destination find it changed by somebody else.
     pub(super) conflicts: usize,
     /// Names of incidents.
@@ -182,6 +185,11 @@ impl Data {
     pub(super) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Refuses a change of customizations to those who may not make any.
+    pub(super) fn allow_customizing(&self) -> Result<(), ApiError> {
+        if self.customizing_forbidden { Err(ApiError::forbidden()) } else { Ok(()) }
     }
 
     /// Whether the API key or account that signs in as `login` may read `queue`. Of other queues, and other users,

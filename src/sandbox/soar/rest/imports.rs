@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use super::Shared;
+use super::data::Data;
 use super::error::ApiError;
 use crate::sandbox::soar::customizations;
 
@@ -37,6 +38,7 @@ pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
     Json(file): Json<Value>,
 ) -> Result<Json<Value>, ApiError> {
+    shared.look(Data::allow_customizing)?;
     let faults = customizations::check(&file);
     if !faults.is_empty() {
         let told: Vec<_> = faults.iter().take(TOLD).map(String::as_str).collect();
@@ -73,6 +75,7 @@ pub(super) async fn put(
     Json(wanted): Json<Value>,
 ) -> Result<Json<Value>, ApiError> {
     shared.change(|data| {
+        data.allow_customizing()?;
         let import = data.imports.iter_mut().find(|import| import.id == id);
         let import = import.ok_or_else(|| ApiError::not_found("import", id))?;
         let mut expected = import.dto();

@@ -213,6 +213,11 @@ impl Rest {
         self.shared.change(|data| data.customizations.object_mut(section, name).map(change));
     }
 
+    /// Takes the permission to change customizations from all who sign in, or gives it back. They may still read.
+    pub fn forbid_customizing(&self, forbidden: bool) {
+        self.shared.change(|data| data.customizing_forbidden = forbidden);
+    }
+
     /// Has imports that come from now on be in this status without anybody's decision.
     pub fn decide_imports(&self, status: &str) {
         self.shared.change(|data| data.import_status = Some(status.to_owned()));

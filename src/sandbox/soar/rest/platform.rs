@@ -148,6 +148,7 @@ pub(super) async fn put_destination(
     Json(mut wanted): Json<Value>,
 ) -> Answer {
     shared.change(|data| {
+        data.allow_customizing()?;
         let meanwhile = data.conflicts > 0;
         data.conflicts = data.conflicts.saturating_sub(1);
         let found = data.customizations.get_mut(&DESTINATIONS, &id);
