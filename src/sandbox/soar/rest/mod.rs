@@ -54,9 +54,8 @@ pub struct RestOptions {
     pub api_keys: Vec<ApiKey>,
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// The customizations that are there already, in the form of an import file, or as
-    /// [`functions_only`](super::customizations::functions_only) gives them. Whoever signs in above may read their
-    /// message destinations.
+    /// The customizations that are there already, in the form of an import file, or as [`functions_only`] gives
+    /// them. Whoever signs in above may read their message destinations.
     pub customizations: Value,
 }
 
