@@ -55,7 +55,7 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
     life.await.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))
 }
 
-/// Where the daemon is in its life. Whoever has to know is told in [`Daemon::enter`]; so far that is the log.
+/// Where the daemon is in its life. Whoever has to know is told in [`enter`]; so far that is the log.
 #[derive(Debug)]
 enum Phase {
     /// It takes calls, by the newest settings.
@@ -70,6 +70,15 @@ enum Phase {
         /// By whose wish.
         by: &'static str,
     },
+}
+
+/// Tells whoever has to know.
+fn enter(phase: &Phase) {
+    match phase {
+        Phase::Ready => info!("ready: listening for calls"),
+        Phase::Reloading { why } => info!("reading the configuration again: {why}"),
+        Phase::Stopping { by } => info!("stopping: {by}"),
+    }
 }
 
 struct Daemon<'l> {
@@ -144,17 +153,8 @@ impl<'l> Daemon<'l> {
         Ok(())
     }
 
-    /// Tells whoever has to know.
-    fn enter(&self, phase: &Phase) {
-        match phase {
-            Phase::Ready => info!("ready: listening for calls"),
-            Phase::Reloading { why } => info!("reading the configuration again: {why}"),
-            Phase::Stopping { by } => info!("stopping: {by}"),
-        }
-    }
-
     async fn reload(&mut self, configuration: &mut Configuration, why: &'static str) {
-        self.enter(&Phase::Reloading { why });
+        enter(&Phase::Reloading { why });
         let taken_up = match configuration.load().await {
             Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
             Err(error) => Err(error.to_string()),
@@ -163,7 +163,7 @@ impl<'l> Daemon<'l> {
             error!("the configuration cannot be used, the one before stays in force: {problem}");
         }
         if self.current.is_some() {
-            self.enter(&Phase::Ready);
+            enter(&Phase::Ready);
         }
     }
 
@@ -222,7 +222,7 @@ impl<'l> Daemon<'l> {
             session.disconnect(DISCONNECT_BOUND).await;
         });
         match self.current.replace(AtWork { signed_in, duty }) {
-            None => self.enter(&Phase::Ready),
+            None => enter(&Phase::Ready),
             Some(former) => {
                 info!("calls come over the new connection; the one before ends when its calls have");
                 former.duty.send_replace(Duty::HandOver);
@@ -243,7 +243,7 @@ impl<'l> Daemon<'l> {
 
     /// Lets running calls finish and reply, within a bound; whoever asks a second time does not wait for that.
     async fn stop(&mut self, by: &'static str, signals: &mut Signals) {
-        self.enter(&Phase::Stopping { by });
+        enter(&Phase::Stopping { by });
         self.opening = None;
         self.worker.close();
         for generation in self.former.iter().chain(&self.current) {

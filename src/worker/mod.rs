@@ -157,9 +157,13 @@ impl Shift {
 
     async fn work(&self, delivery: Delivery) {
         let Some(_running) = self.place(&delivery).await else { return };
-        let body = match FunctionCall::parse(&delivery.body) {
-            Ok(call) => self.call(&delivery, &call).await,
-            Err(error) => {
+        let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
+            (Some(damage), _) => {
+                warn!(damage, "the message cannot be read");
+                reply::failed(&format!("The message of this call cannot be read, so nothing was done: {damage}."))
+            }
+            (None, Ok(call)) => self.call(&delivery, &call).await,
+            (None, Err(error)) => {
                 warn!(%error, "not a function call");
                 reply::failed(&error.to_string())
             }

@@ -125,6 +125,8 @@ pub struct Delivery {
     pub headers: Headers,
     /// Its body as it came.
     pub body: Bytes,
+    /// Why the message could not be read whole, if it could not: the rest is what could be.
+    pub damage: Option<String>,
     /// What to name when it is finished.
     pub ack: AckToken,
 }

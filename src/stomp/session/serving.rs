@@ -386,10 +386,16 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
 }
 
 fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery, Failure> {
-    let Frame { headers, body, .. } = frame;
+    let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
-    let needed = |name: &str| {
-        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    // Without it the message can only stay where it is.
+    let ack = optional("ack")
+        .ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let needed = |name: &str| match (optional(name), &damage) {
+        (Some(value), _) => Ok(value),
+        // It is among what could not be read.
+        (None, Some(_)) => Ok(ack.clone()),
+        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
     };
     Ok(Delivery {
         message_id: needed("message-id")?,
@@ -397,7 +403,8 @@ fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery,
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
-        ack: connection.token(needed("ack")?),
+        ack: connection.token(ack.clone()),
+        damage,
         body,
         headers,
     })
