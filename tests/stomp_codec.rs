@@ -185,9 +185,15 @@ fn a_message_that_cannot_be_read_whole_is_salvaged_where_its_end_is_known_and_wh
             let [Received::Frame(salvaged), Received::Frame(next)] = &items[..] else { panic!("{items:?}") };
             assert_eq!(salvaged.header("ack"), Some("a1"));
             assert!(salvaged.damage.as_ref().is_some_and(|damage| damage.contains(words)), "{salvaged:?}");
-            assert_eq!((next.header("ack"), &next.body[..], &next.damage), (Some("next"), &b"1234"[..], &None));
+            assert_eq!(
+                (next.header("ack"), &next.body[..], &next.damage),
+                (Some("next"), &b"1234"[..], &None)
+            );
         }
-        assert!(read(&mut Server::with_limits(limits), &[damaged]).1.is_some(), "unless told to, it is strict");
+        assert!(
+            read(&mut Server::with_limits(limits), &[damaged]).1.is_some(),
+            "unless told to, it is strict"
+        );
     }
 }
 

@@ -251,7 +251,8 @@ async fn what_is_no_stomp_ends_the_connection_only() {
 #[tokio::test]
 async fn a_message_that_cannot_be_read_whole_is_delivered_as_such_and_the_connection_goes_on() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
-    line.send_raw(b"MESSAGE\nack:a1\nmessage-id:\\x\ndestination:/queue/x\nreply-to:/queue/y\n\nbody\0").await;
+    line.send_raw(b"MESSAGE\nack:a1\nmessage-id:\\x\ndestination:/queue/x\nreply-to:/queue/y\n\nbody\0")
+        .await;
     let damaged = next(&mut deliveries).await;
     assert!(damaged.damage.is_some_and(|damage| damage.contains("escape")));
     assert_eq!((damaged.message_id.as_str(), damaged.reply_to.as_deref()), ("a1", Some("/queue/y")));

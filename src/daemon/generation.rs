@@ -119,7 +119,10 @@ impl Generation {
             tls: route.broker_tls()?,
             login,
             passcode,
-            destinations: destinations.iter().map(|name| format!("actions.{}.{name}", soar.org_id())).collect(),
+            destinations: destinations
+                .iter()
+                .map(|name| format!("actions.{}.{name}", soar.org_id()))
+                .collect(),
             prefetch: route.stomp.prefetch,
             timeout: route.stomp.timeout,
             heart_beat: stomp::HeartBeatOffer::default(),
@@ -203,4 +206,3 @@ fn credentials(login: &Login) -> (String, Secret) {
         Login::Password { email, password } => (email.clone(), password.clone()),
     }
 }
-

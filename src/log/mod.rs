@@ -81,7 +81,8 @@ impl Log {
     /// The file cannot be written.
     pub fn start(settings: &LogSettings) -> Result<Self, LogError> {
         let writers = Writers::start(settings, None)?;
-        let log = Self::of(writers, settings.format, wanted(settings.level, settings.level.min(LogLevel::Info)));
+        let log =
+            Self::of(writers, settings.format, wanted(settings.level, settings.level.min(LogLevel::Info)));
         Ok(log)
     }
 

@@ -134,8 +134,7 @@ enum Reading<In> {
 }
 
 /// The headers without which a message can be neither answered nor acknowledged.
-const NEEDED: [&str; 6] =
-    ["message-id", "ack", "destination", "reply-to", "correlation-id", "redelivered"];
+const NEEDED: [&str; 6] = ["message-id", "ack", "destination", "reply-to", "correlation-id", "redelivered"];
 
 impl<In> FrameCodec<In> {
     /// A codec with the usual [`Limits`].

@@ -252,6 +252,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
+        let ledger = Ledger::default();
+        let over = |session| AckToken::of_session(session, "ID:1");
+        assert_eq!(ledger.admit("m", over(1)), Admission::Run);
+        assert!(ledger.give_back("m", 1));
+        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "whoever gets it next may run it");
+        assert_eq!(ledger.admit("m", over(3)), Admission::UnderWay);
+        assert!(!ledger.give_back("m", 2), "session 3 has been told that it is being worked on");
+        assert!(ledger.knows("m"));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_redelivery_while_the_reply_is_on_its_way_has_it_sent_again_at_once() {
         let ledger = Ledger::default();
         ledger.admit("m", ack(1));

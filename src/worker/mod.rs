@@ -160,7 +160,9 @@ impl Shift {
         let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
             (Some(damage), _) => {
                 warn!(damage, "the message cannot be read");
-                reply::failed(&format!("The message of this call cannot be read, so nothing was done: {damage}."))
+                reply::failed(&format!(
+                    "The message of this call cannot be read, so nothing was done: {damage}."
+                ))
             }
             (None, Ok(call)) => self.call(&delivery, &call).await,
             (None, Err(error)) => {

@@ -111,7 +111,11 @@ impl Shift {
 
     /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
     /// the message that comes again can be answered. One that is new to us stays in the queue.
-    async fn drain(&self, deliveries: &mut mpsc::Receiver<Delivery>, [earlier, tasks]: &mut [JoinSet<()>; 2]) {
+    async fn drain(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        [earlier, tasks]: &mut [JoinSet<()>; 2],
+    ) {
         loop {
             let awaited = self.shared.ledger.redelivery_awaited_until();
             if earlier.is_empty() && tasks.is_empty() && awaited.is_none() {

@@ -160,6 +160,12 @@ impl AckToken {
         Self { session: 0, connection, id: id.to_owned() }
     }
 
+    /// The same, of another session.
+    #[cfg(test)]
+    pub(crate) fn of_session(session: u64, id: &str) -> Self {
+        Self { session, connection: 1, id: id.to_owned() }
+    }
+
     /// The number of the session it belongs to; each of the process's has its own.
     pub fn session(&self) -> u64 {
         self.session
@@ -287,5 +293,21 @@ impl Session {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
         answer.await.unwrap_or(Err(NotConfirmed::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_their_cap_with_jitter_and_never_end() {
+        let backoff = Backoff::default();
+        for (failures, full_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (5, 2000), (u32::MAX, 2000)] {
+            let full = Duration::from_millis(full_ms);
+            let waits: Vec<_> = (0..100).map(|_| backoff.after(failures)).collect();
+            assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "many clients must not come back in step");
+        }
     }
 }

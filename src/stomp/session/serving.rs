@@ -389,8 +389,8 @@ fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery,
     let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
     // Without it the message can only stay where it is.
-    let ack = optional("ack")
-        .ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let ack =
+        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
     let needed = |name: &str| match (optional(name), &damage) {
         (Some(value), _) => Ok(value),
         // It is among what could not be read.
