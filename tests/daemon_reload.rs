@@ -292,6 +292,12 @@ mod taking_effect {
         fs::write(&authorities, format!("{}{good}", another.ca_pem())).unwrap();
         running.daemon.logged(NEW_CONNECTION).await;
         running.works().await;
+        fs::write(&authorities, "no certificate").unwrap();
+        running.hang_up("the configuration cannot be used").await;
+        running.works().await;
+        fs::write(&authorities, another.ca_pem().to_owned() + &good + "\n").unwrap();
+        running.daemon.logged_times(NEW_CONNECTION, 2).await;
+        running.works().await;
     }
 
     #[tokio::test]
