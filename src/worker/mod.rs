@@ -154,6 +154,10 @@ impl Worker {
     async fn work(&self, delivery: Delivery) {
         // Closed: the worker is stopping, and the message stays in the queue.
         let Ok(_place) = self.shared.places.acquire().await else { return };
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
         let body = match FunctionCall::parse(&delivery.body) {
             Ok(call) => self.call(&delivery, &call).await,
             Err(error) => {
@@ -227,6 +231,7 @@ impl Worker {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
             before: before::before(delivery),
+            ours: Arc::clone(delivery.ack.valid()),
         };
         let context = Context {
             graph: self.shared.graph.clone(),
