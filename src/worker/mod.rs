@@ -158,6 +158,10 @@ impl Shift {
 
     async fn work(&self, delivery: Delivery) {
         let Some(_running) = self.place(&delivery).await else { return };
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
         let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
             (Some(damage), _) => {
                 warn!(damage, "the message cannot be read");
@@ -239,6 +243,7 @@ impl Shift {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
             before: before::before(delivery),
+            ours: Arc::clone(delivery.ack.valid()),
         };
         let context = Context {
             graph: equipment.graph.clone(),

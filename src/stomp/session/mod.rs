@@ -8,7 +8,7 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -151,24 +151,39 @@ impl fmt::Debug for Delivery {
 
 /// The acknowledgement a delivery waits for. It is worth something only on the connection the delivery came over:
 /// when that is gone, the broker delivers the message again, with another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AckToken {
     session: u64,
     connection: u64,
     id: String,
+    valid: Arc<AtomicBool>,
 }
+
+impl PartialEq for AckToken {
+    fn eq(&self, other: &Self) -> bool {
+        (self.session, self.connection, &self.id) == (other.session, other.connection, &other.id)
+    }
+}
+
+impl Eq for AckToken {}
 
 impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { session: 0, connection, id: id.to_owned() }
+        Self::of_session(0, connection, id)
     }
 
-    /// The same, of another session.
+    /// The same, of that session.
     #[cfg(test)]
-    pub(crate) fn of_session(session: u64, id: &str) -> Self {
-        Self { session, connection: 1, id: id.to_owned() }
+    pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
+        Self { session, connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
+    /// have handed the message to somebody else.
+    pub fn valid(&self) -> &Arc<AtomicBool> {
+        &self.valid
     }
 
     /// The number of the session it belongs to; each of the process's has its own.

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,8 +30,8 @@ pub(super) struct Number {
 
 impl Number {
     /// The token of a message that came over it.
-    fn token(self, id: String) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id }
+    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
     }
 
     fn is_of(self, ack: &AckToken) -> bool {
@@ -44,6 +46,8 @@ pub(super) struct Serving<'s, S> {
     number: Number,
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
+    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    alive: Arc<AtomicBool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -101,6 +105,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             connection,
             number,
             since: Utc::now(),
+            alive: Arc::new(AtomicBool::new(true)),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -127,6 +132,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
+        self.alive.store(false, Ordering::Release);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -292,7 +298,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number, self.since)?),
+            ServerCommand::Message => {
+                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+            }
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -393,6 +401,7 @@ fn delivery(
     frame: Frame<ServerCommand>,
     connection: Number,
     serving_since: DateTime<Utc>,
+    alive: &Arc<AtomicBool>,
 ) -> Result<Delivery, Failure> {
     let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
@@ -415,7 +424,7 @@ fn delivery(
             .get("timestamp")
             .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
         serving_since,
-        ack: connection.token(ack.clone()),
+        ack: connection.token(ack.clone(), alive),
         damage,
         body,
         headers,
