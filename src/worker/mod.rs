@@ -4,6 +4,7 @@
 //! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
+mod before;
 mod ledger;
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
-use crate::functions::{Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
@@ -153,6 +154,10 @@ impl Worker {
     async fn work(&self, delivery: Delivery) {
         // Closed: the worker is stopping, and the message stays in the queue.
         let Ok(_place) = self.shared.places.acquire().await else { return };
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
         let body = match FunctionCall::parse(&delivery.body) {
             Ok(call) => self.call(&delivery, &call).await,
             Err(error) => {
@@ -222,10 +227,16 @@ impl Worker {
         inputs: &Inputs,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
+        let call = Call {
+            id: delivery.message_id.clone(),
+            asked_at: delivery.sent_at,
+            before: before::before(delivery),
+            ours: Arc::clone(delivery.ack.valid()),
+        };
         let context = Context {
             graph: self.shared.graph.clone(),
             casebook: self.shared.soar.clone().into(),
-            call_id: delivery.message_id.clone(),
+            call,
             limits: self.shared.limits,
             status,
         };

@@ -8,9 +8,11 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
@@ -120,6 +122,10 @@ pub struct Delivery {
     /// The message was handed out before, to us or another worker; it may have been run, but need not. A broker that
     /// crashed may have forgotten the mark (ActiveMQ does), so its absence proves nothing then.
     pub redelivered: bool,
+    /// When it was sent, by the sender's clock or the broker's (`timestamp`), where that is told.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// Since when, by our clock, the connection it came over has been serving.
+    pub serving_since: DateTime<Utc>,
     /// All of its headers.
     pub headers: Headers,
     /// Its body as it came.
@@ -143,17 +149,32 @@ impl fmt::Debug for Delivery {
 
 /// The acknowledgement a delivery waits for. It is worth something only on the connection the delivery came over:
 /// when that is gone, the broker delivers the message again, with another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AckToken {
     connection: u64,
     id: String,
+    valid: Arc<AtomicBool>,
 }
+
+impl PartialEq for AckToken {
+    fn eq(&self, other: &Self) -> bool {
+        (self.connection, &self.id) == (other.connection, &other.id)
+    }
+}
+
+impl Eq for AckToken {}
 
 impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { connection, id: id.to_owned() }
+        Self { connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
+    /// have handed the message to somebody else.
+    pub fn valid(&self) -> &Arc<AtomicBool> {
+        &self.valid
     }
 
     /// The number of the connection it belongs to.

@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -23,6 +26,10 @@ pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
     number: u64,
+    /// When its use began, for the messages that come over it.
+    since: DateTime<Utc>,
+    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    alive: Arc<AtomicBool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -79,6 +86,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             options,
             connection,
             number,
+            since: Utc::now(),
+            alive: Arc::new(AtomicBool::new(true)),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -105,6 +114,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
+        self.alive.store(false, Ordering::Release);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -270,7 +280,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number)?),
+            ServerCommand::Message => {
+                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+            }
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -367,7 +379,12 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
-fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
+fn delivery(
+    frame: Frame<ServerCommand>,
+    connection: u64,
+    serving_since: DateTime<Utc>,
+    alive: &Arc<AtomicBool>,
+) -> Result<Delivery, Failure> {
     let Frame { headers, body, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
     let needed = |name: &str| {
@@ -379,7 +396,11 @@ fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Fa
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
-        ack: AckToken { connection, id: needed("ack")? },
+        sent_at: headers
+            .get("timestamp")
+            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
+        serving_since,
+        ack: AckToken { connection, id: needed("ack")?, valid: Arc::clone(alive) },
         body,
         headers,
     })

@@ -22,6 +22,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
+use chrono::Utc;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -177,6 +178,7 @@ impl Rest {
             content_type: content_type.to_owned(),
             description: String::new(),
             size: bytes.len() as u64,
+            created: Utc::now().timestamp_millis(),
             path,
         };
         self.shared.change(|data| data.attachments.push(attachment.clone()));
