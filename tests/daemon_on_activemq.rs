@@ -18,6 +18,7 @@ use common::stomp_client::StompClient;
 use deployment::{Daemon, Deployment, OtherBroker, SOON};
 use fn_exchange_online::sandbox::graph::{Fault, Target};
 use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
+use fn_exchange_online::stomp::{ClientCommand, Frame};
 use serde_json::json;
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";
@@ -125,6 +126,30 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
     let _next = deployment.daemon().await;
     all_answered_once(&broker, &deployment, &calls).await;
     assert_eq!(profiles_read(&deployment), 8);
+}
+
+#[tokio::test]
+async fn a_message_with_more_headers_than_we_read_is_answered_with_an_error_and_does_not_come_back() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mut admin = StompClient::connect(broker.port(), &broker.ca_file(), ADMIN).await;
+    let mut send = Frame::new(ClientCommand::Send).with_header("destination", deployment.queue());
+    for (name, value) in soar.usual_headers("invid:7").iter().filter(|(name, _)| *name != "destination") {
+        send = send.with_header(name, value);
+    }
+    // SOAR's broker adds its own to those.
+    for nth in 0..243 {
+        send = send.with_header(format!("header{nth}"), "value");
+    }
+    admin.write(send.with_body("{}")).await;
+    let reply = soar.answers_to("invid:7").reply(SOON).await.unwrap();
+    assert_eq!(reply.message_type, 1);
+    assert!(reply.message.contains("cannot be read") && reply.message.contains("headers"), "{reply:?}");
+    let call = calls(&deployment, &soar, 1).await;
+    all_answered_once(&broker, &deployment, &call).await;
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "{}", daemon.log());
 }
 
 #[tokio::test]

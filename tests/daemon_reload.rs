@@ -258,6 +258,30 @@ mod taking_effect {
     }
 
     #[tokio::test]
+    async fn sigterm_during_a_hand_over_answers_what_runs_on_either_side() {
+        let mut running = Running::new().await;
+        let slow = running.running_call(Duration::from_secs(8)).await;
+        running.write(&[("stomp_timeout", "30")], &[]);
+        running.hang_up(NEW_CONNECTION).await;
+        let mut others = Vec::new();
+        let target = Target::containing("GET /users/");
+        running.deployment.sandbox.graph.faults().next(4, target, Fault::Delay(Duration::from_secs(6)));
+        for nth in 1..5 {
+            let call = running.call(nth).await;
+            assert_eq!(call.statuses_up_to(1, SOON).await.len(), 1);
+            others.push(call);
+        }
+        assert_eq!(running.daemon.stop().await.code(), Some(0));
+        for call in others.iter().chain([&slow]) {
+            assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+            assert_eq!(call.replies(), 1);
+        }
+        running.deployment.queue_is_empty().await;
+        running.consumers_are(0).await;
+        assert!(running.daemon.log().trim_end().ends_with("stopped"), "{}", running.daemon.log());
+    }
+
+    #[tokio::test]
     async fn certificate_authorities_that_are_replaced_in_their_file_are_read_again() {
         let deployment = Deployment::new().await;
         let good = fs::read_to_string(deployment.sandbox.ca_file()).unwrap();
@@ -267,6 +291,12 @@ mod taking_effect {
         let another = Certificates::generate().unwrap();
         fs::write(&authorities, format!("{}{good}", another.ca_pem())).unwrap();
         running.daemon.logged(NEW_CONNECTION).await;
+        running.works().await;
+        fs::write(&authorities, "no certificate").unwrap();
+        running.hang_up("the configuration cannot be used").await;
+        running.works().await;
+        fs::write(&authorities, another.ca_pem().to_owned() + &good + "\n").unwrap();
+        running.daemon.logged_times(NEW_CONNECTION, 2).await;
         running.works().await;
     }
 
@@ -375,8 +405,9 @@ mod refusing {
         running.daemon.logged(REFUSED).await;
         running.works().await;
         let log = running.daemon.log();
+        let line = log.lines().find(|line| line.contains(REFUSED)).unwrap();
         for words in ["[resilient] port", "[resilient] num_workers", "[fn_exchange_online] max_messages"] {
-            assert!(log.contains(words), "{words} is not in {log}");
+            assert!(line.contains(words), "{words} is not in {line}");
         }
         assert!(!log.contains(secret), "{log}");
         running.write(&[], &[]);

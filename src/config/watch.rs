@@ -26,6 +26,11 @@ impl Contents {
         Self(contents)
     }
 
+    /// Whose content it is.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+
     /// The part that is about `files`.
     #[must_use]
     pub fn about<'a>(&self, files: impl IntoIterator<Item = &'a Path>) -> Self {

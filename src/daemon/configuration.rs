@@ -27,17 +27,21 @@ impl Configuration {
 
     /// Reads it. Changes are those after this, whether it can be used or not.
     pub(super) async fn load(&mut self) -> Result<Loaded, LoadError> {
-        let mut files = BTreeSet::from([self.file.clone()]);
+        // With those that were named before: where it cannot be used, one of them may be why.
+        let mut files: BTreeSet<PathBuf> = self.contents().files().map(Path::to_owned).collect();
+        files.insert(self.file.clone());
         loop {
             // Looked at before it is read, so that what is changed meanwhile counts as a change.
             self.watch = Watch::new(Contents::of(files.iter().cloned()).await);
             let loaded = Settings::load(&self.file, &self.environment)?;
-            let named = loaded.settings.files().map(Path::to_owned);
-            let known = files.len();
-            files.extend(named);
-            if files.len() == known {
+            let named: BTreeSet<&Path> = loaded.settings.files().chain([self.file.as_path()]).collect();
+            let unknown: Vec<PathBuf> =
+                named.iter().filter(|file| !files.contains(**file)).map(|file| file.to_path_buf()).collect();
+            if unknown.is_empty() {
+                self.watch = Watch::new(self.contents().about(named));
                 return Ok(loaded);
             }
+            files.extend(unknown);
         }
     }
 

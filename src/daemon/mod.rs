@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::config::watch::Contents;
-use crate::config::{Environment, GraphSettings, Loaded, LogSettings, Settings};
+use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
 use crate::exit::{BAD_CONFIGURATION, Failure};
 use crate::graph;
 use crate::log::Log;
@@ -181,10 +181,10 @@ impl<'l> Daemon<'l> {
         self.enter(&Phase::Reloading { why });
         let taken_up = match configuration.load().await {
             Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(in_a_line(&error)),
         };
-        if let Err(problem) = taken_up {
-            error!("the configuration cannot be used, the one before stays in force: {problem}");
+        if let Err(problems) = taken_up {
+            error!("the configuration cannot be used, the one before stays in force: {problems}");
         }
         if self.current.is_some() {
             self.enter(&Phase::Ready);
@@ -286,6 +286,12 @@ impl AtWork {
     fn goes_on(&self) -> bool {
         !self.duty.is_closed()
     }
+}
+
+/// All that is wrong, as the log takes it.
+fn in_a_line(error: &LoadError) -> String {
+    let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { error.to_string() } else { problems.join(" | ") }
 }
 
 fn graph_parts(settings: &Settings, contents: &Contents) -> GraphParts {

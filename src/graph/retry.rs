@@ -93,6 +93,11 @@ impl Policy {
     pub(super) fn tries(self, repeat: Repeat, meters: &Arc<Meters>) -> Tries {
         Tries { policy: self, repeat, retries: 0, meters: Arc::clone(meters) }
     }
+
+    /// The waits of our own choosing, one after the other, without end.
+    pub(super) fn waits(self) -> impl Iterator<Item = Duration> {
+        (0..).map(move |n| jittered(doubled(self.backoff, n).max(SHORTEST_WAIT)))
+    }
 }
 
 /// How often one request was tried again.

@@ -4,6 +4,7 @@
 //! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
+mod before;
 mod ledger;
 mod places;
 mod shift;
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
-use crate::functions::{Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
@@ -157,9 +158,19 @@ impl Shift {
 
     async fn work(&self, delivery: Delivery) {
         let Some(_running) = self.place(&delivery).await else { return };
-        let body = match FunctionCall::parse(&delivery.body) {
-            Ok(call) => self.call(&delivery, &call).await,
-            Err(error) => {
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
+        let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
+            (Some(damage), _) => {
+                warn!(damage, "the message cannot be read");
+                reply::failed(&format!(
+                    "The message of this call cannot be read, so nothing was done: {damage}."
+                ))
+            }
+            (None, Ok(call)) => self.call(&delivery, &call).await,
+            (None, Err(error)) => {
                 warn!(%error, "not a function call");
                 reply::failed(&error.to_string())
             }
@@ -228,10 +239,16 @@ impl Shift {
         equipment: &Equipment,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
+        let call = Call {
+            id: delivery.message_id.clone(),
+            asked_at: delivery.sent_at,
+            before: before::before(delivery),
+            ours: Arc::clone(delivery.ack.valid()),
+        };
         let context = Context {
             graph: equipment.graph.clone(),
             casebook: self.soar.clone().into(),
-            call_id: delivery.message_id.clone(),
+            call,
             limits: equipment.limits,
             status,
         };

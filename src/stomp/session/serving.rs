@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -27,8 +30,8 @@ pub(super) struct Number {
 
 impl Number {
     /// The token of a message that came over it.
-    fn token(self, id: String) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id }
+    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
     }
 
     fn is_of(self, ack: &AckToken) -> bool {
@@ -41,6 +44,10 @@ pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
     number: Number,
+    /// When its use began, for the messages that come over it.
+    since: DateTime<Utc>,
+    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    alive: Arc<AtomicBool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -99,6 +106,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             options,
             connection,
             number,
+            since: Utc::now(),
+            alive: Arc::new(AtomicBool::new(true)),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -127,6 +136,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Err(failure) => Some(failure),
         };
         self.knocked.drain(..).for_each(open_for);
+        self.alive.store(false, Ordering::Release);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -298,7 +308,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number)?),
+            ServerCommand::Message => {
+                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+            }
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -400,11 +412,22 @@ pub(super) fn open_for(knocked: oneshot::Sender<()>) {
     let _ = knocked.send(());
 }
 
-fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery, Failure> {
-    let Frame { headers, body, .. } = frame;
+fn delivery(
+    frame: Frame<ServerCommand>,
+    connection: Number,
+    serving_since: DateTime<Utc>,
+    alive: &Arc<AtomicBool>,
+) -> Result<Delivery, Failure> {
+    let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
-    let needed = |name: &str| {
-        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    // Without it the message can only stay where it is.
+    let ack =
+        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let needed = |name: &str| match (optional(name), &damage) {
+        (Some(value), _) => Ok(value),
+        // It is among what could not be read.
+        (None, Some(_)) => Ok(ack.clone()),
+        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
     };
     Ok(Delivery {
         message_id: needed("message-id")?,
@@ -412,7 +435,12 @@ fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery,
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
-        ack: connection.token(needed("ack")?),
+        sent_at: headers
+            .get("timestamp")
+            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
+        serving_since,
+        ack: connection.token(ack.clone(), alive),
+        damage,
         body,
         headers,
     })
