@@ -9,6 +9,7 @@ mod common {
 }
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls, shared};
@@ -40,6 +41,7 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
         reconnect: Backoff::default(),
+        meters: Arc::default(),
     }
 }
 

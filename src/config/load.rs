@@ -215,6 +215,6 @@ const KNOWN: &[(&str, &str)] = &[
         APP,
         "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
-         https_proxy timeout verify client_auth_cert client_auth_key",
+         https_proxy timeout verify client_auth_cert client_auth_key health_listen",
     ),
 ];

@@ -1,5 +1,6 @@
 //! The typed settings: what the rest of the program works with. A value of these types has been checked.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Settings {
     pub graph: GraphSettings,
     /// How far one query goes.
     pub limits: QueryLimits,
+    /// `health_listen`: where health and metrics are told, if anywhere.
+    pub health_listen: Option<SocketAddr>,
 }
 
 impl Settings {

@@ -133,6 +133,14 @@ impl Client {
         self.actions_enabled
     }
 
+    /// Asks SOAR whether it still takes us.
+    ///
+    /// # Errors
+    /// It does not, or cannot be asked.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ask_whether_actions_are_enabled().await.map(drop)
+    }
+
     async fn ask_whether_actions_are_enabled(&self) -> Result<bool, Error> {
         #[derive(Deserialize)]
         struct Answer {

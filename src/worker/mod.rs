@@ -6,6 +6,7 @@
 
 mod before;
 mod ledger;
+mod meters;
 mod places;
 mod shift;
 
@@ -25,6 +26,7 @@ use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
+pub use meters::{Called, Ended, Meters, Sending, Arrival};
 use ledger::{Admission, Ledger, StoredReply};
 use places::Places;
 use shift::Shift;
@@ -74,6 +76,7 @@ pub struct Worker {
 struct Shared {
     equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
+    meters: Arc<Meters>,
     places: Places,
     /// The sessions that are served, by their numbers.
     sessions: Mutex<BTreeMap<u64, Session>>,
@@ -86,6 +89,7 @@ impl Worker {
         let shared = Shared {
             equipment: RwLock::new(Arc::new(equipment)),
             ledger: Ledger::default(),
+            meters: Arc::default(),
             places,
             sessions: Mutex::default(),
         };
@@ -101,6 +105,11 @@ impl Worker {
     /// What calls that begin now are worked on with.
     pub fn equipment(&self) -> Arc<Equipment> {
         self.shared.equipment()
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
     }
 
     /// Takes the deliveries of `session`, whose notes and files go to `soar`, for as long as that is its duty; then
@@ -131,7 +140,9 @@ impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         let worker = self.clone();
-        match self.shared.ledger.admit(message_id, delivery.ack.clone()) {
+        let admission = self.shared.ledger.admit(message_id, delivery.ack.clone());
+        self.shared.meters.delivered(&admission, *redelivered);
+        match admission {
             Admission::Run => {
                 let span = info_span!(
                     "call",
@@ -165,6 +176,7 @@ impl Shift {
         let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
             (Some(damage), _) => {
                 warn!(damage, "the message cannot be read");
+                self.shared.meters.no_call();
                 reply::failed(&format!(
                     "The message of this call cannot be read, so nothing was done: {damage}."
                 ))
@@ -172,6 +184,7 @@ impl Shift {
             (None, Ok(call)) => self.call(&delivery, &call).await,
             (None, Err(error)) => {
                 warn!(%error, "not a function call");
+                self.shared.meters.no_call();
                 reply::failed(&error.to_string())
             }
         };
@@ -195,6 +208,7 @@ impl Shift {
         span.record("workflow_instance", call.caller.workflow_instance);
         let Some(function) = Function::named(&call.function) else {
             warn!("unknown function");
+            self.shared.meters.no_call();
             return reply::failed(&format!(
                 "This integration has no function \"{}\", so nothing was done.",
                 call.function
@@ -206,6 +220,7 @@ impl Shift {
         let outcome = self.watch(delivery, function, &inputs, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
+        self.shared.meters.ended(function, ended(&outcome), execution_time);
         match outcome {
             Ok(Outcome { success, reason, content, pretty }) => {
                 info!(success, reason, elapsed_ms, "call completed");
@@ -347,6 +362,14 @@ impl Shift {
         if let Err(error) = self.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
+    }
+}
+
+fn ended(outcome: &Result<Outcome, Failed>) -> Ended {
+    match outcome {
+        Ok(Outcome { success: true, .. }) => Ended::Succeeded,
+        Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
+        Err(_) => Ended::Failed,
     }
 }
 

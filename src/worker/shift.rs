@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Duty, Shared, Worker};
+use crate::metrics::{Gauge, Held};
 use crate::soar;
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 
@@ -36,6 +37,7 @@ pub(super) struct Shift {
 /// A call's place, and that it counts as running.
 pub(super) struct Running {
     _place: OwnedSemaphorePermit,
+    _in_flight: Held,
     running: Arc<AtomicUsize>,
 }
 
@@ -150,16 +152,22 @@ impl Shift {
             None => self.shared.places.take().await?,
         };
         self.running.fetch_add(1, Ordering::Relaxed);
-        Some(Running { _place: place, running: Arc::clone(&self.running) })
+        let in_flight = Gauge::hold(&self.shared.meters.in_flight);
+        Some(Running { _place: place, _in_flight: in_flight, running: Arc::clone(&self.running) })
     }
 
     /// Sends a final reply and its ACK over the session that the ACK is of.
     pub(super) async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
         let session = self.sessions().get(&ack.session()).cloned();
-        match session {
+        let replying = reply.is_some();
+        let outcome = match session {
             Some(session) => session.finish(ack, reply).await,
             None => Err(NotConfirmed::Closed),
+        };
+        if replying {
+            self.shared.meters.replied(&outcome);
         }
+        outcome
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<u64, Session>> {
