@@ -2,18 +2,20 @@
 
 mod config_file;
 mod customize;
+mod exit;
 mod invoke;
 mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod selftest;
 
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config;
+use crate::config::{self, Login, Secret};
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///
@@ -38,6 +40,8 @@ pub struct Cli {
 enum Command {
     /// Run until told to stop; this is what happens without a command, too.
     Run(run::Arguments),
+    /// Check the settings, SOAR, its broker and Microsoft Graph, and say what to do where something is wrong.
+    Selftest(selftest::Arguments),
     /// Run one function by hand, straight at Microsoft Graph.
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
@@ -76,6 +80,12 @@ impl Cli {
             }
             None => run::run(run::Arguments::default(), self.config_file.as_deref()).await,
             Some(Command::Run(arguments)) => run::run(arguments, self.config_file.as_deref()).await,
+            Some(Command::Selftest(arguments)) => {
+                match selftest::selftest(&arguments, self.config_file.as_deref()).await {
+                    Ok(code) => return code,
+                    Err(failure) => Err(failure),
+                }
+            }
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Customize(arguments)) => customize::customize(&arguments),
@@ -89,5 +99,13 @@ impl Cli {
                 code
             }
         }
+    }
+}
+
+/// Who we are to the broker: the same as to SOAR's REST interface.
+fn credentials(login: &Login) -> (String, Secret) {
+    match login {
+        Login::ApiKey { id, secret } => (id.clone(), secret.clone()),
+        Login::Password { email, password } => (email.clone(), password.clone()),
     }
 }

@@ -9,8 +9,9 @@ use futures_util::future::try_join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info, warn};
 
-use super::Failure;
-use crate::config::{Environment, Login, Secret, Settings, watch};
+use super::exit::{self, BAD_CONFIGURATION, OTHER};
+use super::{Failure, credentials};
+use crate::config::{Environment, Settings, watch};
 use crate::functions::Function;
 use crate::log::Log;
 use crate::tls::TlsError;
@@ -23,21 +24,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 const ASK_AGAIN_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
 /// How long saying good-bye to the broker may take.
 const DISCONNECT_BOUND: Duration = Duration::from_secs(3);
-
-// Exit codes as of SOAR's own framework.
-
-/// Everything that has none of its own.
-const OTHER: u8 = 1;
-/// A configuration that cannot be used.
-const BAD_CONFIGURATION: u8 = 2;
-/// A file of certificate authorities cannot be read.
-const MISSING_CA_FILE: u8 = 22;
-/// No TLS, or a certificate that is not trusted.
-const TLS: u8 = 23;
-/// The broker refuses us.
-const BROKER: u8 = 30;
-/// The broker does not let us read the queue.
-const NOT_AUTHORIZED: u8 = 32;
 
 /// How it runs.
 #[derive(Debug, Default, clap::Args)]
@@ -145,14 +131,14 @@ async fn subscribed(session: &stomp::Session) -> Result<(), Failure> {
                 return Ok(());
             }
             stomp::State::Connecting { last: Some(failure), .. } => {
-                let code = match failure {
-                    stomp::Failure::LoginRefused(_) => Some(BROKER),
-                    stomp::Failure::NotAuthorized { .. } => Some(NOT_AUTHORIZED),
-                    stomp::Failure::Untrusted { .. } => Some(TLS),
-                    _ => None,
-                };
-                if let Some(code) = code {
-                    return Err(Failure::new(code, failure));
+                let refused = matches!(
+                    failure,
+                    stomp::Failure::LoginRefused(_)
+                        | stomp::Failure::NotAuthorized { .. }
+                        | stomp::Failure::Untrusted { .. }
+                );
+                if refused {
+                    return Err(Failure::new(exit::of_broker(failure), failure));
                 }
             }
             stomp::State::Connecting { last: None, .. } | stomp::State::Closed => {}
@@ -199,21 +185,10 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
     }
 }
 
-fn credentials(login: &Login) -> (String, Secret) {
-    match login {
-        Login::ApiKey { id, secret } => (id.clone(), secret.clone()),
-        Login::Password { email, password } => (email.clone(), password.clone()),
-    }
-}
-
 fn from_tls(error: &TlsError) -> Failure {
-    let code = match error {
-        TlsError::File { what: "CA certificate", .. } => MISSING_CA_FILE,
-        _ => BAD_CONFIGURATION,
-    };
-    Failure::new(code, error)
+    Failure::new(exit::of_tls(error), error)
 }
 
 fn from_soar(error: &soar::Error) -> Failure {
-    Failure::new(error.exit_code(), error)
+    Failure::new(exit::of_soar(error), error)
 }

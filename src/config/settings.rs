@@ -22,6 +22,8 @@ pub struct Settings {
     pub graph: GraphSettings,
     /// How far one query goes.
     pub limits: QueryLimits,
+    /// `selftest_timeout`: how long one step of the self test may take.
+    pub selftest_timeout: Duration,
 }
 
 /// SOAR's REST interface: `[resilient]`.

@@ -95,6 +95,26 @@ impl Client {
         self.actions_enabled
     }
 
+    /// SOAR's version, as it writes it.
+    pub async fn server_version(&self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Constants {
+            server_version: Version,
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let request = Request {
+            attempt: "read its version".to_owned(),
+            method: Method::GET,
+            url: self.connection.url(&["const"]),
+            body: RequestBody::None,
+        };
+        let constants: Constants = self.connection.fetch(&request).await?;
+        Ok(constants.server_version.version)
+    }
+
     async fn ask_whether_actions_are_enabled(&self) -> Result<bool, Error> {
         #[derive(Deserialize)]
         struct Answer {
