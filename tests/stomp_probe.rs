@@ -81,22 +81,33 @@ async fn messages_that_wait_are_neither_taken_nor_marked() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_while_it_is_subscribed_goes_to_the_worker() {
+async fn messages_that_come_meanwhile_go_to_the_worker_unmarked() {
+    const CALLS: usize = 200;
     let broker = shared();
     let queue = format!("{QUEUE}.shared");
     let mut worker = consumer(&broker, &queue).await;
     let mut soar = StompClient::connect(broker.port(), &broker.ca_file(), LOGIN).await;
     let options = options(&broker, LOGIN);
     let mut probe = Probe::log_in(&options).await.unwrap();
-    for nth in 0..20 {
-        let (subscribed, ()) =
-            tokio::join!(probe.subscribe(&queue), soar.call(&queue, "acks.201.probed", "invid:1", "a call"));
-        assert_eq!(subscribed, Ok(()), "call {nth}");
-        let message = take(&mut worker).await;
-        assert_eq!(message.header("redelivered"), None, "{message:?}");
-        assert_eq!(worker.read().await.header("receipt-id"), Some("acked"));
-    }
-    probe.leave(Duration::from_secs(5)).await;
+    let work = async {
+        let mut taken = 0;
+        for nth in 0..CALLS {
+            soar.call(&queue, "acks.201.probed", &format!("invid:{nth}"), "a call").await;
+            let message = take(&mut worker).await;
+            assert_eq!(message.header("redelivered"), None, "{message:?}");
+            assert_eq!(worker.read().await.header("receipt-id"), Some("acked"));
+            taken += 1;
+        }
+        taken
+    };
+    tokio::pin!(work);
+    let taken = loop {
+        tokio::select! {
+            taken = &mut work => break taken,
+            subscribed = probe.subscribe(&queue) => assert_eq!(subscribed, Ok(())),
+        }
+    };
+    assert_eq!(taken, CALLS);
     let mut admin = StompClient::connect(broker.port(), &broker.ca_file(), ADMIN).await;
     assert_eq!(admin.browse(&queue).await, Vec::<String>::new());
 }

@@ -94,7 +94,7 @@ async fn start(settings: &Settings) -> Result<Daemon, Failure> {
     let tls = tls::client_config(&settings.stomp.trust, None).map_err(|error| from_tls(&error))?;
     let soar = soar::Client::connect(&settings.soar).await.map_err(|error| from_soar(&error))?;
     info!(organisation = soar.org_name(), org_id = soar.org_id(), "signed in to SOAR");
-    if !soar.actions_framework_enabled() {
+    if soar.actions_framework_enabled() == Some(false) {
         warn!(
             organisation = soar.org_name(),
             "actions are not enabled for this organisation; SOAR sends no calls before they are"

@@ -18,7 +18,7 @@ use crate::config::SoarSettings;
 pub struct Client {
     connection: Arc<Connection>,
     organisation: Arc<Organisation>,
-    actions_enabled: bool,
+    actions_enabled: Option<bool>,
 }
 
 /// What a file is attached to.
@@ -74,7 +74,7 @@ impl Client {
         let mut client = Self {
             connection: Arc::new(connection),
             organisation: Arc::new(organisation),
-            actions_enabled: true,
+            actions_enabled: None,
         };
         client.actions_enabled = client.ask_whether_actions_are_enabled().await?;
         Ok(client)
@@ -90,8 +90,9 @@ impl Client {
         &self.organisation.name
     }
 
-    /// Whether the organisation lets actions run; where it does not, no function call will ever come.
-    pub fn actions_framework_enabled(&self) -> bool {
+    /// Whether the organisation lets actions run, where SOAR tells us; where it does not, no function call will
+    /// ever come.
+    pub fn actions_framework_enabled(&self) -> Option<bool> {
         self.actions_enabled
     }
 
@@ -115,15 +116,15 @@ impl Client {
         Ok(constants.server_version.version)
     }
 
-    async fn ask_whether_actions_are_enabled(&self) -> Result<bool, Error> {
+    async fn ask_whether_actions_are_enabled(&self) -> Result<Option<bool>, Error> {
         #[derive(Deserialize)]
         struct Answer {
             actions_framework_enabled: Option<bool>,
         }
         match self.connection.fetch(&self.get("read the organisation".to_owned(), &[])).await {
-            Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled != Some(false)),
+            Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled),
             // A key may be forbidden to read it, and yet run functions.
-            Err(Error::Refused { status: 403 | 404, .. }) => Ok(true),
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

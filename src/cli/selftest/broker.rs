@@ -66,7 +66,7 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
     checks
 }
 
-const NOT_SIGNED_IN: &str = "the broker lets in whoever has signed in only";
+const NOT_SIGNED_IN: &str = "not tried: the sign-in failed";
 
 fn subscription(queue: &str, subscribed: Result<(), Failure>) -> Check {
     match subscribed {

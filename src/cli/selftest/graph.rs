@@ -3,7 +3,7 @@
 use chrono::Utc;
 
 use super::check::{Check, Section};
-use super::within;
+use super::{short, within};
 use crate::cli::exit::{self, OTHER};
 use crate::config::{GraphSettings, Settings};
 use crate::functions::{Function, Permission, Use};
@@ -37,7 +37,7 @@ async fn checks(settings: &Settings) -> Vec<Check> {
     let claims = match within(bound, client.claims()).await {
         Ok(Ok(claims)) => claims,
         Ok(Err(error)) => {
-            return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, &error, advice(&error)));
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, found(&error), advice(&error)));
         }
         Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH)),
     };
@@ -55,8 +55,8 @@ fn credential(_settings: &GraphSettings) -> &'static str {
 
 fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
     let expires = claims.and_then(|claims| claims.expires);
-    let valid =
-        expires.map(|end| format!("; the token is valid for {} min", (end - Utc::now()).num_minutes()));
+    let valid = expires
+        .map(|end| format!("; the token is valid for {} min", ((end - Utc::now()).num_seconds() + 30) / 60));
     Check::passed(
         TOKEN.0,
         TOKEN.1,
@@ -91,11 +91,13 @@ fn permissions(claims: Option<&Claims>) -> Vec<Check> {
 }
 
 fn allowed(function: Function, way: Use, claims: Option<&Claims>) -> Check {
-    let name = match way.particular {
-        None => function.name().to_owned(),
-        Some(particular) => format!("{}, {particular}", function.name()),
+    let (id, name) = (format!("graph.permission.{}", function.name()), short(function));
+    let (id, name) = match way.particular {
+        None => (id, name.to_owned()),
+        Some(particular) => {
+            (format!("{id}.{}", particular.replace(' ', "_").to_lowercase()), format!("{name} {particular}"))
+        }
     };
-    let id = format!("graph.permission.{}", name.replace(", ", ".").replace(' ', "_").to_lowercase());
     let missing: Vec<&str> = way
         .permissions
         .iter()
@@ -139,13 +141,30 @@ fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>)
             let found = "Microsoft Graph answers (it does not let the application list users)";
             Check::passed(REQUEST.0, REQUEST.1, found)
         }
-        Ok(Err(error)) => Check::failed(REQUEST.0, REQUEST.1, OTHER, &error, advice(&error)),
+        Ok(Err(error)) => Check::failed(REQUEST.0, REQUEST.1, OTHER, found(&error), advice(&error)),
         Err(late) => Check::failed(REQUEST.0, REQUEST.1, OTHER, late, REACH),
     }
 }
 
 const REACH: &str = "Check microsoft_graph_url and microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy \
                      in app.config), and the firewalls on the way.";
+
+/// What went wrong, without what [`advice`] says better.
+fn found(error: &Error) -> String {
+    let refused = match error {
+        Error::Token(error) => error.as_ref(),
+        other => return other.to_string(),
+    };
+    let TokenError::Refused { status, client_id, error, description, trace_id } = refused else {
+        return refused.to_string();
+    };
+    // Entra adds the ids and the time to its words; one of them is enough to ask Microsoft.
+    let description = description.split(" Trace ID:").next().unwrap_or_default();
+    let trace = trace_id.as_ref().map(|id| format!(" (trace id {id})")).unwrap_or_default();
+    format!(
+        "Entra ID refuses application {client_id} with HTTP status {status}, {error}: {description}{trace}"
+    )
+}
 
 /// What to do about `error`.
 fn advice(error: &Error) -> &'static str {

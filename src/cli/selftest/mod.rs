@@ -22,6 +22,7 @@ use self::report::Report;
 use super::Failure;
 use super::exit::OTHER;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
+use crate::functions::Function;
 use crate::log::Log;
 
 /// Our package, as `-l` names it.
@@ -115,6 +116,12 @@ async fn connections(settings: &Settings, with_app: bool, report: &mut Report) {
     if let Some(section) = graph {
         report.add(section);
     }
+}
+
+/// The function's name without what all of them have in common, as `invoke` takes it, too.
+fn short(function: Function) -> &'static str {
+    let name = function.name();
+    name.strip_prefix("exchange_online_").unwrap_or(name)
 }
 
 /// The queues that calls arrive in.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 
 use super::check::{Check, Section};
-use super::{Queues, within};
+use super::{Queues, short, within};
 use crate::cli::exit::{self, NO_DESTINATION, NOT_SUBSCRIBED};
 use crate::config::{Login, Settings, SoarSettings};
 use crate::functions::Function;
@@ -19,7 +19,7 @@ const NO_ANSWER: u8 = 20;
 const SIGN_IN: (&str, &str) = ("soar.sign_in", "sign-in");
 const VERSION: (&str, &str) = ("soar.version", "version");
 const ACTIONS: (&str, &str) = ("soar.actions", "actions");
-const FUNCTIONS: (&str, &str) = ("soar.functions", "functions");
+const PERMISSIONS: (&str, &str) = ("soar.permissions", "permissions");
 
 /// The checks, and the queues to read, where SOAR told.
 pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
@@ -58,8 +58,8 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
 }
 
 fn not_signed_in(failed: Check) -> Vec<Check> {
-    let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "SOAR is asked after the sign-in only");
-    vec![failed, skipped(VERSION), skipped(ACTIONS), skipped(FUNCTIONS)]
+    let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "not asked: the sign-in failed");
+    vec![failed, skipped(VERSION), skipped(ACTIONS), skipped(PERMISSIONS)]
 }
 
 pub(super) fn who(login: &Login) -> &'static str {
@@ -80,26 +80,29 @@ async fn version(client: &Client, bound: Duration) -> Check {
 }
 
 fn actions(client: &Client) -> Check {
-    if client.actions_framework_enabled() {
-        return Check::passed(ACTIONS.0, ACTIONS.1, "enabled for the organisation");
+    match client.actions_framework_enabled() {
+        Some(true) => Check::passed(ACTIONS.0, ACTIONS.1, "enabled for the organisation"),
+        Some(false) => Check::failed(
+            ACTIONS.0,
+            ACTIONS.1,
+            NOT_SUBSCRIBED,
+            "not enabled for the organisation, so SOAR sends no calls",
+            "Have actions (the action framework) enabled for the organisation; it may take a licence.",
+        ),
+        None => Check::skipped(ACTIONS.0, ACTIONS.1, "SOAR does not tell us whether they are enabled"),
     }
-    Check::failed(
-        ACTIONS.0,
-        ACTIONS.1,
-        NOT_SUBSCRIBED,
-        "not enabled for the organisation, so SOAR sends no calls",
-        "Have actions (the action framework) enabled for the organisation; on a SOAR of one's own it takes the \
-         licence for it.",
-    )
 }
 
-/// Whether each function is defined, and where its calls arrive.
+/// Whether the key may read functions, and of each, whether it is defined and where its calls arrive.
 async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) -> Option<Queues> {
     let asked = Function::ALL.map(|function| async move {
         client.destination_of(function.name()).await.map(|destination| (function, destination))
     });
     let (code, found, advice) = match within(bound, try_join_all(asked)).await {
         Ok(Ok(answers)) => {
+            // What else the key may do shows only when something is written.
+            let found = "functions can be read; writing notes and attachments is not tried";
+            checks.push(Check::passed(PERMISSIONS.0, PERMISSIONS.1, found));
             checks.extend(answers.iter().map(|(function, to)| defined(*function, to.as_deref())));
             let destinations: BTreeSet<String> = answers.into_iter().filter_map(|(_, to)| to).collect();
             let queue = |name: String| format!("actions.{}.{name}", client.org_id());
@@ -115,13 +118,13 @@ async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) ->
         Ok(Err(error)) => (exit::of_soar(&error), error.to_string(), advice(&error)),
         Err(late) => (NO_ANSWER, late, REACH),
     };
-    checks.push(Check::failed(FUNCTIONS.0, FUNCTIONS.1, code, found, advice));
+    checks.push(Check::failed(PERMISSIONS.0, PERMISSIONS.1, code, found, advice));
     None
 }
 
 /// A function that is missing is none that anybody calls.
 fn defined(function: Function, destination: Option<&str>) -> Check {
-    let (id, name) = (format!("soar.function.{}", function.name()), function.name());
+    let (id, name) = (format!("soar.function.{}", function.name()), short(function));
     match destination {
         Some(destination) => {
             Check::passed(id, name, format!("defined, on message destination {destination}"))

@@ -82,7 +82,7 @@ impl Words {
         let (verdict, colour) = match (failed, warnings) {
             (0, 0) => ("All is well.", "32"),
             (0, _) => ("It works; see the warnings.", "33"),
-            _ => ("It does not work yet.", "31"),
+            _ => ("Something is wrong.", "31"),
         };
         let verdict = self.coloured(verdict, colour);
         let code = if code == 0 { String::new() } else { format!(" Exit code {code}.") };
@@ -150,7 +150,7 @@ mod tests {
             words.end(&[Outcome::Passed, Outcome::Failed(21), Outcome::Warning, Outcome::Skipped], 21, took);
         assert_eq!(
             failed,
-            "\nIt does not work yet. 1 passed, 1 to know about, 1 failed, 1 not tried, in 1.2 s. Exit code 21.\n"
+            "\nSomething is wrong. 1 passed, 1 to know about, 1 failed, 1 not tried, in 1.2 s. Exit code 21.\n"
         );
     }
 }
