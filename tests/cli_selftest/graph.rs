@@ -8,7 +8,7 @@ use fn_exchange_online::sandbox::graph::{Fault, ROLES, RetryAfter, Target, Token
 use serde_json::json;
 
 use crate::deployment::{Deployment, SOON};
-use crate::{nobody, selftest};
+use crate::{selftest, selftest_with};
 
 #[tokio::test]
 async fn a_refused_secret_is_1_and_says_what_to_do() {
@@ -78,6 +78,34 @@ async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
     let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
     said.first_failure("graph.permissions", 1, &["no application permission"]);
     assert!(said.check("graph.permissions")["advice"].as_str().unwrap().contains("admin consent"));
+}
+
+#[tokio::test]
+async fn a_mailbox_that_can_be_looked_into_proves_what_the_token_does_not_show() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().show_roles(false);
+    let text = deployment.app_config(&[], &[]);
+    assert_eq!(selftest(&deployment, &text).await.code, 1);
+    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    assert_eq!(
+        (said.code, said.with_outcome("warning")),
+        (0, vec!["graph.permissions"]),
+        "{:#}",
+        said.report
+    );
+    assert_eq!(said.check("graph.mailbox")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_closed_or_is_none_is_1() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[]);
+    let said = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
+    said.first_failure("graph.mailbox", 1, &["HTTP status 404"]);
+    deployment.sandbox.graph.faults().take_role("Mail.ReadWrite");
+    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    said.first_failure("graph.mailbox", 1, &["HTTP status 403", "ErrorAccessDenied"]);
+    assert!(said.check("graph.mailbox")["advice"].as_str().unwrap().contains("Mail.ReadWrite"));
 }
 
 #[tokio::test]

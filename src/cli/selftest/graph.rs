@@ -1,8 +1,10 @@
 //! Microsoft Graph: the token, what its permissions allow, and one request that changes nothing.
 
+use std::time::Duration;
+
 use chrono::Utc;
 
-use super::check::{Check, Section};
+use super::check::{Check, Outcome, Section};
 use super::{short, within};
 use crate::cli::exit::{self, OTHER};
 use crate::config::{GraphSettings, Settings};
@@ -12,19 +14,22 @@ use crate::graph::{Claims, Client, Error, Path, Request, TokenError};
 const TOKEN: (&str, &str) = ("graph.token", "token");
 const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
 const REQUEST: (&str, &str) = ("graph.request", "request");
+const MAILBOX: (&str, &str) = ("graph.mailbox", "mailbox");
 
-pub(super) async fn check(settings: &Settings) -> Section {
+/// `mailbox` is looked into where it is given.
+pub(super) async fn check(settings: &Settings, mailbox: Option<&str>) -> Section {
     let title = format!("Microsoft Graph at {}", settings.graph.base_url);
-    Section::new(title, checks(settings).await)
+    Section::new(title, checks(settings, mailbox).await)
 }
 
-async fn checks(settings: &Settings) -> Vec<Check> {
+async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     let bound = settings.selftest_timeout;
     // Who looks for mistakes wants to hear of each: nothing is tried again.
     let once = GraphSettings { max_retries: 0, ..settings.graph.clone() };
     let without_token = |failed: Check| {
         let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "there is no token");
-        vec![failed, skipped(PERMISSIONS), skipped(REQUEST)]
+        let looked_into = mailbox.map(|_| skipped(MAILBOX));
+        [failed, skipped(PERMISSIONS), skipped(REQUEST)].into_iter().chain(looked_into).collect()
     };
     let client = match Client::new(&once) {
         Ok(client) => client,
@@ -42,9 +47,16 @@ async fn checks(settings: &Settings) -> Vec<Check> {
         Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH)),
     };
     let mut checks = vec![token(&settings.graph, claims.as_ref())];
-    checks.extend(permissions(claims.as_ref()));
     let answer = within(bound, client.send(&Request::get(first_user()))).await;
-    checks.push(request(answer, claims.as_ref()));
+    let request = request(answer, claims.as_ref());
+    let looked_into = match mailbox {
+        Some(mailbox) => Some(look_into(&client, bound, mailbox).await),
+        None => None,
+    };
+    let lets_in = looked_into.as_ref().is_some_and(|check| check.outcome == Outcome::Passed);
+    checks.extend(permissions(claims.as_ref(), lets_in));
+    checks.push(request);
+    checks.extend(looked_into);
     checks
 }
 
@@ -69,12 +81,17 @@ fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
     )
 }
 
-/// Whether the token's permissions allow what each function does.
-fn permissions(claims: Option<&Claims>) -> Vec<Check> {
+/// Whether the token's permissions allow what each function does. `lets_in`: a mailbox could be looked into, whatever
+/// the token shows.
+fn permissions(claims: Option<&Claims>, lets_in: bool) -> Vec<Check> {
     let Some(Claims { roles, .. }) = claims else {
         let found = "the token cannot be read, so which permissions it gives is not known";
         return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
     };
+    if roles.is_empty() && lets_in {
+        let found = "the token gives none; Exchange lets the application in by RBAC for Applications";
+        return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
+    }
     if roles.is_empty() {
         return vec![Check::failed(
             PERMISSIONS.0,
@@ -82,7 +99,8 @@ fn permissions(claims: Option<&Claims>) -> Vec<Check> {
             OTHER,
             "the token gives no application permission, so every request is refused",
             "Add the permissions of docs/azure.md to the Entra application, as application permissions (not \
-             delegated ones), and grant admin consent.",
+             delegated ones), and grant admin consent. Where Exchange grants them by RBAC for Applications, name a \
+             mailbox: --mailbox ADDRESS.",
         )];
     }
     let uses =
@@ -143,6 +161,31 @@ fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>)
         }
         Ok(Err(error)) => Check::failed(REQUEST.0, REQUEST.1, OTHER, found(&error), advice(&error)),
         Err(late) => Check::failed(REQUEST.0, REQUEST.1, OTHER, late, REACH),
+    }
+}
+
+/// Asks for the id of one message. What may be done with messages besides listing them is not tried.
+async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
+    let path = match Path::messages(mailbox, None) {
+        Ok(path) => path.option("$select", "id").option("$top", "1"),
+        Err(error) => {
+            return Check::failed(MAILBOX.0, MAILBOX.1, OTHER, error, "Give the address of a mailbox.");
+        }
+    };
+    match within(bound, client.send(&Request::get(path).in_mailbox(mailbox))).await {
+        Ok(Ok(_)) => Check::passed(MAILBOX.0, MAILBOX.1, format!("messages of {mailbox} can be listed")),
+        Ok(Err(error)) => {
+            let advice = match error.refusal().map(|refusal| refusal.status) {
+                Some(403) => {
+                    "Grant Mail.ReadWrite (or Mail.Read) with admin consent; with RBAC for Applications, the mailbox \
+                     must be within the scope of a role assignment."
+                }
+                Some(404) => "Check the address; a user without a licence for Exchange has no mailbox.",
+                _ => advice(&error),
+            };
+            Check::failed(MAILBOX.0, MAILBOX.1, OTHER, found(&error), advice)
+        }
+        Err(late) => Check::failed(MAILBOX.0, MAILBOX.1, OTHER, late, REACH),
     }
 }
 

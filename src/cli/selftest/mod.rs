@@ -39,6 +39,10 @@ pub(super) struct Arguments {
     #[arg(long)]
     print_env: bool,
 
+    /// A mailbox to look into: the id of one message is asked for, and nothing of its content.
+    #[arg(long, value_name = "ADDRESS")]
+    mailbox: Option<String>,
+
     /// The packages to check beside the connections; this program knows one, fn_exchange_online.
     #[arg(short = 'l', long = "list", value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
@@ -83,7 +87,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
     let _log = start_log(&loaded, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {
-        Ok(Loaded { settings, .. }) => connections(settings, arguments.with_app(), &mut report).await,
+        Ok(Loaded { settings, .. }) => connections(settings, arguments, &mut report).await,
         Err(_) => {
             for (title, id) in [("SOAR", "soar"), ("Message broker", "broker"), ("Microsoft Graph", "graph")]
             {
@@ -105,8 +109,13 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
 }
 
 /// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.
-async fn connections(settings: &Settings, with_app: bool, report: &mut Report) {
-    let graph = async { if with_app { Some(graph::check(settings).await) } else { None } };
+async fn connections(settings: &Settings, arguments: &Arguments, report: &mut Report) {
+    let graph = async {
+        match arguments.with_app() {
+            true => Some(graph::check(settings, arguments.mailbox.as_deref()).await),
+            false => None,
+        }
+    };
     let soar_and_broker = async {
         let (section, queues) = soar::check(settings).await;
         report.add(section);
