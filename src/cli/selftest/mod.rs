@@ -111,10 +111,10 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
 /// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.
 async fn connections(settings: &Settings, arguments: &Arguments, report: &mut Report) {
     let graph = async {
-        match arguments.with_app() {
-            true => Some(graph::check(settings, arguments.mailbox.as_deref()).await),
-            false => None,
+        if !arguments.with_app() {
+            return None;
         }
+        Some(graph::check(settings, arguments.mailbox.as_deref()).await)
     };
     let soar_and_broker = async {
         let (section, queues) = soar::check(settings).await;
