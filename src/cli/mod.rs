@@ -2,7 +2,6 @@
 
 mod config_file;
 mod customize;
-mod exit;
 mod invoke;
 mod replace;
 mod run;
@@ -15,7 +14,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Login, Secret};
+use crate::config;
+pub use crate::exit::Failure;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///
@@ -53,22 +53,6 @@ enum Command {
     Sandbox(sandbox::Arguments),
 }
 
-/// The end of the program that is no success: its exit code, and what the operator reads.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// The exit code.
-    pub code: u8,
-    /// What went wrong, and what to do.
-    pub message: String,
-}
-
-impl Failure {
-    fn new(code: u8, message: &impl ToString) -> Self {
-        Self { code, message: message.to_string() }
-    }
-}
-
 impl Cli {
     /// Does what was asked; returns the exit code.
     pub async fn execute(self) -> u8 {
@@ -78,8 +62,7 @@ impl Cli {
                 let _ = stdout().write_all(config::template().as_bytes());
                 Ok(())
             }
-            None => run::run(run::Arguments::default(), self.config_file.as_deref()).await,
-            Some(Command::Run(arguments)) => run::run(arguments, self.config_file.as_deref()).await,
+            None | Some(Command::Run(_)) => run::run(self.config_file.as_deref()).await,
             Some(Command::Selftest(arguments)) => {
                 match selftest::selftest(&arguments, self.config_file.as_deref()).await {
                     Ok(code) => return code,
@@ -99,13 +82,5 @@ impl Cli {
                 code
             }
         }
-    }
-}
-
-/// Who we are to the broker: the same as to SOAR's REST interface.
-fn credentials(login: &Login) -> (String, Secret) {
-    match login {
-        Login::ApiKey { id, secret } => (id.clone(), secret.clone()),
-        Login::Password { email, password } => (email.clone(), password.clone()),
     }
 }

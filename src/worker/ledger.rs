@@ -104,6 +104,17 @@ impl Ledger {
         self.lock().entries.contains_key(message_id)
     }
 
+    /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
+    /// come over another one since.
+    pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
+        let mut inner = self.lock();
+        let with_it = inner.entries.get(message_id).is_none_or(|entry| entry.ack.session() == session);
+        if with_it {
+            inner.entries.remove(message_id);
+        }
+        with_it
+    }
+
     /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
@@ -238,6 +249,18 @@ mod tests {
         assert_eq!(ledger.to_send("m"), None, "nothing to send while it runs");
         ledger.finished("m", Some(reply(3)));
         assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
+        let ledger = Ledger::default();
+        let over = |session| AckToken::of_session(session, "ID:1");
+        assert_eq!(ledger.admit("m", over(1)), Admission::Run);
+        assert!(ledger.give_back("m", 1));
+        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "whoever gets it next may run it");
+        assert_eq!(ledger.admit("m", over(3)), Admission::UnderWay);
+        assert!(!ledger.give_back("m", 2), "session 3 has been told that it is being worked on");
+        assert!(ledger.knows("m"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::Queues;
 use super::check::{Check, Section};
 use super::soar::who;
-use crate::cli::credentials;
-use crate::cli::exit::{self, NOT_SUBSCRIBED};
 use crate::config::{Settings, StompSettings};
+use crate::exit::{self, NOT_SUBSCRIBED};
 use crate::stomp::{Backoff, Failure, HeartBeatOffer, Probe, SessionOptions};
 use crate::tls;
 
@@ -81,7 +80,7 @@ fn subscription(queue: &str, subscribed: Result<(), Failure>) -> Check {
 }
 
 fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
-    let (login, passcode) = credentials(&settings.soar.login);
+    let (login, passcode) = settings.soar.login.credentials();
     Ok(SessionOptions {
         host: settings.stomp.host.clone(),
         port: settings.stomp.port,

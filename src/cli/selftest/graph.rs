@@ -6,8 +6,8 @@ use chrono::Utc;
 
 use super::check::{Check, Outcome, Section};
 use super::{short, within};
-use crate::cli::exit::{self, OTHER};
 use crate::config::{GraphSettings, Settings};
+use crate::exit::{self, OTHER};
 use crate::functions::{Function, Permission, Use};
 use crate::graph::{Claims, Client, Error, Path, Request, TokenError};
 

@@ -19,9 +19,8 @@ use futures_util::future::join;
 
 use self::check::{Check, Section};
 use self::report::Report;
-use super::Failure;
-use super::exit::OTHER;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
+use crate::exit::{Failure, OTHER};
 use crate::functions::Function;
 use crate::log::Log;
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::check::{Check, Section};
-use crate::cli::exit::BAD_CONFIGURATION;
 use crate::config::{LoadError, Loaded, LogSettings};
+use crate::exit::BAD_CONFIGURATION;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
     const FILE: (&str, &str) = ("settings.file", "app.config");

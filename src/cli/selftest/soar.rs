@@ -7,8 +7,8 @@ use futures_util::future::try_join_all;
 
 use super::check::{Check, Section};
 use super::{Queues, short, within};
-use crate::cli::exit::{self, NO_DESTINATION, NOT_SUBSCRIBED};
 use crate::config::{Login, Settings, SoarSettings};
+use crate::exit::{NO_DESTINATION, NOT_SUBSCRIBED};
 use crate::functions::Function;
 use crate::soar::{Client, Credentials, Error};
 use crate::tls::TlsError;
@@ -31,7 +31,7 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
     let client = match within(bound, Client::connect(&once)).await {
         Ok(Ok(client)) => client,
         Ok(Err(error)) => {
-            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, exit::of_soar(&error), &error, advice(&error));
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, error.exit_code(), &error, advice(&error));
             return (Section::new(title, not_signed_in(failed)), None);
         }
         Err(late) => {
@@ -115,7 +115,7 @@ async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) ->
              Functions: Read).",
         ),
         Ok(Err(error @ Error::Refused { .. })) => (NO_DESTINATION, error.to_string(), advice(&error)),
-        Ok(Err(error)) => (exit::of_soar(&error), error.to_string(), advice(&error)),
+        Ok(Err(error)) => (error.exit_code(), error.to_string(), advice(&error)),
         Err(late) => (NO_ANSWER, late, REACH),
     };
     checks.push(Check::failed(PERMISSIONS.0, PERMISSIONS.1, code, found, advice));

@@ -8,6 +8,7 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -124,6 +125,8 @@ pub struct Delivery {
     pub headers: Headers,
     /// Its body as it came.
     pub body: Bytes,
+    /// Why the message could not be read whole, if it could not: the rest is what could be.
+    pub damage: Option<String>,
     /// What to name when it is finished.
     pub ack: AckToken,
 }
@@ -145,6 +148,7 @@ impl fmt::Debug for Delivery {
 /// when that is gone, the broker delivers the message again, with another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AckToken {
+    session: u64,
     connection: u64,
     id: String,
 }
@@ -153,7 +157,18 @@ impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { connection, id: id.to_owned() }
+        Self { session: 0, connection, id: id.to_owned() }
+    }
+
+    /// The same, of another session.
+    #[cfg(test)]
+    pub(crate) fn of_session(session: u64, id: &str) -> Self {
+        Self { session, connection: 1, id: id.to_owned() }
+    }
+
+    /// The number of the session it belongs to; each of the process's has its own.
+    pub fn session(&self) -> u64 {
+        self.session
     }
 
     /// The number of the connection it belongs to.
@@ -204,6 +219,7 @@ pub enum NotConfirmed {
 /// A handle on the session. Clones are handles on the same one.
 #[derive(Debug, Clone)]
 pub struct Session {
+    number: u64,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
 }
@@ -218,6 +234,9 @@ enum Request {
 
 type Answer = oneshot::Sender<Result<(), NotConfirmed>>;
 
+/// How many sessions there were in this process.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// Requests that wait to be looked at; more make their callers wait.
 const REQUESTS: usize = 64;
 
@@ -231,8 +250,14 @@ impl Session {
         // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
         let (deliveries, received) = mpsc::channel(1);
         let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
-        tokio::spawn(driver::run(options, inbox, deliveries, publisher));
-        (Self { requests, state }, received)
+        let number = SESSIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::spawn(driver::run(number, options, inbox, deliveries, publisher));
+        (Self { number, requests, state }, received)
+    }
+
+    /// Its number, which [`AckToken::session`] names.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Sends `reply` without waiting for the broker's word: for status messages, which may get lost. They arrive
@@ -268,5 +293,21 @@ impl Session {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
         answer.await.unwrap_or(Err(NotConfirmed::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_their_cap_with_jitter_and_never_end() {
+        let backoff = Backoff::default();
+        for (failures, full_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (5, 2000), (u32::MAX, 2000)] {
+            let full = Duration::from_millis(full_ms);
+            let waits: Vec<_> = (0..100).map(|_| backoff.after(failures)).collect();
+            assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "many clients must not come back in step");
+        }
     }
 }

@@ -18,11 +18,29 @@ use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
 
+/// Which connection of which session it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) session: u64,
+    pub(super) connection: u64,
+}
+
+impl Number {
+    /// The token of a message that came over it.
+    fn token(self, id: String) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id }
+    }
+
+    fn is_of(self, ack: &AckToken) -> bool {
+        (self.session, self.connection) == (ack.session, ack.connection)
+    }
+}
+
 /// A connection in use.
 pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
-    number: u64,
+    number: Number,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -71,7 +89,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     pub(super) fn new(
         options: &'s SessionOptions,
         connection: Connection<S>,
-        number: u64,
+        number: Number,
         transactions: &'s mut bool,
         state: &'s watch::Sender<State>,
     ) -> Self {
@@ -190,11 +208,11 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             self.subscribed = Some(Instant::now());
             tracing::info!(
                 broker = self.options.host,
-                connection = self.number,
+                connection = self.number.connection,
                 "subscribed to {}",
                 self.options.destinations.join(", ")
             );
-            self.state.send_replace(State::Subscribed { connection: self.number });
+            self.state.send_replace(State::Subscribed { connection: self.number.connection });
         }
     }
 
@@ -216,7 +234,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                 let queued = self.connection.queue(frames::send(reply));
                 answer(done, queued.map_err(|error| NotConfirmed::Refused(error.to_string())));
             }
-            Request::Finish { ack, done, .. } if ack.connection != self.number => {
+            Request::Finish { ack, done, .. } if !self.number.is_of(&ack) => {
                 answer(done, Err(NotConfirmed::Stale));
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
@@ -367,11 +385,17 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
-fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
-    let Frame { headers, body, .. } = frame;
+fn delivery(frame: Frame<ServerCommand>, connection: Number) -> Result<Delivery, Failure> {
+    let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
-    let needed = |name: &str| {
-        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    // Without it the message can only stay where it is.
+    let ack =
+        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let needed = |name: &str| match (optional(name), &damage) {
+        (Some(value), _) => Ok(value),
+        // It is among what could not be read.
+        (None, Some(_)) => Ok(ack.clone()),
+        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
     };
     Ok(Delivery {
         message_id: needed("message-id")?,
@@ -379,7 +403,8 @@ fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Fa
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
-        ack: AckToken { connection, id: needed("ack")? },
+        ack: connection.token(ack.clone()),
+        damage,
         body,
         headers,
     })

@@ -183,6 +183,16 @@ impl Rest {
         });
     }
 
+    /// Adds a function with a message destination of its own.
+    pub fn add_function_at(&self, name: &str, destination: &str) {
+        self.shared.change(|data| {
+            let id = data.next_id();
+            let own = Destination::new(id, destination, &data.api_keys);
+            data.destinations.push(own);
+            data.functions.insert(name.to_owned(), id);
+        });
+    }
+
     /// Changes the organisation with number `id`.
     pub fn change_organisation(&self, id: i64, change: impl FnOnce(&mut Organisation)) {
         self.shared.change(|data| {
