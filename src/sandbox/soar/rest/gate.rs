@@ -23,6 +23,8 @@ pub enum Failure {
     Status(u16),
     /// The connection breaks and it is not carried out.
     CutBefore,
+    /// It is carried out, and answered with this status all the same.
+    DoneButStatus(u16),
     /// It is carried out, and the connection breaks instead of an answer: whoever repeats it does it twice.
     CutAfter,
 }
@@ -94,7 +96,10 @@ pub(super) async fn pass(
     }
     let response = match failure {
         None => handle(&shared, request, next).await,
-        Some(Failure::Status(status)) => {
+        Some(failure @ (Failure::Status(status) | Failure::DoneButStatus(status))) => {
+            if matches!(failure, Failure::DoneButStatus(_)) {
+                handle(&shared, request, next).await;
+            }
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             ApiError::new(status, "The sandbox was asked to fail.").into_response()
         }
