@@ -63,7 +63,13 @@ impl Function {
                 const { &[usually(&[CHANGE_MAIL])] }
             }
             Self::SendMessage => {
-                const { &[usually(&[SEND_MAIL]), where_("over 4 MB", &[SEND_MAIL, CHANGE_MAIL])] }
+                const {
+                    &[
+                        usually(&[SEND_MAIL]),
+                        where_("over 4 MB", &[SEND_MAIL, CHANGE_MAIL]),
+                        where_("when it may have been sent", &[SEND_MAIL, READ_MAIL]),
+                    ]
+                }
             }
             Self::CreateMeeting => const { &[usually(&[CHANGE_CALENDARS, READ_SETTINGS])] },
             Self::QueryEmails => {

@@ -44,6 +44,7 @@ async fn each_function_whose_permission_is_missing_is_named_with_it() {
         ("get_email_user_profile", "missing User.Read.All"),
         ("send_message", "missing Mail.Send"),
         ("send_message over 4 MB", "missing Mail.Send"),
+        ("send_message when it may have been sent", "missing Mail.Send"),
         ("query_emails over all users", "missing User.Read.All"),
     ];
     assert_eq!(missing, expected);
