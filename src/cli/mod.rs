@@ -4,6 +4,7 @@ mod config_file;
 mod customize;
 mod invoke;
 mod list;
+mod package;
 mod packages;
 mod replace;
 mod run;
@@ -51,6 +52,8 @@ enum Command {
     Config(config_file::Arguments),
     /// Make the functions, rules and workflows known to SOAR, or write the file that does.
     Customize(customize::Arguments),
+    /// Make the app that SOAR installs and App Host runs.
+    Package(package::Arguments),
     /// Show the functions, their message destination and the version.
     List(list::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
@@ -76,6 +79,7 @@ impl Cli {
             }
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
+            Some(Command::Package(arguments)) => package::write(&arguments),
             Some(Command::Customize(arguments)) => {
                 customize::customize(arguments, self.config_file.as_deref()).await
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::serving::{End, Number, Serving, answer};
+use super::serving::{End, Number, Serving, answer, open_for};
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::stomp::connection::Connection;
 use crate::stomp::failure::{Failure, error_text};
@@ -139,6 +139,7 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
             request = inbox.recv() => match request {
                 Some(Request::Send { done, .. }) => answer(done, Err(NotConfirmed::ConnectionLost)),
                 Some(Request::Finish { done, .. }) => answer(done, Err(NotConfirmed::Stale)),
+                Some(Request::Knock(opened)) => open_for(opened),
                 Some(Request::Disconnect { .. }) | None => return None,
             },
         }
