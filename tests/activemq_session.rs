@@ -8,8 +8,8 @@ mod common {
     pub(crate) mod tls;
 }
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls, shared};

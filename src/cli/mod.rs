@@ -10,6 +10,7 @@ mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod selftest;
 mod terminal;
 
 use std::io::{Write, stderr, stdout};
@@ -43,6 +44,8 @@ pub struct Cli {
 enum Command {
     /// Run until told to stop; this is what happens without a command, too.
     Run(run::Arguments),
+    /// Check the settings, SOAR, its broker and Microsoft Graph, and say what to do where something is wrong.
+    Selftest(selftest::Arguments),
     /// Run one function by hand, straight at Microsoft Graph.
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
@@ -68,6 +71,12 @@ impl Cli {
                 Ok(())
             }
             None | Some(Command::Run(_)) => run::run(self.config_file.as_deref()).await,
+            Some(Command::Selftest(arguments)) => {
+                match selftest::selftest(&arguments, self.config_file.as_deref()).await {
+                    Ok(code) => return code,
+                    Err(failure) => Err(failure),
+                }
+            }
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Package(arguments)) => package::write(&arguments),

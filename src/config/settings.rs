@@ -25,6 +25,8 @@ pub struct Settings {
     pub limits: QueryLimits,
     /// `health_listen`: where health and metrics are told, if anywhere.
     pub health_listen: Option<SocketAddr>,
+    /// `selftest_timeout`: how long one step of the self test may take.
+    pub selftest_timeout: Duration,
 }
 
 impl Settings {
@@ -87,6 +89,16 @@ pub enum Login {
         /// Its password.
         password: Secret,
     },
+}
+
+impl Login {
+    /// What the broker takes as login and passcode: the same as SOAR's REST interface.
+    pub fn credentials(&self) -> (String, Secret) {
+        match self {
+            Self::ApiKey { id, secret } => (id.clone(), secret.clone()),
+            Self::Password { email, password } => (email.clone(), password.clone()),
+        }
+    }
 }
 
 /// Whose certificates are believed.

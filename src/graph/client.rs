@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 
 use super::batch::{BatchState, Batches, Lane};
+use super::claims::Claims;
 use super::envelope::Part;
 use super::error::Error;
 use super::mailboxes::{Gate, Mailboxes};
@@ -17,7 +18,7 @@ use super::meters::Meters;
 use super::path::Path;
 use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
-use super::token::{TokenError, TokenLife};
+use super::token::TokenLife;
 use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
@@ -137,9 +138,10 @@ impl Client {
         self.shared.service.token_life()
     }
 
-    /// Sees to it that there is a token that is good.
-    pub async fn sign_in(&self) -> Result<(), TokenError> {
-        self.shared.service.sign_in().await
+    /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is
+    /// none.
+    pub async fn claims(&self) -> Result<Option<Claims>, Error> {
+        Ok(Claims::of(&self.shared.service.token().await?))
     }
 
     /// A new lane through the batches, for one piece of work.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::Error;
 use super::meters::{Meters, Sent};
 use super::path::Path;
-use super::token::{Token, TokenError, TokenLife, Tokens};
+use super::token::{Token, TokenLife, Tokens};
 use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::http;
@@ -49,8 +49,8 @@ impl Service {
         self.tokens.life()
     }
 
-    pub(super) async fn sign_in(&self) -> Result<(), TokenError> {
-        self.tokens.get().await.map(drop)
+    pub(super) async fn token(&self) -> Result<Token, Error> {
+        Ok(self.tokens.get().await?)
     }
 
     pub(super) fn discard(&self, refused: &Token) {

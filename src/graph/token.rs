@@ -267,7 +267,12 @@ impl Endpoint {
         let life = Duration::from_secs(granted.expires_in.min(7 * 24 * 3600));
         info!(expires_in_s = life.as_secs(), "access token fetched");
         let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
-        Some(Token { header, fetched_at: asked_at, renew_at: asked_at + renew_after, expires_at: asked_at + life })
+        Some(Token {
+            header,
+            fetched_at: asked_at,
+            renew_at: asked_at + renew_after,
+            expires_at: asked_at + life,
+        })
     }
 
     fn refused(&self, status: u16, denied: Denied) -> TokenError {

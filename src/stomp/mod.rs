@@ -9,6 +9,7 @@ mod failure;
 mod frame;
 mod frames;
 mod meters;
+mod probe;
 mod prompt;
 mod session;
 mod transport;
@@ -17,6 +18,7 @@ pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use failure::Failure;
 pub use frame::{Frame, Headers};
 pub use meters::Meters;
+pub use probe::Probe;
 pub use session::{
     AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
 };

@@ -26,8 +26,8 @@ use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
-pub use meters::{Called, Ended, Meters, Sending, Arrival};
 use ledger::{Admission, Ledger, StoredReply};
+pub use meters::{Arrival, Called, Ended, Meters, Sending};
 use places::Places;
 use shift::Shift;
 

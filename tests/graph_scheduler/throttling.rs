@@ -50,7 +50,8 @@ async fn a_throttled_single_call_holds_the_batches_up_too() {
     graph.faults().next(1, Target::HttpRequest, Fault::Status(503, RetryAfter::Seconds(2)));
     let (alone, ()) = tokio::join!(client.send(&requests[0]), async {
         let mut batches = client.batches();
-        let paused = batches.wait_for(|batches| batches.paused_until.is_some_and(|until| until.elapsed().is_zero()));
+        let paused =
+            batches.wait_for(|batches| batches.paused_until.is_some_and(|until| until.elapsed().is_zero()));
         timeout(Duration::from_secs(20), paused).await.expect("a pause after the refusal").unwrap();
         send_all(&client, &requests).await;
     });

@@ -58,7 +58,7 @@ impl Checks {
 
 async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Client) {
     let (soar, graph) =
-        tokio::join!(timeout(ANSWER_WITHIN, soar.check()), timeout(ANSWER_WITHIN, graph.sign_in()));
+        tokio::join!(timeout(ANSWER_WITHIN, soar.check()), timeout(ANSWER_WITHIN, graph.claims()));
     let mut problems = Vec::new();
     match soar {
         Ok(Ok(())) => {}
@@ -69,7 +69,7 @@ async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Clien
         Err(_) => problems.push("SOAR: no answer in time"),
     }
     match graph {
-        Ok(Ok(())) => {}
+        Ok(Ok(_)) => {}
         Ok(Err(error)) => {
             warn!(%error, "not ready: there is no access token");
             problems.push("Entra ID: no access token; the log says why");

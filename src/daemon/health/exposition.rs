@@ -107,12 +107,14 @@ fn requests(text: &mut Exposition, meters: &graph::Meters) {
 
 fn batches(text: &mut Exposition, state: graph::BatchState) {
     let graph::BatchState { window, under_way, waiting, paused_until } = state;
-    let help = "Batches that may be under way at once at present; less than max_concurrent_batches while throttled.";
+    let help =
+        "Batches that may be under way at once at present; less than max_concurrent_batches while throttled.";
     text.single(Kind::Gauge, "graph_batch_window", help, window);
     text.single(Kind::Gauge, "graph_batches_in_flight", "Batches that are under way.", under_way);
     let help = "Requests that wait for a place in a batch.";
     text.single(Kind::Gauge, "graph_batch_queue_length", help, waiting);
-    let pause = paused_until.map_or(Duration::ZERO, |until| until.duration_since(tokio::time::Instant::now()));
+    let pause =
+        paused_until.map_or(Duration::ZERO, |until| until.duration_since(tokio::time::Instant::now()));
     let help = "For how long no batch is sent from now on, by Graph's word.";
     text.single(Kind::Gauge, "graph_batch_pause_seconds", help, pause.as_secs_f64());
 }

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -16,7 +15,7 @@ use crate::stomp::{ServerCommand, frames, transport};
 
 /// How long to wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in
 /// twenty; another connection brings the answer sooner than more patience.
-const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
+pub(in crate::stomp) const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 
 /// How long to wait when it did not come several times in a row: the broker may just be slow.
 const SLOW_ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -149,10 +148,10 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
 }
 
 /// A connection that is logged in.
-async fn open(
+pub(in crate::stomp) async fn open(
     options: &SessionOptions,
     patience: Duration,
-) -> Result<Connection<impl AsyncRead + AsyncWrite>, Failure> {
+) -> Result<Connection<transport::Stream>, Failure> {
     let stream = transport::connect(&options.host, options.port, &options.tls, options.timeout).await?;
     let mut connection = Connection::new(stream);
     connection

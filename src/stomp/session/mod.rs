@@ -3,7 +3,7 @@
 //! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
 //! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
 
-mod driver;
+pub(super) mod driver;
 mod serving;
 
 use std::fmt;

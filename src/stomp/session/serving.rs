@@ -135,8 +135,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
-        self.knocked.drain(..).for_each(open_for);
         self.alive.store(false, Ordering::Release);
+        self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
