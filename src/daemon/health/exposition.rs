@@ -7,13 +7,16 @@ use crate::metrics::{Exposition, Kind};
 use crate::{graph, stomp, worker};
 
 impl Health {
-    /// The text.
-    pub(super) fn exposition(&self) -> String {
+    /// The text. Who reads it is told as well whether it is ready, so that has to be found out.
+    pub(super) async fn exposition(&self) -> String {
+        let ready = self.ready().await.is_ok();
         let mut text = Exposition::default();
         text.family(Kind::Gauge, "build_info", "Which version this is; always 1.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
         let started = since_epoch(self.started);
         text.single(Kind::Gauge, "start_time_seconds", "When the daemon started (Unix time).", started);
+        let help = "Whether it takes calls: 1 while /readyz says so.";
+        text.single(Kind::Gauge, "ready", help, u8::from(ready));
         calls(&mut text, self.worker.meters());
         let equipment = self.worker.equipment();
         text.single(
@@ -123,7 +126,7 @@ fn tokens(text: &mut Exposition, graph: &graph::Client) {
     let help = "Requests for an access token, every try, by what came of it.";
     text.by("token_requests_total", help, "outcome", &graph.meters().token_requests);
     let life = graph.token_life();
-    let help = "Whether there is an access token that is good; none is fetched before it is needed.";
+    let help = "Whether there is an access token that is good.";
     text.single(Kind::Gauge, "token_valid", help, u8::from(life.is_some()));
     // Without a token they have no sample, which is how Prometheus says that there is nothing.
     let mut fetched =

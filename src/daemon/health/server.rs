@@ -105,7 +105,7 @@ async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<
         "/healthz" => told(health.alive().await),
         "/readyz" => told(health.ready().await),
         _ => {
-            let mut response = response(StatusCode::OK, health.exposition());
+            let mut response = response(StatusCode::OK, health.exposition().await);
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
             response.headers_mut().insert(CONTENT_TYPE, kind);
             response
