@@ -87,6 +87,7 @@ fn on_app_host(environment: &Environment) -> bool {
 fn load(file: &Path, environment: &Environment) -> Result<(Settings, Log), Failure> {
     let loaded =
         Settings::load(file, environment).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+    environment.remove_protected_secrets();
     let log = Log::start(&loaded.settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %file.display(), "starting");
     for warning in &loaded.warnings {

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use super::options::{APP, INTEGRATIONS, Name, Options};
-use super::{GraphSettings, QueryLimits, Secret, Trust, proxy_options};
+use super::{GraphSettings, QueryLimits, Trust, proxy_options};
 
 const TOKEN_URL: &str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token";
 const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
@@ -30,8 +30,9 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
         option("client_id"),
         "give the application (client) ID that the Entra application's overview shows",
     );
-    let client_secret = options.mandatory(
+    let client_secret = options.mandatory_secret(
         option("client_secret"),
+        option("client_secret_file"),
         "give a client secret's value (not its ID), or name one in the environment: $NAME",
     );
     let token_url = url_or(options, option("microsoft_graph_token_url"), TOKEN_URL, tenant.as_deref());
@@ -55,7 +56,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
         token_url: token_url?,
         base_url: base_url?,
         client_id: client_id?,
-        client_secret: Secret::new(client_secret?),
+        client_secret: client_secret?,
         trust,
         client_certificate,
         proxy,

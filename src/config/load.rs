@@ -1,7 +1,7 @@
 //! From the file and the environment to checked [`Settings`].
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
 
@@ -16,6 +16,9 @@ pub struct Loaded {
     pub settings: Settings,
     /// For the log: unknown options, verification turned off, deprecated ways.
     pub warnings: Vec<Warning>,
+    /// The files that the settings were read from, the configuration file first, and the certificates' and keys'
+    /// files that they name: when the content of one changes, the settings are to be read anew.
+    pub files: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -41,17 +44,28 @@ impl Settings {
         let mut options = Options {
             sections,
             environment,
+            files: vec![file.to_owned()],
             problems: faults.into_iter().map(Problem::from).collect(),
-            warnings: Vec::new(),
+            warnings: environment.unusable_secrets().iter().map(unusable_secret).collect(),
         };
         let settings = settings(&mut options);
         unknown_options(&mut options);
         match settings {
             Some(settings) if options.problems.is_empty() => {
-                Ok(Loaded { settings, warnings: options.warnings })
+                Ok(Loaded { settings, warnings: options.warnings, files: options.files })
             }
             _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
         }
+    }
+}
+
+/// A protected secret that is not there for us.
+fn unusable_secret((path, reason): &(PathBuf, String)) -> Warning {
+    Warning {
+        place: Place::File(path.clone()),
+        text: format!(
+            "cannot be used for protected secrets ({reason}); the environment's variables stand in"
+        ),
     }
 }
 
@@ -182,8 +196,8 @@ fn unknown_options(options: &mut Options<'_>) {
 const KNOWN: &[(&str, &str)] = &[
     (
         RESILIENT,
-        "host port org api_key_id api_key_secret email password no_prompt_password cafile client_auth_cert \
-         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy cache_ttl max_connection_retries \
+        "host port org api_key_id api_key_secret api_key_secret_file email password password_file no_prompt_password cafile client_auth_cert \
+         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy_password_file proxy cache_ttl max_connection_retries \
          request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile \
          stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
          stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
@@ -194,7 +208,7 @@ const KNOWN: &[(&str, &str)] = &[
     (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
     (
         APP,
-        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users \
+        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file max_messages max_users \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key",
     ),

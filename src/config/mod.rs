@@ -4,12 +4,16 @@
 pub mod dialect;
 mod environment;
 mod graph_options;
+mod jwe;
 mod load;
 mod options;
 mod problem;
+mod protected;
 mod proxy_options;
 mod secret;
+mod secret_file;
 mod settings;
+mod small_file;
 mod soar_options;
 mod substitution;
 mod template;

@@ -11,7 +11,7 @@ pub(super) fn for_soar(options: &mut Options<'_>) -> Proxy {
     const HOST: Name = (RESILIENT, "proxy_host");
     let port = options.number((RESILIENT, "proxy_port"), 0..=u16::MAX, 0);
     let user = options.optional((RESILIENT, "proxy_user"));
-    let password = options.secret((RESILIENT, "proxy_password"));
+    let password = options.secret_or_file((RESILIENT, "proxy_password"), (RESILIENT, "proxy_password_file"));
     let address = address(options, HOST, "https");
     let (Some(mut proxy), false) = (address, environment_decides(options)) else { return Proxy::Environment };
     // The port of the option wins over one in the address; an https URL always takes a port.

@@ -7,7 +7,8 @@ use super::options::{APP, INTEGRATIONS, RESILIENT};
 /// `[resilient]`, which every app of an installation shares.
 const RESILIENT_TEMPLATE: &str = r"[resilient]
 # Where SOAR is, and who we are to it. Lines that begin with # or ; are comments; a # within a line is not.
-# A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text.
+# A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text. Or in a file of its own:
+# every secret has a second option with _file at its end, which is used instead.
 
 # Host name of SOAR, without https://.
 host=resilient
@@ -19,9 +20,11 @@ org=My Org
 # The API key (SOAR: Administrator Settings, Users, API Keys).
 api_key_id=ApiKeyId
 api_key_secret=ApiKeySecret
+#api_key_secret_file=
 # An account instead of an API key works as well; SOAR advises against it.
 #email=soar_integration@example.com
 #password=
+#password_file=
 
 # Certificate authorities (PEM) to trust for SOAR beside the system's; false turns verification off.
 #cafile=~/.resilient/cert.cer
@@ -36,6 +39,7 @@ api_key_secret=ApiKeySecret
 #proxy_port=
 #proxy_user=
 #proxy_password=
+#proxy_password_file=
 
 # How often signing in is tried at start; 0 or -1 is without end.
 # On App Host the environment decides: RESILIENT_MAX_CONNECTION_RETRIES.
@@ -97,6 +101,7 @@ microsoft_graph_url=https://graph.microsoft.com/v1.0
 tenant_id=xxx
 client_id=xxx
 client_secret=xxx
+#client_secret_file=
 
 # Requests put together into one $batch of Graph (number, 1 to 20).
 max_batched_requests=20

@@ -10,6 +10,8 @@ use url::Url;
 mod layers;
 mod options;
 mod problems;
+mod protected;
+mod secret_files;
 mod template_file;
 
 const MINIMAL: &str = "\
