@@ -1,5 +1,6 @@
 //! What SOAR's and Graph's HTTP clients have in common: the TLS stack, the proxy, how long they wait for what.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::ClientBuilder;
@@ -66,4 +67,25 @@ fn for_scheme(scheme: &'static str, ProxyUrl { url, login }: &ProxyUrl) -> reqwe
         Some((user, password)) => proxy.basic_auth(user, password.expose()),
         None => proxy,
     }
+}
+
+/// What a proxy on the way did, where it is why `error` came about: the server itself was never asked.
+pub fn proxy_trouble(error: &reqwest::Error) -> Option<String> {
+    // The library's own type is not public; its words have this beginning.
+    const TUNNEL: &str = "tunnel error: ";
+    let causes = || std::iter::successors(error.source(), |&cause| cause.source());
+    let tunnel = causes().find_map(|cause| cause.to_string().strip_prefix(TUNNEL).map(str::to_owned))?;
+    let what = match tunnel.as_str() {
+        "failed to create underlying connection" => {
+            let innermost = causes().last().map(ToString::to_string).unwrap_or_default();
+            format!("the proxy on the way cannot be reached ({innermost})")
+        }
+        "proxy authorization required" => {
+            "the proxy on the way wants a user name and password, or refuses those it got (HTTP status 407)"
+                .to_owned()
+        }
+        "unsuccessful" => "the proxy on the way refuses to lead there, or cannot".to_owned(),
+        _ => "the proxy on the way did not answer as a proxy".to_owned(),
+    };
+    Some(format!("{what}; the proxy is HTTPS_PROXY's of the environment, else app.config's"))
 }

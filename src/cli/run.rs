@@ -120,6 +120,7 @@ async fn start(settings: &Settings) -> Result<Daemon, Failure> {
     let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
         host: settings.stomp.host.clone(),
         port: settings.stomp.port,
+        proxy: settings.stomp.proxy.clone(),
         tls: Arc::new(tls),
         login,
         passcode,

@@ -198,7 +198,7 @@ const KNOWN: &[(&str, &str)] = &[
         RESILIENT,
         "host port org api_key_id api_key_secret api_key_secret_file email password password_file no_prompt_password cafile client_auth_cert \
          client_auth_key proxy_host proxy_port proxy_user proxy_password proxy_password_file proxy cache_ttl max_connection_retries \
-         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile \
+         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile stomp_proxy \
          stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
          stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
          selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_format log_max_bytes log_backup_count \
@@ -208,7 +208,9 @@ const KNOWN: &[(&str, &str)] = &[
     (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
     (
         APP,
-        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file max_messages max_users \
+        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file client_certificate_file \
+         client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
+         max_messages max_users \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key",
     ),

@@ -1,6 +1,8 @@
 //! `app.config`: found, read in the dialect existing installations are written in, checked, and turned into
 //! typed [`Settings`].
 
+mod credential;
+mod credential_options;
 pub mod dialect;
 mod environment;
 mod graph_options;
@@ -19,9 +21,11 @@ mod substitution;
 mod template;
 pub mod watch;
 
+pub use credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 pub use environment::Environment;
 pub use load::Loaded;
 pub use problem::{LoadError, Place, Problem, Warning};
 pub use secret::Secret;
 pub use settings::*;
+pub(crate) use small_file::read_small;
 pub use template::*;

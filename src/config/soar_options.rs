@@ -107,10 +107,12 @@ pub(super) fn stomp(
     let trust = options.trust(option("stomp_cafile"));
     let timeout = options.number(option("stomp_timeout"), 1..=3600, 60);
     let prefetch = options.number(option("stomp_prefetch_limit"), 1..=2000, num_workers);
+    let proxy = proxy_options::for_stomp(options, host.as_deref());
     Some(StompSettings {
         host: host?,
         port,
         trust: trust.or_else(|| soar.map(|soar| soar.trust.clone()))?,
+        proxy,
         timeout: Duration::from_secs(timeout),
         prefetch,
     })

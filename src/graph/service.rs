@@ -8,11 +8,12 @@ use tracing::debug;
 use url::Url;
 use uuid::Uuid;
 
+use super::assertion::Certificate;
 use super::error::Error;
 use super::path::Path;
 use super::token::{Token, Tokens};
 use super::wire::{self, Answer};
-use crate::config::GraphSettings;
+use crate::config::{Credential, GraphSettings, Proxy};
 use crate::http;
 use crate::tls::TlsError;
 
@@ -24,12 +25,30 @@ pub(super) struct Service {
     tokens: Tokens,
 }
 
+/// Who asks for tokens: Graph's client, unless the token endpoint has certificate authorities of its own, or is
+/// the machine itself, to which no proxy leads.
+fn token_client(settings: &GraphSettings, http: &reqwest::Client) -> Result<reqwest::Client, TlsError> {
+    let none = Proxy::Explicit { http: None, https: None };
+    let (trust, proxy) = match (&settings.credential, &settings.token_trust) {
+        (Credential::ManagedIdentity { .. }, trust) => (trust.as_ref(), &none),
+        (Credential::Application { .. }, Some(trust)) => (Some(trust), &settings.proxy),
+        (Credential::Application { .. }, None) => return Ok(http.clone()),
+    };
+    let trust = trust.unwrap_or(&settings.trust);
+    let certificate = settings.client_certificate.as_ref();
+    Ok(http::client_builder(trust, certificate, proxy, Some(settings.timeout))?.build()?)
+}
+
 impl Service {
     pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+        // A certificate that does not do shows at the start, not with the first call.
+        if let Some(settings) = settings.credential.certificate() {
+            Certificate::read(settings)?.warn_of_its_end();
+        }
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(http.clone(), settings);
+        let tokens = Tokens::new(token_client(settings, &http)?, settings);
         Ok(Self { http, root: settings.base_url.clone(), tokens })
     }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Error, Refusal};
 use super::retry::retry_after;
-use crate::tls;
+use crate::{http, tls};
 
 /// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
 const LARGEST_ANSWER: usize = 128 << 20;
@@ -166,6 +166,9 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 pub(super) fn network_error(error: &reqwest::Error) -> Error {
     if let Some(refused) = tls::refused_certificate(error) {
         return Error::Untrusted(tls::refusal_words(refused));
+    }
+    if let Some(reason) = http::proxy_trouble(error) {
+        return Error::Unreachable { reason, sent: false };
     }
     let mut reason = "the connection failed".to_owned();
     let mut source = error.source();

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use crate::http;
 use crate::tls::{self, TlsError};
 
 /// Why SOAR did not do what it was asked for.
@@ -200,6 +201,9 @@ impl Error {
         }
         if let Some(reason) = tls::rustls_error(error) {
             return Self::Handshake { server, reason: reason.to_string() };
+        }
+        if let Some(reason) = http::proxy_trouble(error) {
+            return Self::Unreachable { server, reason };
         }
         let reason = words(error);
         if error.is_connect() {

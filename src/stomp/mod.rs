@@ -9,6 +9,7 @@ mod failure;
 mod frame;
 mod frames;
 mod prompt;
+mod proxy;
 mod session;
 mod transport;
 

@@ -28,7 +28,10 @@ fn a_minimal_file_gets_the_defaults() {
         (graph.token_url.as_str(), graph.base_url.as_str()),
         (token_url, "https://graph.microsoft.com/v1.0")
     );
-    assert_eq!((graph.client_id, graph.client_secret), ("client".into(), Secret::new("S3CR3T")));
+    assert_eq!(
+        graph.credential,
+        Credential::Application { client_id: "client".into(), proof: Proof::Secret(Secret::new("S3CR3T")) }
+    );
     assert_eq!(
         (graph.trust, graph.client_certificate, graph.proxy),
         (Trust::System, None, Proxy::Environment)

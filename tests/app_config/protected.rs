@@ -56,8 +56,8 @@ fn load(environment: &Environment, client_secret: &str) -> Loaded {
     Settings::load(&file, environment).unwrap()
 }
 
-fn client_secret(environment: &Environment, written: &str) -> String {
-    load(environment, written).settings.graph.client_secret.expose().to_owned()
+fn secret_of(environment: &Environment, written: &str) -> String {
+    client_secret(&load(environment, written).settings).to_owned()
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_protected_secret_wins_over_the_variable_of_its_name() {
     let mounted = Mounted::new(Some(KEY), &[("GRAPH", DIRECT), ("OTHER", &format!("{WRAPPED}\nnot read\n"))]);
     for yes in ["1", "true", "YES", "on"] {
         let environment = mounted.environment(yes);
-        assert_eq!(client_secret(&environment, "$GRAPH"), "pr0tected – ü$^{x}", "{yes}");
-        assert_eq!(client_secret(&environment, "a-${OTHER}-b"), "a-wr4pped-b");
+        assert_eq!(secret_of(&environment, "$GRAPH"), "pr0tected – ü$^{x}", "{yes}");
+        assert_eq!(secret_of(&environment, "a-${OTHER}-b"), "a-wr4pped-b");
         assert_eq!(load(&environment, "$GRAPH").warnings, []);
         assert!(!format!("{environment:?}").contains("wr4pped"));
     }
@@ -77,7 +77,7 @@ fn outside_of_app_host_nobody_looks_for_them() {
     let mounted = Mounted::new(Some(KEY), &[("GRAPH", DIRECT)]);
     for no in ["0", "", "no", "false"] {
         let environment = mounted.environment(no);
-        assert_eq!(client_secret(&environment, "$GRAPH"), "from the environment", "{no:?}");
+        assert_eq!(secret_of(&environment, "$GRAPH"), "from the environment", "{no:?}");
         environment.remove_protected_secrets();
         assert!(mounted.0.path().join("GRAPH").exists());
     }
@@ -110,7 +110,7 @@ fn what_cannot_be_opened_is_a_warning_and_the_variable_stands_in() {
     ];
     for (key, token, words) in cases {
         let loaded = load(&Mounted::new(key, &[("GRAPH", token)]).environment("1"), "$GRAPH");
-        assert_eq!(loaded.settings.graph.client_secret.expose(), "from the environment", "{words}");
+        assert_eq!(client_secret(&loaded.settings), "from the environment", "{words}");
         let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
         let warning = warning.to_string();
         assert!(warning.contains(words) && warning.contains("the environment"), "{warning}");
@@ -125,7 +125,7 @@ fn the_files_are_removed_and_the_secrets_serve_a_changed_configuration_all_the_s
     let environment = mounted.environment("1");
     environment.remove_protected_secrets();
     assert_eq!(fs::read_dir(mounted.0.path()).unwrap().count(), 0);
-    assert_eq!(client_secret(&environment.clone(), "$GRAPH"), "wr4pped");
+    assert_eq!(secret_of(&environment.clone(), "$GRAPH"), "wr4pped");
 }
 
 #[test]

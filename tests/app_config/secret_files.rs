@@ -30,7 +30,7 @@ fn a_files_secret_is_its_text_without_the_line_end() {
     ] {
         let (_directory, path) = directory_with("secret", content);
         let loaded = load_in(from_file(path.display()), &[("HOME", "/root")]).unwrap();
-        assert_eq!(loaded.settings.graph.client_secret.expose(), secret);
+        assert_eq!(client_secret(&loaded.settings), secret);
         assert_eq!(loaded.warnings, []);
     }
 }
@@ -65,7 +65,7 @@ fn a_relative_name_is_within_systemds_directory_of_credentials() {
     let environment = [("CREDENTIALS_DIRECTORY", directory.path().to_str().unwrap())];
     for file in ["graph", "${CREDENTIALS_DIRECTORY}/graph"] {
         let loaded = load_in(from_file(file), &environment).unwrap();
-        assert_eq!(loaded.settings.graph.client_secret.expose(), "hunter2", "{file}");
+        assert_eq!(client_secret(&loaded.settings), "hunter2", "{file}");
         assert_eq!(loaded.files[1], directory.path().join("graph"));
     }
 }
@@ -80,7 +80,7 @@ fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_pla
         "[fn_exchange_online] client_secret_file is set beside client_secret; set one of the two"
     );
     let placeholder = loaded(&MINIMAL.replace("client_secret=S3CR3T", &line("xxx")));
-    assert_eq!(placeholder.graph.client_secret.expose(), "hunter2");
+    assert_eq!(client_secret(&placeholder), "hunter2");
 }
 
 #[test]
