@@ -75,17 +75,21 @@ pub fn proxy_trouble(error: &reqwest::Error) -> Option<String> {
     const TUNNEL: &str = "tunnel error: ";
     let causes = || std::iter::successors(error.source(), |&cause| cause.source());
     let tunnel = causes().find_map(|cause| cause.to_string().strip_prefix(TUNNEL).map(str::to_owned))?;
-    let what = match tunnel.as_str() {
+    let did = match tunnel.as_str() {
         "failed to create underlying connection" => {
             let innermost = causes().last().map(ToString::to_string).unwrap_or_default();
-            format!("the proxy on the way cannot be reached ({innermost})")
+            format!("cannot be reached ({innermost})")
         }
         "proxy authorization required" => {
-            "the proxy on the way wants a user name and password, or refuses those it got (HTTP status 407)"
-                .to_owned()
+            "wants a user name and password, or refuses those it got (HTTP status 407)".to_owned()
         }
-        "unsuccessful" => "the proxy on the way refuses to lead there, or cannot".to_owned(),
-        _ => "the proxy on the way did not answer as a proxy".to_owned(),
+        // The library keeps the status to itself.
+        "unsuccessful" => {
+            "refuses its user name and password or the way to the server, or cannot reach it".to_owned()
+        }
+        _ => "did not answer as a proxy".to_owned(),
     };
-    Some(format!("{what}; the proxy is HTTPS_PROXY's of the environment, else app.config's"))
+    Some(format!(
+        "the proxy on the way {did}; it is that of HTTPS_PROXY in the environment, else of app.config"
+    ))
 }

@@ -275,7 +275,7 @@ impl Endpoint {
         let wait = wait.and_then(|value| retry_after(value, Utc::now()));
         let body = wire::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
         if status == 200 {
-            return Self::granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
+            return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
         }
         let failure = match &self.credential {
             // While it starts or is updated ("How to use managed identities … to acquire an access token").
@@ -288,12 +288,12 @@ impl Endpoint {
         }
     }
 
-    fn granted(body: &[u8], asked_at: Instant) -> Option<Token> {
+    fn granted(&self, body: &[u8], asked_at: Instant) -> Option<Token> {
         let granted: Granted = serde_json::from_slice(body).ok()?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
         header.set_sensitive(true);
         let life = Duration::from_secs(granted.end.life()?.min(7 * 24 * 3600));
-        info!(expires_in_s = life.as_secs(), "access token fetched");
+        info!(expires_in_s = life.as_secs(), credential = %self.credential, "access token fetched");
         let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
         Some(Token { header, renew_at: asked_at + renew_after, expires_at: asked_at + life })
     }

@@ -20,14 +20,15 @@ pub(super) async fn tunnel(stream: &mut TcpStream, target: &str, proxy: &ProxyUr
         format!("Proxy-Authorization: Basic {login}\r\n")
     });
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{}\r\n", login.unwrap_or_default());
-    stream.write_all(request.as_bytes()).await.map_err(broke)?;
+    stream.write_all(request.as_bytes()).await.map_err(|error| broke(&error))?;
     match (status(&head(stream).await?), &proxy.login) {
         (Some(200..300), _) => Ok(()),
-        (Some(407), None) => Err("it wants a user name and password (HTTP status 407)".to_owned()),
-        (Some(407), Some(_)) => Err("it refuses the user name and password (HTTP status 407)".to_owned()),
-        (Some(status @ (502 | 503 | 504)), _) => {
-            Err(format!("it cannot reach the broker (HTTP status {status})"))
-        }
+        // 401 is what some proxies say to a wrong password.
+        (Some(status @ (401 | 407)), login) => Err(match login {
+            None => format!("it wants a user name and password (HTTP status {status})"),
+            Some(_) => format!("it refuses the user name and password (HTTP status {status})"),
+        }),
+        (Some(status @ 502..=504), _) => Err(format!("it cannot reach the broker (HTTP status {status})")),
         (Some(status), _) => Err(format!("it refuses to lead to the broker (HTTP status {status})")),
         (None, _) => Err("what it answers is no HTTP".to_owned()),
     }
@@ -41,12 +42,12 @@ async fn head(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
         if head.len() >= LONGEST_HEAD {
             return Err("its answer has no end".to_owned());
         }
-        head.push(stream.read_u8().await.map_err(broke)?);
+        head.push(stream.read_u8().await.map_err(|error| broke(&error))?);
     }
     Ok(head)
 }
 
-fn broke(error: std::io::Error) -> String {
+fn broke(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
         _ => format!("the connection to it broke: {error}"),

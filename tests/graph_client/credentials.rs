@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::config::{Credential, Environment, GraphSettings, Proof, Settings};
@@ -197,4 +198,41 @@ async fn the_token_is_asked_for_the_graph_that_is_configured() {
     *proof = Proof::Secret(fn_exchange_online::config::Secret::new(house.sandbox.graph.client_secret()));
     let words = refusal(&house, &Client::new(&settings).unwrap()).await;
     assert!(words.contains("The scope https://dod-graph.microsoft.us/.default is not valid"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_ends_soon_or_has_ended_is_warned_of() {
+    let (house, directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    let said = |files: &Files| {
+        assert!(tenant.trust_certificate(&files.pem()));
+        let secret = format!("client_secret={}", tenant.client_secret());
+        let text = house.sandbox.app_config(&[]).replace(&secret, &certificate_lines(files));
+        let config = directory.path().join("app.config");
+        fs::write(&config, text).unwrap();
+        let mailbox = tenant.mailboxes().swap_remove(0);
+        let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["invoke", "get_email_user_profile", "--input", &format!("exo_email_address={mailbox}")])
+            .arg("--config-file")
+            .arg(&config)
+            .env_remove("LOGLEVEL")
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        stderr
+    };
+    let said = |files: &Files| tokio::task::block_in_place(|| said(files));
+    let long = Files::make(directory.path(), "long", 60);
+    assert!(!said(&long).contains("certificate"));
+    let words = said(&Files::make(directory.path(), "soon", 20));
+    assert!(
+        words.contains("the application's certificate expires soon") && words.contains("CN=soon"),
+        "{words}"
+    );
+    let key = rcgen::KeyPair::from_pem(&fs::read_to_string(&long.key).unwrap()).unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    fs::write(&long.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+    assert!(said(&long).contains("the application's certificate has expired"));
 }
