@@ -100,9 +100,8 @@ async fn speak(endpoint: Endpoint, port: u16, trust: Trust, other: &Place) -> Re
             settings.soar.port = port;
             settings.soar.trust = trust;
             match soar::Client::connect(&settings.soar).await {
-                Ok(_) => Ok(()),
                 // The server is none; that it was understood shows the TLS to be in order.
-                Err(soar::Error::Refused { status: 404, .. }) => Ok(()),
+                Ok(_) | Err(soar::Error::Refused { status: 404, .. }) => Ok(()),
                 Err(error) => Err(error.to_string()),
             }
         }

@@ -85,12 +85,13 @@ fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_pla
 
 #[test]
 fn a_file_that_is_no_secret_is_a_problem_that_names_the_file_and_not_its_content() {
+    let large = vec![b'h'; 70_000];
     let cases: [(&[u8], &str); 5] = [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"hunter2\nhunter3\n", "more than one line"),
         (b"hunter2\xff", "not UTF-8"),
-        (&[b'h'; 70_000], "larger than 64 KiB"),
+        (&large, "larger than 64 KiB"),
     ];
     for (content, words) in cases {
         let (_directory, path) = directory_with("secret", content);
