@@ -3,10 +3,14 @@
 #![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../common/deployment.rs"]
+mod deployment;
 #[path = "../common/house.rs"]
 mod house;
 #[path = "../common/peer.rs"]
 mod peer;
+#[path = "../common/rsa.rs"]
+mod rsa;
 #[path = "../common/session.rs"]
 mod session;
 #[path = "../common/tinyproxy.rs"]
@@ -15,4 +19,5 @@ mod tinyproxy;
 mod tls;
 
 mod broker;
+mod daemon;
 mod http;
