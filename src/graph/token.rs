@@ -16,7 +16,7 @@ use super::credential;
 use super::error::Error;
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
-use crate::config::{Credential, GraphSettings};
+use crate::config::{Credential, GraphSettings, Proxy};
 
 /// A token is renewed this long before its end, or after four fifths of its life where that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -119,9 +119,10 @@ impl State {
 }
 
 impl Tokens {
-    pub(super) fn new(http: reqwest::Client, settings: &GraphSettings) -> Self {
+    pub(super) fn new((http, proxy): (reqwest::Client, Proxy), settings: &GraphSettings) -> Self {
         let endpoint = Endpoint {
             http,
+            proxy,
             url: settings.token_url.clone(),
             credential: settings.credential.clone(),
             resource: settings.base_url.origin().ascii_serialization(),
@@ -187,6 +188,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 #[derive(Debug)]
 struct Endpoint {
     http: reqwest::Client,
+    proxy: Proxy,
     url: Url,
     credential: Credential,
     /// Graph, whatever cloud it is in: scheme and host.
@@ -269,7 +271,7 @@ impl Endpoint {
             Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
         })?;
         let answer = request.send().await;
-        let answer = answer.map_err(|error| self.not_asked(&wire::network_error(&error)))?;
+        let answer = answer.map_err(|error| self.not_asked(&wire::no_answer(&self.proxy, &error)))?;
         let status = answer.status().as_u16();
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, Utc::now()));

@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use crate::http;
 use crate::tls::{self, TlsError};
 
 /// Why SOAR did not do what it was asked for.
@@ -201,9 +200,6 @@ impl Error {
         }
         if let Some(reason) = tls::rustls_error(error) {
             return Self::Handshake { server, reason: reason.to_string() };
-        }
-        if let Some(reason) = http::proxy_trouble(error) {
-            return Self::Unreachable { server, reason };
         }
         let reason = words(error);
         if error.is_connect() {

@@ -22,7 +22,7 @@ fn through(proxy: ProxyUrl) -> Proxy {
 
 /// Asks Graph for a user by way of `proxy`.
 async fn graph(house: &House, proxy: ProxyUrl) -> Result<(), Error> {
-    let mut settings = house.settings(&[("max_retries_total", "0")]).graph;
+    let mut settings = house.settings(&[("max_retries_total", "0"), ("timeout", "30")]).graph;
     settings.proxy = through(proxy);
     let mailbox = house.sandbox.graph.mailboxes().swap_remove(0);
     let request = Request::get(Path::user(&mailbox).unwrap());
@@ -52,12 +52,25 @@ async fn graph_and_soar_are_reached_through_the_proxy_with_and_without_a_login()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_proxy_is_told_as_the_proxys_fault() {
     let house = house().await;
-    let dead = || proxy_url(unused_port(), Some(LOGIN));
+    let port = unused_port();
+    let dead = || proxy_url(port, Some(LOGIN));
     let soar = soar(&house, dead()).await.unwrap();
     let graph = graph(&house, dead()).await.unwrap_err().to_string();
     for words in [soar, graph] {
-        assert!(words.contains("the proxy on the way cannot be reached"), "{words}");
+        let told = format!("the proxy http://127.0.0.1:{port} on the way cannot be reached");
+        assert!(words.contains(&told), "{words}");
         assert!(words.contains("Connection refused") && !words.contains("hunter2"), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_says_nothing_is_told_as_the_proxys_fault() {
+    let house = house().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = || proxy_url(silent.local_addr().unwrap().port(), Some(LOGIN));
+    let (soar, graph) = tokio::join!(soar(&house, silent()), graph(&house, silent()));
+    for words in [soar.unwrap(), graph.unwrap_err().to_string()] {
+        assert!(words.contains("on the way gave no connection in time"), "{words}");
     }
 }
 
@@ -70,7 +83,7 @@ async fn a_proxy_that_wants_another_login_or_cannot_reach_the_server_is_told_so(
     {
         let graph = graph(&house, strict.url(login)).await.unwrap_err().to_string();
         for words in [soar(&house, strict.url(login)).await.unwrap(), graph] {
-            assert!(words.contains("the proxy on the way") && words.contains(said), "{words}");
+            assert!(words.contains("the proxy http://127.0.0.1:") && words.contains(said), "{words}");
             assert!(!words.contains("hunter2"), "{words}");
         }
     }
@@ -80,10 +93,7 @@ async fn a_proxy_that_wants_another_login_or_cannot_reach_the_server_is_told_so(
     settings.login_tries = Some(1);
     settings.port = unused_port();
     let words = soar::Client::connect(&settings).await.err().unwrap().to_string();
-    assert!(
-        words.contains("the proxy on the way refuses") && words.contains("or cannot reach it"),
-        "{words}"
-    );
+    assert!(words.contains("on the way refuses") && words.contains("or cannot reach it"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
