@@ -85,9 +85,8 @@ fn managed_identity(options: &mut Options<'_>) -> Option<(Url, Credential)> {
     let client_id = if options.is_filled_in(CLIENT_ID) { options.optional(CLIENT_ID) } else { None };
     let client_id = client_id.map(|value| value.text);
     let variable = |name| options.environment.get_filled(name).map(str::to_owned);
-    let header = variable("IDENTITY_HEADER").map(Secret::new);
-    let address = match (variable("IDENTITY_ENDPOINT"), &header) {
-        (Some(address), Some(_)) => address,
+    let (address, app_service_header) = match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER")) {
+        (Some(address), Some(header)) => (address, Some(Secret::new(header))),
         (Some(_), None) => {
             options.problem(
                 MANAGED,
@@ -100,10 +99,9 @@ fn managed_identity(options: &mut Options<'_>) -> Option<(Url, Credential)> {
         (None, _) => {
             let host = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
             let host = host.as_deref().unwrap_or(IDENTITY_HOST).trim_end_matches('/');
-            format!("{host}{IDENTITY_PATH}")
+            (format!("{host}{IDENTITY_PATH}"), None)
         }
     };
-    let app_service_header = header.filter(|_| variable("IDENTITY_ENDPOINT").is_some());
     match Url::parse(&address) {
         Ok(url) if url.has_host() && matches!(url.scheme(), "http" | "https") => {
             Some((url, Credential::ManagedIdentity { client_id, app_service_header }))

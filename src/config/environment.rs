@@ -14,7 +14,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process.
+    /// The environment of this process, to be taken once: what `run` removes, nobody reads a second time.
     pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

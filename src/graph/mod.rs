@@ -9,6 +9,7 @@ mod credential;
 mod criteria;
 mod envelope;
 mod error;
+mod grant;
 mod lines;
 mod mailboxes;
 mod messages;

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::credential;
 use super::error::Error;
+use super::grant::Granted;
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
 use crate::config::{Credential, GraphSettings, Proxy};
@@ -197,49 +198,6 @@ struct Endpoint {
 }
 
 #[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    #[serde(flatten)]
-    end: End,
-}
-
-/// When a token ends. Identity endpoints write numbers as texts, and App Service names the time instead.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum End {
-    In { expires_in: Number },
-    On { expires_on: Number },
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Number {
-    Number(u64),
-    Text(String),
-}
-
-impl Number {
-    fn get(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
-        }
-    }
-}
-
-impl End {
-    /// Seconds from now.
-    fn life(&self) -> Option<u64> {
-        match self {
-            Self::In { expires_in } => expires_in.get(),
-            Self::On { expires_on } => {
-                Some(expires_on.get()?.saturating_sub(Utc::now().timestamp().try_into().ok()?))
-            }
-        }
-    }
-}
-
-#[derive(Deserialize)]
 struct Denied {
     error: String,
     #[serde(default)]
@@ -294,7 +252,7 @@ impl Endpoint {
         let granted: Granted = serde_json::from_slice(body).ok()?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
         header.set_sensitive(true);
-        let life = Duration::from_secs(granted.end.life()?.min(7 * 24 * 3600));
+        let life = Duration::from_secs(granted.life()?.min(7 * 24 * 3600));
         info!(expires_in_s = life.as_secs(), credential = %self.credential, "access token fetched");
         let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
         Some(Token { header, renew_at: asked_at + renew_after, expires_at: asked_at + life })

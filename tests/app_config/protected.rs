@@ -118,6 +118,18 @@ fn what_cannot_be_opened_is_a_warning_and_the_variable_stands_in() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn whatever_is_in_a_file_it_is_a_warning_at_most(
+        token in "[A-Za-z0-9_=-]{0,60}(\\.[A-Za-z0-9_-]{0,60}){0,6}|eyJhbGciOiAiZGlyIiwgImVuYyI6ICJBMjU2R0NNIn0(\\.[A-Za-z0-9_-]{0,24}){4}|\\PC{0,60}",
+        key in "\\{\"kty\":\"oct\",\"k\":\"[A-Za-z0-9_-]{42,44}\"\\}|\\PC{0,60}",
+    ) {
+        let loaded = load(&Mounted::new(Some(&key), &[("GRAPH", &token)]).environment("1"), "$GRAPH");
+        proptest::prop_assert_eq!(client_secret(&loaded.settings), "from the environment");
+        proptest::prop_assert_eq!(loaded.warnings.len(), 1);
+    }
+}
+
 #[test]
 fn the_files_are_removed_and_the_secrets_serve_a_changed_configuration_all_the_same() {
     let mounted = Mounted::new(Some(KEY), &[("..data", WRAPPED)]);
