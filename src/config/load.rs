@@ -16,8 +16,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// For the log: unknown options, verification turned off, deprecated ways.
     pub warnings: Vec<Warning>,
-    /// The files that the settings were read from, the configuration file first, and the certificates' and keys'
-    /// files that they name: when the content of one changes, the settings are to be read anew.
+    /// The files that the settings were read from: the configuration file first, then those of secrets. When the
+    /// content of one changes, the settings are to be read anew.
     pub files: Vec<PathBuf>,
 }
 

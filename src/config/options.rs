@@ -27,7 +27,7 @@ pub(super) type Name = (&'static str, &'static str);
 pub(super) struct Options<'a> {
     pub(super) sections: BTreeMap<String, Map<String, Value>>,
     pub(super) environment: &'a Environment,
-    /// The files that the settings were read from, or name to be read when the program starts.
+    /// The files that the settings were read from: `app.config`, and those of secrets.
     pub(super) files: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
@@ -184,10 +184,7 @@ impl Options<'_> {
     pub(super) fn client_certificate(&mut self, section: &'static str) -> Option<ClientCertificate> {
         let (certificate, key) = ((section, "client_auth_cert"), (section, "client_auth_key"));
         match (self.path(certificate), self.path(key)) {
-            (Some(certificate), Some(key)) => {
-                self.files.extend([certificate.clone(), key.clone()]);
-                Some(ClientCertificate { certificate, key })
-            }
+            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             (None, None) => None,
             (certificate_path, _) => {
                 let (set, unset) =
@@ -212,9 +209,7 @@ impl Options<'_> {
         if value.text.eq_ignore_ascii_case("true") {
             return Some(Trust::System);
         }
-        let file = self.environment.expand_home(&value.text);
-        self.files.push(file.clone());
-        Some(Trust::SystemAnd(file))
+        Some(Trust::SystemAnd(self.environment.expand_home(&value.text)))
     }
 
     /// A server's name or address, without scheme, port and path.
