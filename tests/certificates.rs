@@ -6,6 +6,7 @@
 mod common {
     pub(crate) mod rsa;
     pub(crate) mod tinyproxy;
+    pub(crate) mod tls;
 }
 
 use std::path::{Path, PathBuf};
@@ -17,12 +18,17 @@ use axum::Router;
 use axum::routing::{get, post};
 use common::rsa::Files;
 use common::tinyproxy::unused_port;
-use fn_exchange_online::config::{Environment, Secret, Settings, Trust};
+use common::tls::Authority;
+use fn_exchange_online::config::{ClientCertificate, Environment, Secret, Settings, Trust};
 use fn_exchange_online::graph::{self, Path as GraphPath, Request};
 use fn_exchange_online::sandbox::certificates::{Certificates, Shown};
 use fn_exchange_online::sandbox::serve::{HTTP_ALPN, Server};
 use fn_exchange_online::stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
 use fn_exchange_online::{soar, tls};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tempfile::TempDir;
 
 /// Longer than any handshake.
@@ -39,7 +45,7 @@ enum Endpoint {
 
 const ALL: [Endpoint; 4] = [Endpoint::Graph, Endpoint::Token, Endpoint::Soar, Endpoint::Broker];
 
-/// An authority, its file, and a server that answers as Graph and its token endpoint do.
+/// An authority and its file, and servers that it vouches for.
 struct Place {
     certificates: Certificates,
     directory: TempDir,
@@ -58,11 +64,15 @@ impl Place {
     }
 
     async fn serve(&self, shown: Shown) -> Server {
-        let token = || async { r#"{"token_type":"Bearer","expires_in":3599,"access_token":"T"}"# };
-        let user = || async { ([("content-type", "application/json")], r#"{"id":"1"}"#) };
-        let router = Router::new().route("/token", post(token)).route("/v1.0/users/{user}", get(user));
-        Server::start(router, self.certificates.server_config_showing(shown, HTTP_ALPN)).await.unwrap()
+        Server::start(answers(), self.certificates.server_config_showing(shown, HTTP_ALPN)).await.unwrap()
     }
+}
+
+/// What Graph and its token endpoint answer, as far as it is needed here.
+fn answers() -> Router {
+    let token = || async { r#"{"token_type":"Bearer","expires_in":3599,"access_token":"T"}"# };
+    let user = || async { ([("content-type", "application/json")], r#"{"id":"1"}"#) };
+    Router::new().route("/token", post(token)).route("/v1.0/users/{user}", get(user))
 }
 
 /// Settings with everything at a port that answers nothing, and no patience.
@@ -165,6 +175,48 @@ async fn verification_is_switched_off_for_the_one_endpoint_it_is_switched_off_fo
         let server = place.serve(Shown::Expired).await;
         let told = speak(endpoint, server.address().port(), Trust::Anyone, &other).await;
         assert_eq!(told, Ok(()), "{endpoint:?}");
+    }
+}
+
+/// A server's configuration that lets nobody in without a certificate of `authority`, which is the server's as well.
+fn for_known_clients(authority: &Authority) -> Arc<ServerConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority.file()).unwrap()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), tls::provider());
+    let own = authority.vouch_for(&["127.0.0.1"]);
+    let chain = vec![CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let builder = ServerConfig::builder_with_provider(tls::provider()).with_safe_default_protocol_versions();
+    let builder = builder.unwrap().with_client_cert_verifier(verifier.build().unwrap());
+    Arc::new(builder.with_single_cert(chain, key).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn soar_graph_and_the_token_endpoint_get_to_see_the_client_certificate() {
+    let (authority, directory) = (Authority::new(), tempfile::tempdir().unwrap());
+    let own = authority.vouch_for(&["client.example"]);
+    let (certificate, key) = (directory.path().join("client.pem"), directory.path().join("client.key"));
+    std::fs::write(&certificate, own.certificate).unwrap();
+    std::fs::write(&key, own.key).unwrap();
+    let server = Server::start(answers(), for_known_clients(&authority)).await.unwrap();
+    for client_certificate in [None, Some(ClientCertificate { certificate, key })] {
+        let mut settings = settings();
+        let root = format!("https://{}", server.address());
+        settings.graph.base_url = format!("{root}/v1.0").parse().unwrap();
+        settings.graph.token_url = format!("{root}/token").parse().unwrap();
+        settings.soar.port = server.address().port();
+        for trust in [&mut settings.graph.trust, &mut settings.soar.trust] {
+            *trust = Trust::SystemAnd(authority.file());
+        }
+        settings.graph.client_certificate.clone_from(&client_certificate);
+        settings.soar.client_certificate.clone_from(&client_certificate);
+        let request = Request::get(GraphPath::user("somebody").unwrap());
+        let graph = graph::Client::new(&settings.graph).unwrap().send(&request).await;
+        assert_eq!(graph.is_ok(), client_certificate.is_some(), "{graph:?}");
+        let soar = soar::Client::connect(&settings.soar).await.err().unwrap();
+        // The server is none; that it answered shows that it let us in.
+        let let_in = matches!(soar, soar::Error::Refused { status: 404, .. });
+        assert_eq!(let_in, client_certificate.is_some(), "{soar}");
     }
 }
 
