@@ -20,6 +20,7 @@ const KEY: &str = ".jwk/key.jwk";
 /// What was read of the directory.
 #[derive(Clone, Default)]
 pub(super) struct ProtectedSecrets {
+    /// Where a key was found: without one it is no directory of App Host's, and nothing in it is ours to remove.
     directory: Option<PathBuf>,
     secrets: BTreeMap<String, Secret>,
     /// What could not be used, and why.
@@ -29,14 +30,17 @@ pub(super) struct ProtectedSecrets {
 impl ProtectedSecrets {
     /// Opens all secrets of `directory`; where there is none, there are no secrets.
     pub(super) fn read(directory: &Path) -> Self {
-        let mut read = Self { directory: Some(directory.to_owned()), ..Self::default() };
+        let mut read = Self::default();
         let tokens = read.tokens(directory);
         if tokens.is_empty() {
             return read;
         }
         let path = directory.join(KEY);
         match read_small(&path).and_then(|jwk| Key::from_jwk(&jwk).map_err(|error| error.to_string())) {
-            Ok(key) => tokens.into_iter().for_each(|(name, path)| read.open(&key, name, path)),
+            Ok(key) => {
+                read.directory = Some(directory.to_owned());
+                tokens.into_iter().for_each(|(name, path)| read.open(&key, name, path));
+            }
             Err(reason) => read.troubles.push((path, reason)),
         }
         read

@@ -141,6 +141,13 @@ fn the_files_are_removed_and_the_secrets_serve_a_changed_configuration_all_the_s
 }
 
 #[test]
+fn files_without_a_key_are_somebody_elses_and_stay() {
+    let mounted = Mounted::new(None, &[("GRAPH", DIRECT)]);
+    mounted.environment("1").remove_protected_secrets();
+    assert!(mounted.0.path().join("GRAPH").exists());
+}
+
+#[test]
 fn no_directory_and_an_empty_one_are_no_secrets_and_no_matter() {
     let app_host = || [("APP_HOST_CONTAINER", "1")].into_iter().collect::<Environment>();
     for directory in [Path::new("/nowhere/at/all"), tempfile::tempdir().unwrap().path()] {
