@@ -39,7 +39,9 @@ impl ProtectedSecrets {
         match read_small(&path).and_then(|jwk| Key::from_jwk(&jwk).map_err(|error| error.to_string())) {
             Ok(key) => {
                 read.directory = Some(directory.to_owned());
-                tokens.into_iter().for_each(|(name, path)| read.open(&key, name, path));
+                for (name, path) in tokens {
+                    read.open(&key, name, path);
+                }
             }
             Err(reason) => read.troubles.push((path, reason)),
         }
