@@ -4,6 +4,7 @@
 
 mod assertion;
 mod batch;
+mod claims;
 mod client;
 mod credential;
 mod criteria;
@@ -26,6 +27,7 @@ mod wire;
 
 pub use assertion::Certificate;
 pub use batch::Lane;
+pub use claims::Claims;
 pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use criteria::Criteria;
 pub use error::{Error, Refusal};

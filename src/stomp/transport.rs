@@ -30,6 +30,9 @@ const TUNNEL_WITHIN: Duration = Duration::from_secs(10);
 /// How long the TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
+/// A secured connection.
+pub(super) type Stream = TlsStream<Prompt>;
+
 /// Connects to `host`, by way of `proxy` where there is one, and secures the connection; the certificate must be
 /// `host`'s.
 pub(super) async fn connect(
@@ -38,7 +41,7 @@ pub(super) async fn connect(
     proxy: Option<&ProxyUrl>,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
+) -> Result<Stream, Failure> {
     let stream = match proxy {
         None => reach(host, port, limit.min(ACCEPT_WITHIN)).await.map_err(|error| Failure::Unreachable {
             address: address(host, port),
@@ -101,7 +104,7 @@ async fn secure(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
+) -> Result<Stream, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
