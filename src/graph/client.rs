@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt};
 use reqwest::{Method, Response};
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -136,6 +137,11 @@ impl Client {
     /// When the access token in use was fetched, and when it ends, if there is one that is good.
     pub fn token_life(&self) -> Option<TokenLife> {
         self.shared.service.token_life()
+    }
+
+    /// The end of the certificate that signs in, where one does.
+    pub fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.shared.service.certificate_end()
     }
 
     /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is

@@ -198,7 +198,7 @@ impl Label for Reason {
 pub enum TokenAnswer {
     /// A token.
     Granted,
-    /// Entra ID does not take what we sign in with.
+    /// Entra ID does not take what we sign in with, or it cannot be used.
     Refused,
     /// Nothing that says either.
     Unavailable,
@@ -208,8 +208,8 @@ impl TokenAnswer {
     pub(super) fn of<T>(answer: Result<T, &TokenError>) -> Self {
         match answer {
             Ok(_) => Self::Granted,
-            Err(TokenError::Refused { .. }) => Self::Refused,
-            Err(_) => Self::Unavailable,
+            Err(TokenError::Refused { .. } | TokenError::Credential { .. }) => Self::Refused,
+            Err(TokenError::Unavailable { .. }) => Self::Unavailable,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Method, Response};
 use tokio::time::Instant;
@@ -10,12 +11,13 @@ use tracing::debug;
 use url::Url;
 use uuid::Uuid;
 
+use super::assertion::Certificate;
 use super::error::Error;
 use super::meters::{Meters, Sent};
 use super::path::Path;
 use super::token::{Token, TokenLife, Tokens};
 use super::wire::{self, Answer};
-use crate::config::GraphSettings;
+use crate::config::{Credential, GraphSettings, Proxy};
 use crate::http;
 use crate::tls::TlsError;
 
@@ -23,18 +25,44 @@ use crate::tls::TlsError;
 #[derive(Debug)]
 pub(super) struct Service {
     http: reqwest::Client,
+    proxy: Proxy,
     root: Url,
     tokens: Tokens,
+    /// That of the certificate that signs in, where one does.
+    certificate_end: Option<DateTime<Utc>>,
     meters: Arc<Meters>,
+}
+
+/// Who asks for tokens: Graph's client, unless the token endpoint has certificate authorities of its own, or is
+/// the machine itself, to which no proxy leads; and the proxy on its way.
+fn token_client(
+    settings: &GraphSettings,
+    http: &reqwest::Client,
+) -> Result<(reqwest::Client, Proxy), TlsError> {
+    let (trust, proxy) = match (&settings.credential, &settings.token_trust) {
+        (Credential::ManagedIdentity { .. }, trust) => {
+            (trust.as_ref(), Proxy::Explicit { http: None, https: None })
+        }
+        (Credential::Application { .. }, Some(trust)) => (Some(trust), settings.proxy.clone()),
+        (Credential::Application { .. }, None) => return Ok((http.clone(), settings.proxy.clone())),
+    };
+    let trust = trust.unwrap_or(&settings.trust);
+    let certificate = settings.client_certificate.as_ref();
+    let client = http::client_builder(trust, certificate, &proxy, Some(settings.timeout))?.build()?;
+    Ok((client, proxy))
 }
 
 impl Service {
     pub(super) fn new(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
+        // A certificate that does not do shows at the start, not with the first call.
+        let certificate = settings.credential.certificate().map(Certificate::read).transpose()?;
+        let certificate_end = certificate.inspect(Certificate::warn_of_its_end).map(|read| read.not_after());
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(http.clone(), settings, Arc::clone(&meters));
-        Ok(Self { http, root: settings.base_url.clone(), tokens, meters })
+        let tokens = Tokens::new(token_client(settings, &http)?, settings, Arc::clone(&meters));
+        let (proxy, root) = (settings.proxy.clone(), settings.base_url.clone());
+        Ok(Self { http, proxy, root, tokens, certificate_end, meters })
     }
 
     pub(super) fn root(&self) -> &Url {
@@ -43,6 +71,10 @@ impl Service {
 
     pub(super) fn meters(&self) -> &Arc<Meters> {
         &self.meters
+    }
+
+    pub(super) fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.certificate_end
     }
 
     pub(super) fn token_life(&self) -> Option<TokenLife> {
@@ -106,7 +138,7 @@ impl Service {
         }
         let response = match request.send().await {
             Ok(response) => wire::success(response).await,
-            Err(error) => Err(wire::network_error(&error)),
+            Err(error) => Err(wire::no_answer(&self.proxy, &error)),
         };
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
@@ -140,7 +172,7 @@ impl Service {
             None => self.http.get(to.clone()),
         };
         let sent = async {
-            let response = request.send().await.map_err(|error| wire::network_error(&error))?;
+            let response = request.send().await.map_err(|error| wire::no_answer(&self.proxy, &error))?;
             wire::answer(wire::success(response).await?).await
         };
         let answer = sent.await;

@@ -11,6 +11,7 @@ mod frames;
 mod meters;
 mod probe;
 mod prompt;
+mod proxy;
 mod session;
 mod transport;
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::deployment::{Daemon, Deployment, SOON};
 use crate::exposition::promtool;
+use crate::rsa::Files;
 use crate::watcher::Watcher;
 use crate::{LISTEN, watched};
 
@@ -152,4 +153,22 @@ async fn counts_go_on_over_a_change_of_the_configuration() {
                 .await;
         }
     }
+}
+
+#[tokio::test]
+async fn the_end_of_the_certificate_that_signs_in_is_told() {
+    let deployment = Deployment::new().await;
+    let files = Files::make(deployment.directory(), "soar-exchange", 90);
+    let (certificate, key) = (files.certificate.display().to_string(), files.key.display().to_string());
+    let options = [("client_certificate_file", certificate.as_str()), ("client_certificate_key_file", &key)];
+    let app_config = deployment.app_config(&[], &[&[LISTEN], &options[..]].concat());
+    let app_config: String = app_config
+        .lines()
+        .filter(|line| !line.starts_with("client_secret"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let mut daemon = deployment.spawn(&app_config);
+    let watcher = Watcher::of(&mut daemon, 1).await;
+    let ends = watcher.metrics().await.one("certificate_expiry_timestamp_seconds");
+    let days = (ends - chrono::Utc::now().timestamp() as f64) / 86_400.0;
+    assert!((89.9..=90.0).contains(&days), "{days} days");
 }

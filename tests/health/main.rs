@@ -8,6 +8,8 @@
 mod deployment;
 #[path = "../common/exposition.rs"]
 mod exposition;
+#[path = "../common/rsa.rs"]
+mod rsa;
 
 mod counts;
 mod listening;

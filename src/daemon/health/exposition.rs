@@ -140,6 +140,14 @@ fn tokens(text: &mut Exposition, graph: &graph::Client) {
         let left = life.expires_at.saturating_duration_since(Instant::now());
         expires.sample(&[], since_epoch(SystemTime::now() + left));
     }
+    let mut certificate = text.family(
+        Kind::Gauge,
+        "certificate_expiry_timestamp_seconds",
+        "When the certificate ends that signs in to Entra ID, where one does (Unix time).",
+    );
+    if let Some(end) = graph.certificate_end() {
+        certificate.sample(&[], end.timestamp());
+    }
 }
 
 /// In seconds.
