@@ -96,6 +96,11 @@ impl Metrics {
             .sum()
     }
 
+    /// The metrics, with what all begin with.
+    pub fn families(&self) -> BTreeSet<String> {
+        self.types.keys().cloned().collect()
+    }
+
     /// The names that a query may use, with what all begin with.
     pub fn names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();

@@ -81,6 +81,18 @@ async fn every_metric_of_the_alerts_is_there() {
     check(&file("alerts.test.yml"), &metrics);
 }
 
+#[tokio::test]
+async fn the_manual_explains_every_metric_and_no_other() {
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md")).unwrap();
+    let (_, after) = manual.split_once("| metric | labels | meaning |").unwrap();
+    let rows = after.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let explained: BTreeSet<String> = rows
+        .flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .map(|name| format!("{PREFIX}{name}"))
+        .collect();
+    assert_eq!(explained, metrics().await.families());
+}
+
 #[test]
 fn prometheus_takes_the_alerts_and_they_fire_when_they_should() {
     let directory = format!("{}/deploy/monitoring", env!("CARGO_MANIFEST_DIR"));

@@ -123,9 +123,7 @@ impl Health {
 
     /// `/healthz`
     async fn alive(&self) -> Answer {
-        let (knock, answered) = oneshot::channel();
-        let loop_answers = async { self.door.send(Knock(knock)).await.is_ok() && answered.await.is_ok() };
-        if !timeout(ALIVE_WITHIN, loop_answers).await.unwrap_or(false) {
+        if !goes_round(&self.door).await {
             return Err(format!("the daemon's loop does not answer within {ALIVE_WITHIN:?}"));
         }
         if let View::Serving(session, _) = self.view()
@@ -153,6 +151,39 @@ impl Health {
     }
 }
 
+/// Whether the loop behind `door` answers in time.
+async fn goes_round(door: &mpsc::Sender<Knock>) -> bool {
+    let (knock, answered) = oneshot::channel();
+    let answers = async { door.send(Knock(knock)).await.is_ok() && answered.await.is_ok() };
+    timeout(ALIVE_WITHIN, answers).await.unwrap_or(false)
+}
+
 fn is_subscribed(session: &stomp::Session) -> bool {
     matches!(&*session.state().borrow(), stomp::State::Subscribed { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_hangs_is_not_taken_for_alive_and_one_that_goes_on_again_is() {
+        let (door, mut knocks) = mpsc::channel(1);
+        // The first waits for an answer, the second for room before the door.
+        assert!(!goes_round(&door).await);
+        assert!(!goes_round(&door).await);
+        tokio::spawn(async move {
+            while let Some(knock) = knocks.recv().await {
+                knock.answer();
+            }
+        });
+        assert!(goes_round(&door).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_has_ended_is_not_alive() {
+        let (door, knocks) = mpsc::channel(1);
+        drop(knocks);
+        assert!(!goes_round(&door).await);
+    }
 }
