@@ -84,8 +84,11 @@ async fn where_it_listens_changes_with_the_configuration_and_what_cannot_be_used
     configure(&[("health_listen", "[::ffff:127.0.0.1]:0")]);
     daemon.signal("HUP").await;
     let second = Watcher::of(&mut daemon, 2).await;
-    let metrics = second.metrics().await;
-    assert_eq!(metrics.of("config_reloads_total", &[("outcome", "taken_up")]), 1.0);
+    second
+        .until_metrics("the reload is counted", |metrics| {
+            metrics.of("config_reloads_total", &[("outcome", "taken_up")]) == 1.0
+        })
+        .await;
     assert!(TcpStream::connect(first.address).await.is_err(), "nobody is there any more");
     configure(&[]);
     daemon.signal("HUP").await;

@@ -17,6 +17,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// How long whoever asks waits for that. Kubernetes' probes wait one second, where nothing else is said.
 const WAITED_FOR: Duration = Duration::from_millis(800);
 
+// The log says it once, however often it is found out.
+const SOAR_FAILS: &str = "SOAR: it refuses us or fails; the log says why";
+const NO_TOKEN: &str = "Entra ID: no access token; the log says why";
+
 /// What was found out: nothing yet, or what is wrong.
 type Findings = Option<Vec<&'static str>>;
 
@@ -59,20 +63,25 @@ impl Checks {
 async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Client) {
     let (soar, graph) =
         tokio::join!(timeout(ANSWER_WITHIN, soar.check()), timeout(ANSWER_WITHIN, graph.claims()));
+    let known = lock(&latest).findings.borrow().clone().unwrap_or_default();
     let mut problems = Vec::new();
     match soar {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            warn!(%error, "not ready: SOAR");
-            problems.push("SOAR: it refuses us or fails; the log says why");
+            if !known.contains(&SOAR_FAILS) {
+                warn!(%error, "not ready: SOAR does not take us");
+            }
+            problems.push(SOAR_FAILS);
         }
         Err(_) => problems.push("SOAR: no answer in time"),
     }
     match graph {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => {
-            warn!(%error, "not ready: there is no access token");
-            problems.push("Entra ID: no access token; the log says why");
+            if !known.contains(&NO_TOKEN) {
+                warn!(%error, "not ready: there is no access token");
+            }
+            problems.push(NO_TOKEN);
         }
         Err(_) => problems.push("Entra ID: no access token in time; it is tried again"),
     }
