@@ -44,17 +44,22 @@ pub struct Deployment {
 impl Deployment {
     /// A SOAR and a tenant of twenty mailboxes.
     pub async fn new() -> Self {
-        Self::start(None).await
+        Self::start(None, SoarOptions::default()).await
     }
 
     /// The same, but for the broker.
     pub async fn with_broker(broker: OtherBroker) -> Self {
-        Self::start(Some(broker)).await
+        Self::start(Some(broker), SoarOptions::default()).await
     }
 
-    async fn start(broker: Option<OtherBroker>) -> Self {
+    /// The same with a message destination of its own, for who shares the broker.
+    pub async fn with_destination(broker: OtherBroker, destination: &str) -> Self {
+        let soar = SoarOptions { destination: destination.to_owned(), ..SoarOptions::default() };
+        Self::start(Some(broker), soar).await
+    }
+
+    async fn start(broker: Option<OtherBroker>, mut soar: SoarOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut soar = SoarOptions::default();
         if let Some(OtherBroker { login: (id, secret), .. }) = &broker {
             soar.api_key = ApiKey { id: (*id).to_owned(), secret: (*secret).to_owned(), handle: 17 };
         }
