@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use fn_exchange_online::functions::Function;
 use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -48,12 +47,6 @@ impl Account {
     /// How many calls were made.
     pub(crate) fn len(&self) -> usize {
         self.calls.len()
-    }
-
-    /// Has SOAR make the next call, of `function`.
-    pub(crate) async fn call(&mut self, deployment: &Deployment, soar: &Caller, function: Function) {
-        let order = Order::new(deployment, self.calls.len(), function);
-        self.make(soar, order).await;
     }
 
     /// Has SOAR make a call; it counts from the moment the broker has it.

@@ -6,17 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use fn_exchange_online::functions::Function;
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 
 use crate::account::Account;
 use crate::common::activemq::{ActiveMq, LOGIN, shared};
-use crate::common::cutter::{Verdict, cutter};
-use crate::deployment::{Deployment, OtherBroker, SOON};
+use crate::common::cutter::{Passing, Verdict, cutter};
+use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::{Order, add_files};
 use crate::plan::Form;
 
 /// More frames than a call takes by far.
 const MOST_FRAMES: usize = 100;
+
+/// CONNECT, CONNECTED; BEGIN, SUBSCRIBE, their receipts, ABORT; MESSAGE, status, BEGIN, reply, RECEIPT, ACK, COMMIT,
+/// RECEIPT; DISCONNECT, RECEIPT.
+const FEWEST_FRAMES: usize = 17;
+/// Series of blows that go side by side.
+const SERIES: usize = 4;
 
 /// What happens at a frame.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +62,26 @@ impl Trap {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_cut_or_a_daemon_killed_at_any_frame_loses_nothing_and_repeats_nothing() {
+    let broker = shared();
+    let blows = [
+        Blow::Connection(Verdict::Cut),
+        Blow::Connection(Verdict::CutWithin),
+        Blow::Connection(Verdict::CutAfter),
+        Blow::Daemon,
+    ];
+    let functions = Form::of_environment().cut_functions;
+    let series = functions.iter().flat_map(|function| blows.map(|blow| (*function, blow)));
+    let frames: Vec<usize> = stream::iter(series)
+        .map(|(function, blow)| blow_by_blow(&broker, function, blow))
+        .buffer_unordered(SERIES)
+        .collect()
+        .await;
+    // From CONNECT to the last RECEIPT; the fewest are those of a function that says one status.
+    assert!(frames.iter().all(|frames| *frames >= FEWEST_FRAMES), "{frames:?}");
+}
+
 /// Has a call of `function` meet the blow at the first frame, another at the second, and so on; each is answered and
 /// done once. Every call has a daemon of its own. Returns how many frames there were.
 async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usize {
@@ -66,29 +92,22 @@ async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usiz
     let soar = deployment.caller().await;
     let mut account = Account::default();
     for frame in 1..MOST_FRAMES {
-        let trap =
-            Arc::new(Trap { blow, left: AtomicUsize::new(frame), process: AtomicU32::new(0) });
+        let trap = Arc::new(Trap { blow, left: AtomicUsize::new(frame), process: AtomicU32::new(0) });
         let judge = {
             let trap = Arc::clone(&trap);
-            move |_: crate::common::cutter::Passing<'_>| trap.verdict()
+            move |_: Passing<'_>| trap.verdict()
         };
         let port = cutter(broker.authority(), broker.port(), &broker.ca_file(), judge).await.to_string();
         let app_config = deployment.app_config(&[("stomp_port", &port)], &[]);
         account.make(&soar, Order::new(&deployment, account.len(), function)).await;
         let mut daemon = deployment.spawn(&app_config);
         trap.process.store(daemon.id(), Ordering::SeqCst);
-        if matches!(blow, Blow::Daemon) {
-            let mut second = None;
-            tokio::select! {
-                _ = account.settle(broker, &deployment) => {}
-                () = async { daemon.ended().await; } => second = Some(deployment.spawn(&app_config)),
-            }
-            account.settle(broker, &deployment).await;
-            if let Some(mut second) = second {
-                second.stop().await;
-                continue;
-            }
-        } else {
+        let killed = tokio::select! {
+            () = account.settle(broker, &deployment) => false,
+            _ = daemon.ended() => true,
+        };
+        if killed {
+            daemon = deployment.spawn(&app_config);
             account.settle(broker, &deployment).await;
         }
         daemon.stop().await;
