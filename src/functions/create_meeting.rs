@@ -6,7 +6,6 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tracing::info;
-use uuid::Uuid;
 use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
@@ -170,7 +169,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 /// Graph creates one event for one such id, however often it is asked (Graph page "event resource type").
 fn transaction_id(context: &Context) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, context.call_id.as_bytes()).to_string()
+    context.call.reference().to_string()
 }
 
 async fn create(context: &Context, organizer: &str, event: Bytes) -> Result<Box<RawValue>, graph::Error> {

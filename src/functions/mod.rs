@@ -4,6 +4,7 @@
 //! Nothing here knows of brokers: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
 //! and ends in an [`Outcome`] or an [`Error`].
 
+mod call;
 mod casebook;
 mod catalog;
 mod context;
@@ -22,6 +23,7 @@ mod report;
 mod send_message;
 mod write_message_as_attachment;
 
+pub use call::{Before, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
 pub use context::{Context, Progress, Status};

@@ -4,6 +4,7 @@
 //! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
+mod before;
 mod ledger;
 
 use std::future::Future;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
-use crate::functions::{Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
@@ -222,10 +223,15 @@ impl Worker {
         inputs: &Inputs,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
+        let call = Call {
+            id: delivery.message_id.clone(),
+            asked_at: delivery.sent_at,
+            before: before::before(delivery),
+        };
         let context = Context {
             graph: self.shared.graph.clone(),
             casebook: self.shared.soar.clone().into(),
-            call_id: delivery.message_id.clone(),
+            call,
             limits: self.shared.limits,
             status,
         };

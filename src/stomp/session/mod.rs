@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
@@ -120,6 +121,10 @@ pub struct Delivery {
     /// The message was handed out before, to us or another worker; it may have been run, but need not. A broker that
     /// crashed may have forgotten the mark (ActiveMQ does), so its absence proves nothing then.
     pub redelivered: bool,
+    /// When it was sent, by the sender's clock or the broker's (`timestamp`), where that is told.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// Since when, by our clock, the connection it came over has been serving.
+    pub serving_since: DateTime<Utc>,
     /// All of its headers.
     pub headers: Headers,
     /// Its body as it came.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -23,6 +24,8 @@ pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
     number: u64,
+    /// When its use began, for the messages that come over it.
+    since: DateTime<Utc>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -79,6 +82,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             options,
             connection,
             number,
+            since: Utc::now(),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -270,7 +274,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number)?),
+            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number, self.since)?),
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -367,7 +371,11 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
-fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
+fn delivery(
+    frame: Frame<ServerCommand>,
+    connection: u64,
+    serving_since: DateTime<Utc>,
+) -> Result<Delivery, Failure> {
     let Frame { headers, body, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
     let needed = |name: &str| {
@@ -379,6 +387,10 @@ fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Fa
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
+        sent_at: headers
+            .get("timestamp")
+            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
+        serving_since,
         ack: AckToken { connection, id: needed("ack")? },
         body,
         headers,
