@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::casebook::Casebook;
+use super::claim::Claim;
 use crate::config::QueryLimits;
 use crate::graph;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub casebook: Casebook,
     /// The call that is run.
     pub call: Call,
+    /// Whether it is still ours to run.
+    pub claim: Claim,
     /// How far a query goes.
     pub limits: QueryLimits,
     /// Where status messages go.

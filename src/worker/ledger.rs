@@ -9,6 +9,9 @@
 //!                                                   unconfirmed ──▶ forgotten in time
 //! ```
 //!
+//! A running call whose connection broke, and which is not delivered to us again, has gone to another worker: it is
+//! abandoned, and forgotten at once.
+//!
 //! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on
 //! disk: after a restart of this process the broker's `redelivered` mark is what is left.
 
@@ -16,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::stomp::{AckToken, Reply};
@@ -53,7 +57,7 @@ pub(super) enum Admission {
 #[derive(Debug)]
 struct Entry {
     /// The newest ACK; an older one means nothing to the broker.
-    ack: AckToken,
+    ack: watch::Sender<AckToken>,
     state: State,
     /// How many times the reply was sent and not confirmed.
     losses: u32,
@@ -85,10 +89,11 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
-            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running, losses: 0 });
+            let entry = Entry { ack: watch::Sender::new(ack), state: State::Running, losses: 0 };
+            inner.entries.insert(message_id.to_owned(), entry);
             return Admission::Run;
         };
-        entry.ack = ack;
+        entry.ack.send_replace(ack);
         match &mut entry.state {
             State::Running | State::Replying(_) => Admission::UnderWay,
             State::Unconfirmed(reply, _) => {
@@ -104,6 +109,25 @@ impl Ledger {
         self.lock().entries.contains_key(message_id)
     }
 
+    /// The ACKs of a delivery: the newest, and those to come. `None` where it was forgotten.
+    pub(super) fn acks(&self, message_id: &str) -> Option<watch::Receiver<AckToken>> {
+        self.lock().entries.get(message_id).map(|entry| entry.ack.subscribe())
+    }
+
+    /// Forgets a running call, unless it was delivered again with another ACK than `known`. Returns whether it is
+    /// forgotten.
+    pub(super) fn abandon(&self, message_id: &str, known: &AckToken) -> bool {
+        let mut inner = self.lock();
+        let abandoned = inner
+            .entries
+            .get(message_id)
+            .is_some_and(|entry| matches!(entry.state, State::Running) && *entry.ack.borrow() == *known);
+        if abandoned {
+            inner.entries.remove(message_id);
+        }
+        abandoned
+    }
+
     /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
@@ -114,7 +138,7 @@ impl Ledger {
     /// What to send now: the newest ACK and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
         match self.lock().entries.get(message_id)? {
-            Entry { ack, state: State::Replying(reply), .. } => Some((ack.clone(), reply.clone())),
+            Entry { ack, state: State::Replying(reply), .. } => Some((ack.borrow().clone(), reply.clone())),
             _ => None,
         }
     }
@@ -132,7 +156,7 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else { return false };
         entry.losses += u32::from(lost);
-        if entry.ack != *used {
+        if *entry.ack.borrow() != *used {
             return true;
         }
         if let State::Replying(reply) = &mut entry.state {
@@ -238,6 +262,18 @@ mod tests {
         assert_eq!(ledger.to_send("m"), None, "nothing to send while it runs");
         ledger.finished("m", Some(reply(3)));
         assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_running_call_is_abandoned_only_where_it_was_not_delivered_again() {
+        let ledger = Ledger::default();
+        ledger.admit("m", ack(1));
+        ledger.admit("m", ack(2));
+        assert!(!ledger.abandon("m", &ack(1)), "it is ours again");
+        assert!(ledger.abandon("m", &ack(2)));
+        assert_eq!(ledger.admit("m", ack(3)), Admission::Run);
+        ledger.finished("m", Some(reply(3)));
+        assert!(!ledger.abandon("m", &ack(3)), "it is done, and its reply may be wanted");
     }
 
     #[tokio::test(start_paused = true)]

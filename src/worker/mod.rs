@@ -6,6 +6,7 @@
 
 mod before;
 mod ledger;
+mod tenure;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -20,11 +21,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
-use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
+use tenure::Tenure;
 
 /// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
 /// longer than half a minute.
@@ -155,7 +157,13 @@ impl Worker {
         // Closed: the worker is stopping, and the message stays in the queue.
         let Ok(_place) = self.shared.places.acquire().await else { return };
         let body = match FunctionCall::parse(&delivery.body) {
-            Ok(call) => self.call(&delivery, &call).await,
+            Ok(call) => {
+                let Some(body) = self.call(&delivery, &call).await else {
+                    warn!("abandoned: the message has gone to another worker");
+                    return;
+                };
+                body
+            }
             Err(error) => {
                 warn!(%error, "not a function call");
                 reply::failed(&error.to_string())
@@ -170,8 +178,19 @@ impl Worker {
         self.reply(&message_id).await;
     }
 
-    /// Runs a call; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Bytes {
+    /// Runs a call as long as it is ours; returns its final reply.
+    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Option<Bytes> {
+        let Shared { session, ledger, .. } = &*self.shared;
+        let (tenure, claim) = Tenure::begin(session, ledger, &delivery.message_id, &delivery.ack)?;
+        tokio::select! {
+            biased;
+            reply = self.run_call(delivery, call, claim) => Some(reply),
+            () = tenure.until_abandoned() => None,
+        }
+    }
+
+    /// Runs a call to its end; returns its final reply.
+    async fn run_call(&self, delivery: &Delivery, call: &FunctionCall, claim: Claim) -> Bytes {
         let inputs = Inputs::new(call.inputs.clone());
         let span = Span::current();
         span.record("function", &call.function);
@@ -188,7 +207,7 @@ impl Worker {
         };
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
-        let outcome = self.watch(delivery, function, &inputs).await;
+        let outcome = self.watch(delivery, function, &inputs, claim).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -221,6 +240,7 @@ impl Worker {
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
+        claim: Claim,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let call = Call {
@@ -232,6 +252,7 @@ impl Worker {
             graph: self.shared.graph.clone(),
             casebook: self.shared.soar.clone().into(),
             call,
+            claim,
             limits: self.shared.limits,
             status,
         };

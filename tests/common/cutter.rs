@@ -31,6 +31,8 @@ pub enum Verdict {
     InPieces(usize),
     /// The connection is cut, and the frame with it.
     Cut,
+    /// The connection is cut, and the frame with it, but only this much later.
+    CutLater(Duration),
     /// Half of it passes, then the connection is cut.
     CutWithin,
     /// It passes, then the connection is cut.
@@ -121,6 +123,10 @@ async fn pass<S: AsyncRead + AsyncWrite + Unpin, In: Command, Out: Command>(
             }
         }
         Verdict::Cut => return Ok(true),
+        Verdict::CutLater(by) => {
+            sleep(by).await;
+            return Ok(true);
+        }
         Verdict::CutWithin => {
             let bytes = encoded(frame)?;
             to.get_mut().write_all(&bytes[..bytes.len() / 2]).await?;

@@ -1,12 +1,17 @@
 //! Several daemons share a queue: each works, and what one leaves behind when it is killed the others do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{Fault, Target};
+use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
+use fn_exchange_online::stomp::ClientCommand;
+use tokio::time::sleep;
 
 use crate::account::Account;
 use crate::common::activemq::{LOGIN, shared};
+use crate::common::cutter::{Passing, Verdict, cutter};
 use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
 
@@ -44,4 +49,46 @@ async fn three_daemons_share_the_calls_and_one_that_is_killed_leaves_its_own_to_
     account.close(&broker, &deployment, &soar, &after).await;
     assert_eq!(abandoned, WORKERS, "it was killed in the midst of its calls");
     assert!(worked.iter().all(|calls| *calls > 0), "{worked:?}");
+}
+
+/// How long Graph has the first daemon wait.
+const THROTTLED: Duration = Duration::from_secs(4);
+/// How long after the call began the first daemon's connection breaks: when it has asked Graph.
+const BREAKS_AFTER: Duration = Duration::from_millis(700);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_same() {
+    let broker = shared();
+    let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
+    let deployment = Deployment::with_destination(other, "lost_call").await;
+    let away = Arc::new(AtomicBool::new(false));
+    let judge = {
+        let away = Arc::clone(&away);
+        move |frame: Passing<'_>| match frame {
+            Passing::ToBroker(frame) if frame.command == ClientCommand::Send => {
+                away.store(true, Ordering::SeqCst);
+                Verdict::CutLater(BREAKS_AFTER)
+            }
+            _ if away.load(Ordering::SeqCst) => Verdict::Cut,
+            _ => Verdict::Pass,
+        }
+    };
+    let port = cutter(broker.authority(), broker.port(), &broker.ca_file(), judge).await.to_string();
+    let mut first = deployment.daemon_with(&[("stomp_port", &port)]).await;
+    let soar = deployment.caller().await;
+    let mut account = Account::default();
+    let throttled = Fault::Status(429, RetryAfter::Seconds(THROTTLED.as_secs()));
+    deployment.sandbox.graph.faults().next(1, Target::containing("/sendMail"), throttled);
+    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
+    first.logged("call started").await;
+    let mut second = deployment.daemon_with(&[]).await;
+    second.logged("call completed").await;
+    account.settle(&broker, &deployment).await;
+    // The first is back, though without the call, and its time to ask Graph again comes.
+    away.store(false, Ordering::SeqCst);
+    first.logged_times("subscribed to", 2).await;
+    sleep(THROTTLED).await;
+    second.stop().await;
+    first.signal("KILL").await;
+    account.close(&broker, &deployment, &soar, "a call that went from one daemon to another").await;
 }
