@@ -3,11 +3,16 @@
 //! What must not be done twice is marked with the call's [`reference`](Call::reference), which is the same
 //! whenever and wherever the call is run, so that a later run finds what an earlier one did.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// The names of our references, apart from everybody else's (RFC 9562, 6.6).
 const NAMESPACE: Uuid = Uuid::from_u128(0x3d0f_2c8e_91b7_4a54_8c6e_57a1_b9e2_04d3);
+
+/// How far apart SOAR's clock and ours may be.
+pub const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// One call, the same in each of its runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +45,11 @@ impl Call {
     /// Whether it may have been run before.
     pub fn may_have_been_run(&self) -> bool {
         self.before != Before::Never
+    }
+
+    /// Whether what was done at that time, by SOAR's clock, can have been done for it.
+    pub(super) fn may_have_done_at(&self, done_at: DateTime<Utc>) -> bool {
+        self.asked_at.is_none_or(|asked_at| done_at >= asked_at - CLOCKS_APART)
     }
 
     /// What marks everything that is done for this call, and for no other.

@@ -18,13 +18,14 @@ mod get_message;
 mod inputs;
 mod mail;
 mod move_message_to_folder;
+mod once;
 mod outcome;
 mod query_emails;
 mod report;
 mod send_message;
 mod write_message_as_attachment;
 
-pub use call::{Before, Call};
+pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
 pub use claim::{Claim, Hold};

@@ -6,13 +6,8 @@
 //! with nobody. Had it been, either the mark would be there, or the broker was killed since, and with it our
 //! connection.
 
-use std::time::Duration;
-
-use crate::functions::Before;
+use crate::functions::{Before, CLOCKS_APART};
 use crate::stomp::Delivery;
-
-/// How far apart SOAR's clock and ours may be.
-const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// Judges a delivery.
 pub(super) fn before(delivery: &Delivery) -> Before {

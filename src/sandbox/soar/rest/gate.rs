@@ -21,10 +21,10 @@ use crate::sandbox::serve::Connection;
 pub enum Failure {
     /// It is answered with this status and SOAR's error body, and not carried out.
     Status(u16),
-    /// It is carried out, and then answered with this status all the same: whoever repeats it does it twice.
-    DoneButStatus(u16),
     /// The connection breaks and it is not carried out.
     CutBefore,
+    /// It is carried out, and answered with this status all the same.
+    DoneButStatus(u16),
     /// It is carried out, and the connection breaks instead of an answer: whoever repeats it does it twice.
     CutAfter,
 }
@@ -96,10 +96,12 @@ pub(super) async fn pass(
     }
     let response = match failure {
         None => handle(&shared, request, next).await,
-        Some(Failure::Status(status)) => refusal(status),
-        Some(Failure::DoneButStatus(status)) => {
-            handle(&shared, request, next).await;
-            refusal(status)
+        Some(failure @ (Failure::Status(status) | Failure::DoneButStatus(status))) => {
+            if matches!(failure, Failure::DoneButStatus(_)) {
+                handle(&shared, request, next).await;
+            }
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            ApiError::new(status, "The sandbox was asked to fail.").into_response()
         }
         Some(cut) => {
             if cut == Failure::CutAfter {
@@ -112,11 +114,6 @@ pub(super) async fn pass(
     let status = response.status().as_u16();
     shared.traffic(|traffic| traffic.recorded[number].status = Some(status));
     response
-}
-
-fn refusal(status: u16) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    ApiError::new(status, "The sandbox was asked to fail.").into_response()
 }
 
 fn record(request: &Request) -> Recorded {

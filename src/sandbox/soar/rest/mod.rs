@@ -21,6 +21,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
+use chrono::Utc;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -163,6 +164,7 @@ impl Rest {
             content_type: content_type.to_owned(),
             description: String::new(),
             size: bytes.len() as u64,
+            created: Utc::now().timestamp_millis(),
             path,
         };
         self.shared.change(|data| data.attachments.push(attachment.clone()));
