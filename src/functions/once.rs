@@ -40,7 +40,8 @@ impl Shows {
 const SHORT: Duration = Duration::from_secs(2);
 
 /// Does `act`, unless `look` finds that it was done, by an earlier run of the call or by a try whose outcome is not
-/// known. What cannot be looked up is not done.
+/// known. What cannot be looked up is not done. What was begun is dropped when the call's message is ours no more, and
+/// begun again, after a look, when it is ours again.
 pub(super) async fn once<T, L, A>(
     context: &Context,
     what: &'static str,
@@ -52,17 +53,33 @@ where
     L: Future<Output = Result<Option<T>, Error>>,
     A: Future<Output = Result<T, Error>>,
 {
-    if context.call.may_have_been_run()
-        && let Some(done) = look_for(context, false, &look).await?
-    {
-        info!(what, "an earlier run of this call did it");
-        return Ok(done);
-    }
+    let mut deliveries = 1;
+    let (mut in_doubt, mut tried) = (context.call.may_have_been_run(), false);
     let mut left = AGAIN;
     loop {
-        let error = match act().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
+        // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
+        let held = context.claim.held().await;
+        if held != deliveries {
+            (deliveries, in_doubt, tried) = (held, true, true);
+        }
+        if in_doubt && let Some(done) = look_for(context, tried, &look).await? {
+            info!(what, "an earlier run of this call did it");
+            return Ok(done);
+        }
+        in_doubt = false;
+        let acted = tokio::select! {
+            biased;
+            () = context.claim.lost(deliveries) => None,
+            acted = act() => Some(acted),
+        };
+        let error = match acted {
+            Some(Ok(done)) => return Ok(done),
+            Some(Err(error)) => error,
+            None => {
+                warn!(what, "stopped: the connection over which the call came is gone");
+                (in_doubt, tried) = (true, true);
+                continue;
+            }
         };
         if !error.leaves_open() {
             return Err(error);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::common::activemq::{ADMIN, ActiveMq, DEAD_LETTERS};
-use crate::common::stomp_client::StompClient;
+use crate::activemq::{ADMIN, ActiveMq, DEAD_LETTERS};
 use crate::deployment::{Deployment, SOON};
 use crate::orders::Order;
+use crate::stomp_client::StompClient;
 
 /// How long the calls that are left may take when no more faults come.
 const SETTLED_WITHIN: Duration = Duration::from_secs(180);
@@ -72,7 +72,10 @@ impl Account {
     pub(crate) async fn settle(&mut self, broker: &ActiveMq, deployment: &Deployment) {
         let deadline = Instant::now() + SETTLED_WITHIN;
         self.at_most_open(0, deadline).await;
-        while self.open.is_empty() && Instant::now() < deadline && !left_in(broker, &deployment.queue()).await.is_empty() {
+        while self.open.is_empty()
+            && Instant::now() < deadline
+            && !left_in(broker, &deployment.queue()).await.is_empty()
+        {
             sleep(Duration::from_millis(200)).await;
         }
     }

@@ -9,8 +9,8 @@ use fn_exchange_online::functions::Function;
 use futures_util::{StreamExt, stream};
 
 use crate::account::Account;
-use crate::common::activemq::{ActiveMq, LOGIN, shared};
-use crate::common::cutter::{Passing, Verdict, cutter};
+use crate::activemq::{ActiveMq, LOGIN, shared};
+use crate::cutter::{Passing, Verdict, cutter};
 use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::{Order, add_files};
 use crate::plan::Form;
@@ -44,8 +44,7 @@ struct Trap {
 
 impl Trap {
     fn verdict(&self) -> Verdict {
-        let counted =
-            self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let counted = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match (counted, self.blow) {
             (Ok(1), Blow::Connection(verdict)) => verdict,
             (Ok(1), Blow::Daemon) => {

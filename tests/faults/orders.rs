@@ -192,7 +192,8 @@ impl Order {
                 ("/new_message_id", moved.map(|message| json!(message.id)))
             }
             Answer::Meeting { mailbox, subject } => {
-                let event = graph.events(mailbox).into_iter().find(|event| event.object["subject"] == **subject);
+                let event =
+                    graph.events(mailbox).into_iter().find(|event| event.object["subject"] == **subject);
                 ("/id", event.map(|event| json!(event.id)))
             }
         };
@@ -222,7 +223,9 @@ impl Effect {
     pub(crate) fn times(&self, deployment: &Deployment) -> usize {
         let (graph, rest) = (&deployment.sandbox.graph, &deployment.sandbox.soar.rest);
         match self {
-            Self::Mail { subject } => graph.sent_mail().iter().filter(|mail| mail.subject == *subject).count(),
+            Self::Mail { subject } => {
+                graph.sent_mail().iter().filter(|mail| mail.subject == *subject).count()
+            }
             Self::Meeting { mailbox, subject } => {
                 graph.events(mailbox).iter().filter(|event| event.object["subject"] == **subject).count()
             }

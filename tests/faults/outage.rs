@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::common::activemq::{ActiveMq, LOGIN, Tls};
+use crate::activemq::{ActiveMq, LOGIN, Tls};
 use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
 use crate::plan::Form;

@@ -74,9 +74,8 @@ impl Form {
     /// The storm, step by step.
     pub(crate) fn storm(&self) -> Vec<Step> {
         let mut chance = self.chance(1);
-        let mut steps: Vec<Step> = (0..self.calls)
-            .map(|nth| Step::Call(Function::ALL[nth % Function::ALL.len()]))
-            .collect();
+        let mut steps: Vec<Step> =
+            (0..self.calls).map(|nth| Step::Call(Function::ALL[nth % Function::ALL.len()])).collect();
         chance.shuffle(&mut steps);
         // Each kind of blow falls in a part of the run of its own, never before the first calls or after the last.
         for nth in 0..self.daemon_kills {

@@ -8,8 +8,8 @@ use fn_exchange_online::functions::Function;
 use fn_exchange_online::stomp::ClientCommand;
 
 use crate::account::Account;
-use crate::common::activemq::{LOGIN, shared};
-use crate::common::cutter::{Passing, Verdict, cutter};
+use crate::activemq::{LOGIN, shared};
+use crate::cutter::{Passing, Verdict, cutter};
 use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
 

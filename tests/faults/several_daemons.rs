@@ -10,8 +10,8 @@ use fn_exchange_online::stomp::ClientCommand;
 use tokio::time::sleep;
 
 use crate::account::Account;
-use crate::common::activemq::{LOGIN, shared};
-use crate::common::cutter::{Passing, Verdict, cutter};
+use crate::activemq::{LOGIN, shared};
+use crate::cutter::{Passing, Verdict, cutter};
 use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
 
@@ -45,7 +45,8 @@ async fn three_daemons_share_the_calls_and_one_that_is_killed_leaves_its_own_to_
         daemon.stop().await;
         worked.push(daemon.count_in_log("call completed"));
     }
-    let after = format!("one of three daemons was killed and left {abandoned} calls; the others did {worked:?}");
+    let after =
+        format!("one of three daemons was killed and left {abandoned} calls; the others did {worked:?}");
     account.close(&broker, &deployment, &soar, &after).await;
     assert_eq!(abandoned, WORKERS, "it was killed in the midst of its calls");
     assert!(worked.iter().all(|calls| *calls > 0), "{worked:?}");

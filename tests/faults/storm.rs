@@ -13,8 +13,8 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::common::activemq::{ActiveMq, LOGIN, Tls};
-use crate::common::cutter::{Passing, Verdict, cutter};
+use crate::activemq::{ActiveMq, LOGIN, Tls};
+use crate::cutter::{Passing, Verdict, cutter};
 use crate::deployment::{Daemon, Deployment, OtherBroker};
 use crate::orders::{Order, add_files};
 use crate::plan::{Form, Step};

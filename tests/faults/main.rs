@@ -8,28 +8,22 @@
 #![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-mod common {
-    pub mod activemq;
-    pub mod cutter;
-    pub mod stomp_client;
-    pub mod tls;
-}
-#[path = "common/deployment.rs"]
+#[path = "../common/activemq.rs"]
+mod activemq;
+#[path = "../common/cutter.rs"]
+mod cutter;
+#[path = "../common/deployment.rs"]
 mod deployment;
+#[path = "../common/stomp_client.rs"]
+mod stomp_client;
+#[path = "../common/tls.rs"]
+mod tls;
 
-#[path = "faults/account.rs"]
 mod account;
-#[path = "faults/every_frame.rs"]
 mod every_frame;
-#[path = "faults/orders.rs"]
 mod orders;
-#[path = "faults/outage.rs"]
 mod outage;
-#[path = "faults/plan.rs"]
 mod plan;
-#[path = "faults/redelivery.rs"]
 mod redelivery;
-#[path = "faults/several_daemons.rs"]
 mod several_daemons;
-#[path = "faults/storm.rs"]
 mod storm;
