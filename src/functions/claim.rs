@@ -53,7 +53,7 @@ impl Claim {
         let lost = |hold: &Hold| !hold.held || hold.deliveries != deliveries;
         if hold.wait_for(lost).await.is_err() {
             // Nor will it ever be.
-            pending().await
+            pending::<()>().await;
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
@@ -60,6 +60,8 @@ struct Shared {
     settings: WorkerSettings,
     ledger: Ledger,
     places: Semaphore,
+    /// How many wait for a place; one more when the worker stops.
+    waiting: watch::Sender<usize>,
 }
 
 impl Worker {
@@ -72,8 +74,8 @@ impl Worker {
         settings: WorkerSettings,
     ) -> Self {
         let places = Semaphore::new(usize::from(settings.num_workers));
-        let ledger = Ledger::default();
-        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places }) }
+        let (ledger, waiting) = (Ledger::default(), watch::Sender::new(0));
+        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places, waiting }) }
     }
 
     /// Takes deliveries until `stop`, then lets the running calls finish and reply within a bound. What does
@@ -92,6 +94,7 @@ impl Worker {
             }
         }
         self.shared.places.close();
+        self.shared.waiting.send_modify(|waiting| *waiting += 1);
         info!(running = self.running(), "taking no more calls");
         if timeout(SHUTDOWN_BOUND, self.drain(&mut deliveries, &mut tasks)).await.is_err() {
             let running = self.running();
@@ -154,8 +157,12 @@ impl Worker {
     }
 
     async fn work(&self, delivery: Delivery) {
+        let Shared { places, waiting, .. } = &*self.shared;
+        waiting.send_modify(|waiting| *waiting += 1);
+        let place = places.acquire().await;
+        waiting.send_modify(|waiting| *waiting -= 1);
         // Closed: the worker is stopping, and the message stays in the queue.
-        let Ok(_place) = self.shared.places.acquire().await else { return };
+        let Ok(_place) = place else { return };
         let body = match FunctionCall::parse(&delivery.body) {
             Ok(call) => {
                 let Some(body) = self.call(&delivery, &call).await else {
@@ -180,8 +187,9 @@ impl Worker {
 
     /// Runs a call as long as it is ours; returns its final reply.
     async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Option<Bytes> {
-        let Shared { session, ledger, .. } = &*self.shared;
-        let (tenure, claim) = Tenure::begin(session, ledger, &delivery.message_id, &delivery.ack)?;
+        let Shared { session, ledger, waiting, .. } = &*self.shared;
+        let Delivery { message_id, ack, .. } = delivery;
+        let (tenure, claim) = Tenure::begin(session, ledger, waiting.subscribe(), message_id, ack)?;
         tokio::select! {
             biased;
             reply = self.run_call(delivery, call, claim) => Some(reply),

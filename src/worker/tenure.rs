@@ -1,7 +1,8 @@
 //! Whose message it is, while its call runs: ours as long as the connection stands over which it was last delivered.
 //!
 //! Without it the call goes on, for the broker mostly delivers again in a moment; only what must be done once waits.
-//! A message that does not come back has gone to another worker, and the call is abandoned.
+//! A message that does not come back has gone to another worker. Its call makes room as soon as another needs its
+//! place, and is abandoned in any case in the end.
 
 use std::future::pending;
 use std::time::Duration;
@@ -13,9 +14,11 @@ use super::ledger::Ledger;
 use crate::functions::{Claim, Hold};
 use crate::stomp::{AckToken, Session, State};
 
-/// How long after we are subscribed again a message may take to come back. The broker has to notice that the old
-/// connection is gone, for which it has the time of two heart-beats, 30 s.
-const BACK_WITHIN: Duration = Duration::from_secs(60);
+/// How long after we are subscribed again a message takes to come back, where the broker knows that the old connection
+/// is gone. What was not delivered again by then makes room.
+const BACK_SOON: Duration = Duration::from_secs(1);
+/// How long it may take at most: the broker has the time of two heart-beats, 30 s, to notice.
+const BACK_AT_LAST: Duration = Duration::from_secs(60);
 
 /// Says how the claim on a running call stands.
 pub(super) struct Tenure<'w> {
@@ -23,6 +26,8 @@ pub(super) struct Tenure<'w> {
     acks: watch::Receiver<AckToken>,
     hold: watch::Sender<Hold>,
     ledger: &'w Ledger,
+    /// How many wait for a place.
+    waiting: watch::Receiver<usize>,
     message_id: &'w str,
 }
 
@@ -31,12 +36,13 @@ impl<'w> Tenure<'w> {
     pub(super) fn begin(
         session: &Session,
         ledger: &'w Ledger,
+        waiting: watch::Receiver<usize>,
         message_id: &'w str,
         ack: &AckToken,
     ) -> Option<(Self, Claim)> {
         let acks = ledger.acks(message_id)?;
         let (hold, claim) = Claim::new();
-        let tenure = Self { session: session.state(), acks, hold, ledger, message_id };
+        let tenure = Self { session: session.state(), acks, hold, ledger, waiting, message_id };
         // It may have come again while it waited for a place.
         let redelivered = *tenure.acks.borrow() != *ack;
         tenure.note(u32::from(redelivered));
@@ -48,8 +54,16 @@ impl<'w> Tenure<'w> {
         loop {
             let connected = self.note(0);
             let held = self.hold.borrow().held;
-            let missed =
-                async { if connected && !held { sleep(BACK_WITHIN).await } else { pending().await } };
+            let missed = async {
+                if held || !connected {
+                    return pending().await;
+                }
+                sleep(BACK_SOON).await;
+                tokio::select! {
+                    _ = self.waiting.wait_for(|waiting| *waiting > 0) => {}
+                    () = sleep(BACK_AT_LAST) => {}
+                }
+            };
             tokio::select! {
                 changed = self.session.changed() => if changed.is_err() {
                     // The session has ended: the message goes to the next worker, and this one is about to end.
