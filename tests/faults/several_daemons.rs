@@ -64,9 +64,11 @@ async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_s
     let deployment = Deployment::with_destination(other, "lost_call").await;
     let away = Arc::new(AtomicBool::new(false));
     let judge = {
-        let away = Arc::clone(&away);
+        let (away, broken) = (Arc::clone(&away), AtomicBool::new(false));
         move |frame: Passing<'_>| match frame {
-            Passing::ToBroker(frame) if frame.command == ClientCommand::Send => {
+            Passing::ToBroker(frame)
+                if frame.command == ClientCommand::Send && !broken.swap(true, Ordering::SeqCst) =>
+            {
                 away.store(true, Ordering::SeqCst);
                 Verdict::CutLater(BREAKS_AFTER)
             }
