@@ -62,9 +62,16 @@ where
         if held != deliveries {
             (deliveries, in_doubt, tried) = (held, true, true);
         }
-        if in_doubt && let Some(done) = look_for(context, tried, &look).await? {
-            info!(what, "an earlier run of this call did it");
-            return Ok(done);
+        if in_doubt {
+            let found = if tried {
+                looks(context, &look, LOOKS, shows.longest_wait()).await?
+            } else {
+                look_for(context, false, &look).await?
+            };
+            if let Some(done) = found {
+                info!(what, "an earlier run of this call did it");
+                return Ok(done);
+            }
         }
         in_doubt = false;
         let acted = tokio::select! {

@@ -110,7 +110,7 @@ impl Report {
         html_list(&mut html, "Criteria", &self.criteria_lines());
         html_list(&mut html, "Mailboxes", &self.mailbox_lines());
         html_list(&mut html, "Not done", &self.failures);
-        let _ = write!(html, "<div>{}</div><div>Reference: {reference}</div>", escaped(&self.duration()));
+        let _ = write!(html, "<div>Reference: {reference}</div><div>{}</div>", escaped(&self.duration()));
         html
     }
 
@@ -132,10 +132,10 @@ impl Report {
                 }
             }
         }
-        let _ = write!(text, "\n{}\n", self.duration());
         if let Some(reference) = reference {
-            let _ = writeln!(text, "Reference: {reference}");
+            let _ = write!(text, "\nReference: {reference}");
         }
+        let _ = write!(text, "\n{}\n", self.duration());
         text
     }
 

@@ -141,18 +141,19 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let sent =
         once(context, "the mail", Shows::InAWhile, || post.was_sent(), || post.send(&attachments)).await;
     let (outcome, error) = match &sent {
-        Ok(()) => ("sent", None),
+        Ok(Ended::Sent) => ("sent", None),
+        Ok(Ended::NoMailbox(not_found)) => ("not sent", not_found.reason.clone()),
         Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.for_log())),
         Err(error) => ("not sent", Some(error.for_log())),
     };
     let recipients = mail.recipients.join(", ");
     info!(target: "audit", mailbox = mail.sender, recipients, attachments = attachments.len(), outcome, error, "send message");
-    match sent {
-        Ok(()) => Outcome::done(&Content {
+    match sent? {
+        Ended::Sent => Outcome::done(&Content {
             value: true,
             failed_attachments: (!missing.is_empty()).then_some(missing),
         }),
-        Err(error) => Outcome::not_found(error, &format!("The mailbox {}", mail.sender)),
+        Ended::NoMailbox(not_found) => Ok(not_found),
     }
 }
 
@@ -173,6 +174,12 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     Ok((found, missing))
 }
 
+/// What became of a mail.
+enum Ended {
+    Sent,
+    NoMailbox(Outcome),
+}
+
 /// A mail on its way.
 #[derive(Clone, Copy)]
 struct Post<'a> {
@@ -183,7 +190,7 @@ struct Post<'a> {
 
 impl<'a> Post<'a> {
     /// Looks whether the mail was sent. A draft of it that nobody sent yet is removed.
-    async fn was_sent(self) -> Result<Option<()>, Error> {
+    async fn was_sent(self) -> Result<Option<Ended>, Error> {
         let Self { context, mail, mark } = self;
         let not_looked_up = |source| Error::NotLookedUp {
             mail: format!("a message from {}", mail.sender),
@@ -192,15 +199,15 @@ impl<'a> Post<'a> {
         };
         // A draft may be sent between the look and its removal, so only a look that shows none has the last word.
         for _ in 0..MOST_CLEARINGS {
-            let found =
-                mark.find(&context.graph, &mail.sender, None).await.map_err(|source| match &source {
-                    graph::Error::Refused(refusal) if refusal.status == 404 => {
-                        failed(mail, PERMISSION, source)
-                    }
-                    _ => not_looked_up(source),
-                })?;
+            let found = match mark.find(&context.graph, &mail.sender, None).await {
+                Ok(found) => found,
+                Err(source) if source.refusal().is_some_and(|refusal| refusal.status == 404) => {
+                    return self.no_mailbox(failed(mail, PERMISSION_TO_LOOK, source)).map(Some);
+                }
+                Err(source) => return Err(not_looked_up(source)),
+            };
             if found.iter().any(|message| !message.is_draft) {
-                return Ok(Some(()));
+                return Ok(Some(Ended::Sent));
             }
             if found.is_empty() {
                 return Ok(None);
@@ -223,7 +230,12 @@ impl<'a> Post<'a> {
         )))
     }
 
-    async fn send(self, attachments: &[Attachment]) -> Result<(), Error> {
+    /// What is answered where there is no such mailbox; other failures stay.
+    fn no_mailbox(self, error: Error) -> Result<Ended, Error> {
+        Outcome::not_found(error, &format!("The mailbox {}", self.mail.sender)).map(Ended::NoMailbox)
+    }
+
+    async fn send(self, attachments: &[Attachment]) -> Result<Ended, Error> {
         let Self { context, mail, mark } = self;
         let save_to_sent_items = true;
         let message = mail.message(mark, Vec::new());
@@ -234,7 +246,10 @@ impl<'a> Post<'a> {
             .map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024)
             .sum();
         if encoded + bare as u64 > LARGEST_REQUEST {
-            return Draft::create(self).await?.fill_and_send(attachments).await;
+            return match Draft::create(self).await {
+                Ok(draft) => draft.fill_and_send(attachments).await.map(|()| Ended::Sent),
+                Err(error) => self.no_mailbox(error),
+            };
         }
         let mut encoded = Vec::with_capacity(attachments.len());
         for attachment in attachments {
@@ -247,9 +262,9 @@ impl<'a> Post<'a> {
             context.graph.send(&Request::post(path, body.into()).in_mailbox(&mail.sender)).await
         };
         match sent.await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Ended::Sent),
             Err(source) if source.leaves_open() => Err(in_doubt(mail, source)),
-            Err(source) => Err(failed(mail, PERMISSION, source)),
+            Err(source) => self.no_mailbox(failed(mail, PERMISSION, source)),
         }
     }
 }

@@ -12,8 +12,11 @@
 //! A running call whose connection broke, and which is not delivered to us again, has gone to another worker: it is
 //! abandoned, and forgotten at once.
 //!
-//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on
-//! disk: after a restart of this process the broker's `redelivered` mark is what is left.
+//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on disk:
+//! after a restart of this process, `before` says of each delivery whether its call may have been run.
+//!
+//! What has ended is forgotten in time, and earlier where it is too much. What has not is bounded by the broker, which
+//! hands out no more than the prefetch without an acknowledgement.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

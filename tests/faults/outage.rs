@@ -34,9 +34,9 @@ async fn after_a_broker_outage_calls_are_answered_within_five_seconds_of_its_ret
         account.make(&soar, Order::new(&deployment, account.len(), Function::GetEmailUserProfile)).await;
         account.at_most_open(0, back + BACK_WITHIN).await;
         took.push((outage, back.elapsed()));
+        assert!(back.elapsed() < BACK_WITHIN, "(outage, answered after its end): {took:?}");
     }
     account.settle(&broker, &deployment).await;
     daemon.stop().await;
     account.close(&broker, &deployment, &soar, &format!("(outage, answered after its end): {took:?}")).await;
-    assert!(took.iter().all(|(_, took)| *took < BACK_WITHIN), "{took:?}");
 }

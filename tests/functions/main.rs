@@ -15,6 +15,8 @@ mod front;
 mod get_email_user_profile;
 mod get_message;
 mod move_message_to_folder;
+mod once_at_graph;
+mod once_at_soar;
 mod payload;
 mod query_criteria;
 mod query_emails;
