@@ -35,6 +35,12 @@ impl Claim {
         Self::new().1
     }
 
+    /// Whether another worker may have the message, or may have had it meanwhile.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let Hold { held, deliveries } = *self.hold.borrow();
+        !held || deliveries > 1
+    }
+
     /// Waits until the message is ours; the number of its deliveries.
     pub(super) async fn held(&self) -> u32 {
         let mut hold = self.hold.clone();

@@ -31,6 +31,13 @@ pub struct Context {
     pub status: Status,
 }
 
+impl Context {
+    /// Whether the call may have been run in another run than this one, before or meanwhile.
+    pub(super) fn may_have_been_run(&self) -> bool {
+        self.call.may_have_been_run() || self.claim.is_in_doubt()
+    }
+}
+
 /// How far long work is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
