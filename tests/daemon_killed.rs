@@ -63,6 +63,35 @@ async fn killed_before_it_answers(
     reply
 }
 
+/// A note is looked for before it is written by whoever was cut off, too: here while it waited for Graph.
+#[tokio::test]
+async fn what_another_daemon_did_meanwhile_is_not_done_again_by_one_that_was_cut_off() {
+    let deployment = Deployment::new().await;
+    let mut first = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let faults = deployment.sandbox.graph.faults();
+    faults.next(1, Target::containing("/messages"), Fault::Delay(Duration::from_secs(15)));
+    let inputs = json!({
+        "incident_id": INCIDENT, "exo_email_address": deployment.mailbox(0), "exo_message_subject": "x",
+        "exo_query_output_format": ["Incident note"],
+    });
+    let call = soar.call("exchange_online_query_emails", inputs).await.unwrap();
+    assert_eq!(call.statuses_up_to(1, SOON).await.len(), 1);
+    first.signal("STOP").await;
+    deployment.sandbox.soar.broker.cut_connections();
+    let second = deployment.daemon().await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    deployment.queue_is_empty().await;
+    let notes = || deployment.sandbox.soar.rest.notes(INCIDENT).len();
+    assert_eq!((notes(), first.count_in_log("call completed")), (1, 0));
+    first.signal("CONT").await;
+    first.logged("call completed").await;
+    assert_eq!((notes(), call.replies()), (1, 1));
+    assert!(first.log().contains("an earlier run of this call did it"), "{}", first.log());
+    stop(first).await;
+    stop(second).await;
+}
+
 async fn stop(mut daemon: Daemon) {
     assert_eq!(daemon.stop().await.code(), Some(0));
 }

@@ -21,7 +21,7 @@ pub struct Call {
     pub id: String,
     /// When it was asked for, by the clock of whoever did.
     pub asked_at: Option<DateTime<Utc>>,
-    /// Whether it may have been run before.
+    /// Whether it may have been run before it was given to us.
     pub before: Before,
 }
 
@@ -40,11 +40,6 @@ impl Call {
     /// A call that is made now, by hand.
     pub fn by_hand() -> Self {
         Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), before: Before::Never }
-    }
-
-    /// Whether it may have been run before.
-    pub fn may_have_been_run(&self) -> bool {
-        self.before != Before::Never
     }
 
     /// Whether what was done at that time, by SOAR's clock, can have been done for it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::{Before, Call};
 use super::casebook::Casebook;
 use super::claim::Claim;
 use crate::config::QueryLimits;
@@ -32,9 +32,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// Whether the call may have been run in another run than this one, before or meanwhile.
+    /// Whether the call may have been run in another run than this one, before or meanwhile, as far as is known now.
+    pub(super) fn run_elsewhere(&self) -> Before {
+        if self.claim.is_in_doubt() { Before::Likely } else { self.call.before }
+    }
+
+    /// Whether it may have been.
     pub(super) fn may_have_been_run(&self) -> bool {
-        self.call.may_have_been_run() || self.claim.is_in_doubt()
+        self.run_elsewhere() != Before::Never
     }
 }
 

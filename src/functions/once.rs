@@ -12,32 +12,22 @@ use super::call::Before;
 use super::context::Context;
 use super::error::Error;
 
-/// How often it is looked again. What was done a moment ago may not show yet, and whoever had the call before may
-/// be about to do it.
-const LOOKS: usize = 3;
+/// How long to wait before looking again. What was done a moment ago may not show yet, and whoever had the call
+/// before may be about to do it.
+const LOOK_AGAIN_AFTER: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// How often something is done again whose outcome is not known and which is not there.
 const AGAIN: u32 = 2;
 
-/// How long to wait between two looks; what the retry policy says, where that is shorter.
-#[derive(Debug, Clone, Copy)]
+/// When what was done can be seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Shows {
-    /// What was done shows at once.
+    /// At once.
     AtOnce,
-    /// It may take a while: Exchange files a mail that was sent when it gets to it.
+    /// Later: Exchange files a mail that was sent when it gets to it. Between two looks it is waited at least as long
+    /// as the retry policy says.
     InAWhile,
 }
-
-impl Shows {
-    fn longest_wait(self) -> Duration {
-        match self {
-            Self::AtOnce => SHORT,
-            Self::InAWhile => Duration::MAX,
-        }
-    }
-}
-
-/// The longest wait where nothing has to be waited for but another worker that is at it, too.
-const SHORT: Duration = Duration::from_secs(2);
 
 /// Does `act`, unless `look` finds that it was done, by an earlier run of the call or by a try whose outcome is not
 /// known. What cannot be looked up is not done. What was begun is dropped when the call's message is ours no more, and
@@ -53,25 +43,30 @@ where
     L: Future<Output = Result<Option<T>, Error>>,
     A: Future<Output = Result<T, Error>>,
 {
+    let patience = || {
+        context.graph.waits().zip(LOOK_AGAIN_AFTER).map(|(policy, short)| match shows {
+            Shows::AtOnce => short,
+            Shows::InAWhile => short.max(policy),
+        })
+    };
     let mut deliveries = 1;
-    let (mut in_doubt, mut tried) = (context.call.may_have_been_run(), false);
+    let mut begun = false;
+    let mut in_doubt = context.may_have_been_run();
     let mut left = AGAIN;
     loop {
         // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
-        let held = context.claim.held().await;
-        if held != deliveries {
-            (deliveries, in_doubt, tried) = (held, true, true);
+        let delivered = context.claim.held().await;
+        if delivered != deliveries {
+            (deliveries, in_doubt) = (delivered, true);
         }
-        if in_doubt {
-            let found = if tried {
-                looks(context, &look, LOOKS, shows.longest_wait()).await?
-            } else {
-                look_for(context, false, &look).await?
-            };
-            if let Some(done) = found {
-                info!(what, "an earlier run of this call did it");
-                return Ok(done);
-            }
+        let found = match (in_doubt, begun) {
+            (false, _) => None,
+            (true, false) => look_for(context, false, &look).await?,
+            (true, true) => looks(patience(), &look).await?,
+        };
+        if let Some(done) = found {
+            info!(what, "an earlier run of this call did it");
+            return Ok(done);
         }
         in_doubt = false;
         let acted = tokio::select! {
@@ -84,7 +79,7 @@ where
             Some(Err(error)) => error,
             None => {
                 warn!(what, "stopped: the connection over which the call came is gone");
-                (in_doubt, tried) = (true, true);
+                (in_doubt, begun) = (true, true);
                 continue;
             }
         };
@@ -92,7 +87,7 @@ where
             return Err(error);
         }
         warn!(what, error = error.for_log(), "looking whether it was done all the same");
-        if let Some(done) = looks(context, &look, LOOKS, shows.longest_wait()).await? {
+        if let Some(done) = looks(patience(), &look).await? {
             info!(what, "it was done");
             return Ok(done);
         }
@@ -113,21 +108,19 @@ pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
 ) -> Result<Option<T>, E> {
     // A call that is not marked and was run all the same was run by way of a broker that was killed since: nobody
     // is at it any more, and nothing is on its way.
-    let again = if tried || context.call.before == Before::Likely { LOOKS } else { 0 };
-    looks(context, look, again, SHORT).await
+    let several = tried || context.run_elsewhere() == Before::Likely;
+    looks(LOOK_AGAIN_AFTER.into_iter().filter(|_| several), look).await
 }
 
 async fn looks<T, E, L: Future<Output = Result<Option<T>, E>>>(
-    context: &Context,
+    waits: impl Iterator<Item = Duration>,
     look: impl Fn() -> L,
-    again: usize,
-    longest_wait: Duration,
 ) -> Result<Option<T>, E> {
-    for wait in context.graph.waits().take(again) {
+    for wait in waits {
         if let Some(found) = look().await? {
             return Ok(Some(found));
         }
-        sleep(wait.min(longest_wait)).await;
+        sleep(wait).await;
     }
     look().await
 }

@@ -188,7 +188,7 @@ struct Post<'a> {
     mark: &'a Mark,
 }
 
-impl<'a> Post<'a> {
+impl Post<'_> {
     /// Looks whether the mail was sent. A draft of it that nobody sent yet is removed.
     async fn was_sent(self) -> Result<Option<Ended>, Error> {
         let Self { context, mail, mark } = self;
@@ -344,7 +344,7 @@ impl<'a> Draft<'a> {
             return Err(error);
         }
         let source = match self.send().await {
-            Ok(_) => return Ok(()),
+            Ok(()) => return Ok(()),
             // It was sent by a try that was answered "try again".
             Err(Failed { error, repeated: true }) if is_gone(&error) => return Ok(()),
             Err(Failed { error, .. }) => error,

@@ -131,6 +131,17 @@ impl Ledger {
         abandoned
     }
 
+    /// Whether a call that waited for its turn is still to be run here: not, where the broker took its message back and
+    /// may have given it to somebody else. Then it is forgotten, and is new if it comes again.
+    pub(super) fn may_begin(&self, message_id: &str) -> bool {
+        let mut inner = self.lock();
+        let valid = inner.entries.get(message_id).is_some_and(|entry| *entry.ack.borrow().valid().borrow());
+        if !valid {
+            inner.entries.remove(message_id);
+        }
+        valid
+    }
+
     /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
@@ -277,6 +288,17 @@ mod tests {
         assert_eq!(ledger.admit("m", ack(3)), Admission::Run);
         ledger.finished("m", Some(reply(3)));
         assert!(!ledger.abandon("m", &ack(3)), "it is done, and its reply may be wanted");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_whose_message_the_broker_took_back_before_it_began_is_not_run_here() {
+        let ledger = Ledger::default();
+        ledger.admit("lost", ack(1).lost());
+        ledger.admit("came again", ack(1).lost());
+        assert_eq!(ledger.admit("came again", ack(2)), Admission::UnderWay);
+        assert!(!ledger.may_begin("lost") && !ledger.knows("lost"));
+        assert!(ledger.may_begin("came again"));
+        assert_eq!(ledger.admit("lost", ack(2)), Admission::Run);
     }
 
     #[tokio::test(start_paused = true)]

@@ -163,6 +163,10 @@ impl Worker {
         waiting.send_modify(|waiting| *waiting -= 1);
         // Closed: the worker is stopping, and the message stays in the queue.
         let Ok(_place) = place else { return };
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
         let body = match FunctionCall::parse(&delivery.body) {
             Ok(call) => {
                 let Some(body) = self.call(&delivery, &call).await else {

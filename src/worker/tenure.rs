@@ -42,18 +42,20 @@ impl<'w> Tenure<'w> {
     ) -> Option<(Self, Claim)> {
         let acks = ledger.acks(message_id)?;
         let (hold, claim) = Claim::new();
-        let tenure = Self { session: session.state(), acks, hold, ledger, waiting, message_id };
         // It may have come again while it waited for a place.
-        let redelivered = *tenure.acks.borrow() != *ack;
-        tenure.note(u32::from(redelivered));
-        Some((tenure, claim))
+        let redelivered = *acks.borrow() != *ack;
+        hold.send_modify(|hold| hold.deliveries += u32::from(redelivered));
+        Some((Self { session: session.state(), acks, hold, ledger, waiting, message_id }, claim))
     }
 
     /// Keeps the claim true until it is abandoned.
     pub(super) async fn until_abandoned(mut self) {
         loop {
-            let connected = self.note(0);
-            let held = self.hold.borrow().held;
+            let ack = self.acks.borrow_and_update().clone();
+            let mut valid = ack.valid().clone();
+            let held = *valid.borrow_and_update();
+            self.hold.send_if_modified(|hold| std::mem::replace(&mut hold.held, held) != held);
+            let connected = matches!(*self.session.borrow_and_update(), State::Subscribed { .. });
             let missed = async {
                 if held || !connected {
                     return pending().await;
@@ -64,39 +66,24 @@ impl<'w> Tenure<'w> {
                     () = sleep(BACK_AT_LAST) => {}
                 }
             };
-            tokio::select! {
-                changed = self.session.changed() => if changed.is_err() {
-                    // The session has ended: the message goes to the next worker, and this one is about to end.
-                    self.hold.send_modify(|hold| hold.held = false);
-                    return pending().await;
-                },
-                changed = self.acks.changed() => match changed {
-                    Ok(()) => { self.note(1); }
-                    Err(_) => return pending().await,
-                },
+            let ended = tokio::select! {
+                lost = valid.changed(), if held => lost.is_err(),
+                changed = self.session.changed(), if !held => changed.is_err(),
+                again = self.acks.changed() => {
+                    self.hold.send_modify(|hold| hold.deliveries += 1);
+                    again.is_err()
+                }
                 () = missed => {
-                    let ack = self.acks.borrow().clone();
                     if self.ledger.abandon(self.message_id, &ack) {
                         return;
                     }
+                    false
                 }
+            };
+            if ended {
+                // So has the session: what was not answered is left to the next worker.
+                return pending().await;
             }
         }
-    }
-
-    /// Notes how things are, and so many more deliveries; tells whether there is a connection.
-    fn note(&self, more: u32) -> bool {
-        let connection = match *self.session.borrow() {
-            State::Subscribed { connection } => Some(connection),
-            State::Connecting { .. } | State::Closed => None,
-        };
-        let held = connection == Some(self.acks.borrow().connection());
-        self.hold.send_if_modified(|hold| {
-            let now = Hold { held, deliveries: hold.deliveries + more };
-            let changed = *hold != now;
-            *hold = now;
-            changed
-        });
-        connection.is_some()
     }
 }

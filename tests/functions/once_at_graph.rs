@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::functions::{Before, Function};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::common::{
     CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder,
-    Owner, RetryAfter, SendMessage, Target, empty, mail,
+    Owner, RetryAfter, SOON, SendMessage, Target, empty, mail,
 };
 
 /// Whatever the broker knows of it, the call may have been run before.
@@ -123,7 +124,7 @@ async fn a_copy_that_shows_late_in_sent_items_is_waited_for() {
 
 #[tokio::test]
 async fn a_mail_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
-    for fault in DONE.into_iter().chain(NOT_DONE) {
+    join_all(DONE.into_iter().chain(NOT_DONE).map(|fault| async move {
         let house = House::new().await;
         house.graph().faults().next(1, Target::containing("sendMail"), fault);
         let results = house.done(SendMessage, mail_to(&house)).await;
@@ -131,7 +132,8 @@ async fn a_mail_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
         assert_eq!(sent(&house), 1, "{fault:?}");
         let posts = house.asked().iter().filter(|line| line.ends_with("sendMail")).count();
         assert_eq!(posts, if NOT_DONE.contains(&fault) { 2 } else { 1 }, "{fault:?}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -208,28 +210,29 @@ async fn a_message_that_an_earlier_run_moved_is_found_where_it_was_to_go() {
 
 #[tokio::test]
 async fn a_move_whose_answer_was_lost_answers_the_new_id() {
-    for fault in DONE.into_iter().chain(NOT_DONE).chain([Fault::DoneButStatus(429, crate::common::SOON)]) {
-        for times in [1, 99] {
-            let house = House::configured(empty(1), &[("max_retries_total", "2")]).await;
-            let mailbox = house.mailbox(0);
-            let id = house.put(&mailbox, mail("Move me"));
-            house.graph().faults().next(times, Target::containing("/move"), fault);
-            let inputs = json!({
-                "exo_email_address": mailbox, "exo_messages_id": id, "exo_destination_mailfolder_id": "junkemail",
-            });
-            let ended = house.run(MoveMessageToFolder, inputs).await;
-            let moved = house.graph().moved();
-            if times == 1 || !NOT_DONE.contains(&fault) {
-                let results = ended.unwrap();
-                assert_eq!(results["success"], true, "{fault:?} {}", results["reason"]);
-                assert_eq!((moved.len(), moved[0].folder), (1, "junkemail"));
-                assert_eq!(results["content"]["new_message_id"], moved[0].new_id, "{fault:?}");
-                assert!(results["content"]["new_web_link"].is_string());
-            } else {
-                assert!(ended.is_err() && moved.is_empty(), "{fault:?}");
-            }
+    let faults = DONE.into_iter().chain(NOT_DONE).chain([Fault::DoneButStatus(429, SOON)]);
+    let each = faults.flat_map(|fault| [1, 99].map(|times| (fault, times)));
+    join_all(each.map(|(fault, times)| async move {
+        let house = House::configured(empty(1), &[("max_retries_total", "2")]).await;
+        let mailbox = house.mailbox(0);
+        let id = house.put(&mailbox, mail("Move me"));
+        house.graph().faults().next(times, Target::containing("/move"), fault);
+        let inputs = json!({
+            "exo_email_address": mailbox, "exo_messages_id": id, "exo_destination_mailfolder_id": "junkemail",
+        });
+        let ended = house.run(MoveMessageToFolder, inputs).await;
+        let moved = house.graph().moved();
+        if times == 1 || !NOT_DONE.contains(&fault) {
+            let results = ended.unwrap();
+            assert_eq!(results["success"], true, "{fault:?} {}", results["reason"]);
+            assert_eq!((moved.len(), moved[0].folder), (1, "junkemail"));
+            assert_eq!(results["content"]["new_message_id"], moved[0].new_id, "{fault:?}");
+            assert!(results["content"]["new_web_link"].is_string());
+        } else {
+            assert!(ended.is_err() && moved.is_empty(), "{fault:?}");
         }
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 use fn_exchange_online::functions::Before;
 use fn_exchange_online::sandbox::soar::rest::Failure;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -66,20 +67,18 @@ async fn without_the_time_of_the_message_the_file_is_found_all_the_same() {
 
 #[tokio::test]
 async fn a_note_and_a_file_of_which_it_is_not_known_whether_they_were_written_are_written_once() {
-    for failure in OPEN {
-        for before in BEFORE {
-            let (mut house, inputs) = house().await;
-            house.context.call.before = before;
-            house.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents/2095/comments", 1, failure);
-            house.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents/2095/attachments", 1, failure);
-            let results = house.done(QueryEmails, inputs).await;
-            assert_eq!(
-                (written(&house), &results["reason"]),
-                ((1, 1), &Value::Null),
-                "{failure:?} {before:?}"
-            );
+    let each = OPEN.into_iter().flat_map(|failure| BEFORE.map(|before| (failure, before)));
+    join_all(each.map(|(failure, before)| async move {
+        let (mut house, inputs) = house().await;
+        house.context.call.before = before;
+        for what in ["comments", "attachments"] {
+            let on = format!("POST /rest/orgs/201/incidents/{INCIDENT}/{what}");
+            house.sandbox.soar.rest.fail_next(&on, 1, failure);
         }
-    }
+        let results = house.done(QueryEmails, inputs).await;
+        assert_eq!((written(&house), &results["reason"]), ((1, 1), &Value::Null), "{failure:?} {before:?}");
+    }))
+    .await;
 }
 
 #[tokio::test]

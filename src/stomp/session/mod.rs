@@ -148,17 +148,38 @@ impl fmt::Debug for Delivery {
 
 /// The acknowledgement a delivery waits for. It is worth something only on the connection the delivery came over:
 /// when that is gone, the broker delivers the message again, with another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AckToken {
     connection: u64,
     id: String,
+    valid: watch::Receiver<bool>,
 }
+
+impl PartialEq for AckToken {
+    fn eq(&self, other: &Self) -> bool {
+        (self.connection, &self.id) == (other.connection, &other.id)
+    }
+}
+
+impl Eq for AckToken {}
 
 impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { connection, id: id.to_owned() }
+        Self { connection, id: id.to_owned(), valid: watch::channel(true).1 }
+    }
+
+    /// The token after its connection was lost.
+    #[cfg(test)]
+    pub(crate) fn lost(self) -> Self {
+        Self { valid: watch::channel(false).1, ..self }
+    }
+
+    /// Whether its connection lives, as far as we know. Once it does not, the broker may have handed the message to
+    /// somebody else.
+    pub fn valid(&self) -> &watch::Receiver<bool> {
+        &self.valid
     }
 
     /// The number of the connection it belongs to.

@@ -26,6 +26,8 @@ pub(super) struct Serving<'s, S> {
     number: u64,
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
+    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -83,6 +85,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             connection,
             number,
             since: Utc::now(),
+            alive: watch::Sender::new(true),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -109,6 +112,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
+        self.alive.send_replace(false);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -274,7 +278,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number, self.since)?),
+            ServerCommand::Message => {
+                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+            }
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -375,6 +381,7 @@ fn delivery(
     frame: Frame<ServerCommand>,
     connection: u64,
     serving_since: DateTime<Utc>,
+    alive: &watch::Sender<bool>,
 ) -> Result<Delivery, Failure> {
     let Frame { headers, body, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
@@ -391,7 +398,7 @@ fn delivery(
             .get("timestamp")
             .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
         serving_since,
-        ack: AckToken { connection, id: needed("ack")? },
+        ack: AckToken { connection, id: needed("ack")?, valid: alive.subscribe() },
         body,
         headers,
     })
