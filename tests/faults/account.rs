@@ -115,7 +115,7 @@ impl Account {
                 let _ = writeln!(objections, "{left} messages are left in {queue}");
             }
         }
-        let drafts = self.drafts(deployment);
+        let drafts = drafts(deployment);
         if drafts > 0 {
             let _ = writeln!(objections, "{drafts} drafts are left");
         }
@@ -125,13 +125,13 @@ impl Account {
         println!("\n{after}\n{}{}", table("final replies", &answers), table("effects", &effects));
         assert!(objections.is_empty(), "{after}\n{objections}");
     }
+}
 
-    /// How many drafts of ours were never sent.
-    fn drafts(&self, deployment: &Deployment) -> usize {
-        let graph = &deployment.sandbox.graph;
-        let messages = graph.mailboxes().into_iter().flat_map(|mailbox| graph.messages(&mailbox));
-        messages.filter(|message| message.folder == "drafts" && message.subject.starts_with("Order-")).count()
-    }
+/// How many drafts of ours were never sent.
+fn drafts(deployment: &Deployment) -> usize {
+    let graph = &deployment.sandbox.graph;
+    let messages = graph.mailboxes().into_iter().flat_map(|mailbox| graph.messages(&mailbox));
+    messages.filter(|message| message.folder == "drafts" && message.subject.starts_with("Order-")).count()
 }
 
 /// The bodies of what is in a queue, handed out or not.

@@ -103,24 +103,7 @@ impl Order {
                 let moved = Effect::Move { mailbox: mailbox.clone(), id, subject: mark.clone(), folder };
                 (inputs, vec![moved], Answer::NewId { mailbox, subject: mark })
             }
-            Function::SendMessage => {
-                let mut inputs = json!({
-                    "exo_email_address": mailbox,
-                    "exo_recipients": "one@elsewhere.example, two@elsewhere.example",
-                    "exo_message_subject": mark,
-                    "exo_message_body": {"format": "html", "content": "<p>Look out.</p>"},
-                });
-                let files = match nth % 10 {
-                    0..=5 => "",
-                    6..=8 => SMALL_FILE.0,
-                    _ => LARGE_FILE.0,
-                };
-                if !files.is_empty() {
-                    inputs["incident_id"] = json!(FILES);
-                    inputs["exo_attachment_names"] = json!(files);
-                }
-                (inputs, vec![Effect::Mail { subject: mark }], Answer::Says("/value", json!(true)))
-            }
+            Function::SendMessage => mail(nth, &mailbox, mark),
             Function::CreateMeeting => {
                 let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
                 let inputs = json!({
@@ -153,26 +136,8 @@ impl Order {
             Function::DeleteMessagesFromQueryResults => {
                 let other = deployment.mailbox((nth + 1) % 20);
                 let (first, second) = (message("Delete me."), message("Me, too."));
-                let ids = [(mailbox.clone(), first), (mailbox, second)];
                 let last = deployment.add_message(&other, &mark, "And me.");
-                let list = |id: &str| json!({"id": id, "subject": mark});
-                let results = json!({
-                    "incident_id": incident,
-                    "exo_query_output_format": ["Incident note", "Incident attachment"],
-                    "email_results": [
-                        {
-                            "email_address": ids[0].0,
-                            "status_code": 200,
-                            "email_list": [list(&ids[0].1), list(&ids[1].1)],
-                        },
-                        {"email_address": other, "status_code": 200, "email_list": [list(&last)]},
-                    ],
-                });
-                let deletions = ids.into_iter().chain([(other, last)]);
-                let mut effects = reports(incident);
-                effects.extend(deletions.map(|(mailbox, id)| Effect::Deletion { mailbox, id }));
-                let inputs = json!({"exo_query_messages_results": results.to_string()});
-                (inputs, effects, Answer::Says("/failures", json!([])))
+                results(incident, &mark, [(&mailbox, vec![first, second]), (&other, vec![last])])
             }
         };
         Self { function, inputs, incident, effects, answer }
@@ -200,6 +165,48 @@ impl Order {
         let said = content.pointer(place).cloned();
         (said != expected).then(|| format!("{place} of the content is {said:?} instead of {expected:?}"))
     }
+}
+
+/// What a call is made of.
+type Parts = (Value, Vec<Effect>, Answer);
+
+/// A mail; most have no files, some a small one, a few one that takes the long way.
+fn mail(nth: usize, mailbox: &str, mark: String) -> Parts {
+    let mut inputs = json!({
+        "exo_email_address": mailbox,
+        "exo_recipients": "one@elsewhere.example, two@elsewhere.example",
+        "exo_message_subject": mark,
+        "exo_message_body": {"format": "html", "content": "<p>Look out.</p>"},
+    });
+    let files = match nth % 10 {
+        0..=5 => "",
+        6..=8 => SMALL_FILE.0,
+        _ => LARGE_FILE.0,
+    };
+    if !files.is_empty() {
+        inputs["incident_id"] = json!(FILES);
+        inputs["exo_attachment_names"] = json!(files);
+    }
+    (inputs, vec![Effect::Mail { subject: mark }], Answer::Says("/value", json!(true)))
+}
+
+/// The deletion of what a query found: messages of two mailboxes.
+fn results(incident: i64, mark: &str, found: [(&str, Vec<String>); 2]) -> Parts {
+    let of_mailbox = |(mailbox, ids): &(&str, Vec<String>)| {
+        let list: Vec<_> = ids.iter().map(|id| json!({"id": id, "subject": mark})).collect();
+        json!({"email_address": mailbox, "status_code": 200, "email_list": list})
+    };
+    let results = json!({
+        "incident_id": incident,
+        "exo_query_output_format": ["Incident note", "Incident attachment"],
+        "email_results": found.iter().map(of_mailbox).collect::<Vec<_>>(),
+    });
+    let mut effects = reports(incident);
+    for (mailbox, ids) in found {
+        effects.extend(ids.into_iter().map(|id| Effect::Deletion { mailbox: mailbox.to_owned(), id }));
+    }
+    let inputs = json!({"exo_query_messages_results": results.to_string()});
+    (inputs, effects, Answer::Says("/failures", json!([])))
 }
 
 fn reports(incident: i64) -> Vec<Effect> {
