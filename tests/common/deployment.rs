@@ -11,7 +11,8 @@ use fn_exchange_online::config::Trust;
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
 use fn_exchange_online::sandbox::soar::caller::{Caller, CallerOptions};
-use fn_exchange_online::sandbox::soar::rest::ApiKey;
+use fn_exchange_online::sandbox::soar::customizations::functions_only;
+use fn_exchange_online::sandbox::soar::rest::{ApiKey, FUNCTIONS};
 use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,7 +55,11 @@ impl Deployment {
 
     /// The same with a message destination of its own, for who shares the broker.
     pub async fn with_destination(broker: OtherBroker, destination: &str) -> Self {
-        let soar = SoarOptions { destination: destination.to_owned(), ..SoarOptions::default() };
+        let soar = SoarOptions {
+            destination: destination.to_owned(),
+            customizations: functions_only(destination, FUNCTIONS),
+            ..SoarOptions::default()
+        };
         Self::start(Some(broker), soar).await
     }
 

@@ -8,6 +8,7 @@ use fn_exchange_online::functions::Function;
 /// How large a run is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Form {
+    long: bool,
     pub(crate) seed: u64,
     /// Calls of the storm.
     pub(crate) calls: usize,
@@ -34,6 +35,7 @@ impl Form {
         let seed = number("FAULTS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
         let mut form = if long {
             Self {
+                long,
                 seed,
                 calls: 1_000,
                 broker_kills: 3,
@@ -44,6 +46,7 @@ impl Form {
             }
         } else {
             Self {
+                long,
                 seed,
                 calls: 180,
                 broker_kills: 1,
@@ -61,9 +64,9 @@ impl Form {
 
     /// How to have this run again.
     pub(crate) fn command(&self) -> String {
-        let long = if self.calls >= 1_000 { "FAULTS=long " } else { "" };
-        let Self { seed, calls, .. } = self;
-        format!("{long}FAULTS_SEED={seed} FAULTS_CALLS={calls} cargo test --test faults -- --nocapture")
+        let Self { long, seed, calls, .. } = self;
+        let form = if *long { "FAULTS=long " } else { "" };
+        format!("{form}FAULTS_SEED={seed} FAULTS_CALLS={calls} cargo test --test faults -- --nocapture")
     }
 
     /// Chance for one purpose, the same in every run with this seed.
