@@ -341,7 +341,12 @@ impl Daemon {
 
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        let status = timeout(STOPPED_WITHIN, self.process.wait()).await.expect("it ends").unwrap();
+        timeout(STOPPED_WITHIN, self.ended_at_last()).await.expect("it ends")
+    }
+
+    /// Waits until it has ended by itself, whenever that is.
+    pub async fn ended_at_last(&mut self) -> ExitStatus {
+        let status = self.process.wait().await.unwrap();
         // The pipes are closed; what was written last may still be on its way to us.
         for output in [&mut self.log, &mut self.out] {
             while output.changed().await.is_ok() {}

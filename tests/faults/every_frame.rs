@@ -97,13 +97,14 @@ async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usiz
             move |_: Passing<'_>| trap.verdict()
         };
         let port = cutter(broker.authority(), broker.port(), &broker.ca_file(), judge).await.to_string();
-        let app_config = deployment.app_config(&[("stomp_port", &port)], &[]);
+        let app_config =
+            deployment.app_config(&[("stomp_port", &port)], &[("max_retries_backoff_factor", "0.1")]);
         account.make(&soar, Order::new(&deployment, account.len(), function)).await;
         let mut daemon = deployment.spawn(&app_config);
         trap.process.store(daemon.id(), Ordering::SeqCst);
         let killed = tokio::select! {
             () = account.settle(broker, &deployment) => false,
-            _ = daemon.ended() => true,
+            _ = daemon.ended_at_last() => true,
         };
         if killed {
             daemon = deployment.spawn(&app_config);

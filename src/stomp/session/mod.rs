@@ -49,7 +49,7 @@ pub struct SessionOptions {
 pub struct HeartBeatOffer {
     /// How often we can send one.
     pub send: Duration,
-    /// How often we want one. After twice the agreed interval without a byte the connection is left.
+    /// How often we want one. After three times the agreed interval without a byte the connection is left.
     pub expect: Duration,
 }
 
