@@ -1,6 +1,6 @@
 //! The typed settings: what the rest of the program works with. A value of these types has been checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
@@ -22,6 +22,15 @@ pub struct Settings {
     pub graph: GraphSettings,
     /// How far one query goes.
     pub limits: QueryLimits,
+    /// `selftest_timeout`: how long one step of the self test may take.
+    pub selftest_timeout: Duration,
+}
+
+impl Settings {
+    /// The files that the settings name and that are read when they are put to use.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.soar.files().chain(self.stomp.files()).chain(self.graph.files())
+    }
 }
 
 /// SOAR's REST interface: `[resilient]`.
@@ -53,6 +62,13 @@ pub struct SoarSettings {
     pub retry_backoff: f64,
 }
 
+impl SoarSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
+    }
+}
+
 /// Who we are to SOAR.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Login {
@@ -72,6 +88,16 @@ pub enum Login {
     },
 }
 
+impl Login {
+    /// What the broker takes as login and passcode: the same as SOAR's REST interface.
+    pub fn credentials(&self) -> (String, Secret) {
+        match self {
+            Self::ApiKey { id, secret } => (id.clone(), secret.clone()),
+            Self::Password { email, password } => (email.clone(), password.clone()),
+        }
+    }
+}
+
 /// Whose certificates are believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
@@ -83,6 +109,16 @@ pub enum Trust {
     Anyone,
 }
 
+impl Trust {
+    /// The file of certificate authorities, where there is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::SystemAnd(file) => Some(file),
+            Self::System | Self::Anyone => None,
+        }
+    }
+}
+
 /// A certificate of our own that a server may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
@@ -90,6 +126,13 @@ pub struct ClientCertificate {
     pub certificate: PathBuf,
     /// PEM file of the private key.
     pub key: PathBuf,
+}
+
+impl ClientCertificate {
+    /// Its files.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
+    }
 }
 
 /// Which proxy HTTP requests take.
@@ -129,6 +172,13 @@ pub struct StompSettings {
     pub timeout: Duration,
     /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker hands out.
     pub prefetch: u16,
+}
+
+impl StompSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter()
+    }
 }
 
 /// How calls are worked on.
@@ -211,6 +261,13 @@ pub struct GraphSettings {
     pub max_retries: u32,
     /// `max_retries_backoff_factor`: the first wait where Graph names none; each further one is twice as long.
     pub retry_backoff: Duration,
+}
+
+impl GraphSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
+    }
 }
 
 /// How far one query goes: `[fn_exchange_online]`.

@@ -62,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Self {
             reader,
             writer,
-            codec: FrameCodec::new(),
+            codec: FrameCodec::new().salvaging(),
             incoming: BytesMut::new(),
             ahead: VecDeque::new(),
             outgoing: BytesMut::new(),

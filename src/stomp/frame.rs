@@ -15,12 +15,15 @@ pub struct Frame<C> {
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
+    /// Why it is not whole, where something could not be read and was left out. Only of a message, and only from a
+    /// codec that [salvages](super::FrameCodec::salvaging) them.
+    pub damage: Option<String>,
 }
 
 impl<C> Frame<C> {
     /// A frame without headers and body.
     pub fn new(command: C) -> Self {
-        Self { command, headers: Headers::default(), body: Bytes::new() }
+        Self { command, headers: Headers::default(), body: Bytes::new(), damage: None }
     }
 
     /// The value of header `name`.
@@ -60,6 +63,7 @@ impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
             command: frame.command,
             headers: Headers(frame.headers.into_iter().collect()),
             body: frame.body.into(),
+            damage: None,
         }
     }
 }

@@ -39,6 +39,7 @@ mod tests {
             serving_since,
             headers: crate::stomp::Headers::default(),
             body: bytes::Bytes::new(),
+            damage: None,
             ack: AckToken::of(1, "a"),
         }
     }

@@ -131,6 +131,18 @@ impl Ledger {
         abandoned
     }
 
+    /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
+    /// come over another one since.
+    pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
+        let mut inner = self.lock();
+        let with_it =
+            inner.entries.get(message_id).is_none_or(|entry| entry.ack.borrow().session() == session);
+        if with_it {
+            inner.entries.remove(message_id);
+        }
+        with_it
+    }
+
     /// Whether a call that waited for its turn is still to be run here: not, where the broker took its message back and
     /// may have given it to somebody else. Then it is forgotten, and is new if it comes again.
     pub(super) fn may_begin(&self, message_id: &str) -> bool {
@@ -288,6 +300,18 @@ mod tests {
         assert_eq!(ledger.admit("m", ack(3)), Admission::Run);
         ledger.finished("m", Some(reply(3)));
         assert!(!ledger.abandon("m", &ack(3)), "it is done, and its reply may be wanted");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
+        let ledger = Ledger::default();
+        let over = |session| AckToken::of_session(session, 1, "ID:1");
+        assert_eq!(ledger.admit("m", over(1)), Admission::Run);
+        assert!(ledger.give_back("m", 1));
+        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "whoever gets it next may run it");
+        assert_eq!(ledger.admit("m", over(3)), Admission::UnderWay);
+        assert!(!ledger.give_back("m", 2), "session 3 has been told that it is being worked on");
+        assert!(ledger.knows("m"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,18 +6,19 @@
 
 mod before;
 mod ledger;
+mod places;
+mod shift;
 mod tenure;
 
-use std::future::Future;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{QueryLimits, WorkerSettings};
@@ -26,11 +27,9 @@ use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
+use places::Places;
+use shift::Shift;
 use tenure::Tenure;
-
-/// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
-/// longer than half a minute.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;
@@ -45,7 +44,29 @@ struct Failed {
     for_log: String,
 }
 
-/// Works on the calls of one session.
+/// What calls are worked on with. A call keeps what it began with.
+#[derive(Debug, Clone)]
+pub struct Equipment {
+    /// Microsoft Graph.
+    pub graph: graph::Client,
+    /// How far a query goes.
+    pub limits: QueryLimits,
+    /// How many calls at once, and what becomes of those that fail.
+    pub settings: WorkerSettings,
+}
+
+/// What is asked of the work on a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// To take calls.
+    Serve,
+    /// To end: another session takes the calls now. What was begun is ended and answered, however long it takes.
+    HandOver,
+    /// To end within a bound, the whole program with it.
+    Stop,
+}
+
+/// Works on calls, of one session or, while one takes over from another, of several at once. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Worker {
     shared: Arc<Shared>,
@@ -53,81 +74,62 @@ pub struct Worker {
 
 #[derive(Debug)]
 struct Shared {
-    session: Session,
-    graph: graph::Client,
-    soar: soar::Client,
-    limits: QueryLimits,
-    settings: WorkerSettings,
+    equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
-    places: Semaphore,
-    /// How many wait for a place; one more when the worker stops.
-    waiting: watch::Sender<usize>,
+    places: Places,
+    /// The sessions that are served, by their numbers.
+    sessions: Mutex<BTreeMap<u64, Session>>,
 }
 
 impl Worker {
-    /// A worker that replies through `session`.
-    pub fn new(
+    /// A worker that nobody gives calls to yet.
+    pub fn new(equipment: Equipment) -> Self {
+        let places = Places::new(equipment.settings.num_workers);
+        let shared = Shared {
+            equipment: RwLock::new(Arc::new(equipment)),
+            ledger: Ledger::default(),
+            places,
+            sessions: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Gives other equipment to the calls that begin from now on.
+    pub fn equip(&self, equipment: Equipment) {
+        self.shared.places.resize(equipment.settings.num_workers);
+        *self.shared.equipment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(equipment);
+    }
+
+    /// What calls that begin now are worked on with.
+    pub fn equipment(&self) -> Arc<Equipment> {
+        self.shared.equipment()
+    }
+
+    /// Takes the deliveries of `session`, whose notes and files go to `soar`, for as long as that is its duty; then
+    /// lets the running calls finish and reply. What does not finish stays in the queue for the next worker.
+    pub async fn serve(
+        &self,
         session: Session,
-        graph: graph::Client,
+        deliveries: mpsc::Receiver<Delivery>,
         soar: soar::Client,
-        limits: QueryLimits,
-        settings: WorkerSettings,
-    ) -> Self {
-        let places = Semaphore::new(usize::from(settings.num_workers));
-        let (ledger, waiting) = (Ledger::default(), watch::Sender::new(0));
-        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places, waiting }) }
+        duty: watch::Receiver<Duty>,
+    ) {
+        Shift::new(self, session, soar).run(deliveries, duty).await;
     }
 
-    /// Takes deliveries until `stop`, then lets the running calls finish and reply within a bound. What does
-    /// not finish stays in the queue for the next worker.
-    pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>, stop: impl Future<Output = ()>) {
-        let mut tasks = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => self.take(delivery, &mut tasks),
-                    None => break,
-                },
-                Some(_) = tasks.join_next() => {}
-            }
-        }
+    /// Lets no call begin any more, over whatever session. Those that are served are to be told to stop.
+    pub fn close(&self) {
         self.shared.places.close();
-        self.shared.waiting.send_modify(|waiting| *waiting += 1);
-        info!(running = self.running(), "taking no more calls");
-        if timeout(SHUTDOWN_BOUND, self.drain(&mut deliveries, &mut tasks)).await.is_err() {
-            let running = self.running();
-            warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
-        }
     }
+}
 
-    /// Calls that have a place.
-    fn running(&self) -> usize {
-        usize::from(self.shared.settings.num_workers) - self.shared.places.available_permits()
+impl Shared {
+    fn equipment(&self) -> Arc<Equipment> {
+        Arc::clone(&self.equipment.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
-    /// the message that comes again can be answered. One that is new to us stays in the queue.
-    async fn drain(&self, deliveries: &mut mpsc::Receiver<Delivery>, tasks: &mut JoinSet<()>) {
-        loop {
-            let awaited = self.shared.ledger.redelivery_awaited_until();
-            if tasks.is_empty() && awaited.is_none() {
-                return;
-            }
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                Some(delivery) = deliveries.recv() => {
-                    if self.shared.ledger.knows(&delivery.message_id) {
-                        self.take(delivery, tasks);
-                    }
-                }
-                () = sleep_until(awaited.unwrap_or_else(Instant::now)), if awaited.is_some() => {}
-                else => return,
-            }
-        }
-    }
-
+impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         let worker = self.clone();
@@ -157,25 +159,26 @@ impl Worker {
     }
 
     async fn work(&self, delivery: Delivery) {
-        let Shared { places, waiting, .. } = &*self.shared;
-        waiting.send_modify(|waiting| *waiting += 1);
-        let place = places.acquire().await;
-        waiting.send_modify(|waiting| *waiting -= 1);
-        // Closed: the worker is stopping, and the message stays in the queue.
-        let Ok(_place) = place else { return };
+        let Some(_running) = self.place(&delivery).await else { return };
         if !self.shared.ledger.may_begin(&delivery.message_id) {
             info!("the connection was lost before the call began; whoever gets the message again runs it");
             return;
         }
-        let body = match FunctionCall::parse(&delivery.body) {
-            Ok(call) => {
+        let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
+            (Some(damage), _) => {
+                warn!(damage, "the message cannot be read");
+                reply::failed(&format!(
+                    "The message of this call cannot be read, so nothing was done: {damage}."
+                ))
+            }
+            (None, Ok(call)) => {
                 let Some(body) = self.call(&delivery, &call).await else {
                     warn!("abandoned: the message has gone to another worker");
                     return;
                 };
                 body
             }
-            Err(error) => {
+            (None, Err(error)) => {
                 warn!(%error, "not a function call");
                 reply::failed(&error.to_string())
             }
@@ -191,9 +194,9 @@ impl Worker {
 
     /// Runs a call as long as it is ours; returns its final reply.
     async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Option<Bytes> {
-        let Shared { session, ledger, waiting, .. } = &*self.shared;
+        let Shared { ledger, places, .. } = &*self.shared;
         let Delivery { message_id, ack, .. } = delivery;
-        let (tenure, claim) = Tenure::begin(session, ledger, waiting.subscribe(), message_id, ack)?;
+        let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
         tokio::select! {
             biased;
             reply = self.run_call(delivery, call, claim) => Some(reply),
@@ -219,7 +222,8 @@ impl Worker {
         };
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
-        let outcome = self.watch(delivery, function, &inputs, claim).await;
+        let equipment = self.shared.equipment();
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -237,7 +241,7 @@ impl Worker {
             }
             Err(Failed { for_analyst, for_log }) => {
                 error!(error = for_log, elapsed_ms, "call failed");
-                if self.shared.settings.trap_exception {
+                if equipment.settings.trap_exception {
                     reply::trapped(&call.function, &for_analyst)
                 } else {
                     reply::failed(&for_analyst)
@@ -253,6 +257,7 @@ impl Worker {
         function: Function,
         inputs: &Inputs,
         claim: Claim,
+        equipment: &Equipment,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let call = Call {
@@ -261,11 +266,11 @@ impl Worker {
             before: before::before(delivery),
         };
         let context = Context {
-            graph: self.shared.graph.clone(),
-            casebook: self.shared.soar.clone().into(),
+            graph: equipment.graph.clone(),
+            casebook: self.soar.clone().into(),
             call,
             claim,
-            limits: self.shared.limits,
+            limits: equipment.limits,
             status,
         };
         let run = async {
@@ -302,7 +307,7 @@ impl Worker {
                 correlation_id: delivery.correlation_id.clone(),
                 body: reply::status(text),
             };
-            if let Err(error) = self.shared.session.send(status).await {
+            if let Err(error) = self.session.send(status).await {
                 debug!(%error, "status message not sent");
             }
         }
@@ -314,7 +319,7 @@ impl Worker {
     async fn reply(&self, message_id: &str) {
         let mut refusals = 0;
         while let Some((ack, reply)) = self.shared.ledger.to_send(message_id) {
-            match self.shared.session.finish(&ack, reply.clone()).await {
+            match self.finish(&ack, reply.clone()).await {
                 Ok(()) => self.shared.ledger.confirmed(message_id),
                 // It would be refused again. The message must neither wait for ever nor come back for ever.
                 Err(NotConfirmed::Refused(reason)) => {
@@ -360,7 +365,7 @@ impl Worker {
     }
 
     async fn acknowledge(&self, ack: &AckToken) {
-        if let Err(error) = self.shared.session.finish(ack, None).await {
+        if let Err(error) = self.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
     }

@@ -55,7 +55,11 @@ impl<'w> Tenure<'w> {
             let mut valid = ack.valid().clone();
             let held = *valid.borrow_and_update();
             self.hold.send_if_modified(|hold| std::mem::replace(&mut hold.held, held) != held);
-            let connected = matches!(*self.session.borrow_and_update(), State::Subscribed { .. });
+            let connected = match *self.session.borrow_and_update() {
+                // Where the session has ended, the message comes over another.
+                State::Subscribed { .. } | State::Closed => true,
+                State::Connecting { .. } => false,
+            };
             let missed = async {
                 if held || !connected {
                     return pending().await;
@@ -68,7 +72,7 @@ impl<'w> Tenure<'w> {
             };
             let ended = tokio::select! {
                 lost = valid.changed(), if held => lost.is_err(),
-                changed = self.session.changed(), if !held => changed.is_err(),
+                Ok(()) = self.session.changed(), if !held => false,
                 again = self.acks.changed() => {
                     self.hold.send_modify(|hold| hold.deliveries += 1);
                     again.is_err()

@@ -3,11 +3,12 @@
 //! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
 //! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
 
-mod driver;
+pub(super) mod driver;
 mod serving;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -129,6 +130,8 @@ pub struct Delivery {
     pub headers: Headers,
     /// Its body as it came.
     pub body: Bytes,
+    /// Why the message could not be read whole, if it could not: the rest is what could be.
+    pub damage: Option<String>,
     /// What to name when it is finished.
     pub ack: AckToken,
 }
@@ -150,6 +153,7 @@ impl fmt::Debug for Delivery {
 /// when that is gone, the broker delivers the message again, with another.
 #[derive(Debug, Clone)]
 pub struct AckToken {
+    session: u64,
     connection: u64,
     id: String,
     valid: watch::Receiver<bool>,
@@ -157,7 +161,7 @@ pub struct AckToken {
 
 impl PartialEq for AckToken {
     fn eq(&self, other: &Self) -> bool {
-        (self.connection, &self.id) == (other.connection, &other.id)
+        (self.session, self.connection, &self.id) == (other.session, other.connection, &other.id)
     }
 }
 
@@ -167,7 +171,13 @@ impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { connection, id: id.to_owned(), valid: watch::channel(true).1 }
+        Self::of_session(0, connection, id)
+    }
+
+    /// The same, of that session.
+    #[cfg(test)]
+    pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
+        Self { session, connection, id: id.to_owned(), valid: watch::channel(true).1 }
     }
 
     /// The token after its connection was lost.
@@ -180,6 +190,11 @@ impl AckToken {
     /// somebody else.
     pub fn valid(&self) -> &watch::Receiver<bool> {
         &self.valid
+    }
+
+    /// The number of the session it belongs to; each of the process's has its own.
+    pub fn session(&self) -> u64 {
+        self.session
     }
 
     /// The number of the connection it belongs to.
@@ -230,6 +245,7 @@ pub enum NotConfirmed {
 /// A handle on the session. Clones are handles on the same one.
 #[derive(Debug, Clone)]
 pub struct Session {
+    number: u64,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
 }
@@ -239,10 +255,14 @@ pub struct Session {
 enum Request {
     Send { reply: Reply, done: Answer },
     Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
+    Knock(oneshot::Sender<()>),
     Disconnect { bound: Duration, done: oneshot::Sender<()> },
 }
 
 type Answer = oneshot::Sender<Result<(), NotConfirmed>>;
+
+/// How many sessions there were in this process.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Requests that wait to be looked at; more make their callers wait.
 const REQUESTS: usize = 64;
@@ -257,8 +277,14 @@ impl Session {
         // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
         let (deliveries, received) = mpsc::channel(1);
         let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
-        tokio::spawn(driver::run(options, inbox, deliveries, publisher));
-        (Self { requests, state }, received)
+        let number = SESSIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::spawn(driver::run(number, options, inbox, deliveries, publisher));
+        (Self { number, requests, state }, received)
+    }
+
+    /// Its number, which [`AckToken::session`] names.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Sends `reply` without waiting for the broker's word: for status messages, which may get lost. They arrive
@@ -273,6 +299,14 @@ impl Session {
     /// A caller that stops waiting does not stop what it asked for.
     pub async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
         self.ask(|done| Request::Finish { ack: ack.clone(), reply, done }).await
+    }
+
+    /// Whether somebody is in: comes back after the session's task has shown that it goes on, and, while there is a
+    /// connection, that its deliveries are received. Where one of them hangs it does not come back. False for a
+    /// session that has ended; one without a connection is alive.
+    pub async fn answers(&self) -> bool {
+        let (opened, door) = oneshot::channel();
+        self.requests.send(Request::Knock(opened)).await.is_ok() && door.await.is_ok()
     }
 
     /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word
@@ -294,5 +328,21 @@ impl Session {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
         answer.await.unwrap_or(Err(NotConfirmed::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_their_cap_with_jitter_and_never_end() {
+        let backoff = Backoff::default();
+        for (failures, full_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (5, 2000), (u32::MAX, 2000)] {
+            let full = Duration::from_millis(full_ms);
+            let waits: Vec<_> = (0..100).map(|_| backoff.after(failures)).collect();
+            assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "many clients must not come back in step");
+        }
     }
 }

@@ -19,11 +19,29 @@ use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
 
+/// Which connection of which session it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) session: u64,
+    pub(super) connection: u64,
+}
+
+impl Number {
+    /// The token of a message that came over it.
+    fn token(self, id: String, alive: &watch::Sender<bool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: alive.subscribe() }
+    }
+
+    fn is_of(self, ack: &AckToken) -> bool {
+        (self.session, self.connection) == (ack.session, ack.connection)
+    }
+}
+
 /// A connection in use.
 pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
-    number: u64,
+    number: Number,
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
     /// Whether it lives, for the acknowledgements that are worth something only as long.
@@ -40,6 +58,8 @@ pub(super) struct Serving<'s, S> {
     /// What an ERROR without receipt said; if the broker closes now, this is why.
     complaint: Option<String>,
     leaving: Option<Leaving>,
+    /// Who waits for a sign of life.
+    knocked: Vec<oneshot::Sender<()>>,
 }
 
 /// What a receipt confirms.
@@ -76,7 +96,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     pub(super) fn new(
         options: &'s SessionOptions,
         connection: Connection<S>,
-        number: u64,
+        number: Number,
         transactions: &'s mut bool,
         state: &'s watch::Sender<State>,
     ) -> Self {
@@ -94,6 +114,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             subscribed: None,
             complaint: None,
             leaving: None,
+            knocked: Vec::new(),
         }
     }
 
@@ -113,6 +134,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Err(failure) => Some(failure),
         };
         self.alive.send_replace(false);
+        self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -132,7 +154,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             self.say_goodbye()?;
             let reading = self.waiting.len() < most_waiting;
             let listening = self.leaving.is_none() && self.connection.has_room();
-            let handing_over = self.leaving.is_none() && !self.waiting.is_empty() && !deliveries.is_closed();
+            let wanted = !self.waiting.is_empty() || !self.knocked.is_empty();
+            let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
             let (deadline, due) = self.deadline();
             tokio::select! {
                 frame = self.connection.next_frame(reading) => {
@@ -145,6 +168,10 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                     None => return Ok(()),
                 },
                 permit = deliveries.reserve(), if handing_over => {
+                    // There is room, so what was handed over last has been received.
+                    if permit.is_ok() {
+                        self.knocked.drain(..).for_each(open_for);
+                    }
                     if let (Ok(permit), Some(delivery)) = (permit, self.waiting.pop_front()) {
                         permit.send(delivery);
                     }
@@ -198,11 +225,11 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             self.subscribed = Some(Instant::now());
             tracing::info!(
                 broker = self.options.host,
-                connection = self.number,
+                connection = self.number.connection,
                 "subscribed to {}",
                 self.options.destinations.join(", ")
             );
-            self.state.send_replace(State::Subscribed { connection: self.number });
+            self.state.send_replace(State::Subscribed { connection: self.number.connection });
         }
     }
 
@@ -224,11 +251,12 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                 let queued = self.connection.queue(frames::send(reply));
                 answer(done, queued.map_err(|error| NotConfirmed::Refused(error.to_string())));
             }
-            Request::Finish { ack, done, .. } if ack.connection != self.number => {
+            Request::Finish { ack, done, .. } if !self.number.is_of(&ack) => {
                 answer(done, Err(NotConfirmed::Stale));
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
             Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
+            Request::Knock(opened) => self.knocked.push(opened),
             Request::Disconnect { bound, done } => {
                 self.leaving = Some(Leaving { until: Instant::now() + bound, said: false, _done: done });
             }
@@ -377,16 +405,27 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
+/// Shows a sign of life to whoever knocked; they may have left.
+pub(super) fn open_for(knocked: oneshot::Sender<()>) {
+    let _ = knocked.send(());
+}
+
 fn delivery(
     frame: Frame<ServerCommand>,
-    connection: u64,
+    connection: Number,
     serving_since: DateTime<Utc>,
     alive: &watch::Sender<bool>,
 ) -> Result<Delivery, Failure> {
-    let Frame { headers, body, .. } = frame;
+    let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
-    let needed = |name: &str| {
-        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    // Without it the message can only stay where it is.
+    let ack =
+        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let needed = |name: &str| match (optional(name), &damage) {
+        (Some(value), _) => Ok(value),
+        // It is among what could not be read.
+        (None, Some(_)) => Ok(ack.clone()),
+        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
     };
     Ok(Delivery {
         message_id: needed("message-id")?,
@@ -398,7 +437,8 @@ fn delivery(
             .get("timestamp")
             .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
         serving_since,
-        ack: AckToken { connection, id: needed("ack")?, valid: alive.subscribe() },
+        ack: connection.token(ack.clone(), alive),
+        damage,
         body,
         headers,
     })

@@ -203,6 +203,23 @@ impl Rest {
         });
     }
 
+    /// Adds a function with a message destination of its own, which the API keys and accounts may read.
+    pub fn add_function_at(&self, name: &str, destination: &str) {
+        self.shared.change(|data| {
+            let keys: Vec<i64> = data.api_keys.iter().map(|key| key.handle).collect();
+            let users: Vec<i64> = data.accounts.iter().map(|account| account.user_id).collect();
+            let last_id = &mut data.last_id;
+            data.customizations.import(&functions_only(destination, [name]), || {
+                *last_id += 1;
+                *last_id
+            });
+            if let Some(own) = data.customizations.object_mut("message_destinations", destination) {
+                own["api_keys"] = json!(keys);
+                own["users"] = json!(users);
+            }
+        });
+    }
+
     /// Everything that customizations define, in the form of an export.
     pub fn customizations(&self) -> Value {
         self.shared.look(|data| data.customizations.export())
