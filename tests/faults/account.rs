@@ -13,7 +13,7 @@ use crate::orders::Order;
 use crate::stomp_client::StompClient;
 
 /// How long the calls that are left may take when no more faults come.
-const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+const SETTLED_WITHIN: Duration = Duration::from_secs(90);
 
 /// Every call that was made.
 #[derive(Default)]
@@ -68,16 +68,20 @@ impl Account {
         }
     }
 
-    /// Waits until every call is answered and the queue is empty, as long as that may take.
-    pub(crate) async fn settle(&mut self, broker: &ActiveMq, deployment: &Deployment) {
+    /// Waits until every call is answered and the queue is empty, as long as that may take; tells whether it is so.
+    pub(crate) async fn settle(&mut self, broker: &ActiveMq, deployment: &Deployment) -> bool {
         let deadline = Instant::now() + SETTLED_WITHIN;
         self.at_most_open(0, deadline).await;
-        while self.open.is_empty()
-            && Instant::now() < deadline
-            && !left_in(broker, &deployment.queue()).await.is_empty()
-        {
+        while self.open.is_empty() {
+            if left_in(broker, &deployment.queue()).await.is_empty() {
+                return true;
+            }
+            if Instant::now() > deadline {
+                break;
+            }
             sleep(Duration::from_millis(200)).await;
         }
+        false
     }
 
     /// Holds the account up against what SOAR and the tenant have. `after` says what the run was like. To be called

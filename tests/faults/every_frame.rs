@@ -102,16 +102,16 @@ async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usiz
         account.make(&soar, Order::new(&deployment, account.len(), function)).await;
         let mut daemon = deployment.spawn(&app_config);
         trap.process.store(daemon.id(), Ordering::SeqCst);
-        let killed = tokio::select! {
-            () = account.settle(broker, &deployment) => false,
-            _ = daemon.ended_at_last() => true,
+        let mut settled = tokio::select! {
+            settled = account.settle(broker, &deployment) => Some(settled),
+            _ = daemon.ended_at_last() => None,
         };
-        if killed {
+        if settled.is_none() {
             daemon = deployment.spawn(&app_config);
-            account.settle(broker, &deployment).await;
+            settled = Some(account.settle(broker, &deployment).await);
         }
         daemon.stop().await;
-        if !trap.struck() {
+        if !trap.struck() || settled == Some(false) {
             let after = format!("{function:?}, {blow:?} at each of {} frames", frame - 1);
             account.close(broker, &deployment, &soar, &after).await;
             return frame - 1;
