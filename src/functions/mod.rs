@@ -7,6 +7,7 @@
 mod call;
 mod casebook;
 mod catalog;
+mod claim;
 mod context;
 mod create_meeting;
 mod delete_email;
@@ -28,6 +29,7 @@ mod write_message_as_attachment;
 pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
+pub use claim::{Claim, Hold};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use inputs::{InputError, Inputs};
