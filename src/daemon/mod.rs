@@ -17,7 +17,6 @@ mod signals;
 mod systemd;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,7 +222,12 @@ impl<'l> Daemon<'l> {
         } else {
             graph::Client::with_meters(&settings.graph, Arc::clone(former.graph.meters()))?
         };
-        let listener = self.listener_at(settings.health_listen)?;
+        let moves = settings.health_listen != self.listener.as_ref().map(|listener| listener.address);
+        let moved = settings
+            .health_listen
+            .filter(|_| moves)
+            .map(|address| self.health.listen(address))
+            .transpose()?;
         let mut changed = Vec::new();
         if settings.log != self.of_log {
             self.log.change(&settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
@@ -236,9 +240,9 @@ impl<'l> Daemon<'l> {
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
         changed.extend((settings.worker != former.settings).then_some("workers"));
-        if let Some(listener) = listener {
+        if moves {
             changed.push("health and metrics");
-            self.listener = listener;
+            self.listener = moved;
         }
         self.of_log = settings.log;
         self.of_graph = of_graph;
@@ -257,14 +261,6 @@ impl<'l> Daemon<'l> {
             in_service => async { Ok(Generation::next(route, in_service, connections).await) }.boxed(),
         });
         Ok(())
-    }
-
-    /// Listens there instead, or nowhere; `None` where nothing changes.
-    fn listener_at(&self, address: Option<SocketAddr>) -> Result<Option<Option<Listener>>, Failure> {
-        if address == self.listener.as_ref().map(|listener| listener.address) {
-            return Ok(None);
-        }
-        Ok(Some(address.map(|address| self.health.listen(address)).transpose()?))
     }
 
     /// Puts a generation into service, and has the one before hand over.

@@ -205,11 +205,11 @@ pub enum TokenAnswer {
 }
 
 impl TokenAnswer {
-    pub(super) fn of<T>(answer: Result<T, &TokenError>) -> Self {
-        match answer {
-            Ok(_) => Self::Granted,
-            Err(TokenError::Refused { .. } | TokenError::Credential { .. }) => Self::Refused,
-            Err(TokenError::Unavailable { .. }) => Self::Unavailable,
+    pub(super) fn of(failure: Option<&TokenError>) -> Self {
+        match failure {
+            None => Self::Granted,
+            Some(TokenError::Refused { .. } | TokenError::Credential { .. }) => Self::Refused,
+            Some(TokenError::Unavailable { .. }) => Self::Unavailable,
         }
     }
 }

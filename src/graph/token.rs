@@ -237,7 +237,7 @@ impl Endpoint {
         let mut tries = self.policy.tries(Repeat::Harmless, &self.meters);
         loop {
             let tried = self.try_once().await;
-            let answer = TokenAnswer::of(tried.as_ref().map_err(|Failed(error, _)| error));
+            let answer = TokenAnswer::of(tried.as_ref().err().map(|Failed(error, _)| error));
             self.meters.token_requests.of(answer).increment();
             let Failed(error, failure) = match tried {
                 Ok(token) => return Ok(token),

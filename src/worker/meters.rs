@@ -67,6 +67,11 @@ impl Meters {
         self.durations.of(called).observe(took);
     }
 
+    /// Counts a call that was given up.
+    pub(super) fn abandoned(&self, function: &str) {
+        self.calls.of(Called(Function::named(function))).of(Ended::Abandoned).increment();
+    }
+
     /// Counts a message that is no call of one of our functions.
     pub(super) fn no_call(&self) {
         self.calls.of(Called(None)).of(Ended::Failed).increment();
@@ -153,10 +158,12 @@ pub enum Ended {
     Unsuccessful,
     /// It failed.
     Failed,
+    /// It was given up, since its message has gone to another worker.
+    Abandoned,
 }
 
 impl Label for Ended {
-    const ALL: &'static [Self] = &[Self::Succeeded, Self::Unsuccessful, Self::Failed];
+    const ALL: &'static [Self] = &[Self::Succeeded, Self::Unsuccessful, Self::Failed, Self::Abandoned];
 
     fn index(self) -> usize {
         self as usize
@@ -167,6 +174,7 @@ impl Label for Ended {
             Self::Succeeded => "succeeded",
             Self::Unsuccessful => "unsuccessful",
             Self::Failed => "failed",
+            Self::Abandoned => "abandoned",
         }
     }
 }

@@ -185,6 +185,7 @@ impl Shift {
             }
             (None, Ok(call)) => {
                 let Some(body) = self.call(&delivery, &call).await else {
+                    self.shared.meters.abandoned(&call.function);
                     warn!("abandoned: the message has gone to another worker");
                     return;
                 };

@@ -2,7 +2,7 @@
 //! cannot hurt it.
 #![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-#![allow(clippy::float_cmp)] // what is counted is whole
+#![allow(clippy::float_cmp, clippy::cast_precision_loss)] // what is counted is whole, and not that much
 
 #[path = "../common/deployment.rs"]
 mod deployment;

@@ -92,9 +92,8 @@ async fn serve(stream: TcpStream, health: Arc<Health>, _place: OwnedSemaphorePer
 
 /// The body of a request is not read. To HEAD the library answers without a body.
 async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<Full<Bytes>>, Infallible> {
-    let asked = match request.uri().path() {
-        path @ ("/healthz" | "/readyz" | "/metrics") => path,
-        _ => return Ok(response(StatusCode::NOT_FOUND, "/healthz, /readyz, /metrics\n".to_owned())),
+    let asked @ ("/healthz" | "/readyz" | "/metrics") = request.uri().path() else {
+        return Ok(response(StatusCode::NOT_FOUND, "/healthz, /readyz, /metrics\n".to_owned()));
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = response(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD\n".to_owned());
