@@ -91,7 +91,7 @@ async fn round(bench: &Bench, scraped: Option<SocketAddr>) -> Round {
         }
     }
     let took = started.elapsed();
-    let processor = bench.processor_time() - before;
+    let processor = bench.processor_time().saturating_sub(before);
     Round {
         microseconds: processor.as_secs_f64() * 1e6 / f64::from(CALLS),
         calls_per_second: f64::from(CALLS) / took.as_secs_f64(),

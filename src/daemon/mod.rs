@@ -185,9 +185,9 @@ impl<'l> Daemon<'l> {
                 self.systemd.reloading();
             }
             Phase::Stopping { by } => {
+                self.health.show(View::Stopping);
                 info!("stopping: {by}");
                 self.systemd.stopping();
-                self.health.show(View::Stopping);
             }
         }
     }

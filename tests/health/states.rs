@@ -75,7 +75,7 @@ async fn it_is_not_ready_without_a_token_and_asks_for_one_seldom_however_often_i
 async fn it_is_not_ready_while_soar_refuses_it() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
-    daemon.subscribed().await;
+    daemon.logged("ready: listening for calls").await;
     let rest = &deployment.sandbox.soar.rest;
     rest.fail_next("GET /rest/orgs/", usize::MAX, Failure::Status(400));
     assert_eq!(watcher.until("/readyz", 503).await, "SOAR: it refuses us or fails; the log says why\n");
