@@ -6,9 +6,12 @@
 
 #[path = "../common/house.rs"]
 mod house;
+#[path = "../common/rsa.rs"]
+mod rsa;
 
 mod batches;
 mod connections;
+mod credentials;
 mod paths;
 mod retries;
 mod scripted;

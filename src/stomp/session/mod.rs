@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
 use super::frame::Headers;
-use crate::config::Secret;
+use crate::config::{ProxyUrl, Secret};
 
 /// Where to find the broker, who we are, and what we want of it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct SessionOptions {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The proxy that leads to it.
+    pub proxy: Option<ProxyUrl>,
     /// Whose certificates are believed.
     pub tls: Arc<rustls::ClientConfig>,
     /// API key id, or e-mail address.
