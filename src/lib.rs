@@ -30,3 +30,7 @@ pub mod worker;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(feature = "sandbox")]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -29,7 +29,13 @@ impl Settings {
         let text = String::from_utf8(bytes).map_err(|e| {
             unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to()))
         })?;
-        let (sections, faults) = match layered(File::from_str(&text, Dialect), environment) {
+        Self::of_text(&text, file, environment)
+    }
+
+    /// Reads `text`, the content of `file`.
+    pub(crate) fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+        let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
             Ok(sections) => (sections, Vec::new()),
             Err(error) => {
                 let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;

@@ -164,7 +164,7 @@ impl Drop for Kept {
 }
 
 /// `name` as the name of a file in a directory: message ids hold slashes, and nobody's text may lead elsewhere.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     let safe = |c: char| if c == '/' || c == '\\' || c.is_control() { '_' } else { c };
     let name: String = name.chars().map(safe).collect();
     let name = if name.starts_with('.') { format!("_{name}") } else { name };

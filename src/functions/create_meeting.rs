@@ -20,10 +20,10 @@ const PERMISSION: &str = "Calendars.ReadWrite";
 const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
 
 /// The meeting that is asked for.
-struct Meeting {
+pub(super) struct Meeting {
     organizer: String,
-    start: DateTime<Utc>,
-    end: DateTime<Utc>,
+    pub(super) start: DateTime<Utc>,
+    pub(super) end: DateTime<Utc>,
     subject: String,
     body: String,
     required: Vec<String>,
@@ -32,7 +32,7 @@ struct Meeting {
 }
 
 impl Meeting {
-    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let meeting = Self {
             organizer: reader.required_word("exo_meeting_email_address"),

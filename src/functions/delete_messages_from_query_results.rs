@@ -27,7 +27,7 @@ const UNDER_WAY: usize = 1000;
 
 /// What is to be deleted.
 #[derive(Debug)]
-struct Order {
+pub(super) struct Order {
     incident: Option<i64>,
     output: Output,
     mailboxes: Vec<Listed>,
@@ -70,7 +70,7 @@ struct Identified {
 
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
-    fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
         let refused = |what: &str| {
             Error::Refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \

@@ -11,6 +11,8 @@ mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 mod get_email_user_profile;
 mod get_message;
 mod inputs;

@@ -28,7 +28,7 @@ const LARGEST_REQUEST: u64 = 3_900_000;
 const SMALLEST_IN_SESSION: u64 = 3 << 20;
 
 /// The mail that is asked for.
-struct Mail {
+pub(super) struct Mail {
     sender: String,
     recipients: Vec<String>,
     subject: String,
@@ -38,7 +38,7 @@ struct Mail {
 }
 
 impl Mail {
-    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let mut attachment_names = listed(reader.word("exo_attachment_names"));
         let mut seen = HashSet::new();

@@ -147,6 +147,7 @@ impl Client {
     }
 
     async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
+        request.path.checked()?;
         match route {
             Route::Batched(lane) if request.body.is_none() => {
                 let part = Part { method: request.method.clone(), path: request.path.clone() };
@@ -163,6 +164,7 @@ impl Client {
 
     /// Opens the content at `request`, which is read as it comes. Once it flows it is not asked for again.
     pub async fn open(&self, request: &Request) -> Result<Download, Error> {
+        request.path.checked()?;
         let mut tries = self.tries(request.repeat);
         loop {
             let place = self.place(request).await;

@@ -62,7 +62,7 @@ pub(super) async fn exchange<'a>(
 }
 
 /// Takes a batch's answer apart, by the id of each part. The parts come in any order.
-fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
+pub(super) fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
     #[derive(Deserialize)]
     struct Batch {
         responses: Vec<Response>,

@@ -28,14 +28,14 @@ pub struct Found {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Box<RawValue>>,
+pub(super) struct Page {
+    pub(super) value: Vec<Box<RawValue>>,
     #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Identified<'a> {
+pub(super) struct Identified<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
 }

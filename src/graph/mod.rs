@@ -7,6 +7,8 @@ mod client;
 mod criteria;
 mod envelope;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 mod lines;
 mod mailboxes;
 mod messages;

@@ -174,7 +174,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 #[derive(Debug)]
-struct Endpoint {
+pub(super) struct Endpoint {
     http: reqwest::Client,
     url: Url,
     client_id: String,
@@ -190,7 +190,7 @@ struct Granted {
 }
 
 #[derive(Deserialize)]
-struct Denied {
+pub(super) struct Denied {
     error: String,
     #[serde(default)]
     error_description: String,
@@ -237,7 +237,7 @@ impl Endpoint {
         }
     }
 
-    fn granted(body: &[u8], asked_at: Instant) -> Option<Token> {
+    pub(super) fn granted(body: &[u8], asked_at: Instant) -> Option<Token> {
         let granted: Granted = serde_json::from_slice(body).ok()?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
         header.set_sensitive(true);

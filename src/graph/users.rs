@@ -20,7 +20,7 @@ pub struct UserPages {
 }
 
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     value: Vec<User>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
@@ -35,11 +35,7 @@ struct User {
 impl UserPages {
     /// The users whose principal name begins with `prefix`; all where it is empty.
     pub fn new(client: &Client, prefix: &str) -> Self {
-        let mut path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
-        if !prefix.is_empty() {
-            path = path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)));
-        }
-        Self { client: client.clone(), next: Some(path), pages: 0 }
+        Self { client: client.clone(), next: Some(first_page(prefix)), pages: 0 }
     }
 
     /// Whether there is another page.
@@ -58,4 +54,13 @@ impl UserPages {
         self.pages += 1;
         Ok(page.value.into_iter().filter_map(|user| user.principal_name).collect())
     }
+}
+
+/// The address of the first page of users whose principal name begins with `prefix`.
+pub(super) fn first_page(prefix: &str) -> Path {
+    let path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
+    if prefix.is_empty() {
+        return path;
+    }
+    path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)))
 }

@@ -58,7 +58,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    fn read(bytes: &[u8]) -> Self {
+    pub(super) fn read(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::None;
         }

@@ -46,14 +46,14 @@ pub struct Attachment {
 /// SOAR answers with a thing, a list of things, or a list in an envelope.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Answered<T> {
+pub(super) enum Answered<T> {
     List(Vec<T>),
     Envelope { entities: Vec<T> },
     One(T),
 }
 
 impl<T> Answered<T> {
-    fn into_vec(self) -> Vec<T> {
+    pub(super) fn into_vec(self) -> Vec<T> {
         match self {
             Self::List(all) | Self::Envelope { entities: all } => all,
             Self::One(one) => vec![one],

@@ -30,7 +30,7 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
 /// The part of an error's body that is read, and the part of SOAR's message that is shown.
 const ERROR_BODY: usize = 64 * 1024;
-const MESSAGE: usize = 500;
+pub(super) const MESSAGE: usize = 500;
 
 /// One request, as often as it is made.
 pub(super) struct Request<'a> {
@@ -342,7 +342,7 @@ fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -
 }
 
 /// SOAR's own words, where its error has some.
-fn message(body: &[u8]) -> Option<String> {
+pub(super) fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Answer {
         message: Option<String>,

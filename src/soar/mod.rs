@@ -6,6 +6,8 @@ mod client;
 mod connection;
 mod content;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 pub mod reply;
 mod session;
 
