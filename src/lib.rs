@@ -22,6 +22,7 @@ pub mod customize;
 pub mod functions;
 pub mod graph;
 pub mod http;
+mod json;
 pub mod log;
 pub mod soar;
 pub mod stomp;

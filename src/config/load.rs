@@ -200,7 +200,7 @@ const KNOWN: &[(&str, &str)] = &[
     (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
     (
         APP,
-        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users \
+        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key",
     ),

@@ -54,21 +54,22 @@ impl Casebook {
     }
 
     /// Keeps a message as a file called `name`, as it comes from Graph; returns the file's name. A message that
-    /// does not come to its end leaves no file.
+    /// does not come to its end, or is larger than `most` bytes, leaves no file.
     pub(super) async fn keep_message(
         &self,
         target: Target,
         name: &str,
         message: Download,
+        most: u64,
     ) -> Result<String, Error> {
         match self {
             Self::Soar(soar) => {
                 let length = message.length();
-                let content = soar::Content::stream(message.stream(), length);
+                let content = soar::Content::stream(message.stream(most), length);
                 soar.attach(target, name, MESSAGE, content).await?;
                 Ok(name.to_owned())
             }
-            Self::Local(local) => local.keep(name, message.stream()).await,
+            Self::Local(local) => local.keep(name, message.stream(most)).await,
         }
     }
 

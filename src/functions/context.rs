@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::casebook::Casebook;
-use crate::config::QueryLimits;
+use crate::config::CallLimits;
 use crate::graph;
 
 /// Progress is told at most this often.
@@ -21,8 +21,8 @@ pub struct Context {
     pub casebook: Casebook,
     /// The id of the message that asked for the call; the same when it is delivered again.
     pub call_id: String,
-    /// How far a query goes.
-    pub limits: QueryLimits,
+    /// How far the call goes.
+    pub limits: CallLimits,
     /// Where status messages go.
     pub status: Status,
 }

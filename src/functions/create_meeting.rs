@@ -40,8 +40,8 @@ impl Meeting {
             end: reader.required_time("exo_meeting_end_time"),
             subject: reader.required_text("exo_meeting_subject"),
             body: reader.required_text("exo_meeting_body"),
-            required: listed(reader.word("exo_meeting_required_attendees")),
-            optional: listed(reader.word("exo_meeting_optional_attendees")),
+            required: listed(reader.words("exo_meeting_required_attendees")),
+            optional: listed(reader.words("exo_meeting_optional_attendees")),
             location: reader.word("exo_meeting_location"),
         };
         reader.finish()?;

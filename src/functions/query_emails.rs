@@ -33,7 +33,7 @@ pub(super) struct Query {
 impl Query {
     pub(super) fn read(inputs: &Inputs, casebook: &Casebook) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let asked = reader.required_word("exo_email_address");
+        let asked = reader.required_words("exo_email_address");
         let query = Self {
             incident: reader.incident(casebook),
             whom: whom(&asked),

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
-use crate::graph::{Path, Request};
+use crate::graph::{self, Path, Request};
 use crate::soar::{self, Target};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
@@ -45,11 +45,32 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
                 return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
             }
         };
-        match context.casebook.keep_message(target, &name, message).await {
+        let most = context.limits.max_attachment;
+        let kept = if message.length().is_some_and(|length| length > most) {
+            Err(too_large(&name, most))
+        } else {
+            context.casebook.keep_message(target, &name, message, most).await
+        };
+        match kept {
             Ok(kept) => return Outcome::done(&Content { attachment_name: &kept }),
+            // It would be as large again.
+            Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
+                return Err(too_large(&name, most));
+            }
             // What came of it is not kept by SOAR, and reading does no harm.
             Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
             Err(error) => return Err(error),
         }
     }
+}
+
+fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(graph::Error::MessageTooLarge(_)))
+}
+
+fn too_large(name: &str, most: u64) -> Error {
+    Error::Refused(format!(
+        "The message is larger than {} MiB (max_attachment_mb), so {name} was not written.",
+        most >> 20
+    ))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt};
 use reqwest::{Method, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
@@ -236,12 +236,16 @@ impl Download {
         self.response.content_length()
     }
 
-    /// The content as it comes.
-    pub fn stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+    /// The content as it comes, which fails with [`Error::MessageTooLarge`] after `most` bytes. Compression hides
+    /// how many will come, so they are counted.
+    pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
         let Self { response, _place: place } = self;
-        response.bytes_stream().map_err(move |error| {
+        let mut left = most;
+        response.bytes_stream().map(move |piece| {
             let _in_the_mailbox_until_here = &place;
-            wire::network_error(&error)
+            let piece = piece.map_err(|error| wire::network_error(&error))?;
+            left = left.checked_sub(piece.len() as u64).ok_or(Error::MessageTooLarge(most >> 20))?;
+            Ok(piece)
         })
     }
 }

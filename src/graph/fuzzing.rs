@@ -33,7 +33,7 @@ pub fn graph_answers(data: &[u8]) {
                 }
                 if let Ok(page) = answer.parse::<messages::Page>() {
                     page.next.as_deref().map(follow);
-                    for message in page.value.iter() {
+                    for message in page.value.0.iter() {
                         let _ = serde_json::from_str::<messages::Identified<'_>>(message.get());
                         let checked = serde_json::from_str::<Checked<'_>>(message.get());
                         let _ = checked.map(|checked| everything().are_met_by(&checked));

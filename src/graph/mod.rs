@@ -26,7 +26,6 @@ pub use batch::Lane;
 pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use criteria::Criteria;
 pub use error::{Error, Refusal};
-pub use messages::{Found, search_mailbox};
 pub use path::{InvalidSegment, Path};
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::TokenError;

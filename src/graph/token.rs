@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tracing::{info, warn};
 use url::Url;
 
-use super::error::Error;
+use super::error::{Error, shortened};
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
 use crate::config::{GraphSettings, Secret};
@@ -22,6 +22,11 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A token answer is a few kilobytes.
 const LARGEST_ANSWER: usize = 1 << 20;
+
+/// More of Entra's words than this, in characters, help nobody.
+const LONGEST_DESCRIPTION: usize = 500;
+/// No code and no id of Entra's is longer, in characters.
+const LONGEST_WORD: usize = 100;
 
 /// Why there is no token.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -251,9 +256,12 @@ impl Endpoint {
         TokenError::Refused {
             status,
             client_id: self.client_id.clone(),
-            error: denied.error,
-            description: denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
-            trace_id: denied.trace_id,
+            error: shortened(denied.error, LONGEST_WORD),
+            description: shortened(
+                denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
+                LONGEST_DESCRIPTION,
+            ),
+            trace_id: denied.trace_id.map(|id| shortened(id, LONGEST_WORD)),
         }
     }
 

@@ -5,9 +5,12 @@ use serde::Deserialize;
 use super::client::{Client, Request};
 use super::error::Error;
 use super::path::{Path, literal};
+use crate::json::Bounded;
 
 /// The most users Graph puts on one page.
 const PAGE: &str = "999";
+/// A page with more is none of Graph's.
+const MOST_ON_PAGE: usize = 10_000;
 /// Ten million users; a listing that is longer is not one.
 const MOST_PAGES: usize = 10_000;
 
@@ -21,7 +24,7 @@ pub struct UserPages {
 
 #[derive(Deserialize)]
 pub(super) struct Page {
-    value: Vec<User>,
+    value: Bounded<User, MOST_ON_PAGE>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -52,7 +55,7 @@ impl UserPages {
         let page: Page = self.client.send(&Request::get(path)).await?.parse()?;
         self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
         self.pages += 1;
-        Ok(page.value.into_iter().filter_map(|user| user.principal_name).collect())
+        Ok(page.value.0.into_iter().filter_map(|user| user.principal_name).collect())
     }
 }
 

@@ -106,6 +106,8 @@ const KEPT_BUFFER: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct FrameCodec<In> {
     limits: Limits,
+    /// Whether frames with too large a body are read without it.
+    passes_over: bool,
     state: Reading<In>,
     /// Bytes at the start of the buffer in which the end that `state` waits for was not found.
     scanned: usize,
@@ -120,6 +122,8 @@ enum Reading<In> {
     Head(Frame<In>),
     /// Everything but the body, whose length may have been announced.
     Body(Frame<In>, Option<usize>),
+    /// Everything but this rest of a body that is too large, which is not kept, and the NUL after it.
+    PassingOver(Frame<In>, u64),
 }
 
 impl<In> FrameCodec<In> {
@@ -130,7 +134,15 @@ impl<In> FrameCodec<In> {
 
     /// A codec with `limits`.
     pub fn with_limits(limits: Limits) -> Self {
-        Self { limits, state: Reading::Between, scanned: 0 }
+        Self { limits, passes_over: false, state: Reading::Between, scanned: 0 }
+    }
+
+    /// Makes it pass over bodies that are larger than [`Limits::body`] and announced as such: the frame comes
+    /// without, and says so ([`Frame::passed_over`]), so that its sender can be told. Otherwise they are an error,
+    /// and the end of the connection; a broker would send the same frame over the next one, and the next.
+    #[must_use]
+    pub fn passing_over(self) -> Self {
+        Self { passes_over: true, ..self }
     }
 
     /// Looks for `end` where it was not looked for yet.
@@ -180,6 +192,19 @@ impl<In> Default for FrameCodec<In> {
 }
 
 impl<In: Command> FrameCodec<In> {
+    /// How to read the body of `frame`, which has this `length`, if that was announced.
+    fn before_body(&self, mut frame: Frame<In>, length: Option<u64>) -> Result<Reading<In>, CodecError> {
+        let Some(length) = length else { return Ok(Reading::Body(frame, None)) };
+        match usize::try_from(length) {
+            Ok(length) if length <= self.limits.body => Ok(Reading::Body(frame, Some(length))),
+            _ if self.passes_over => {
+                frame.passed_over = Some(length);
+                Ok(Reading::PassingOver(frame, length))
+            }
+            _ => Err(CodecError::BodyTooLarge(self.limits.body)),
+        }
+    }
+
     /// Adds what `line` says to the headers of `frame`.
     fn header(&self, frame: &mut Frame<In>, line: &str) -> Result<(), CodecError> {
         if frame.headers.len() == self.limits.headers {
@@ -218,13 +243,27 @@ impl<In: Command> Decoder for FrameCodec<In> {
                         return Ok(None);
                     };
                     if line.is_empty() {
-                        let length = body_length(&mut frame.headers, self.limits.body)?;
-                        self.state = Reading::Body(frame, length);
+                        let length = body_length(&mut frame.headers)?;
+                        self.state = self.before_body(frame, length)?;
                     } else {
                         self.header(&mut frame, line)?;
                         self.state = Reading::Head(frame);
                     }
                     buffer.advance(taken);
+                }
+                Reading::PassingOver(frame, left) => {
+                    let here = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+                    buffer.advance(here);
+                    let left = left - here as u64;
+                    match buffer.first() {
+                        Some(0) if left == 0 => buffer.advance(1),
+                        Some(_) if left == 0 => return Err(CodecError::WrongLength),
+                        _ => {
+                            self.state = Reading::PassingOver(frame, left);
+                            return Ok(None);
+                        }
+                    }
+                    return Ok(Some(Received::Frame(frame)));
                 }
                 Reading::Body(mut frame, length) => {
                     let Some(length) = self.body(length, buffer)? else {
@@ -253,13 +292,13 @@ impl<In: Command> Decoder for FrameCodec<In> {
 }
 
 /// What the first `content-length` says, taking all of them out of `headers`.
-fn body_length(headers: &mut Headers, limit: usize) -> Result<Option<usize>, CodecError> {
+fn body_length(headers: &mut Headers) -> Result<Option<u64>, CodecError> {
     let length = headers.get(CONTENT_LENGTH).map(|text| {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(CodecError::MalformedLength);
         }
-        // Too many digits for a number are too many bytes for a body.
-        text.parse().ok().filter(|length| *length <= limit).ok_or(CodecError::BodyTooLarge(limit))
+        // Too many digits for a number are too many bytes for any body.
+        Ok(text.parse().unwrap_or(u64::MAX))
     });
     headers.remove(CONTENT_LENGTH);
     length.transpose()

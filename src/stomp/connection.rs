@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Self {
             reader,
             writer,
-            codec: FrameCodec::new(),
+            codec: FrameCodec::new().passing_over(),
             incoming: BytesMut::new(),
             ahead: VecDeque::new(),
             outgoing: BytesMut::new(),

@@ -9,6 +9,7 @@ mod ledger;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::config::{QueryLimits, WorkerSettings};
+use crate::config::{CallLimits, WorkerSettings};
 use crate::functions::{Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
@@ -42,6 +43,21 @@ struct Failed {
     for_log: String,
 }
 
+/// The deliveries that are worked on or wait for a place hold no more bytes than this, unless one alone does.
+const MOST_HELD: usize = 512 << 20;
+
+/// The room that a delivery takes, until it is answered.
+struct Held {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// Works on the calls of one session.
 #[derive(Debug, Clone)]
 pub struct Worker {
@@ -53,10 +69,12 @@ struct Shared {
     session: Session,
     graph: graph::Client,
     soar: soar::Client,
-    limits: QueryLimits,
+    limits: CallLimits,
     settings: WorkerSettings,
     ledger: Ledger,
     places: Semaphore,
+    /// Bytes of the deliveries that are worked on or wait for a place.
+    held: AtomicUsize,
 }
 
 impl Worker {
@@ -65,12 +83,13 @@ impl Worker {
         session: Session,
         graph: graph::Client,
         soar: soar::Client,
-        limits: QueryLimits,
+        limits: CallLimits,
         settings: WorkerSettings,
     ) -> Self {
         let places = Semaphore::new(usize::from(settings.num_workers));
         let ledger = Ledger::default();
-        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places }) }
+        let held = AtomicUsize::new(0);
+        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places, held }) }
     }
 
     /// Takes deliveries until `stop`, then lets the running calls finish and reply within a bound. What does
@@ -136,7 +155,8 @@ impl Worker {
                     workflow = field::Empty,
                     workflow_instance = field::Empty,
                 );
-                tasks.spawn(async move { worker.work(delivery).await }.instrument(span));
+                let held = self.hold(&delivery);
+                tasks.spawn(async move { worker.work(delivery, held).await }.instrument(span));
             }
             Admission::UnderWay => debug!(message_id, "delivered again while it is being worked on"),
             Admission::ReplyAgain { losses } => {
@@ -150,14 +170,45 @@ impl Worker {
         }
     }
 
-    async fn work(&self, delivery: Delivery) {
-        // Closed: the worker is stopping, and the message stays in the queue.
-        let Ok(_place) = self.shared.places.acquire().await else { return };
-        let body = match FunctionCall::parse(&delivery.body) {
-            Ok(call) => self.call(&delivery, &call).await,
-            Err(error) => {
-                warn!(%error, "not a function call");
-                reply::failed(&error.to_string())
+    /// Makes room for a delivery, or says why there is none. A broker that keeps to the prefetch hands out no more
+    /// messages than that, but they may be large; one that does not keep to it must not fill the memory.
+    fn hold(&self, delivery: &Delivery) -> Result<Held, String> {
+        if let Some(bytes) = delivery.passed_over {
+            return Err(format!(
+                "The message from SOAR has {bytes} bytes, which is more than the integration takes, so no function \
+                 was run."
+            ));
+        }
+        let bytes = delivery.size();
+        let held = Held { shared: Arc::clone(&self.shared), bytes };
+        let before = self.shared.held.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > MOST_HELD {
+            return Err(format!(
+                "The integration is at work on {} MiB of calls and takes no more before some of them end, so the \
+                 function was not run. Run it again later.",
+                before >> 20
+            ));
+        }
+        Ok(held)
+    }
+
+    async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
+        let body = match held {
+            Err(reason) => {
+                warn!(reason, "call refused");
+                reply::failed(&reason)
+            }
+            Ok(_held) => {
+                // Closed: the worker is stopping, and the message stays in the queue.
+                let Ok(_place) = self.shared.places.acquire().await else { return };
+                let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
+                match parsed {
+                    Ok(call) => self.call(&delivery, call).await,
+                    Err(error) => {
+                        warn!(%error, "not a function call");
+                        reply::failed(&error.to_string())
+                    }
+                }
             }
         };
         let Delivery { message_id, reply_to, correlation_id, .. } = delivery;
@@ -170,8 +221,8 @@ impl Worker {
     }
 
     /// Runs a call; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Bytes {
-        let inputs = Inputs::new(call.inputs.clone());
+    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Bytes {
+        let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
         span.record("incident", inputs.incident());
@@ -201,7 +252,7 @@ impl Worker {
                     inputs: &call.raw_inputs,
                     execution_time,
                 };
-                reply::completed(&results)
+                reply::completed(&results, self.shared.limits.max_reply).unwrap_or_else(|_| self.too_large())
             }
             Err(Failed { for_analyst, for_log }) => {
                 error!(error = for_log, elapsed_ms, "call failed");
@@ -212,6 +263,19 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// What SOAR gets in place of results that no reply may carry.
+    fn too_large(&self) -> Bytes {
+        let most = self.shared.limits.max_reply >> 20;
+        error!(
+            max_reply_mb = most,
+            "the results are larger than a reply may be; answering with an error instead"
+        );
+        reply::failed(&format!(
+            "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
+             the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
+        ))
     }
 
     /// Runs the function, and hands on its status messages meanwhile.

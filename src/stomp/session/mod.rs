@@ -124,8 +124,20 @@ pub struct Delivery {
     pub headers: Headers,
     /// Its body as it came.
     pub body: Bytes,
+    /// How many bytes its body had, where these were too many to be taken; [`body`](Self::body) is empty then.
+    pub passed_over: Option<u64>,
     /// What to name when it is finished.
     pub ack: AckToken,
+}
+
+impl Delivery {
+    /// How many bytes it holds, about.
+    pub fn size(&self) -> usize {
+        /// What a delivery takes beside its texts.
+        const ITSELF: usize = 4096;
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+        self.body.len() + headers + ITSELF
+    }
 }
 
 impl fmt::Debug for Delivery {

@@ -18,6 +18,9 @@ use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
 
+/// Nothing more is read while deliveries that nobody took hold this many bytes.
+const MOST_WAITING: usize = 128 << 20;
+
 /// A connection in use.
 pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
@@ -122,7 +125,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         let most_waiting = self.most_waiting();
         loop {
             self.say_goodbye()?;
-            let reading = self.waiting.len() < most_waiting;
+            let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
+            let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
             let handing_over = self.leaving.is_none() && !self.waiting.is_empty() && !deliveries.is_closed();
             let (deadline, due) = self.deadline();
@@ -368,7 +372,7 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
 }
 
 fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
-    let Frame { headers, body, .. } = frame;
+    let Frame { headers, body, passed_over, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
     let needed = |name: &str| {
         optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
@@ -381,6 +385,7 @@ fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Fa
         redelivered: headers.get("redelivered") == Some("true"),
         ack: AckToken { connection, id: needed("ack")? },
         body,
+        passed_over,
         headers,
     })
 }
