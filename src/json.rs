@@ -36,28 +36,52 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
     }
 }
 
-/// How many values the JSON `text` holds, at most: each is preceded by a bracket, a colon or a comma outside of
-/// strings, but for the first.
+/// How many values the JSON `text` holds, at most.
 pub(crate) fn values(text: &str) -> usize {
-    let mut count = 1;
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'[' | b'{' | b':' | b',' => count += 1,
-            b'"' => {
-                // To the end of the string.
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'"' => break,
-                        b'\\' => drop(bytes.next()),
-                        _ => {}
+    Measure::of(text).values
+}
+
+/// Whether the JSON `text` is nested deeper than any reader follows: our own parser, and others', end at 128.
+pub(crate) fn is_too_deep(text: &str) -> bool {
+    Measure::of(text).depth > 100
+}
+
+/// What a text of JSON would be in memory.
+struct Measure {
+    /// Each is preceded by a bracket, a colon or a comma outside of strings, but for the first; so it is no less.
+    values: usize,
+    depth: usize,
+}
+
+impl Measure {
+    fn of(text: &str) -> Self {
+        let mut values = 1;
+        let (mut depth, mut deepest) = (0_usize, 0);
+        let mut bytes = text.bytes();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'[' | b'{' => {
+                    values += 1;
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                b':' | b',' => values += 1,
+                b'"' => {
+                    // To the end of the string.
+                    while let Some(byte) = bytes.next() {
+                        match byte {
+                            b'"' => break,
+                            b'\\' => drop(bytes.next()),
+                            _ => {}
+                        }
                     }
                 }
+                _ => {}
             }
-            _ => {}
         }
+        Self { values, depth: deepest }
     }
-    count
 }
 
 #[cfg(test)]
@@ -79,5 +103,12 @@ mod tests {
         assert!((3..=5).contains(&values("[1,2,3]")));
         assert_eq!(values(r#""[,,,:\",{{""#), 1);
         assert!(values(&format!("[{}1]", "1,".repeat(1000))) > 1000);
+    }
+
+    #[test]
+    fn depth_is_what_is_open_at_once() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_too_deep(&nested(100)) && is_too_deep(&nested(101)));
+        assert!(!is_too_deep(&"[],".repeat(1000)) && !is_too_deep(&format!("\"{}\"", "[".repeat(1000))));
     }
 }

@@ -128,7 +128,9 @@ impl Listed {
         let messages = entry.email_list.into_iter().map(|raw| {
             let Identified { id } =
                 serde_json::from_str(raw.get()).map_err(|_| "a message in it has no id")?;
-            if id.trim().is_empty() {
+            if json::is_too_deep(raw.get()) {
+                Err("a message in it is nested too deep")
+            } else if id.trim().is_empty() {
                 Err("a message in it has an empty id")
             } else {
                 Ok(Message { id, raw })

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::client::{Client, Request, Route};
 use super::criteria::{Checked, Criteria, Days};
 use super::error::Error;
-use crate::json::Bounded;
+use crate::json::{self, Bounded};
 
 /// A mailbox that goes on for longer goes on for ever. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
@@ -155,6 +155,10 @@ impl MailboxSearch<'_> {
             drop(done);
             next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
             for message in page.value.0 {
+                if json::is_too_deep(message.get()) {
+                    let what = "a message in it is nested too deep";
+                    return Err(Error::NotAnAnswer { status: 200, what, request_id: None });
+                }
                 if searching {
                     let Ok(checked) = serde_json::from_str::<Checked<'_>>(message.get()) else { continue };
                     hits.push(checked.received.map(|received| received.date_naive()));
