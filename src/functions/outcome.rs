@@ -63,6 +63,11 @@ const MOST_TO_READ: usize = 100_000;
 
 /// `object` for a person to read, its keys in the `order` that is wanted.
 fn pretty(object: &RawValue, order: impl FnOnce(&mut Value)) -> Result<Option<String>, Error> {
+    if json::is_too_deep(object.get()) {
+        return Err(Error::Refused(
+            "What Microsoft Graph answered is nested too deep to be handed on.".to_owned(),
+        ));
+    }
     if object.get().len() > LARGEST_TO_READ || json::values(object.get()) > MOST_TO_READ {
         return Ok(None);
     }
