@@ -53,24 +53,32 @@ pub fn stomp(data: &[u8]) {
 }
 
 fn one_end<C: Command + PartialEq + std::fmt::Debug>(cut: usize, wire: &[u8]) {
-    let (whole, whole_error) = read::<C>(&[wire]);
+    // One end of two passes over bodies that are too large.
+    let codec = || {
+        let codec = FrameCodec::<C>::with_limits(LIMITS);
+        if cut < 128 { codec } else { codec.passing_over() }
+    };
+    let (whole, whole_error) = read(codec(), &[wire]);
     let pieces: Vec<&[u8]> = wire.chunks(cut % 32 + 1).collect();
-    let (cut, cut_error) = read::<C>(&pieces);
+    let (cut, cut_error) = read(codec(), &pieces);
     assert_eq!((&whole, &whole_error), (&cut, &cut_error), "where the bytes are cut must not matter");
     for received in whole {
         let Received::Frame(frame) = received else { continue };
         let mut codec = FrameCodec::<C>::with_limits(LIMITS);
         let mut wire = BytesMut::new();
+        if frame.passed_over.is_some() {
+            assert!(frame.body.is_empty());
+            continue;
+        }
         // What an end reads it need not be allowed to write: a body where none belongs, a line that grew by escapes.
         if codec.encode(frame.clone(), &mut wire).is_ok() {
-            assert_eq!(read::<C>(&[&wire]).0, [Received::Frame(frame)]);
+            assert_eq!(read(codec, &[&wire]).0, [Received::Frame(frame)]);
         }
     }
 }
 
 /// What `pieces` hold, and the error that ended them.
-fn read<C: Command>(pieces: &[&[u8]]) -> (Vec<Received<C>>, Option<String>) {
-    let mut codec = FrameCodec::<C>::with_limits(LIMITS);
+fn read<C: Command>(mut codec: FrameCodec<C>, pieces: &[&[u8]]) -> (Vec<Received<C>>, Option<String>) {
     let mut buffer = BytesMut::new();
     let mut items = Vec::new();
     for piece in pieces {

@@ -337,3 +337,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_body_that_is_too_large_is_passed_over_where_that_is_wanted_and_the_next_frame_is_read() {
+    let limits = Limits { line: 64, headers: 4, body: 4 };
+    let mut wire = b"MESSAGE\nmessage-id:7\ncontent-length:100000\n\n".to_vec();
+    wire.extend(vec![b'x'; 100_000]);
+    wire.extend(b"\0\nMESSAGE\ncontent-length:4\n\nnext\0");
+    let whole: Vec<&[u8]> = vec![&wire];
+    let cut: Vec<&[u8]> = wire.chunks(7).collect();
+    for pieces in [whole, cut] {
+        let (items, error) = read(&mut Server::with_limits(limits).passing_over(), &pieces);
+        assert!(error.is_none(), "{error:?}");
+        let [Received::Frame(large), Received::HeartBeat, Received::Frame(next)] = &items[..] else {
+            panic!("{items:?}")
+        };
+        assert_eq!((large.header("message-id"), large.passed_over), (Some("7"), Some(100_000)));
+        assert!(large.body.is_empty());
+        assert_eq!((&next.body[..], next.passed_over), (&b"next"[..], None));
+    }
+    let wrong = b"MESSAGE\ncontent-length:9\n\n1234567890\0";
+    let (_, error) = read(&mut Server::with_limits(limits).passing_over(), &[wrong]);
+    assert!(matches!(error, Some(CodecError::WrongLength)), "{error:?}");
+    let (_, error) = read(&mut Server::with_limits(limits).passing_over(), &[b"MESSAGE\n\n12345"]);
+    assert!(
+        matches!(error, Some(CodecError::BodyTooLarge(4))),
+        "without a length nobody knows its end: {error:?}"
+    );
+}

@@ -66,8 +66,9 @@ impl Casebook {
             Self::Soar(soar) => {
                 let length = message.length();
                 let content = soar::Content::stream(message.stream(most), length);
-                soar.attach(target, name, MESSAGE, content).await?;
-                Ok(name.to_owned())
+                let name = soar::file_name(name);
+                soar.attach(target, &name, MESSAGE, content).await?;
+                Ok(name)
             }
             Self::Local(local) => local.keep(name, message.stream(most)).await,
         }
@@ -166,8 +167,7 @@ impl Drop for Kept {
 
 /// `name` as the name of a file in a directory: message ids hold slashes, and nobody's text may lead elsewhere.
 pub(super) fn file_name(name: &str) -> String {
-    let safe = |c: char| if c == '/' || c == '\\' || c.is_control() { '_' } else { c };
-    let name: String = name.chars().map(safe).collect();
+    let name = soar::file_name(name).replace('/', "_");
     let name = if name.starts_with('.') { format!("_{name}") } else { name };
     let (stem, extension) = parts(&name);
     // Room for a number.

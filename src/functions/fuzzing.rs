@@ -13,7 +13,7 @@ use super::{Function, InputKind};
 use crate::config::LogFormat;
 use crate::fuzzing::texts_of;
 use crate::log::fuzzing::line;
-use crate::soar::FunctionCall;
+use crate::soar::{self, FunctionCall};
 
 /// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
 /// the order to delete messages.
@@ -76,6 +76,13 @@ pub fn texts(data: &[u8]) {
     assert!(name.len() <= 255 && !name.starts_with('.') && !name.contains(char::is_control), "{name:?}");
     let place = Path::new("/reports").join(&name);
     assert!(name.is_empty() || place.parent() == Some(Path::new("/reports")), "{name:?}");
+    let name = soar::file_name(&message);
+    assert!(!name.contains(['\\', '\u{202e}']) && !name.contains(char::is_control), "{name:?}");
+    assert!(!name.starts_with('/') && !name.split('/').any(|part| part == "." || part == ".."), "{name:?}");
+    assert_eq!(
+        name.chars().count(),
+        message.chars().count().min(if message == ".." { 1 } else { usize::MAX })
+    );
 }
 
 /// Nothing in a line of the log ends it, moves a cursor or turns the direction of what follows.

@@ -324,11 +324,27 @@ impl Connection {
     }
 }
 
+/// `name` as the name of a file, wherever it is opened later: it leads to no other place, ends no line, and looks
+/// like what it is. What would do otherwise becomes `_`. A slash alone does not: message ids have some, and the file
+/// of a message is called after it.
+pub fn file_name(name: &str) -> String {
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '\\' | '\u{61c}' | '\u{feff}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    };
+    let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
+    let leads_away = name.starts_with('/') || name.split('/').any(|part| matches!(part, "." | ".."));
+    match name.as_str() {
+        "." | ".." => "_".to_owned(),
+        _ if leads_away => name.replace('/', "_"),
+        _ => name,
+    }
+}
+
 /// The parts `file` and `description`, the latter empty, as SOAR wants them.
 fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
-    // A line's end in the name would end the part's header.
-    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
-    let name = if name.is_empty() { "Unknown".to_owned() } else { name };
+    let name = if name.is_empty() { "Unknown".to_owned() } else { file_name(name) };
     let mut headers = HeaderMap::new();
     let media_type =
         HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));

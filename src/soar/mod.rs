@@ -13,6 +13,7 @@ mod session;
 
 pub use call::{CallError, Caller, FunctionCall};
 pub use client::{Attachment, Client, Target};
+pub use connection::file_name;
 pub use content::{ByteStream, Content};
 pub use error::{Credentials, Error};
 pub use reply::Results;

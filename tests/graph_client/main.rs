@@ -8,6 +8,7 @@
 mod house;
 
 mod batches;
+mod bounds;
 mod connections;
 mod paths;
 mod retries;
