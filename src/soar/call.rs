@@ -11,7 +11,7 @@ use crate::json;
 /// No call has so many; what goes through as text, a query's results for instance, is one value.
 const MOST_VALUES: usize = 100_000;
 /// No name is longer, in bytes.
-const LONGEST_NAME: usize = 1024;
+const LONGEST_NAME: usize = 4096;
 
 /// A function call. Only the name and the inputs are sure to be there; a playbook leaves the workflow out.
 #[derive(Debug, Clone)]
