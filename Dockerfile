@@ -17,6 +17,10 @@ COPY customize customize
 COPY benches benches
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
+# What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum.
+RUN cargo install --locked cargo-cyclonedx@0.5.9 \
+    && cargo cyclonedx --format json --spec-version 1.5 --describe binaries --no-default-features \
+       --target "$(rustc --print host-tuple)"
 
 FROM ${RUNTIME_IMAGE}
 # tini is process 1: it hands on signals and reaps what others leave behind.
@@ -26,6 +30,7 @@ RUN if command -v apt-get >/dev/null; then \
       && rm -rf /var/lib/apt/lists/*; \
     fi
 COPY --from=build /build/target/release/fn-exchange-online /usr/local/bin/fn-exchange-online
+COPY --from=build /build/fn-exchange-online_bin.cdx.json /usr/share/sbom/fn-exchange-online.cdx.json
 # App Host and administrators' habits know the program by the name of SOAR's own framework.
 RUN ln -s fn-exchange-online /usr/local/bin/resilient-circuits \
     && mkdir -p /etc/rescircuits /var/rescircuits /var/log/rescircuits \

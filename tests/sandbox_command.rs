@@ -59,3 +59,37 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
         process.wait().unwrap();
     }
 }
+
+/// A sandbox that serves, with where its `app.config` is.
+fn served(directory: &std::path::Path, arguments: &[&str]) -> std::process::Child {
+    let mut sandbox = program()
+        .args(["sandbox", "--serve", "--mailboxes", "10"])
+        .args(arguments)
+        .arg("--directory")
+        .arg(directory)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(sandbox.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("run --config-file")));
+    sandbox
+}
+
+#[test]
+fn a_served_soar_has_the_older_apps_customizations_or_none() {
+    for (arguments, has) in
+        [(&[][..], "functions              9 will change"), (&["--fresh"], "functions              9 new")]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let mut sandbox = served(directory.path(), arguments);
+        for expected in [has, "nothing to do"] {
+            let app_config = directory.path().join("app.config");
+            let output =
+                program().args(["customize", "-y", "--config-file"]).arg(app_config).output().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() && said.contains(expected), "{said}");
+        }
+        sandbox.kill().unwrap();
+        sandbox.wait().unwrap();
+    }
+}

@@ -655,3 +655,25 @@ async fn a_broker_that_loses_the_first_connect_is_asked_again() {
     setting.soar.caller(&setting.ca).await.unwrap();
     assert_eq!(setting.soar.broker.connects().len(), 2);
 }
+
+#[tokio::test]
+async fn an_import_is_decided_on_by_its_own_object_and_once() {
+    let setting = Setting::new().await;
+    let path = "/rest/orgs/201/configurations/imports";
+    let file = fn_exchange_online::customize::export(fn_exchange_online::customize::ScriptLanguage::Python3);
+    let (status, mut import) = answer(setting.request(Method::POST, path).json(&file.unwrap())).await;
+    assert_eq!((status.as_u16(), &import["status"]), (200, &json!("PENDING")));
+    let own = format!("{path}/{}", import["id"]);
+    let put = async |path: &str, body: &Value| answer(setting.request(Method::PUT, path).json(body)).await.0;
+
+    import["status"] = json!("ACCEPTED");
+    assert_eq!(put(&format!("{path}/99999"), &import).await, 404);
+    assert_eq!(put(&own, &json!({"status": "ACCEPTED"})).await, 400);
+    import["status"] = json!("PERHAPS");
+    assert_eq!(put(&own, &import).await, 400);
+    import["status"] = json!("ACCEPTED");
+    assert_eq!(put(&own, &import).await, 200);
+    assert_eq!(put(&own, &import).await, 400);
+    let unsigned = setting.http.post(setting.url(path)).json(&json!({})).send().await.unwrap();
+    assert_eq!(unsigned.status(), 401);
+}

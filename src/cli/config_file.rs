@@ -3,11 +3,12 @@
 //! What it says goes to standard error, its question to standard output, as with SOAR's own tool.
 
 use std::fs;
-use std::io::{BufRead, Write, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::packages::with_ours;
 use super::replace::{followed, replace};
+use super::terminal::{confirm, say};
 use crate::config::{Environment, TEMPLATE, dialect};
 
 /// The file could not be read or written.
@@ -45,12 +46,7 @@ struct Action {
 impl Arguments {
     /// The sections to write.
     fn sections(&self) -> Vec<(&'static str, &'static str)> {
-        let ours = |name: &String| name.replace('-', "_") == SECTION;
-        let (known, unknown): (Vec<_>, Vec<_>) = self.packages.iter().cloned().partition(ours);
-        if !unknown.is_empty() {
-            say(&format!("There is no package {}; nothing is written for it.", unknown.join(", ")));
-        }
-        let with_app = self.packages.is_empty() || !known.is_empty();
+        let with_app = with_ours(&self.packages, "written");
         TEMPLATE.into_iter().filter(|(name, _)| with_app || *name != SECTION).collect()
     }
 }
@@ -97,23 +93,8 @@ fn create(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks until it is answered. Where there is nobody to answer, that is a no.
 fn overwrite(path: &Path) -> bool {
-    let mut answers = stdin().lock().lines();
-    loop {
-        let mut out = stdout();
-        let _ = write!(out, "{} exists already. Overwrite it? (y/n): ", path.display());
-        let _ = out.flush();
-        let Some(Ok(answer)) = answers.next() else {
-            let _ = writeln!(out);
-            return false;
-        };
-        match answer.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => return true,
-            "n" | "no" => return false,
-            _ => {}
-        }
-    }
+    confirm(&format!("{} exists already. Overwrite it? (y/n): ", path.display()))
 }
 
 fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
@@ -156,9 +137,4 @@ fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
 
 fn failed(attempt: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(FAILED, &format!("cannot {attempt} {}: {error}", followed(path).display()))
-}
-
-fn say(text: &str) {
-    // Who has closed standard error does not want to know.
-    let _ = writeln!(stderr(), "{text}");
 }

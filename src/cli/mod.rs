@@ -3,10 +3,13 @@
 mod config_file;
 mod customize;
 mod invoke;
+mod list;
+mod packages;
 mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod terminal;
 
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
@@ -42,8 +45,10 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
     Config(config_file::Arguments),
-    /// Write the file that makes the functions, rules and workflows known to SOAR.
+    /// Make the functions, rules and workflows known to SOAR, or write the file that does.
     Customize(customize::Arguments),
+    /// Show the functions, their message destination and the version.
+    List(list::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
@@ -78,7 +83,10 @@ impl Cli {
             Some(Command::Run(arguments)) => run::run(arguments, self.config_file.as_deref()).await,
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
-            Some(Command::Customize(arguments)) => customize::customize(&arguments),
+            Some(Command::Customize(arguments)) => {
+                customize::customize(arguments, self.config_file.as_deref()).await
+            }
+            Some(Command::List(arguments)) => list::list(&arguments),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };

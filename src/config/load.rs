@@ -7,7 +7,9 @@ use ::config::{Config, ConfigError, File, Map, Source, Value};
 
 use super::dialect::{DEFAULT_ORIGIN, Dialect, ROOT, Syntax};
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
-use super::{Environment, LoadError, Place, Problem, Settings, Warning, graph_options, soar_options};
+use super::{
+    Environment, LoadError, Place, Problem, Settings, SoarSettings, Warning, graph_options, soar_options,
+};
 
 /// The settings, and what whoever starts the program should know about them.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,40 +26,69 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or something in it is wrong: then all that is wrong with it is told at once.
     pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-        let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to()))
-        })?;
-        Self::of_text(&text, file, environment)
+        let (settings, warnings) = read(file, environment, settings)?;
+        Ok(Loaded { settings, warnings })
     }
 
-    /// Reads `text`, the content of `file`.
+    /// Like [`Settings::load`], of a file's `text`.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-        let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
-            Ok(sections) => (sections, Vec::new()),
-            Err(error) => {
-                let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
-                let rest = layered(Layer(readable.into_map(None)), environment)
-                    .map_err(|e| unreadable(e.to_string()))?;
-                (rest, faults)
-            }
-        };
-        let mut options = Options {
-            sections,
-            environment,
-            problems: faults.into_iter().map(Problem::from).collect(),
-            warnings: Vec::new(),
-        };
-        let settings = settings(&mut options);
-        unknown_options(&mut options);
-        match settings {
-            Some(settings) if options.problems.is_empty() => {
-                Ok(Loaded { settings, warnings: options.warnings })
-            }
-            _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
+        let (settings, warnings) = read_text(text, file, environment, settings)?;
+        Ok(Loaded { settings, warnings })
+    }
+}
+
+impl SoarSettings {
+    /// Like [`Settings::load`], for who needs SOAR's REST interface only: nothing else has to be filled in yet.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Warning>), LoadError> {
+        read(file, environment, soar_options::soar)
+    }
+}
+
+/// What `take` makes of the options, with the warnings. It gives `None` only where it noted a problem.
+fn read<T>(
+    file: &Path,
+    environment: &Environment,
+    take: impl FnOnce(&mut Options<'_>) -> Option<T>,
+) -> Result<(T, Vec<Warning>), LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+    let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to())))?;
+    read_text(&text, file, environment, take)
+}
+
+/// The same of `text`, the content of `file`.
+fn read_text<T>(
+    text: &str,
+    file: &Path,
+    environment: &Environment,
+    take: impl FnOnce(&mut Options<'_>) -> Option<T>,
+) -> Result<(T, Vec<Warning>), LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+    let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
+        Ok(sections) => (sections, Vec::new()),
+        Err(error) => {
+            let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
+            let rest = layered(Layer(readable.into_map(None)), environment)
+                .map_err(|e| unreadable(e.to_string()))?;
+            (rest, faults)
         }
+    };
+    let mut options = Options {
+        sections,
+        environment,
+        problems: faults.into_iter().map(Problem::from).collect(),
+        warnings: Vec::new(),
+    };
+    let taken = take(&mut options);
+    unknown_options(&mut options);
+    match taken {
+        Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings)),
+        _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
     }
 }
 

@@ -6,12 +6,14 @@
 //! every object has the uuid and the name it has in the older app, so that an import updates and never duplicates.
 
 mod bpmn;
+mod comparison;
 mod objects;
 mod sources;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+pub use comparison::{Kind, Standing};
 use objects::Assembly;
 use sources::Sources;
 
@@ -128,6 +130,14 @@ pub fn export(language: ScriptLanguage) -> Result<Value, Error> {
 /// As for [`export`].
 pub fn export_text(language: ScriptLanguage) -> Result<String, Error> {
     Ok(serde_json::to_string_pretty(&export(language)?)? + "\n")
+}
+
+/// The message destination that calls of our functions come on, by its programmatic name.
+///
+/// # Errors
+/// As for [`export`].
+pub fn destination() -> Result<String, Error> {
+    Ok(Sources::read()?.message_destination.name)
 }
 
 fn internal_field() -> Value {

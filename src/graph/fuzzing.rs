@@ -33,7 +33,7 @@ pub fn graph_answers(data: &[u8]) {
                 }
                 if let Ok(page) = answer.parse::<messages::Page>() {
                     page.next.as_deref().map(follow);
-                    for message in page.value.0.iter() {
+                    for message in &page.value.0 {
                         let _ = serde_json::from_str::<messages::Identified<'_>>(message.get());
                         let checked = serde_json::from_str::<Checked<'_>>(message.get());
                         let _ = checked.map(|checked| everything().are_met_by(&checked));
@@ -118,14 +118,14 @@ pub fn odata(data: &[u8]) {
         sender: Some(sender.clone()),
         subject: Some(subject.clone()),
         received_from: DateTime::from_timestamp_millis(i64::try_from(data.len()).unwrap_or(0)),
-        has_attachments: Some(data.len() % 2 == 0),
+        has_attachments: Some(data.len().is_multiple_of(2)),
         ..Criteria::default()
     };
     let Ok(path) = criteria.path(MAILBOX, criteria.days(), 100) else { return };
     let expected = [
         ("receivedDateTime ge", data.len().to_string()),
         ("from/emailAddress/address eq", sender),
-        ("hasAttachments eq", (data.len() % 2 == 0).to_string()),
+        ("hasAttachments eq", (data.len().is_multiple_of(2)).to_string()),
         ("subject contains", subject.to_lowercase()),
     ];
     let meaning = Meaning::of(path.as_str());

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::connection::{Connection, Request, RequestBody};
-use super::session::Organisation;
+use super::session::{Organisation, Principal};
 use super::{ByteStream, Content, Error};
 use crate::config::SoarSettings;
 
@@ -18,6 +18,7 @@ use crate::config::SoarSettings;
 pub struct Client {
     connection: Arc<Connection>,
     organisation: Arc<Organisation>,
+    principal: Option<Arc<Principal>>,
     actions_enabled: bool,
 }
 
@@ -74,6 +75,7 @@ impl Client {
         let mut client = Self {
             connection: Arc::new(connection),
             organisation: Arc::new(organisation),
+            principal: session.principal().map(Arc::new),
             actions_enabled: true,
         };
         client.actions_enabled = client.ask_whether_actions_are_enabled().await?;
@@ -197,12 +199,21 @@ impl Client {
             .boxed())
     }
 
-    fn get(&self, attempt: String, segments: &[&str]) -> Request<'static> {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Who we signed in as, where SOAR told.
+    pub(super) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_deref()
+    }
+
+    pub(super) fn get(&self, attempt: String, segments: &[&str]) -> Request<'static> {
         self.request(Method::GET, attempt, segments, RequestBody::None)
     }
 
     /// A request below the organisation's address.
-    fn request<'a>(
+    pub(super) fn request<'a>(
         &self,
         method: Method,
         attempt: String,
@@ -212,7 +223,7 @@ impl Client {
         let organisation = self.organisation.id.to_string();
         let mut all = vec!["orgs", &organisation];
         all.extend(segments);
-        Request { attempt, method, url: self.connection.url(&all), body }
+        Request { attempt, method, url: self.connection.url(&all), body, bound: None }
     }
 }
 

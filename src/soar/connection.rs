@@ -39,6 +39,8 @@ pub(super) struct Request<'a> {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: RequestBody<'a>,
+    /// How long SOAR may think about it, where that is longer than its usual [`SILENCE`].
+    pub(super) bound: Option<Duration>,
 }
 
 pub(super) enum RequestBody<'a> {
@@ -139,7 +141,7 @@ impl Connection {
                 (Method::POST, RequestBody::Json(body.to_string().into()))
             }
         };
-        let request = Request { attempt: "sign in".to_owned(), method, url, body };
+        let request = Request { attempt: "sign in".to_owned(), method, url, body, bound: None };
         let mut done = 0;
         loop {
             let error = match self.try_to_sign_in(&request).await {
@@ -216,12 +218,15 @@ impl Connection {
 
     /// One try. Any status but a success is an error.
     async fn send(&self, request: &Request<'_>, session: &HeaderMap) -> Result<Response, Error> {
-        let client = match request.body {
-            RequestBody::File { .. } => &self.uploads,
-            RequestBody::None | RequestBody::Json(_) => &self.requests,
+        let client = match (&request.body, request.bound) {
+            (RequestBody::File { .. }, _) | (_, Some(_)) => &self.uploads,
+            (RequestBody::None | RequestBody::Json(_), None) => &self.requests,
         };
         let mut builder =
             client.request(request.method.clone(), request.url.clone()).headers(session.clone());
+        if let Some(bound) = request.bound {
+            builder = builder.timeout(bound);
+        }
         if let Login::ApiKey { id, secret } = &self.login {
             builder = builder.basic_auth(id, Some(secret.expose()));
         }

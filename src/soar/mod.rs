@@ -1,10 +1,11 @@
 //! SOAR: the function calls it sends, the replies it expects, and its REST interface: signing in, the functions'
-//! destinations, notes and attachments.
+//! destinations, notes, attachments, and the import of customizations.
 
 mod call;
 mod client;
 mod connection;
 mod content;
+mod customizations;
 mod error;
 #[cfg(feature = "sandbox")]
 pub(crate) mod fuzzing;
@@ -15,5 +16,6 @@ pub use call::{CallError, Caller, FunctionCall};
 pub use client::{Attachment, Client, Target};
 pub use connection::file_name;
 pub use content::{ByteStream, Content};
+pub use customizations::{Access, Collection, Decision, GrantError, Import, Message};
 pub use error::{Credentials, Error};
 pub use reply::Results;

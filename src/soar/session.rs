@@ -2,6 +2,7 @@
 
 use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Error;
 use crate::config::Login;
@@ -12,8 +13,35 @@ pub(super) struct Session {
     #[serde(default)]
     orgs: Vec<Organisation>,
     csrf_token: Option<String>,
+    api_key_handle: Option<Value>,
+    user_id: Option<Value>,
     #[serde(rename = "session_ip")]
     seen_from: Option<String>,
+}
+
+/// Who we are to SOAR, as message destinations list it.
+#[derive(Debug, Clone)]
+pub(super) enum Principal {
+    /// An API key. What kind of value its handle is, SOAR does not say.
+    ApiKey(Value),
+    /// An account.
+    User(Value),
+}
+
+impl Principal {
+    /// The key of a message destination's list of such principals.
+    pub(super) fn list(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "api_keys",
+            Self::User(_) => "users",
+        }
+    }
+
+    pub(super) fn handle(&self) -> &Value {
+        match self {
+            Self::ApiKey(handle) | Self::User(handle) => handle,
+        }
+    }
 }
 
 /// An organisation of the account.
@@ -28,6 +56,12 @@ pub(super) struct Organisation {
 }
 
 impl Session {
+    /// Who we are; nothing where SOAR does not tell.
+    pub(super) fn principal(&self) -> Option<Principal> {
+        let api_key = self.api_key_handle.clone().map(Principal::ApiKey);
+        api_key.or_else(|| self.user_id.clone().map(Principal::User))
+    }
+
     /// The first organisation whose cloud account, uuid or name is exactly `configured`.
     pub(super) fn organisation(&self, configured: &str) -> Result<Organisation, Error> {
         if self.orgs.is_empty() {

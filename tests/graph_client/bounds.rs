@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use super::house::House;
 
 const MIB: usize = 1 << 20;
+static ZEROS: [u8; MIB] = [b'0'; MIB];
 const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"T"}"#;
 
 /// Settings for a Graph at `address` that tries once.
@@ -53,7 +54,7 @@ fn endless(taken: &Arc<AtomicUsize>) -> Body {
     let taken = Arc::clone(taken);
     Body::from_stream(stream::repeat_with(move || {
         taken.fetch_add(MIB, Ordering::Relaxed);
-        Ok::<_, std::io::Error>(Bytes::from_static(&[b'0'; MIB]))
+        Ok::<_, std::io::Error>(Bytes::from_static(&ZEROS))
     }))
 }
 

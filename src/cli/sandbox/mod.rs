@@ -11,13 +11,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::Utc;
+use serde_json::json;
 use tokio::signal::ctrl_c;
 use uuid::Uuid;
 
 use super::Failure;
+use crate::customize::{ScriptLanguage, export};
 use crate::sandbox::Sandbox;
 use crate::sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use crate::sandbox::soar::SoarOptions;
+use crate::sandbox::soar::customizations::older_app;
 use daemon::Daemon;
 use story::Story;
 
@@ -27,6 +30,11 @@ pub(super) struct Arguments {
     /// Keep the sandbox running, for a daemon of your own, instead of showing an investigation.
     #[arg(long)]
     serve: bool,
+
+    /// Start with a SOAR that knows none of the functions, as before a first import. Otherwise it has the
+    /// customizations of the older app.
+    #[arg(long, requires = "serve")]
+    fresh: bool,
 
     /// Where to write app.config, the certificate authority and the daemon's log [default: a new temporary
     /// directory].
@@ -51,6 +59,15 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    fn soar(&self) -> Result<SoarOptions, Failure> {
+        let customizations = if self.fresh {
+            json!({})
+        } else {
+            older_app(export(ScriptLanguage::Python).map_err(|error| Failure::new(1, &error))?)
+        };
+        Ok(SoarOptions { customizations, ..SoarOptions::default() })
+    }
+
     fn tenant(&self) -> TenantOptions {
         let mailboxes = self.mailboxes as usize;
         TenantOptions {
@@ -72,8 +89,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         None => private_directory(),
     }
     .map_err(failed)?;
-    let sandbox =
-        Sandbox::start(&directory, arguments.tenant(), SoarOptions::default()).await.map_err(failed)?;
+    let sandbox = Sandbox::start(&directory, arguments.tenant(), arguments.soar()?).await.map_err(failed)?;
     sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
     if arguments.throttled > 0 {
         sandbox.graph.faults().throttle(Some(Throttling {
@@ -99,6 +115,9 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         ("app.config", &app_config.display().to_string()),
     ]);
     if arguments.serve {
+        let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };
+        story.say(&format!("SOAR {has}. Import the functions, rules and workflows of this program:"));
+        story.command(&format!("fn-exchange-online customize --config-file {}", app_config.display()));
         story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
         story.command(&format!("fn-exchange-online run --config-file {}", app_config.display()));
         return ctrl_c().await.map_err(failed);

@@ -2,20 +2,25 @@
 
 pub mod broker;
 pub mod caller;
+pub mod customizations;
 pub mod rest;
 
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use self::broker::{Broker, User};
 use self::caller::{Caller, CallerError, CallerOptions};
-use self::rest::{Account, ApiKey, Organisation, Rest, RestOptions};
+use self::customizations::functions_only;
+use self::rest::{Account, ApiKey, FUNCTIONS, Organisation, Rest, RestOptions};
 use super::certificates::Certificates;
 use crate::config::Trust;
 
+/// The app's message destination, where no other is asked for.
+const DESTINATION: &str = "fn_exchange_online";
 /// The incident every sandbox has.
 pub const INCIDENT: i64 = 2095;
 /// A task of [`INCIDENT`].
@@ -38,11 +43,13 @@ pub struct SoarOptions {
     pub account: Account,
     /// The app's message destination.
     pub destination: String,
+    /// The customizations it has, in the form of an import file; an empty object for none.
+    pub customizations: Value,
 }
 
 impl Default for SoarOptions {
-    /// Free ports, organisation 201 "Sandbox", the destination `fn_exchange_online`, and a new secret and
-    /// password.
+    /// Free ports, organisation 201 "Sandbox", the destination `fn_exchange_online` with the nine functions, and a
+    /// new secret and password.
     fn default() -> Self {
         Self {
             rest_port: 0,
@@ -59,7 +66,8 @@ impl Default for SoarOptions {
                 password: Uuid::new_v4().simple().to_string(),
                 user_id: 1,
             },
-            destination: "fn_exchange_online".to_owned(),
+            destination: DESTINATION.to_owned(),
+            customizations: functions_only(DESTINATION, FUNCTIONS),
         }
     }
 }
@@ -93,9 +101,10 @@ impl Soar {
             organisations: vec![options.organisation.clone()],
             api_keys: vec![api_key.clone()],
             accounts: vec![account.clone()],
-            destination: options.destination.clone(),
+            customizations: options.customizations.clone(),
         };
         let rest = Rest::start(rest, certificates.server_config(rest::ALPN)).await?;
+        broker.ask_who_may_read(rest.readers());
         rest.add_incident(INCIDENT, "Reported phishing");
         rest.add_task(TASK, INCIDENT);
         Ok(Self { broker, rest, options, own })

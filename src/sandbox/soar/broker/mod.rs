@@ -48,6 +48,24 @@ impl std::fmt::Debug for User {
     }
 }
 
+/// Says of a user's login and a queue whether the one may read the other.
+pub struct Readers(Box<MayRead>);
+
+type MayRead = dyn Fn(&str, &str) -> bool + Send + Sync;
+
+impl Readers {
+    /// Asks `may_read`, which must not ask the broker.
+    pub fn new(may_read: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(may_read))
+    }
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Readers").finish_non_exhaustive()
+    }
+}
+
 /// How a COMMIT goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitFault {
@@ -134,6 +152,11 @@ impl Broker {
         if let Some(before) = before {
             before.abort();
         }
+    }
+
+    /// Has `readers` say who may subscribe to what.
+    pub fn ask_who_may_read(&self, readers: Readers) {
+        self.shared.change(|state| state.readers = Some(readers));
     }
 
     /// Where it listens.

@@ -7,7 +7,7 @@ use chrono::Utc;
 use super::message::{AckMode, Message, Settlement, Subscription};
 use super::queues::Queues;
 use super::refusal::Refusal;
-use super::{CommitFault, User};
+use super::{CommitFault, Readers, User};
 use crate::stomp::{ClientCommand, Frame, Headers, ServerCommand};
 
 /// ActiveMQ's prefetch for a subscription that names none.
@@ -31,6 +31,8 @@ const NOT_PASSED_ON: &[&str] = &[
 pub(super) struct State {
     pub(super) queues: Queues,
     pub(super) users: Vec<User>,
+    /// Who is asked whether a user may read a queue; without it all may.
+    pub(super) readers: Option<Readers>,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
     /// Messages taken so far, for their ids.
@@ -244,7 +246,8 @@ impl State {
                 .filter(|size| *size > 0)
                 .ok_or_else(|| Refusal::protocol(format!("Invalid prefetch size: {text}")))?,
         };
-        if self.faults.unreadable.contains(&(peer.login.clone(), queue.clone())) {
+        let may_read = self.readers.as_ref().is_none_or(|Readers(may_read)| may_read(&peer.login, &queue));
+        if !may_read || self.faults.unreadable.contains(&(peer.login.clone(), queue.clone())) {
             let login = &peer.login;
             return Err(Refusal::forbidden(format!(
                 "User {login} is not authorized to read from: queue://{queue}"

@@ -1,12 +1,15 @@
-//! What the platform holds: organisations and who may sign in, functions and their destinations, incidents,
-//! tasks, notes and attachments.
+//! What the platform holds: organisations and who may sign in, customizations, incidents, tasks, notes and
+//! attachments.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::error::ApiError;
+use super::imports::Import;
 use super::session::Sessions;
+use crate::sandbox::soar::customizations::{Customizations, DESTINATIONS};
 
 /// The functions of the app, by the names SOAR knows them under.
 pub const FUNCTIONS: [&str; 9] = [
@@ -150,39 +153,6 @@ impl Attachment {
     }
 }
 
-/// A message destination.
-#[derive(Debug, Clone)]
-pub(super) struct Destination {
-    pub(super) id: i64,
-    pub(super) programmatic_name: String,
-    /// The rest, as it was put last.
-    pub(super) dto: Value,
-    pub(super) version: i64,
-}
-
-impl Destination {
-    pub(super) fn new(id: i64, name: &str, api_keys: &[ApiKey]) -> Self {
-        let handles: Vec<i64> = api_keys.iter().map(|key| key.handle).collect();
-        let dto = json!({
-            "id": id,
-            "name": name,
-            "programmatic_name": name,
-            "destination_type": 0,
-            "expect_ack": true,
-            "users": [],
-            "api_keys": handles
-        });
-        Self { id, programmatic_name: name.to_owned(), dto, version: 1 }
-    }
-
-    /// It as SOAR describes it.
-    pub(super) fn dto(&self) -> Value {
-        let mut dto = self.dto.clone();
-        dto["version"] = json!(self.version);
-        dto
-    }
-}
-
 /// Everything the platform holds.
 #[derive(Debug, Default)]
 pub(super) struct Data {
@@ -190,9 +160,13 @@ pub(super) struct Data {
     pub(super) api_keys: Vec<ApiKey>,
     pub(super) accounts: Vec<Account>,
     pub(super) sessions: Sessions,
-    /// Names of the functions that are defined, with their destination's number.
-    pub(super) functions: BTreeMap<String, i64>,
-    pub(super) destinations: Vec<Destination>,
+    pub(super) customizations: Customizations,
+    /// Imports so far.
+    pub(super) imports: Vec<Import>,
+    /// The status imports have before anybody decides on them, where it is not the usual one.
+    pub(super) import_status: Option<String>,
+    /// Whether nobody who signs in has the permission to change customizations.
+    pub(super) customizing_forbidden: bool,
     /// How many of the next changes of a destination find it changed by somebody else.
     pub(super) conflicts: usize,
     /// Names of incidents.
@@ -211,6 +185,31 @@ impl Data {
     pub(super) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Refuses a change of customizations to those who may not make any.
+    pub(super) fn allow_customizing(&self) -> Result<(), ApiError> {
+        if self.customizing_forbidden { Err(ApiError::forbidden()) } else { Ok(()) }
+    }
+
+    /// Whether the API key or account that signs in as `login` may read `queue`. Of other queues, and other users,
+    /// nothing is known here.
+    pub(super) fn may_read(&self, login: &str, queue: &str) -> bool {
+        let Some(destination) = queue.strip_prefix("actions.").and_then(|rest| rest.split_once('.')) else {
+            return true;
+        };
+        let destination = self.customizations.get(&DESTINATIONS, destination.1);
+        let lists = |who: &str, number: i64| {
+            let listed = destination.and_then(|destination| destination[who].as_array());
+            listed.is_some_and(|listed| listed.iter().any(|one| *one == number))
+        };
+        let key = self.api_keys.iter().find(|key| key.id == login);
+        let account = self.accounts.iter().find(|account| account.email == login);
+        match (key, account) {
+            (Some(key), _) => lists("api_keys", key.handle),
+            (None, Some(account)) => lists("users", account.user_id),
+            (None, None) => true,
+        }
     }
 
     /// The incident that `owner` is, or belongs to; nothing where there is no such owner.

@@ -10,6 +10,7 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 
 use super::Shared;
 use super::error::ApiError;
@@ -95,6 +96,9 @@ pub(super) async fn pass(
     let response = match failure {
         None => handle(&shared, request, next).await,
         Some(Failure::Status(status)) => {
+            // A connection that closes while its client still sends takes the answer with it.
+            let mut rest = request.into_body().into_data_stream();
+            while let Some(Ok(_)) = rest.next().await {}
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             ApiError::new(status, "The sandbox was asked to fail.").into_response()
         }

@@ -1,5 +1,5 @@
 //! SOAR's REST interface over TLS, as far as the app meets it: signing in with an API key or an account,
-//! functions and message destinations, incidents with their notes, and attachments of incidents and tasks.
+//! customizations and their import, incidents with their notes, and attachments of incidents and tasks.
 //!
 //! Faults are switched on by methods of [`Rest`], and what happened is read from it.
 
@@ -7,6 +7,7 @@ mod attachments;
 mod data;
 mod error;
 mod gate;
+mod imports;
 mod incidents;
 mod platform;
 mod session;
@@ -20,17 +21,20 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use rustls::ServerConfig;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use self::data::Data;
 pub use self::data::{Account, ApiKey, Attachment, FUNCTIONS, Note, Organisation, Owner};
-use self::data::{Data, Destination};
 use self::error::ApiError;
 use self::gate::Traffic;
 pub use self::gate::{Failure, Recorded};
+use super::broker::Readers;
+use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
 use crate::sandbox::serve::Server;
 
 /// The protocol to offer: SOAR's own server speaks no HTTP/2, and a cut connection then ends one request only.
@@ -50,8 +54,9 @@ pub struct RestOptions {
     pub api_keys: Vec<ApiKey>,
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// The message destination of all functions, by its programmatic name.
-    pub destination: String,
+    /// The customizations that are there already, in the form of an import file, or as [`functions_only`] gives
+    /// them. Whoever signs in above may read their message destinations.
+    pub customizations: Value,
 }
 
 /// A running platform. Dropping it closes its listener, its connections, and removes its attachments.
@@ -111,9 +116,18 @@ impl Rest {
             accounts: options.accounts,
             ..Data::default()
         };
-        let destination = data.next_id();
-        data.destinations.push(Destination::new(destination, &options.destination, &data.api_keys));
-        data.functions = FUNCTIONS.iter().map(|name| ((*name).to_owned(), destination)).collect();
+        let mut last_id = 0;
+        data.customizations.import(&options.customizations, || {
+            last_id += 1;
+            last_id
+        });
+        data.last_id = last_id;
+        let keys: Vec<i64> = data.api_keys.iter().map(|key| key.handle).collect();
+        let users: Vec<i64> = data.accounts.iter().map(|account| account.user_id).collect();
+        for destination in data.customizations.all_mut(&DESTINATIONS) {
+            destination["api_keys"] = json!(keys);
+            destination["users"] = json!(users);
+        }
         let shared = Arc::new(Shared {
             data: Mutex::new(data),
             traffic: Mutex::default(),
@@ -171,16 +185,49 @@ impl Rest {
 
     /// Takes a function away: it is not found from now on.
     pub fn remove_function(&self, name: &str) {
-        self.shared.change(|data| data.functions.remove(name));
+        self.shared.change(|data| data.customizations.remove(&FUNCTIONS_KIND, name));
     }
 
     /// Adds a function, or one that was taken away again, with the app's message destination.
     pub fn add_function(&self, name: &str) {
         self.shared.change(|data| {
-            if let Some(destination) = data.destinations.first().map(|destination| destination.id) {
-                data.functions.insert(name.to_owned(), destination);
-            }
+            let destination = data.customizations.all(&DESTINATIONS).next().cloned().unwrap_or_default();
+            let destination = destination["programmatic_name"].as_str().unwrap_or_default();
+            let last_id = &mut data.last_id;
+            data.customizations.import(&functions_only(destination, [name]), || {
+                *last_id += 1;
+                *last_id
+            });
         });
+    }
+
+    /// Everything that customizations define, in the form of an export.
+    pub fn customizations(&self) -> Value {
+        self.shared.look(|data| data.customizations.export())
+    }
+
+    /// Changes an object that customizations define, as a person in SOAR does: `section` is its kind's key in an
+    /// export, `name` its name.
+    pub fn change_object(&self, section: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        self.shared.change(|data| data.customizations.object_mut(section, name).map(change));
+    }
+
+    /// Takes the permission to change customizations from all who sign in, or gives it back. They may still read.
+    pub fn forbid_customizing(&self, forbidden: bool) {
+        self.shared.change(|data| data.customizing_forbidden = forbidden);
+    }
+
+    /// Has imports that come from now on be in this status without anybody's decision.
+    pub fn decide_imports(&self, status: &str) {
+        self.shared.change(|data| data.import_status = Some(status.to_owned()));
+    }
+
+    /// Says who may read which queue of calls: the API keys and accounts that its message destination lists.
+    pub fn readers(&self) -> Readers {
+        let shared = Arc::downgrade(&self.shared);
+        Readers::new(move |login, queue| {
+            shared.upgrade().is_none_or(|shared| shared.look(|data| data.may_read(login, queue)))
+        })
     }
 
     /// Changes the organisation with number `id`.
@@ -234,10 +281,8 @@ impl Rest {
     }
 
     /// A message destination's body, by its programmatic name.
-    pub fn destination(&self, programmatic_name: &str) -> Option<serde_json::Value> {
-        self.shared.look(|data| {
-            data.destinations.iter().find(|d| d.programmatic_name == programmatic_name).map(Destination::dto)
-        })
+    pub fn destination(&self, programmatic_name: &str) -> Option<Value> {
+        self.shared.look(|data| data.customizations.get(&DESTINATIONS, programmatic_name).cloned())
     }
 
     /// Every request so far, in the order they came.
@@ -263,7 +308,17 @@ impl Rest {
 
 fn router(shared: &Arc<Shared>) -> Router {
     let of_org = Router::new()
+        .route("/functions", get(platform::functions))
         .route("/functions/{name}", get(platform::function))
+        .route("/types/{type}", get(platform::data_table))
+        .route("/types/{type}/fields", get(platform::fields))
+        .route("/actions", get(platform::rules))
+        .route("/workflows", get(platform::workflows))
+        .route("/workflows/{id}", get(platform::workflow))
+        .route("/scripts", get(platform::scripts))
+        .route("/scripts/{id}", get(platform::script))
+        .route("/configurations/imports", post(imports::post))
+        .route("/configurations/imports/{id}", put(imports::put))
         .route("/message_destinations", get(platform::destinations))
         .route("/message_destinations/{id}", get(platform::destination).put(platform::put_destination))
         .route("/incidents/{id}", get(incidents::incident))

@@ -1,0 +1,173 @@
+//! The import: look, ask, import, and have SOAR let us read our message destination.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::preview::Preview;
+use super::{Arguments, BAD_CONFIGURATION, FAILED};
+use crate::cli::terminal::{confirm, say};
+use crate::cli::{Failure, packages};
+use crate::config::{Environment, LogLevel, Login, SoarSettings};
+use crate::customize::{ScriptLanguage, destination, export};
+use crate::log::Log;
+use crate::soar::{Access, Client, Decision, Error, GrantError};
+
+/// A person waits: signing in is not tried for ever, whatever the daemon does.
+const LOGIN_TRIES: u32 = 3;
+
+/// What an API key needs, in SOAR's words.
+const PERMISSION: &str = "The API key, or the account's role, needs SOAR's Administration and Customization \
+    permissions to change functions, rules, workflows, scripts, data tables, message destinations, and to import. \
+    Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
+    Administrator Settings, Organization, Import.";
+
+/// Does it.
+pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+    if !packages::with_ours(&arguments.packages, "imported") {
+        return Ok(());
+    }
+    let file = export(arguments.script_language).map_err(|error| Failure::new(FAILED, &error))?;
+    let destination = destination().map_err(|error| Failure::new(FAILED, &error))?;
+    let SignedIn { soar, who, _log } = sign_in(config_file).await?;
+    say(&format!("The organisation {:?} of SOAR, and what this program brings:", soar.org_name()));
+    let preview = Preview::read(&soar, &file).await.map_err(|error| refused(&error))?;
+    let access = soar.access_to(&destination).await.map_err(|error| refused(&error))?;
+    preview.show();
+    match access {
+        Access::Granted => say(&format!("The {who} may read the message destination {destination}.")),
+        Access::Missing | Access::NoDestination => {
+            say(&format!("The {who} will be added to the message destination {destination}."));
+        }
+    }
+
+    if preview.all_the_same() && access == Access::Granted {
+        say("There is nothing to do.");
+        return Ok(());
+    }
+    if arguments.dry_run {
+        say("This was a dry run: SOAR was only read. It checks the file itself when it is imported.");
+        return Ok(());
+    }
+    if preview.all_the_same() {
+        if !arguments.yes && !confirm(&format!("Add the {who}? (y/n): ")) {
+            say("Nothing was changed.");
+            return Ok(());
+        }
+    } else if !carry_out(&soar, &file, arguments).await? {
+        return Ok(());
+    }
+    if soar.grant_access_to(&destination).await.map_err(|error| not_granted(&error))? {
+        say(&format!("The {who} was added to the message destination {destination}."));
+    }
+    say("Done. The daemon can take calls.");
+    Ok(())
+}
+
+/// SOAR, and what of ours it knows us by.
+struct SignedIn {
+    soar: Client,
+    who: &'static str,
+    /// Writes as long as it is there.
+    _log: Log,
+}
+
+async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
+    let environment = Environment::of_process();
+    let config_file = environment.config_file(config_file, Path::new("."));
+    let (mut settings, warnings) = SoarSettings::load(&config_file, &environment)
+        .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+    let log = Log::of_command(LogLevel::Warning, false).map_err(|error| Failure::new(FAILED, &error))?;
+    for warning in warnings {
+        say(&warning.to_string());
+    }
+    settings.login_tries = Some(settings.login_tries.map_or(LOGIN_TRIES, |tries| tries.min(LOGIN_TRIES)));
+    let soar = Client::connect(&settings).await.map_err(|error| Failure::new(error.exit_code(), &error))?;
+    let who = match settings.login {
+        Login::ApiKey { .. } => "API key",
+        Login::Password { .. } => "account",
+    };
+    Ok(SignedIn { soar, who, _log: log })
+}
+
+/// Imports, after a yes. False after a no.
+async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result<bool, Failure> {
+    let import =
+        soar.start_import(file).await.map_err(|error| not_imported(&error, arguments.script_language))?;
+    for message in &import.messages {
+        say(&format!("    {}: {}", message.kind, message.text));
+    }
+    if !import.is_pending() {
+        return Err(Failure::new(
+            FAILED,
+            &format!(
+                "SOAR does not wait for a decision on the import, it calls it {}; nothing more was done. See \
+                 SOAR, Administrator Settings, Organization, Import, for what became of it",
+                import.status()
+            ),
+        ));
+    }
+    if !arguments.yes
+        && !confirm("Import it? What differs in SOAR is overwritten, nothing is deleted. (y/n): ")
+    {
+        let status = soar.decide(import, Decision::Reject).await.map_err(|error| refused(&error))?;
+        say(&format!("Nothing was imported; SOAR calls the import {status}."));
+        return Ok(false);
+    }
+    let status = soar.decide(import, Decision::Accept).await.map_err(|error| undecided(&error))?;
+    if status != "ACCEPTED" {
+        return Err(Failure::new(
+            FAILED,
+            &format!(
+                "SOAR did not accept the import: it calls it {status}; run customize again, or see its log"
+            ),
+        ));
+    }
+    say("SOAR has imported it.");
+    Ok(true)
+}
+
+/// SOAR did not do what we have to be allowed to.
+fn refused(error: &Error) -> Failure {
+    match error.status() {
+        Some(403) => Failure::new(FAILED, &format!("{error}. {PERMISSION}")),
+        _ => Failure::new(error.exit_code(), error),
+    }
+}
+
+/// Before a decision nothing changes, whatever happens.
+fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
+    let Failure { code, message } = refused(error);
+    match (error.status(), language) {
+        (Some(400 | 422), ScriptLanguage::Python3) => Failure::new(
+            FAILED,
+            &format!(
+                "{message}. Nothing was imported. A SOAR older than 38.2 needs --script-language python"
+            ),
+        ),
+        (Some(400 | 422), ScriptLanguage::Python) => {
+            Failure::new(FAILED, &format!("{message}. Nothing was imported"))
+        }
+        _ => Failure::new(code, &format!("Nothing was imported: {message}")),
+    }
+}
+
+/// The decision may have arrived or not.
+fn undecided(error: &Error) -> Failure {
+    let Failure { code, message } = refused(error);
+    let told = "Whether SOAR imported it is not known; run customize again, which does no harm";
+    match error {
+        Error::Interrupted { .. } => Failure::new(code, &format!("{message}. {told}")),
+        _ => Failure { code, message },
+    }
+}
+
+fn not_granted(error: &GrantError) -> Failure {
+    let failure = match error {
+        GrantError::Soar(error) => refused(error),
+        other => Failure::new(FAILED, other),
+    };
+    let told = "The customizations are there, but the daemon may not read its calls before the message \
+        destination lists its API key or account; run customize again, or add it in SOAR";
+    Failure::new(failure.code, &format!("{}. {told}", failure.message))
+}

@@ -1,0 +1,59 @@
+//! `customize`: makes our functions, rules and workflows known to a SOAR, or writes the file that does.
+//!
+//! What it says goes to standard error, its question to standard output, as with SOAR's own tool.
+
+mod import;
+mod preview;
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::{Path, PathBuf};
+
+use super::Failure;
+use crate::customize::{ScriptLanguage, export_text};
+
+/// The file could not be made or written; SOAR did not take it.
+const FAILED: u8 = 1;
+/// A configuration that cannot be used.
+const BAD_CONFIGURATION: u8 = 2;
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Import without asking.
+    #[arg(short = 'y', long)]
+    yes: bool,
+
+    /// Say what an import would do, and do nothing: SOAR is only read.
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+
+    /// Write the import file here, and ask SOAR nothing; - is standard output. SOAR imports it under Administrator
+    /// Settings.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "dry_run", "packages"])]
+    export: Option<PathBuf>,
+
+    /// The language SOAR runs the scripts in: python3, or python for a SOAR older than 38.2.
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "python3", hide_possible_values = true)]
+    script_language: ScriptLanguage,
+
+    /// The packages to import for; this program knows one, fn_exchange_online.
+    #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
+    packages: Vec<String>,
+}
+
+/// Does what was asked.
+pub(super) async fn customize(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+    match &arguments.export {
+        Some(path) => write(path, arguments.script_language),
+        None => import::import(&arguments, config_file).await,
+    }
+}
+
+/// Writes the import file.
+fn write(path: &Path, language: ScriptLanguage) -> Result<(), Failure> {
+    let text = export_text(language).map_err(|error| Failure::new(FAILED, &error))?;
+    let written =
+        if path == Path::new("-") { stdout().write_all(text.as_bytes()) } else { fs::write(path, text) };
+    written.map_err(|error| Failure::new(FAILED, &format!("cannot write {}: {error}", path.display())))
+}

@@ -1,0 +1,41 @@
+//! `list`: what this program has for SOAR. Whether SOAR knows it, `selftest` and `customize --dry-run` say.
+
+use std::fmt::Write as _;
+use std::io::{Write, stdout};
+
+use super::{Failure, packages::PACKAGE};
+use crate::customize::destination;
+use crate::functions::Function;
+
+/// The sources of the customizations are not as they should be.
+const FAILED: u8 = 1;
+
+/// How much is shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Show what each function does, too, and where the program is.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Shows the functions under the package's name and version, as SOAR's own tool does.
+pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
+    let destination = destination().map_err(|error| Failure::new(FAILED, &error))?;
+    let mut text = "Installed, with its functions:\n\n".to_owned();
+    let program = std::env::current_exe().ok().filter(|_| arguments.verbose);
+    let place = program.map(|path| format!(" ({})", path.display())).unwrap_or_default();
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{PACKAGE}=={}{place}:", env!("CARGO_PKG_VERSION"));
+    let mut functions = Function::ALL;
+    functions.sort_by_key(|function| function.name());
+    for function in functions {
+        let _ = writeln!(text, "\t{}", function.name());
+        if arguments.verbose {
+            let _ = writeln!(text, "\t\t{}", function.summary());
+        }
+    }
+    let _ = writeln!(text, "\nCalls of them come on the message destination {destination}.");
+    // A reader that has left wants no more.
+    let _ = stdout().write_all(text.as_bytes());
+    Ok(())
+}

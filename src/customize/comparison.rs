@@ -1,0 +1,215 @@
+//! What an import would do: the objects of the import file beside those that SOAR has.
+//!
+//! Only what a person in SOAR can see or change counts: not numbers, dates, versions and names of who changed it last.
+
+use serde_json::{Value, json};
+
+/// A kind of object in the import file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The message destination.
+    MessageDestination,
+    /// The functions.
+    Function,
+    /// The functions' input fields.
+    FunctionField,
+    /// The data table.
+    DataTable,
+    /// The rules.
+    Rule,
+    /// The fields of the rules' forms.
+    RuleField,
+    /// The workflows.
+    Workflow,
+    /// The scripts.
+    Script,
+}
+
+/// How an object of the file stands to SOAR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// SOAR does not have it.
+    New,
+    /// SOAR has it otherwise: it would be overwritten.
+    Changed,
+    /// SOAR has it; whether otherwise, it does not tell.
+    Untold,
+    /// SOAR has it like this.
+    Same,
+}
+
+/// Something that is compared: under which key it is, and how it is read.
+type Aspect = (&'static str, fn(&Value) -> Value);
+
+/// The aspects of fields, which are those of columns, too.
+const FIELD: &[Aspect] = &[
+    ("text", plain),
+    ("tooltip", plain),
+    ("placeholder", plain),
+    ("input_type", plain),
+    ("required", plain),
+    ("blank_option", plain),
+    ("rich_text", plain),
+    ("values", options),
+];
+
+/// Where this key is absent, that says something.
+const ABSENT_MEANS_NO: &str = "required";
+
+impl Kind {
+    /// All of them, in the order a person thinks of them.
+    pub const ALL: [Self; 8] = [
+        Self::MessageDestination,
+        Self::Function,
+        Self::FunctionField,
+        Self::Rule,
+        Self::RuleField,
+        Self::Workflow,
+        Self::Script,
+        Self::DataTable,
+    ];
+
+    /// The objects of the file that are of this kind.
+    pub fn of(self, file: &Value) -> Vec<&Value> {
+        let (section, prefix) = match self {
+            Self::MessageDestination => ("message_destinations", ""),
+            Self::Function => ("functions", ""),
+            Self::FunctionField => ("fields", "__function/"),
+            Self::DataTable => ("types", ""),
+            Self::Rule => ("actions", ""),
+            Self::RuleField => ("fields", "actioninvocation/"),
+            Self::Workflow => ("workflows", ""),
+            Self::Script => ("scripts", ""),
+        };
+        let ours = |one: &&Value| one["export_key"].as_str().is_some_and(|key| key.starts_with(prefix));
+        file[section].as_array().into_iter().flatten().filter(ours).collect()
+    }
+
+    /// The name of an object of this kind.
+    pub fn name(self, object: &Value) -> &str {
+        object[self.name_key()].as_str().unwrap_or_default()
+    }
+
+    fn name_key(self) -> &'static str {
+        match self {
+            Self::MessageDestination | Self::Workflow => "programmatic_name",
+            Self::DataTable => "type_name",
+            Self::Function | Self::FunctionField | Self::Rule | Self::RuleField | Self::Script => "name",
+        }
+    }
+
+    /// The object that SOAR would update: the one with the uuid, or else the name, of ours.
+    pub fn counterpart<'t>(self, ours: &Value, theirs: &'t [Value]) -> Option<&'t Value> {
+        let with = |key: &str| theirs.iter().find(|one| ours[key].is_string() && one[key] == ours[key]);
+        with("uuid").or_else(|| with(self.name_key()))
+    }
+
+    /// How `ours` stands to what SOAR has, which is nothing where it has no such thing.
+    pub fn standing(self, ours: &Value, theirs: Option<&Value>) -> Standing {
+        let Some(theirs) = theirs else { return Standing::New };
+        let mut standing = compare(self.aspects(), ours, theirs);
+        if self == Self::DataTable {
+            for (name, column) in ours["fields"].as_object().into_iter().flatten() {
+                standing = standing.and(match theirs["fields"].get(name) {
+                    Some(theirs) => compare(FIELD, column, theirs),
+                    None => Standing::Changed,
+                });
+            }
+        }
+        standing
+    }
+
+    fn aspects(self) -> &'static [Aspect] {
+        match self {
+            Self::MessageDestination => {
+                &[("name", plain), ("destination_type", plain), ("expect_ack", plain)]
+            }
+            Self::Function => &[
+                ("display_name", plain),
+                ("description", plain),
+                ("destination_handle", plain),
+                ("view_items", form),
+            ],
+            Self::FunctionField | Self::RuleField => FIELD,
+            Self::DataTable => &[("display_name", plain)],
+            Self::Rule => &[
+                ("enabled", plain),
+                ("object_type", plain),
+                ("logic_type", plain),
+                ("conditions", conditions),
+                ("workflows", plain),
+                ("automations", automations),
+                ("view_items", form),
+            ],
+            Self::Workflow => {
+                &[("name", plain), ("description", plain), ("object_type", plain), ("content", xml)]
+            }
+            Self::Script => {
+                &[("description", plain), ("object_type", plain), ("language", plain), ("script_text", plain)]
+            }
+        }
+    }
+}
+
+impl Standing {
+    /// What two parts make together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::New, _) | (_, Self::New) => Self::New,
+            (Self::Changed, _) | (_, Self::Changed) => Self::Changed,
+            (Self::Untold, _) | (_, Self::Untold) => Self::Untold,
+            (Self::Same, Self::Same) => Self::Same,
+        }
+    }
+}
+
+fn compare(aspects: &[Aspect], ours: &Value, theirs: &Value) -> Standing {
+    aspects.iter().fold(Standing::Same, |standing, (key, read)| {
+        let (our, their) = (read(&ours[key]), read(&theirs[key]));
+        standing.and(if our == their {
+            Standing::Same
+        } else if theirs.get(key).is_none() && *key != ABSENT_MEANS_NO {
+            Standing::Untold
+        } else {
+            Standing::Changed
+        })
+    })
+}
+
+/// As it is; a text with its format is the text, and nothing is nothing, however it is written.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(object) if object.contains_key("content") => plain(&object["content"]),
+        Value::String(text) if text.is_empty() => Value::Null,
+        Value::Array(list) if list.is_empty() => Value::Null,
+        Value::Bool(false) => Value::Null,
+        other => other.clone(),
+    }
+}
+
+/// Each of a list, by these keys.
+fn each(list: &Value, keys: &[&str]) -> Value {
+    let all = list.as_array().into_iter().flatten();
+    let rows: Vec<Vec<_>> = all.map(|one| keys.iter().map(|key| plain(&one[key])).collect()).collect();
+    plain(&json!(rows))
+}
+
+fn form(items: &Value) -> Value {
+    each(items, &["element", "content"])
+}
+
+fn options(values: &Value) -> Value {
+    each(values, &["label", "default"])
+}
+
+fn conditions(conditions: &Value) -> Value {
+    each(conditions, &["field_name", "method", "value"])
+}
+
+fn automations(automations: &Value) -> Value {
+    each(automations, &["type", "scripts_to_run"])
+}
+
+fn xml(content: &Value) -> Value {
+    plain(&content["xml"])
+}

@@ -1,0 +1,21 @@
+//! JSON from outside, read without trust: what is not as it should be is empty.
+
+use serde_json::Value;
+
+pub(super) fn list<'v>(object: &'v Value, key: &str) -> &'v [Value] {
+    object[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(super) fn text<'v>(object: &'v Value, key: &str) -> &'v str {
+    object[key].as_str().unwrap_or_default()
+}
+
+/// The texts of a list.
+pub(super) fn texts(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().map(|one| one.as_str().unwrap_or_default())
+}
+
+/// The values of an object.
+pub(super) fn objects(object: &Value) -> impl Iterator<Item = &Value> {
+    object.as_object().into_iter().flat_map(|object| object.values())
+}

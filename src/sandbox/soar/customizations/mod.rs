@@ -1,0 +1,174 @@
+//! What an organisation is made of besides its incidents: message destinations, functions, fields, data tables, rules,
+//! workflows and scripts; and what an import does to them.
+
+mod bpmn;
+mod json;
+mod older_app;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use self::json::{list, objects, text};
+pub use self::older_app::older_app;
+pub use self::rules::check;
+
+/// A kind of object: its key in an import file, the key that holds its name, and the one that holds its number.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kind {
+    section: &'static str,
+    name: &'static str,
+    number: &'static str,
+}
+
+const fn kind(section: &'static str, name: &'static str, number: &'static str) -> Kind {
+    Kind { section, name, number }
+}
+
+pub(super) const DESTINATIONS: Kind = kind("message_destinations", "programmatic_name", "id");
+pub(super) const FUNCTIONS: Kind = kind("functions", "name", "id");
+pub(super) const FIELDS: Kind = kind("fields", "export_key", "id");
+pub(super) const TYPES: Kind = kind("types", "type_name", "id");
+pub(super) const RULES: Kind = kind("actions", "name", "id");
+pub(super) const WORKFLOWS: Kind = kind("workflows", "programmatic_name", "workflow_id");
+pub(super) const SCRIPTS: Kind = kind("scripts", "name", "id");
+pub(super) const INCIDENT_TYPES: Kind = kind("incident_types", "name", "id");
+
+const KINDS: [Kind; 8] = [DESTINATIONS, FUNCTIONS, FIELDS, TYPES, RULES, WORKFLOWS, SCRIPTS, INCIDENT_TYPES];
+
+/// The functions of these names on a message destination, and nothing else: the least that calls need. A form in
+/// which customizations can be given to a SOAR to start with; no import would take it.
+pub fn functions_only<'n>(destination: &str, functions: impl IntoIterator<Item = &'n str>) -> Value {
+    let function = |name: &str| {
+        json!({
+            "name": name,
+            "display_name": name,
+            "destination_handle": destination,
+            "view_items": [],
+            "workflows": []
+        })
+    };
+    json!({
+        DESTINATIONS.section: [{
+            "name": destination,
+            "programmatic_name": destination,
+            "destination_type": 0,
+            "expect_ack": true,
+            "users": [],
+            "api_keys": []
+        }],
+        FUNCTIONS.section: functions.into_iter().map(function).collect::<Vec<_>>()
+    })
+}
+
+/// All objects of an organisation, as an export would hold them.
+#[derive(Debug, Default)]
+pub(super) struct Customizations(BTreeMap<&'static str, Vec<Value>>);
+
+impl Customizations {
+    /// Takes an import file over: what is there already, by its uuid or its name, is updated and keeps its number;
+    /// the rest is added with one of `next_id`. Nothing is deleted. What was imported must have been checked.
+    pub(super) fn import(&mut self, file: &Value, mut next_id: impl FnMut() -> i64) {
+        for kind in &KINDS {
+            let there = self.0.entry(kind.section).or_default();
+            for object in list(file, kind.section) {
+                let mut object = object.clone();
+                if let Some(old) = there.iter_mut().find(|one| is_same(one, &object, kind)) {
+                    object[kind.number] = old[kind.number].clone();
+                    keep(old, &mut object, kind);
+                    *old = object;
+                } else {
+                    object[kind.number] = json!(next_id());
+                    if *kind == DESTINATIONS {
+                        object["version"] = json!(1);
+                    }
+                    there.push(object);
+                }
+            }
+        }
+    }
+
+    /// Two objects of the organisation that a file's one object is, the one by its uuid and the other by its name.
+    pub(super) fn torn(&self, file: &Value) -> Option<String> {
+        KINDS.iter().find_map(|kind| {
+            let torn = |object: &&Value| self.all(kind).filter(|one| is_same(one, object, kind)).count() > 1;
+            let object = list(file, kind.section).iter().find(torn)?;
+            Some(format!("{} has the name of one object and the uuid of another", object[kind.name]))
+        })
+    }
+
+    pub(super) fn all(&self, kind: &Kind) -> impl Iterator<Item = &Value> + use<'_> {
+        self.0.get(kind.section).into_iter().flatten()
+    }
+
+    /// By its name or its number.
+    pub(super) fn get(&self, kind: &Kind, handle: &str) -> Option<&Value> {
+        self.all(kind).find(|one| is_called(one, kind, handle))
+    }
+
+    pub(super) fn get_mut(&mut self, kind: &Kind, handle: &str) -> Option<&mut Value> {
+        self.0.get_mut(kind.section)?.iter_mut().find(|one| is_called(one, kind, handle))
+    }
+
+    pub(super) fn all_mut(&mut self, kind: &Kind) -> impl Iterator<Item = &mut Value> + use<'_> {
+        self.0.get_mut(kind.section).into_iter().flatten()
+    }
+
+    /// By the key of its kind, and its name.
+    pub(super) fn object_mut(&mut self, section: &str, name: &str) -> Option<&mut Value> {
+        let kind = KINDS.iter().find(|kind| kind.section == section)?;
+        self.get_mut(kind, name)
+    }
+
+    pub(super) fn remove(&mut self, kind: &Kind, name: &str) {
+        if let Some(there) = self.0.get_mut(kind.section) {
+            there.retain(|one| text(one, kind.name) != name);
+        }
+    }
+
+    /// The fields of a type, as its forms know them: rules', functions', or a data table's columns.
+    pub(super) fn fields_of(&self, type_name: &str) -> Option<Vec<&Value>> {
+        if let Some(table) = self.all(&TYPES).find(|one| text(one, TYPES.name) == type_name) {
+            return Some(objects(&table["fields"]).collect());
+        }
+        let prefix = format!("{type_name}/");
+        ["incident", "actioninvocation", "__function"]
+            .contains(&type_name)
+            .then(|| self.all(&FIELDS).filter(|one| text(one, FIELDS.name).starts_with(&prefix)).collect())
+    }
+
+    /// All of it, in the form of an export.
+    pub(super) fn export(&self) -> Value {
+        let there = self.0.iter().filter(|(_, all)| !all.is_empty());
+        there.map(|(section, all)| ((*section).to_owned(), json!(all))).collect::<Map<_, _>>().into()
+    }
+}
+
+fn is_same(one: &Value, other: &Value, kind: &Kind) -> bool {
+    let same = |key| one[key].is_string() && one[key] == other[key];
+    same("uuid") || same(kind.name)
+}
+
+fn is_called(one: &Value, kind: &Kind, handle: &str) -> bool {
+    text(one, kind.name) == handle || handle.parse().is_ok_and(|number: i64| one[kind.number] == number)
+}
+
+/// What an import leaves alone in an object that was there: who may read a message destination, and columns that the
+/// file does not know.
+fn keep(old: &Value, new: &mut Value, kind: &Kind) {
+    if *kind == DESTINATIONS {
+        for key in ["users", "api_keys"] {
+            new[key] = old[key].clone();
+        }
+        new["version"] = json!(old["version"].as_i64().unwrap_or_default() + 1);
+    }
+    if *kind == TYPES {
+        let columns = old["fields"].as_object().into_iter().flatten();
+        for (name, column) in columns {
+            if new["fields"].get(name).is_none() {
+                new["fields"][name] = column.clone();
+            }
+        }
+    }
+}

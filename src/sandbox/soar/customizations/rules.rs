@@ -1,0 +1,330 @@
+//! What SOAR demands of an import file: that it is complete, that every object is there once, and that whatever is
+//! referred to is there.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::bpmn;
+use super::json::{list, objects, text, texts};
+
+/// The format SOAR reads and writes since version 31.
+const FORMAT: u64 = 2;
+/// The newest version whose files are imported: the sandbox's own.
+const SERVER_MAJOR: u64 = 51;
+
+/// Keys that hold lists, empty ones too.
+const LISTS: [&str; 18] = [
+    "fields",
+    "functions",
+    "actions",
+    "workflows",
+    "scripts",
+    "types",
+    "message_destinations",
+    "incident_types",
+    "incident_artifact_types",
+    "automatic_tasks",
+    "phases",
+    "roles",
+    "layouts",
+    "workspaces",
+    "apps",
+    "tags",
+    "action_order",
+    "task_order",
+];
+/// Keys that may hold nothing, but are there.
+const OPTIONAL: [&str; 9] = [
+    "overrides",
+    "geos",
+    "groups",
+    "industries",
+    "locale",
+    "notifications",
+    "regulators",
+    "timeframes",
+    "inbound_mailboxes",
+];
+
+/// Kinds of objects, and the keys without which one is none.
+const REQUIRED: [(&str, &[&str]); 8] = [
+    ("fields", &["name", "export_key", "uuid", "type_id", "input_type", "text"]),
+    ("functions", &["name", "display_name", "export_key", "uuid", "destination_handle", "view_items"]),
+    ("actions", &["name", "export_key", "uuid", "type", "object_type", "logic_type", "conditions"]),
+    ("workflows", &["programmatic_name", "export_key", "uuid", "name", "object_type", "content"]),
+    ("scripts", &["name", "export_key", "uuid", "language", "object_type", "script_text"]),
+    ("types", &["type_name", "display_name", "export_key", "uuid", "parent_types", "fields"]),
+    ("message_destinations", &["name", "programmatic_name", "export_key", "uuid", "destination_type"]),
+    ("incident_types", &["name", "export_key", "uuid"]),
+];
+
+/// SOAR's numbers of types: of incidents, of the fields of rules, of data tables, of functions.
+const INCIDENT: u64 = 0;
+const ACTIVITY: u64 = 6;
+const DATA_TABLE: u64 = 8;
+const FUNCTION: u64 = 11;
+
+const INPUT_TYPES: [&str; 10] = [
+    "text",
+    "textarea",
+    "number",
+    "boolean",
+    "select",
+    "multiselect",
+    "datepicker",
+    "datetimepicker",
+    "select_owner",
+    "multiselect_members",
+];
+const OBJECT_TYPES: [&str; 6] = ["incident", "artifact", "task", "note", "milestone", "attachment"];
+const METHODS: [&str; 7] =
+    ["equals", "in", "not_contains", "has_a_value", "includes_hierarchical", "object_added", "changed"];
+/// Types of artifacts that every SOAR has, as far as rules here ask for them.
+const ARTIFACT_TYPES: [&str; 4] = ["Email Sender", "Email Recipient", "Email Sender Name", "User Account"];
+
+/// Everything that is wrong with an import file; nothing where SOAR would take it.
+pub fn check(file: &Value) -> Vec<String> {
+    let mut check = Check { file, faults: Vec::new() };
+    check.envelope();
+    check.completeness();
+    if check.faults.is_empty() {
+        // What is half there would be found missing in many places.
+        check.uniqueness();
+        check.fields();
+        check.functions();
+        check.rules();
+        check.workflows();
+        check.scripts();
+        check.tables();
+    }
+    check.faults
+}
+
+struct Check<'f> {
+    file: &'f Value,
+    faults: Vec<String>,
+}
+
+impl<'f> Check<'f> {
+    fn demand(&mut self, holds: bool, fault: impl FnOnce() -> String) {
+        if !holds {
+            self.faults.push(fault());
+        }
+    }
+
+    fn envelope(&mut self) {
+        let file = self.file;
+        let format = &file["export_format_version"];
+        self.demand(*format == FORMAT, || format!("export_format_version is {format}, not {FORMAT}"));
+        let version = &file["server_version"];
+        let known = version["major"].as_u64().is_some_and(|major| major <= SERVER_MAJOR);
+        self.demand(known, || format!("server_version {} is newer than this server", version["version"]));
+        for key in LISTS {
+            self.demand(file[key].is_array(), || format!("{key} is missing"));
+        }
+        for key in OPTIONAL {
+            self.demand(file.get(key).is_some(), || format!("{key} is missing"));
+        }
+        let incident_fields = self.fields_of(INCIDENT).count();
+        self.demand(incident_fields > 0, || "there is no incident field".to_owned());
+        let incident_types = !list(file, "incident_types").is_empty();
+        self.demand(incident_types, || "there is no incident type".to_owned());
+    }
+
+    fn completeness(&mut self) {
+        for (kind, keys) in REQUIRED {
+            for object in list(self.file, kind) {
+                for key in keys {
+                    let there = object.get(key).is_some_and(|value| !value.is_null());
+                    self.demand(there, || format!("{kind}: {} has no {key}", object["export_key"]));
+                }
+            }
+        }
+    }
+
+    fn uniqueness(&mut self) {
+        let mut uuids = Vec::new();
+        collect_uuids(self.file, &mut uuids);
+        for uuid in &uuids {
+            self.demand(Uuid::parse_str(uuid).is_ok(), || format!("{uuid} is no uuid"));
+        }
+        self.once(uuids.into_iter());
+        for (kind, _) in REQUIRED {
+            self.once(list(self.file, kind).iter().map(|object| text(object, "export_key")));
+        }
+        let numbers: Vec<_> = self.all_fields().map(|field| field["id"].to_string()).collect();
+        self.once(numbers.iter().map(String::as_str));
+        let values: Vec<_> = self
+            .all_fields()
+            .flat_map(|field| list(field, "values"))
+            .map(|option| option["value"].to_string())
+            .collect();
+        self.once(values.iter().map(String::as_str));
+    }
+
+    fn once<'a>(&mut self, all: impl Iterator<Item = &'a str>) {
+        let mut seen = HashSet::new();
+        for one in all {
+            self.demand(seen.insert(one), || format!("{one} is there twice"));
+        }
+    }
+
+    fn fields(&mut self) {
+        for field in self.all_fields() {
+            let (name, kind) = (&field["export_key"], text(field, "input_type"));
+            self.demand(INPUT_TYPES.contains(&kind), || format!("{name} is of the unknown type {kind}"));
+            let required = field.get("required");
+            let known = required.is_none_or(|required| required == "always" || required == "close");
+            self.demand(known, || format!("{name} is required {}", field["required"]));
+            let has_options = !list(field, "values").is_empty();
+            let may_have = kind.contains("select");
+            self.demand(may_have || !has_options, || format!("{name} has options, but is no select"));
+        }
+        for field in list(self.file, "fields") {
+            let known = [INCIDENT, ACTIVITY, FUNCTION].iter().any(|type_id| field["type_id"] == *type_id);
+            self.demand(known, || {
+                format!("{} belongs to the unknown type {}", field["export_key"], field["type_id"])
+            });
+        }
+    }
+
+    fn functions(&mut self) {
+        let destinations = self.names("message_destinations", "programmatic_name");
+        for function in list(self.file, "functions") {
+            let (name, handle) = (text(function, "name"), text(function, "destination_handle"));
+            self.demand(destinations.contains(handle), || {
+                format!("{name}: there is no message destination {handle}")
+            });
+            self.form(function, name, "__function", FUNCTION);
+        }
+    }
+
+    /// Every line of a form is one SOAR can show.
+    fn form(&mut self, object: &Value, name: &str, field_type: &str, type_id: u64) {
+        for item in list(object, "view_items") {
+            let content = text(item, "content");
+            let shown = match text(item, "element") {
+                "header" => !content.is_empty(),
+                "field_uuid" => {
+                    item["field_type"] == field_type
+                        && self.fields_of(type_id).any(|field| text(field, "uuid") == content)
+                }
+                _ => false,
+            };
+            self.demand(shown, || format!("{name}: the form shows {item}, which is not there"));
+        }
+    }
+
+    fn rules(&mut self) {
+        let scripts = self.names("scripts", "name");
+        let destinations = self.names("message_destinations", "name");
+        let file = self.file;
+        for rule in list(file, "actions") {
+            let name = text(rule, "name");
+            self.object_type(rule, name);
+            self.form(rule, name, "actioninvocation", ACTIVITY);
+            for started in texts(&rule["workflows"]) {
+                let on_the_same = list(file, "workflows").iter().any(|workflow| {
+                    text(workflow, "programmatic_name") == started
+                        && workflow["object_type"] == rule["object_type"]
+                });
+                self.demand(on_the_same, || format!("{name}: there is no workflow {started} on its objects"));
+            }
+            for automation in list(rule, "automations").iter().filter(|one| one["type"] == "run_script") {
+                let script = text(automation, "scripts_to_run");
+                self.demand(scripts.contains(script), || format!("{name}: there is no script {script}"));
+            }
+            for destination in texts(&rule["message_destinations"]) {
+                let there = destinations.contains(destination);
+                self.demand(there, || format!("{name}: there is no message destination {destination}"));
+            }
+            for condition in list(rule, "conditions") {
+                self.condition(condition, rule, name);
+            }
+        }
+    }
+
+    fn condition(&mut self, condition: &Value, rule: &Value, name: &str) {
+        let method = text(condition, "method");
+        self.demand(METHODS.contains(&method), || format!("{name}: the condition {method} is unknown"));
+        let (object, field) = text(condition, "field_name").split_once('.').unwrap_or_default();
+        let of_rule = rule["object_type"] == object;
+        let there = match (object, self.table(object)) {
+            (_, Some(table)) => table["fields"].get(field).is_some(),
+            ("artifact", None) => {
+                field != "type" || ARTIFACT_TYPES.iter().any(|known| condition["value"] == *known)
+            }
+            (object, None) => OBJECT_TYPES.contains(&object),
+        };
+        self.demand(of_rule && there, || format!("{name}: a condition on {condition}, which is not there"));
+    }
+
+    fn workflows(&mut self) {
+        for workflow in list(self.file, "workflows") {
+            let name = text(workflow, "programmatic_name");
+            self.object_type(workflow, name);
+            let functions = list(self.file, "functions");
+            let fields: Vec<_> = self.fields_of(FUNCTION).collect();
+            let faults = bpmn::check(workflow, functions, &fields);
+            self.faults.extend(faults.into_iter().map(|fault| format!("{name}: {fault}")));
+        }
+    }
+
+    fn scripts(&mut self) {
+        for script in list(self.file, "scripts") {
+            let (name, language) = (text(script, "name"), text(script, "language"));
+            self.object_type(script, name);
+            let known = ["python", "python3"].contains(&language);
+            self.demand(known, || format!("{name} is in the unknown language {language}"));
+        }
+    }
+
+    fn tables(&mut self) {
+        for table in list(self.file, "types") {
+            let name = text(table, "type_name");
+            self.demand(table["type_id"] == DATA_TABLE, || format!("{name} is no data table"));
+            self.demand(table["fields"].is_object(), || format!("{name} has no columns"));
+            for parent in texts(&table["parent_types"]) {
+                self.demand(OBJECT_TYPES.contains(&parent), || format!("{name} belongs to {parent}"));
+            }
+        }
+    }
+
+    fn object_type(&mut self, object: &Value, name: &str) {
+        let kind = text(object, "object_type");
+        let known = OBJECT_TYPES.contains(&kind) || self.table(kind).is_some();
+        self.demand(known, || format!("{name} is on objects of the unknown type {kind}"));
+    }
+
+    fn table(&self, name: &str) -> Option<&'f Value> {
+        list(self.file, "types").iter().find(|table| text(table, "type_name") == name)
+    }
+
+    fn fields_of(&self, type_id: u64) -> impl Iterator<Item = &'f Value> + use<'f> {
+        list(self.file, "fields").iter().filter(move |field| field["type_id"] == type_id)
+    }
+
+    /// The fields, and the columns of data tables.
+    fn all_fields(&self) -> impl Iterator<Item = &'f Value> + use<'f> {
+        let columns = list(self.file, "types").iter().flat_map(|table| objects(&table["fields"]));
+        list(self.file, "fields").iter().chain(columns)
+    }
+
+    fn names(&self, kind: &str, key: &str) -> HashSet<&'f str> {
+        list(self.file, kind).iter().map(|object| text(object, key)).collect()
+    }
+}
+
+/// Every text under the key `uuid`, everywhere.
+fn collect_uuids<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::Array(all) => all.iter().for_each(|one| collect_uuids(one, found)),
+        Value::Object(object) => {
+            found.extend(object.get("uuid").and_then(Value::as_str));
+            object.values().for_each(|one| collect_uuids(one, found));
+        }
+        _ => {}
+    }
+}

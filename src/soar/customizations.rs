@@ -1,0 +1,269 @@
+//! Customizations: what SOAR has of them, importing others, and who may read a message destination.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use super::client::{Answered, Client};
+use super::connection::{Request, RequestBody};
+use super::session::Principal;
+
+/// How long SOAR may take for an import: it looks at every object, and rebuilds forms and workflows.
+const IMPORT_BOUND: Duration = Duration::from_secs(600);
+
+/// How often a message destination that others change meanwhile is read and written again.
+const DESTINATION_TRIES: u32 = 10;
+/// The wait before the second of these tries; before each further one, that much longer.
+const DESTINATION_WAIT: Duration = Duration::from_millis(100);
+
+/// What customizations consist of, as SOAR keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collection<'n> {
+    /// Message destinations.
+    MessageDestinations,
+    /// Functions.
+    Functions,
+    /// The fields of a type: `__function`, `actioninvocation`.
+    Fields(&'n str),
+    /// The data table of that name; a collection of one, or of none.
+    DataTable(&'n str),
+    /// Rules.
+    Rules,
+    /// Workflows.
+    Workflows,
+    /// Scripts.
+    Scripts,
+}
+
+impl Collection<'_> {
+    fn segments(&self) -> Vec<&str> {
+        match self {
+            Self::MessageDestinations => vec!["message_destinations"],
+            Self::Functions => vec!["functions"],
+            Self::Fields(of) => vec!["types", of, "fields"],
+            Self::DataTable(name) => vec!["types", name],
+            Self::Rules => vec!["actions"],
+            Self::Workflows => vec!["workflows"],
+            Self::Scripts => vec!["scripts"],
+        }
+    }
+
+    fn words(&self) -> &'static str {
+        match self {
+            Self::MessageDestinations => "message destinations",
+            Self::Functions => "functions",
+            Self::Fields(_) => "fields",
+            Self::DataTable(_) => "data table",
+            Self::Rules => "rules",
+            Self::Workflows => "workflows",
+            Self::Scripts => "scripts",
+        }
+    }
+}
+
+/// An import that SOAR has looked at.
+#[derive(Debug)]
+pub struct Import {
+    /// What SOAR says of it.
+    pub messages: Vec<Message>,
+    /// SOAR's whole answer, which a decision gives back.
+    answer: Value,
+}
+
+/// What SOAR says of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Message {
+    /// `INFO`, and what else SOAR may say.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// In its words.
+    #[serde(default)]
+    pub text: String,
+}
+
+impl Import {
+    /// Whether it waits for a decision.
+    pub fn is_pending(&self) -> bool {
+        self.status() == "PENDING"
+    }
+
+    /// `PENDING`, or what SOAR calls it.
+    pub fn status(&self) -> &str {
+        self.answer["status"].as_str().unwrap_or("unknown")
+    }
+}
+
+/// What becomes of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is carried out.
+    Accept,
+    /// It is forgotten.
+    Reject,
+}
+
+/// Whether we may read a message destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// We may.
+    Granted,
+    /// It does not list us.
+    Missing,
+    /// There is no such message destination.
+    NoDestination,
+}
+
+/// Why a message destination does not list us.
+#[derive(Debug, thiserror::Error)]
+pub enum GrantError {
+    /// SOAR did not do it.
+    #[error(transparent)]
+    Soar(#[from] Error),
+    /// It is not there.
+    #[error("SOAR has no message destination {0}")]
+    NoDestination(String),
+    /// Others changed it time and again.
+    #[error(
+        "the message destination {0} was changed by somebody else each of {DESTINATION_TRIES} times we tried"
+    )]
+    Contended(String),
+    /// SOAR did not tell who we are when we signed in.
+    #[error(
+        "SOAR did not tell the number of this API key or account, by which a message destination lists it"
+    )]
+    Nameless,
+}
+
+impl Client {
+    /// All objects of a kind, as SOAR describes them; where there is no such kind, none.
+    pub async fn objects(&self, collection: Collection<'_>) -> Result<Vec<Value>, Error> {
+        let attempt = format!("read the {}", collection.words());
+        match self.fetch_by_name::<Answered<Value>>(attempt, &collection.segments()).await {
+            Ok(answered) => Ok(answered.into_vec()),
+            Err(Error::Refused { status: 404, .. }) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One object with all that belongs to it, by its number: lists leave out what is long.
+    pub async fn object(&self, collection: Collection<'_>, number: i64) -> Result<Value, Error> {
+        let number = number.to_string();
+        let mut segments = collection.segments();
+        segments.push(&number);
+        self.fetch_by_name(format!("read number {number} of the {}", collection.words()), &segments).await
+    }
+
+    async fn fetch_by_name<T: serde::de::DeserializeOwned>(
+        &self,
+        attempt: String,
+        segments: &[&str],
+    ) -> Result<T, Error> {
+        let mut request = self.get(attempt, segments);
+        request.url.set_query(Some("handle_format=names"));
+        self.connection().fetch(&request).await
+    }
+
+    /// Has SOAR look at an import file. Nothing changes before [`Client::decide`].
+    pub async fn start_import(&self, file: &Value) -> Result<Import, Error> {
+        let attempt = "import customizations".to_owned();
+        let mut request = self.request(
+            Method::POST,
+            attempt,
+            &["configurations", "imports"],
+            RequestBody::Json(file.to_string().into()),
+        );
+        request.bound = Some(IMPORT_BOUND);
+        let answer: Value = self.connection().fetch(&request).await?;
+        if answer["id"].as_i64().is_none() {
+            return Err(not_an_answer(&request, "it has no number"));
+        }
+        let messages = answer["messages"].as_array().into_iter().flatten();
+        let messages = messages.filter_map(|message| Message::deserialize(message).ok()).collect();
+        Ok(Import { messages, answer })
+    }
+
+    /// Carries an import out, or forgets it; gives the status that SOAR says it has now. After
+    /// [`Error::Interrupted`] it may have happened; to import again does no harm.
+    pub async fn decide(&self, import: Import, decision: Decision) -> Result<String, Error> {
+        let (status, attempt) = match decision {
+            Decision::Accept => ("ACCEPTED", "accept the import"),
+            Decision::Reject => ("REJECTED", "reject the import"),
+        };
+        let Import { mut answer, .. } = import;
+        answer["status"] = status.into();
+        let number = answer["id"].to_string();
+        let mut request = self.request(
+            Method::PUT,
+            attempt.to_owned(),
+            &["configurations", "imports", &number],
+            RequestBody::Json(answer.to_string().into()),
+        );
+        request.bound = Some(IMPORT_BOUND);
+        let answer: Value = self.connection().fetch(&request).await?;
+        let status = answer["status"].as_str();
+        Ok(status.ok_or_else(|| not_an_answer(&request, "it has no status"))?.to_owned())
+    }
+
+    /// Whether the message destination lists the API key or account that we sign in with.
+    pub async fn access_to(&self, destination: &str) -> Result<Access, Error> {
+        let Some(found) = self.destination(destination).await? else { return Ok(Access::NoDestination) };
+        let lists_us = self.principal().is_some_and(|principal| is_listed(&found, principal));
+        Ok(if lists_us { Access::Granted } else { Access::Missing })
+    }
+
+    /// Has the message destination list the API key or account that we sign in with; false where it did already. What
+    /// others change in it meanwhile stays.
+    pub async fn grant_access_to(&self, destination: &str) -> Result<bool, GrantError> {
+        let principal = self.principal().ok_or(GrantError::Nameless)?;
+        let missing = || GrantError::NoDestination(destination.to_owned());
+        let number = self.destination(destination).await?.ok_or_else(missing)?["id"].to_string();
+        for tried in 0..DESTINATION_TRIES {
+            tokio::time::sleep(DESTINATION_WAIT * tried).await;
+            let attempt = format!("read the message destination {destination}");
+            let request = self.get(attempt, &["message_destinations", &number]);
+            let mut found: Value = self.connection().fetch(&request).await?;
+            if is_listed(&found, principal) {
+                // A try whose answer was lost has done it, or it was so before.
+                return Ok(tried > 0);
+            }
+            if !found.is_object() {
+                return Err(not_an_answer(&request, "it is no message destination").into());
+            }
+            match found[principal.list()].as_array_mut() {
+                Some(listed) => listed.push(principal.handle().clone()),
+                None => found[principal.list()] = vec![principal.handle().clone()].into(),
+            }
+            let request = self.request(
+                Method::PUT,
+                format!("change the message destination {destination}"),
+                &["message_destinations", &number],
+                RequestBody::Json(found.to_string().into()),
+            );
+            match self.connection().fetch::<serde::de::IgnoredAny>(&request).await {
+                Ok(_) => return Ok(true),
+                // Somebody was faster; or it was done, or not, which the next reading tells.
+                Err(Error::Refused { status: 409, .. } | Error::Interrupted { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(GrantError::Contended(destination.to_owned()))
+    }
+
+    /// A message destination, by its programmatic name.
+    async fn destination(&self, name: &str) -> Result<Option<Value>, Error> {
+        let all = self.objects(Collection::MessageDestinations).await?;
+        Ok(all.into_iter().find(|one| one["programmatic_name"] == name))
+    }
+}
+
+fn is_listed(destination: &Value, principal: &Principal) -> bool {
+    let listed = destination[principal.list()].as_array();
+    listed.is_some_and(|listed| listed.contains(principal.handle()))
+}
+
+fn not_an_answer(request: &Request<'_>, reason: &str) -> Error {
+    Error::NotAnAnswer { attempt: request.attempt.clone(), reason: reason.to_owned() }
+}

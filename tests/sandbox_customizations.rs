@@ -1,0 +1,185 @@
+//! The sandbox's SOAR takes an import only when it is whole, and then as a SOAR does: by uuid and name, once each.
+#![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use fn_exchange_online::config::{Environment, SoarSettings};
+use fn_exchange_online::customize::{ScriptLanguage, export};
+use fn_exchange_online::sandbox::certificates::Certificates;
+use fn_exchange_online::sandbox::soar::{Soar, SoarOptions};
+use fn_exchange_online::soar::{Access, Client, Decision};
+use serde_json::{Value, json};
+
+struct House {
+    soar: Soar,
+    client: Client,
+    _directory: tempfile::TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let certificates = Certificates::generate().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ca = directory.path().join("ca.pem");
+        std::fs::write(&ca, certificates.ca_pem()).unwrap();
+        let options = SoarOptions { customizations: json!({}), ..SoarOptions::default() };
+        let soar = Soar::start(options, &certificates).await.unwrap();
+        let app_config = directory.path().join("app.config");
+        std::fs::write(&app_config, soar.app_config_section(&ca)).unwrap();
+        let nothing: [(&str, &str); 0] = [];
+        let (settings, _) =
+            SoarSettings::load(&app_config, &nothing.into_iter().collect::<Environment>()).unwrap();
+        let client = Client::connect(&settings).await.unwrap();
+        Self { soar, client, _directory: directory }
+    }
+
+    async fn import(&self, file: &Value) {
+        let import = self.client.start_import(file).await.unwrap();
+        assert_eq!(self.client.decide(import, Decision::Accept).await.unwrap(), "ACCEPTED");
+    }
+}
+
+fn file() -> Value {
+    export(ScriptLanguage::Python3).unwrap()
+}
+
+/// Replaces text in a workflow's BPMN.
+fn in_xml(file: &mut Value, from: &str, to: &str) {
+    let xml = file["workflows"][0]["content"]["xml"].as_str().unwrap();
+    assert!(xml.contains(from), "{from} is not in {xml}");
+    file["workflows"][0]["content"]["xml"] = json!(xml.replacen(from, to, 1));
+}
+
+/// A change that breaks an import file, and what SOAR says of it.
+type Breach = (fn(&mut Value), &'static str);
+
+const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+const BREACHES: &[Breach] = &[
+    (|file| file["export_format_version"] = json!(1), "export_format_version is 1"),
+    (|file| file["server_version"]["major"] = json!(99), "newer than this server"),
+    (|file| file["phases"] = Value::Null, "phases is missing"),
+    (|file| drop(file.as_object_mut().unwrap().remove("geos")), "geos is missing"),
+    (|file| file["incident_types"] = json!([]), "no incident type"),
+    (|file| drop(file["fields"].as_array_mut().unwrap().remove(0)), "no incident field"),
+    (|file| drop(file["functions"][0].as_object_mut().unwrap().remove("uuid")), "has no uuid"),
+    (|file| file["actions"][0]["uuid"] = file["actions"][1]["uuid"].clone(), "is there twice"),
+    (|file| file["scripts"][0]["uuid"] = json!("x"), "x is no uuid"),
+    (
+        |file| file["workflows"][1]["export_key"] = file["workflows"][0]["export_key"].clone(),
+        "is there twice",
+    ),
+    (|file| file["fields"][1]["id"] = file["fields"][2]["id"].clone(), "is there twice"),
+    (|file| file["fields"][1]["input_type"] = json!("colour"), "unknown type colour"),
+    (|file| file["fields"][1]["type_id"] = json!(99), "unknown type 99"),
+    (|file| file["fields"][1]["required"] = json!("sometimes"), "is required"),
+    (|file| file["functions"][0]["destination_handle"] = json!("other"), "no message destination other"),
+    (|file| file["functions"][0]["view_items"][0]["content"] = json!(NOBODY), "the form shows"),
+    (|file| file["actions"][1]["view_items"][0]["content"] = json!(NOBODY), "the form shows"),
+    (|file| file["actions"][1]["workflows"] = json!(["other"]), "no workflow other"),
+    (|file| file["actions"][1]["object_type"] = json!("artifact"), "on its objects"),
+    (|file| file["actions"][0]["automations"][0]["scripts_to_run"] = json!("other"), "no script other"),
+    (|file| file["actions"][2]["conditions"][0]["method"] = json!("guess"), "the condition guess"),
+    (
+        |file| {
+            file["actions"][2]["conditions"][0]["field_name"] = json!("exo_message_query_results_dt.other");
+        },
+        "which is not there",
+    ),
+    (|file| file["actions"][4]["conditions"][0]["value"] = json!("Shoe"), "which is not there"),
+    (|file| file["scripts"][0]["language"] = json!("lua"), "unknown language lua"),
+    (|file| file["scripts"][0]["object_type"] = json!("shoe"), "unknown type shoe"),
+    (|file| file["types"][0]["type_id"] = json!(7), "is no data table"),
+    (|file| file["workflows"][0]["content"]["workflow_id"] = json!("other"), "of the workflow"),
+    (|file| in_xml(file, "</process>", ""), "not well-formed"),
+    (|file| in_xml(file, "<process id=\"", "<process id=\"x"), "its process is called x"),
+    (|file| in_xml(file, "targetRef=\"", "targetRef=\"x"), "which is not there"),
+    (|file| in_xml(file, "<outgoing>", "<outgoing>x"), "other flows than it says"),
+    (
+        |file| in_xml(file, "resilient:function uuid=\"", "resilient:function uuid=\"x"),
+        "calls the function x",
+    ),
+    (|file| in_xml(file, "{", ""), "is no JSON"),
+    (
+        |file| {
+            let xml = file["workflows"][2]["content"]["xml"].as_str().unwrap();
+            let option = file["fields"].as_array().unwrap().iter();
+            let mut option = option.filter(|field| field["name"] == "exo_query_output_format");
+            let option = option.next().unwrap()["values"][0]["uuid"].as_str().unwrap();
+            assert!(xml.contains(option));
+            file["workflows"][2]["content"]["xml"] = json!(xml.replace(option, NOBODY));
+        },
+        "chooses",
+    ),
+];
+
+#[tokio::test]
+async fn whatever_is_not_whole_is_refused_and_changes_nothing() {
+    let house = House::new().await;
+    for (number, (breach, words)) in BREACHES.iter().enumerate() {
+        let mut broken = file();
+        breach(&mut broken);
+        assert_ne!(broken, file(), "number {number} breaks nothing");
+        let error = house.client.start_import(&broken).await.expect_err(words);
+        assert_eq!(error.status(), Some(400), "{words}");
+        assert!(error.to_string().contains(words), "number {number}: {words:?} is not in {error}");
+    }
+    for nonsense in [json!(null), json!([]), json!({}), json!({"fields": 7, "workflows": [1, "x"]})] {
+        assert_eq!(house.client.start_import(&nonsense).await.unwrap_err().status(), Some(400));
+    }
+    assert_eq!(house.soar.rest.customizations(), json!({}));
+}
+
+#[tokio::test]
+async fn an_import_changes_something_only_when_it_is_accepted_and_only_once() {
+    let house = House::new().await;
+    let rejected = house.client.start_import(&file()).await.unwrap();
+    assert!(rejected.is_pending());
+    assert_eq!(house.client.decide(rejected, Decision::Reject).await.unwrap(), "REJECTED");
+    assert_eq!(house.soar.rest.customizations(), json!({}));
+
+    house.import(&file()).await;
+    let once = house.soar.rest.customizations();
+    house.import(&file()).await;
+    let mut twice = house.soar.rest.customizations();
+    twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
+    assert_eq!(twice, once);
+    assert_eq!(
+        house.client.destination_of("exchange_online_get_message").await.unwrap().unwrap(),
+        "fn_exchange_online"
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_is_renamed_or_made_anew_is_updated_and_one_torn_between_two_is_refused() {
+    let house = House::new().await;
+    house.import(&file()).await;
+    let count = |kind: &str| house.soar.rest.customizations()[kind].as_array().unwrap().len();
+
+    let mut renamed = file();
+    renamed["scripts"][0]["name"] = json!("Another name");
+    renamed["actions"][0]["automations"][0]["scripts_to_run"] = json!("Another name");
+    house.import(&renamed).await;
+    let mut anew = renamed.clone();
+    anew["scripts"][0]["uuid"] = json!(NOBODY);
+    house.import(&anew).await;
+    assert_eq!((count("scripts"), count("actions")), (1, 11));
+
+    let mut torn = anew;
+    let (first, second) = (torn["actions"][0]["uuid"].clone(), torn["actions"][1]["uuid"].clone());
+    (torn["actions"][0]["uuid"], torn["actions"][1]["uuid"]) = (second, first);
+    let error = house.client.start_import(&torn).await.unwrap_err();
+    assert!(error.to_string().contains("the name of one object and the uuid of another"), "{error}");
+}
+
+#[tokio::test]
+async fn an_import_leaves_alone_who_may_read_the_message_destination() {
+    let house = House::new().await;
+    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::NoDestination);
+    house.import(&file()).await;
+    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::Missing);
+    assert!(house.client.grant_access_to("fn_exchange_online").await.unwrap());
+    house.import(&file()).await;
+    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::Granted);
+    assert!(!house.client.grant_access_to("fn_exchange_online").await.unwrap());
+    assert!(house.client.grant_access_to("other").await.is_err());
+}
