@@ -26,6 +26,7 @@ mod json;
 pub mod log;
 pub mod soar;
 pub mod stomp;
+mod text;
 pub mod tls;
 pub mod worker;
 

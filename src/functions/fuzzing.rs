@@ -14,6 +14,7 @@ use crate::config::LogFormat;
 use crate::fuzzing::texts_of;
 use crate::log::fuzzing::line;
 use crate::soar::{self, FunctionCall};
+use crate::text::on_one_line;
 
 /// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
 /// the order to delete messages.
@@ -67,6 +68,8 @@ pub fn texts(data: &[u8]) {
         assert!(written == text || cut, "{written:?} of {text:?}");
     }
 
+    is_one_line(&format!("{}\n", on_one_line(&message)));
+
     let html = escaped(&message);
     assert!(!html.contains(['<', '>', '"', '\'']), "{html}");
     let plain = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
@@ -91,8 +94,8 @@ fn is_one_line(line: &str) {
     let line = line.strip_suffix('\n').unwrap_or("\n");
     let hostile = |c: char| {
         c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     assert!(!line.contains(hostile), "{line:?}");
 }

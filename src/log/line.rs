@@ -11,6 +11,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
+use crate::text::moves;
 
 /// More of one value than this, in bytes, is not written: it may be a text that somebody made for that.
 const LONGEST_VALUE: usize = 8 * 1024;
@@ -184,12 +185,6 @@ fn cut(text: impl AsRef<str> + Into<String>) -> String {
 fn is_plain(text: &str) -> bool {
     let special = |c: char| c.is_whitespace() || moves(c) || matches!(c, '"' | '=' | '\\');
     !text.is_empty() && !text.contains(special)
-}
-
-/// Whether a character ends a line, moves the cursor, changes the direction of what follows, or cannot be seen.
-fn moves(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn escape(line: &mut String, text: &str) {

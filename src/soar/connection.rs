@@ -18,6 +18,7 @@ use super::session::Session;
 use super::{Content, Error};
 use crate::config::{Login, SoarSettings};
 use crate::http;
+use crate::text::moves;
 
 /// Longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -333,11 +334,7 @@ impl Connection {
 /// like what it is. What would do otherwise becomes `_`. A slash alone does not: message ids have some, and the file
 /// of a message is called after it.
 pub fn file_name(name: &str) -> String {
-    let misleads = |c: char| {
-        c.is_control()
-            || matches!(c, '\\' | '\u{61c}' | '\u{feff}')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-    };
+    let misleads = |c: char| c == '\\' || moves(c);
     let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
     let leads_away = name.starts_with('/') || name.split('/').any(|part| matches!(part, "." | ".."));
     match name.as_str() {
