@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Context, Function, Inputs, Status};
+use fn_exchange_online::functions::{Call, Context, Function, Inputs, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
 use fn_exchange_online::sandbox::soar::rest::Owner;
@@ -31,7 +31,7 @@ async fn main() {
     let context = Context {
         graph: graph::Client::new(&settings.graph).unwrap(),
         casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
-        call_id: String::new(),
+        call: Call::by_hand(),
         limits: settings.limits,
         status: Status::channel().0,
     };
@@ -65,12 +65,9 @@ fn each(requests: u64) -> u64 {
 /// The requests one call needs: of Graph, and of SOAR.
 fn needed(function: Function) -> (u64, u64) {
     match function {
-        Function::GetEmailUserProfile
-        | Function::GetMessage
-        | Function::MoveMessageToFolder
-        | Function::DeleteEmail => (1, 0),
-        // The time zone, the event.
-        Function::CreateMeeting => (2, 0),
+        Function::GetEmailUserProfile | Function::GetMessage | Function::DeleteEmail => (1, 0),
+        // The time zone, the event; the mark, the move.
+        Function::CreateMeeting | Function::MoveMessageToFolder => (2, 0),
         // Each writes to the incident.
         Function::WriteMessageAsAttachment
         | Function::QueryEmails
@@ -97,7 +94,7 @@ async fn call(sandbox: &Sandbox, context: &Context, function: Function, number: 
     };
     let inputs = inputs(function, &mailbox, message);
     let Value::Object(inputs) = inputs else { unreachable!() };
-    let context = Context { call_id: format!("{}-{number}", function.name()), ..context.clone() };
+    let context = Context { call: Call::by_hand(), ..context.clone() };
     let started = Instant::now();
     let outcome = function.run(&context, &Inputs::new(inputs)).await.unwrap();
     assert!(outcome.success, "{function:?}: {:?}", outcome.reason);

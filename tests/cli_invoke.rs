@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Casebook, Context, Error, Function, InputKind, Inputs, Status};
+use fn_exchange_online::functions::{Call, Casebook, Context, Error, Function, InputKind, Inputs, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Fault, Phish, Target, TenantOptions};
 use fn_exchange_online::sandbox::soar::rest::Owner;
@@ -107,7 +107,7 @@ impl Desk {
         Context {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
-            call_id: "call".to_owned(),
+            call: Call::by_hand(),
             limits: settings.limits,
             status: Status::channel().0,
         }

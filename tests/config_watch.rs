@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fn_exchange_online::config::watch;
+use fn_exchange_online::config::watch::{Contents, Watch};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -20,7 +20,8 @@ async fn watched(text: &str) -> (TempDir, PathBuf, JoinHandle<()>) {
     let file = directory.path().join("app.config");
     fs::write(&file, text).unwrap();
     let watching = file.clone();
-    let noticed = tokio::spawn(async move { watch::changed(&watching).await });
+    let mut watch = Watch::new(Contents::of([watching]).await);
+    let noticed = tokio::spawn(async move { watch.changed().await });
     sleep(A_WHILE).await;
     (directory, file, noticed)
 }

@@ -5,7 +5,7 @@
 #[path = "common/deployment.rs"]
 mod deployment;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::functions::Function;
@@ -120,20 +120,23 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn on_app_host_a_changed_configuration_ends_the_program_as_a_signal_does() {
+    async fn a_second_signal_ends_it_at_once_and_leaves_the_call_to_the_next_daemon() {
         let deployment = Deployment::new().await;
-        let text = deployment.app_config(&[], &[]);
-        let file = deployment.write("app.config", &text);
-        let arguments = ["run", "--config-file", file.to_str().unwrap()];
-        let mut daemon = Daemon::spawn_in(&[("APP_HOST_CONTAINER", "1")], &arguments);
-        daemon.subscribed().await;
-        let mut elsewhere = Daemon::spawn(&arguments);
-        elsewhere.subscribed().await;
-        deployment.write("app.config", &(text + "# changed\n"));
-        assert_eq!(daemon.ended().await.code(), Some(0));
-        assert!(daemon.log().contains("the configuration has changed"), "{}", daemon.log());
-        works(&deployment).await;
-        assert!(!elsewhere.log().contains("stopping"), "{}", elsewhere.log());
+        let mut daemon = deployment.daemon().await;
+        let soar = deployment.caller().await;
+        let call = running_call(&deployment, &soar, Duration::from_secs(15)).await;
+        daemon.signal("TERM").await;
+        daemon.logged("taking no more calls").await;
+        let second = Instant::now();
+        assert_eq!(daemon.stop().await.code(), Some(0));
+        assert!(second.elapsed() < Duration::from_secs(10), "{:?}", second.elapsed());
+        assert!(daemon.log().contains("ending at once: SIGTERM"), "{}", daemon.log());
+        assert_eq!(call.replies(), 0);
+
+        let _next = deployment.daemon().await;
+        assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+        deployment.queue_is_empty().await;
+        assert_eq!(call.replies(), 1);
     }
 
     #[tokio::test]

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls};
 use common::stomp_client::StompClient;
-use deployment::{Deployment, OtherBroker, SOON};
+use deployment::{Daemon, Deployment, OtherBroker, SOON};
 use fn_exchange_online::sandbox::graph::{Fault, Target};
 use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
+use fn_exchange_online::stomp::{ClientCommand, Frame};
 use serde_json::json;
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";
@@ -125,6 +126,51 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
     let _next = deployment.daemon().await;
     all_answered_once(&broker, &deployment, &calls).await;
     assert_eq!(profiles_read(&deployment), 8);
+}
+
+#[tokio::test]
+async fn a_message_with_more_headers_than_we_read_is_answered_with_an_error_and_does_not_come_back() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mut admin = StompClient::connect(broker.port(), &broker.ca_file(), ADMIN).await;
+    let mut send = Frame::new(ClientCommand::Send).with_header("destination", deployment.queue());
+    for (name, value) in soar.usual_headers("invid:7").iter().filter(|(name, _)| *name != "destination") {
+        send = send.with_header(name, value);
+    }
+    // SOAR's broker adds its own to those.
+    for nth in 0..243 {
+        send = send.with_header(format!("header{nth}"), "value");
+    }
+    admin.write(send.with_body("{}")).await;
+    let reply = soar.answers_to("invid:7").reply(SOON).await.unwrap();
+    assert_eq!(reply.message_type, 1);
+    assert!(reply.message.contains("cannot be read") && reply.message.contains("headers"), "{reply:?}");
+    let call = calls(&deployment, &soar, 1).await;
+    all_answered_once(&broker, &deployment, &call).await;
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn reloads_that_connect_anew_lose_and_repeat_nothing() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let text = |workers| deployment.app_config(&[("num_workers", workers)], &[]);
+    let file = deployment.write("app.config", &text("4"));
+    let mut daemon = Daemon::spawn(&["run", "--config-file", file.to_str().unwrap()]);
+    daemon.subscribed().await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.graph.faults().set_latency(Duration::from_millis(100), Duration::ZERO);
+    let mut sent = Vec::new();
+    for reload in 1..=5 {
+        sent.extend(calls(&deployment, &soar, 20).await);
+        deployment.write("app.config", &text(if reload % 2 == 0 { "4" } else { "8" }));
+        daemon.signal("HUP").await;
+        daemon.logged_times("calls come over the new connection", reload).await;
+    }
+    all_answered_once(&broker, &deployment, &sent).await;
+    assert_eq!(profiles_read(&deployment), 100, "none was run twice");
 }
 
 #[tokio::test]

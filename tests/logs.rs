@@ -441,6 +441,6 @@ async fn a_start_that_fails_is_in_the_log_file() {
     assert_eq!(status.code(), Some(21));
     let text = fs::read_to_string(directory.path().join("app.log")).unwrap();
     let (level, module, line) = parts(text.lines().last().unwrap());
-    assert_eq!((level, module), ("ERROR", "cli.run"));
+    assert_eq!((level, module), ("ERROR", "daemon"));
     assert!(line.starts_with("not started: ") && line.contains("code=21"), "{line}");
 }

@@ -162,6 +162,60 @@ fn what_is_too_large_is_refused_before_all_of_it_has_come() {
 }
 
 #[test]
+fn a_message_that_cannot_be_read_whole_is_salvaged_where_its_end_is_known_and_what_follows_is_read() {
+    let limits = Limits { line: 20, headers: 3, body: 4 };
+    let next = b"MESSAGE\nack:next\n\n1234\0";
+    for (damaged, words) in [
+        (&b"MESSAGE\nfoo:01234567890123456\nack:a1\n\n12\0"[..], "longer than 20 bytes"),
+        (b"MESSAGE\na:1\nb:2\nc:3\nd:4\nack:a1\n\n12\0", "more than 3 headers"),
+        (b"MESSAGE\na:1\nb:2\nc:3\nack:a1\ncontent-length:2\n\n12\0", "more than 3 headers"),
+        (b"MESSAGE\nno colon\nack:a1\n\n12\0", "name:value"),
+        (b"MESSAGE\n:empty\nack:a1\n\n12\0", "name:value"),
+        (b"MESSAGE\nfoo:\\t\nack:a1\n\n12\0", "undefined escape"),
+        (b"MESSAGE\nfoo:\xff\nack:a1\n\n12\0", "UTF-8"),
+        (b"MESSAGE\nfoo:\rbar\nack:a1\n\n12\0", "must not be in it"),
+        (b"MESSAGE\nack:a1\n\n12345678\0", "larger than 4 bytes"),
+        (b"MESSAGE\nack:a1\ncontent-length:8\n\n12\0\x004567\0", "larger than 4 bytes"),
+    ] {
+        let wire = [damaged, next].concat();
+        for piece in 1..=wire.len() {
+            let pieces: Vec<&[u8]> = wire.chunks(piece).collect();
+            let (items, error) = read(&mut Server::with_limits(limits).salvaging(), &pieces);
+            assert!(error.is_none(), "{words}, in pieces of {piece}: {error:?}");
+            let [Received::Frame(salvaged), Received::Frame(next)] = &items[..] else { panic!("{items:?}") };
+            assert_eq!(salvaged.header("ack"), Some("a1"));
+            assert!(salvaged.damage.as_ref().is_some_and(|damage| damage.contains(words)), "{salvaged:?}");
+            assert_eq!(
+                (next.header("ack"), &next.body[..], &next.damage),
+                (Some("next"), &b"1234"[..], &None)
+            );
+        }
+        assert!(
+            read(&mut Server::with_limits(limits), &[damaged]).1.is_some(),
+            "unless told to, it is strict"
+        );
+    }
+}
+
+#[test]
+fn what_may_hide_the_end_of_a_message_and_what_is_none_is_not_salvaged() {
+    let limits = Limits { line: 20, headers: 3, body: 4 };
+    for wire in [
+        &b"MESSAGE\ncontent-length:one\n\n1\0"[..],
+        b"MESSAGE\ncontent-length:\\t\n\n1\0",
+        b"MESSAGE\ncontent-length:00000000000000000001\n\n1\0",
+        b"MESSAGE\nfoo:\0bar\n\n1\0",
+        b"MESSAGE\ncontent-length:8\n\n123456789\0",
+        b"MESSAGE\ncontent-length:3\n\n1234\0",
+        b"RECEIPT\nno colon\n\n\0",
+        b"ERROR\n\n12345\0",
+    ] {
+        let (items, error) = read(&mut Server::with_limits(limits).salvaging(), &[wire]);
+        assert!(items.is_empty() && error.is_some(), "{}: {items:?}", String::from_utf8_lossy(wire));
+    }
+}
+
+#[test]
 fn what_could_not_be_read_back_is_not_written() {
     let send = || Frame::new(ClientCommand::Send);
     let connect = || Frame::new(ClientCommand::Connect);
@@ -314,6 +368,18 @@ proptest! {
     }
 
     #[test]
+    fn messages_are_salvaged_alike_however_they_are_split(
+        rest in stompish(), cuts in vec(any::<usize>(), 0..20)
+    ) {
+        let wire = [b"MESSAGE\n", &rest[..]].concat();
+        let codec = || Server::with_limits(Limits { line: 30, headers: 3, body: 10 }).salvaging();
+        let whole = read(&mut codec(), &[&wire]);
+        let split = read(&mut codec(), &cut(&wire, &cuts));
+        prop_assert_eq!(whole.1.is_some(), split.1.is_some(), "{:?} {:?}", whole, split);
+        prop_assert_eq!(whole.0, split.0);
+    }
+
+    #[test]
     fn no_frame_beyond_the_limits_passes(
         wire in stompish(), line in 0_usize..40, headers in 0_usize..3, body in 0_usize..10
     ) {
@@ -336,32 +402,4 @@ proptest! {
             prop_assert_eq!(read(&mut codec, &[&wire]).0, [Received::Frame(frame)]);
         }
     }
-}
-
-#[test]
-fn a_body_that_is_too_large_is_passed_over_where_that_is_wanted_and_the_next_frame_is_read() {
-    let limits = Limits { line: 64, headers: 4, body: 4 };
-    let mut wire = b"MESSAGE\nmessage-id:7\ncontent-length:100000\n\n".to_vec();
-    wire.extend(vec![b'x'; 100_000]);
-    wire.extend(b"\0\nMESSAGE\ncontent-length:4\n\nnext\0");
-    let whole: Vec<&[u8]> = vec![&wire];
-    let cut: Vec<&[u8]> = wire.chunks(7).collect();
-    for pieces in [whole, cut] {
-        let (items, error) = read(&mut Server::with_limits(limits).passing_over(), &pieces);
-        assert!(error.is_none(), "{error:?}");
-        let [Received::Frame(large), Received::HeartBeat, Received::Frame(next)] = &items[..] else {
-            panic!("{items:?}")
-        };
-        assert_eq!((large.header("message-id"), large.passed_over), (Some("7"), Some(100_000)));
-        assert!(large.body.is_empty());
-        assert_eq!((&next.body[..], next.passed_over), (&b"next"[..], None));
-    }
-    let wrong = b"MESSAGE\ncontent-length:9\n\n1234567890\0";
-    let (_, error) = read(&mut Server::with_limits(limits).passing_over(), &[wrong]);
-    assert!(matches!(error, Some(CodecError::WrongLength)), "{error:?}");
-    let (_, error) = read(&mut Server::with_limits(limits).passing_over(), &[b"MESSAGE\n\n12345"]);
-    assert!(
-        matches!(error, Some(CodecError::BodyTooLarge(4))),
-        "without a length nobody knows its end: {error:?}"
-    );
 }

@@ -249,6 +249,25 @@ async fn what_is_no_stomp_ends_the_connection_only() {
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_read_whole_is_delivered_as_such_and_the_connection_goes_on() {
+    let (_peer, mut line, session, mut deliveries) = subscribed().await;
+    line.send_raw(b"MESSAGE\nack:a1\nmessage-id:\\x\ndestination:/queue/x\nreply-to:/queue/y\n\nbody\0")
+        .await;
+    let damaged = next(&mut deliveries).await;
+    assert!(damaged.damage.is_some_and(|damage| damage.contains("escape")));
+    assert_eq!((damaged.message_id.as_str(), damaged.reply_to.as_deref()), ("a1", Some("/queue/y")));
+    let acknowledging = tokio::spawn({
+        let session = session.clone();
+        async move { session.finish(&damaged.ack, None).await }
+    });
+    assert_eq!(line.expect(ClientCommand::Ack).await.header("id"), Some("a1"));
+    line.deliver("m2", "a2", "call").await;
+    assert_eq!(next(&mut deliveries).await.damage, None);
+    assert_eq!(*session.state().borrow(), State::Subscribed { connection: 1 });
+    acknowledging.abort();
+}
+
+#[tokio::test]
 async fn a_lost_connect_is_sent_again_at_once_on_another_connection() {
     let (peer, mut options) = broker().await;
     options.reconnect = Backoff { first: Duration::from_secs(60), cap: Duration::from_secs(60) };

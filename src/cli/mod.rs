@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config;
+pub use crate::exit::Failure;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///
@@ -54,22 +55,6 @@ enum Command {
     Sandbox(sandbox::Arguments),
 }
 
-/// The end of the program that is no success: its exit code, and what the operator reads.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// The exit code.
-    pub code: u8,
-    /// What went wrong, and what to do.
-    pub message: String,
-}
-
-impl Failure {
-    fn new(code: u8, message: &impl ToString) -> Self {
-        Self { code, message: message.to_string() }
-    }
-}
-
 impl Cli {
     /// Does what was asked; returns the exit code.
     pub async fn execute(self) -> u8 {
@@ -79,8 +64,7 @@ impl Cli {
                 let _ = stdout().write_all(config::template().as_bytes());
                 Ok(())
             }
-            None => run::run(run::Arguments::default(), self.config_file.as_deref()).await,
-            Some(Command::Run(arguments)) => run::run(arguments, self.config_file.as_deref()).await,
+            None | Some(Command::Run(_)) => run::run(self.config_file.as_deref()).await,
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Customize(arguments)) => {

@@ -1,6 +1,6 @@
 //! The typed settings: what the rest of the program works with. A value of these types has been checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
@@ -22,6 +22,13 @@ pub struct Settings {
     pub graph: GraphSettings,
     /// How far one call goes.
     pub limits: CallLimits,
+}
+
+impl Settings {
+    /// The files that the settings name and that are read when they are put to use.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.soar.files().chain(self.stomp.files()).chain(self.graph.files())
+    }
 }
 
 /// SOAR's REST interface: `[resilient]`.
@@ -51,6 +58,13 @@ pub struct SoarSettings {
     pub retry_delay: Duration,
     /// `request_retry_backoff`: each wait is this many times the one before.
     pub retry_backoff: f64,
+}
+
+impl SoarSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
+    }
 }
 
 /// Who we are to SOAR.
@@ -83,6 +97,16 @@ pub enum Trust {
     Anyone,
 }
 
+impl Trust {
+    /// The file of certificate authorities, where there is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::SystemAnd(file) => Some(file),
+            Self::System | Self::Anyone => None,
+        }
+    }
+}
+
 /// A certificate of our own that a server may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
@@ -90,6 +114,13 @@ pub struct ClientCertificate {
     pub certificate: PathBuf,
     /// PEM file of the private key.
     pub key: PathBuf,
+}
+
+impl ClientCertificate {
+    /// Its files.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
+    }
 }
 
 /// Which proxy HTTP requests take.
@@ -129,6 +160,13 @@ pub struct StompSettings {
     pub timeout: Duration,
     /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker hands out.
     pub prefetch: u16,
+}
+
+impl StompSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter()
+    }
 }
 
 /// How calls are worked on.
@@ -211,6 +249,13 @@ pub struct GraphSettings {
     pub max_retries: u32,
     /// `max_retries_backoff_factor`: the first wait where Graph names none; each further one is twice as long.
     pub retry_backoff: Duration,
+}
+
+impl GraphSettings {
+    /// The files it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
+    }
 }
 
 /// How far one call goes: `[fn_exchange_online]`.

@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use chrono::DateTime;
 use futures_util::{Stream, TryStreamExt, pin_mut};
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::call::Call;
 use super::error::Error;
 use crate::graph::{self, Download};
 use crate::soar::{self, Attachment, ByteStream, Target};
@@ -66,17 +68,31 @@ impl Casebook {
             Self::Soar(soar) => {
                 let length = message.length();
                 let content = soar::Content::stream(message.stream(most), length);
-                let name = soar::file_name(name);
-                soar.attach(target, &name, MESSAGE, content).await?;
-                Ok(name)
+                soar.attach(target, name, MESSAGE, content).await?;
+                Ok(name.to_owned())
             }
             Self::Local(local) => local.keep(name, message.stream(most)).await,
         }
     }
 
+    /// The sizes of the files called `name` that may have been attached for `call`.
+    pub(super) async fn sizes_of(&self, target: Target, name: &str, call: &Call) -> Result<Vec<u64>, Error> {
+        let Self::Soar(soar) = self else { return Ok(Vec::new()) };
+        let since = |file: &Attachment| {
+            let created = file.created.and_then(DateTime::from_timestamp_millis);
+            created.is_none_or(|created| call.may_have_done_at(created))
+        };
+        let files = soar.attachments(target).await?;
+        Ok(files
+            .iter()
+            .filter(|file| file.name == name && since(file))
+            .filter_map(|file| file.size)
+            .collect())
+    }
+
     /// The files of an incident.
     pub(super) async fn attachments(&self, incident: i64) -> Result<Vec<Attachment>, Error> {
-        Ok(self.soar()?.attachments(incident).await?)
+        Ok(self.soar()?.attachments(Target::Incident(incident)).await?)
     }
 
     /// The bytes of an incident's file, as they come.

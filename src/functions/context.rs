@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::call::Call;
 use super::casebook::Casebook;
 use crate::config::CallLimits;
 use crate::graph;
@@ -19,8 +20,8 @@ pub struct Context {
     pub graph: graph::Client,
     /// Where notes and attachments go.
     pub casebook: Casebook,
-    /// The id of the message that asked for the call; the same when it is delivered again.
-    pub call_id: String,
+    /// The call that is run.
+    pub call: Call,
     /// How far the call goes.
     pub limits: CallLimits,
     /// Where status messages go.

@@ -6,7 +6,6 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tracing::info;
-use uuid::Uuid;
 use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
@@ -141,7 +140,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return refused("it would end before it starts, or at once");
     }
     if meeting.start < Utc::now() {
-        return refused("its start is in the past");
+        return refused(if context.call.may_have_been_run() {
+            "its start is in the past. If this call was run before, the calendar may hold it all the same"
+        } else {
+            "its start is in the past"
+        });
     }
 
     let organizer = &meeting.organizer;
@@ -170,7 +173,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 /// Graph creates one event for one such id, however often it is asked (Graph page "event resource type").
 fn transaction_id(context: &Context) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, context.call_id.as_bytes()).to_string()
+    context.call.reference().to_string()
 }
 
 async fn create(context: &Context, organizer: &str, event: Bytes) -> Result<Box<RawValue>, graph::Error> {

@@ -27,7 +27,8 @@ pub enum Error {
     },
     /// Nobody knows whether Graph sent a mail, and nobody wants it twice.
     #[error(
-        "Could not {attempt}: {} It may have been sent all the same, so it was not sent again.",
+        "Could not {attempt}: {} It may have been sent all the same, though the mailbox does not show it, so it was \
+         not sent once more.",
         sentence(source)
     )]
     InDoubt {
@@ -49,6 +50,20 @@ pub enum Error {
         /// How far it was, where it said so.
         progress: Option<Progress>,
     },
+    /// A mail may have been sent before, and whether it was cannot be looked up.
+    #[error(
+        "Whether {mail} was sent before could not be looked up, so it was not sent again: {}{}",
+        sentence(source),
+        Needs(permission, source)
+    )]
+    NotLookedUp {
+        /// Which mail: "a message from X".
+        mail: String,
+        /// The application permission that looking takes.
+        permission: &'static str,
+        /// What Graph said to the look.
+        source: graph::Error,
+    },
     /// SOAR did not do its part.
     #[error("{}", sentence(.0))]
     Soar(#[from] soar::Error),
@@ -64,7 +79,23 @@ impl Error {
             Self::Graph { attempt, source, .. } | Self::InDoubt { attempt, source } => {
                 format!("could not {attempt}: {}", source.for_log())
             }
+            Self::NotLookedUp { mail, source, .. } => {
+                format!("whether {mail} was sent before could not be looked up: {}", source.for_log())
+            }
             other => other.to_string(),
+        }
+    }
+
+    /// Whether what was attempted may have been done all the same.
+    pub(super) fn leaves_open(&self) -> bool {
+        match self {
+            Self::InDoubt { .. } | Self::OutOfTime { .. } => true,
+            Self::Soar(error) => error.leaves_open(),
+            Self::Input(_)
+            | Self::Refused(_)
+            | Self::Graph { .. }
+            | Self::NotLookedUp { .. }
+            | Self::Result(_) => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here knows of brokers: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
 //! and ends in an [`Outcome`] or an [`Error`].
 
+mod call;
 mod casebook;
 mod catalog;
 mod context;
@@ -18,6 +19,7 @@ mod get_message;
 mod inputs;
 mod mail;
 mod move_message_to_folder;
+mod once;
 mod outcome;
 mod query_emails;
 mod report;
@@ -27,6 +29,7 @@ mod write_message_as_attachment;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
+pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
 pub use context::{Context, Progress, Status};

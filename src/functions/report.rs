@@ -3,15 +3,23 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use chrono::Local;
+use bytes::Bytes;
+use chrono::{Local, Utc};
+use futures_util::TryStreamExt;
+use uuid::Uuid;
 
 use super::casebook::Casebook;
 use super::context::Context;
-use crate::soar::{Content, Target};
+use super::error::Error;
+use super::once::{Shows, once};
+use crate::soar::{self, Content, Target};
 use crate::text::on_one_line;
 
 /// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
 const LINES_IN_NOTE: usize = 500;
+
+/// A larger file, in bytes, is no report.
+const LARGEST_REPORT: u64 = 64 << 20;
 
 /// Where results go, as chosen in `exo_query_output_format`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,29 +82,28 @@ impl Report {
         let soar = match &context.casebook {
             Casebook::Soar(soar) => soar,
             Casebook::Local(local) => {
-                local.report(self.text());
+                local.report(self.text(None));
                 return Vec::new();
             }
         };
         let Some(incident) = incident else { return Vec::new() };
+        let filed = Filed { context, soar, incident, reference: context.call.reference() };
         let mut problems = Vec::new();
         if output.note()
-            && let Err(error) = soar.add_note(incident, &self.html()).await
+            && let Err(error) = filed.note(&self.html(filed.reference)).await
         {
-            problems.push(format!("The note was not written: {error}."));
+            problems.push(format!("The note was not written: {error}"));
         }
-        if output.attachment() {
-            let name = format!("{file_prefix}-{}.txt", Local::now().format("%Y-%m-%dT%H:%M:%S"));
-            let content = Content::bytes(self.text());
-            if let Err(error) = soar.attach(Target::Incident(incident), &name, "text/plain", content).await {
-                problems.push(format!("The attachment was not written: {error}."));
-            }
+        if output.attachment()
+            && let Err(error) = filed.file(file_prefix, self.text(Some(filed.reference))).await
+        {
+            problems.push(format!("The attachment was not written: {error}"));
         }
         problems
     }
 
     /// The note. Everything a user or a mail may have written is escaped, and stays on its line.
-    fn html(&self) -> String {
+    fn html(&self, reference: Uuid) -> String {
         let mut html = format!("<div><b>{}</b></div>", escaped(self.title));
         for total in &self.totals {
             let _ = write!(html, "<div>{}</div>", escaped(&on_one_line(total)));
@@ -104,12 +111,12 @@ impl Report {
         html_list(&mut html, "Criteria", &self.criteria_lines());
         html_list(&mut html, "Mailboxes", &self.mailbox_lines());
         html_list(&mut html, "Not done", &self.failures);
-        let _ = write!(html, "<div>{}</div>", escaped(&self.duration()));
+        let _ = write!(html, "<div>Reference: {reference}</div><div>{}</div>", escaped(&self.duration()));
         html
     }
 
     /// The file.
-    fn text(&self) -> String {
+    fn text(&self, reference: Option<Uuid>) -> String {
         let mut text = format!("{}\n\n", self.title);
         for total in &self.totals {
             let _ = writeln!(text, "{total}");
@@ -126,6 +133,9 @@ impl Report {
                 }
             }
         }
+        if let Some(reference) = reference {
+            let _ = write!(text, "\nReference: {reference}");
+        }
         let _ = write!(text, "\n{}\n", self.duration());
         text
     }
@@ -141,6 +151,58 @@ impl Report {
 
     fn duration(&self) -> String {
         format!("Time: {:.1} s", self.took.as_secs_f64())
+    }
+}
+
+/// Where a report goes in SOAR. It names the call's reference, by which a note or file of the same call is known.
+struct Filed<'a> {
+    context: &'a Context,
+    soar: &'a soar::Client,
+    incident: i64,
+    reference: Uuid,
+}
+
+impl Filed<'_> {
+    async fn note(&self, html: &str) -> Result<(), Error> {
+        let reference = self.reference.to_string();
+        let look = || async {
+            let notes = self.soar.notes(self.incident).await?;
+            Ok(notes.iter().any(|note| note.contains(&reference)).then_some(()))
+        };
+        let act = || async { Ok(self.soar.add_note(self.incident, html).await?) };
+        once(self.context, "the note", Shows::AtOnce, look, act).await
+    }
+
+    async fn file(&self, prefix: &str, text: String) -> Result<(), Error> {
+        // The name is the same in each run, as far as the message tells when it was sent.
+        let asked_at = self.context.call.asked_at.unwrap_or_else(Utc::now).with_timezone(&Local);
+        let name = format!("{prefix}-{}.txt", asked_at.format("%Y-%m-%dT%H:%M:%S"));
+        let text = Bytes::from(text);
+        let act = || async {
+            let target = Target::Incident(self.incident);
+            self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone())).await?;
+            Ok(())
+        };
+        once(self.context, "the attachment", Shows::AtOnce, || self.look_for_file(prefix, &name), act).await
+    }
+
+    /// Looks for the file among those that may be it, in which it stands whose they are.
+    async fn look_for_file(&self, prefix: &str, name: &str) -> Result<Option<()>, Error> {
+        let reference = self.reference.to_string();
+        for file in self.soar.attachments(Target::Incident(self.incident)).await? {
+            let may_be_it = match self.context.call.asked_at {
+                Some(_) => file.name == name,
+                None => file.name.starts_with(prefix),
+            };
+            if may_be_it && file.size.is_none_or(|size| size <= LARGEST_REPORT) {
+                let content = self.soar.attachment_contents(self.incident, file.id).await?;
+                let content: Vec<_> = content.try_collect().await?;
+                if String::from_utf8_lossy(&content.concat()).contains(&reference) {
+                    return Ok(Some(()));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

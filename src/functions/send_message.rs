@@ -2,6 +2,10 @@
 //!
 //! What fits into one request goes by `sendMail`. What does not goes as a draft, its attachments after it, and
 //! is sent then (Graph pages "user: sendMail", "Attach large files to Outlook messages or events").
+//!
+//! Graph has no key that makes sending repeatable, so every mail bears the call's mark, by which it can be found in
+//! the sender's mailbox: before a call is run that may have been run before, and before a mail is sent again of
+//! which it is not known whether it was sent.
 
 use std::collections::HashSet;
 
@@ -16,12 +20,18 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::{InputError, Inputs};
 use super::mail::{Body, Recipient, listed};
+use super::once::{Shows, once};
 use super::outcome::Outcome;
-use crate::graph::{self, Failed, Path, Request, Route, UploadError, UploadSession};
+use crate::graph::{self, Failed, Mark, Path, Request, Route, UploadError, UploadSession};
 use crate::soar::Attachment;
 
 const PERMISSION: &str = "Mail.Send";
 const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
+const PERMISSION_TO_LOOK: &str = "Mail.Read (or Mail.ReadWrite)";
+/// How often unsent drafts of the call are removed until none is left.
+const MOST_CLEARINGS: usize = 5;
+/// How often a draft is created that may have been created already.
+const MOST_CREATIONS: usize = 3;
 /// Graph takes requests of less than 4 MB; some of that is not ours to count.
 const LARGEST_REQUEST: u64 = 3_900_000;
 /// An attachment from this size on takes an upload session, and a smaller one is not taken by it.
@@ -60,11 +70,12 @@ impl Mail {
         Ok(mail)
     }
 
-    fn message(&self, attachments: Vec<FileAttachment>) -> Message<'_> {
+    fn message(&self, mark: &Mark, attachments: Vec<FileAttachment>) -> Message<'_> {
         Message {
             subject: &self.subject,
             body: Body::html(&self.body),
             to_recipients: self.recipients.iter().map(|address| Recipient::new(address)).collect(),
+            single_value_extended_properties: [mark.clone()],
             attachments,
         }
     }
@@ -83,6 +94,7 @@ struct Message<'a> {
     subject: &'a str,
     body: Body<'a>,
     to_recipients: Vec<Recipient>,
+    single_value_extended_properties: [Mark; 1],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attachments: Vec<FileAttachment>,
 }
@@ -124,21 +136,24 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
     context.status.say(format!("Sending a message from {}", mail.sender));
     let (attachments, missing) = attachments(context, &mail).await?;
-    let sent = send(context, &mail, &attachments).await;
+    let mark = Mark::of(context.call.reference());
+    let post = Post { context, mail: &mail, mark: &mark };
+    let sent =
+        once(context, "the mail", Shows::InAWhile, || post.was_sent(), || post.send(&attachments)).await;
     let (outcome, error) = match &sent {
-        Ok(None) => ("sent", None),
-        Ok(Some(not_found)) => ("not sent", not_found.reason.clone()),
+        Ok(Ended::Sent) => ("sent", None),
+        Ok(Ended::NoMailbox(not_found)) => ("not sent", not_found.reason.clone()),
         Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.for_log())),
         Err(error) => ("not sent", Some(error.for_log())),
     };
     let recipients = mail.recipients.join(", ");
     info!(target: "audit", mailbox = mail.sender, recipients, attachments = attachments.len(), outcome, error, "send message");
     match sent? {
-        None => Outcome::done(&Content {
+        Ended::Sent => Outcome::done(&Content {
             value: true,
             failed_attachments: (!missing.is_empty()).then_some(missing),
         }),
-        Some(not_found) => Ok(not_found),
+        Ended::NoMailbox(not_found) => Ok(not_found),
     }
 }
 
@@ -166,34 +181,111 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     Ok((found, missing))
 }
 
-/// Sends the mail; an outcome is what is answered where there is no such mailbox.
-async fn send(context: &Context, mail: &Mail, attachments: &[Attachment]) -> Result<Option<Outcome>, Error> {
-    let not_found = |error| Outcome::not_found(error, &format!("The mailbox {}", mail.sender)).map(Some);
-    let save_to_sent_items = true;
-    let bare = serde_json::to_vec(&SendMail { message: mail.message(Vec::new()), save_to_sent_items })?.len();
-    // Base64 makes four bytes of three.
-    let encoded: u64 =
-        attachments.iter().map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024).sum();
-    if encoded + bare as u64 > LARGEST_REQUEST {
-        return match Draft::create(context, mail).await {
-            Ok(draft) => draft.fill_and_send(attachments).await.map(|()| None),
-            Err(error) => not_found(error),
+/// What became of a mail.
+enum Ended {
+    Sent,
+    NoMailbox(Outcome),
+}
+
+/// A mail on its way.
+#[derive(Clone, Copy)]
+struct Post<'a> {
+    context: &'a Context,
+    mail: &'a Mail,
+    mark: &'a Mark,
+}
+
+impl Post<'_> {
+    /// Looks whether the mail was sent. A draft of it that nobody sent yet is removed.
+    async fn was_sent(self) -> Result<Option<Ended>, Error> {
+        let Self { context, mail, mark } = self;
+        let not_looked_up = |source| Error::NotLookedUp {
+            mail: format!("a message from {}", mail.sender),
+            permission: PERMISSION_TO_LOOK,
+            source,
         };
+        // A draft may be sent between the look and its removal, so only a look that shows none has the last word.
+        for _ in 0..MOST_CLEARINGS {
+            let found = match mark.find(&context.graph, &mail.sender, None).await {
+                Ok(found) => found,
+                Err(source) if source.refusal().is_some_and(|refusal| refusal.status == 404) => {
+                    return self.no_mailbox(failed(mail, PERMISSION_TO_LOOK, source)).map(Some);
+                }
+                Err(source) => return Err(not_looked_up(source)),
+            };
+            if found.iter().any(|message| !message.is_draft) {
+                return Ok(Some(Ended::Sent));
+            }
+            if found.is_empty() {
+                return Ok(None);
+            }
+            for draft in found {
+                info!(
+                    mailbox = mail.sender,
+                    message_id = draft.id,
+                    "removing a draft of this call that was not sent"
+                );
+                match remove_draft(context, &mail.sender, &draft.id).await {
+                    Err(Failed { error, .. }) if !is_gone(&error) => return Err(not_looked_up(error)),
+                    _ => {}
+                }
+            }
+        }
+        Err(Error::Refused(format!(
+            "Another run of this call seems to be sending the message from {}; it was not sent by this one.",
+            mail.sender
+        )))
     }
-    let mut encoded = Vec::with_capacity(attachments.len());
-    for attachment in attachments {
-        encoded.push(FileAttachment::new(attachment, &read(context, mail, attachment).await?));
+
+    /// What is answered where there is no such mailbox; other failures stay.
+    fn no_mailbox(self, error: Error) -> Result<Ended, Error> {
+        Outcome::not_found(error, &format!("The mailbox {}", self.mail.sender)).map(Ended::NoMailbox)
     }
-    let body = serde_json::to_vec(&SendMail { message: mail.message(encoded), save_to_sent_items })?;
-    let sent = async {
-        let path = Path::user(&mail.sender)?.then("sendMail");
-        context.graph.send(&Request::post(path, body.into()).in_mailbox(&mail.sender)).await
-    };
-    match sent.await {
-        Ok(_) => Ok(None),
-        Err(source) if source.leaves_open() => Err(in_doubt(mail, source)),
-        Err(source) => not_found(failed(mail, PERMISSION, source)),
+
+    async fn send(self, attachments: &[Attachment]) -> Result<Ended, Error> {
+        let Self { context, mail, mark } = self;
+        let save_to_sent_items = true;
+        let message = mail.message(mark, Vec::new());
+        let bare = serde_json::to_vec(&SendMail { message, save_to_sent_items })?.len();
+        // Base64 makes four bytes of three.
+        let encoded: u64 = attachments
+            .iter()
+            .map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024)
+            .sum();
+        if encoded + bare as u64 > LARGEST_REQUEST {
+            return match Draft::create(self).await {
+                Ok(draft) => draft.fill_and_send(attachments).await.map(|()| Ended::Sent),
+                Err(error) => self.no_mailbox(error),
+            };
+        }
+        let mut encoded = Vec::with_capacity(attachments.len());
+        for attachment in attachments {
+            encoded.push(FileAttachment::new(attachment, &read(context, mail, attachment).await?));
+        }
+        let message = mail.message(mark, encoded);
+        let body = serde_json::to_vec(&SendMail { message, save_to_sent_items })?;
+        let sent = async {
+            let path = Path::user(&mail.sender)?.then("sendMail");
+            context.graph.send(&Request::post(path, body.into()).in_mailbox(&mail.sender)).await
+        };
+        match sent.await {
+            Ok(_) => Ok(Ended::Sent),
+            Err(source) if source.leaves_open() => Err(in_doubt(mail, source)),
+            Err(source) => self.no_mailbox(failed(mail, PERMISSION, source)),
+        }
     }
+}
+
+/// Whether it says that the message is not there.
+fn is_gone(error: &graph::Error) -> bool {
+    matches!(error, graph::Error::Refused(refusal) if refusal.code == "ErrorItemNotFound")
+}
+
+async fn remove_draft(context: &Context, mailbox: &str, id: &str) -> Result<(), Failed> {
+    let path =
+        Path::message(mailbox, None, id).map_err(|error| Failed { error: error.into(), repeated: false })?;
+    let request = Request::delete(path).in_mailbox(mailbox);
+    context.graph.send_by(&Route::Alone, &request).await.map(drop)
 }
 
 fn in_doubt(mail: &Mail, source: graph::Error) -> Error {
@@ -236,15 +328,26 @@ struct Created {
 }
 
 impl<'a> Draft<'a> {
-    async fn create(context: &'a Context, mail: &'a Mail) -> Result<Self, Error> {
-        let body = serde_json::to_vec(&mail.message(Vec::new()))?;
-        let created = async {
-            let path = Path::messages(&mail.sender, None)?;
-            let request = Request::post(path, body.into()).in_mailbox(&mail.sender);
-            context.graph.send(&request).await?.parse::<Created>()
-        };
-        let Created { id } = created.await.map_err(|source| failed(mail, PERMISSION_FOR_LARGE, source))?;
-        Ok(Self { context, mail, id })
+    async fn create(post: Post<'a>) -> Result<Self, Error> {
+        let Post { context, mail, mark } = post;
+        let body = Bytes::from(serde_json::to_vec(&mail.message(mark, Vec::new()))?);
+        let mut tries = 1;
+        loop {
+            let created = async {
+                let path = Path::messages(&mail.sender, None)?;
+                let request = Request::post(path, body.clone()).in_mailbox(&mail.sender);
+                context.graph.send(&request).await?.parse::<Created>()
+            };
+            match created.await {
+                Ok(Created { id }) => return Ok(Self { context, mail, id }),
+                Err(source) if source.leaves_open() && tries < MOST_CREATIONS => {
+                    tries += 1;
+                    // It may lie there. It was surely not sent.
+                    post.was_sent().await?;
+                }
+                Err(source) => return Err(failed(mail, PERMISSION_FOR_LARGE, source)),
+            }
+        }
     }
 
     /// Adds the attachments and sends the draft. One that was not sent is removed.
@@ -255,15 +358,16 @@ impl<'a> Draft<'a> {
             }
             return Err(error);
         }
-        let Err(source) = self.post("send", Bytes::new()).await else { return Ok(()) };
+        let source = match self.send().await {
+            Ok(()) => return Ok(()),
+            // It was sent by a try that was answered "try again".
+            Err(Failed { error, repeated: true }) if is_gone(&error) => return Ok(()),
+            Err(Failed { error, .. }) => error,
+        };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
             // What is no draft any more was sent, whatever was answered to that.
-            Err(Failed { error: graph::Error::Refused(refusal), repeated: false })
-                if refusal.code == "ErrorItemNotFound" =>
-            {
-                Ok(())
-            }
+            Err(Failed { error, repeated: false }) if is_gone(&error) => Ok(()),
             Err(Failed { error, .. }) => {
                 self.is_left(&error);
                 Err(if source.leaves_open() { in_doubt(self.mail, source) } else { self.failed(source) })
@@ -271,10 +375,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    async fn remove(&self) -> Result<(), Failed> {
+    /// A draft can be sent once only, so this is as good as once however often it is asked for.
+    async fn send(&self) -> Result<(), Failed> {
         let path = self.path().map_err(|error| Failed { error, repeated: false })?;
-        let request = Request::delete(path).in_mailbox(&self.mail.sender);
+        let request =
+            Request::post(path.then("send"), Bytes::new()).harmless_twice().in_mailbox(&self.mail.sender);
         self.context.graph.send_by(&Route::Alone, &request).await.map(drop)
+    }
+
+    async fn remove(&self) -> Result<(), Failed> {
+        remove_draft(self.context, &self.mail.sender, &self.id).await
     }
 
     fn is_left(&self, error: &graph::Error) {

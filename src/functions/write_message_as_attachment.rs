@@ -1,13 +1,17 @@
 //! `exchange_online_write_message_as_attachment`: keeps the MIME text of a message as a file of the incident or
 //! of a task. It streams from Graph to SOAR and is never held.
 
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
+use super::once::{Shows, once};
 use super::outcome::Outcome;
-use crate::graph::{self, Path, Request};
+use crate::graph::{self, Download, Path, Request};
 use crate::soar::{self, Target};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
@@ -27,50 +31,94 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let id = reader.required_word("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
+    let name = soar::file_name(&name);
     // Without an incident the casebook is one that takes no notice of the target.
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
-    let mut left = READ_AGAIN;
-    loop {
+    let copy = Copy { context, mailbox: &mailbox, id: &id, target, name: &name };
+    match once(context, "the attachment", Shows::AtOnce, || copy.look(), || copy.keep()).await {
+        Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
+        Err(error) => Outcome::not_found(error, &format!("Message {id} of mailbox {mailbox}")),
+    }
+}
+
+/// A message that becomes a file.
+struct Copy<'a> {
+    context: &'a Context,
+    mailbox: &'a str,
+    id: &'a str,
+    target: Target,
+    name: &'a str,
+}
+
+impl Copy<'_> {
+    async fn open(&self) -> Result<Download, Error> {
         let opened = async {
-            let path = Path::message(&mailbox, None, &id)?.then("$value");
-            context.graph.open(&Request::get(path).in_mailbox(&mailbox)).await
+            let path = Path::message(self.mailbox, None, self.id)?.then("$value");
+            self.context.graph.open(&Request::get(path).in_mailbox(self.mailbox)).await
         };
-        let message = match opened.await {
-            Ok(message) => message,
-            Err(source) => {
-                let attempt = format!("read message {id} of mailbox {mailbox}");
-                let what = format!("Message {id} of mailbox {mailbox}");
-                return Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what);
+        opened.await.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: graph::Error) -> Error {
+        let attempt = format!("read message {} of mailbox {}", self.id, self.mailbox);
+        Error::Graph { attempt, permission: PERMISSION, source }
+    }
+
+    fn too_large(&self) -> Error {
+        Error::Refused(format!(
+            "The message is larger than {} MiB (max_attachment_mb), so {} was not written.",
+            self.context.limits.max_attachment >> 20,
+            self.name
+        ))
+    }
+
+    async fn keep(&self) -> Result<String, Error> {
+        let mut left = READ_AGAIN;
+        loop {
+            let message = self.open().await?;
+            let most = self.context.limits.max_attachment;
+            if message.length().is_some_and(|length| length > most) {
+                return Err(self.too_large());
             }
-        };
-        let most = context.limits.max_attachment;
-        let kept = if message.length().is_some_and(|length| length > most) {
-            Err(too_large(&name, most))
-        } else {
-            context.casebook.keep_message(target, &name, message, most).await
-        };
-        match kept {
-            Ok(kept) => return Outcome::done(&Content { attachment_name: &kept }),
-            // It would be as large again.
-            Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
-                return Err(too_large(&name, most));
+            match self.context.casebook.keep_message(self.target, self.name, message, most).await {
+                // It would be as large again.
+                Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
+                    return Err(self.too_large());
+                }
+                // What came of it is not kept by SOAR, and reading does no harm.
+                Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
+                ended => return ended,
             }
-            // What came of it is not kept by SOAR, and reading does no harm.
-            Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
-            Err(error) => return Err(error),
         }
+    }
+
+    /// Looks for a file of this name and size that was attached since the call was made. The content of a message is
+    /// evidence and holds no word of ours, so nothing else tells.
+    async fn look(&self) -> Result<Option<String>, Error> {
+        let sizes = self.context.casebook.sizes_of(self.target, self.name, &self.context.call).await?;
+        if sizes.is_empty() {
+            return Ok(None);
+        }
+        let message = self.open().await?;
+        let size = match message.length() {
+            Some(length) => length,
+            None => self.measured(message).await?,
+        };
+        Ok(sizes.contains(&size).then(|| self.name.to_owned()))
+    }
+
+    async fn measured(&self, message: Download) -> Result<u64, Error> {
+        let mut size = 0;
+        let mut stream = pin!(message.stream(self.context.limits.max_attachment));
+        while let Some(piece) = stream.try_next().await.map_err(|source| self.failed(source))? {
+            size += piece.len() as u64;
+        }
+        Ok(size)
     }
 }
 
 fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(graph::Error::MessageTooLarge(_)))
-}
-
-fn too_large(name: &str, most: u64) -> Error {
-    Error::Refused(format!(
-        "The message is larger than {} MiB (max_attachment_mb), so {name} was not written.",
-        most >> 20
-    ))
 }

@@ -1,6 +1,7 @@
 //! The one Graph client of the process, shared by all calls: retries, and a gate before every mailbox.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -58,6 +59,11 @@ impl Request {
     /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
     pub fn post(path: Path, body: Bytes) -> Self {
         Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
+    }
+
+    /// Changes what is at `path` to the JSON `body`. What is changed twice is changed.
+    pub fn patch(path: Path, body: Bytes) -> Self {
+        Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
     }
 
     /// Says that doing it twice is as good as once, so that it may be sent again whatever became of it.
@@ -196,6 +202,11 @@ impl Client {
             self.shared.batches.throttled(wait);
         }
         outcome
+    }
+
+    /// How long to wait before looking whether something has shown up, again and again: the retry policy's own waits.
+    pub fn waits(&self) -> impl Iterator<Item = Duration> {
+        self.shared.policy.waits()
     }
 
     pub(super) fn tries(&self, repeat: Repeat) -> Tries {

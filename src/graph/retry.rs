@@ -87,6 +87,11 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
+    /// The waits of our own choosing, one after the other, without end.
+    pub(super) fn waits(self) -> impl Iterator<Item = Duration> {
+        (0..).map(move |n| jittered(doubled(self.backoff, n).max(SHORTEST_WAIT)))
+    }
+
     /// The count of one request's tries.
     pub(super) fn tries(self, repeat: Repeat) -> Tries {
         Tries { policy: self, repeat, retries: 0 }

@@ -12,15 +12,17 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
 
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry, reload};
 
 use self::file::LogFile;
 use self::line::{Fields, Line};
@@ -58,10 +60,20 @@ pub enum LogError {
 }
 
 /// The running log. Dropping it writes what is waiting, as far as that can be done in moments.
-#[derive(Debug)]
 #[must_use = "the log ends with it"]
 pub struct Log {
-    _writers: Vec<Writer>,
+    writers: Writers,
+    output: Arc<RwLock<Output>>,
+    wanted: reload::Handle<Wanted, Registry>,
+}
+
+/// Which events are written.
+type Wanted = FilterFn<Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>>;
+
+/// What writes the lines. The file's goes first: its end is known only when stderr can still be told of it.
+struct Writers {
+    file: Option<Writer>,
+    stderr: Writer,
 }
 
 impl Log {
@@ -70,13 +82,10 @@ impl Log {
     /// # Errors
     /// The file cannot be written.
     pub fn start(settings: &LogSettings) -> Result<Self, LogError> {
-        let stderr = Writer::start("log to stderr", Stderr::default(), settings.format, None)?;
-        let mut writers = vec![stderr];
-        if let Some(path) = settings.path() {
-            let file = LogFile::open(path, settings.max_bytes, settings.backup_count)?;
-            writers.push(Writer::start("log to file", file, settings.format, Some(&writers[0]))?);
-        }
-        Ok(Self::of(writers, settings.level, settings.level.min(LogLevel::Info), settings.format))
+        let writers = Writers::start(settings, None)?;
+        let log =
+            Self::of(writers, settings.format, wanted(settings.level, settings.level.min(LogLevel::Info)));
+        Ok(log)
     }
 
     /// Logs to stderr only, for a command that a person waits for: nothing that is below `level`, and each line
@@ -85,19 +94,61 @@ impl Log {
     /// # Errors
     /// No thread can be started.
     pub fn of_command(level: LogLevel, over_progress: bool) -> Result<Self, LogError> {
-        let stderr = Writer::start("log to stderr", Stderr { over_progress }, LogFormat::Text, None)?;
-        Ok(Self::of(vec![stderr], level, level, LogFormat::Text))
+        let stderr = Writer::start("log to stderr", Stderr { over_progress }, LogFormat::Text, None, None)?;
+        Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted(level, level)))
     }
 
-    fn of(writers: Vec<Writer>, level: LogLevel, audit: LogLevel, format: LogFormat) -> Self {
-        let lines = Lines { format, queues: writers.iter().map(Writer::queue).collect() };
-        let (level, audit) = (tracing_level(level), tracing_level(audit));
-        let wanted = FilterFn::new(move |metadata| is_wanted(metadata, level, audit));
+    /// Logs as `settings` say from now on. No line is lost, and those before come before those after.
+    ///
+    /// # Errors
+    /// The file cannot be written; the log goes on as it was.
+    pub fn change(&mut self, settings: &LogSettings) -> Result<(), LogError> {
+        let successors = Writers::start(settings, Some(&self.writers))?;
+        {
+            let mut output = self.output.write().unwrap_or_else(PoisonError::into_inner);
+            *output = Output { format: settings.format, queues: successors.queues() };
+        }
+        let former = std::mem::replace(&mut self.writers, successors);
+        // It waits for what they still write. Where there is no thread for that, we wait.
+        let _ = thread::Builder::new().name("end of a log".to_owned()).spawn(move || drop(former));
         // It fails only where a test has set up a log of its own.
-        let _ = tracing_subscriber::registry().with(lines.with_filter(wanted)).try_init();
-        std::panic::set_hook(Box::new(note_panic));
-        Self { _writers: writers }
+        let _ = self.wanted.reload(wanted(settings.level, settings.level.min(LogLevel::Info)));
+        Ok(())
     }
+
+    fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {
+        let output = Arc::new(RwLock::new(Output { format, queues: writers.queues() }));
+        let (filter, handle) = reload::Layer::new(wanted);
+        let lines = Lines(Arc::clone(&output));
+        // It fails only where a test has set up a log of its own.
+        let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+        std::panic::set_hook(Box::new(note_panic));
+        Self { writers, output, wanted: handle }
+    }
+}
+
+impl Writers {
+    /// Starts them; where they succeed others, those write what they have first.
+    fn start(settings: &LogSettings, predecessors: Option<&Self>) -> Result<Self, LogError> {
+        let file = match settings.path() {
+            Some(path) => Some(LogFile::open(path, settings.max_bytes, settings.backup_count)?),
+            None => None,
+        };
+        let before = predecessors.map(|writers| &writers.stderr);
+        let stderr = Writer::start("log to stderr", Stderr::default(), settings.format, None, before)?;
+        let before = predecessors.and_then(|writers| writers.file.as_ref());
+        let start = |file| Writer::start("log to file", file, settings.format, Some(&stderr), before);
+        Ok(Self { file: file.map(start).transpose()?, stderr })
+    }
+
+    fn queues(&self) -> Vec<writer::Queue> {
+        [&self.stderr].into_iter().chain(&self.file).map(Writer::queue).collect()
+    }
+}
+
+fn wanted(level: LogLevel, audit: LogLevel) -> Wanted {
+    let (level, audit) = (tracing_level(level), tracing_level(audit));
+    FilterFn::new(Box::new(move |metadata: &Metadata<'_>| is_wanted(metadata, level, audit)))
 }
 
 /// A panic's text may quote what was worked on, and that may be mail; the place tells whoever mends it enough.
@@ -131,7 +182,10 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
 }
 
 /// Makes lines of events.
-struct Lines {
+struct Lines(Arc<RwLock<Output>>);
+
+/// Where lines go, and in which form.
+struct Output {
     format: LogFormat,
     queues: Vec<writer::Queue>,
 }
@@ -165,8 +219,9 @@ where
             }
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
-        let text = line.written(self.format);
-        for queue in &self.queues {
+        let output = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let text = line.written(output.format);
+        for queue in &output.queues {
             queue.push(text.clone());
         }
     }

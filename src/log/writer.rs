@@ -94,10 +94,14 @@ impl Queue {
 
     /// Lets no more lines in and waits, for a bounded time, until those that are in it are written.
     fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
+        self.lock().closed = true;
         self.0.change.notify_all();
-        let _ = self.0.change.wait_timeout_while(state, AT_END, |state| !state.ended);
+        self.wait_for_end();
+    }
+
+    /// Waits, for a bounded time, until all is written that was let in before the queue was closed.
+    fn wait_for_end(&self) {
+        let _ = self.0.change.wait_timeout_while(self.lock(), AT_END, |state| !state.ended);
     }
 
     /// A poisoned lock's content is whole: nothing in here panics half-way.
@@ -111,17 +115,22 @@ impl Queue {
 pub(super) struct Writer(Queue);
 
 impl Writer {
-    /// Starts it. When the sink fails, `complaints` is told, once for each time it begins to fail.
+    /// Starts it. When the sink fails, `complaints` is told, once for each time it begins to fail. What waits in
+    /// the queue of `before`, whose place it takes, is written first; that gets no more lines once it is dropped.
     pub(super) fn start(
         name: &str,
         mut sink: impl Sink,
         format: LogFormat,
         complaints: Option<&Writer>,
+        before: Option<&Writer>,
     ) -> Result<Self, LogError> {
         let queue = Queue(Arc::default());
         let complaints = complaints.map(Writer::queue);
-        let writing = queue.clone();
+        let (writing, before) = (queue.clone(), before.map(Writer::queue));
         let write_all = move || {
+            if let Some(before) = before {
+                before.wait_for_end();
+            }
             let mut missing = Missing::default();
             while let Some((lines, lost)) = writing.next() {
                 for line in lines {

@@ -31,6 +31,16 @@ pub enum Target {
     Task(i64),
 }
 
+impl Target {
+    /// What it is called in an address, in words, and its number.
+    fn named(self) -> (&'static str, &'static str, String) {
+        match self {
+            Self::Incident(number) => ("incidents", "incident", number.to_string()),
+            Self::Task(number) => ("tasks", "task", number.to_string()),
+        }
+    }
+}
+
 /// A file of an incident or a task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Attachment {
@@ -42,6 +52,32 @@ pub struct Attachment {
     pub content_type: Option<String>,
     /// Its size in bytes, where SOAR tells.
     pub size: Option<u64>,
+    /// When it was attached, in milliseconds since 1970, by SOAR's clock, where SOAR tells.
+    #[serde(default)]
+    pub created: Option<i64>,
+}
+
+/// A note, as far as it is looked at.
+#[derive(Deserialize)]
+struct Note {
+    text: Option<NoteText>,
+}
+
+/// A text may come with its format.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NoteText {
+    Plain(String),
+    Formatted { content: Option<String> },
+}
+
+impl Note {
+    fn into_text(self) -> Option<String> {
+        match self.text? {
+            NoteText::Plain(text) => Some(text),
+            NoteText::Formatted { content } => content,
+        }
+    }
 }
 
 /// SOAR answers with a thing, a list of things, or a list in an envelope.
@@ -139,6 +175,15 @@ impl Client {
         self.connection.fetch::<IgnoredAny>(&request).await.map(drop)
     }
 
+    /// The texts of an incident's notes.
+    pub async fn notes(&self, incident: i64) -> Result<Vec<String>, Error> {
+        let incident = incident.to_string();
+        let request =
+            self.get(format!("list the notes of incident {incident}"), &["incidents", &incident, "comments"]);
+        let notes = self.connection.fetch::<Answered<Note>>(&request).await?.into_vec();
+        Ok(notes.into_iter().filter_map(Note::into_text).collect())
+    }
+
     /// Attaches a file called `name`. A stream is sent as it comes, in memory of its own size never; one that
     /// fails leaves nothing behind. The answer's attachment carries the number that SOAR gave to it.
     pub async fn attach(
@@ -148,10 +193,7 @@ impl Client {
         content_type: &str,
         content: Content,
     ) -> Result<Attachment, Error> {
-        let (kind, what, number) = match target {
-            Target::Incident(number) => ("incidents", "incident", number.to_string()),
-            Target::Task(number) => ("tasks", "task", number.to_string()),
-        };
+        let (kind, what, number) = target.named();
         if content.is_stream() && self.connection.may_expire() {
             // A stream cannot be sent again after signing in again, so an expired session is found out first.
             self.connection.fetch::<IgnoredAny>(&self.get("read the organisation".to_owned(), &[])).await?;
@@ -169,13 +211,11 @@ impl Client {
         })
     }
 
-    /// The files of an incident.
-    pub async fn attachments(&self, incident: i64) -> Result<Vec<Attachment>, Error> {
-        let incident = incident.to_string();
-        let request = self.get(
-            format!("list the attachments of incident {incident}"),
-            &["incidents", &incident, "attachments"],
-        );
+    /// The files of an incident or a task.
+    pub async fn attachments(&self, target: Target) -> Result<Vec<Attachment>, Error> {
+        let (kind, what, number) = target.named();
+        let request =
+            self.get(format!("list the attachments of {what} {number}"), &[kind, &number, "attachments"]);
         self.connection.fetch::<Answered<Attachment>>(&request).await.map(Answered::into_vec)
     }
 

@@ -26,8 +26,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Longest wait between two tries, whatever the settings or SOAR's `Retry-After` say.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// No answer that is read whole is larger: a list of attachments is far below.
-const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
+/// No answer that is read whole is larger: lists of attachments and of notes are far below.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// The part of an error's body that is read, and the part of SOAR's message that is shown.
 const ERROR_BODY: usize = 64 * 1024;

@@ -176,6 +176,15 @@ impl Error {
         }
     }
 
+    /// SOAR may have done it, or not.
+    pub fn leaves_open(&self) -> bool {
+        match self {
+            Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
+            Self::Refused { status, .. } => *status >= 500 && *status != 503,
+            _ => false,
+        }
+    }
+
     /// A repeat may do better, where it does no harm.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -2,6 +2,10 @@
 //!
 //! Nothing a peer sends can panic, grow a buffer beyond [`Limits`], or make the decoder look at a byte twice: it
 //! takes each header line off the buffer as it completes, and remembers how far it has looked for the next end.
+//!
+//! A broker delivers a message that was not acknowledged again and again, and one that cannot be read is not
+//! acknowledged with the connection closed over it. So a codec may be told to salvage messages: as long as it is sure
+//! where a frame ends, it leaves out what it cannot read, and says so.
 
 use std::io;
 
@@ -106,8 +110,8 @@ const KEPT_BUFFER: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct FrameCodec<In> {
     limits: Limits,
-    /// Whether frames with too large a body are read without it.
-    passes_over: bool,
+    /// Whether a message that cannot be read whole is read as far as it can be.
+    salvage: bool,
     state: Reading<In>,
     /// Bytes at the start of the buffer in which the end that `state` waits for was not found.
     scanned: usize,
@@ -120,11 +124,17 @@ enum Reading<In> {
     Between,
     /// Its command and perhaps some headers.
     Head(Frame<In>),
+    /// The same, up to within a header line that is left out.
+    HeadPastLine(Frame<In>),
     /// Everything but the body, whose length may have been announced.
     Body(Frame<In>, Option<usize>),
-    /// Everything but this rest of a body that is too large, which is not kept, and the NUL after it.
-    PassingOver(Frame<In>, u64),
+    /// The same, with a body that is left out. Of one whose length was announced, so many bytes are to come, the NUL
+    /// after them included.
+    PastBody(Frame<In>, Option<usize>),
 }
+
+/// The headers without which a message can be neither answered nor acknowledged.
+const NEEDED: [&str; 6] = ["message-id", "ack", "destination", "reply-to", "correlation-id", "redelivered"];
 
 impl<In> FrameCodec<In> {
     /// A codec with the usual [`Limits`].
@@ -134,15 +144,14 @@ impl<In> FrameCodec<In> {
 
     /// A codec with `limits`.
     pub fn with_limits(limits: Limits) -> Self {
-        Self { limits, passes_over: false, state: Reading::Between, scanned: 0 }
+        Self { limits, salvage: false, state: Reading::Between, scanned: 0 }
     }
 
-    /// Makes it pass over bodies that are larger than [`Limits::body`] and announced as such: the frame comes
-    /// without, and says so ([`Frame::passed_over`]), so that its sender can be told. Otherwise they are an error,
-    /// and the end of the connection; a broker would send the same frame over the next one, and the next.
+    /// Has it hand out messages that are not whole, too: without the headers that cannot be read and those too
+    /// many, and without a body that is too large. What they lack is in [`Frame::damage`].
     #[must_use]
-    pub fn passing_over(self) -> Self {
-        Self { passes_over: true, ..self }
+    pub fn salvaging(self) -> Self {
+        Self { salvage: true, ..self }
     }
 
     /// Looks for `end` where it was not looked for yet.
@@ -192,30 +201,33 @@ impl<In> Default for FrameCodec<In> {
 }
 
 impl<In: Command> FrameCodec<In> {
-    /// How to read the body of `frame`, which has this `length`, if that was announced.
-    fn before_body(&self, mut frame: Frame<In>, length: Option<u64>) -> Result<Reading<In>, CodecError> {
-        let Some(length) = length else { return Ok(Reading::Body(frame, None)) };
-        match usize::try_from(length) {
-            Ok(length) if length <= self.limits.body => Ok(Reading::Body(frame, Some(length))),
-            _ if self.passes_over => {
-                frame.passed_over = Some(length);
-                Ok(Reading::PassingOver(frame, length))
-            }
-            _ => Err(CodecError::BodyTooLarge(self.limits.body)),
-        }
-    }
-
     /// Adds what `line` says to the headers of `frame`.
     fn header(&self, frame: &mut Frame<In>, line: &str) -> Result<(), CodecError> {
-        if frame.headers.len() == self.limits.headers {
-            return Err(CodecError::TooManyHeaders(self.limits.headers));
-        }
         let (name, value) = line.split_once(':').ok_or(CodecError::MalformedHeader)?;
         if name.is_empty() {
             return Err(CodecError::MalformedHeader);
         }
+        if frame.headers.len() >= self.limits.headers {
+            let error = CodecError::TooManyHeaders(self.limits.headers);
+            if !(NEEDED.contains(&name) || name == CONTENT_LENGTH) || frame.header(name).is_some() {
+                return Err(error);
+            }
+            self.salvaged(frame, error)?;
+        }
         let command = frame.command.into();
         frame.headers.push(unescape(command, name)?, unescape(command, value)?);
+        Ok(())
+    }
+}
+
+impl<In: Command> FrameCodec<In> {
+    /// Goes on with `frame` in spite of `error`, if it is a message that is to be salvaged.
+    fn salvaged(&self, frame: &mut Frame<In>, error: CodecError) -> Result<(), CodecError> {
+        let command: &str = frame.command.into();
+        if !self.salvage || command != "MESSAGE" {
+            return Err(error);
+        }
+        frame.damage.get_or_insert_with(|| error.to_string());
         Ok(())
     }
 }
@@ -238,37 +250,69 @@ impl<In: Command> Decoder for FrameCodec<In> {
                     buffer.advance(taken);
                 }
                 Reading::Head(mut frame) => {
-                    let Some((line, taken)) = self.line(buffer)? else {
-                        self.state = Reading::Head(frame);
-                        return Ok(None);
+                    let (line, taken) = match self.line(buffer) {
+                        Ok(Some(line)) => line,
+                        Ok(None) => {
+                            self.state = Reading::Head(frame);
+                            return Ok(None);
+                        }
+                        // Without it nobody knows where the frame ends.
+                        Err(error) if buffer.starts_with(CONTENT_LENGTH.as_bytes()) => return Err(error),
+                        Err(error) => {
+                            self.salvaged(&mut frame, error)?;
+                            self.scanned = 0;
+                            self.state = Reading::HeadPastLine(frame);
+                            continue;
+                        }
                     };
                     if line.is_empty() {
-                        let length = body_length(&mut frame.headers)?;
-                        self.state = self.before_body(frame, length)?;
+                        self.state = match body_length(&mut frame.headers)? {
+                            Some(length) if length > self.limits.body => {
+                                self.salvaged(&mut frame, CodecError::BodyTooLarge(self.limits.body))?;
+                                Reading::PastBody(frame, Some(length.saturating_add(1)))
+                            }
+                            length => Reading::Body(frame, length),
+                        };
                     } else {
-                        self.header(&mut frame, line)?;
+                        match self.header(&mut frame, line) {
+                            Ok(()) => {}
+                            Err(error) if line.starts_with(CONTENT_LENGTH) => return Err(error),
+                            Err(error) => self.salvaged(&mut frame, error)?,
+                        }
                         self.state = Reading::Head(frame);
                     }
                     buffer.advance(taken);
                 }
-                Reading::PassingOver(frame, left) => {
-                    let here = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-                    buffer.advance(here);
-                    let left = left - here as u64;
-                    match buffer.first() {
-                        Some(0) if left == 0 => buffer.advance(1),
-                        Some(_) if left == 0 => return Err(CodecError::WrongLength),
-                        _ => {
-                            self.state = Reading::PassingOver(frame, left);
-                            return Ok(None);
-                        }
+                Reading::HeadPastLine(frame) => {
+                    let end = buffer.iter().position(|b| *b == b'\n');
+                    // A NUL ends frames: who writes one here does not know where this one ends, nor do we.
+                    if buffer.get(..end.unwrap_or(buffer.len())).is_some_and(|line| line.contains(&0)) {
+                        return Err(CodecError::ForbiddenCharacter);
                     }
-                    return Ok(Some(Received::Frame(frame)));
+                    if let Some(end) = end {
+                        buffer.advance(end + 1);
+                        self.state = Reading::Head(frame);
+                    } else {
+                        buffer.clear();
+                        self.state = Reading::HeadPastLine(frame);
+                        return Ok(None);
+                    }
                 }
                 Reading::Body(mut frame, length) => {
-                    let Some(length) = self.body(length, buffer)? else {
-                        self.state = Reading::Body(frame, length);
-                        return Ok(None);
+                    let length = match self.body(length, buffer) {
+                        Ok(Some(length)) => length,
+                        Ok(None) => {
+                            self.state = Reading::Body(frame, length);
+                            return Ok(None);
+                        }
+                        // Where the end was announced, it is not there.
+                        Err(error) if length.is_some() => return Err(error),
+                        Err(error) => {
+                            self.salvaged(&mut frame, error)?;
+                            self.scanned = 0;
+                            self.state = Reading::PastBody(frame, None);
+                            continue;
+                        }
                     };
                     frame.body = buffer.split_to(length).freeze();
                     buffer.advance(1);
@@ -277,6 +321,23 @@ impl<In: Command> Decoder for FrameCodec<In> {
                         *buffer = BytesMut::from(&buffer[..]);
                     }
                     return Ok(Some(Received::Frame(frame)));
+                }
+                Reading::PastBody(frame, to_come) => {
+                    let end = match to_come {
+                        Some(to_come) => (to_come <= buffer.len()).then(|| to_come - 1),
+                        None => buffer.iter().position(|b| *b == 0),
+                    };
+                    if let Some(end) = end {
+                        if buffer.get(end) != Some(&0) {
+                            return Err(CodecError::WrongLength);
+                        }
+                        buffer.advance(end + 1);
+                        return Ok(Some(Received::Frame(frame)));
+                    }
+                    self.state = Reading::PastBody(frame, to_come.map(|bytes| bytes - buffer.len()));
+                    // It may have grown as large as a body may be.
+                    *buffer = BytesMut::new();
+                    return Ok(None);
                 }
             }
         }
@@ -292,13 +353,13 @@ impl<In: Command> Decoder for FrameCodec<In> {
 }
 
 /// What the first `content-length` says, taking all of them out of `headers`.
-fn body_length(headers: &mut Headers) -> Result<Option<u64>, CodecError> {
+fn body_length(headers: &mut Headers) -> Result<Option<usize>, CodecError> {
     let length = headers.get(CONTENT_LENGTH).map(|text| {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(CodecError::MalformedLength);
         }
-        // Too many digits for a number are too many bytes for any body.
-        Ok(text.parse().unwrap_or(u64::MAX))
+        // Too many digits for a number are more bytes than ever come.
+        Ok(text.parse().unwrap_or(usize::MAX))
     });
     headers.remove(CONTENT_LENGTH);
     length.transpose()

@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Self {
             reader,
             writer,
-            codec: FrameCodec::new().passing_over(),
+            codec: FrameCodec::new().salvaging(),
             incoming: BytesMut::new(),
             ahead: VecDeque::new(),
             outgoing: BytesMut::new(),

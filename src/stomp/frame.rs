@@ -15,15 +15,15 @@ pub struct Frame<C> {
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
-    /// How many bytes its body had, where these were more than the reader takes and were passed over; there is no
-    /// body then.
-    pub passed_over: Option<u64>,
+    /// Why it is not whole, where something could not be read and was left out. Only of a message, and only from a
+    /// codec that [salvages](super::FrameCodec::salvaging) them.
+    pub damage: Option<String>,
 }
 
 impl<C> Frame<C> {
     /// A frame without headers and body.
     pub fn new(command: C) -> Self {
-        Self { command, headers: Headers::default(), body: Bytes::new(), passed_over: None }
+        Self { command, headers: Headers::default(), body: Bytes::new(), damage: None }
     }
 
     /// The value of header `name`.
@@ -63,7 +63,7 @@ impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
             command: frame.command,
             headers: Headers(frame.headers.into_iter().collect()),
             body: frame.body.into(),
-            passed_over: None,
+            damage: None,
         }
     }
 }

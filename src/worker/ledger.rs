@@ -9,10 +9,14 @@
 //!                                                   unconfirmed ──▶ forgotten in time
 //! ```
 //!
-//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on
-//! disk: after a restart of this process the broker's `redelivered` mark is what is left.
+//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on disk:
+//! after a restart of this process, `before` says of each delivery whether its call may have been run.
+//!
+//! What has ended is forgotten in time, and earlier where it is too much. What has not is bounded by the broker, which
+//! hands out no more than the prefetch without an acknowledgement.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -102,6 +106,29 @@ impl Ledger {
     /// Whether the delivery was taken note of and not forgotten.
     pub(super) fn knows(&self, message_id: &str) -> bool {
         self.lock().entries.contains_key(message_id)
+    }
+
+    /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
+    /// come over another one since.
+    pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
+        let mut inner = self.lock();
+        let with_it = inner.entries.get(message_id).is_none_or(|entry| entry.ack.session() == session);
+        if with_it {
+            inner.entries.remove(message_id);
+        }
+        with_it
+    }
+
+    /// Whether a call that waited for its turn is still to be run here: not, where the broker took its message back and
+    /// may have given it to somebody else. Then it is forgotten, and is new if it comes again.
+    pub(super) fn may_begin(&self, message_id: &str) -> bool {
+        let mut inner = self.lock();
+        let valid =
+            inner.entries.get(message_id).is_some_and(|entry| entry.ack.valid().load(Ordering::Acquire));
+        if !valid {
+            inner.entries.remove(message_id);
+        }
+        valid
     }
 
     /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
@@ -240,6 +267,33 @@ mod tests {
         assert_eq!(ledger.to_send("m"), None, "nothing to send while it runs");
         ledger.finished("m", Some(reply(3)));
         assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
+        let ledger = Ledger::default();
+        let over = |session| AckToken::of_session(session, 1, "ID:1");
+        assert_eq!(ledger.admit("m", over(1)), Admission::Run);
+        assert!(ledger.give_back("m", 1));
+        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "whoever gets it next may run it");
+        assert_eq!(ledger.admit("m", over(3)), Admission::UnderWay);
+        assert!(!ledger.give_back("m", 2), "session 3 has been told that it is being worked on");
+        assert!(ledger.knows("m"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_whose_message_the_broker_took_back_before_it_began_is_not_run_here() {
+        let ledger = Ledger::default();
+        let (lost, taken_back) = (ack(1), ack(1));
+        ledger.admit("lost", lost.clone());
+        ledger.admit("came again", taken_back.clone());
+        for ack in [lost, taken_back] {
+            ack.valid().store(false, Ordering::Release);
+        }
+        assert_eq!(ledger.admit("came again", ack(2)), Admission::UnderWay);
+        assert!(!ledger.may_begin("lost") && !ledger.knows("lost"));
+        assert!(ledger.may_begin("came again"));
+        assert_eq!(ledger.admit("lost", ack(2)), Admission::Run);
     }
 
     #[tokio::test(start_paused = true)]

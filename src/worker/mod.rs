@@ -4,31 +4,31 @@
 //! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
+mod before;
 mod ledger;
+mod places;
+mod shift;
 
-use std::future::Future;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{CallLimits, WorkerSettings};
-use crate::functions::{Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
-
-/// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
-/// longer than half a minute.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+use places::Places;
+use shift::Shift;
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;
@@ -58,7 +58,29 @@ impl Drop for Held {
     }
 }
 
-/// Works on the calls of one session.
+/// What calls are worked on with. A call keeps what it began with.
+#[derive(Debug, Clone)]
+pub struct Equipment {
+    /// Microsoft Graph.
+    pub graph: graph::Client,
+    /// How far a call goes.
+    pub limits: CallLimits,
+    /// How many calls at once, and what becomes of those that fail.
+    pub settings: WorkerSettings,
+}
+
+/// What is asked of the work on a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// To take calls.
+    Serve,
+    /// To end: another session takes the calls now. What was begun is ended and answered, however long it takes.
+    HandOver,
+    /// To end within a bound, the whole program with it.
+    Stop,
+}
+
+/// Works on calls, of one session or, while one takes over from another, of several at once. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Worker {
     shared: Arc<Shared>,
@@ -66,81 +88,65 @@ pub struct Worker {
 
 #[derive(Debug)]
 struct Shared {
-    session: Session,
-    graph: graph::Client,
-    soar: soar::Client,
-    limits: CallLimits,
-    settings: WorkerSettings,
+    equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
-    places: Semaphore,
+    places: Places,
     /// Bytes of the deliveries that are worked on or wait for a place.
     held: AtomicUsize,
+    /// The sessions that are served, by their numbers.
+    sessions: Mutex<BTreeMap<u64, Session>>,
 }
 
 impl Worker {
-    /// A worker that replies through `session`.
-    pub fn new(
+    /// A worker that nobody gives calls to yet.
+    pub fn new(equipment: Equipment) -> Self {
+        let places = Places::new(equipment.settings.num_workers);
+        let shared = Shared {
+            held: AtomicUsize::new(0),
+            equipment: RwLock::new(Arc::new(equipment)),
+            ledger: Ledger::default(),
+            places,
+            sessions: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Gives other equipment to the calls that begin from now on.
+    pub fn equip(&self, equipment: Equipment) {
+        self.shared.places.resize(equipment.settings.num_workers);
+        *self.shared.equipment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(equipment);
+    }
+
+    /// What calls that begin now are worked on with.
+    pub fn equipment(&self) -> Arc<Equipment> {
+        self.shared.equipment()
+    }
+
+    /// Takes the deliveries of `session`, whose notes and files go to `soar`, for as long as that is its duty; then
+    /// lets the running calls finish and reply. What does not finish stays in the queue for the next worker.
+    pub async fn serve(
+        &self,
         session: Session,
-        graph: graph::Client,
+        deliveries: mpsc::Receiver<Delivery>,
         soar: soar::Client,
-        limits: CallLimits,
-        settings: WorkerSettings,
-    ) -> Self {
-        let places = Semaphore::new(usize::from(settings.num_workers));
-        let ledger = Ledger::default();
-        let held = AtomicUsize::new(0);
-        Self { shared: Arc::new(Shared { session, graph, soar, limits, settings, ledger, places, held }) }
+        duty: watch::Receiver<Duty>,
+    ) {
+        Shift::new(self, session, soar).run(deliveries, duty).await;
     }
 
-    /// Takes deliveries until `stop`, then lets the running calls finish and reply within a bound. What does
-    /// not finish stays in the queue for the next worker.
-    pub async fn run(self, mut deliveries: mpsc::Receiver<Delivery>, stop: impl Future<Output = ()>) {
-        let mut tasks = JoinSet::new();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => self.take(delivery, &mut tasks),
-                    None => break,
-                },
-                Some(_) = tasks.join_next() => {}
-            }
-        }
+    /// Lets no call begin any more, over whatever session. Those that are served are to be told to stop.
+    pub fn close(&self) {
         self.shared.places.close();
-        info!(running = self.running(), "taking no more calls");
-        if timeout(SHUTDOWN_BOUND, self.drain(&mut deliveries, &mut tasks)).await.is_err() {
-            let running = self.running();
-            warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
-        }
     }
+}
 
-    /// Calls that have a place.
-    fn running(&self) -> usize {
-        usize::from(self.shared.settings.num_workers) - self.shared.places.available_permits()
+impl Shared {
+    fn equipment(&self) -> Arc<Equipment> {
+        Arc::clone(&self.equipment.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
-    /// the message that comes again can be answered. One that is new to us stays in the queue.
-    async fn drain(&self, deliveries: &mut mpsc::Receiver<Delivery>, tasks: &mut JoinSet<()>) {
-        loop {
-            let awaited = self.shared.ledger.redelivery_awaited_until();
-            if tasks.is_empty() && awaited.is_none() {
-                return;
-            }
-            tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                Some(delivery) = deliveries.recv() => {
-                    if self.shared.ledger.knows(&delivery.message_id) {
-                        self.take(delivery, tasks);
-                    }
-                }
-                () = sleep_until(awaited.unwrap_or_else(Instant::now)), if awaited.is_some() => {}
-                else => return,
-            }
-        }
-    }
-
+impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         let worker = self.clone();
@@ -173,12 +179,6 @@ impl Worker {
     /// Makes room for a delivery, or says why there is none. A broker that keeps to the prefetch hands out no more
     /// messages than that, but they may be large; one that does not keep to it must not fill the memory.
     fn hold(&self, delivery: &Delivery) -> Result<Held, String> {
-        if let Some(bytes) = delivery.passed_over {
-            return Err(format!(
-                "The message from SOAR has {bytes} bytes, which is more than the integration takes, so no function \
-                 was run."
-            ));
-        }
         let bytes = delivery.size();
         let held = Held { shared: Arc::clone(&self.shared), bytes };
         let before = self.shared.held.fetch_add(bytes, Ordering::Relaxed);
@@ -193,14 +193,27 @@ impl Worker {
     }
 
     async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
-        let body = match held {
-            Err(reason) => {
+        // What is refused takes no place.
+        let running = if held.is_ok() { self.place(&delivery).await } else { None };
+        if held.is_ok() && running.is_none() {
+            return;
+        }
+        if !self.shared.ledger.may_begin(&delivery.message_id) {
+            info!("the connection was lost before the call began; whoever gets the message again runs it");
+            return;
+        }
+        let body = match (held, delivery.damage.take()) {
+            (Err(reason), _) => {
                 warn!(reason, "call refused");
                 reply::failed(&reason)
             }
-            Ok(_held) => {
-                // Closed: the worker is stopping, and the message stays in the queue.
-                let Ok(_place) = self.shared.places.acquire().await else { return };
+            (Ok(_held), Some(damage)) => {
+                warn!(damage, "the message cannot be read");
+                reply::failed(&format!(
+                    "The message of this call cannot be read, so nothing was done: {damage}."
+                ))
+            }
+            (Ok(_held), None) => {
                 let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
                 match parsed {
                     Ok(call) => self.call(&delivery, call).await,
@@ -238,7 +251,8 @@ impl Worker {
         };
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
-        let outcome = self.watch(delivery, function, &inputs).await;
+        let equipment = self.shared.equipment();
+        let outcome = self.watch(delivery, function, &inputs, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -252,11 +266,12 @@ impl Worker {
                     inputs: &call.raw_inputs,
                     execution_time,
                 };
-                reply::completed(&results, self.shared.limits.max_reply).unwrap_or_else(|_| self.too_large())
+                let most = equipment.limits.max_reply;
+                reply::completed(&results, most).unwrap_or_else(|_| too_large(most))
             }
             Err(Failed { for_analyst, for_log }) => {
                 error!(error = for_log, elapsed_ms, "call failed");
-                if self.shared.settings.trap_exception {
+                if equipment.settings.trap_exception {
                     reply::trapped(&call.function, &for_analyst)
                 } else {
                     reply::failed(&for_analyst)
@@ -265,32 +280,26 @@ impl Worker {
         }
     }
 
-    /// What SOAR gets in place of results that no reply may carry.
-    fn too_large(&self) -> Bytes {
-        let most = self.shared.limits.max_reply >> 20;
-        error!(
-            max_reply_mb = most,
-            "the results are larger than a reply may be; answering with an error instead"
-        );
-        reply::failed(&format!(
-            "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
-             the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
-        ))
-    }
-
     /// Runs the function, and hands on its status messages meanwhile.
     async fn watch(
         &self,
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
+        equipment: &Equipment,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
+        let call = Call {
+            id: delivery.message_id.clone(),
+            asked_at: delivery.sent_at,
+            before: before::before(delivery),
+            ours: Arc::clone(delivery.ack.valid()),
+        };
         let context = Context {
-            graph: self.shared.graph.clone(),
-            casebook: self.shared.soar.clone().into(),
-            call_id: delivery.message_id.clone(),
-            limits: self.shared.limits,
+            graph: equipment.graph.clone(),
+            casebook: self.soar.clone().into(),
+            call,
+            limits: equipment.limits,
             status,
         };
         let run = async {
@@ -327,7 +336,7 @@ impl Worker {
                 correlation_id: delivery.correlation_id.clone(),
                 body: reply::status(text),
             };
-            if let Err(error) = self.shared.session.send(status).await {
+            if let Err(error) = self.session.send(status).await {
                 debug!(%error, "status message not sent");
             }
         }
@@ -339,7 +348,7 @@ impl Worker {
     async fn reply(&self, message_id: &str) {
         let mut refusals = 0;
         while let Some((ack, reply)) = self.shared.ledger.to_send(message_id) {
-            match self.shared.session.finish(&ack, reply.clone()).await {
+            match self.finish(&ack, reply.clone()).await {
                 Ok(()) => self.shared.ledger.confirmed(message_id),
                 // It would be refused again. The message must neither wait for ever nor come back for ever.
                 Err(NotConfirmed::Refused(reason)) => {
@@ -385,10 +394,23 @@ impl Worker {
     }
 
     async fn acknowledge(&self, ack: &AckToken) {
-        if let Err(error) = self.shared.session.finish(ack, None).await {
+        if let Err(error) = self.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
     }
+}
+
+/// What SOAR gets in place of results that no reply may carry.
+fn too_large(most: usize) -> Bytes {
+    let most = most >> 20;
+    error!(
+        max_reply_mb = most,
+        "the results are larger than a reply may be; answering with an error instead"
+    );
+    reply::failed(&format!(
+        "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
+         the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
+    ))
 }
 
 /// What SOAR gets in place of a reply it cannot get.

@@ -126,7 +126,7 @@ async fn the_time_is_the_wall_time_of_the_organizers_zone_whatever_its_name_is()
     ] {
         house.graph().set_time_zone(&organizer, zone);
         for (start, day, time) in [(winter, "01-15", in_winter), (summer, "07-15", in_summer)] {
-            house.context.call_id = format!("{zone:?} {day}");
+            house.context.call.id = format!("{zone:?} {day}");
             let results = house.done(CreateMeeting, meeting(&organizer, start, start + 1_800_000)).await;
             let expected = json!({"dateTime": format!("{}-{day}T{time}:00", year()), "timeZone": name});
             assert_eq!(results["content"]["start"], expected, "{zone:?}");
@@ -146,7 +146,7 @@ async fn a_meeting_across_a_change_of_the_clocks_has_each_ends_own_wall_time() {
     for zone in ["Eastern Standard Time", "America/New_York"] {
         house.graph().set_time_zone(&organizer, Some(zone));
         let day = back_in_new_york();
-        house.context.call_id = format!("{zone} in November");
+        house.context.call.id = format!("{zone} in November");
         // 23:00 the evening before, summer time, to 09:00, winter time: 11 hours.
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
         let results = house.done(CreateMeeting, meeting(&organizer, start, start + 11 * 3_600_000)).await;
@@ -154,7 +154,7 @@ async fn a_meeting_across_a_change_of_the_clocks_has_each_ends_own_wall_time() {
         assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T09:00:00"));
         // 22:00 to 07:00 around the night in March in which an hour is left out: 8 hours.
         let day = NaiveDate::from_weekday_of_month_opt(year(), 3, Weekday::Sun, 2).unwrap();
-        house.context.call_id = format!("{zone} in March");
+        house.context.call.id = format!("{zone} in March");
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
         let results = house.done(CreateMeeting, meeting(&organizer, start, start + 8 * 3_600_000)).await;
         assert_eq!(results["content"]["start"]["dateTime"], format!("{}T22:00:00", day.pred_opt().unwrap()));
@@ -211,7 +211,7 @@ async fn the_same_call_makes_one_meeting_and_another_call_another() {
     let again = house.done(CreateMeeting, inputs.clone()).await;
     assert_eq!(first["content"]["id"], again["content"]["id"]);
     assert_eq!(house.graph().events(&organizer).len(), 1);
-    house.context.call_id = "ID:soar-1234-2".to_owned();
+    house.context.call.id = "ID:soar-1234-2".to_owned();
     house.done(CreateMeeting, inputs).await;
     assert_eq!(house.graph().events(&organizer).len(), 2);
 }

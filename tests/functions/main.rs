@@ -17,6 +17,8 @@ mod get_email_user_profile;
 mod get_message;
 mod injection;
 mod move_message_to_folder;
+mod once_at_graph;
+mod once_at_soar;
 mod payload;
 mod query_criteria;
 mod query_emails;

@@ -145,7 +145,7 @@ async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
         ("createUploadSession", Fault::Status(403, RetryAfter::Absent)),
         ("/attachments", Fault::Status(400, RetryAfter::Absent)),
         ("/send", Fault::Status(403, RetryAfter::Absent)),
-        ("/send", Fault::Status(504, RetryAfter::Absent)),
+        ("/messages", Fault::Status(400, RetryAfter::Absent)),
     ] {
         house.graph().faults().next(1, Target::containing(part), fault);
         let error = house.failed(SendMessage, inputs.clone()).await;
@@ -189,10 +189,14 @@ async fn a_missing_permission_for_drafts_is_named() {
 }
 
 #[tokio::test]
-async fn a_draft_that_was_sent_behind_a_failure_is_sent_once_and_known_as_sent() {
-    for fault in
-        [Fault::DoneButStatus(504, RetryAfter::Absent), Fault::DoneButStatus(429, SOON), Fault::CutBody]
-    {
+async fn a_draft_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
+    for fault in [
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(429, SOON),
+        Fault::CutBody,
+        Fault::Status(504, RetryAfter::Absent),
+        Fault::Close,
+    ] {
         let sizes = [4 * MIB];
         let (house, inputs) = with_files(&sizes).await;
         house.graph().faults().next(1, Target::containing("/send"), fault);

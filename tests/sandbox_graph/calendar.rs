@@ -48,6 +48,8 @@ async fn an_event_is_created_once_for_each_transaction_id() {
     assert_eq!((status, &again["id"]), (201, &first["id"]));
     assert_eq!(s.tenant.events(&mailbox).len(), 1);
     let mut other = event("UTC");
+    let (status, refused) = s.post(&url, other.clone()).await;
+    assert_eq!((status, code(&refused)), (409, "ErrorDuplicateTransactionId"), "it is another event");
     other["transactionId"] = json!("call-2");
     s.post(&url, other).await;
     assert_eq!(s.tenant.events(&mailbox).len(), 2);
@@ -60,7 +62,9 @@ async fn an_event_that_outlook_would_refuse_is_refused() {
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/calendar/events", encode(&mailbox));
     for zone in ["UTC", "W. Europe Standard Time", "Asia/Tokyo", "America/Argentina/Buenos_Aires"] {
-        assert_eq!(s.post(&url, event(zone)).await.0, 201, "{zone}");
+        let mut event = event(zone);
+        event["transactionId"] = json!(zone);
+        assert_eq!(s.post(&url, event).await.0, 201, "{zone}");
     }
     for zone in ["Customized Time Zone", "Nowhere/Land", "CEST", "W. Europe", ""] {
         let (status, answer) = s.post(&url, event(zone)).await;
@@ -81,5 +85,5 @@ async fn an_event_that_outlook_would_refuse_is_refused() {
     let mut unknown = event("UTC");
     unknown["colour"] = json!("red");
     assert_eq!(s.post(&url, unknown).await.0, 400);
-    assert_eq!(s.tenant.events(&mailbox).len(), 1);
+    assert_eq!(s.tenant.events(&mailbox).len(), 4);
 }

@@ -171,14 +171,20 @@ async fn attachments_are_listed_plain_or_in_an_envelope() {
         .route("/rest/orgs/201/incidents/3/attachments", get(|| async { Json(json!([])) }));
     let soar = server::start(router).await;
     let client = Client::connect(&soar.settings).await.unwrap();
-    let first = client.attachments(1).await.unwrap();
+    let first = client.attachments(Target::Incident(1)).await.unwrap();
     assert_eq!(
         first[0],
-        Attachment { id: 1, name: "a.txt".into(), content_type: Some("text/plain".into()), size: Some(5) }
+        Attachment {
+            id: 1,
+            name: "a.txt".into(),
+            content_type: Some("text/plain".into()),
+            size: Some(5),
+            created: None
+        }
     );
     assert_eq!((first[1].id, first[1].size), (2, None));
-    assert_eq!(client.attachments(2).await.unwrap(), first);
-    assert_eq!(client.attachments(3).await.unwrap(), []);
+    assert_eq!(client.attachments(Target::Incident(2)).await.unwrap(), first);
+    assert_eq!(client.attachments(Target::Incident(3)).await.unwrap(), []);
 }
 
 #[tokio::test]

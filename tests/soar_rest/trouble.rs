@@ -113,7 +113,7 @@ async fn a_connection_that_breaks_is_made_again_to_read_but_not_to_write() {
     let count = Arc::new(AtomicUsize::new(0));
     let soar = cutting(Arc::clone(&count)).await;
     let client = Client::connect(&soar.settings).await.unwrap();
-    let error = client.attachments(7).await.unwrap_err();
+    let error = client.attachments(Target::Incident(7)).await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { .. }), "{error}");
     assert_eq!(count.swap(0, Ordering::SeqCst), 3);
 
@@ -132,7 +132,7 @@ async fn an_answer_without_end_is_left() {
     let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", get(endless))).await;
     soar.settings.request_tries = 1;
     let client = Client::connect(&soar.settings).await.unwrap();
-    let error = client.attachments(7).await.unwrap_err();
+    let error = client.attachments(Target::Incident(7)).await.unwrap_err();
     assert!(error.to_string().ends_with("it is larger than 16 MiB"), "{error}");
 }
 
@@ -148,7 +148,10 @@ async fn a_silent_server_is_noticed() {
     // From here on time runs as soon as nobody has anything to do.
     tokio::time::pause();
     let started = tokio::time::Instant::now();
-    for error in [client.attachments(7).await.unwrap_err(), client.add_note(7, "x").await.unwrap_err()] {
+    for error in [
+        client.attachments(Target::Incident(7)).await.unwrap_err(),
+        client.add_note(7, "x").await.unwrap_err(),
+    ] {
         assert!(matches!(error, Error::Interrupted { .. }), "{error}");
         assert!(error.to_string().ends_with("no answer in time"), "{error}");
     }

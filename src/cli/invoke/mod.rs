@@ -14,13 +14,12 @@ use serde_json::value::to_raw_value;
 use tokio::signal::ctrl_c;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
-use uuid::Uuid;
 
 use self::inputs::Given;
 use self::screen::Screen;
 use super::Failure;
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{Casebook, Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Casebook, Context, Function, Inputs, Outcome, Status};
 use crate::log::Log;
 use crate::soar::Results;
 use crate::{graph, soar};
@@ -83,8 +82,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
     let progress = status.progress();
-    let context =
-        Context { graph, casebook, call_id: Uuid::new_v4().to_string(), limits: settings.limits, status };
+    let context = Context { graph, casebook, call: Call::by_hand(), limits: settings.limits, status };
 
     let started = Instant::now();
     let mut frames = interval(screen::FRAME);

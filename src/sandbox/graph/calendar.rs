@@ -22,6 +22,8 @@ pub struct Event {
     pub transaction_id: Option<String>,
     /// The event object as Graph shows it, without `@odata.context`.
     pub object: Value,
+    /// What it was created from.
+    asked: Map<String, Value>,
 }
 
 pub(super) fn create(state: &State, user: &str, call: &Call) -> Outcome {
@@ -35,6 +37,14 @@ pub(super) fn create(state: &State, user: &str, call: &Call) -> Outcome {
     let known =
         events.iter().find(|event| transaction_id.is_some() && event.transaction_id == transaction_id);
     let event = if let Some(event) = known {
+        if event.asked != asked {
+            return Err(Refusal::new(
+                409,
+                "ErrorDuplicateTransactionId",
+                "Your request can't be completed. The TransactionId specified in the request has already been used \
+                 to create a different event.",
+            ));
+        }
         event.clone()
     } else {
         let nth = u32::try_from(events.len()).unwrap_or(u32::MAX);
@@ -44,7 +54,7 @@ pub(super) fn create(state: &State, user: &str, call: &Call) -> Outcome {
         let organizer = json!({"emailAddress": {"name": owner.display_name, "address": organizer}});
         let uid = guid(mix(seed, mailbox.into(), nth.into()), mix(seed, nth.into(), mailbox.into()));
         let object = object(&asked, &id, &uid, &organizer, &date_time(state.base.generator.now));
-        let event = Event { id, transaction_id, object };
+        let event = Event { id, transaction_id, object, asked };
         events.push(event.clone());
         event
     };

@@ -109,6 +109,7 @@ pub(super) fn perform(state: &State, faults: &Faults, call: &Call) -> Outcome {
         }
         (&Method::GET, Route::Message(place, Part::Itself)) => mail::get(state, place, &query),
         (&Method::GET, Route::Message(place, Part::Mime)) => mail::mime(state, place),
+        (&Method::PATCH, Route::Message(place, Part::Itself)) => mail::change(state, place, call),
         (&Method::DELETE, Route::Message(place, Part::Itself)) => mail::delete(state, place),
         (&Method::POST, Route::Message(place, Part::Move)) => mail::move_to(state, place, call),
         (&Method::POST, Route::Messages { user, .. }) => compose::draft(state, user, call),
@@ -157,6 +158,7 @@ pub(super) fn kind(call: &Call) -> &'static str {
         (&Method::GET, Ok(Route::Message(_, Part::Itself))) => "get message",
         (&Method::GET, Ok(Route::Message(_, Part::Mime))) => "get mime",
         (&Method::DELETE, Ok(Route::Message(_, Part::Itself))) => "delete message",
+        (&Method::PATCH, Ok(Route::Message(_, Part::Itself))) => "change message",
         (&Method::POST, Ok(Route::Message(_, Part::Move))) => "move message",
         (&Method::POST, Ok(Route::Message(_, Part::Send))) => "send draft",
         (&Method::POST, Ok(Route::Message(_, Part::Attachments))) => "add attachment",

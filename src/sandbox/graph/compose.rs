@@ -1,6 +1,7 @@
 //! Writing mail: sendMail, and the way of large messages by draft, attachments and send.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -107,9 +108,9 @@ struct Header {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Property {
-    id: String,
-    value: String,
+pub(super) struct Property {
+    pub(super) id: String,
+    pub(super) value: String,
 }
 
 impl NewMessage {
@@ -251,11 +252,12 @@ fn deliver(
         written.from =
             Some(Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name)));
         let now = state.base.generator.now;
-        changes.mailboxes.entry(mailbox).or_default().add(
-            now,
-            Folder::SENT,
-            Text::Written(Arc::new(written)),
-        );
+        let lag = changes.sent_items_lag;
+        let own = changes.mailboxes.entry(mailbox).or_default();
+        let copy = own.add(now, Folder::SENT, Text::Written(Arc::new(written)));
+        if !lag.is_zero() {
+            own.list_from(copy.key, Instant::now() + lag);
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::answer::{Answer, Content, Outcome, Refusal};
 use super::call::{Call, written};
+use super::compose::Property;
 use super::faults::Faults;
 use super::filter::Filter;
 use super::folder::Folder;
@@ -228,6 +229,27 @@ pub(super) fn delete(state: &State, place: &Place) -> Outcome {
     Ok(Answer::empty(204))
 }
 
+/// What can be changed of a message that is no draft, as far as it is needed here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Change {
+    single_value_extended_properties: Vec<Property>,
+}
+
+pub(super) fn change(state: &State, place: &Place, call: &Call) -> Outcome {
+    let mailbox = state.mailbox(&place.user)?;
+    let folder = state.folder(mailbox, place.folder.as_deref())?;
+    let Change { single_value_extended_properties: properties } = call.json()?;
+    let mut changes = state.changes();
+    let item = state.item_in(&changes, mailbox, folder, &place.id)?;
+    let own = changes.mailboxes.entry(mailbox).or_default();
+    for Property { id, value } in properties {
+        own.mark(item.key, id, value);
+    }
+    drop(changes);
+    Ok(shown(state, 200, mailbox, &item, Select::ALL))
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Destination {
@@ -244,6 +266,9 @@ pub(super) fn move_to(state: &State, place: &Place, call: &Call) -> Outcome {
     let own = changes.mailboxes.entry(mailbox).or_default();
     own.remove(item.key);
     let moved = own.add(item.received, destination, item.text);
+    for (id, value) in item.properties {
+        own.mark(moved.key, id, value);
+    }
     let owner = state.base.directory.user(mailbox).user_principal_name;
     let new_id = state.look(mailbox, &moved).id();
     changes.moved.push(Moved { mailbox: owner, id: place.id.clone(), new_id, folder: destination.name() });

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -23,6 +24,10 @@ pub(super) struct Item {
     pub(super) received: i64,
     pub(super) folder: Folder,
     pub(super) text: Text,
+    /// Single-value extended properties, as (id, value).
+    pub(super) properties: Vec<(String, String)>,
+    /// From when on lists show it.
+    pub(super) listed_from: Option<Instant>,
 }
 
 /// What a message says.
@@ -44,7 +49,7 @@ pub(super) struct Written {
     pub(super) html: bool,
     pub(super) body: String,
     pub(super) attachments: Vec<Attachment>,
-    /// Single-value extended properties, as (id, value).
+    /// Single-value extended properties it is written with, as (id, value).
     pub(super) properties: Vec<(String, String)>,
     pub(super) internet_headers: Vec<(String, String)>,
     pub(super) draft: bool,
@@ -201,10 +206,7 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn has_property(&self, id: &str, value: &str) -> bool {
-        match &self.item.text {
-            Text::Original(_) => false,
-            Text::Written(written) => written.properties.iter().any(|(i, v)| i == id && v == value),
-        }
+        self.item.properties.iter().any(|(i, v)| i == id && v == value)
     }
 
     pub(super) fn internet_message_id(&self) -> String {

@@ -16,6 +16,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use chrono::{DateTime, Utc};
@@ -316,6 +317,11 @@ impl Tenant {
         let received = message.received.timestamp();
         let item = changes.mailboxes.entry(mailbox).or_default().add(received, folder, text);
         Some(message_id(state.base.generator.seed, mailbox, item.key))
+    }
+
+    /// Lets what is sent from now on be listed that much later: Exchange files it when it gets to it.
+    pub fn set_sent_items_lag(&self, lag: Duration) {
+        self.state().changes().sent_items_lag = lag;
     }
 
     /// Sets the time zone of a mailbox; `None` is a mailbox that has none. False if there is no such mailbox.

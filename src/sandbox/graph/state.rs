@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::answer::Refusal;
 use super::directory::Directory;
@@ -37,6 +38,8 @@ pub(super) struct Changes {
     pub(super) time_zones: HashMap<u32, Option<String>>,
     pub(super) mime_bytes: HashMap<(u32, Key), u64>,
     pub(super) written: u64,
+    /// How long it takes until what was sent is listed in Sent Items.
+    pub(super) sent_items_lag: Duration,
 }
 
 /// What happened to one mailbox.
@@ -45,6 +48,8 @@ pub(super) struct MailboxChanges {
     gone: HashSet<Key>,
     added: BTreeMap<u32, Item>,
     next: u32,
+    /// Extended properties of messages that lie where the seed put them.
+    marked: HashMap<Key, Vec<(String, String)>>,
     pub(super) events: Vec<super::calendar::Event>,
 }
 
@@ -75,7 +80,12 @@ pub struct Moved {
 impl MailboxChanges {
     /// Puts a message into the mailbox, under a key of its own.
     pub(super) fn add(&mut self, received: i64, folder: Folder, text: Text) -> Item {
-        let item = Item { key: Key::Added(self.next), received, folder, text };
+        let properties = match &text {
+            Text::Written(written) => written.properties.clone(),
+            Text::Original(_) => Vec::new(),
+        };
+        let key = Key::Added(self.next);
+        let item = Item { key, received, folder, text, properties, listed_from: None };
         self.added.insert(self.next, item.clone());
         self.next += 1;
         item
@@ -90,6 +100,31 @@ impl MailboxChanges {
                 self.gone.insert(key);
             }
         }
+    }
+
+    /// Sets an extended property of a message.
+    pub(super) fn mark(&mut self, key: Key, id: String, value: String) {
+        let properties = match key {
+            Key::Added(number) => self.added.get_mut(&number).map(|item| &mut item.properties),
+            Key::Original(_) => Some(self.marked.entry(key).or_default()),
+        };
+        if let Some(properties) = properties {
+            properties.retain(|(known, _)| *known != id);
+            properties.push((id, value));
+        }
+    }
+
+    /// Lets lists show a message that was put here from a moment on only.
+    pub(super) fn list_from(&mut self, key: Key, from: Instant) {
+        if let Key::Added(number) = key
+            && let Some(item) = self.added.get_mut(&number)
+        {
+            item.listed_from = Some(from);
+        }
+    }
+
+    fn properties(&self, key: Key) -> Vec<(String, String)> {
+        self.marked.get(&key).cloned().unwrap_or_default()
     }
 
     /// Changes a message that was written here.
@@ -146,6 +181,7 @@ impl State {
         let generator = &self.base.generator;
         let changes = self.changes();
         let own = changes.mailboxes.get(&mailbox);
+        let now = Instant::now();
         let mut items: Vec<Item> = generator
             .origins(mailbox)
             .filter(|origin| !own.is_some_and(|own| own.gone.contains(&Key::Original(*origin))))
@@ -154,8 +190,11 @@ impl State {
                 received: generator.received(mailbox, origin),
                 folder: generator.folder(mailbox, origin),
                 text: Text::Original(origin),
+                properties: own.map(|own| own.properties(Key::Original(origin))).unwrap_or_default(),
+                listed_from: None,
             })
             .chain(own.into_iter().flat_map(|own| own.added.values().cloned()))
+            .filter(|item| item.listed_from.is_none_or(|from| from <= now))
             .filter(|item| match folder {
                 Some(folder) => item.folder == folder,
                 None => item.folder != Folder::RECOVERABLE,
@@ -193,6 +232,8 @@ impl State {
                     received: generator.received(mailbox, origin),
                     folder: generator.folder(mailbox, origin),
                     text: Text::Original(origin),
+                    properties: own.map(|own| own.properties(key)).unwrap_or_default(),
+                    listed_from: None,
                 })
             }
         };

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::serving::{End, Serving, answer};
+use super::serving::{End, Number, Serving, answer};
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::stomp::connection::Connection;
 use crate::stomp::failure::{Failure, error_text};
@@ -32,12 +32,14 @@ const REPEAT_LOG_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs the session to its end.
 pub(super) async fn run(
+    session: u64,
     options: SessionOptions,
     inbox: mpsc::Receiver<Request>,
     deliveries: mpsc::Sender<Delivery>,
     state: watch::Sender<State>,
 ) {
     let driver = Driver {
+        session,
         options,
         inbox,
         deliveries,
@@ -53,6 +55,8 @@ pub(super) async fn run(
 }
 
 struct Driver {
+    /// The session's number.
+    session: u64,
     options: SessionOptions,
     inbox: mpsc::Receiver<Request>,
     deliveries: mpsc::Sender<Delivery>,
@@ -92,8 +96,8 @@ impl Driver {
         };
         self.connections += 1;
         self.unanswered = 0;
-        let serving =
-            Serving::new(&self.options, connection, self.connections, &mut self.transactions, &self.state);
+        let number = Number { session: self.session, connection: self.connections };
+        let serving = Serving::new(&self.options, connection, number, &mut self.transactions, &self.state);
         let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;
         if subscribed.is_some() {
             self.logged = None;

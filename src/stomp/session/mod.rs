@@ -8,9 +8,11 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
@@ -120,12 +122,16 @@ pub struct Delivery {
     /// The message was handed out before, to us or another worker; it may have been run, but need not. A broker that
     /// crashed may have forgotten the mark (ActiveMQ does), so its absence proves nothing then.
     pub redelivered: bool,
+    /// When it was sent, by the sender's clock or the broker's (`timestamp`), where that is told.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// Since when, by our clock, the connection it came over has been serving.
+    pub serving_since: DateTime<Utc>,
     /// All of its headers.
     pub headers: Headers,
     /// Its body as it came.
     pub body: Bytes,
-    /// How many bytes its body had, where these were too many to be taken; [`body`](Self::body) is empty then.
-    pub passed_over: Option<u64>,
+    /// Why the message could not be read whole, if it could not: the rest is what could be.
+    pub damage: Option<String>,
     /// What to name when it is finished.
     pub ack: AckToken,
 }
@@ -155,17 +161,44 @@ impl fmt::Debug for Delivery {
 
 /// The acknowledgement a delivery waits for. It is worth something only on the connection the delivery came over:
 /// when that is gone, the broker delivers the message again, with another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct AckToken {
+    session: u64,
     connection: u64,
     id: String,
+    valid: Arc<AtomicBool>,
 }
+
+impl PartialEq for AckToken {
+    fn eq(&self, other: &Self) -> bool {
+        (self.session, self.connection, &self.id) == (other.session, other.connection, &other.id)
+    }
+}
+
+impl Eq for AckToken {}
 
 impl AckToken {
     /// A token as the broker of a test would give it.
     #[cfg(test)]
     pub(crate) fn of(connection: u64, id: &str) -> Self {
-        Self { connection, id: id.to_owned() }
+        Self::of_session(0, connection, id)
+    }
+
+    /// The same, of that session.
+    #[cfg(test)]
+    pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
+        Self { session, connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
+    /// have handed the message to somebody else.
+    pub fn valid(&self) -> &Arc<AtomicBool> {
+        &self.valid
+    }
+
+    /// The number of the session it belongs to; each of the process's has its own.
+    pub fn session(&self) -> u64 {
+        self.session
     }
 
     /// The number of the connection it belongs to.
@@ -216,6 +249,7 @@ pub enum NotConfirmed {
 /// A handle on the session. Clones are handles on the same one.
 #[derive(Debug, Clone)]
 pub struct Session {
+    number: u64,
     requests: mpsc::Sender<Request>,
     state: watch::Receiver<State>,
 }
@@ -230,6 +264,9 @@ enum Request {
 
 type Answer = oneshot::Sender<Result<(), NotConfirmed>>;
 
+/// How many sessions there were in this process.
+static SESSIONS: AtomicU64 = AtomicU64::new(0);
+
 /// Requests that wait to be looked at; more make their callers wait.
 const REQUESTS: usize = 64;
 
@@ -243,8 +280,14 @@ impl Session {
         // One, as the task keeps the rest: it must be able to drop what a lost connection leaves behind.
         let (deliveries, received) = mpsc::channel(1);
         let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
-        tokio::spawn(driver::run(options, inbox, deliveries, publisher));
-        (Self { requests, state }, received)
+        let number = SESSIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::spawn(driver::run(number, options, inbox, deliveries, publisher));
+        (Self { number, requests, state }, received)
+    }
+
+    /// Its number, which [`AckToken::session`] names.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Sends `reply` without waiting for the broker's word: for status messages, which may get lost. They arrive
@@ -280,5 +323,21 @@ impl Session {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
         answer.await.unwrap_or(Err(NotConfirmed::Closed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_their_cap_with_jitter_and_never_end() {
+        let backoff = Backoff::default();
+        for (failures, full_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (5, 2000), (u32::MAX, 2000)] {
+            let full = Duration::from_millis(full_ms);
+            let waits: Vec<_> = (0..100).map(|_| backoff.after(failures)).collect();
+            assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "many clients must not come back in step");
+        }
     }
 }

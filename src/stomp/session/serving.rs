@@ -7,7 +7,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -21,11 +24,33 @@ use crate::stomp::{ServerCommand, frames};
 /// Nothing more is read while deliveries that nobody took hold this many bytes.
 const MOST_WAITING: usize = 128 << 20;
 
+/// Which connection of which session it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) session: u64,
+    pub(super) connection: u64,
+}
+
+impl Number {
+    /// The token of a message that came over it.
+    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
+    }
+
+    fn is_of(self, ack: &AckToken) -> bool {
+        (self.session, self.connection) == (ack.session, ack.connection)
+    }
+}
+
 /// A connection in use.
 pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
-    number: u64,
+    number: Number,
+    /// When its use began, for the messages that come over it.
+    since: DateTime<Utc>,
+    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    alive: Arc<AtomicBool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -74,7 +99,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     pub(super) fn new(
         options: &'s SessionOptions,
         connection: Connection<S>,
-        number: u64,
+        number: Number,
         transactions: &'s mut bool,
         state: &'s watch::Sender<State>,
     ) -> Self {
@@ -82,6 +107,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             options,
             connection,
             number,
+            since: Utc::now(),
+            alive: Arc::new(AtomicBool::new(true)),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -108,6 +135,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
+        self.alive.store(false, Ordering::Release);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -194,11 +222,11 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             self.subscribed = Some(Instant::now());
             tracing::info!(
                 broker = self.options.host,
-                connection = self.number,
+                connection = self.number.connection,
                 "subscribed to {}",
                 self.options.destinations.join(", ")
             );
-            self.state.send_replace(State::Subscribed { connection: self.number });
+            self.state.send_replace(State::Subscribed { connection: self.number.connection });
         }
     }
 
@@ -220,7 +248,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                 let queued = self.connection.queue(frames::send(reply));
                 answer(done, queued.map_err(|error| NotConfirmed::Refused(error.to_string())));
             }
-            Request::Finish { ack, done, .. } if ack.connection != self.number => {
+            Request::Finish { ack, done, .. } if !self.number.is_of(&ack) => {
                 answer(done, Err(NotConfirmed::Stale));
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
@@ -274,7 +302,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// Takes a frame; breaks when the broker has confirmed our goodbye.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
-            ServerCommand::Message => self.waiting.push_back(delivery(frame, self.number)?),
+            ServerCommand::Message => {
+                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+            }
             ServerCommand::Receipt => {
                 // A receipt nobody asked for confirms nothing.
                 if let Some(awaited) = self.take_awaited(&frame) {
@@ -371,11 +401,22 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
-fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Failure> {
-    let Frame { headers, body, passed_over, .. } = frame;
+fn delivery(
+    frame: Frame<ServerCommand>,
+    connection: Number,
+    serving_since: DateTime<Utc>,
+    alive: &Arc<AtomicBool>,
+) -> Result<Delivery, Failure> {
+    let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
-    let needed = |name: &str| {
-        optional(name).ok_or_else(|| Failure::Protocol(format!("a MESSAGE frame came without `{name}`")))
+    // Without it the message can only stay where it is.
+    let ack =
+        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+    let needed = |name: &str| match (optional(name), &damage) {
+        (Some(value), _) => Ok(value),
+        // It is among what could not be read.
+        (None, Some(_)) => Ok(ack.clone()),
+        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
     };
     Ok(Delivery {
         message_id: needed("message-id")?,
@@ -383,9 +424,13 @@ fn delivery(frame: Frame<ServerCommand>, connection: u64) -> Result<Delivery, Fa
         reply_to: optional("reply-to"),
         correlation_id: optional("correlation-id"),
         redelivered: headers.get("redelivered") == Some("true"),
-        ack: AckToken { connection, id: needed("ack")? },
+        sent_at: headers
+            .get("timestamp")
+            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
+        serving_since,
+        ack: connection.token(ack.clone(), alive),
+        damage,
         body,
-        passed_over,
         headers,
     })
 }

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
+use chrono::Utc;
 use futures_util::stream::try_unfold;
 use serde_json::{Value, json};
 use tokio::fs::File;
@@ -103,7 +104,16 @@ async fn receive(
         file.write_all(&chunk).await.map_err(|e| ApiError::internal(&e))?;
     }
     file.flush().await.map_err(|e| ApiError::internal(&e))?;
-    Ok(Attachment { id, owner, name, content_type, description: String::new(), size, path })
+    Ok(Attachment {
+        id,
+        owner,
+        name,
+        content_type,
+        description: String::new(),
+        size,
+        created: Utc::now().timestamp_millis(),
+        path,
+    })
 }
 
 #[allow(clippy::needless_pass_by_value)] // the form `map_err` takes

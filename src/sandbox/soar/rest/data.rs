@@ -124,6 +124,8 @@ pub struct Attachment {
     pub description: String,
     /// Bytes.
     pub size: u64,
+    /// When it was attached, in milliseconds since 1970.
+    pub created: i64,
     /// Where they are.
     pub path: PathBuf,
 }
@@ -145,6 +147,7 @@ impl Attachment {
             "name": self.name,
             "content_type": self.content_type,
             "size": self.size,
+            "created": self.created,
             "type": kind,
             "inc_id": incident,
             "task_id": task,

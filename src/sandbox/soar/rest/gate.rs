@@ -24,6 +24,8 @@ pub enum Failure {
     Status(u16),
     /// The connection breaks and it is not carried out.
     CutBefore,
+    /// It is carried out, and answered with this status all the same.
+    DoneButStatus(u16),
     /// It is carried out, and the connection breaks instead of an answer: whoever repeats it does it twice.
     CutAfter,
 }
@@ -95,10 +97,14 @@ pub(super) async fn pass(
     }
     let response = match failure {
         None => handle(&shared, request, next).await,
-        Some(Failure::Status(status)) => {
-            // A connection that closes while its client still sends takes the answer with it.
-            let mut rest = request.into_body().into_data_stream();
-            while let Some(Ok(_)) = rest.next().await {}
+        Some(failure @ (Failure::Status(status) | Failure::DoneButStatus(status))) => {
+            if matches!(failure, Failure::DoneButStatus(_)) {
+                handle(&shared, request, next).await;
+            } else {
+                // A connection that closes while its client still sends takes the answer with it.
+                let mut rest = request.into_body().into_data_stream();
+                while let Some(Ok(_)) = rest.next().await {}
+            }
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             ApiError::new(status, "The sandbox was asked to fail.").into_response()
         }

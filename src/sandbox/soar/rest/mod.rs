@@ -22,6 +22,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post, put};
+use chrono::Utc;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -177,6 +178,7 @@ impl Rest {
             content_type: content_type.to_owned(),
             description: String::new(),
             size: bytes.len() as u64,
+            created: Utc::now().timestamp_millis(),
             path,
         };
         self.shared.change(|data| data.attachments.push(attachment.clone()));
@@ -198,6 +200,23 @@ impl Rest {
                 *last_id += 1;
                 *last_id
             });
+        });
+    }
+
+    /// Adds a function with a message destination of its own, which the API keys and accounts may read.
+    pub fn add_function_at(&self, name: &str, destination: &str) {
+        self.shared.change(|data| {
+            let keys: Vec<i64> = data.api_keys.iter().map(|key| key.handle).collect();
+            let users: Vec<i64> = data.accounts.iter().map(|account| account.user_id).collect();
+            let last_id = &mut data.last_id;
+            data.customizations.import(&functions_only(destination, [name]), || {
+                *last_id += 1;
+                *last_id
+            });
+            if let Some(own) = data.customizations.object_mut("message_destinations", destination) {
+                own["api_keys"] = json!(keys);
+                own["users"] = json!(users);
+            }
         });
     }
 

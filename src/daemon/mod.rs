@@ -1,0 +1,285 @@
+//! The daemon: one configuration in force, one session with the broker in service, and the changes of both.
+//!
+//! ```text
+//!             SIGHUP, a changed file            log            ┌─▶ Log
+//!  app.config ──────────────────────▶ validated ─ Graph, … ────┼─▶ Worker, for the calls that begin from now on
+//!                                               SOAR, broker ──┴─▶ a new Generation; once it is subscribed,
+//!                                                                  the one before hands over
+//! ```
+//!
+//! What cannot be used changes nothing. A generation that hands over ends what it has begun and replies over its own
+//! session. All share the worker's ledger, so nothing is done or answered twice in between.
+
+mod configuration;
+mod generation;
+mod signals;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, pending};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::config::watch::Contents;
+use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
+use crate::exit::{BAD_CONFIGURATION, Failure};
+use crate::graph;
+use crate::log::Log;
+use crate::worker::{Duty, Equipment, Worker};
+use configuration::Configuration;
+use generation::{Generation, Route, SignedIn};
+use signals::{Asked, Signals};
+
+/// How long saying good-bye to the broker may take.
+const DISCONNECT_BOUND: Duration = Duration::from_secs(3);
+
+/// Runs with the configuration of `file` until SIGTERM or SIGINT.
+///
+/// # Errors
+/// It cannot start, since something is wrong that somebody has to mend.
+pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let mut configuration = Configuration::new(file, environment);
+    let unusable = |error: &dyn fmt::Display| Failure::new(BAD_CONFIGURATION, &error);
+    let loaded = configuration.load().await.map_err(|error| unusable(&error))?;
+    let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
+    info!(version = env!("CARGO_PKG_VERSION"), file = %configuration.file().display(), "starting");
+    let life = async {
+        let mut daemon = Daemon::new(&mut log, loaded, configuration.contents())?;
+        daemon.live(&mut configuration, &mut signals).await
+    };
+    life.await.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))
+}
+
+/// Where the daemon is in its life. Whoever has to know is told in [`enter`]; so far that is the log.
+#[derive(Debug)]
+enum Phase {
+    /// It takes calls, by the newest settings.
+    Ready,
+    /// It takes up a configuration; calls go on.
+    Reloading {
+        /// What for.
+        why: &'static str,
+    },
+    /// It takes no calls any more.
+    Stopping {
+        /// By whose wish.
+        by: &'static str,
+    },
+}
+
+/// Tells whoever has to know.
+fn enter(phase: &Phase) {
+    match phase {
+        Phase::Ready => info!("ready: listening for calls"),
+        Phase::Reloading { why } => info!("reading the configuration again: {why}"),
+        Phase::Stopping { by } => info!("stopping: {by}"),
+    }
+}
+
+struct Daemon<'l> {
+    log: &'l mut Log,
+    /// What the log, and Graph's client, were made of.
+    of_log: LogSettings,
+    of_graph: GraphParts,
+    worker: Worker,
+    /// The generation in service.
+    current: Option<AtWork>,
+    /// Those before it, which hand over.
+    former: Vec<AtWork>,
+    /// The next one, while it is being opened.
+    opening: Option<BoxFuture<'static, Opened>>,
+    /// The work of all of them.
+    shifts: JoinSet<()>,
+}
+
+/// What Graph's client is made of: the settings, and what is in the files that they name.
+type GraphParts = (GraphSettings, Contents);
+
+/// A generation at work.
+struct AtWork {
+    signed_in: SignedIn,
+    duty: watch::Sender<Duty>,
+}
+
+/// What came of opening a generation: none where the one in service is as good.
+type Opened = Result<Option<Generation>, Failure>;
+
+impl<'l> Daemon<'l> {
+    /// Nobody is asked for anything before [`Self::live`], so what is wrong with our own files shows first.
+    fn new(log: &'l mut Log, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
+        let Loaded { settings, warnings, .. } = loaded;
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        let graph = graph::Client::new(&settings.graph)?;
+        let route = Route::new(&settings, contents);
+        route.check()?;
+        let first = async { Generation::first(route).await.map(Some) };
+        let of_graph = graph_parts(&settings, contents);
+        let worker = Worker::new(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        Ok(Self {
+            log,
+            of_log: settings.log,
+            of_graph,
+            worker,
+            current: None,
+            former: Vec::new(),
+            opening: Some(first.boxed()),
+            shifts: JoinSet::new(),
+        })
+    }
+
+    async fn live(
+        &mut self,
+        configuration: &mut Configuration,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        let by = loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop(by) => break by,
+                    Asked::Reload => self.reload(configuration, "SIGHUP").await,
+                },
+                () = configuration.changed() => self.reload(configuration, "a file has changed").await,
+                opened = or_never(&mut self.opening) => {
+                    self.opening = None;
+                    self.take_over(opened?);
+                }
+                Some(_) = self.shifts.join_next() => self.note_ended(),
+            }
+        };
+        self.stop(by, signals).await;
+        Ok(())
+    }
+
+    async fn reload(&mut self, configuration: &mut Configuration, why: &'static str) {
+        enter(&Phase::Reloading { why });
+        let taken_up = match configuration.load().await {
+            Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
+            Err(error) => Err(in_a_line(&error)),
+        };
+        if let Err(problems) = taken_up {
+            error!("the configuration cannot be used, the one before stays in force: {problems}");
+        }
+        if self.current.is_some() {
+            enter(&Phase::Ready);
+        }
+    }
+
+    /// Puts settings into force. Where that fails, those before are in force as a whole.
+    fn take_up(&mut self, loaded: Loaded, contents: &Contents) -> Result<(), Failure> {
+        let Loaded { settings, warnings, .. } = loaded;
+        let route = Route::new(&settings, contents);
+        route.check()?;
+        let of_graph = graph_parts(&settings, contents);
+        let former = self.worker.equipment();
+        let graph = if of_graph == self.of_graph {
+            former.graph.clone()
+        } else {
+            graph::Client::new(&settings.graph)?
+        };
+        let mut changed = Vec::new();
+        if settings.log != self.of_log {
+            self.log.change(&settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            changed.push("log");
+        }
+        // From here on nothing fails.
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        changed.extend((of_graph != self.of_graph).then_some("Graph"));
+        changed.extend((settings.limits != former.limits).then_some("limits"));
+        changed.extend((settings.worker != former.settings).then_some("workers"));
+        self.of_log = settings.log;
+        self.of_graph = of_graph;
+        self.worker.equip(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        let in_service = self.current.as_ref().map(|current| current.signed_in.clone());
+        changed.extend(in_service.as_ref().is_some_and(|it| it.route != route).then_some("SOAR"));
+        if changed.is_empty() {
+            info!("no setting has changed");
+        } else {
+            info!("in force for the calls that begin from now on: {}", changed.join(", "));
+        }
+        // Even where nothing has changed: SOAR may have.
+        self.opening = Some(match in_service {
+            None => async { Generation::first(route).await.map(Some) }.boxed(),
+            in_service => async { Ok(Generation::next(route, in_service).await) }.boxed(),
+        });
+        Ok(())
+    }
+
+    /// Puts a generation into service, and has the one before hand over.
+    fn take_over(&mut self, next: Option<Generation>) {
+        let Some(Generation { signed_in, session, deliveries }) = next else {
+            info!("SOAR's message destinations are as before; the connection stays");
+            return;
+        };
+        let (duty, told) = watch::channel(Duty::Serve);
+        let (worker, soar) = (self.worker.clone(), signed_in.soar.clone());
+        self.shifts.spawn(async move {
+            worker.serve(session.clone(), deliveries, soar, told).await;
+            session.disconnect(DISCONNECT_BOUND).await;
+        });
+        match self.current.replace(AtWork { signed_in, duty }) {
+            None => enter(&Phase::Ready),
+            Some(former) => {
+                info!("calls come over the new connection; the one before ends when its calls have");
+                former.duty.send_replace(Duty::HandOver);
+                self.former.push(former);
+            }
+        }
+    }
+
+    /// Forgets the generations that have ended. The one in service should not have.
+    fn note_ended(&mut self) {
+        self.former.retain(AtWork::goes_on);
+        if let Some(lost) = self.current.take_if(|current| !current.goes_on()) {
+            error!("the session with the broker has ended by itself; another is opened");
+            let route = lost.signed_in.route;
+            self.opening = Some(async { Ok(Generation::next(route, None).await) }.boxed());
+        }
+    }
+
+    /// Lets running calls finish and reply, within a bound; whoever asks a second time does not wait for that.
+    async fn stop(&mut self, by: &'static str, signals: &mut Signals) {
+        enter(&Phase::Stopping { by });
+        self.opening = None;
+        self.worker.close();
+        for generation in self.former.iter().chain(&self.current) {
+            generation.duty.send_replace(Duty::Stop);
+        }
+        tokio::select! {
+            () = async { while self.shifts.join_next().await.is_some() {} } => info!("stopped"),
+            by = signals.stop() => warn!("ending at once: {by}; calls that run stay in the queue for the next worker"),
+        }
+    }
+}
+
+impl AtWork {
+    fn goes_on(&self) -> bool {
+        !self.duty.is_closed()
+    }
+}
+
+/// All that is wrong, as the log takes it.
+fn in_a_line(error: &LoadError) -> String {
+    let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    if problems.is_empty() { error.to_string() } else { problems.join(" | ") }
+}
+
+fn graph_parts(settings: &Settings, contents: &Contents) -> GraphParts {
+    (settings.graph.clone(), contents.about(settings.graph.files()))
+}
+
+/// What comes of `work`, where there is any.
+async fn or_never<T>(work: &mut Option<BoxFuture<'static, T>>) -> T {
+    match work {
+        Some(work) => work.await,
+        None => pending().await,
+    }
+}

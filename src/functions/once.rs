@@ -1,0 +1,101 @@
+//! What must be done once: a mail, a note, a file. None of them can be asked for in a way that makes a repeat
+//! harmless, so before anything is repeated it is looked whether it is there already.
+//!
+//! A call that surely was not run before, and whose tries tell what became of them, looks for nothing.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use super::call::Before;
+use super::context::Context;
+use super::error::Error;
+
+/// How long to wait before looking again. What was done a moment ago may not show yet, and whoever had the call
+/// before may be about to do it.
+const LOOK_AGAIN_AFTER: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// How often something is done again whose outcome is not known and which is not there.
+const AGAIN: u32 = 2;
+
+/// When what was done can be seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Shows {
+    /// At once.
+    AtOnce,
+    /// Later: Exchange files a mail that was sent when it gets to it. Between two looks it is waited at least as long
+    /// as the retry policy says.
+    InAWhile,
+}
+
+/// Does `act`, unless `look` finds that it was done, by an earlier run of the call or by a try whose outcome is not
+/// known. What cannot be looked up is not done.
+pub(super) async fn once<T, L, A>(
+    context: &Context,
+    what: &'static str,
+    shows: Shows,
+    look: impl Fn() -> L,
+    act: impl Fn() -> A,
+) -> Result<T, Error>
+where
+    L: Future<Output = Result<Option<T>, Error>>,
+    A: Future<Output = Result<T, Error>>,
+{
+    if context.call.may_have_been_run()
+        && let Some(done) = look_for(context, false, &look).await?
+    {
+        info!(what, "an earlier run of this call did it");
+        return Ok(done);
+    }
+    let mut left = AGAIN;
+    loop {
+        let error = match act().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        if !error.leaves_open() {
+            return Err(error);
+        }
+        warn!(what, error = error.for_log(), "looking whether it was done all the same");
+        let patience = context.graph.waits().zip(LOOK_AGAIN_AFTER).map(|(policy, short)| match shows {
+            Shows::AtOnce => short,
+            Shows::InAWhile => short.max(policy),
+        });
+        if let Some(done) = looks(patience, &look).await? {
+            info!(what, "it was done");
+            return Ok(done);
+        }
+        if left == 0 {
+            return Err(error);
+        }
+        left -= 1;
+        info!(what, "it was not done; doing it again");
+    }
+}
+
+/// Looks whether it was done: once, or, where a try was made a moment ago or another worker may be at it, several
+/// times.
+pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
+    context: &Context,
+    tried: bool,
+    look: impl Fn() -> L,
+) -> Result<Option<T>, E> {
+    // A call that is not marked and was run all the same was run by way of a broker that was killed since: nobody
+    // is at it any more, and nothing is on its way.
+    let several = tried || context.call.run_elsewhere() == Before::Likely;
+    looks(LOOK_AGAIN_AFTER.into_iter().filter(|_| several), look).await
+}
+
+async fn looks<T, E, L: Future<Output = Result<Option<T>, E>>>(
+    waits: impl Iterator<Item = Duration>,
+    look: impl Fn() -> L,
+) -> Result<Option<T>, E> {
+    for wait in waits {
+        if let Some(found) = look().await? {
+            return Ok(Some(found));
+        }
+        sleep(wait).await;
+    }
+    look().await
+}

@@ -1,0 +1,173 @@
+//! A shift: the work on the deliveries of one session, from the first to the last reply.
+//!
+//! Shifts of several sessions may be at work at once, when a session takes over from another. They share places
+//! and ledger, so a message that comes again over another session than before is the same one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Duty, Shared, Worker};
+use crate::soar;
+use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
+
+/// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
+/// longer than half a minute.
+const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Shift {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) soar: soar::Client,
+    /// No call begins any more.
+    leaving: CancellationToken,
+    /// Calls that have a place.
+    running: Arc<AtomicUsize>,
+}
+
+/// A call's place, and that it counts as running.
+pub(super) struct Running {
+    _place: OwnedSemaphorePermit,
+    running: Arc<AtomicUsize>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Shift {
+    pub(super) fn new(worker: &Worker, session: Session, soar: soar::Client) -> Self {
+        let shared = Arc::clone(&worker.shared);
+        Self { shared, session, soar, leaving: CancellationToken::new(), running: Arc::default() }
+    }
+
+    /// Takes deliveries until its duty is another; what was begun then is ended and answered.
+    pub(super) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>, mut duty: watch::Receiver<Duty>) {
+        self.sessions().insert(self.session.number(), self.session.clone());
+        let (mut earlier, mut tasks) = (JoinSet::new(), JoinSet::new());
+        self.serve(&mut deliveries, &mut duty, Duty::Serve, &mut tasks).await;
+        if *duty.borrow() == Duty::HandOver {
+            // Until the last of those ends, this session cannot, and the broker goes on handing out messages over
+            // it. They must not wait for that.
+            std::mem::swap(&mut earlier, &mut tasks);
+            tokio::select! {
+                () = self.serve(&mut deliveries, &mut duty, Duty::HandOver, &mut tasks) => {}
+                () = async { while earlier.join_next().await.is_some() {} } => {}
+            }
+        }
+        self.leaving.cancel();
+        info!(running = self.running.load(Ordering::Relaxed), "taking no more calls");
+        let mut begun = [earlier, tasks];
+        let drain = self.drain(&mut deliveries, &mut begun);
+        if *duty.borrow() == Duty::HandOver {
+            tokio::pin!(drain);
+            tokio::select! {
+                () = &mut drain => {}
+                () = no_longer(&mut duty, Duty::HandOver) => self.within_bound(drain).await,
+            }
+        } else {
+            self.within_bound(drain).await;
+        }
+        self.sessions().remove(&self.session.number());
+    }
+
+    /// Takes deliveries while its duty is `duty` and there are any.
+    async fn serve(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        duty: &mut watch::Receiver<Duty>,
+        current: Duty,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let mut changed = std::pin::pin!(no_longer(duty, current));
+        loop {
+            tokio::select! {
+                () = &mut changed => return,
+                delivery = deliveries.recv() => match delivery {
+                    Some(delivery) => self.take(delivery, tasks),
+                    None => return,
+                },
+                Some(_) = tasks.join_next() => {}
+            }
+        }
+    }
+
+    async fn within_bound(&self, drain: impl Future<Output = ()>) {
+        if timeout(SHUTDOWN_BOUND, drain).await.is_err() {
+            let running = self.running.load(Ordering::Relaxed);
+            warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
+        }
+    }
+
+    /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
+    /// the message that comes again can be answered. One that is new to us stays in the queue.
+    async fn drain(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        [earlier, tasks]: &mut [JoinSet<()>; 2],
+    ) {
+        loop {
+            let awaited = self.shared.ledger.redelivery_awaited_until();
+            if earlier.is_empty() && tasks.is_empty() && awaited.is_none() {
+                return;
+            }
+            tokio::select! {
+                Some(_) = earlier.join_next() => {}
+                Some(_) = tasks.join_next() => {}
+                Some(delivery) = deliveries.recv() => {
+                    if self.shared.ledger.knows(&delivery.message_id) {
+                        self.take(delivery, tasks);
+                    }
+                }
+                () = sleep_until(awaited.unwrap_or_else(Instant::now)), if awaited.is_some() => {}
+                else => return,
+            }
+        }
+    }
+
+    /// Waits for a place to run the delivery in; `None` where it is not to be run, because the shift ends first and
+    /// the message goes back to the queue.
+    pub(super) async fn place(&self, delivery: &Delivery) -> Option<Running> {
+        let place = tokio::select! {
+            biased;
+            () = self.leaving.cancelled() => None,
+            place = self.shared.places.take() => Some(place?),
+        };
+        let place = match place {
+            Some(place) => place,
+            None if self.shared.ledger.give_back(&delivery.message_id, self.session.number()) => return None,
+            // It has come again over another session, which relies on us.
+            None => self.shared.places.take().await?,
+        };
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Some(Running { _place: place, running: Arc::clone(&self.running) })
+    }
+
+    /// Sends a final reply and its ACK over the session that the ACK is of.
+    pub(super) async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
+        let session = self.sessions().get(&ack.session()).cloned();
+        match session {
+            Some(session) => session.finish(ack, reply).await,
+            None => Err(NotConfirmed::Closed),
+        }
+    }
+
+    fn sessions(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<u64, Session>> {
+        self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until the duty is not `duty` any more, or nobody is left to change it.
+async fn no_longer(watched: &mut watch::Receiver<Duty>, duty: Duty) {
+    let _ = watched.wait_for(|now| *now != duty).await;
+}
