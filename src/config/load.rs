@@ -98,6 +98,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let worker = soar_options::worker(options);
     let stomp = soar_options::stomp(options, soar.as_ref(), worker.num_workers);
     let log = soar_options::log(options);
+    let selftest_timeout = soar_options::selftest_timeout(options);
     if !options.sections.contains_key(APP) {
         options.problems.push(Problem {
             place: Place::Section(APP.to_owned()),
@@ -108,7 +109,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     }
     let graph = graph_options::graph(options);
     let limits = graph_options::limits(options);
-    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits })
+    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits, selftest_timeout })
 }
 
 /// The sections as `config` lays them over each other: what the environment suggests, the file, what the

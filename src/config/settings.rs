@@ -22,6 +22,8 @@ pub struct Settings {
     pub graph: GraphSettings,
     /// How far one call goes.
     pub limits: CallLimits,
+    /// `selftest_timeout`: how long one step of the self test may take.
+    pub selftest_timeout: Duration,
 }
 
 impl Settings {
@@ -84,6 +86,16 @@ pub enum Login {
         /// Its password.
         password: Secret,
     },
+}
+
+impl Login {
+    /// What the broker takes as login and passcode: the same as SOAR's REST interface.
+    pub fn credentials(&self) -> (String, Secret) {
+        match self {
+            Self::ApiKey { id, secret } => (id.clone(), secret.clone()),
+            Self::Password { email, password } => (email.clone(), password.clone()),
+        }
+    }
 }
 
 /// Whose certificates are believed.

@@ -120,6 +120,10 @@ pub(super) fn worker(options: &mut Options<'_>) -> WorkerSettings {
     }
 }
 
+pub(super) fn selftest_timeout(options: &mut Options<'_>) -> Duration {
+    Duration::from_secs(options.number(option("selftest_timeout"), 1..=3600, 10))
+}
+
 pub(super) fn log(options: &mut Options<'_>) -> LogSettings {
     const MAX_BYTES: Name = option("log_max_bytes");
     const SMALLEST: u64 = 100_000;

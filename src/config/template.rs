@@ -59,7 +59,7 @@ api_key_secret=ApiKeySecret
 num_workers=50
 # true: a function that fails is answered as a completed one with success = false.
 trap_exception=False
-# Seconds the self test waits for the broker.
+# Seconds each step of the self test may take, 1 to 3600.
 selftest_timeout=10
 
 # The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).

@@ -21,6 +21,7 @@ mod mail;
 mod move_message_to_folder;
 mod once;
 mod outcome;
+mod permissions;
 mod query_emails;
 mod report;
 mod send_message;
@@ -36,6 +37,7 @@ pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use inputs::{InputError, Inputs};
 pub use outcome::Outcome;
+pub use permissions::{Permission, Use};
 
 /// The functions by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@
 //! `$batch` calls; and on top of it what the functions ask for in Graph's own terms.
 
 mod batch;
+mod claims;
 mod client;
 mod criteria;
 mod envelope;
@@ -24,6 +25,7 @@ mod window;
 mod wire;
 
 pub use batch::Lane;
+pub use claims::Claims;
 pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use criteria::Criteria;
 pub use error::{Error, Refusal};

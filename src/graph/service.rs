@@ -37,6 +37,10 @@ impl Service {
         &self.root
     }
 
+    pub(super) async fn token(&self) -> Result<Token, Error> {
+        Ok(self.tokens.get().await?)
+    }
+
     pub(super) fn discard(&self, refused: &Token) {
         self.tokens.discard(refused);
     }

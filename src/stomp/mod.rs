@@ -8,6 +8,7 @@ mod connection;
 mod failure;
 mod frame;
 mod frames;
+mod probe;
 mod prompt;
 mod session;
 mod transport;
@@ -15,6 +16,7 @@ mod transport;
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use failure::Failure;
 pub use frame::{Frame, Headers};
+pub use probe::Probe;
 pub use session::{
     AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
 };

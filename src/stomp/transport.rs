@@ -26,13 +26,16 @@ const ACCEPT_WITHIN: Duration = Duration::from_secs(4);
 /// How long the TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
+/// A secured connection.
+pub(super) type Stream = TlsStream<Prompt>;
+
 /// Connects to `host` and secures the connection; the certificate must be `host`'s.
 pub(super) async fn connect(
     host: &str,
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
+) -> Result<Stream, Failure> {
     let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
     secure(stream, host, port, config, limit.min(HANDSHAKE_WITHIN)).await
 }
@@ -73,7 +76,7 @@ async fn secure(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
+) -> Result<Stream, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;

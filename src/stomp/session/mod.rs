@@ -3,7 +3,7 @@
 //! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
 //! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
 
-mod driver;
+pub(super) mod driver;
 mod serving;
 
 use std::fmt;
@@ -259,6 +259,7 @@ pub struct Session {
 enum Request {
     Send { reply: Reply, done: Answer },
     Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
+    Knock(oneshot::Sender<()>),
     Disconnect { bound: Duration, done: oneshot::Sender<()> },
 }
 
@@ -302,6 +303,14 @@ impl Session {
     /// A caller that stops waiting does not stop what it asked for.
     pub async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
         self.ask(|done| Request::Finish { ack: ack.clone(), reply, done }).await
+    }
+
+    /// Whether somebody is in: comes back after the session's task has shown that it goes on, and, while there is a
+    /// connection, that its deliveries are received. Where one of them hangs it does not come back. False for a
+    /// session that has ended; one without a connection is alive.
+    pub async fn answers(&self) -> bool {
+        let (opened, door) = oneshot::channel();
+        self.requests.send(Request::Knock(opened)).await.is_ok() && door.await.is_ok()
     }
 
     /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word

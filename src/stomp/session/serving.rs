@@ -63,6 +63,8 @@ pub(super) struct Serving<'s, S> {
     /// What an ERROR without receipt said; if the broker closes now, this is why.
     complaint: Option<String>,
     leaving: Option<Leaving>,
+    /// Who waits for a sign of life.
+    knocked: Vec<oneshot::Sender<()>>,
 }
 
 /// What a receipt confirms.
@@ -117,6 +119,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             subscribed: None,
             complaint: None,
             leaving: None,
+            knocked: Vec::new(),
         }
     }
 
@@ -136,6 +139,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Err(failure) => Some(failure),
         };
         self.alive.store(false, Ordering::Release);
+        self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -156,7 +160,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
             let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
-            let handing_over = self.leaving.is_none() && !self.waiting.is_empty() && !deliveries.is_closed();
+            let wanted = !self.waiting.is_empty() || !self.knocked.is_empty();
+            let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
             let (deadline, due) = self.deadline();
             tokio::select! {
                 frame = self.connection.next_frame(reading) => {
@@ -169,6 +174,10 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                     None => return Ok(()),
                 },
                 permit = deliveries.reserve(), if handing_over => {
+                    // There is room, so what was handed over last has been received.
+                    if permit.is_ok() {
+                        self.knocked.drain(..).for_each(open_for);
+                    }
                     if let (Ok(permit), Some(delivery)) = (permit, self.waiting.pop_front()) {
                         permit.send(delivery);
                     }
@@ -253,6 +262,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
             Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
+            Request::Knock(opened) => self.knocked.push(opened),
             Request::Disconnect { bound, done } => {
                 self.leaving = Some(Leaving { until: Instant::now() + bound, said: false, _done: done });
             }
@@ -399,6 +409,11 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
 /// Tells whoever asked; they may have stopped waiting.
 pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
+}
+
+/// Shows a sign of life to whoever knocked; they may have left.
+pub(super) fn open_for(knocked: oneshot::Sender<()>) {
+    let _ = knocked.send(());
 }
 
 fn delivery(
