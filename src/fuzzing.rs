@@ -117,7 +117,7 @@ pub fn app_config(data: &[u8]) {
     let variables = [("SECRET", "s3cr$t"), ("EMPTY", ""), ("HOME", "/home/a")];
     let environment: Environment = variables.into_iter().collect();
     match Settings::of_text(&text, Path::new("app.config"), &environment) {
-        Ok(loaded) => assert!(!loaded.settings.graph.client_id.is_empty()),
+        Ok(loaded) => assert!(!loaded.settings.soar.host.is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

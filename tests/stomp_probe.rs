@@ -24,6 +24,7 @@ fn options(broker: &ActiveMq, (login, passcode): (&str, &str)) -> SessionOptions
     SessionOptions {
         host: "localhost".to_owned(),
         port: broker.port(),
+        proxy: None,
         tls: Arc::new(client_config(&Trust::SystemAnd(broker.ca_file()), None).unwrap()),
         login: login.to_owned(),
         passcode: Secret::new(passcode.to_owned()),

@@ -27,6 +27,8 @@ pub(super) type Name = (&'static str, &'static str);
 pub(super) struct Options<'a> {
     pub(super) sections: BTreeMap<String, Map<String, Value>>,
     pub(super) environment: &'a Environment,
+    /// The files that the settings were read from: `app.config`, and those of secrets.
+    pub(super) files: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -77,7 +79,8 @@ impl Options<'_> {
                 self.problem(
                     name,
                     "names an entry of a password store (^NAME), which this program does not read",
-                    "give the value by an environment variable: $NAME or ${NAME}",
+                    "give the value by an environment variable ($NAME or ${NAME}), a secret by a file as well \
+                     (client_secret_file and the like); in both a value may begin with ^",
                 );
                 return None;
             }
@@ -105,7 +108,7 @@ impl Options<'_> {
         let noted = self.problems.len();
         let value = self.optional(name);
         match value {
-            Some(value) if PLACEHOLDERS.iter().any(|p| p.eq_ignore_ascii_case(&value.text)) => {
+            Some(value) if is_placeholder(&value.text) => {
                 self.problem(name, "still has the template's placeholder", right);
                 None
             }
@@ -125,11 +128,18 @@ impl Options<'_> {
     }
 
     /// Whether the option is there and not empty, without looking at it closely.
-    pub(super) fn is_set(&self, (section, key): Name) -> bool {
-        self.sections
-            .get(section)
-            .and_then(|options| options.get(key))
-            .is_some_and(|value| value.clone().into_string().is_ok_and(|text| !text.is_empty()))
+    pub(super) fn is_set(&self, name: Name) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// Whether the option is there, and neither empty nor the template's placeholder.
+    pub(super) fn is_filled_in(&self, name: Name) -> bool {
+        self.raw(name).is_some_and(|text| !is_placeholder(&text))
+    }
+
+    fn raw(&self, (section, key): Name) -> Option<String> {
+        let value = self.sections.get(section)?.get(key)?.clone();
+        value.into_string().ok().filter(|text| !text.is_empty())
     }
 
     /// A number within `range`, `default` where it is absent.
@@ -218,3 +228,7 @@ impl Options<'_> {
 
 /// What the templates put where a value has to be filled in.
 const PLACEHOLDERS: &[&str] = &["xxx", "ApiKeyId", "ApiKeySecret"];
+
+fn is_placeholder(text: &str) -> bool {
+    PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(text))
+}

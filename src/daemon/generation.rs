@@ -116,6 +116,7 @@ impl Generation {
         let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
             host: route.stomp.host.clone(),
             port: route.stomp.port,
+            proxy: route.stomp.proxy.clone(),
             tls: route.broker_tls()?,
             login,
             passcode,

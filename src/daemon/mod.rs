@@ -49,6 +49,7 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
     let mut configuration = Configuration::new(file, environment.clone());
     let unusable = |error: &dyn fmt::Display| Failure::new(BAD_CONFIGURATION, &error);
     let loaded = configuration.load().await.map_err(|error| unusable(&error))?;
+    configuration.remove_protected_secrets();
     let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %configuration.file().display(), "starting");
     let life = async {

@@ -240,7 +240,7 @@ async fn delete_all<'a>(context: &Context, order: &'a Order, until: Instant) -> 
         {
             begun += 1;
             under_way.push(async {
-                let fate = delete(&context.graph, &context.call, &route, mailbox.trim(), None, key.1).await;
+                let fate = delete(context, &route, mailbox.trim(), None, key.1).await;
                 (key.clone(), fate)
             });
         }

@@ -7,6 +7,7 @@
 mod call;
 mod casebook;
 mod catalog;
+mod claim;
 mod context;
 mod create_meeting;
 mod delete_email;
@@ -33,6 +34,7 @@ use tracing::info;
 pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
+pub use claim::{Claim, Hold};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use inputs::{InputError, Inputs};

@@ -10,6 +10,7 @@ mod frame;
 mod frames;
 mod probe;
 mod prompt;
+mod proxy;
 mod session;
 mod transport;
 

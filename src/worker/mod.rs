@@ -8,6 +8,7 @@ mod before;
 mod ledger;
 mod places;
 mod shift;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -22,13 +23,14 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::config::{CallLimits, WorkerSettings};
-use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
 use places::Places;
 use shift::Shift;
+use tenure::Tenure;
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;
@@ -216,7 +218,13 @@ impl Shift {
             (Ok(_held), None) => {
                 let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
                 match parsed {
-                    Ok(call) => self.call(&delivery, call).await,
+                    Ok(call) => {
+                        let Some(body) = self.call(&delivery, call).await else {
+                            warn!("abandoned: the message has gone to another worker");
+                            return;
+                        };
+                        body
+                    }
                     Err(error) => {
                         warn!(%error, "not a function call");
                         reply::failed(&error.to_string())
@@ -233,8 +241,20 @@ impl Shift {
         self.reply(&message_id).await;
     }
 
-    /// Runs a call; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Bytes {
+    /// Runs a call as long as it is ours; returns its final reply.
+    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Option<Bytes> {
+        let Shared { ledger, places, .. } = &*self.shared;
+        let Delivery { message_id, ack, .. } = delivery;
+        let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
+        tokio::select! {
+            biased;
+            reply = self.run_call(delivery, call, claim) => Some(reply),
+            () = tenure.until_abandoned() => None,
+        }
+    }
+
+    /// Runs a call to its end; returns its final reply.
+    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Claim) -> Bytes {
         let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
@@ -252,7 +272,7 @@ impl Shift {
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
         let equipment = self.shared.equipment();
-        let outcome = self.watch(delivery, function, &inputs, &equipment).await;
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -286,6 +306,7 @@ impl Shift {
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
+        claim: Claim,
         equipment: &Equipment,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
@@ -293,12 +314,12 @@ impl Shift {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
             before: before::before(delivery),
-            ours: Arc::clone(delivery.ack.valid()),
         };
         let context = Context {
             graph: equipment.graph.clone(),
             casebook: self.soar.clone().into(),
             call,
+            claim,
             limits: equipment.limits,
             status,
         };

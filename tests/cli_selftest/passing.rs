@@ -32,7 +32,7 @@ async fn what_is_set_up_well_passes_every_check() {
     }
     assert!(said.check("soar.sign_in")["found"].as_str().unwrap().contains("\"Sandbox\" (number 201)"));
     assert_eq!(said.check("soar.version")["found"], "51.0.0.0.1");
-    assert!(said.check("graph.token")["found"].as_str().unwrap().contains("its client secret"));
+    assert!(said.check("graph.token")["found"].as_str().unwrap().contains("with a client secret"));
     assert_eq!(said.report["schema"], 1);
     assert_eq!(said.report["version"], env!("CARGO_PKG_VERSION"));
 }

@@ -84,6 +84,7 @@ fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
     Ok(SessionOptions {
         host: settings.stomp.host.clone(),
         port: settings.stomp.port,
+        proxy: settings.stomp.proxy.clone(),
         tls: Arc::new(tls::client_config(&settings.stomp.trust, None)?),
         login,
         passcode,
@@ -100,7 +101,10 @@ fn advice(failure: &Failure) -> &'static str {
     match failure {
         Failure::Unreachable { .. } => {
             "Check stomp_host (host where it is absent) and stomp_port: 65001, or 443 on Cloud Pak for Security; and \
-             the firewalls on the way. This connection takes no proxy."
+             the firewalls on the way. This connection takes no proxy but that of stomp_proxy."
+        }
+        Failure::Proxy { .. } => {
+            "Check stomp_proxy, its user name and password, and whether the proxy allows CONNECT to stomp_port."
         }
         Failure::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed the broker's certificate into stomp_cafile, \

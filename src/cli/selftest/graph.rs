@@ -9,7 +9,7 @@ use super::{short, within};
 use crate::config::{GraphSettings, Settings};
 use crate::exit::{self, OTHER};
 use crate::functions::{Function, Permission, Use};
-use crate::graph::{Claims, Client, Error, Path, Request, TokenError};
+use crate::graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
 
 const TOKEN: (&str, &str) = ("graph.token", "token");
 const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
@@ -60,9 +60,17 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     checks
 }
 
-/// What the application signs in with.
-fn credential(_settings: &GraphSettings) -> &'static str {
-    "its client secret"
+/// What is signed in with, and until when a certificate lasts.
+fn credential(settings: &GraphSettings) -> String {
+    let certificate = settings.credential.certificate().and_then(|files| Certificate::read(files).ok());
+    let lasts = certificate.map(|certificate| {
+        format!(
+            " {}, which lasts until {}",
+            certificate.subject(),
+            certificate.not_after().format("%Y-%m-%d")
+        )
+    });
+    format!("{}{}", settings.credential, lasts.unwrap_or_default())
 }
 
 fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
@@ -72,12 +80,7 @@ fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
     Check::passed(
         TOKEN.0,
         TOKEN.1,
-        format!(
-            "application {} signs in with {}{}",
-            settings.client_id,
-            credential(settings),
-            valid.unwrap_or_default()
-        ),
+        format!("signed in as {}{}", credential(settings), valid.unwrap_or_default()),
     )
 }
 
@@ -198,15 +201,13 @@ fn found(error: &Error) -> String {
         Error::Token(error) => error.as_ref(),
         other => return other.to_string(),
     };
-    let TokenError::Refused { status, client_id, error, description, trace_id } = refused else {
+    let TokenError::Refused { status, whom, error, description, trace_id, .. } = refused else {
         return refused.to_string();
     };
     // Entra adds the ids and the time to its words; one of them is enough to ask Microsoft.
     let description = description.split(" Trace ID:").next().unwrap_or_default();
     let trace = trace_id.as_ref().map(|id| format!(" (trace id {id})")).unwrap_or_default();
-    format!(
-        "Entra ID refuses application {client_id} with HTTP status {status}, {error}: {description}{trace}"
-    )
+    format!("Entra ID refuses {whom} with HTTP status {status}, {error}: {description}{trace}")
 }
 
 /// What to do about `error`.
@@ -215,6 +216,7 @@ fn advice(error: &Error) -> &'static str {
         Error::Token(error) => match error.as_ref() {
             TokenError::Refused { description, .. } => about_refusal(description),
             TokenError::Unavailable { .. } => REACH,
+            TokenError::Credential { .. } => "Mend the file that is named, or name another in app.config.",
         },
         Error::Untrusted(_) => {
             "Put the PEM file of the certificate authority (a proxy that opens TLS has one of its own) into verify \
@@ -244,7 +246,7 @@ fn about_refusal(description: &str) -> &'static str {
         ("AADSTS53003", "Have the Conditional Access policy for workload identities let this address in."),
     ];
     CODES.iter().find(|(code, _)| description.starts_with(&format!("{code}:"))).map_or(
-        "Check tenant_id, client_id and client_secret; Microsoft explains the code at \
+        "Check tenant_id, client_id and the credential; Microsoft explains the code at \
          https://login.microsoftonline.com/error",
         |(_, advice)| advice,
     )

@@ -15,7 +15,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
     let shown = file.display();
     let mut checks = Vec::new();
     match loaded {
-        Ok(Loaded { settings, warnings }) => {
+        Ok(Loaded { settings, warnings, .. }) => {
             checks.push(Check::passed(FILE.0, FILE.1, format!("{shown} can be used")));
             checks.extend(warnings.iter().map(|warning| {
                 Check::warning("settings.option", warning.place.to_string(), &warning.text, None)

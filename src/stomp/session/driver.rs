@@ -151,7 +151,8 @@ pub(in crate::stomp) async fn open(
     options: &SessionOptions,
     patience: Duration,
 ) -> Result<Connection<transport::Stream>, Failure> {
-    let stream = transport::connect(&options.host, options.port, &options.tls, options.timeout).await?;
+    let SessionOptions { host, port, proxy, tls, timeout: limit, .. } = options;
+    let stream = transport::connect(host, *port, proxy.as_ref(), tls, *limit).await?;
     let mut connection = Connection::new(stream);
     connection
         .queue(frames::connect(options))

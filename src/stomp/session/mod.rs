@@ -8,7 +8,7 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
 use super::frame::Headers;
-use crate::config::Secret;
+use crate::config::{ProxyUrl, Secret};
 
 /// Where to find the broker, who we are, and what we want of it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct SessionOptions {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The proxy that leads to it.
+    pub proxy: Option<ProxyUrl>,
     /// Whose certificates are believed.
     pub tls: Arc<rustls::ClientConfig>,
     /// API key id, or e-mail address.
@@ -50,7 +52,7 @@ pub struct SessionOptions {
 pub struct HeartBeatOffer {
     /// How often we can send one.
     pub send: Duration,
-    /// How often we want one. After twice the agreed interval without a byte the connection is left.
+    /// How often we want one. After three times the agreed interval without a byte the connection is left.
     pub expect: Duration,
 }
 
@@ -166,7 +168,7 @@ pub struct AckToken {
     session: u64,
     connection: u64,
     id: String,
-    valid: Arc<AtomicBool>,
+    valid: watch::Receiver<bool>,
 }
 
 impl PartialEq for AckToken {
@@ -187,12 +189,18 @@ impl AckToken {
     /// The same, of that session.
     #[cfg(test)]
     pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
-        Self { session, connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+        Self { session, connection, id: id.to_owned(), valid: watch::channel(true).1 }
     }
 
-    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
-    /// have handed the message to somebody else.
-    pub fn valid(&self) -> &Arc<AtomicBool> {
+    /// The token after its connection was lost.
+    #[cfg(test)]
+    pub(crate) fn lost(self) -> Self {
+        Self { valid: watch::channel(false).1, ..self }
+    }
+
+    /// Whether its connection lives, as far as we know. Once it does not, the broker may have handed the message to
+    /// somebody else.
+    pub fn valid(&self) -> &watch::Receiver<bool> {
         &self.valid
     }
 

@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,8 +31,8 @@ pub(super) struct Number {
 
 impl Number {
     /// The token of a message that came over it.
-    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
+    fn token(self, id: String, alive: &watch::Sender<bool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: alive.subscribe() }
     }
 
     fn is_of(self, ack: &AckToken) -> bool {
@@ -50,7 +48,7 @@ pub(super) struct Serving<'s, S> {
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
     /// Whether it lives, for the acknowledgements that are worth something only as long.
-    alive: Arc<AtomicBool>,
+    alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -110,7 +108,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             connection,
             number,
             since: Utc::now(),
-            alive: Arc::new(AtomicBool::new(true)),
+            alive: watch::Sender::new(true),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -138,7 +136,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
-        self.alive.store(false, Ordering::Release);
+        self.alive.send_replace(false);
         self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
@@ -420,7 +418,7 @@ fn delivery(
     frame: Frame<ServerCommand>,
     connection: Number,
     serving_since: DateTime<Utc>,
-    alive: &Arc<AtomicBool>,
+    alive: &watch::Sender<bool>,
 ) -> Result<Delivery, Failure> {
     let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);
