@@ -41,6 +41,11 @@ impl Claim {
         !held || deliveries > 1
     }
 
+    /// Whether the message is ours.
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.borrow().held
+    }
+
     /// Waits until the message is ours; the number of its deliveries.
     pub(super) async fn held(&self) -> u32 {
         let mut hold = self.hold.clone();

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::call::{Before, Call};
 use super::casebook::Casebook;
 use super::claim::Claim;
-use crate::config::QueryLimits;
+use crate::config::CallLimits;
 use crate::graph;
 
 /// Progress is told at most this often.
@@ -25,8 +25,8 @@ pub struct Context {
     pub call: Call,
     /// Whether it is still ours to run.
     pub claim: Claim,
-    /// How far a query goes.
-    pub limits: QueryLimits,
+    /// How far the call goes.
+    pub limits: CallLimits,
     /// Where status messages go.
     pub status: Status,
 }

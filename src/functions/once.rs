@@ -55,6 +55,9 @@ where
     let mut left = AGAIN;
     loop {
         // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
+        if !context.claim.is_held() {
+            info!(what, "not begun: the connection over which the call came is gone");
+        }
         let delivered = context.claim.held().await;
         if delivered != deliveries {
             (deliveries, in_doubt) = (delivered, true);

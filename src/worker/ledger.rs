@@ -230,7 +230,9 @@ impl Inner {
         let mut finished: Vec<_> = self
             .entries
             .iter()
-            .filter_map(|(id, entry)| entry.finished().map(|(since, bytes)| (since, bytes, id.clone())))
+            .filter_map(|(id, entry)| {
+                entry.finished().map(|(since, bytes)| (since, bytes + id.len(), id.clone()))
+            })
             .collect();
         finished.sort();
         let mut count = finished.len();

@@ -68,11 +68,11 @@ impl Meters {
     }
 
     /// Counts a call that was given up.
-    pub(super) fn abandoned(&self, function: &str) {
-        self.calls.of(Called(Function::named(function))).of(Ended::Abandoned).increment();
+    pub(super) fn abandoned(&self, function: Option<Function>) {
+        self.calls.of(Called(function)).of(Ended::Abandoned).increment();
     }
 
-    /// Counts a message that is no call of one of our functions.
+    /// Counts a message that is no call of one of our functions, or whose call was refused unread.
     pub(super) fn no_call(&self) {
         self.calls.of(Called(None)).of(Ended::Failed).increment();
     }

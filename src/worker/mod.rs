@@ -13,6 +13,7 @@ mod tenure;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::config::{QueryLimits, WorkerSettings};
+use crate::config::{CallLimits, WorkerSettings};
 use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
@@ -46,13 +47,28 @@ struct Failed {
     for_log: String,
 }
 
+/// The deliveries that are worked on or wait for a place hold no more bytes than this, unless one alone does.
+const MOST_HELD: usize = 512 << 20;
+
+/// The room that a delivery takes, until it is answered.
+struct Held {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// What calls are worked on with. A call keeps what it began with.
 #[derive(Debug, Clone)]
 pub struct Equipment {
     /// Microsoft Graph.
     pub graph: graph::Client,
-    /// How far a query goes.
-    pub limits: QueryLimits,
+    /// How far a call goes.
+    pub limits: CallLimits,
     /// How many calls at once, and what becomes of those that fail.
     pub settings: WorkerSettings,
 }
@@ -80,6 +96,8 @@ struct Shared {
     ledger: Ledger,
     meters: Arc<Meters>,
     places: Places,
+    /// Bytes of the deliveries that are worked on or wait for a place.
+    held: AtomicUsize,
     /// The sessions that are served, by their numbers.
     sessions: Mutex<BTreeMap<u64, Session>>,
 }
@@ -89,6 +107,7 @@ impl Worker {
     pub fn new(equipment: Equipment) -> Self {
         let places = Places::new(equipment.settings.num_workers);
         let shared = Shared {
+            held: AtomicUsize::new(0),
             equipment: RwLock::new(Arc::new(equipment)),
             ledger: Ledger::default(),
             meters: Arc::default(),
@@ -155,7 +174,8 @@ impl Shift {
                     workflow = field::Empty,
                     workflow_instance = field::Empty,
                 );
-                tasks.spawn(async move { worker.work(delivery).await }.instrument(span));
+                let held = self.hold(&delivery);
+                tasks.spawn(async move { worker.work(delivery, held).await }.instrument(span));
             }
             Admission::UnderWay => debug!(message_id, "delivered again while it is being worked on"),
             Admission::ReplyAgain { losses } => {
@@ -169,32 +189,63 @@ impl Shift {
         }
     }
 
-    async fn work(&self, delivery: Delivery) {
-        let Some(_running) = self.place(&delivery).await else { return };
+    /// Makes room for a delivery, or says why there is none. A broker that keeps to the prefetch hands out no more
+    /// messages than that, but they may be large; one that does not keep to it must not fill the memory.
+    fn hold(&self, delivery: &Delivery) -> Result<Held, String> {
+        let bytes = delivery.size();
+        let held = Held { shared: Arc::clone(&self.shared), bytes };
+        let before = self.shared.held.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > MOST_HELD {
+            return Err(format!(
+                "The integration is at work on {} MiB of calls and takes no more before some of them end, so the \
+                 function was not run. Run it again later.",
+                before >> 20
+            ));
+        }
+        Ok(held)
+    }
+
+    async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
+        // What is refused takes no place.
+        let running = if held.is_ok() { self.place(&delivery).await } else { None };
+        if held.is_ok() && running.is_none() {
+            return;
+        }
         if !self.shared.ledger.may_begin(&delivery.message_id) {
             info!("the connection was lost before the call began; whoever gets the message again runs it");
             return;
         }
-        let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
-            (Some(damage), _) => {
+        let body = match (held, delivery.damage.take()) {
+            (Err(reason), _) => {
+                warn!(reason, "call refused");
+                self.shared.meters.no_call();
+                reply::failed(&reason)
+            }
+            (Ok(_held), Some(damage)) => {
                 warn!(damage, "the message cannot be read");
                 self.shared.meters.no_call();
                 reply::failed(&format!(
                     "The message of this call cannot be read, so nothing was done: {damage}."
                 ))
             }
-            (None, Ok(call)) => {
-                let Some(body) = self.call(&delivery, &call).await else {
-                    self.shared.meters.abandoned(&call.function);
-                    warn!("abandoned: the message has gone to another worker");
-                    return;
-                };
-                body
-            }
-            (None, Err(error)) => {
-                warn!(%error, "not a function call");
-                self.shared.meters.no_call();
-                reply::failed(&error.to_string())
+            (Ok(_held), None) => {
+                let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
+                match parsed {
+                    Ok(call) => {
+                        let function = Function::named(&call.function);
+                        let Some(body) = self.call(&delivery, call).await else {
+                            self.shared.meters.abandoned(function);
+                            warn!("abandoned: the message has gone to another worker");
+                            return;
+                        };
+                        body
+                    }
+                    Err(error) => {
+                        warn!(%error, "not a function call");
+                        self.shared.meters.no_call();
+                        reply::failed(&error.to_string())
+                    }
+                }
             }
         };
         let Delivery { message_id, reply_to, correlation_id, .. } = delivery;
@@ -207,7 +258,7 @@ impl Shift {
     }
 
     /// Runs a call as long as it is ours; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Option<Bytes> {
+    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Option<Bytes> {
         let Shared { ledger, places, .. } = &*self.shared;
         let Delivery { message_id, ack, .. } = delivery;
         let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
@@ -219,8 +270,8 @@ impl Shift {
     }
 
     /// Runs a call to its end; returns its final reply.
-    async fn run_call(&self, delivery: &Delivery, call: &FunctionCall, claim: Claim) -> Bytes {
-        let inputs = Inputs::new(call.inputs.clone());
+    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Claim) -> Bytes {
+        let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
         span.record("incident", inputs.incident());
@@ -253,7 +304,8 @@ impl Shift {
                     inputs: &call.raw_inputs,
                     execution_time,
                 };
-                reply::completed(&results)
+                let most = equipment.limits.max_reply;
+                reply::completed(&results, most).unwrap_or_else(|_| too_large(most))
             }
             Err(Failed { for_analyst, for_log }) => {
                 error!(error = for_log, elapsed_ms, "call failed");
@@ -393,6 +445,19 @@ fn ended(outcome: &Result<Outcome, Failed>) -> Ended {
         Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
         Err(_) => Ended::Failed,
     }
+}
+
+/// What SOAR gets in place of results that no reply may carry.
+fn too_large(most: usize) -> Bytes {
+    let most = most >> 20;
+    error!(
+        max_reply_mb = most,
+        "the results are larger than a reply may be; answering with an error instead"
+    );
+    reply::failed(&format!(
+        "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
+         the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
+    ))
 }
 
 /// What SOAR gets in place of a reply it cannot get.

@@ -12,7 +12,8 @@ use super::*;
 fn a_minimal_file_gets_the_defaults() {
     let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits, selftest_timeout } = settings;
+    let Settings { soar, stomp, worker, log, graph, limits, selftest_timeout, health_listen } = settings;
+    assert_eq!(health_listen, None, "nobody is listened to");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });
@@ -41,6 +42,8 @@ fn a_minimal_file_gets_the_defaults() {
     assert_eq!(graph.max_concurrent_batches, 8);
     assert_eq!((graph.max_retries, graph.retry_backoff), (10, Duration::from_secs(5)));
     assert_eq!((limits.max_messages, limits.max_users), (100, 2000));
+    assert_eq!(limits.call_timeout, Duration::from_secs(24 * 3600));
+    assert_eq!((limits.max_attachment, limits.max_reply), (1024 << 20, 96 << 20));
 }
 
 #[test]
@@ -91,8 +94,10 @@ fn every_option_of_resilient_is_honoured() {
 fn every_option_of_the_app_is_honoured() {
     let numbers = app(
         "max_batched_requests=1\nmax_concurrent_batches=32\nmax_messages=5\nmax_users=6\nmax_retries_total=0\n\
-                       max_retries_backoff_factor=0.25\ntimeout=90",
+                       max_retries_backoff_factor=0.25\ntimeout=90\ncall_timeout=600\nmax_attachment_mb=25\nmax_reply_mb=8",
     );
+    assert_eq!(numbers.limits.call_timeout, Duration::from_secs(600));
+    assert_eq!((numbers.limits.max_attachment, numbers.limits.max_reply), (25 << 20, 8 << 20));
     assert_eq!((numbers.limits.max_messages, numbers.limits.max_users), (5, 6));
     assert_eq!((numbers.graph.max_batched_requests, numbers.graph.max_retries), (1, 0));
     assert_eq!(numbers.graph.max_concurrent_batches, 32);
@@ -109,6 +114,7 @@ fn every_option_of_the_app_is_honoured() {
         app("client_auth_cert=/c.pem\nclient_auth_key=/k.pem").graph.client_certificate,
         Some(ClientCertificate { certificate: "/c.pem".into(), key: "/k.pem".into() })
     );
+    assert_eq!(app("health_listen=[::1]:9108").health_listen, "[::1]:9108".parse().ok());
     assert_eq!(app("[integrations]\ntimeout=45").graph.timeout, Duration::from_secs(45));
     assert_eq!(app("timeout=15\n[integrations]\ntimeout=45").graph.timeout, Duration::from_secs(15));
 }
@@ -155,5 +161,22 @@ fn host_names_are_names_or_addresses_only() {
     }
     for text in ["https://soar", "soar:443", "soar/x", "so ar", "a@b"] {
         assert!(host(text).unwrap_err().to_string().contains("[resilient] host is no host name"), "{text}");
+    }
+}
+
+#[test]
+fn where_health_is_told_is_an_address_with_a_port_and_one_that_others_reach_is_warned_of() {
+    for (address, warned) in [("127.0.0.1:9108", 0), ("[::1]:0", 0), ("0.0.0.0:9108", 1), ("10.1.2.3:80", 1)]
+    {
+        let warnings = warnings(&with("", &format!("health_listen={address}")));
+        assert_eq!(warnings.len(), warned, "{address}: {warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains("no login")), "{warnings:?}");
+    }
+    for wrong in
+        ["9108", "localhost:9108", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:9108", "::1:9108"]
+    {
+        let problem = only_problem(with("", &format!("health_listen={wrong}")));
+        assert_eq!(problem.place.key(), Some("health_listen"), "{wrong}");
+        assert!(problem.right.contains("127.0.0.1:9108"), "{problem}");
     }
 }

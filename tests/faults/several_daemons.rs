@@ -7,12 +7,12 @@ use std::time::Duration;
 use fn_exchange_online::functions::Function;
 use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
 use fn_exchange_online::stomp::ClientCommand;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
 use crate::activemq::{LOGIN, shared};
 use crate::cutter::{Passing, Verdict, cutter};
-use crate::deployment::{Deployment, OtherBroker};
+use crate::deployment::{Deployment, OtherBroker, SOON};
 use crate::orders::Order;
 
 /// Calls each daemon runs at a time.
@@ -94,10 +94,12 @@ async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_s
     second.stop().await;
     // What it waits for in vain does not keep it from the next call.
     account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
-    first.logged("abandoned").await;
+    account.at_most_open(0, Instant::now() + SOON).await;
+    let abandoned = first.count_in_log("abandoned");
     account.settle(&broker, &deployment).await;
     first.stop().await;
     account
         .close(&broker, &deployment, &soar, "a call that went from one daemon to another, and the next")
         .await;
+    assert_eq!(abandoned, 1, "the lost call made room for the next");
 }

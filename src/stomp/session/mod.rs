@@ -141,6 +141,16 @@ pub struct Delivery {
     pub ack: AckToken,
 }
 
+impl Delivery {
+    /// How many bytes it holds, about.
+    pub fn size(&self) -> usize {
+        /// What a delivery takes beside its texts.
+        const ITSELF: usize = 4096;
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+        self.body.len() + headers + ITSELF
+    }
+}
+
 impl fmt::Debug for Delivery {
     /// Without headers and body: they hold a context token, and what is investigated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

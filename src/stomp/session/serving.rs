@@ -19,6 +19,9 @@ use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
 
+/// Nothing more is read while deliveries that nobody took hold this many bytes.
+const MOST_WAITING: usize = 128 << 20;
+
 /// Which connection of which session it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
@@ -152,7 +155,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         let most_waiting = self.most_waiting();
         loop {
             self.say_goodbye()?;
-            let reading = self.waiting.len() < most_waiting;
+            let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
+            let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
             let wanted = !self.waiting.is_empty() || !self.knocked.is_empty();
             let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
