@@ -21,10 +21,10 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, sleep};
 
 /// Rounds of each kind.
-const PAIRS: usize = 21;
+const PAIRS: usize = 31;
 /// Calls of a round, and before it, so that the change of the configuration is over.
-const CALLS: u32 = 1500;
-const BEFORE: u32 = 100;
+const CALLS: u32 = 6000;
+const BEFORE: u32 = 300;
 const AT_ONCE: usize = 25;
 const SCRAPED_EVERY: Duration = Duration::from_secs(1);
 /// What it may cost.
