@@ -383,8 +383,8 @@ mod tests {
         const EACH: usize = 1 << 20;
         let ledger = Ledger::default();
         let fitting = MOST_REPLY_BYTES / EACH;
-        // One buffer for all: only their lengths count.
-        let stored = Some(reply(EACH));
+        // One buffer for all: only their lengths count, and those of their ids.
+        let stored = Some(reply(EACH - "257".len()));
         for number in 0..fitting + 2 {
             let id = number.to_string();
             ledger.admit(&id, ack(1));
