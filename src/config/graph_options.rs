@@ -83,7 +83,7 @@ pub(super) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
         );
         return None;
     };
-    if !address.ip().is_loopback() {
+    if !address.ip().to_canonical().is_loopback() {
         options.warning(
             NAME,
             "can be reached from other machines: there is no login, so whoever reaches it reads what this program \

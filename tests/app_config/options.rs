@@ -166,8 +166,13 @@ fn host_names_are_names_or_addresses_only() {
 
 #[test]
 fn where_health_is_told_is_an_address_with_a_port_and_one_that_others_reach_is_warned_of() {
-    for (address, warned) in [("127.0.0.1:9108", 0), ("[::1]:0", 0), ("0.0.0.0:9108", 1), ("10.1.2.3:80", 1)]
-    {
+    for (address, warned) in [
+        ("127.0.0.1:9108", 0),
+        ("[::1]:0", 0),
+        ("[::ffff:127.0.0.1]:1", 0),
+        ("0.0.0.0:9108", 1),
+        ("10.1.2.3:80", 1),
+    ] {
         let warnings = warnings(&with("", &format!("health_listen={address}")));
         assert_eq!(warnings.len(), warned, "{address}: {warnings:?}");
         assert!(warnings.iter().all(|warning| warning.contains("no login")), "{warnings:?}");

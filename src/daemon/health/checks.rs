@@ -10,7 +10,7 @@ use tracing::warn;
 
 use crate::{graph, soar};
 
-/// How long what was found out holds.
+/// How long what was found out holds; longer than it takes to find it out.
 const HOLDS: Duration = Duration::from_secs(15);
 /// How long SOAR and Entra ID may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -32,8 +32,8 @@ pub(super) struct Checks {
 #[derive(Debug, Default)]
 struct Latest {
     asked_at: Option<Instant>,
+    answered: bool,
     findings: watch::Sender<Findings>,
-    under_way: bool,
 }
 
 impl Checks {
@@ -41,16 +41,16 @@ impl Checks {
     pub(super) async fn problems(&self, soar: soar::Client, graph: graph::Client) -> Vec<&'static str> {
         let (mut findings, asking) = {
             let mut latest = lock(&self.latest);
-            let due = !latest.under_way && latest.asked_at.is_none_or(|at| at.elapsed() >= HOLDS);
+            let due = latest.asked_at.is_none_or(|at| at.elapsed() >= HOLDS);
             let mut findings = latest.findings.subscribe();
             findings.mark_unchanged();
             if due {
                 latest.asked_at = Some(Instant::now());
-                latest.under_way = true;
+                latest.answered = false;
                 // A task of its own: it is ended even where whoever asked does not wait.
                 tokio::spawn(ask(Arc::clone(&self.latest), soar, graph));
             }
-            (findings, latest.under_way)
+            (findings, !latest.answered)
         };
         if asking {
             let _ = timeout(WAITED_FOR, findings.changed()).await;
@@ -86,7 +86,7 @@ async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Clien
         Err(_) => problems.push("Entra ID: no access token in time; it is tried again"),
     }
     let mut latest = lock(&latest);
-    latest.under_way = false;
+    latest.answered = true;
     latest.findings.send_replace(Some(problems));
 }
 
