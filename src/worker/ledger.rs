@@ -380,11 +380,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_too_many_bytes_of_lost_replies_the_oldest_are_forgotten() {
-        const EACH: usize = 1 << 20;
+        // A mebibyte with its message id, which counts as well.
+        const EACH: usize = (1 << 20) - "123".len();
         let ledger = Ledger::default();
-        let fitting = MOST_REPLY_BYTES / EACH;
-        // One buffer for all: only their lengths count, and those of their ids.
-        let stored = Some(reply(EACH - "257".len()));
+        let fitting = MOST_REPLY_BYTES >> 20;
+        // One buffer for all: only their lengths count.
+        let stored = Some(reply(EACH));
         for number in 0..fitting + 2 {
             let id = number.to_string();
             ledger.admit(&id, ack(1));
