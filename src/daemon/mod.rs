@@ -16,6 +16,7 @@ mod signals;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
 use crate::exit::{BAD_CONFIGURATION, Failure};
@@ -85,6 +87,7 @@ struct Daemon<'l> {
     log: &'l mut Log,
     /// What the log, and Graph's client, were made of.
     of_log: LogSettings,
+    of_audit: Option<PathBuf>,
     of_graph: GraphParts,
     worker: Worker,
     /// The generation in service.
@@ -121,10 +124,19 @@ impl<'l> Daemon<'l> {
         route.check()?;
         let first = async { Generation::first(route).await.map(Some) };
         let of_graph = graph_parts(&settings, contents);
-        let worker = Worker::new(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
+            .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        let worker = Worker::new(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
         Ok(Self {
             log,
             of_log: settings.log,
+            of_audit: settings.audit_file,
             of_graph,
             worker,
             current: None,
@@ -183,6 +195,13 @@ impl<'l> Daemon<'l> {
         } else {
             graph::Client::new(&settings.graph)?
         };
+        let trail = if settings.audit_file == self.of_audit {
+            former.trail.clone()
+        } else {
+            let trail = Trail::at(settings.audit_file.clone());
+            trail.ready().map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            trail
+        };
         let mut changed = Vec::new();
         if settings.log != self.of_log {
             self.log.change(&settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
@@ -194,10 +213,24 @@ impl<'l> Daemon<'l> {
         }
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
+        let other_rails = settings.guard != *former.rails;
+        let other_trail = settings.audit_file != self.of_audit;
+        if other_rails || other_trail {
+            trail.note(&settings.guard);
+        }
+        changed.extend(other_trail.then_some("audit trail"));
+        changed.extend(other_rails.then_some("guard rails"));
         changed.extend((settings.worker != former.settings).then_some("workers"));
         self.of_log = settings.log;
         self.of_graph = of_graph;
-        self.worker.equip(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        self.of_audit = settings.audit_file;
+        self.worker.equip(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
         let in_service = self.current.as_ref().map(|current| current.signed_in.clone());
         changed.extend(in_service.as_ref().is_some_and(|it| it.route != route).then_some("SOAR"));
         if changed.is_empty() {

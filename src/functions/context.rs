@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::casebook::Casebook;
+use super::guard::Guard;
 use crate::config::CallLimits;
 use crate::graph;
 
@@ -22,6 +23,8 @@ pub struct Context {
     pub casebook: Casebook,
     /// The call that is run.
     pub call: Call,
+    /// What the call may change.
+    pub guard: Guard,
     /// How far the call goes.
     pub limits: CallLimits,
     /// Where status messages go.

@@ -17,6 +17,7 @@ use super::path::Path;
 use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
 use super::wire::{self, Answer};
+use crate::audit::Act;
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
 
@@ -51,18 +52,18 @@ impl Request {
         Self { method: Method::GET, path, mailbox: None, body: None, repeat: Repeat::Harmless }
     }
 
-    /// Deletes what is at `path`. What is deleted twice is deleted.
-    pub fn delete(path: Path) -> Self {
+    /// Deletes what is at `path`, an act `on_record`. What is deleted twice is deleted.
+    pub fn delete(path: Path, _on_record: &Act) -> Self {
         Self { method: Method::DELETE, ..Self::get(path) }
     }
 
-    /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
-    pub fn post(path: Path, body: Bytes) -> Self {
+    /// Sends the JSON `body` to `path`, an act `on_record`; again only where it surely was not carried out.
+    pub fn post(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
     }
 
-    /// Changes what is at `path` to the JSON `body`. What is changed twice is changed.
-    pub fn patch(path: Path, body: Bytes) -> Self {
+    /// Changes what is at `path` to the JSON `body`, an act `on_record`. What is changed twice is changed.
+    pub fn patch(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
     }
 
@@ -155,11 +156,11 @@ impl Client {
     async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
         request.path.checked()?;
         match route {
-            Route::Batched(lane) if request.body.is_none() => {
-                let part = Part { method: request.method.clone(), path: request.path.clone() };
-                lane.once(part, self.gate(request), first_try).await
+            Route::Batched(lane) => {
+                let Request { method, path, body, .. } = request.clone();
+                lane.once(Part { method, path, body }, self.gate(request), first_try).await
             }
-            _ => {
+            Route::Alone => {
                 let _place = self.place(request).await;
                 let body = request.body.clone();
                 let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;

@@ -7,6 +7,7 @@ use std::fs;
 use fn_exchange_online::config::{LoadError, Loaded, Problem, ProxyUrl, Secret, Settings};
 use url::Url;
 
+mod guard_rails;
 mod layers;
 mod options;
 mod problems;

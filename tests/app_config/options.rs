@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::config::{
-    ClientCertificate, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
+    ClientCertificate, GuardSettings, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
 };
 
 use super::*;
@@ -12,7 +12,8 @@ use super::*;
 fn a_minimal_file_gets_the_defaults() {
     let Loaded { settings, warnings } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits } = settings;
+    let Settings { soar, stomp, worker, log, graph, limits, guard, audit_file } = settings;
+    assert_eq!((guard, audit_file), (GuardSettings::default(), Some("logs/audit.log".into())));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });
     assert_eq!((soar.trust, soar.client_certificate, soar.resource_prefix), (Trust::System, None, None));
