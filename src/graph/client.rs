@@ -158,7 +158,9 @@ impl Client {
         match route {
             Route::Batched(lane) => {
                 let Request { method, path, body, .. } = request.clone();
-                lane.once(Part { method, path, body }, self.gate(request), first_try).await
+                let answer = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
+                note(request, &answer);
+                answer
             }
             Route::Alone => {
                 let _place = self.place(request).await;
@@ -221,6 +223,19 @@ impl Client {
     /// Reads an `@odata.nextLink`.
     pub(super) fn next_page(&self, link: &str) -> Result<Path, Error> {
         Path::from_next_link(link, self.shared.service.root()).ok_or(Error::ForeignNextLink)
+    }
+}
+
+/// Notes a part of a batch among the lines of the call that it belongs to; the batch itself belongs to several.
+fn note(Request { method, path, .. }: &Request, answer: &Result<Answer, Error>) {
+    let resource = path.resource();
+    match answer {
+        Ok(Answer { status, request_id, .. }) => {
+            debug!(%method, resource, status, request_id, "graph request in a batch");
+        }
+        Err(error) => {
+            debug!(%method, resource, error = error.for_log(), "graph request in a batch failed");
+        }
     }
 }
 

@@ -92,8 +92,7 @@ impl Service {
             Ok(response) => wire::success(response).await,
             Err(error) => Err(wire::network_error(&error)),
         };
-        // The query of the address stays out of the log: it holds what is searched for.
-        let resource = path.as_str().split('?').next().unwrap_or_default();
+        let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {
             Ok(response) => {
