@@ -15,6 +15,9 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY customize customize
 COPY benches benches
+COPY deploy deploy
+COPY docs/systemd.md docs/
+COPY LICENSE ./
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
 # What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum.
@@ -31,6 +34,7 @@ RUN if command -v apt-get >/dev/null; then \
     fi
 COPY --from=build /build/target/release/fn-exchange-online /usr/local/bin/fn-exchange-online
 COPY --from=build /build/fn-exchange-online_bin.cdx.json /usr/share/sbom/fn-exchange-online.cdx.json
+COPY deploy/entrypoint.sh /opt/rescircuits/entrypoint.sh
 # App Host and administrators' habits know the program by the name of SOAR's own framework.
 RUN ln -s fn-exchange-online /usr/local/bin/resilient-circuits \
     && mkdir -p /etc/rescircuits /var/rescircuits /var/log/rescircuits \

@@ -12,10 +12,14 @@ pub const BAD_CONFIGURATION: u8 = 2;
 pub const MISSING_CA_FILE: u8 = 22;
 /// No TLS, or a certificate that is not trusted.
 pub const TLS: u8 = 23;
-/// The broker refuses us.
+/// The broker refuses us, or cannot be reached.
 pub const BROKER: u8 = 30;
+/// SOAR does not say which queue to read.
+pub const NO_DESTINATION: u8 = 31;
 /// The broker does not let us read the queue.
 pub const NOT_AUTHORIZED: u8 = 32;
+/// No subscription: not in time, or to nothing.
+pub const NOT_SUBSCRIBED: u8 = 33;
 
 /// The end of the program that is no success: its exit code, and what the operator reads.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,12 +57,24 @@ pub fn of_tls(error: &TlsError) -> u8 {
     }
 }
 
+/// That of a broker that does not let us in or subscribe.
+pub fn of_broker(failure: &stomp::Failure) -> u8 {
+    match failure {
+        stomp::Failure::Untrusted { .. } | stomp::Failure::Tls { .. } => TLS,
+        stomp::Failure::NotAuthorized { .. } => NOT_AUTHORIZED,
+        stomp::Failure::NoAnswer(_) | stomp::Failure::Unconfirmed(_) | stomp::Failure::Silent(_) => {
+            NOT_SUBSCRIBED
+        }
+        _ => BROKER,
+    }
+}
+
 /// That of a broker's refusal; `None` where it is worth waiting, since another try may do better.
 pub fn of_refusal(failure: &stomp::Failure) -> Option<u8> {
     match failure {
-        stomp::Failure::LoginRefused(_) => Some(BROKER),
-        stomp::Failure::NotAuthorized { .. } => Some(NOT_AUTHORIZED),
-        stomp::Failure::Untrusted { .. } => Some(TLS),
+        stomp::Failure::LoginRefused(_)
+        | stomp::Failure::NotAuthorized { .. }
+        | stomp::Failure::Untrusted { .. } => Some(of_broker(failure)),
         _ => None,
     }
 }

@@ -85,8 +85,10 @@ fn read<C: Command>(mut codec: FrameCodec<C>, pieces: &[&[u8]]) -> (Vec<Received
         loop {
             match codec.decode(&mut buffer) {
                 Ok(Some(item)) => {
-                    if let Received::Frame(Frame { headers, body, .. }) = &item {
-                        assert!(headers.len() <= LIMITS.headers && body.len() <= LIMITS.body);
+                    if let Received::Frame(Frame { headers, body, damage, .. }) = &item {
+                        // Of a message that is not whole, the headers that its answer needs come in any case.
+                        let needed = if damage.is_some() { 6 } else { 0 };
+                        assert!(headers.len() <= LIMITS.headers + needed && body.len() <= LIMITS.body);
                     }
                     items.push(item);
                 }
@@ -115,7 +117,7 @@ pub fn app_config(data: &[u8]) {
     let variables = [("SECRET", "s3cr$t"), ("EMPTY", ""), ("HOME", "/home/a")];
     let environment: Environment = variables.into_iter().collect();
     match Settings::of_text(&text, Path::new("app.config"), &environment) {
-        Ok(loaded) => assert!(!loaded.settings.graph.client_id.is_empty()),
+        Ok(loaded) => assert!(!loaded.settings.soar.host.is_empty()),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
 }

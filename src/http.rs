@@ -1,7 +1,9 @@
 //! What SOAR's and Graph's HTTP clients have in common: the TLS stack, the proxy, how long they wait for what.
 
+use std::error::Error as _;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::ClientBuilder;
 use url::Url;
 
@@ -66,4 +68,46 @@ fn for_scheme(scheme: &'static str, ProxyUrl { url, login }: &ProxyUrl) -> reqwe
         Some((user, password)) => proxy.basic_auth(user, password.expose()),
         None => proxy,
     }
+}
+
+/// What `proxy` did, where it is why a request failed with `error`: the server itself was never asked.
+pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
+    // The library's own type is not public; its words have this beginning.
+    const TUNNEL: &str = "tunnel error: ";
+    let address = proxy_to(proxy, error.url()?)?;
+    let causes = || std::iter::successors(error.source(), |&cause| cause.source());
+    let tunnel = causes().find_map(|cause| cause.to_string().strip_prefix(TUNNEL).map(str::to_owned));
+    let did = match tunnel.as_deref() {
+        Some("failed to create underlying connection") => {
+            let innermost = causes().last().map(ToString::to_string).unwrap_or_default();
+            format!("cannot be reached ({innermost})")
+        }
+        Some("proxy authorization required") => {
+            "wants a user name and password, or refuses those it got (HTTP status 407)".to_owned()
+        }
+        // The library keeps the status to itself.
+        Some("unsuccessful") => {
+            "refuses its user name and password or the way to the server, or cannot reach it".to_owned()
+        }
+        Some(_) => "did not answer as a proxy".to_owned(),
+        None if error.is_connect() && error.is_timeout() => "gave no connection in time".to_owned(),
+        None => return None,
+    };
+    Some(format!("the proxy {address} on the way {did}"))
+}
+
+/// The address, without user name and password, of the proxy that leads to `target`.
+fn proxy_to(proxy: &Proxy, target: &Url) -> Option<String> {
+    let found = match proxy {
+        // As the library asks it.
+        Proxy::Environment => {
+            let found = Matcher::from_env().intercept(&target.as_str().parse().ok()?)?;
+            found.uri().to_string()
+        }
+        Proxy::Explicit { http, https } => {
+            let found = if target.scheme() == "http" { http } else { https };
+            found.as_ref()?.url.to_string()
+        }
+    };
+    Some(found.trim_end_matches('/').to_owned())
 }

@@ -32,6 +32,7 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
     SessionOptions {
         host: "localhost".to_owned(),
         port: broker.port(),
+        proxy: None,
         tls: broker.authority().client(),
         login: LOGIN.0.to_owned(),
         passcode: Secret::new(LOGIN.1),

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
-    Call, Casebook, Context, Error, Function, Guard, InputKind, Inputs, Status,
+    Call, Casebook, Claim, Context, Error, Function, Guard, InputKind, Inputs, Status,
 };
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Fault, Phish, Target, TenantOptions};
@@ -112,6 +112,7 @@ impl Desk {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call::by_hand(),
+            claim: Claim::undisputed(),
             guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Asker::default()),
             limits: settings.limits,
             status: Status::channel().0,

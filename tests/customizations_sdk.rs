@@ -1,56 +1,19 @@
 //! Promise: SOAR's own tool for developers, `resilient-sdk`, reads what `customize --export` writes without an error,
 //! finds everything in it, and makes a package of it.
-//!
-//! The tool comes from PyPI, into a virtual environment under `target/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/resilient_sdk.rs"]
+mod resilient_sdk;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::process::Output;
 
 use fn_exchange_online::customize::{ScriptLanguage, export, export_text};
+use resilient_sdk::{said, sdk};
 use serde_json::Value;
 
-const VERSION: &str = "51.0.9.1";
 /// The smallest number of words that says a script was shown: its first line.
 const SCRIPT: &str = "# Adds what the row says about its message as artifacts.";
-
-fn said(output: &Output) -> String {
-    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
-}
-
-/// The tool, installed once.
-fn tool() -> &'static Path {
-    static TOOL: OnceLock<PathBuf> = OnceLock::new();
-    TOOL.get_or_init(|| {
-        let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("resilient-sdk-{VERSION}"));
-        let tool = environment.join("bin/resilient-sdk");
-        if !tool.exists() {
-            run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-            run(Command::new(environment.join("bin/pip"))
-                .args(["install", "--quiet", "--disable-pip-version-check"])
-                .arg(format!("resilient-sdk=={VERSION}")));
-        }
-        tool
-    })
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("resilient-sdk {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {error}")
-    });
-    assert!(
-        output.status.success(),
-        "resilient-sdk {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {}",
-        said(&output)
-    );
-}
-
-/// Runs the tool in `directory`, which is its home as well.
-fn sdk(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(tool()).args(arguments).current_dir(directory).env("HOME", directory).output().unwrap()
-}
 
 /// A directory with the import file in it.
 fn directory(text: &str) -> tempfile::TempDir {

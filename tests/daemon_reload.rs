@@ -162,6 +162,21 @@ mod taking_effect {
     }
 
     #[tokio::test]
+    async fn a_secret_that_changes_in_a_file_of_its_own_is_taken_up_by_itself() {
+        let deployment = Deployment::new().await;
+        let secret = deployment.write("secret", "an-old-one\n");
+        let file = secret.to_str().unwrap();
+        let app = [("client_secret", ""), ("client_secret_file", file)];
+        let text = deployment.app_config(&[], &app);
+        let mut running = Running::on(deployment, &text).await;
+        assert_eq!(running.reply().await.message_type, 1);
+        fs::write(&secret, running.deployment.sandbox.graph.client_secret()).unwrap();
+        running.daemon.logged("in force for the calls that begin from now on: Graph").await;
+        running.works().await;
+        assert_eq!(running.logins().len(), 1, "the connection has nothing to do with it");
+    }
+
+    #[tokio::test]
     async fn a_changed_limit_holds_for_the_calls_that_begin_after_it() {
         let mut running = Running::with(&[], &[("max_messages", "2")]).await;
         let mailbox = running.deployment.mailbox(2);

@@ -352,3 +352,47 @@ fn what_is_logged_of_a_frame_or_delivery_holds_no_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[tokio::test]
+async fn a_sign_of_life_waits_until_deliveries_are_received() {
+    let (_peer, mut line, session, mut deliveries) = subscribed().await;
+    assert!(session.answers().await);
+    line.deliver("m1", "a1", "call").await;
+    let handed_over = async {
+        while deliveries.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(PATIENCE, handed_over).await.unwrap();
+    let knocking = session.clone();
+    let (asks, asked) = tokio::sync::oneshot::channel();
+    let knock = tokio::spawn(async move {
+        let answer = std::pin::pin!(knocking.answers());
+        // Polled once before the test goes on, so it is asked before what the test asks next.
+        let answer = futures_util::future::select(answer, std::future::ready(()));
+        let pending = match answer.await {
+            futures_util::future::Either::Left((answered, _)) => return answered,
+            futures_util::future::Either::Right(((), pending)) => pending,
+        };
+        asks.send(()).unwrap();
+        pending.await
+    });
+    asked.await.unwrap();
+    // The session goes on, but nobody receives.
+    session.send(reply("working")).await.unwrap();
+    line.expect(ClientCommand::Send).await;
+    assert!(!knock.is_finished());
+    next(&mut deliveries).await;
+    assert!(timeout(PATIENCE, knock).await.unwrap().unwrap());
+}
+
+#[tokio::test]
+async fn a_session_without_a_connection_is_alive_and_one_that_has_ended_is_not() {
+    let (peer, options) = broker().await;
+    let (session, _deliveries) = Session::start(options);
+    let connecting = peer.accept_tcp().await;
+    assert!(session.answers().await);
+    drop(connecting);
+    session.disconnect(PATIENCE).await;
+    assert!(!session.answers().await);
+}

@@ -4,11 +4,13 @@ mod config_file;
 mod customize;
 mod invoke;
 mod list;
+mod package;
 mod packages;
 mod replace;
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod selftest;
 mod terminal;
 
 use std::io::{Write, stderr, stdout};
@@ -42,12 +44,16 @@ pub struct Cli {
 enum Command {
     /// Run until told to stop; this is what happens without a command, too.
     Run(run::Arguments),
+    /// Check the settings, SOAR, its broker and Microsoft Graph, and say what to do where something is wrong.
+    Selftest(selftest::Arguments),
     /// Run one function by hand, straight at Microsoft Graph.
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add the sections that one lacks.
     Config(config_file::Arguments),
     /// Make the functions, rules and workflows known to SOAR, or write the file that does.
     Customize(customize::Arguments),
+    /// Make the app that SOAR installs and App Host runs.
+    Package(package::Arguments),
     /// Show the functions, their message destination and the version.
     List(list::Arguments),
     /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
@@ -65,8 +71,15 @@ impl Cli {
                 Ok(())
             }
             None | Some(Command::Run(_)) => run::run(self.config_file.as_deref()).await,
+            Some(Command::Selftest(arguments)) => {
+                match selftest::selftest(&arguments, self.config_file.as_deref()).await {
+                    Ok(code) => return code,
+                    Err(failure) => Err(failure),
+                }
+            }
             Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
+            Some(Command::Package(arguments)) => package::write(&arguments),
             Some(Command::Customize(arguments)) => {
                 customize::customize(arguments, self.config_file.as_deref()).await
             }

@@ -3,21 +3,55 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Environment variables. Names and values that are not Unicode are left out.
+use super::protected::{self, ProtectedSecrets};
+
+/// Environment variables, and the secrets that App Host protects, which win over them where `app.config` names
+/// a secret. Names and values that are not Unicode are left out.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    protected: ProtectedSecrets,
+}
 
 impl Environment {
-    /// The environment of this process.
+    /// The environment of this process, to be taken once: what `run` removes, nobody reads a second time.
     pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+            .collect::<Self>()
+            .with_protected_secrets(Path::new(protected::DIRECTORY))
+    }
+
+    /// Reads App Host's protected secrets from `directory`, if this is an App Host's container
+    /// (`APP_HOST_CONTAINER` is 1, true, yes or on). [`Settings::load`](super::Settings::load) warns of what
+    /// cannot be read; the environment's variables stand in for it.
+    #[must_use]
+    pub fn with_protected_secrets(mut self, directory: &Path) -> Self {
+        let app_host = self.get("APP_HOST_CONTAINER").unwrap_or_default();
+        if ["1", "true", "yes", "on"].iter().any(|yes| yes.eq_ignore_ascii_case(app_host)) {
+            self.protected = ProtectedSecrets::read(directory);
+        }
+        self
+    }
+
+    /// Removes the files of the protected secrets, as App Host's apps do. The secrets stay known to this value.
+    pub fn remove_protected_secrets(&self) {
+        self.protected.remove_files();
+    }
+
+    /// The files of protected secrets that could not be used, and why.
+    pub(super) fn unusable_secrets(&self) -> &[(PathBuf, String)] {
+        &self.protected.troubles
+    }
+
+    /// The secret called `name`: a protected one, else the variable.
+    pub(super) fn secret(&self, name: &str) -> Option<&str> {
+        self.protected.get(name).or_else(|| self.get(name))
     }
 
     /// The variable's value; `None` where it is unset.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
     }
 
     /// The variable's value; `None` where it is unset or empty.
@@ -74,13 +108,14 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, protected: ProtectedSecrets::default() }
     }
 }
 
 impl std::fmt::Debug for Environment {
     // Values may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Environment({} variables)", self.0.len())
+        write!(f, "Environment({} variables, {:?})", self.variables.len(), self.protected)
     }
 }

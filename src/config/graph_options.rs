@@ -8,9 +8,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use super::options::{APP, INTEGRATIONS, Name, Options};
-use super::{CallLimits, GraphSettings, Secret, Trust, proxy_options};
+use super::{CallLimits, GraphSettings, Trust, credential_options, proxy_options};
 
-const TOKEN_URL: &str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token";
 const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
 
 /// RFC 3986's unreserved characters stay as they are in a path segment.
@@ -22,20 +21,9 @@ const fn option(key: &'static str) -> Name {
 
 /// `None` only where a problem was noted.
 pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
-    let tenant = options.mandatory(
-        option("tenant_id"),
-        "give the directory (tenant) ID that the Entra application's overview shows",
-    );
-    let client_id = options.mandatory(
-        option("client_id"),
-        "give the application (client) ID that the Entra application's overview shows",
-    );
-    let client_secret = options.mandatory(
-        option("client_secret"),
-        "give a client secret's value (not its ID), or name one in the environment: $NAME",
-    );
-    let token_url = url_or(options, option("microsoft_graph_token_url"), TOKEN_URL, tenant.as_deref());
+    let credential = credential_options::credential(options);
     let base_url = url_or(options, option("microsoft_graph_url"), GRAPH_URL, None);
+    let token_trust = options.trust(option("token_verify"));
     let trust = match options.trust(option("verify")) {
         Some(trust) => trust,
         None => options
@@ -51,12 +39,13 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     let max_concurrent_batches = options.number(option("max_concurrent_batches"), 1..=32, 8);
     let max_retries = options.number(option("max_retries_total"), 0..=1000, 10);
     let backoff = options.number(option("max_retries_backoff_factor"), 0.0..=3600.0, 5.0);
+    let (token_url, credential) = credential?;
     Some(GraphSettings {
-        token_url: token_url?,
+        token_url,
         base_url: base_url?,
-        client_id: client_id?,
-        client_secret: Secret::new(client_secret?),
+        credential,
         trust,
+        token_trust,
         client_certificate,
         proxy,
         timeout: timeout.or(common_timeout).unwrap_or(Duration::from_secs(30)),
@@ -86,7 +75,12 @@ fn seconds(options: &mut Options<'_>, name: Name) -> Option<Duration> {
 
 /// The option's URL, with `{tenant}` replaced; the client secret, tokens and mail go there, so it is https, or
 /// does not leave the machine.
-fn url_or(options: &mut Options<'_>, name: Name, default: &str, tenant: Option<&str>) -> Option<Url> {
+pub(super) fn url_or(
+    options: &mut Options<'_>,
+    name: Name,
+    default: &str,
+    tenant: Option<&str>,
+) -> Option<Url> {
     let noted = options.problems.len();
     let text = options.optional(name).map_or_else(|| default.to_owned(), |value| value.text);
     if options.problems.len() > noted {

@@ -1,7 +1,7 @@
 //! From the file and the environment to checked [`Settings`].
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
 
@@ -19,6 +19,9 @@ pub struct Loaded {
     pub settings: Settings,
     /// For the log: unknown options, verification turned off, deprecated ways.
     pub warnings: Vec<Warning>,
+    /// The files that the settings were read from: the configuration file first, then those of secrets. When the
+    /// content of one changes, the settings are to be read anew.
+    pub files: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -27,15 +30,15 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or something in it is wrong: then all that is wrong with it is told at once.
     pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-        let (settings, warnings) = read(file, environment, settings)?;
-        Ok(Loaded { settings, warnings })
+        let (settings, warnings, files) = read(file, environment, settings)?;
+        Ok(Loaded { settings, warnings, files })
     }
 
     /// Like [`Settings::load`], of a file's `text`.
     #[cfg(feature = "sandbox")]
     pub(crate) fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-        let (settings, warnings) = read_text(text, file, environment, settings)?;
-        Ok(Loaded { settings, warnings })
+        let (settings, warnings, files) = read_text(text, file, environment, settings)?;
+        Ok(Loaded { settings, warnings, files })
     }
 }
 
@@ -45,16 +48,18 @@ impl SoarSettings {
     /// # Errors
     /// As there.
     pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Warning>), LoadError> {
-        read(file, environment, soar_options::soar)
+        let (settings, warnings, _) = read(file, environment, soar_options::soar)?;
+        Ok((settings, warnings))
     }
 }
 
-/// What `take` makes of the options, with the warnings. It gives `None` only where it noted a problem.
+/// What `take` makes of the options, with the warnings and the files that were read. It gives `None` only where it noted
+/// a problem.
 fn read<T>(
     file: &Path,
     environment: &Environment,
     take: impl FnOnce(&mut Options<'_>) -> Option<T>,
-) -> Result<(T, Vec<Warning>), LoadError> {
+) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
     let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
     let text = String::from_utf8(bytes)
@@ -68,7 +73,7 @@ fn read_text<T>(
     file: &Path,
     environment: &Environment,
     take: impl FnOnce(&mut Options<'_>) -> Option<T>,
-) -> Result<(T, Vec<Warning>), LoadError> {
+) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
     let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
         Ok(sections) => (sections, Vec::new()),
@@ -82,14 +87,25 @@ fn read_text<T>(
     let mut options = Options {
         sections,
         environment,
+        files: vec![file.to_owned()],
         problems: faults.into_iter().map(Problem::from).collect(),
-        warnings: Vec::new(),
+        warnings: environment.unusable_secrets().iter().map(unusable_secret).collect(),
     };
     let taken = take(&mut options);
     unknown_options(&mut options);
     match taken {
-        Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings)),
+        Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings, options.files)),
         _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
+    }
+}
+
+/// A protected secret that is not there for us.
+fn unusable_secret((path, reason): &(PathBuf, String)) -> Warning {
+    Warning {
+        place: Place::File(path.clone()),
+        text: format!(
+            "cannot be used for protected secrets ({reason}); the environment's variables stand in"
+        ),
     }
 }
 
@@ -99,6 +115,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let worker = soar_options::worker(options);
     let stomp = soar_options::stomp(options, soar.as_ref(), worker.num_workers);
     let log = soar_options::log(options);
+    let selftest_timeout = soar_options::selftest_timeout(options);
     if !options.sections.contains_key(APP) {
         options.problems.push(Problem {
             place: Place::Section(APP.to_owned()),
@@ -112,7 +129,17 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let guard = guard_options::guard(options, graph.as_ref().map(|graph| &graph.base_url));
     let audit_file = guard_options::audit_file(options, &log);
     guard_options::misspelt(options, is_known);
-    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits, guard, audit_file })
+    Some(Settings {
+        soar: soar?,
+        stomp: stomp?,
+        worker,
+        log,
+        graph: graph?,
+        limits,
+        guard,
+        audit_file,
+        selftest_timeout,
+    })
 }
 
 /// The sections as `config` lays them over each other: what the environment suggests, the file, what the
@@ -227,9 +254,9 @@ fn is_known(section: &str, key: &str) -> bool {
 const KNOWN: &[(&str, &str)] = &[
     (
         RESILIENT,
-        "host port org api_key_id api_key_secret email password no_prompt_password cafile client_auth_cert \
-         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy cache_ttl max_connection_retries \
-         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile \
+        "host port org api_key_id api_key_secret api_key_secret_file email password password_file no_prompt_password cafile client_auth_cert \
+         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy_password_file proxy cache_ttl max_connection_retries \
+         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile stomp_proxy \
          stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
          stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
          selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_format log_max_bytes log_backup_count \
@@ -239,7 +266,9 @@ const KNOWN: &[(&str, &str)] = &[
     (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
     (
         APP,
-        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret max_messages max_users call_timeout max_attachment_mb max_reply_mb \
+        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file client_certificate_file \
+         client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
+         max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key max_deletions mailboxes_allowed \
          mailboxes_denied deletion dry_run audit_file",

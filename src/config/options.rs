@@ -27,6 +27,8 @@ pub(super) type Name = (&'static str, &'static str);
 pub(super) struct Options<'a> {
     pub(super) sections: BTreeMap<String, Map<String, Value>>,
     pub(super) environment: &'a Environment,
+    /// The files that the settings were read from: `app.config`, and those of secrets.
+    pub(super) files: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -69,7 +71,7 @@ impl Options<'_> {
 
     /// The option's value; `None` where it is absent, empty, or wrong in itself.
     pub(super) fn optional(&mut self, name: Name) -> Option<Text> {
-        let text = self.raw(name)?;
+        let text = self.text(name)?;
         if text.text.chars().any(|c| c.is_control() && c != '\t') {
             self.problem(
                 name,
@@ -83,11 +85,11 @@ impl Options<'_> {
 
     /// The value of an option that may go over several lines.
     pub(super) fn several_lines(&mut self, name: Name) -> Option<String> {
-        self.raw(name).map(|text| text.text).filter(|text| !text.is_empty())
+        self.text(name).map(|text| text.text).filter(|text| !text.is_empty())
     }
 
     /// The option's value as it is written, its secrets put in.
-    fn raw(&mut self, name: Name) -> Option<Text> {
+    fn text(&mut self, name: Name) -> Option<Text> {
         let value = self.sections.get(name.0)?.get(name.1)?.clone().into_string().ok()?;
         let (text, literal, unknown) = match substitute(&value, self.environment) {
             Substituted::Literal { text, unknown } => (text, true, unknown),
@@ -96,7 +98,8 @@ impl Options<'_> {
                 self.problem(
                     name,
                     "names an entry of a password store (^NAME), which this program does not read",
-                    "give the value by an environment variable: $NAME or ${NAME}",
+                    "give the value by an environment variable ($NAME or ${NAME}), a secret by a file as well \
+                     (client_secret_file and the like); in both a value may begin with ^",
                 );
                 return None;
             }
@@ -116,7 +119,7 @@ impl Options<'_> {
         let noted = self.problems.len();
         let value = self.optional(name);
         match value {
-            Some(value) if PLACEHOLDERS.iter().any(|p| p.eq_ignore_ascii_case(&value.text)) => {
+            Some(value) if is_placeholder(&value.text) => {
                 self.problem(name, "still has the template's placeholder", right);
                 None
             }
@@ -136,11 +139,18 @@ impl Options<'_> {
     }
 
     /// Whether the option is there and not empty, without looking at it closely.
-    pub(super) fn is_set(&self, (section, key): Name) -> bool {
-        self.sections
-            .get(section)
-            .and_then(|options| options.get(key))
-            .is_some_and(|value| value.clone().into_string().is_ok_and(|text| !text.is_empty()))
+    pub(super) fn is_set(&self, name: Name) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// Whether the option is there, and neither empty nor the template's placeholder.
+    pub(super) fn is_filled_in(&self, name: Name) -> bool {
+        self.raw(name).is_some_and(|text| !is_placeholder(&text))
+    }
+
+    fn raw(&self, (section, key): Name) -> Option<String> {
+        let value = self.sections.get(section)?.get(key)?.clone();
+        value.into_string().ok().filter(|text| !text.is_empty())
     }
 
     /// A number within `range`, `default` where it is absent.
@@ -229,3 +239,7 @@ impl Options<'_> {
 
 /// What the templates put where a value has to be filled in.
 const PLACEHOLDERS: &[&str] = &["xxx", "ApiKeyId", "ApiKeySecret"];
+
+fn is_placeholder(text: &str) -> bool {
+    PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(text))
+}

@@ -89,6 +89,8 @@ pub enum Place {
         /// The option it is about.
         key: Option<String>,
     },
+    /// A file beside the configuration file.
+    File(PathBuf),
     /// A section.
     Section(String),
     /// An option of a section.
@@ -107,6 +109,7 @@ impl Place {
     pub fn section(&self) -> Option<&str> {
         match self {
             Self::Line { section, .. } => section.as_deref(),
+            Self::File(_) => None,
             Self::Section(section) | Self::Option { section, .. } => Some(section),
         }
     }
@@ -115,7 +118,7 @@ impl Place {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Line { key, .. } => key.as_deref(),
-            Self::Section(_) => None,
+            Self::Section(_) | Self::File(_) => None,
             Self::Option { key, .. } => Some(key),
         }
     }
@@ -129,6 +132,7 @@ impl fmt::Display for Place {
             }
             Self::Line { line, section: Some(section), .. } => write!(f, "line {line}, in [{section}]:"),
             Self::Line { line, .. } => write!(f, "line {line}:"),
+            Self::File(path) => write!(f, "{}", path.display()),
             Self::Section(section) => write!(f, "[{section}]"),
             Self::Option { section, key, variable: None } => write!(f, "[{section}] {key}"),
             Self::Option { section, key, variable: Some(variable) } => {

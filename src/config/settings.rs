@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::{Patterns, Secret};
+use super::{Credential, Patterns, Secret};
 
 /// Everything `app.config` says, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Settings {
     /// `audit_file`, in `logdir` where its path is relative: the record of all that was changed; `audit.log` when absent
     /// and the log is written to a file. `None` (empty) is the log only.
     pub audit_file: Option<PathBuf>,
+    /// `selftest_timeout`: how long one step of the self test may take.
+    pub selftest_timeout: Duration,
 }
 
 impl Settings {
@@ -89,6 +91,16 @@ pub enum Login {
         /// Its password.
         password: Secret,
     },
+}
+
+impl Login {
+    /// What the broker takes as login and passcode: the same as SOAR's REST interface.
+    pub fn credentials(&self) -> (String, Secret) {
+        match self {
+            Self::ApiKey { id, secret } => (id.clone(), secret.clone()),
+            Self::Password { email, password } => (email.clone(), password.clone()),
+        }
+    }
 }
 
 /// Whose certificates are believed.
@@ -161,6 +173,8 @@ pub struct StompSettings {
     pub port: u16,
     /// `stomp_cafile`, else `cafile`.
     pub trust: Trust,
+    /// `stomp_proxy`: an HTTP proxy that leads to the broker, by CONNECT; without one the way is straight.
+    pub proxy: Option<ProxyUrl>,
     /// `stomp_timeout`: for connecting and for the broker's answers.
     pub timeout: Duration,
     /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker hands out.
@@ -230,16 +244,17 @@ pub enum LogLevel {
 /// Microsoft Graph and its token endpoint: `[fn_exchange_online]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraphSettings {
-    /// `microsoft_graph_token_url` with `{tenant}` replaced.
+    /// Where tokens are asked for: `microsoft_graph_token_url` with `{tenant}` replaced, or the endpoint of the
+    /// machine's managed identity.
     pub token_url: Url,
     /// `microsoft_graph_url`, with the version, without a slash at the end.
     pub base_url: Url,
-    /// `client_id`: the Entra application's id.
-    pub client_id: String,
-    /// `client_secret`.
-    pub client_secret: Secret,
+    /// Who we are, and how we prove it.
+    pub credential: Credential,
     /// `verify` of the section: `false`, or a PEM file.
     pub trust: Trust,
+    /// `token_verify`: the same for the token endpoint; `None` is as for Graph.
+    pub token_trust: Option<Trust>,
     /// `client_auth_cert` and `client_auth_key` of the section.
     pub client_certificate: Option<ClientCertificate>,
     /// The environment's proxy, else this section's pair, else that of `[integrations]`.
@@ -257,9 +272,12 @@ pub struct GraphSettings {
 }
 
 impl GraphSettings {
-    /// The files it names.
+    /// The files it names, but for those of the credential, which are read anew for every token.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
+        let trusts = [Some(&self.trust), self.token_trust.as_ref()].into_iter().flatten();
+        trusts
+            .filter_map(Trust::file)
+            .chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
     }
 }
 

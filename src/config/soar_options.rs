@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::{Name, Options, RESILIENT};
 use super::{
-    LogFormat, LogLevel, LogSettings, Login, Secret, SoarSettings, StompSettings, Trust, WorkerSettings,
+    LogFormat, LogLevel, LogSettings, Login, SoarSettings, StompSettings, Trust, WorkerSettings,
     proxy_options,
 };
 
@@ -54,15 +54,18 @@ fn login(options: &mut Options<'_>) -> Option<Login> {
     const SECRET: Name = option("api_key_secret");
     const EMAIL: Name = option("email");
     const PASSWORD: Name = option("password");
-    let (id, secret, email) = (options.is_set(ID), options.is_set(SECRET), options.is_set(EMAIL));
+    const SECRET_FILE: Name = option("api_key_secret_file");
+    const PASSWORD_FILE: Name = option("password_file");
+    let (id, email) = (options.is_set(ID), options.is_set(EMAIL));
+    let secret = options.is_set(SECRET) || options.is_set(SECRET_FILE);
     if email && !(id && secret) {
         let email = options.mandatory(EMAIL, "give the account's e-mail address");
-        let password = options.mandatory(PASSWORD, "give the account's password");
+        let password = options.mandatory_secret(PASSWORD, PASSWORD_FILE, "give the account's password");
         options.warning(
             EMAIL,
             "and password are deprecated by SOAR; create an API key, and use its id and secret",
         );
-        return Some(Login::Password { email: email?, password: Secret::new(password?) });
+        return Some(Login::Password { email: email?, password: password? });
     }
     if email {
         options.warning(EMAIL, "is ignored, because the API key is set");
@@ -76,8 +79,8 @@ fn login(options: &mut Options<'_>) -> Option<Login> {
         return None;
     }
     let id = options.mandatory(ID, "give the API key's id");
-    let secret = options.mandatory(SECRET, "give the API key's secret");
-    Some(Login::ApiKey { id: id?, secret: Secret::new(secret?) })
+    let secret = options.mandatory_secret(SECRET, SECRET_FILE, "give the API key's secret");
+    Some(Login::ApiKey { id: id?, secret: secret? })
 }
 
 fn resource_prefix(options: &mut Options<'_>) -> Option<String> {
@@ -104,10 +107,12 @@ pub(super) fn stomp(
     let trust = options.trust(option("stomp_cafile"));
     let timeout = options.number(option("stomp_timeout"), 1..=3600, 60);
     let prefetch = options.number(option("stomp_prefetch_limit"), 1..=2000, num_workers);
+    let proxy = proxy_options::for_stomp(options, host.as_deref());
     Some(StompSettings {
         host: host?,
         port,
         trust: trust.or_else(|| soar.map(|soar| soar.trust.clone()))?,
+        proxy,
         timeout: Duration::from_secs(timeout),
         prefetch,
     })
@@ -118,6 +123,10 @@ pub(super) fn worker(options: &mut Options<'_>) -> WorkerSettings {
         num_workers: options.number(option("num_workers"), 1..=2000, 25),
         trap_exception: options.flag(option("trap_exception")),
     }
+}
+
+pub(super) fn selftest_timeout(options: &mut Options<'_>) -> Duration {
+    Duration::from_secs(options.number(option("selftest_timeout"), 1..=3600, 10))
 }
 
 pub(super) fn log(options: &mut Options<'_>) -> LogSettings {

@@ -1,21 +1,12 @@
-//! Secrets that the file names instead of holding them: `$NAME` and `${NAME}`.
+//! Secrets that the file names instead of holding them: `$NAME` and `${NAME}`, which App Host protects, or which
+//! are variables of the environment.
 //!
 //! A value that holds `${NAME}` anywhere has each replaced; otherwise, where it starts with `$`, the whole rest
 //! is the name. Names that nobody knows leave the text as it is, since a password may well begin with a dollar
 //! sign. `^NAME` and `^{NAME}` name an entry of a password store (privileged access management), which this
 //! program does not read.
 
-/// Who knows secrets by name.
-pub(super) trait SecretStore {
-    /// The secret called `name`.
-    fn secret(&self, name: &str) -> Option<String>;
-}
-
-impl SecretStore for super::Environment {
-    fn secret(&self, name: &str) -> Option<String> {
-        self.get(name).map(str::to_owned)
-    }
-}
+use super::Environment;
 
 /// What became of a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,22 +20,22 @@ pub(super) enum Substituted {
 }
 
 /// Puts the secrets that `raw` names in their places.
-pub(super) fn substitute(raw: &str, store: &impl SecretStore) -> Substituted {
+pub(super) fn substitute(raw: &str, environment: &Environment) -> Substituted {
     if raw.starts_with('^') || braced(raw, "^{").is_some() {
         return Substituted::PasswordStore;
     }
     if braced(raw, "${").is_none() {
-        return match raw.strip_prefix('$').map(|name| store.secret(name)) {
+        return match raw.strip_prefix('$').map(|name| environment.secret(name)) {
             None => Substituted::Literal { text: raw.to_owned(), unknown: false },
             Some(None) => Substituted::Literal { text: raw.to_owned(), unknown: true },
-            Some(Some(text)) => Substituted::Replaced { text, unknown: false },
+            Some(Some(text)) => Substituted::Replaced { text: text.to_owned(), unknown: false },
         };
     }
     let (mut text, mut rest, mut unknown, mut replaced) = (String::new(), raw, false, false);
     while let Some((before, name, after)) = braced(rest, "${") {
         text.push_str(before);
-        if let Some(secret) = store.secret(name) {
-            text.push_str(&secret);
+        if let Some(secret) = environment.secret(name) {
+            text.push_str(secret);
             replaced = true;
         } else {
             text.push_str(&rest[before.len()..rest.len() - after.len()]);

@@ -7,7 +7,8 @@ use super::options::{APP, INTEGRATIONS, RESILIENT};
 /// `[resilient]`, which every app of an installation shares.
 const RESILIENT_TEMPLATE: &str = r"[resilient]
 # Where SOAR is, and who we are to it. Lines that begin with # or ; are comments; a # within a line is not.
-# A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text.
+# A secret can stay in the environment: name = $VARIABLE, or ${VARIABLE} within a text. Or in a file of its own:
+# every secret has a second option with _file at its end, which is used instead.
 
 # Host name of SOAR, without https://.
 host=resilient
@@ -19,9 +20,11 @@ org=My Org
 # The API key (SOAR: Administrator Settings, Users, API Keys).
 api_key_id=ApiKeyId
 api_key_secret=ApiKeySecret
+#api_key_secret_file=
 # An account instead of an API key works as well; SOAR advises against it.
 #email=soar_integration@example.com
 #password=
+#password_file=
 
 # Certificate authorities (PEM) to trust for SOAR beside the system's; false turns verification off.
 #cafile=~/.resilient/cert.cer
@@ -36,6 +39,7 @@ api_key_secret=ApiKeySecret
 #proxy_port=
 #proxy_user=
 #proxy_password=
+#proxy_password_file=
 
 # How often signing in is tried at start; 0 or -1 is without end.
 # On App Host the environment decides: RESILIENT_MAX_CONNECTION_RETRIES.
@@ -50,6 +54,9 @@ api_key_secret=ApiKeySecret
 #stomp_port=65001
 # Certificate authorities to trust for the broker; cafile where this is absent.
 #stomp_cafile=
+# An http proxy on the way to the broker: http://user:password@proxy.example.com:8080, or environment for that of
+# HTTPS_PROXY unless NO_PROXY has the broker. Without it the way is straight, whatever the environment has.
+#stomp_proxy=
 # Seconds the broker may take to answer. Environment: RESILIENT_STOMP_TIMEOUT.
 #stomp_timeout=120
 # Messages the broker hands out before they are answered, 1 to 2000; num_workers where this is absent.
@@ -59,7 +66,7 @@ api_key_secret=ApiKeySecret
 num_workers=50
 # true: a function that fails is answered as a completed one with success = false.
 trap_exception=False
-# Seconds the self test waits for the broker.
+# Seconds each step of the self test may take, 1 to 3600.
 selftest_timeout=10
 
 # The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).
@@ -97,6 +104,16 @@ microsoft_graph_url=https://graph.microsoft.com/v1.0
 tenant_id=xxx
 client_id=xxx
 client_secret=xxx
+#client_secret_file=
+# Instead of the secret, exactly one of these three. A certificate and its RSA key (PEM; the key may stand in the
+# certificate's file), and how assertions are signed: PS256 or RS256. Its files are read anew for every token.
+#client_certificate_file=
+#client_certificate_key_file=
+#client_assertion_algorithm=PS256
+# Another issuer's token (workload identity), read anew each time: a file, or $AZURE_FEDERATED_TOKEN_FILE.
+#federated_token_file=
+# true: the managed identity of the Azure machine this runs on; client_id only where it has several.
+#managed_identity=false
 
 # Requests put together into one $batch of Graph (number, 1 to 20).
 max_batched_requests=20
@@ -122,6 +139,8 @@ max_retries_backoff_factor=5
 #timeout=30
 # Certificate authorities (PEM) to trust for Graph beside the system's; false turns verification off.
 #verify=true
+# The same for the token endpoint, where it has other ones.
+#token_verify=true
 # A client certificate and its key (PEM), where a proxy asks for one.
 #client_auth_cert=
 #client_auth_key=

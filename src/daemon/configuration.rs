@@ -34,7 +34,8 @@ impl Configuration {
             // Looked at before it is read, so that what is changed meanwhile counts as a change.
             self.watch = Watch::new(Contents::of(files.iter().cloned()).await);
             let loaded = Settings::load(&self.file, &self.environment)?;
-            let named: BTreeSet<&Path> = loaded.settings.files().chain([self.file.as_path()]).collect();
+            let read = loaded.files.iter().map(PathBuf::as_path);
+            let named: BTreeSet<&Path> = loaded.settings.files().chain(read).collect();
             let unknown: Vec<PathBuf> =
                 named.iter().filter(|file| !files.contains(**file)).map(|file| file.to_path_buf()).collect();
             if unknown.is_empty() {
@@ -43,6 +44,11 @@ impl Configuration {
             }
             files.extend(unknown);
         }
+    }
+
+    /// Removes the files of App Host's protected secrets, which stay known for when it is read again.
+    pub(super) fn remove_protected_secrets(&self) {
+        self.environment.remove_protected_secrets();
     }
 
     /// What was in its files when it was read.

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::config::watch::Contents;
-use crate::config::{Login, Secret, Settings, SoarSettings, StompSettings};
+use crate::config::{Settings, SoarSettings, StompSettings};
 use crate::exit::{self, Failure};
 use crate::functions::Function;
 use crate::{soar, stomp, tls};
@@ -112,10 +112,11 @@ impl Generation {
     /// trouble.
     async fn subscribe(signed_in: SignedIn) -> Result<Self, Failure> {
         let SignedIn { route, soar, destinations } = &signed_in;
-        let (login, passcode) = credentials(&route.soar.login);
+        let (login, passcode) = route.soar.login.credentials();
         let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
             host: route.stomp.host.clone(),
             port: route.stomp.port,
+            proxy: route.stomp.proxy.clone(),
             tls: route.broker_tls()?,
             login,
             passcode,
@@ -153,7 +154,7 @@ impl SignedIn {
     async fn new(route: Route) -> Result<Self, Failure> {
         let soar = soar::Client::connect(&route.soar).await?;
         info!(organisation = soar.org_name(), org_id = soar.org_id(), "signed in to SOAR");
-        if !soar.actions_framework_enabled() {
+        if soar.actions_framework_enabled() == Some(false) {
             warn!(
                 organisation = soar.org_name(),
                 "actions are not enabled for this organisation; SOAR sends no calls before they are"
@@ -197,12 +198,5 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(ASK_AGAIN_AT_LEAST_EVERY);
-    }
-}
-
-fn credentials(login: &Login) -> (String, Secret) {
-    match login {
-        Login::ApiKey { id, secret } => (id.clone(), secret.clone()),
-        Login::Password { email, password } => (email.clone(), password.clone()),
     }
 }

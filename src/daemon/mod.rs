@@ -13,6 +13,7 @@
 mod configuration;
 mod generation;
 mod signals;
+mod systemd;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use crate::worker::{Duty, Equipment, Worker};
 use configuration::Configuration;
 use generation::{Generation, Route, SignedIn};
 use signals::{Asked, Signals};
+use systemd::Systemd;
 
 /// How long saying good-bye to the broker may take.
 const DISCONNECT_BOUND: Duration = Duration::from_secs(3);
@@ -45,19 +47,22 @@ const DISCONNECT_BOUND: Duration = Duration::from_secs(3);
 /// It cannot start, since something is wrong that somebody has to mend.
 pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
-    let mut configuration = Configuration::new(file, environment);
+    let mut configuration = Configuration::new(file, environment.clone());
     let unusable = |error: &dyn fmt::Display| Failure::new(BAD_CONFIGURATION, &error);
     let loaded = configuration.load().await.map_err(|error| unusable(&error))?;
+    configuration.remove_protected_secrets();
     let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %configuration.file().display(), "starting");
     let life = async {
-        let mut daemon = Daemon::new(&mut log, loaded, configuration.contents())?;
+        let systemd = Systemd::of(&environment);
+        systemd.starting();
+        let mut daemon = Daemon::new(&mut log, systemd, loaded, configuration.contents())?;
         daemon.live(&mut configuration, &mut signals).await
     };
     life.await.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))
 }
 
-/// Where the daemon is in its life. Whoever has to know is told in [`enter`]; so far that is the log.
+/// Where the daemon is in its life. Whoever has to know is told in [`Daemon::enter`].
 #[derive(Debug)]
 enum Phase {
     /// It takes calls, by the newest settings.
@@ -74,17 +79,9 @@ enum Phase {
     },
 }
 
-/// Tells whoever has to know.
-fn enter(phase: &Phase) {
-    match phase {
-        Phase::Ready => info!("ready: listening for calls"),
-        Phase::Reloading { why } => info!("reading the configuration again: {why}"),
-        Phase::Stopping { by } => info!("stopping: {by}"),
-    }
-}
-
 struct Daemon<'l> {
     log: &'l mut Log,
+    systemd: Arc<Systemd>,
     /// What the log, and Graph's client, were made of.
     of_log: LogSettings,
     of_audit: Option<PathBuf>,
@@ -98,6 +95,8 @@ struct Daemon<'l> {
     opening: Option<BoxFuture<'static, Opened>>,
     /// The work of all of them.
     shifts: JoinSet<()>,
+    /// What systemd is told of the generation in service.
+    company: Option<BoxFuture<'static, ()>>,
 }
 
 /// What Graph's client is made of: the settings, and what is in the files that they name.
@@ -114,7 +113,7 @@ type Opened = Result<Option<Generation>, Failure>;
 
 impl<'l> Daemon<'l> {
     /// Nobody is asked for anything before [`Self::live`], so what is wrong with our own files shows first.
-    fn new(log: &'l mut Log, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
+    fn new(log: &'l mut Log, systemd: Systemd, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
         let Loaded { settings, warnings, .. } = loaded;
         for warning in warnings {
             warn!("{warning}");
@@ -135,6 +134,7 @@ impl<'l> Daemon<'l> {
         });
         Ok(Self {
             log,
+            systemd: Arc::new(systemd),
             of_log: settings.log,
             of_audit: settings.audit_file,
             of_graph,
@@ -143,6 +143,7 @@ impl<'l> Daemon<'l> {
             former: Vec::new(),
             opening: Some(first.boxed()),
             shifts: JoinSet::new(),
+            company: None,
         })
     }
 
@@ -163,14 +164,33 @@ impl<'l> Daemon<'l> {
                     self.take_over(opened?);
                 }
                 Some(_) = self.shifts.join_next() => self.note_ended(),
+                () = or_never(&mut self.company) => self.company = None,
             }
         };
         self.stop(by, signals).await;
         Ok(())
     }
 
+    /// Tells whoever has to know.
+    fn enter(&self, phase: &Phase) {
+        match phase {
+            Phase::Ready => {
+                info!("ready: listening for calls");
+                self.systemd.ready();
+            }
+            Phase::Reloading { why } => {
+                info!("reading the configuration again: {why}");
+                self.systemd.reloading();
+            }
+            Phase::Stopping { by } => {
+                info!("stopping: {by}");
+                self.systemd.stopping();
+            }
+        }
+    }
+
     async fn reload(&mut self, configuration: &mut Configuration, why: &'static str) {
-        enter(&Phase::Reloading { why });
+        self.enter(&Phase::Reloading { why });
         let taken_up = match configuration.load().await {
             Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
             Err(error) => Err(in_a_line(&error)),
@@ -179,7 +199,7 @@ impl<'l> Daemon<'l> {
             error!("the configuration cannot be used, the one before stays in force: {problems}");
         }
         if self.current.is_some() {
-            enter(&Phase::Ready);
+            self.enter(&Phase::Ready);
         }
     }
 
@@ -254,12 +274,14 @@ impl<'l> Daemon<'l> {
         };
         let (duty, told) = watch::channel(Duty::Serve);
         let (worker, soar) = (self.worker.clone(), signed_in.soar.clone());
+        let (systemd, in_service) = (Arc::clone(&self.systemd), session.clone());
+        self.company = Some(async move { systemd.accompany(in_service).await }.boxed());
         self.shifts.spawn(async move {
             worker.serve(session.clone(), deliveries, soar, told).await;
             session.disconnect(DISCONNECT_BOUND).await;
         });
         match self.current.replace(AtWork { signed_in, duty }) {
-            None => enter(&Phase::Ready),
+            None => self.enter(&Phase::Ready),
             Some(former) => {
                 info!("calls come over the new connection; the one before ends when its calls have");
                 former.duty.send_replace(Duty::HandOver);
@@ -280,7 +302,7 @@ impl<'l> Daemon<'l> {
 
     /// Lets running calls finish and reply, within a bound; whoever asks a second time does not wait for that.
     async fn stop(&mut self, by: &'static str, signals: &mut Signals) {
-        enter(&Phase::Stopping { by });
+        self.enter(&Phase::Stopping { by });
         self.opening = None;
         self.worker.close();
         for generation in self.former.iter().chain(&self.current) {

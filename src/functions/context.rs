@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::{Before, Call};
 use super::casebook::Casebook;
+use super::claim::Claim;
 use super::guard::Guard;
 use crate::config::CallLimits;
 use crate::graph;
@@ -25,10 +26,24 @@ pub struct Context {
     pub call: Call,
     /// What the call may change.
     pub guard: Guard,
+    /// Whether it is still ours to run.
+    pub claim: Claim,
     /// How far the call goes.
     pub limits: CallLimits,
     /// Where status messages go.
     pub status: Status,
+}
+
+impl Context {
+    /// Whether the call may have been run in another run than this one, before or meanwhile, as far as is known now.
+    pub(super) fn run_elsewhere(&self) -> Before {
+        if self.claim.is_in_doubt() { Before::Likely } else { self.call.before }
+    }
+
+    /// Whether it may have been.
+    pub(super) fn may_have_been_run(&self) -> bool {
+        self.run_elsewhere() != Before::Never
+    }
 }
 
 /// How far long work is.

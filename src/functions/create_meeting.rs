@@ -142,7 +142,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return refused("it would end before it starts, or at once");
     }
     if meeting.start < Utc::now() {
-        return refused(if context.call.may_have_been_run() {
+        return refused(if context.may_have_been_run() {
             "its start is in the past. If this call was run before, the calendar may hold it all the same"
         } else {
             "its start is in the past"

@@ -7,6 +7,7 @@
 mod call;
 mod casebook;
 mod catalog;
+mod claim;
 mod context;
 mod create_meeting;
 mod delete_email;
@@ -22,6 +23,7 @@ mod mail;
 mod move_message_to_folder;
 mod once;
 mod outcome;
+mod permissions;
 mod query_emails;
 mod report;
 mod send_message;
@@ -33,11 +35,13 @@ use tracing::info;
 pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
+pub use claim::{Claim, Hold};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use guard::Guard;
 pub use inputs::{InputError, Inputs};
 pub use outcome::Outcome;
+pub use permissions::{Permission, Use};
 
 /// The functions by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
 
 use super::batch::{Batches, Lane};
+use super::claims::Claims;
 use super::envelope::Part;
 use super::error::Error;
 use super::mailboxes::{Gate, Mailboxes};
@@ -114,6 +115,12 @@ impl Client {
         let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
         let shared = Shared { service, policy, mailboxes: Mailboxes::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is
+    /// none.
+    pub async fn claims(&self) -> Result<Option<Claims>, Error> {
+        Ok(Claims::of(&self.shared.service.token().await?))
     }
 
     /// A new lane through the batches, for one piece of work.

@@ -2,13 +2,17 @@
 //! signs requests, repeats them by one policy, keeps to the limits of every mailbox and puts what it can into
 //! `$batch` calls; and on top of it what the functions ask for in Graph's own terms.
 
+mod assertion;
 mod batch;
+mod claims;
 mod client;
+mod credential;
 mod criteria;
 mod envelope;
 mod error;
 #[cfg(feature = "sandbox")]
 pub(crate) mod fuzzing;
+mod grant;
 mod lines;
 mod mailboxes;
 mod marks;
@@ -23,7 +27,9 @@ mod users;
 mod window;
 mod wire;
 
+pub use assertion::Certificate;
 pub use batch::Lane;
+pub use claims::Claims;
 pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use criteria::Criteria;
 pub use error::{Error, Refusal};

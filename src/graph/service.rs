@@ -8,11 +8,12 @@ use tracing::debug;
 use url::Url;
 use uuid::Uuid;
 
+use super::assertion::Certificate;
 use super::error::Error;
 use super::path::Path;
 use super::token::{Token, Tokens};
 use super::wire::{self, Answer};
-use crate::config::GraphSettings;
+use crate::config::{Credential, GraphSettings, Proxy};
 use crate::http;
 use crate::tls::TlsError;
 
@@ -20,21 +21,49 @@ use crate::tls::TlsError;
 #[derive(Debug)]
 pub(super) struct Service {
     http: reqwest::Client,
+    proxy: Proxy,
     root: Url,
     tokens: Tokens,
 }
 
+/// Who asks for tokens: Graph's client, unless the token endpoint has certificate authorities of its own, or is
+/// the machine itself, to which no proxy leads; and the proxy on its way.
+fn token_client(
+    settings: &GraphSettings,
+    http: &reqwest::Client,
+) -> Result<(reqwest::Client, Proxy), TlsError> {
+    let (trust, proxy) = match (&settings.credential, &settings.token_trust) {
+        (Credential::ManagedIdentity { .. }, trust) => {
+            (trust.as_ref(), Proxy::Explicit { http: None, https: None })
+        }
+        (Credential::Application { .. }, Some(trust)) => (Some(trust), settings.proxy.clone()),
+        (Credential::Application { .. }, None) => return Ok((http.clone(), settings.proxy.clone())),
+    };
+    let trust = trust.unwrap_or(&settings.trust);
+    let certificate = settings.client_certificate.as_ref();
+    let client = http::client_builder(trust, certificate, &proxy, Some(settings.timeout))?.build()?;
+    Ok((client, proxy))
+}
+
 impl Service {
     pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+        // A certificate that does not do shows at the start, not with the first call.
+        if let Some(settings) = settings.credential.certificate() {
+            Certificate::read(settings)?.warn_of_its_end();
+        }
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(http.clone(), settings);
-        Ok(Self { http, root: settings.base_url.clone(), tokens })
+        let tokens = Tokens::new(token_client(settings, &http)?, settings);
+        Ok(Self { http, proxy: settings.proxy.clone(), root: settings.base_url.clone(), tokens })
     }
 
     pub(super) fn root(&self) -> &Url {
         &self.root
+    }
+
+    pub(super) async fn token(&self) -> Result<Token, Error> {
+        Ok(self.tokens.get().await?)
     }
 
     pub(super) fn discard(&self, refused: &Token) {
@@ -90,7 +119,7 @@ impl Service {
         }
         let response = match request.send().await {
             Ok(response) => wire::success(response).await,
-            Err(error) => Err(wire::network_error(&error)),
+            Err(error) => Err(wire::no_answer(&self.proxy, &error)),
         };
         let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
@@ -119,7 +148,7 @@ impl Service {
                 .body(bytes),
             None => self.http.get(to.clone()),
         };
-        let response = request.send().await.map_err(|error| wire::network_error(&error))?;
+        let response = request.send().await.map_err(|error| wire::no_answer(&self.proxy, &error))?;
         wire::answer(wire::success(response).await?).await
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
@@ -11,10 +12,12 @@ use serde::Deserialize;
 use tracing::{info, warn};
 use url::Url;
 
+use super::credential;
 use super::error::{Error, shortened};
+use super::grant::Granted;
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
-use crate::config::{GraphSettings, Secret};
+use crate::config::{Credential, GraphSettings, Proxy};
 
 /// A token is renewed this long before its end, or after four fifths of its life where that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -31,23 +34,33 @@ const LONGEST_WORD: usize = 100;
 /// Why there is no token.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
-    /// Entra ID refused the application's credentials.
+    /// Entra ID, or the machine's identity endpoint, refused what we sign in with.
     #[error(
-        "Microsoft Entra ID refused the sign-in of application {client_id} with HTTP status {status}, {error}: \
-         {description}{}. Check tenant_id, client_id and client_secret in app.config",
+        "Microsoft Entra ID refused the sign-in of {whom} with HTTP status {status}, {error}: {description}{}. \
+         Check {check} in app.config",
         Trace(trace_id)
     )]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// `client_id` of app.config.
-        client_id: String,
+        /// Who signed in, and with what kind of credential.
+        whom: String,
+        /// The options to look at.
+        check: String,
         /// OAuth's `error`.
         error: String,
         /// The first line of `error_description`; it holds Entra's code (AADSTS…).
         description: String,
         /// Microsoft's id of the attempt.
         trace_id: Option<String>,
+    },
+    /// What we sign in with cannot be used: a file is missing, or is not what it should be. Nothing was sent.
+    #[error("no access token was asked for, because {option} of app.config does not do: {reason}")]
+    Credential {
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        reason: String,
     },
     /// The token endpoint could not be asked.
     #[error("no access token could be fetched from {url}: {reason}")]
@@ -112,13 +125,13 @@ impl State {
 }
 
 impl Tokens {
-    pub(super) fn new(http: reqwest::Client, settings: &GraphSettings) -> Self {
+    pub(super) fn new((http, proxy): (reqwest::Client, Proxy), settings: &GraphSettings) -> Self {
         let endpoint = Endpoint {
             http,
+            proxy,
             url: settings.token_url.clone(),
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
-            scope: format!("{}/.default", settings.base_url.origin().ascii_serialization()),
+            credential: settings.credential.clone(),
+            resource: settings.base_url.origin().ascii_serialization(),
             policy: Policy::new(settings),
         };
         Self { endpoint: Arc::new(endpoint), state: Arc::default() }
@@ -181,17 +194,12 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 #[derive(Debug)]
 pub(super) struct Endpoint {
     http: reqwest::Client,
+    proxy: Proxy,
     url: Url,
-    client_id: String,
-    client_secret: Secret,
-    scope: String,
+    credential: Credential,
+    /// Graph, whatever cloud it is in: scheme and host.
+    resource: String,
     policy: Policy,
-}
-
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    expires_in: u64,
 }
 
 #[derive(Deserialize)]
@@ -221,33 +229,36 @@ impl Endpoint {
 
     async fn try_once(&self) -> Result<Token, Failed> {
         let asked_at = Instant::now();
-        let form = [
-            ("client_id", self.client_id.as_str()),
-            ("client_secret", self.client_secret.expose()),
-            ("scope", &self.scope),
-            ("grant_type", "client_credentials"),
-        ];
-        let answer = self.http.post(self.url.clone()).form(&form).send().await;
-        let answer = answer.map_err(|error| self.not_asked(&wire::network_error(&error)))?;
+        let request = credential::request(&self.http, &self.url, &self.credential, &self.resource).await;
+        let request = request.map_err(|reason| {
+            Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
+        })?;
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| self.not_asked(&wire::no_answer(&self.proxy, &error)))?;
         let status = answer.status().as_u16();
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let wait = wait.and_then(|value| retry_after(value, chrono::Utc::now()));
+        let wait = wait.and_then(|value| retry_after(value, Utc::now()));
         let body = wire::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
         if status == 200 {
-            return Self::granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
+            return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
         }
-        match (Failure::of_status(status, wait), serde_json::from_slice::<Denied>(&body)) {
+        let failure = match &self.credential {
+            // While it starts or is updated ("How to use managed identities … to acquire an access token").
+            Credential::ManagedIdentity { .. } if matches!(status, 404 | 410) => Failure::Throttled(wait),
+            _ => Failure::of_status(status, wait),
+        };
+        match (failure, serde_json::from_slice::<Denied>(&body)) {
             (Failure::Final, Ok(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
             (failure, _) => Err(self.unreadable(status, failure)),
         }
     }
 
-    pub(super) fn granted(body: &[u8], asked_at: Instant) -> Option<Token> {
+    fn granted(&self, body: &[u8], asked_at: Instant) -> Option<Token> {
         let granted: Granted = serde_json::from_slice(body).ok()?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
         header.set_sensitive(true);
-        let life = Duration::from_secs(granted.expires_in.min(7 * 24 * 3600));
-        info!(expires_in_s = life.as_secs(), "access token fetched");
+        let life = Duration::from_secs(granted.life()?.min(7 * 24 * 3600));
+        info!(expires_in_s = life.as_secs(), credential = %self.credential, "access token fetched");
         let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
         Some(Token { header, renew_at: asked_at + renew_after, expires_at: asked_at + life })
     }
@@ -255,7 +266,13 @@ impl Endpoint {
     fn refused(&self, status: u16, denied: Denied) -> TokenError {
         TokenError::Refused {
             status,
-            client_id: self.client_id.clone(),
+            whom: self.credential.to_string(),
+            check: match &self.credential {
+                Credential::Application { .. } => {
+                    format!("tenant_id, client_id and {}", self.credential.option())
+                }
+                Credential::ManagedIdentity { .. } => "client_id and managed_identity".to_owned(),
+            },
             error: shortened(denied.error, LONGEST_WORD),
             description: shortened(
                 denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use super::error::{Error, Refusal};
 use super::retry::retry_after;
-use crate::tls;
+use crate::config::Proxy;
+use crate::{http, tls};
 
 /// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
 const LARGEST_ANSWER: usize = 128 << 20;
@@ -163,6 +164,14 @@ pub(super) async fn read(mut response: Response, limit: usize) -> Result<Bytes, 
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// What went wrong with a request that had no answer: on the network, or with `proxy` on the way.
+pub(super) fn no_answer(proxy: &Proxy, error: &reqwest::Error) -> Error {
+    match http::proxy_trouble(proxy, error) {
+        Some(reason) => Error::Unreachable { reason, sent: false },
+        None => network_error(error),
+    }
 }
 
 /// What went wrong on the network. The URL is left out: it may hold search text.

@@ -19,7 +19,7 @@ pub struct Client {
     connection: Arc<Connection>,
     organisation: Arc<Organisation>,
     principal: Option<Arc<Principal>>,
-    actions_enabled: bool,
+    actions_enabled: Option<bool>,
 }
 
 /// What a file is attached to.
@@ -119,7 +119,7 @@ impl Client {
             connection: Arc::new(connection),
             organisation: Arc::new(organisation),
             principal: session.principal().map(Arc::new),
-            actions_enabled: true,
+            actions_enabled: None,
         };
         client.actions_enabled = client.ask_whether_actions_are_enabled().await?;
         Ok(client)
@@ -135,20 +135,42 @@ impl Client {
         &self.organisation.name
     }
 
-    /// Whether the organisation lets actions run; where it does not, no function call will ever come.
-    pub fn actions_framework_enabled(&self) -> bool {
+    /// Whether the organisation lets actions run, where SOAR tells us; where it does not, no function call will
+    /// ever come.
+    pub fn actions_framework_enabled(&self) -> Option<bool> {
         self.actions_enabled
     }
 
-    async fn ask_whether_actions_are_enabled(&self) -> Result<bool, Error> {
+    /// SOAR's version, as it writes it.
+    pub async fn server_version(&self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Constants {
+            server_version: Version,
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let request = Request {
+            attempt: "read its version".to_owned(),
+            method: Method::GET,
+            url: self.connection.url(&["const"]),
+            body: RequestBody::None,
+            bound: None,
+        };
+        let constants: Constants = self.connection.fetch(&request).await?;
+        Ok(constants.server_version.version)
+    }
+
+    async fn ask_whether_actions_are_enabled(&self) -> Result<Option<bool>, Error> {
         #[derive(Deserialize)]
         struct Answer {
             actions_framework_enabled: Option<bool>,
         }
         match self.connection.fetch(&self.get("read the organisation".to_owned(), &[])).await {
-            Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled != Some(false)),
+            Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled),
             // A key may be forbidden to read it, and yet run functions.
-            Err(Error::Refused { status: 403 | 404, .. }) => Ok(true),
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -16,7 +16,7 @@ use super::content::Watched;
 use super::error::Credentials;
 use super::session::Session;
 use super::{Content, Error};
-use crate::config::{Login, SoarSettings};
+use crate::config::{Login, Proxy, SoarSettings};
 use crate::http;
 use crate::text::moves;
 
@@ -72,6 +72,7 @@ pub(super) struct Connection {
     requests: reqwest::Client,
     /// Without a limit on the time until the answer, which would count the upload's own time.
     uploads: reqwest::Client,
+    proxy: Proxy,
     server: String,
     base: Url,
     login: Login,
@@ -101,6 +102,7 @@ impl Connection {
         Ok(Self {
             requests: client(Some(SILENCE))?,
             uploads: client(None)?,
+            proxy: settings.proxy.clone(),
             server,
             base,
             login: settings.login.clone(),
@@ -231,7 +233,10 @@ impl Connection {
         if let Login::ApiKey { id, secret } = &self.login {
             builder = builder.basic_auth(id, Some(secret.expose()));
         }
-        let network = |error: reqwest::Error| Error::of_network(&error, &self.server, &request.attempt);
+        let network = |error: reqwest::Error| match http::proxy_trouble(&self.proxy, &error) {
+            Some(reason) => Error::Unreachable { server: self.server.clone(), reason },
+            None => Error::of_network(&error, &self.server, &request.attempt),
+        };
         let response = match &request.body {
             RequestBody::None => builder.send().await.map_err(network)?,
             RequestBody::Json(json) => {

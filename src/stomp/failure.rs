@@ -19,6 +19,16 @@ pub enum Failure {
         /// What the system says.
         reason: String,
     },
+    /// The proxy on the way to the broker cannot be reached, or does not lead there.
+    #[error("the proxy {proxy} (stomp_proxy) does not lead to the broker at {address}: {reason}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// Host and port of the broker.
+        address: String,
+        /// What the proxy did.
+        reason: String,
+    },
     /// The broker's certificate was looked at and not believed.
     #[error("the certificate of the broker at {address} is not trusted: {reason}")]
     Untrusted {

@@ -1,6 +1,6 @@
 //! The frames a session sends.
 
-use stomp_rs::protocol::frame::{Abort, Ack, AckMode, Begin, Commit, Connect, Send, Subscribe};
+use stomp_rs::protocol::frame::{Abort, Ack, AckMode, Begin, Commit, Connect, Send, Subscribe, Unsubscribe};
 
 use super::session::{Reply, SessionOptions};
 use super::{ClientCommand, Frame};
@@ -33,6 +33,16 @@ pub(super) fn subscribe(destination: &str, prefetch: u16, receipt: u64) -> Clien
             .header("activemq.prefetchSize", prefetch.to_string())
             .receipt(receipt.to_string()),
     )
+}
+
+/// A subscription that is one in every respect, but that no message is for: a selector that is never true keeps
+/// them all from it (ActiveMQ's STOMP page: a prefetch of 0 is not supported).
+pub(super) fn subscribe_to_nothing(destination: &str, receipt: u64) -> ClientFrame {
+    subscribe(destination, 1, receipt).with_header("selector", "1=0")
+}
+
+pub(super) fn unsubscribe(destination: &str, receipt: u64) -> ClientFrame {
+    frame(Unsubscribe::new(destination)).with_receipt(receipt)
 }
 
 pub(super) fn begin(transaction: u64) -> ClientFrame {

@@ -8,13 +8,16 @@ mod connection;
 mod failure;
 mod frame;
 mod frames;
+mod probe;
 mod prompt;
+mod proxy;
 mod session;
 mod transport;
 
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use failure::Failure;
 pub use frame::{Frame, Headers};
+pub use probe::Probe;
 pub use session::{
     AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
 };

@@ -1,7 +1,6 @@
-//! The way to the broker: TCP, and TLS over it.
+//! The way to the broker: TCP, straight or through a proxy, and TLS over it.
 //!
-//! Two steps, so that a way through a proxy would be another first step: whatever gives a byte stream to the
-//! broker's port can be secured the same way.
+//! Two steps: whatever gives a byte stream to the broker's port is secured the same way.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,33 +16,65 @@ use tokio_rustls::client::TlsStream;
 
 use super::failure::Failure;
 use super::prompt::Prompt;
+use super::proxy;
+use crate::config::ProxyUrl;
 use crate::tls;
 
 /// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
 /// sooner than the system's own repetitions, which come at ever longer intervals.
 const ACCEPT_WITHIN: Duration = Duration::from_secs(4);
 
+/// How long a proxy may take to reach the broker.
+const TUNNEL_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long the TLS handshake may take.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Connects to `host` and secures the connection; the certificate must be `host`'s.
+/// A secured connection.
+pub(super) type Stream = TlsStream<Prompt>;
+
+/// Connects to `host`, by way of `proxy` where there is one, and secures the connection; the certificate must be
+/// `host`'s.
 pub(super) async fn connect(
     host: &str,
     port: u16,
+    proxy: Option<&ProxyUrl>,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
-    let stream = reach(host, port, limit.min(ACCEPT_WITHIN)).await?;
+) -> Result<Stream, Failure> {
+    let stream = match proxy {
+        None => reach(host, port, limit.min(ACCEPT_WITHIN)).await.map_err(|error| Failure::Unreachable {
+            address: address(host, port),
+            reason: error.to_string(),
+        })?,
+        Some(proxy) => reach_through(proxy, &address(host, port), limit).await?,
+    };
     secure(stream, host, port, config, limit.min(HANDSHAKE_WITHIN)).await
 }
 
-/// A TCP connection to the first address of `host` that accepts one.
-async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Failure> {
+/// A way through `proxy` to `target`.
+async fn reach_through(proxy: &ProxyUrl, target: &str, limit: Duration) -> Result<TcpStream, Failure> {
+    // Brackets around an IPv6 address belong to the URL.
+    let host = proxy.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let port = proxy.url.port_or_known_default().unwrap_or(80);
     let failure =
-        |error: io::Error| Failure::Unreachable { address: address(host, port), reason: error.to_string() };
+        |reason: String| Failure::Proxy { proxy: address(host, port), address: target.to_owned(), reason };
+    let mut stream = reach(host, port, limit.min(ACCEPT_WITHIN))
+        .await
+        .map_err(|error| failure(format!("it cannot be reached: {error}")))?;
+    let limit = limit.min(TUNNEL_WITHIN);
+    match timeout(limit, proxy::tunnel(&mut stream, target, proxy)).await {
+        Ok(made) => made.map_err(failure)?,
+        Err(_) => return Err(failure(format!("no answer within {limit:?}"))),
+    }
+    Ok(stream)
+}
+
+/// A TCP connection to the first address of `host` that accepts one.
+async fn reach(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
     let addresses = match timeout(limit, lookup_host((host, port))).await {
-        Ok(found) => found.map_err(failure)?,
-        Err(_) => return Err(failure(no_answer("its name was not resolved", limit))),
+        Ok(found) => found?,
+        Err(_) => return Err(no_answer("its name was not resolved", limit)),
     };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
     for address in addresses {
@@ -53,7 +84,7 @@ async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Fail
             Err(_) => last = no_answer("no answer", limit),
         }
     }
-    Err(failure(last))
+    Err(last)
 }
 
 fn no_answer(what: &str, limit: Duration) -> io::Error {
@@ -73,7 +104,7 @@ async fn secure(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<TlsStream<Prompt>, Failure> {
+) -> Result<Stream, Failure> {
     let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;

@@ -8,6 +8,7 @@ mod before;
 mod ledger;
 mod places;
 mod shift;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -23,13 +24,14 @@ use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::audit::{Asker, Trail};
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
-use crate::functions::{Call, Context, Function, Guard, Inputs, Outcome, Status};
+use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
 use places::Places;
 use shift::Shift;
+use tenure::Tenure;
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;
@@ -221,7 +223,13 @@ impl Shift {
             (Ok(_held), None) => {
                 let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
                 match parsed {
-                    Ok(call) => self.call(&delivery, call).await,
+                    Ok(call) => {
+                        let Some(body) = self.call(&delivery, call).await else {
+                            warn!("abandoned: the message has gone to another worker");
+                            return;
+                        };
+                        body
+                    }
                     Err(error) => {
                         warn!(%error, "not a function call");
                         reply::failed(&error.to_string())
@@ -238,8 +246,20 @@ impl Shift {
         self.reply(&message_id).await;
     }
 
-    /// Runs a call; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Bytes {
+    /// Runs a call as long as it is ours; returns its final reply.
+    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Option<Bytes> {
+        let Shared { ledger, places, .. } = &*self.shared;
+        let Delivery { message_id, ack, .. } = delivery;
+        let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
+        tokio::select! {
+            biased;
+            reply = self.run_call(delivery, call, claim) => Some(reply),
+            () = tenure.until_abandoned() => None,
+        }
+    }
+
+    /// Runs a call to its end; returns its final reply.
+    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Claim) -> Bytes {
         let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
@@ -265,7 +285,7 @@ impl Shift {
             correlation_id: Some(delivery.correlation_id.as_ref().unwrap_or(&delivery.message_id).clone()),
             function: Some(call.function.clone()),
         };
-        let outcome = self.watch(delivery, function, &inputs, &equipment, asker).await;
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment, asker).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -299,6 +319,7 @@ impl Shift {
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
+        claim: Claim,
         equipment: &Equipment,
         asker: Asker,
     ) -> Result<Outcome, Failed> {
@@ -307,12 +328,12 @@ impl Shift {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
             before: before::before(delivery),
-            ours: Arc::clone(delivery.ack.valid()),
         };
         let context = Context {
             graph: equipment.graph.clone(),
             casebook: self.soar.clone().into(),
             call,
+            claim,
             guard: Guard::new(Arc::clone(&equipment.rails), equipment.trail.clone(), asker),
             limits: equipment.limits,
             status,

@@ -4,13 +4,16 @@
 
 use std::fs;
 
-use fn_exchange_online::config::{LoadError, Loaded, Problem, ProxyUrl, Secret, Settings};
+use fn_exchange_online::config::{Credential, LoadError, Loaded, Problem, Proof, ProxyUrl, Secret, Settings};
 use url::Url;
 
+mod credentials;
 mod guard_rails;
 mod layers;
 mod options;
 mod problems;
+mod protected;
+mod secret_files;
 mod template_file;
 
 const MINIMAL: &str = "\
@@ -39,6 +42,14 @@ fn with(resilient: &str, app: &str) -> String {
 
 fn loaded(text: &str) -> Settings {
     load_in(text, &[]).unwrap().settings
+}
+
+/// The client secret, where that is the credential.
+fn client_secret(settings: &Settings) -> &str {
+    match &settings.graph.credential {
+        Credential::Application { proof: Proof::Secret(secret), .. } => secret.expose(),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn resilient(line: &str) -> Settings {

@@ -10,10 +10,11 @@ use super::*;
 
 #[test]
 fn a_minimal_file_gets_the_defaults() {
-    let Loaded { settings, warnings } = load_in(MINIMAL, &[]).unwrap();
+    let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits, guard, audit_file } = settings;
+    let Settings { soar, stomp, worker, log, graph, limits, guard, audit_file, selftest_timeout } = settings;
     assert_eq!((guard, audit_file), (GuardSettings::default(), Some("logs/audit.log".into())));
+    assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });
     assert_eq!((soar.trust, soar.client_certificate, soar.resource_prefix), (Trust::System, None, None));
@@ -29,7 +30,10 @@ fn a_minimal_file_gets_the_defaults() {
         (graph.token_url.as_str(), graph.base_url.as_str()),
         (token_url, "https://graph.microsoft.com/v1.0")
     );
-    assert_eq!((graph.client_id, graph.client_secret), ("client".into(), Secret::new("S3CR3T")));
+    assert_eq!(
+        graph.credential,
+        Credential::Application { client_id: "client".into(), proof: Proof::Secret(Secret::new("S3CR3T")) }
+    );
     assert_eq!(
         (graph.trust, graph.client_certificate, graph.proxy),
         (Trust::System, None, Proxy::Environment)
@@ -127,7 +131,7 @@ fn the_tenant_stays_one_path_segment_of_the_token_url() {
 fn an_email_and_password_sign_in_where_there_is_no_whole_api_key() {
     let text =
         MINIMAL.replace("api_key_id=key-id\napi_key_secret=K3Y!", "email=a@example.com\npassword=PaSs");
-    let Loaded { settings, warnings } = load_in(&text, &[]).unwrap();
+    let Loaded { settings, warnings, .. } = load_in(&text, &[]).unwrap();
     let login = Login::Password { email: "a@example.com".into(), password: Secret::new("PaSs") };
     assert_eq!(settings.soar.login, login);
     assert!(warnings[0].to_string().contains("deprecated"), "{warnings:?}");

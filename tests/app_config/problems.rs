@@ -121,8 +121,8 @@ fn no_secret_is_shown_in_any_text() {
     )
     .replace("K3Y!", "hunter2-d")
     .replace("S3CR3T", "hunter2-e");
-    let Loaded { settings, warnings } = load_in(&sound, &[]).unwrap();
-    assert_eq!(settings.graph.client_secret.expose(), "hunter2-e");
+    let Loaded { settings, warnings, .. } = load_in(&sound, &[]).unwrap();
+    assert_eq!(client_secret(&settings), "hunter2-e");
     let shown = format!("{settings:?} {settings:#?} {warnings:?}");
     assert!(!shown.contains(SECRETS), "{shown}");
 

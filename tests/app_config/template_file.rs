@@ -23,7 +23,7 @@ fn the_template_filled_in_loads_without_a_word() {
         .replace("=ApiKeySecret", "=secret")
         .replace("_id=xxx", "_id=11111111-2222-3333-4444-555555555555")
         .replace("client_secret=xxx", "client_secret=s");
-    let Loaded { settings, warnings } = load_in(&filled, &[]).unwrap();
+    let Loaded { settings, warnings, .. } = load_in(&filled, &[]).unwrap();
     assert_eq!(warnings, []);
     assert_eq!((settings.worker.num_workers, settings.stomp.prefetch), (50, 50));
     // Every option that is only suggested has to be one as well.

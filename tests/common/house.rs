@@ -1,4 +1,5 @@
 //! A tenant and a Graph client that speaks to it over HTTPS.
+#![allow(dead_code)] // each test uses its part
 
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::graph::Client;

@@ -22,6 +22,7 @@ pub fn options(peer: &Peer, authority: &Authority) -> SessionOptions {
     SessionOptions {
         host: "localhost".to_owned(),
         port: peer.port(),
+        proxy: None,
         tls: authority.client(),
         login: "key id".to_owned(),
         passcode: Secret::new("pass:code\\"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Guard, Inputs, Outcome, Status};
+use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use fn_exchange_online::sandbox::soar::SoarOptions;
@@ -78,6 +78,7 @@ impl House {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
+            claim: Claim::undisputed(),
             guard: Guard::new(
                 Arc::new(settings.guard.clone()),
                 Trail::open(settings.audit_file.clone(), &settings.guard).unwrap(),

@@ -6,10 +6,13 @@
 
 #[path = "../common/house.rs"]
 mod house;
+#[path = "../common/rsa.rs"]
+mod rsa;
 
 mod batches;
 mod bounds;
 mod connections;
+mod credentials;
 mod paths;
 mod retries;
 mod scripted;

@@ -26,7 +26,7 @@ async fn an_api_key_is_shown_with_every_request_and_no_cookie_is_sent_back() {
     .await;
     let client = Client::connect(&soar.settings).await.unwrap();
     assert_eq!((client.org_id(), client.org_name()), (201, "My Org"));
-    assert!(!client.actions_framework_enabled());
+    assert_eq!(client.actions_framework_enabled(), Some(false));
     assert_eq!(soar.seen("/session")[0].uri.query(), Some("include_permissions=false"));
     for seen in [&soar.seen("/session")[0], &soar.seen("/orgs/201")[0]] {
         assert_eq!(seen.headers["authorization"], "Basic a2V5LWlkOmtleS1TM0NSM1Q=");

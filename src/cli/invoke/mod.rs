@@ -21,7 +21,7 @@ use self::screen::Screen;
 use super::Failure;
 use crate::audit::{Asker, Trail};
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{Call, Casebook, Context, Function, Guard, Inputs, Outcome, Status};
+use crate::functions::{Call, Casebook, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::log::Log;
 use crate::soar::Results;
 use crate::{graph, soar};
@@ -84,7 +84,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
     let progress = status.progress();
-    let call = Call::by_hand();
+    let (call, claim) = (Call::by_hand(), Claim::undisputed());
     let asker = Asker {
         principal: Some(by_hand(&environment)),
         incident: inputs.incident(),
@@ -93,7 +93,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
         ..Asker::default()
     };
     let guard = Guard::new(Arc::new(settings.guard), Trail::at(settings.audit_file), asker);
-    let context = Context { graph, casebook, call, guard, limits: settings.limits, status };
+    let context = Context { graph, casebook, call, claim, guard, limits: settings.limits, status };
 
     let started = Instant::now();
     let mut frames = interval(screen::FRAME);

@@ -191,6 +191,7 @@ struct Plan {
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
+    roles_shown: bool,
 }
 
 #[derive(Debug)]
@@ -220,6 +221,7 @@ impl Faults {
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
+            roles_shown: true,
         };
         Self { seed, plan: Mutex::new(plan) }
     }
@@ -297,6 +299,12 @@ impl Faults {
         self.plan().roles.insert(role.to_owned());
     }
 
+    /// Whether tokens show the application's permissions. Those that Exchange grants by RBAC for Applications they do
+    /// not show.
+    pub fn show_roles(&self, shown: bool) {
+        self.plan().roles_shown = shown;
+    }
+
     /// Ends every fault and gives the permissions of [`ROLES`] again.
     pub fn clear(&self) {
         *self.plan() = Self::new(self.seed).plan.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -333,8 +341,10 @@ impl Faults {
         roles.iter().any(|role| plan.roles.contains(*role))
     }
 
+    /// What a token shows.
     pub(super) fn roles(&self) -> Vec<String> {
-        let mut roles: Vec<String> = self.plan().roles.iter().cloned().collect();
+        let plan = self.plan();
+        let mut roles: Vec<String> = plan.roles.iter().filter(|_| plan.roles_shown).cloned().collect();
         roles.sort();
         roles
     }

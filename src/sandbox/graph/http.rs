@@ -20,7 +20,7 @@ use super::path::Route;
 use super::record::{RecordedRequest, Recorder};
 use super::state::State;
 use super::token::Entra;
-use super::{batch, upload};
+use super::{batch, identity, upload};
 use crate::sandbox::serve::Connection;
 
 /// Graph's limit on a request's length, and Outlook's on an upload's range.
@@ -90,7 +90,7 @@ pub(super) async fn handle(
     let path = parts.uri.path();
     let mut segments = path.trim_start_matches('/').split('/');
     let tenant = segments.next().unwrap_or_default().to_owned();
-    if segments.eq(["oauth2", "v2.0", "token"]) {
+    if segments.eq(["oauth2", "v2.0", "token"]) || identity::is_endpoint(path) {
         return token(&shared, &parts, body, &tenant).await;
     }
     if let Some(id) = path.strip_prefix(upload::PATH) {
@@ -214,8 +214,13 @@ async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Resp
         wait(more).await;
     }
     let request_id = shared.request_id();
-    let proper = || match parts.method {
-        Method::POST => Ok(shared.entra.answer(&shared.faults, tenant, &parts.headers, &body)),
+    let path = parts.uri.path();
+    let proper = || match (&parts.method, identity::is_endpoint(path)) {
+        (&Method::GET, true) => {
+            let query = parts.uri.query().unwrap_or_default();
+            Ok(identity::answer(&shared.entra, &shared.faults, path, query, &parts.headers))
+        }
+        (&Method::POST, false) => Ok(shared.entra.answer(&shared.faults, tenant, &parts.headers, &body)),
         _ => Err(Refusal::method_not_allowed()),
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::token).await

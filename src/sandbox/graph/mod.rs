@@ -4,7 +4,7 @@
 //! can do to a client all that Graph and the network in between do: make it wait, throttle it, break off, lie.
 //!
 //! ```text
-//!  http      latency, faults, tokens, limits     token     Entra
+//!  http      latency, faults, tokens, limits     token     Entra; assertion, identity: other proofs
 //!   └ batch   the parts of a $batch               record    what was asked, for tests to look at
 //!      └ call  method and path to an endpoint     faults    what goes wrong, on demand
 //!         └ people, mail, compose, upload, calendar: the endpoints
@@ -23,6 +23,7 @@ use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 
 mod answer;
+mod assertion;
 mod batch;
 mod calendar;
 mod call;
@@ -35,6 +36,7 @@ mod folder;
 mod generate;
 mod http;
 mod identifier;
+mod identity;
 mod json;
 mod mail;
 mod meaning;
@@ -172,6 +174,30 @@ impl Tenant {
     /// The application's secret.
     pub fn client_secret(&self) -> &str {
         &self.shared.entra.client_secret
+    }
+
+    /// Registers a certificate (PEM), whose key may then sign the application's assertions. False if it is none.
+    pub fn trust_certificate(&self, pem: &str) -> bool {
+        self.shared.entra.proofs().trust_certificate(pem)
+    }
+
+    /// Trusts this token of another issuer as the application's proof, and none before it.
+    pub fn trust_federated_token(&self, token: &str) {
+        self.shared.entra.proofs().trust_federated_token(token);
+    }
+
+    /// The variables by which a machine of the tenant finds its identity endpoint: `app_service`'s, or a virtual
+    /// machine's.
+    pub fn identity_variables(&self, app_service: bool) -> Vec<(&'static str, String)> {
+        let origin = &self.shared.state.base.origin;
+        if app_service {
+            vec![
+                ("IDENTITY_ENDPOINT", format!("{origin}{}", identity::APP_SERVICE)),
+                ("IDENTITY_HEADER", self.shared.entra.identity_header()),
+            ]
+        } else {
+            vec![("AZURE_POD_IDENTITY_AUTHORITY_HOST", origin.clone())]
+        }
     }
 
     /// What goes wrong; changes take effect at once.

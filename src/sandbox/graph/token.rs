@@ -11,6 +11,7 @@ use chrono::Utc;
 use serde_json::json;
 
 use super::answer::{Answer, Refusal};
+use super::assertion::Proofs;
 use super::chance::{guid, mix};
 use super::faults::{Faults, TokenRefusal};
 
@@ -23,6 +24,7 @@ pub(super) struct Entra {
     pub(super) client_secret: String,
     /// The scope that means this Graph: `https://127.0.0.1:PORT/.default`.
     scope: String,
+    proofs: Mutex<Proofs>,
     issued: Mutex<Issued>,
 }
 
@@ -34,7 +36,7 @@ struct Issued {
 }
 
 /// Entra's words for a refusal: status, `error`, AADSTS number, description.
-struct Denial(u16, &'static str, u32, String);
+pub(super) struct Denial(pub(super) u16, pub(super) &'static str, pub(super) u32, pub(super) String);
 
 impl Entra {
     pub(super) fn new(seed: u64, origin: &str) -> Self {
@@ -45,8 +47,24 @@ impl Entra {
             // Secrets hold characters that must be form-encoded.
             client_secret: format!("7Qx8Q~{:016x}+/=%&._", mix(seed, 3, 1)),
             scope: format!("{origin}/.default"),
+            proofs: Mutex::default(),
             issued: Mutex::default(),
         }
+    }
+
+    /// What the application may prove itself with instead of the secret.
+    pub(super) fn proofs(&self) -> MutexGuard<'_, Proofs> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This Graph, as tokens name it: scheme, host and port.
+    pub(super) fn resource(&self) -> &str {
+        self.scope.trim_end_matches("/.default")
+    }
+
+    /// What App Service tells its apps, and nobody else.
+    pub(super) fn identity_header(&self) -> String {
+        guid(mix(self.seed, 4, 1), mix(self.seed, 4, 2))
     }
 
     fn issued(&self) -> MutexGuard<'_, Issued> {
@@ -104,8 +122,19 @@ impl Entra {
         if field("client_id")? != &self.client_id {
             return Err(self.refused(TokenRefusal::UnknownApplication, tenant));
         }
-        if field("client_secret")? != &self.client_secret {
-            return Err(self.refused(TokenRefusal::InvalidSecret, tenant));
+        match (fields.get("client_secret"), fields.get("client_assertion")) {
+            (Some(secret), None) if *secret == self.client_secret => {}
+            (Some(_), None) => return Err(self.refused(TokenRefusal::InvalidSecret, tenant)),
+            (None, Some(assertion)) => {
+                let audience = format!("{}/{tenant}/oauth2/v2.0/token", self.resource());
+                let kind = field("client_assertion_type")?;
+                self.proofs().check(kind, assertion, &self.client_id, &audience)?;
+            }
+            _ => {
+                let text =
+                    "The request body must contain exactly one of 'client_secret' and 'client_assertion'.";
+                return Err(Denial(401, "invalid_client", 7_000_216, text.to_owned()));
+            }
         }
         let scope = field("scope")?;
         if scope != &self.scope {
@@ -180,14 +209,14 @@ impl Entra {
     }
 
     /// A token that looks like a JWT; clients must not care.
-    fn issue(&self, lifetime: Duration, roles: &[String]) -> String {
+    pub(super) fn issue(&self, lifetime: Duration, roles: &[String]) -> String {
         let mut issued = self.issued();
         issued.count += 1;
         let nth = issued.count;
         let now = Instant::now();
         let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"JWT","alg":"RS256","kid":"sandbox"}"#);
         let claims = json!({
-            "aud": self.scope.trim_end_matches("/.default"),
+            "aud": self.resource(),
             "iss": format!("https://sts.windows.net/{}/", self.tenant_id),
             "appid": self.client_id,
             "tid": self.tenant_id,

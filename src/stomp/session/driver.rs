@@ -3,11 +3,10 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::serving::{End, Number, Serving, answer};
+use super::serving::{End, Number, Serving, answer, open_for};
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::stomp::connection::Connection;
 use crate::stomp::failure::{Failure, error_text};
@@ -16,7 +15,7 @@ use crate::stomp::{ServerCommand, frames, transport};
 
 /// How long to wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in
 /// twenty; another connection brings the answer sooner than more patience.
-const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
+pub(in crate::stomp) const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 
 /// How long to wait when it did not come several times in a row: the broker may just be slow.
 const SLOW_ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -140,6 +139,7 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
             request = inbox.recv() => match request {
                 Some(Request::Send { done, .. }) => answer(done, Err(NotConfirmed::ConnectionLost)),
                 Some(Request::Finish { done, .. }) => answer(done, Err(NotConfirmed::Stale)),
+                Some(Request::Knock(opened)) => open_for(opened),
                 Some(Request::Disconnect { .. }) | None => return None,
             },
         }
@@ -147,11 +147,12 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
 }
 
 /// A connection that is logged in.
-async fn open(
+pub(in crate::stomp) async fn open(
     options: &SessionOptions,
     patience: Duration,
-) -> Result<Connection<impl AsyncRead + AsyncWrite>, Failure> {
-    let stream = transport::connect(&options.host, options.port, &options.tls, options.timeout).await?;
+) -> Result<Connection<transport::Stream>, Failure> {
+    let SessionOptions { host, port, proxy, tls, timeout: limit, .. } = options;
+    let stream = transport::connect(host, *port, proxy.as_ref(), tls, *limit).await?;
     let mut connection = Connection::new(stream);
     connection
         .queue(frames::connect(options))

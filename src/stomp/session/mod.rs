@@ -3,12 +3,12 @@
 //! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
 //! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
 
-mod driver;
+pub(super) mod driver;
 mod serving;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
 use super::frame::Headers;
-use crate::config::Secret;
+use crate::config::{ProxyUrl, Secret};
 
 /// Where to find the broker, who we are, and what we want of it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct SessionOptions {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// The proxy that leads to it.
+    pub proxy: Option<ProxyUrl>,
     /// Whose certificates are believed.
     pub tls: Arc<rustls::ClientConfig>,
     /// API key id, or e-mail address.
@@ -50,7 +52,7 @@ pub struct SessionOptions {
 pub struct HeartBeatOffer {
     /// How often we can send one.
     pub send: Duration,
-    /// How often we want one. After twice the agreed interval without a byte the connection is left.
+    /// How often we want one. After three times the agreed interval without a byte the connection is left.
     pub expect: Duration,
 }
 
@@ -166,7 +168,7 @@ pub struct AckToken {
     session: u64,
     connection: u64,
     id: String,
-    valid: Arc<AtomicBool>,
+    valid: watch::Receiver<bool>,
 }
 
 impl PartialEq for AckToken {
@@ -187,12 +189,18 @@ impl AckToken {
     /// The same, of that session.
     #[cfg(test)]
     pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
-        Self { session, connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+        Self { session, connection, id: id.to_owned(), valid: watch::channel(true).1 }
     }
 
-    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
-    /// have handed the message to somebody else.
-    pub fn valid(&self) -> &Arc<AtomicBool> {
+    /// The token after its connection was lost.
+    #[cfg(test)]
+    pub(crate) fn lost(self) -> Self {
+        Self { valid: watch::channel(false).1, ..self }
+    }
+
+    /// Whether its connection lives, as far as we know. Once it does not, the broker may have handed the message to
+    /// somebody else.
+    pub fn valid(&self) -> &watch::Receiver<bool> {
         &self.valid
     }
 
@@ -259,6 +267,7 @@ pub struct Session {
 enum Request {
     Send { reply: Reply, done: Answer },
     Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
+    Knock(oneshot::Sender<()>),
     Disconnect { bound: Duration, done: oneshot::Sender<()> },
 }
 
@@ -302,6 +311,14 @@ impl Session {
     /// A caller that stops waiting does not stop what it asked for.
     pub async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
         self.ask(|done| Request::Finish { ack: ack.clone(), reply, done }).await
+    }
+
+    /// Whether somebody is in: comes back after the session's task has shown that it goes on, and, while there is a
+    /// connection, that its deliveries are received. Where one of them hangs it does not come back. False for a
+    /// session that has ended; one without a connection is alive.
+    pub async fn answers(&self) -> bool {
+        let (opened, door) = oneshot::channel();
+        self.requests.send(Request::Knock(opened)).await.is_ok() && door.await.is_ok()
     }
 
     /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word

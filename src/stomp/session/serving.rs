@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -33,8 +31,8 @@ pub(super) struct Number {
 
 impl Number {
     /// The token of a message that came over it.
-    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
+    fn token(self, id: String, alive: &watch::Sender<bool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: alive.subscribe() }
     }
 
     fn is_of(self, ack: &AckToken) -> bool {
@@ -50,7 +48,7 @@ pub(super) struct Serving<'s, S> {
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
     /// Whether it lives, for the acknowledgements that are worth something only as long.
-    alive: Arc<AtomicBool>,
+    alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -63,6 +61,8 @@ pub(super) struct Serving<'s, S> {
     /// What an ERROR without receipt said; if the broker closes now, this is why.
     complaint: Option<String>,
     leaving: Option<Leaving>,
+    /// Who waits for a sign of life.
+    knocked: Vec<oneshot::Sender<()>>,
 }
 
 /// What a receipt confirms.
@@ -108,7 +108,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             connection,
             number,
             since: Utc::now(),
-            alive: Arc::new(AtomicBool::new(true)),
+            alive: watch::Sender::new(true),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -117,6 +117,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             subscribed: None,
             complaint: None,
             leaving: None,
+            knocked: Vec::new(),
         }
     }
 
@@ -135,7 +136,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
-        self.alive.store(false, Ordering::Release);
+        self.alive.send_replace(false);
+        self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
@@ -156,7 +158,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
             let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
-            let handing_over = self.leaving.is_none() && !self.waiting.is_empty() && !deliveries.is_closed();
+            let wanted = !self.waiting.is_empty() || !self.knocked.is_empty();
+            let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
             let (deadline, due) = self.deadline();
             tokio::select! {
                 frame = self.connection.next_frame(reading) => {
@@ -169,6 +172,10 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                     None => return Ok(()),
                 },
                 permit = deliveries.reserve(), if handing_over => {
+                    // There is room, so what was handed over last has been received.
+                    if permit.is_ok() {
+                        self.knocked.drain(..).for_each(open_for);
+                    }
                     if let (Ok(permit), Some(delivery)) = (permit, self.waiting.pop_front()) {
                         permit.send(delivery);
                     }
@@ -253,6 +260,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
             Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
+            Request::Knock(opened) => self.knocked.push(opened),
             Request::Disconnect { bound, done } => {
                 self.leaving = Some(Leaving { until: Instant::now() + bound, said: false, _done: done });
             }
@@ -401,11 +409,16 @@ pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
+/// Shows a sign of life to whoever knocked; they may have left.
+pub(super) fn open_for(knocked: oneshot::Sender<()>) {
+    let _ = knocked.send(());
+}
+
 fn delivery(
     frame: Frame<ServerCommand>,
     connection: Number,
     serving_since: DateTime<Utc>,
-    alive: &Arc<AtomicBool>,
+    alive: &watch::Sender<bool>,
 ) -> Result<Delivery, Failure> {
     let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);

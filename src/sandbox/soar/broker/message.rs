@@ -46,6 +46,8 @@ pub(super) struct Subscription {
     pub(super) mode: AckMode,
     /// Most messages handed out and not acknowledged.
     pub(super) prefetch: usize,
+    /// Whether messages are selected; a selector may be one that is never true.
+    pub(super) selects: bool,
 }
 
 /// What a consumer says about a message.

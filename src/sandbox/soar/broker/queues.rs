@@ -324,13 +324,9 @@ impl Queues {
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.by_name.get_mut(name) else { return };
         while !queue.waiting.is_empty() {
-            let Some(turn) = queue
-                .consumers
-                .iter()
-                .position(|key| self.consumers.get(key).is_some_and(|c| c.in_hand < c.subscription.prefetch))
-            else {
-                return;
-            };
+            let takes = |c: &Consumer| c.subscription.selects && c.in_hand < c.subscription.prefetch;
+            let free = |key: &u64| self.consumers.get(key).is_some_and(takes);
+            let Some(turn) = queue.consumers.iter().position(free) else { return };
             queue.consumers.rotate_left(turn);
             let Some(key) = queue.consumers.pop_front() else { return };
             queue.consumers.push_back(key);

@@ -246,6 +246,12 @@ impl State {
                 .filter(|size| *size > 0)
                 .ok_or_else(|| Refusal::protocol(format!("Invalid prefetch size: {text}")))?,
         };
+        // The one selector known here besides none.
+        let selects = match frame.header("selector") {
+            None => true,
+            Some("1=0") => false,
+            Some(other) => return Err(Refusal::protocol(format!("Invalid selector: {other}"))),
+        };
         let may_read = self.readers.as_ref().is_none_or(|Readers(may_read)| may_read(&peer.login, &queue));
         if !may_read || self.faults.unreadable.contains(&(peer.login.clone(), queue.clone())) {
             let login = &peer.login;
@@ -253,7 +259,7 @@ impl State {
                 "User {login} is not authorized to read from: queue://{queue}"
             )));
         }
-        let subscription = Subscription { id: id.to_owned(), queue, mode, prefetch };
+        let subscription = Subscription { id: id.to_owned(), queue, mode, prefetch, selects };
         self.queues.subscribe(peer.session, subscription);
         Ok(())
     }

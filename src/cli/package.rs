@@ -1,0 +1,48 @@
+//! `package`: makes the app that SOAR installs and App Host runs.
+
+use std::fs;
+use std::io::{Write, stderr, stdout};
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::customize::ScriptLanguage;
+use crate::package::{Image, file_name, package};
+
+/// The package could not be made or written.
+const FAILED: u8 = 1;
+
+/// What can be chosen.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The container image that App Host is to run, by the name it was pushed by, with a tag or a digest.
+    #[arg(long, value_name = "REF")]
+    image: Image,
+
+    /// The directory to write the package into; it is made if need be.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+
+    /// The language SOAR runs the scripts in: python3, or python for a SOAR older than 38.2.
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "python3", hide_possible_values = true)]
+    script_language: ScriptLanguage,
+}
+
+/// Writes the package, and its path to standard output.
+pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
+    let Arguments { image, output, script_language } = arguments;
+    let bytes = package(image, *script_language).map_err(|error| Failure::new(FAILED, &error))?;
+    let path = output.join(file_name());
+    fs::create_dir_all(output)
+        .and_then(|()| fs::write(&path, bytes))
+        .map_err(|error| Failure::new(FAILED, &format!("cannot write {}: {error}", path.display())))?;
+    if let Some(registry) = image.registry() {
+        let _ = writeln!(
+            stderr(),
+            "The package names the image {image}: an App Host puts the registry before it that it is set up for, which \
+             has to be {registry}."
+        );
+    }
+    // A reader that has left wants no more.
+    let _ = writeln!(stdout(), "{}", path.display());
+    Ok(())
+}

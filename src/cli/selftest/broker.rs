@@ -1,0 +1,135 @@
+//! SOAR's message broker: the sign-in, and a subscription to each queue that takes no call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Queues;
+use super::check::{Check, Section};
+use super::soar::who;
+use crate::config::{Settings, StompSettings};
+use crate::exit::{self, NOT_SUBSCRIBED};
+use crate::stomp::{Backoff, Failure, HeartBeatOffer, Probe, SessionOptions};
+use crate::tls;
+
+/// How long the broker may take to say good-bye.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
+
+const SIGN_IN: (&str, &str) = ("broker.sign_in", "sign-in");
+const SUBSCRIPTION: (&str, &str) = ("broker.subscription", "subscription");
+
+/// `queues` is `None` where SOAR did not say where calls arrive.
+pub(super) async fn check(settings: &Settings, queues: Option<&Queues>) -> Section {
+    let StompSettings { host, port, .. } = &settings.stomp;
+    Section::new(format!("Message broker at {host}:{port}"), checks(settings, queues).await)
+}
+
+async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
+    let options = match options(settings) {
+        Ok(options) => options,
+        Err(error) => {
+            let advice = "Correct stomp_cafile, or cafile where it is absent; the file must be a PEM file that \
+                          the user that runs the program can read.";
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, exit::of_tls(&error), error, advice);
+            return vec![failed, Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, NOT_SIGNED_IN)];
+        }
+    };
+    let mut probe = match Probe::log_in(&options).await {
+        Ok(probe) => probe,
+        Err(failure) => {
+            let code = exit::of_broker(&failure);
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, code, &failure, advice(&failure));
+            return vec![failed, Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, NOT_SIGNED_IN)];
+        }
+    };
+    let mut checks = vec![Check::passed(SIGN_IN.0, SIGN_IN.1, format!("with {}", who(&settings.soar.login)))];
+    match queues {
+        None => {
+            let why = "SOAR did not say where calls arrive";
+            checks.push(Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, why));
+        }
+        Some(queues) if queues.is_empty() => checks.push(Check::failed(
+            SUBSCRIPTION.0,
+            SUBSCRIPTION.1,
+            NOT_SUBSCRIBED,
+            "SOAR knows none of the functions, so there is no queue to subscribe to",
+            "Import the customizations (docs/customizations.md).",
+        )),
+        Some(queues) => {
+            for queue in queues {
+                let subscribed = probe.subscribe(queue).await;
+                checks.push(subscription(queue, subscribed));
+            }
+        }
+    }
+    probe.leave(LEAVE_WITHIN).await;
+    checks
+}
+
+const NOT_SIGNED_IN: &str = "not tried: the sign-in failed";
+
+fn subscription(queue: &str, subscribed: Result<(), Failure>) -> Check {
+    match subscribed {
+        Ok(()) => {
+            Check::passed(SUBSCRIPTION.0, SUBSCRIPTION.1, format!("{queue} can be read; no call was taken"))
+        }
+        Err(failure) => {
+            let code = exit::of_broker(&failure);
+            Check::failed(SUBSCRIPTION.0, SUBSCRIPTION.1, code, &failure, advice(&failure))
+        }
+    }
+}
+
+fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
+    let (login, passcode) = settings.soar.login.credentials();
+    Ok(SessionOptions {
+        host: settings.stomp.host.clone(),
+        port: settings.stomp.port,
+        proxy: settings.stomp.proxy.clone(),
+        tls: Arc::new(tls::client_config(&settings.stomp.trust, None)?),
+        login,
+        passcode,
+        destinations: Vec::new(),
+        prefetch: settings.stomp.prefetch,
+        timeout: settings.selftest_timeout,
+        heart_beat: HeartBeatOffer::default(),
+        reconnect: Backoff::default(),
+    })
+}
+
+/// What to do about `failure`.
+fn advice(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Unreachable { .. } => {
+            "Check stomp_host (host where it is absent) and stomp_port: 65001, or 443 on Cloud Pak for Security; and \
+             the firewalls on the way. This connection takes no proxy but that of stomp_proxy."
+        }
+        Failure::Proxy { .. } => {
+            "Check stomp_proxy, its user name and password, and whether the proxy allows CONNECT to stomp_port."
+        }
+        Failure::Untrusted { .. } => {
+            "Put the PEM file of the certificate authority that signed the broker's certificate into stomp_cafile, \
+             or into cafile for SOAR and broker."
+        }
+        Failure::Tls { .. } => "Check that stomp_port is the broker's port for STOMP over TLS.",
+        Failure::LoginRefused(_) => {
+            "The broker takes the same key or account as SOAR's REST interface: check that it is not locked or \
+             expired, and that stomp_host belongs to the same SOAR."
+        }
+        Failure::NotAuthorized { .. } => {
+            "Add the API key (or the account) to the message destination in SOAR: Administrator Settings, \
+             Message Destinations, fn_exchange_online."
+        }
+        Failure::NoAnswer(_) | Failure::Unconfirmed(_) | Failure::Silent(_) => {
+            "Look into the broker's state in SOAR; a slow one takes a longer selftest_timeout."
+        }
+        Failure::AuthenticationUnavailable(_)
+        | Failure::Version(_)
+        | Failure::Protocol(_)
+        | Failure::Broker(_)
+        | Failure::Closed
+        | Failure::Broken(_) => {
+            "Try again in a minute; if it stays, look into SOAR's own log for the broker, and check that \
+             stomp_host and stomp_port lead to it."
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A check, and what came of it.
+
+use std::fmt;
+
+/// Checks of one thing.
+pub(super) struct Section {
+    pub(super) title: String,
+    pub(super) checks: Vec<Check>,
+}
+
+impl Section {
+    pub(super) fn new(title: impl Into<String>, checks: Vec<Check>) -> Self {
+        Self { title: title.into(), checks }
+    }
+}
+
+/// One check.
+pub(super) struct Check {
+    /// What programs know it by; documented, and the same in every version.
+    pub(super) id: String,
+    /// What people know it by.
+    pub(super) name: String,
+    /// What came of it.
+    pub(super) outcome: Outcome,
+    /// That in words.
+    pub(super) found: String,
+    /// What to do about it.
+    pub(super) advice: Option<String>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Passed,
+    /// It works, and somebody should know.
+    Warning,
+    /// It does not work; the exit code that says so.
+    Failed(u8),
+    /// It could not be tried, because of something that failed before.
+    Skipped,
+}
+
+impl Outcome {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Warning => "warning",
+            Self::Failed(_) => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    pub(super) fn exit_code(self) -> Option<u8> {
+        match self {
+            Self::Failed(code) => Some(code),
+            _ => None,
+        }
+    }
+}
+
+impl Check {
+    pub(super) fn passed(id: impl Into<String>, name: impl Into<String>, found: impl fmt::Display) -> Self {
+        Self::new(id, name, Outcome::Passed, &found, None)
+    }
+
+    pub(super) fn warning(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        found: impl fmt::Display,
+        advice: impl Into<Option<String>>,
+    ) -> Self {
+        Self::new(id, name, Outcome::Warning, &found, advice.into())
+    }
+
+    pub(super) fn failed(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        code: u8,
+        found: impl fmt::Display,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self::new(id, name, Outcome::Failed(code), &found, Some(advice.into()))
+    }
+
+    pub(super) fn skipped(id: impl Into<String>, name: impl Into<String>, why: impl fmt::Display) -> Self {
+        Self::new(id, name, Outcome::Skipped, &why, None)
+    }
+
+    /// What others write, and we quote, moves no cursor and fills no screen.
+    fn new(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        outcome: Outcome,
+        found: &dyn fmt::Display,
+        advice: Option<String>,
+    ) -> Self {
+        let harmless = |c: char| if c.is_control() { '\u{FFFD}' } else { c };
+        let found = found.to_string().chars().map(harmless).collect();
+        Self { id: id.into(), name: name.into(), outcome, found, advice }
+    }
+}

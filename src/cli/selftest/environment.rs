@@ -1,0 +1,51 @@
+//! `--print-env`: what of the environment the program looks at.
+
+use url::Url;
+
+use crate::config::Environment;
+
+/// A variable, and what of it may be shown; `None` where it is not set.
+pub(super) struct Variable {
+    pub(super) name: &'static str,
+    pub(super) shown: Option<String>,
+}
+
+/// Those that hold neither secrets nor anything of somebody's.
+const PLAIN: [&str; 14] = [
+    "APP_CONFIG_FILE",
+    "APP_HOST_CONTAINER",
+    "APP_LOG_DIR",
+    "LOGLEVEL",
+    "RESOURCE_PREFIX",
+    "RESILIENT_MAX_CONNECTION_RETRIES",
+    "RESILIENT_STOMP_TIMEOUT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_PROXY",
+    "no_proxy",
+    "HOME",
+    "TZ",
+];
+/// Those that may hold a name and a password.
+const PROXIES: [&str; 5] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"];
+
+/// What may be shown. Variables that app.config names ($NAME) are secrets, and in neither list.
+pub(super) fn shown(environment: &Environment) -> Vec<Variable> {
+    let plain = PLAIN.map(|name| Variable { name, shown: environment.get(name).map(str::to_owned) });
+    let proxies = PROXIES.map(|name| Variable { name, shown: environment.get(name).map(without_login) });
+    plain.into_iter().chain(proxies).collect()
+}
+
+fn without_login(proxy: &str) -> String {
+    match Url::parse(proxy) {
+        Ok(url) if url.username().is_empty() && url.password().is_none() && url.has_host() => {
+            proxy.to_owned()
+        }
+        Ok(url) => match (url.host_str(), url.port_or_known_default()) {
+            (Some(host), Some(port)) => format!("{}://***@{host}:{port}", url.scheme()),
+            _ => "(set, and not a proxy's URL)".to_owned(),
+        },
+        Err(_) => "(set, and not a proxy's URL)".to_owned(),
+    }
+}

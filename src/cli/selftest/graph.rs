@@ -1,0 +1,253 @@
+//! Microsoft Graph: the token, what its permissions allow, and one request that changes nothing.
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::check::{Check, Outcome, Section};
+use super::{short, within};
+use crate::config::{GraphSettings, Settings};
+use crate::exit::{self, OTHER};
+use crate::functions::{Function, Permission, Use};
+use crate::graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
+
+const TOKEN: (&str, &str) = ("graph.token", "token");
+const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
+const REQUEST: (&str, &str) = ("graph.request", "request");
+const MAILBOX: (&str, &str) = ("graph.mailbox", "mailbox");
+
+/// `mailbox` is looked into where it is given.
+pub(super) async fn check(settings: &Settings, mailbox: Option<&str>) -> Section {
+    let title = format!("Microsoft Graph at {}", settings.graph.base_url);
+    Section::new(title, checks(settings, mailbox).await)
+}
+
+async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
+    let bound = settings.selftest_timeout;
+    // Who looks for mistakes wants to hear of each: nothing is tried again.
+    let once = GraphSettings { max_retries: 0, ..settings.graph.clone() };
+    let without_token = |failed: Check| {
+        let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "there is no token");
+        let looked_into = mailbox.map(|_| skipped(MAILBOX));
+        [failed, skipped(PERMISSIONS), skipped(REQUEST)].into_iter().chain(looked_into).collect()
+    };
+    let client = match Client::new(&once) {
+        Ok(client) => client,
+        Err(error) => {
+            let advice = "Correct verify (REQUESTS_CA_BUNDLE), client_auth_cert and client_auth_key of \
+                          [fn_exchange_online].";
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, exit::of_tls(&error), error, advice));
+        }
+    };
+    let claims = match within(bound, client.claims()).await {
+        Ok(Ok(claims)) => claims,
+        Ok(Err(error)) => {
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, found(&error), advice(&error)));
+        }
+        Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH)),
+    };
+    let mut checks = vec![token(&settings.graph, claims.as_ref())];
+    let answer = within(bound, client.send(&Request::get(first_user()))).await;
+    let request = request(answer, claims.as_ref());
+    let looked_into = match mailbox {
+        Some(mailbox) => Some(look_into(&client, bound, mailbox).await),
+        None => None,
+    };
+    let lets_in = looked_into.as_ref().is_some_and(|check| check.outcome == Outcome::Passed);
+    checks.extend(permissions(claims.as_ref(), lets_in));
+    checks.push(request);
+    checks.extend(looked_into);
+    checks
+}
+
+/// What is signed in with, and until when a certificate lasts.
+fn credential(settings: &GraphSettings) -> String {
+    let certificate = settings.credential.certificate().and_then(|files| Certificate::read(files).ok());
+    let lasts = certificate.map(|certificate| {
+        format!(
+            " {}, which lasts until {}",
+            certificate.subject(),
+            certificate.not_after().format("%Y-%m-%d")
+        )
+    });
+    format!("{}{}", settings.credential, lasts.unwrap_or_default())
+}
+
+fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
+    let expires = claims.and_then(|claims| claims.expires);
+    let valid = expires
+        .map(|end| format!("; the token is valid for {} min", ((end - Utc::now()).num_seconds() + 30) / 60));
+    Check::passed(
+        TOKEN.0,
+        TOKEN.1,
+        format!("signed in as {}{}", credential(settings), valid.unwrap_or_default()),
+    )
+}
+
+/// Whether the token's permissions allow what each function does. `lets_in`: a mailbox could be looked into, whatever
+/// the token shows.
+fn permissions(claims: Option<&Claims>, lets_in: bool) -> Vec<Check> {
+    let Some(Claims { roles, .. }) = claims else {
+        let found = "the token cannot be read, so which permissions it gives is not known";
+        return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
+    };
+    if roles.is_empty() && lets_in {
+        let found = "the token gives none; Exchange lets the application in by RBAC for Applications";
+        return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
+    }
+    if roles.is_empty() {
+        return vec![Check::failed(
+            PERMISSIONS.0,
+            PERMISSIONS.1,
+            OTHER,
+            "the token gives no application permission, so every request is refused",
+            "Add the permissions of docs/azure.md to the Entra application, as application permissions (not \
+             delegated ones), and grant admin consent. Where Exchange grants them by RBAC for Applications, name a \
+             mailbox: --mailbox ADDRESS.",
+        )];
+    }
+    let uses =
+        Function::ALL.into_iter().flat_map(|function| function.uses().iter().map(move |way| (function, way)));
+    uses.map(|(function, way)| allowed(function, *way, claims)).collect()
+}
+
+fn allowed(function: Function, way: Use, claims: Option<&Claims>) -> Check {
+    let (id, name) = (format!("graph.permission.{}", function.name()), short(function));
+    let (id, name) = match way.particular {
+        None => (id, name.to_owned()),
+        Some(particular) => {
+            (format!("{id}.{}", particular.replace(' ', "_").to_lowercase()), format!("{name} {particular}"))
+        }
+    };
+    let missing: Vec<&str> = way
+        .permissions
+        .iter()
+        .filter(|permission| granted(**permission, claims).is_none())
+        .map(|permission| permission.name())
+        .collect();
+    if missing.is_empty() {
+        let by: Vec<&str> =
+            way.permissions.iter().filter_map(|permission| granted(*permission, claims)).collect();
+        return Check::passed(id, name, format!("allowed by {}", by.join(" and ")));
+    }
+    Check::warning(
+        id,
+        name,
+        format!("missing {}", missing.join(" and ")),
+        "Add it as an application permission and grant admin consent, unless the function is not used, or Exchange \
+         grants it by RBAC for Applications, which the token does not show."
+            .to_owned(),
+    )
+}
+
+fn granted(permission: Permission, claims: Option<&Claims>) -> Option<&'static str> {
+    permission.among(&claims?.roles)
+}
+
+/// The id of one user: it changes nothing, and is nobody's mail.
+fn first_user() -> Path {
+    Path::users().option("$select", "id").option("$top", "1")
+}
+
+/// Without the permission to list users, a refusal for lack of it is what a Graph that works answers.
+fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>) -> Check {
+    let may_list_users = Function::GetEmailUserProfile
+        .uses()
+        .iter()
+        .flat_map(|way| way.permissions)
+        .all(|permission| granted(*permission, claims).is_some());
+    match answer {
+        Ok(Ok(_)) => Check::passed(REQUEST.0, REQUEST.1, "Microsoft Graph answers"),
+        Ok(Err(error)) if !may_list_users && error.refusal().is_some_and(|refusal| refusal.status == 403) => {
+            let found = "Microsoft Graph answers (it does not let the application list users)";
+            Check::passed(REQUEST.0, REQUEST.1, found)
+        }
+        Ok(Err(error)) => Check::failed(REQUEST.0, REQUEST.1, OTHER, found(&error), advice(&error)),
+        Err(late) => Check::failed(REQUEST.0, REQUEST.1, OTHER, late, REACH),
+    }
+}
+
+/// Asks for the id of one message. What may be done with messages besides listing them is not tried.
+async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
+    let path = match Path::messages(mailbox, None) {
+        Ok(path) => path.option("$select", "id").option("$top", "1"),
+        Err(error) => {
+            return Check::failed(MAILBOX.0, MAILBOX.1, OTHER, error, "Give the address of a mailbox.");
+        }
+    };
+    match within(bound, client.send(&Request::get(path).in_mailbox(mailbox))).await {
+        Ok(Ok(_)) => Check::passed(MAILBOX.0, MAILBOX.1, format!("messages of {mailbox} can be listed")),
+        Ok(Err(error)) => {
+            let advice = match error.refusal().map(|refusal| refusal.status) {
+                Some(403) => {
+                    "Grant Mail.ReadWrite (or Mail.Read) with admin consent; with RBAC for Applications, the mailbox \
+                     must be within the scope of a role assignment."
+                }
+                Some(404) => "Check the address; a user without a licence for Exchange has no mailbox.",
+                _ => advice(&error),
+            };
+            Check::failed(MAILBOX.0, MAILBOX.1, OTHER, found(&error), advice)
+        }
+        Err(late) => Check::failed(MAILBOX.0, MAILBOX.1, OTHER, late, REACH),
+    }
+}
+
+const REACH: &str = "Check microsoft_graph_url and microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy \
+                     in app.config), and the firewalls on the way.";
+
+/// What went wrong, without what [`advice`] says better.
+fn found(error: &Error) -> String {
+    let refused = match error {
+        Error::Token(error) => error.as_ref(),
+        other => return other.to_string(),
+    };
+    let TokenError::Refused { status, whom, error, description, trace_id, .. } = refused else {
+        return refused.to_string();
+    };
+    // Entra adds the ids and the time to its words; one of them is enough to ask Microsoft.
+    let description = description.split(" Trace ID:").next().unwrap_or_default();
+    let trace = trace_id.as_ref().map(|id| format!(" (trace id {id})")).unwrap_or_default();
+    format!("Entra ID refuses {whom} with HTTP status {status}, {error}: {description}{trace}")
+}
+
+/// What to do about `error`.
+fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::Token(error) => match error.as_ref() {
+            TokenError::Refused { description, .. } => about_refusal(description),
+            TokenError::Unavailable { .. } => REACH,
+            TokenError::Credential { .. } => "Mend the file that is named, or name another in app.config.",
+        },
+        Error::Untrusted(_) => {
+            "Put the PEM file of the certificate authority (a proxy that opens TLS has one of its own) into verify \
+             of [fn_exchange_online]."
+        }
+        Error::Refused(refusal) if refusal.status == 403 => {
+            "Grant the permission User.Read.All with admin consent; a change takes some minutes to arrive."
+        }
+        Error::Refused(refusal) if refusal.status == 429 || refusal.status >= 500 => {
+            "Microsoft Graph is busy or out of order; try again in some minutes."
+        }
+        _ => REACH,
+    }
+}
+
+/// Entra's codes explain; nothing is decided by them (Microsoft page "Microsoft identity platform and the OAuth 2.0
+/// client credentials flow").
+fn about_refusal(description: &str) -> &'static str {
+    const CODES: [(&str, &str); 5] = [
+        (
+            "AADSTS7000215",
+            "Put the client secret's Value into client_secret; its Secret ID, which stands beside it, does not do.",
+        ),
+        ("AADSTS7000222", "Make a new client secret in Entra, and put its Value into client_secret."),
+        ("AADSTS700016", "Put the Application (client) ID of the app registration into client_id."),
+        ("AADSTS90002", "Put the Directory (tenant) ID into tenant_id."),
+        ("AADSTS53003", "Have the Conditional Access policy for workload identities let this address in."),
+    ];
+    CODES.iter().find(|(code, _)| description.starts_with(&format!("{code}:"))).map_or(
+        "Check tenant_id, client_id and the credential; Microsoft explains the code at \
+         https://login.microsoftonline.com/error",
+        |(_, advice)| advice,
+    )
+}

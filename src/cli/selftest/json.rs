@@ -1,0 +1,52 @@
+//! The report for programs. Its form is documented (docs/selftest.md): keys are added, never changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::check::{Check, Section};
+use super::environment::Variable;
+
+/// The form of the report. Another number would be another form.
+const SCHEMA: u8 = 1;
+
+pub(super) fn report(
+    file: &Path,
+    environment: Option<&[Variable]>,
+    sections: &[Section],
+    code: u8,
+    took: Duration,
+) -> String {
+    let checks: Vec<Value> = sections
+        .iter()
+        .flat_map(|section| section.checks.iter().map(|check| one(&section.title, check)))
+        .collect();
+    let mut report = json!({
+        "schema": SCHEMA,
+        "program": env!("CARGO_PKG_NAME"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "config_file": file.display().to_string(),
+        "outcome": if code == 0 { "passed" } else { "failed" },
+        "exit_code": code,
+        "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        "checks": checks,
+    });
+    if let Some(variables) = environment {
+        let shown = variables.iter().map(|variable| (variable.name.to_owned(), json!(variable.shown)));
+        report["environment"] = Value::Object(shown.collect());
+    }
+    format!("{report:#}\n")
+}
+
+fn one(section: &str, check: &Check) -> Value {
+    json!({
+        "id": check.id,
+        "section": section,
+        "name": check.name,
+        "outcome": check.outcome.name(),
+        "found": check.found,
+        "advice": check.advice,
+        "exit_code": check.outcome.exit_code(),
+    })
+}

@@ -1,0 +1,175 @@
+//! SOAR's REST interface: the sign-in, and what SOAR knows of our functions.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::check::{Check, Section};
+use super::{Queues, short, within};
+use crate::config::{Login, Settings, SoarSettings};
+use crate::exit::{NO_DESTINATION, NOT_SUBSCRIBED};
+use crate::functions::Function;
+use crate::soar::{Client, Credentials, Error};
+use crate::tls::TlsError;
+
+/// No answer in time.
+const NO_ANSWER: u8 = 20;
+
+const SIGN_IN: (&str, &str) = ("soar.sign_in", "sign-in");
+const VERSION: (&str, &str) = ("soar.version", "version");
+const ACTIONS: (&str, &str) = ("soar.actions", "actions");
+const PERMISSIONS: (&str, &str) = ("soar.permissions", "permissions");
+
+/// The checks, and the queues to read, where SOAR told.
+pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
+    let SoarSettings { host, port, .. } = &settings.soar;
+    let title = format!("SOAR at {host}:{port}");
+    let bound = settings.selftest_timeout;
+    // Who looks for mistakes wants to hear of each: nothing is tried again.
+    let once = SoarSettings { login_tries: Some(1), request_tries: 1, ..settings.soar.clone() };
+    let client = match within(bound, Client::connect(&once)).await {
+        Ok(Ok(client)) => client,
+        Ok(Err(error)) => {
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, error.exit_code(), &error, advice(&error));
+            return (Section::new(title, not_signed_in(failed)), None);
+        }
+        Err(late) => {
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, NO_ANSWER, late, REACH);
+            return (Section::new(title, not_signed_in(failed)), None);
+        }
+    };
+    let mut checks = vec![
+        Check::passed(
+            SIGN_IN.0,
+            SIGN_IN.1,
+            format!(
+                "organisation {:?} (number {}), with {}",
+                client.org_name(),
+                client.org_id(),
+                who(&settings.soar.login)
+            ),
+        ),
+        version(&client, bound).await,
+        actions(&client),
+    ];
+    let queues = functions(&client, bound, &mut checks).await;
+    (Section::new(title, checks), queues)
+}
+
+fn not_signed_in(failed: Check) -> Vec<Check> {
+    let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "not asked: the sign-in failed");
+    vec![failed, skipped(VERSION), skipped(ACTIONS), skipped(PERMISSIONS)]
+}
+
+pub(super) fn who(login: &Login) -> &'static str {
+    match login {
+        Login::ApiKey { .. } => "the API key",
+        Login::Password { .. } => "the account's e-mail address and password",
+    }
+}
+
+/// Nothing depends on the version, so an answer that does not come is no failure.
+async fn version(client: &Client, bound: Duration) -> Check {
+    let said = match within(bound, client.server_version()).await {
+        Ok(Ok(version)) => return Check::passed(VERSION.0, VERSION.1, version),
+        Ok(Err(error)) => error.to_string(),
+        Err(late) => late,
+    };
+    Check::warning(VERSION.0, VERSION.1, said, None)
+}
+
+fn actions(client: &Client) -> Check {
+    match client.actions_framework_enabled() {
+        Some(true) => Check::passed(ACTIONS.0, ACTIONS.1, "enabled for the organisation"),
+        Some(false) => Check::failed(
+            ACTIONS.0,
+            ACTIONS.1,
+            NOT_SUBSCRIBED,
+            "not enabled for the organisation, so SOAR sends no calls",
+            "Have actions (the action framework) enabled for the organisation; it may take a licence.",
+        ),
+        None => Check::skipped(ACTIONS.0, ACTIONS.1, "SOAR does not tell us whether they are enabled"),
+    }
+}
+
+/// Whether the key may read functions, and of each, whether it is defined and where its calls arrive.
+async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) -> Option<Queues> {
+    let asked = Function::ALL.map(|function| async move {
+        client.destination_of(function.name()).await.map(|destination| (function, destination))
+    });
+    let (code, found, advice) = match within(bound, try_join_all(asked)).await {
+        Ok(Ok(answers)) => {
+            // What else the key may do shows only when something is written.
+            let found = "functions can be read; writing notes and attachments is not tried";
+            checks.push(Check::passed(PERMISSIONS.0, PERMISSIONS.1, found));
+            checks.extend(answers.iter().map(|(function, to)| defined(*function, to.as_deref())));
+            let destinations: BTreeSet<String> = answers.into_iter().filter_map(|(_, to)| to).collect();
+            let queue = |name: String| format!("actions.{}.{name}", client.org_id());
+            return Some(destinations.into_iter().map(queue).collect());
+        }
+        Ok(Err(error @ Error::Refused { status: 403, .. })) => (
+            NO_DESTINATION,
+            error.to_string(),
+            "Give the API key the permission to read functions (SOAR: Administrator Settings, Users, API Keys; \
+             Functions: Read).",
+        ),
+        Ok(Err(error @ Error::Refused { .. })) => (NO_DESTINATION, error.to_string(), advice(&error)),
+        Ok(Err(error)) => (error.exit_code(), error.to_string(), advice(&error)),
+        Err(late) => (NO_ANSWER, late, REACH),
+    };
+    checks.push(Check::failed(PERMISSIONS.0, PERMISSIONS.1, code, found, advice));
+    None
+}
+
+/// A function that is missing is none that anybody calls.
+fn defined(function: Function, destination: Option<&str>) -> Check {
+    let (id, name) = (format!("soar.function.{}", function.name()), short(function));
+    match destination {
+        Some(destination) => {
+            Check::passed(id, name, format!("defined, on message destination {destination}"))
+        }
+        None => Check::warning(
+            id,
+            name,
+            "not defined in SOAR, so it gets no calls",
+            "Import the customizations (docs/customizations.md).".to_owned(),
+        ),
+    }
+}
+
+const REACH: &str = "Check host and port, the proxy, and the firewalls between here and SOAR.";
+
+/// What to do about `error`.
+fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::Setup(TlsError::File { what: "CA certificate", .. }) => {
+            "Correct cafile; the file must be a PEM file that the user that runs the program can read."
+        }
+        Error::Setup(_) => "Correct cafile, client_auth_cert and client_auth_key.",
+        Error::Unreachable { .. } | Error::Interrupted { .. } => REACH,
+        Error::Untrusted { .. } => {
+            "Put the PEM file of the certificate authority that signed SOAR's certificate (or the proxy's) into \
+             cafile."
+        }
+        Error::Handshake { .. } => "Check that port is that of SOAR's REST interface, which is HTTPS.",
+        Error::Unauthorized { credentials: Credentials::ApiKey, .. } => {
+            "Check api_key_id and api_key_secret; SOAR shows a key's secret only once, so make a new key if in \
+             doubt (Administrator Settings, Users, API Keys)."
+        }
+        Error::Unauthorized { credentials: Credentials::Password, .. } => {
+            "Check email and password, or better make an API key (Administrator Settings, Users, API Keys)."
+        }
+        Error::NoOrganisation => "Add the key or the account to the organisation in SOAR.",
+        Error::WrongOrganisation { .. } => {
+            "Put one of these names into org, or add the key to that organisation."
+        }
+        Error::OrganisationDisabled { .. } => {
+            "Enable the organisation for the key or account in SOAR, or allow this address there."
+        }
+        Error::Refused { status: 404, .. } | Error::NotAnAnswer { .. } => {
+            "Check host and port; on Cloud Pak for Security resource_prefix; and whether a proxy answers instead."
+        }
+        Error::Refused { .. } | Error::Content { .. } => "Look into SOAR's own log for the reason.",
+    }
+}

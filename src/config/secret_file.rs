@@ -1,0 +1,60 @@
+//! Secrets that stand in a file of their own: `client_secret_file` and its like. So Kubernetes, systemd and
+//! password stores hand them over.
+
+use std::path::PathBuf;
+
+use super::Secret;
+use super::options::{Name, Options};
+use super::small_file::read_small;
+
+impl Options<'_> {
+    /// A secret that has to be there, as the option `value` or in the file that the option `file` names.
+    pub(super) fn mandatory_secret(&mut self, value: Name, file: Name, right: &str) -> Option<Secret> {
+        if self.is_set(file) {
+            self.secret_or_file(value, file)
+        } else {
+            self.mandatory(value, right).map(Secret::new)
+        }
+    }
+
+    /// A secret: the option `value`, or what is in the file that the option `file` names; both are a problem.
+    pub(super) fn secret_or_file(&mut self, value: Name, file: Name) -> Option<Secret> {
+        if !self.is_set(file) {
+            return self.secret(value);
+        }
+        if self.is_filled_in(value) {
+            self.problem(file, format!("is set beside {}", value.1), "set one of the two");
+            return None;
+        }
+        let path = self.credential_file(file)?;
+        self.files.push(path.clone());
+        match read_small(&path) {
+            Ok(text) => self.secret_of_file(file, &path, text.trim_end_matches(['\r', '\n'])),
+            Err(reason) => {
+                let wrong = format!("names {}, which cannot be read: {reason}", path.display());
+                self.problem(file, wrong, "name a file that holds the secret and nothing else");
+                None
+            }
+        }
+    }
+
+    fn secret_of_file(&mut self, name: Name, path: &std::path::Path, text: &str) -> Option<Secret> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            let what = if text.is_empty() { "is empty" } else { "holds more than one line of text" };
+            let wrong = format!("names {}, which {what}", path.display());
+            self.problem(name, wrong, "write the secret into it, and nothing else");
+            return None;
+        }
+        Some(Secret::new(text))
+    }
+
+    /// The path of a file that holds a credential. A relative one is within the directory of systemd's
+    /// `LoadCredential=` where the service has one.
+    pub(super) fn credential_file(&mut self, name: Name) -> Option<PathBuf> {
+        let path = self.path(name)?;
+        Some(match self.environment.get_filled("CREDENTIALS_DIRECTORY") {
+            Some(directory) => PathBuf::from(directory).join(path),
+            None => path,
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! What SOAR installs as an app and runs on an App Host: a ZIP file with a descriptor (`app.json`), the customizations
+//! (`export.res`) and, for whoever runs the program on an integration server instead, an archive of what that takes
+//! beside the program itself. The container image is not in it; the descriptor names it.
+//!
+//! The same program makes the same bytes for the same image.
+
+mod archive;
+mod image;
+
+use std::io;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use crate::config::TEMPLATE;
+use crate::customize::{self, ScriptLanguage};
+use archive::{Entry, tar_gz, zip};
+pub use image::{Image, NotAnImage};
+
+/// The app's name, which is the name of its section in `app.config`, too.
+const NAME: &str = env!("CARGO_CRATE_NAME");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const DISPLAY_NAME: &str = "Exchange Online";
+/// By this SOAR knows the app: the MD5 of its name, so it is the older app's, too, and ours is an upgrade of that.
+const UUID: &str = "d9f9a77e-2244-ed90-6116-30f1898f3457";
+const AUTHOR: &str = "The fn-exchange-online developers";
+
+/// The kinds of objects that SOAR marks as the app's.
+const TAGGED: [&str; 13] = [
+    "actions",
+    "automatic_tasks",
+    "fields",
+    "functions",
+    "incident_artifact_types",
+    "incident_types",
+    "message_destinations",
+    "phases",
+    "roles",
+    "scripts",
+    "types",
+    "workflows",
+    "workspaces",
+];
+
+macro_rules! file {
+    ($path:literal) => {
+        include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/", $path))
+    };
+}
+
+/// 200 by 72, and 100 by 100 pixels.
+const APP_LOGO: &[u8] = file!("deploy/apphost/app_logo.png");
+const COMPANY_LOGO: &[u8] = file!("deploy/apphost/company_logo.png");
+const LONG_DESCRIPTION: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apphost/description.html"));
+const PERMISSIONS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apphost/permissions.txt"));
+const LICENSE: &[u8] = file!("LICENSE");
+const UNIT: &[u8] = file!("deploy/fn-exchange-online.service");
+const SYSTEMD_GUIDE: &[u8] = file!("docs/systemd.md");
+
+/// The package cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The customizations cannot.
+    #[error(transparent)]
+    Customizations(#[from] customize::Error),
+    /// The descriptor cannot.
+    #[error("the package's descriptor cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// An archive cannot.
+    #[error("the package cannot be put together: {0}")]
+    Archive(#[from] io::Error),
+}
+
+/// The name of the file that [`package`] makes, as App Host wants it.
+pub fn file_name() -> String {
+    format!("app-{NAME}-{VERSION}.zip")
+}
+
+/// The package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image.
+///
+/// # Errors
+/// The program's own parts are not as they should be; a test sees to it that they are.
+pub fn package(image: &Image, language: ScriptLanguage) -> Result<Vec<u8>, Error> {
+    let mut export = customize::export(language)?;
+    let mut descriptor = descriptor(image, &export["server_version"]);
+    tag(&mut export);
+    // As SOAR's own tool writes them.
+    export.sort_all_objects();
+    descriptor.sort_all_objects();
+    let directory = format!("{NAME}-{VERSION}");
+    Ok(zip(&[
+        Entry { name: "app.json", content: &serde_json::to_vec(&descriptor)? },
+        Entry { name: "export.res", content: &serde_json::to_vec(&export)? },
+        Entry { name: &format!("{directory}.tar.gz"), content: &for_integration_servers(&directory)? },
+    ])?)
+}
+
+fn descriptor(image: &Image, server_version: &Value) -> Value {
+    let png = |bytes: &[u8]| json!({"data": BASE64.encode(bytes), "media_type": "image/png"});
+    let config = TEMPLATE.iter().find(|(section, _)| *section == NAME).map(|(_, text)| *text);
+    json!({
+        "name": NAME,
+        "display_name": DISPLAY_NAME,
+        "version": VERSION,
+        "uuid": UUID,
+        "author": {"name": AUTHOR, "website": "", "icon": png(COMPANY_LOGO)},
+        "icon": png(APP_LOGO),
+        "description": {"format": "text", "content": env!("CARGO_PKG_DESCRIPTION")},
+        "long_description": {"format": "html", "content": format!("<div>{}</div>", LONG_DESCRIPTION.trim_end())},
+        "minimum_resilient_version": server_version,
+        "tag": {"name": NAME, "prefix": NAME, "display_name": NAME, "uuid": UUID},
+        "current_installation": {"executables": [{
+            "name": NAME,
+            "image": image.to_string(),
+            "config_string": config,
+            "uuid": UUID,
+            "permission_handles": permissions().collect::<Vec<_>>(),
+        }]},
+    })
+}
+
+/// What the API key may do that SOAR makes for the app.
+fn permissions() -> impl Iterator<Item = &'static str> {
+    PERMISSIONS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Marks every object of the customizations as the app's, and the workflows that a function names as well.
+fn tag(export: &mut Value) {
+    let tags = json!([{"tag_handle": NAME, "value": null}]);
+    for kind in TAGGED {
+        for object in export[kind].as_array_mut().into_iter().flatten() {
+            object["tags"] = tags.clone();
+            for workflow in object.get_mut("workflows").and_then(Value::as_array_mut).into_iter().flatten() {
+                // A rule has names here, a function objects.
+                if workflow.is_object() {
+                    workflow["tags"] = tags.clone();
+                }
+            }
+        }
+    }
+}
+
+/// Where SOAR's own apps have their Python package: what an integration server takes beside the program.
+fn for_integration_servers(directory: &str) -> io::Result<Vec<u8>> {
+    let about = format!(
+        "Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\nSummary: {}\nLicense: MIT\n\n\
+         The program is not a Python package and not in this archive. To run it on an integration server rather than\n\
+         on an App Host, follow systemd.md.\n",
+        env!("CARGO_PKG_DESCRIPTION")
+    );
+    let files: [(&str, &[u8]); 5] = [
+        ("LICENSE", LICENSE),
+        ("PKG-INFO", about.as_bytes()),
+        ("app.config.example", crate::config::template().as_bytes()),
+        ("fn-exchange-online.service", UNIT),
+        ("systemd.md", SYSTEMD_GUIDE),
+    ];
+    let named = files.map(|(name, content)| (format!("{directory}/{name}"), content));
+    tar_gz(&named.each_ref().map(|(name, content)| Entry { name, content }))
+}

@@ -1,0 +1,94 @@
+//! A look at the broker that changes nothing: whether it lets us in, and whether it would let us subscribe. No
+//! message is taken or marked, and other subscribers go on undisturbed.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::connection::Connection;
+use super::failure::{Failure, error_text};
+use super::session::SessionOptions;
+use super::session::driver::{ANSWER_WITHIN, open};
+use super::transport::Stream;
+use super::{ClientCommand, Frame, ServerCommand, frames};
+
+/// A connection that is logged in, to look around.
+pub struct Probe<'a> {
+    options: &'a SessionOptions,
+    connection: Connection<Stream>,
+    last_receipt: u64,
+}
+
+impl<'a> Probe<'a> {
+    /// Logs in. Everything takes `options.timeout` at most; its destinations are not looked at.
+    ///
+    /// # Errors
+    /// Why the broker cannot be reached, is not trusted, or does not let us in.
+    pub async fn log_in(options: &'a SessionOptions) -> Result<Self, Failure> {
+        let deadline = Instant::now() + options.timeout;
+        loop {
+            // A broker may lose a CONNECT; another connection brings the answer then.
+            let patience = ANSWER_WITHIN.min(options.timeout);
+            match timeout_at(deadline, open(options, patience)).await {
+                Ok(Ok(connection)) => return Ok(Self { options, connection, last_receipt: 0 }),
+                Ok(Err(Failure::NoAnswer(_))) if Instant::now() < deadline => {}
+                Ok(Err(Failure::NoAnswer(_))) | Err(_) => return Err(Failure::NoAnswer(options.timeout)),
+                Ok(Err(failure)) => return Err(failure),
+            }
+        }
+    }
+
+    /// Subscribes to `destination` such that no message comes, and unsubscribes again.
+    ///
+    /// # Errors
+    /// Why the broker does not let us. The connection may be of no use afterwards.
+    pub async fn subscribe(&mut self, destination: &str) -> Result<(), Failure> {
+        let receipt = self.next_receipt();
+        self.ask(frames::subscribe_to_nothing(destination, receipt), receipt, destination).await?;
+        let receipt = self.next_receipt();
+        self.ask(frames::unsubscribe(destination, receipt), receipt, destination).await
+    }
+
+    /// Takes leave. A broker that does not answer to that is left all the same, `within` this time.
+    pub async fn leave(mut self, within: Duration) {
+        let receipt = self.next_receipt();
+        if self.connection.queue(frames::disconnect().with_receipt(receipt)).is_ok() {
+            // Whatever comes, we are leaving.
+            let _ = timeout(within, self.connection.next_frame(true)).await;
+        }
+    }
+
+    fn next_receipt(&mut self) -> u64 {
+        self.last_receipt += 1;
+        self.last_receipt
+    }
+
+    /// Sends `frame` and waits for its receipt.
+    async fn ask(
+        &mut self,
+        frame: Frame<ClientCommand>,
+        receipt: u64,
+        destination: &str,
+    ) -> Result<(), Failure> {
+        self.connection.queue(frame)?;
+        let patience = self.options.timeout;
+        let answer = timeout(patience, self.connection.next_frame(true));
+        let answer = answer.await.map_err(|_| Failure::Unconfirmed(patience))??;
+        match answer.command {
+            ServerCommand::Receipt if answer.header("receipt-id") == Some(receipt.to_string().as_str()) => {
+                Ok(())
+            }
+            ServerCommand::Error => {
+                let text = error_text(&answer, &self.options.passcode);
+                Err(Failure::of_subscription(destination, text))
+            }
+            ServerCommand::Message => Err(Failure::Protocol(
+                "it handed out a message to a subscription that selects none; the message goes back"
+                    .to_owned(),
+            )),
+            ServerCommand::Receipt | ServerCommand::Connected => {
+                Err(Failure::Protocol("the answer to SUBSCRIBE is neither RECEIPT nor ERROR".to_owned()))
+            }
+        }
+    }
+}

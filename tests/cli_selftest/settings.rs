@@ -1,0 +1,57 @@
+//! The settings, and the log's place.
+
+use serde_json::{Value, json};
+
+use crate::deployment::{Daemon, Deployment};
+use crate::{Said, selftest};
+
+#[tokio::test]
+async fn a_missing_file_ends_it_with_2() {
+    let (code, out, _) =
+        Daemon::spawn(&["selftest", "--json", "--config-file", "/nowhere/app.config"]).outcome().await;
+    let said = Said { code, report: serde_json::from_str(&out).unwrap() };
+    said.first_failure("settings.file", 2, &["/nowhere/app.config"]);
+    assert_eq!(said.with_outcome("skipped"), ["soar", "broker", "graph"]);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_and_nobody_is_asked() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[("port", "many"), ("org", "")], &[("tenant_id", "")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("settings.file", 2, &[]);
+    let names: Vec<&Value> =
+        said.checks().filter(|check| check["id"] == "settings.option").map(|check| &check["name"]).collect();
+    assert_eq!(names, ["[resilient] org", "[resilient] port", "[fn_exchange_online] tenant_id"]);
+    assert_eq!(deployment.sandbox.soar.rest.requests(), []);
+}
+
+#[tokio::test]
+async fn odd_settings_are_told_and_are_no_failure() {
+    let deployment = Deployment::new().await;
+    let said = selftest(&deployment, &deployment.app_config(&[("num_worker", "5")], &[])).await;
+    assert_eq!(said.code, 0, "{:#}", said.report);
+    let check = said.check("settings.option");
+    assert_eq!((&check["outcome"], &check["name"]), (&json!("warning"), &json!("[resilient] num_worker")));
+}
+
+#[tokio::test]
+async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_checked() {
+    let deployment = Deployment::new().await;
+    let options = [("logdir", "/nowhere"), ("logfile", "app.log")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &[])).await;
+    said.first_failure("settings.log", 2, &["/nowhere/app.log"]);
+    assert_eq!(said.check("graph.request")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn the_log_file_is_neither_made_nor_changed() {
+    let deployment = Deployment::new().await;
+    let file = deployment.directory().join("app.log");
+    let text = deployment.app_config(&[("logfile", "app.log")], &[]);
+    assert_eq!(selftest(&deployment, &text).await.code, 0);
+    assert!(!file.exists());
+    std::fs::write(&file, "the daemon's").unwrap();
+    assert_eq!(selftest(&deployment, &text).await.code, 0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "the daemon's");
+}
