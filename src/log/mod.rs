@@ -219,8 +219,10 @@ where
             }
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
-        let output = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let text = line.written(output.format);
+        let format = self.0.read().unwrap_or_else(PoisonError::into_inner).format;
+        let text = line.written(format);
+        // One line after the other, so that they are in the same order everywhere.
+        let output = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for queue in &output.queues {
             queue.push(text.clone());
         }
