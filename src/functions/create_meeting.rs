@@ -10,7 +10,7 @@ use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone};
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
 use super::mail::{Body, Recipient, listed};
 use super::outcome::Outcome;
@@ -201,8 +201,8 @@ async fn create(
         context.graph.send(&request).await?.json()
     };
     let created: Result<_, graph::Error> = created.await;
-    let error = created.as_ref().err().map(graph::Error::for_log);
-    act.end(if error.is_none() { "created" } else { "not created" }, error.as_deref());
+    let (outcome, error) = on_record(["created", "not created"], &created);
+    act.end(outcome, error.as_deref());
     Ok(created?)
 }
 

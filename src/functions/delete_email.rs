@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone};
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
@@ -71,14 +71,14 @@ pub(super) async fn delete(
                 carry_out(context, route, &request).await
             };
             let deleted = deleted.await;
-            let error = deleted.as_ref().err().map(graph::Error::for_log);
-            act.end(if error.is_none() { "deleted" } else { "not deleted" }, error.as_deref());
+            let (outcome, error) = on_record(["deleted", "not deleted"], &deleted);
+            act.end(outcome, error.as_deref());
             deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
         }
         Leave::DryRun(rehearsal) => {
             let there = look(context, route, mailbox, path()).await;
-            let error = there.as_ref().err().map(graph::Error::for_log);
-            rehearsal.end(if error.is_none() { "would be deleted" } else { "not deleted" }, error.as_deref());
+            let (outcome, error) = on_record(["would be deleted", "not deleted"], &there);
+            rehearsal.end(outcome, error.as_deref());
             there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
         }
     }

@@ -91,6 +91,18 @@ impl NotDone {
     }
 }
 
+/// What the record says of `what`, and why, where it was not done.
+pub(super) fn on_record<T>(
+    [done, not_done]: [&'static str; 2],
+    what: &Result<T, graph::Error>,
+) -> (&'static str, Option<String>) {
+    match what {
+        Ok(_) => (done, None),
+        Err(error) if error.leaves_open() => ("unknown", Some(error.for_log())),
+        Err(error) => (not_done, Some(error.for_log())),
+    }
+}
+
 /// The answer of a dry run. It looks like that of "not found", which every script tests for, and `content` has its
 /// usual keys beside the error.
 fn rehearsed(done: &str, content: Value) -> Result<Outcome, Error> {

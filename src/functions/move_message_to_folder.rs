@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone};
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::once::look_for;
 use super::outcome::Outcome;
@@ -80,15 +80,15 @@ impl Order {
         match context.guard.begin(&mailbox, deed)? {
             Leave::Act(act) => {
                 let moved = Move { order: self, mailbox: &mailbox, act: &act }.carry_out(context).await;
-                let error = moved.as_ref().err().map(graph::Error::for_log);
-                act.end(if error.is_none() { "moved" } else { "not moved" }, error.as_deref());
+                let (outcome, error) = on_record(["moved", "not moved"], &moved);
+                act.end(outcome, error.as_deref());
                 Ok(moved?)
             }
             Leave::DryRun(rehearsal) => {
                 let path = Path::message(mailbox.address(), self.folder.as_deref(), &self.id);
                 let there = look(context, &Route::Alone, &mailbox, path.map_err(graph::Error::from)).await;
-                let error = there.as_ref().err().map(graph::Error::for_log);
-                rehearsal.end(if error.is_none() { "would be moved" } else { "not moved" }, error.as_deref());
+                let (outcome, error) = on_record(["would be moved", "not moved"], &there);
+                rehearsal.end(outcome, error.as_deref());
                 there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
             }
         }

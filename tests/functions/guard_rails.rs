@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use fn_exchange_online::functions::Function;
+use fn_exchange_online::functions::{Before, Function};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -252,6 +252,40 @@ async fn a_deletion_of_any_kind_that_was_done_behind_a_failure_counts_as_done() 
 }
 
 #[tokio::test]
+async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wherever_it_ends() {
+    for deletion in ["deleted_items", "permanent"] {
+        let (mut house, lists) = house(&[("deletion", deletion)]).await;
+        let inputs = message(&lists[0].0, &lists[0].1[0]);
+        house.done(DeleteEmail, inputs.clone()).await;
+        house.context.call.before = Before::Likely;
+        house.done(DeleteEmail, inputs).await;
+        house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
+        let graph = house.graph();
+        assert_eq!(graph.deleted().len() + graph.moved().len(), 12, "{deletion}");
+        // Another part of an address that nobody knows is no message that is gone.
+        graph.faults().be_national();
+        let again = house.run(DeleteEmail, message(&lists[0].0, &lists[0].1[1])).await;
+        assert_eq!(again.is_err(), deletion == "permanent");
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_nobody_knows_is_on_record_as_that() {
+    let (house, lists) = house(&[("max_retries_total", "0")]).await;
+    house.graph().faults().next(
+        1,
+        Target::containing("DELETE"),
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+    );
+    house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+    let trail = house.trail();
+    assert_eq!(
+        (trail.len(), &trail[0]["outcome"], &trail[0]["principal"]),
+        (1, &json!("unknown"), &json!("Mary"))
+    );
+}
+
+#[tokio::test]
 async fn a_cloud_without_permanent_delete_is_told_as_that_and_nothing_is_deleted() {
     let (house, lists) = house(&[("deletion", "permanent")]).await;
     house.graph().faults().be_national();
@@ -304,8 +338,9 @@ async fn a_dry_run_tells_what_would_be_refused_or_not_found() {
     );
     let refused = house.failed(DeleteEmail, message(mailbox, &lists[0].1[0])).await;
     assert!(refused.contains("Mail.ReadWrite"), "{refused}");
-    let gone = lists[1].1[0].replace(char::is_alphanumeric, "A");
-    let _ = house.run(MoveMessageToFolder, changes(mailbox, &gone)[2].1.clone()).await;
+    house.graph().faults().next(1, Target::containing("GET"), Fault::Status(404, RetryAfter::Absent));
+    let gone = house.run(MoveMessageToFolder, changes(mailbox, &lists[0].1[0])[2].1.clone()).await.unwrap();
+    assert!(gone["reason"].as_str().unwrap().contains("was not found"), "{gone}");
     let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     assert!(answer["reason"].as_str().unwrap().contains("max_deletions"));
     house.assert_mailboxes_untouched();
