@@ -10,6 +10,7 @@
 mod deployment;
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use base64::Engine;
@@ -60,7 +61,7 @@ impl Marks {
         let unescaped = unescaped(text).to_lowercase();
         let is_there = |mark: &&String| {
             let lower = mark.to_lowercase();
-            let hex: String = mark.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let hex = mark.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
             let encoded = (0..3).any(|offset| {
                 let shifted = [vec![0; offset], mark.as_bytes().to_vec()].concat();
                 // The characters at the ends hold bits of the neighbours.
@@ -288,8 +289,8 @@ async fn nothing_is_told(format: &str, faults: &[Fault]) {
     for &fault in faults {
         let graph = &stage.deployment.sandbox.graph;
         // Every other request is met, so that calls get beyond their first one.
-        let turn = std::sync::atomic::AtomicUsize::new(0);
-        let every_other = move |_: &str| turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 == 0;
+        let turn = AtomicUsize::new(0);
+        let every_other = move |_: &str| turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         graph.faults().next(40, Target::Path(Box::new(every_other)), fault);
         graph.faults().next(1, Target::Batch, fault);
         stage.every_function().await;

@@ -99,12 +99,11 @@ fn follow<'f>(file: &'f mut Option<File>, torn: &mut bool, path: &Path) -> io::R
             _ => *file = None,
         }
     }
-    match file {
-        Some(file) => Ok(file),
-        None => {
-            *torn = false;
-            Ok(file.insert(append_to(path)?))
-        }
+    if let Some(file) = file {
+        Ok(file)
+    } else {
+        *torn = false;
+        Ok(file.insert(append_to(path)?))
     }
 }
 

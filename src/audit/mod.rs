@@ -6,6 +6,7 @@
 
 mod file;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -290,7 +291,8 @@ fn json(line: &impl Serialize) -> String {
         } else {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a String does not fail.
+                let _ = write!(text, "\\u{unit:04x}");
             }
         }
     }
