@@ -219,15 +219,12 @@ async fn a_deletion_ends_where_it_is_set_to() {
         assert_eq!(answer["content"]["failures"], json!([]));
         assert_eq!(answer["content"]["delete_results"][0]["deleted_list"].as_array().unwrap().len(), 4);
         let (deleted, moved) = (house.graph().deleted(), house.graph().moved());
-        match permanently {
-            Some(permanently) => {
-                assert_eq!((deleted.len(), moved.len()), (13, 0));
-                assert!(deleted.iter().all(|deleted| deleted.permanently == permanently), "{deletion}");
-            }
-            None => {
-                assert_eq!((deleted.len(), moved.len()), (0, 13));
-                assert!(moved.iter().all(|moved| moved.folder == "deleteditems"));
-            }
+        if let Some(permanently) = permanently {
+            assert_eq!((deleted.len(), moved.len()), (13, 0));
+            assert!(deleted.iter().all(|deleted| deleted.permanently == permanently), "{deletion}");
+        } else {
+            assert_eq!((deleted.len(), moved.len()), (0, 13));
+            assert!(moved.iter().all(|moved| moved.folder == "deleteditems"));
         }
     }
 }
