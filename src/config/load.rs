@@ -129,6 +129,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let guard = guard_options::guard(options, graph.as_ref().map(|graph| &graph.base_url));
     let audit_file = guard_options::audit_file(options, &log);
     guard_options::misspelt(options, is_known);
+    let health_listen = graph_options::health_listen(options);
     Some(Settings {
         soar: soar?,
         stomp: stomp?,
@@ -139,6 +140,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
         guard,
         audit_file,
         selftest_timeout,
+        health_listen,
     })
 }
 
@@ -271,6 +273,6 @@ const KNOWN: &[(&str, &str)] = &[
          max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key max_deletions mailboxes_allowed \
-         mailboxes_denied deletion dry_run audit_file",
+         mailboxes_denied deletion dry_run audit_file health_listen",
     ),
 ];
