@@ -88,6 +88,8 @@ struct Daemon<'l> {
     of_log: LogSettings,
     of_audit: Option<PathBuf>,
     of_graph: GraphParts,
+    /// The way to SOAR and its broker by the newest settings; the generation in service may have come by another.
+    route: Route,
     worker: Worker,
     /// What is told over HTTP, whoever wants a sign of life for it, and where.
     health: Arc<Health>,
@@ -140,13 +142,15 @@ impl<'l> Daemon<'l> {
         let (health, knocks) = Health::new(worker.clone(), log);
         let listener = settings.health_listen.map(|address| health.listen(address)).transpose()?;
         let connections = Arc::clone(&health.connections);
-        let first = async { Generation::first(route, connections).await.map(Some) };
+        let opening = Generation::first(route.clone(), connections);
+        let first = async { opening.await.map(Some) };
         Ok(Self {
             log,
             systemd: Arc::new(systemd),
             of_log: settings.log,
             of_audit: settings.audit_file,
             of_graph,
+            route,
             worker,
             health,
             knocks,
@@ -271,6 +275,7 @@ impl<'l> Daemon<'l> {
         }
         self.of_log = settings.log;
         self.of_graph = of_graph;
+        self.route = route.clone();
         self.of_audit = settings.audit_file;
         self.worker.equip(Equipment {
             graph,
@@ -323,10 +328,11 @@ impl<'l> Daemon<'l> {
     /// Forgets the generations that have ended. The one in service should not have.
     fn note_ended(&mut self) {
         self.former.retain(AtWork::goes_on);
-        if let Some(lost) = self.current.take_if(|current| !current.goes_on()) {
+        if self.current.take_if(|current| !current.goes_on()).is_some() {
             error!("the session with the broker has ended by itself; another is opened");
             self.health.show(View::Starting);
-            let route = lost.signed_in.route;
+            // By the newest settings, which another may just have been about to be opened by.
+            let route = self.route.clone();
             let connections = Arc::clone(&self.health.connections);
             self.opening = Some(async { Ok(Generation::next(route, None, connections).await) }.boxed());
         }

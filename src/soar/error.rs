@@ -171,7 +171,8 @@ impl Error {
     pub(super) fn is_put_off(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => matches!(status, 429 | 503),
+            // Not 503: a balancer may say so after SOAR has begun.
+            Self::Refused { status, .. } => *status == 429,
             _ => false,
         }
     }
@@ -180,7 +181,7 @@ impl Error {
     pub fn leaves_open(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
-            Self::Refused { status, .. } => *status >= 500 && *status != 503,
+            Self::Refused { status, .. } => *status >= 500,
             _ => false,
         }
     }

@@ -266,7 +266,9 @@ impl Shift {
     async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Option<Bytes> {
         let Shared { ledger, places, .. } = &*self.shared;
         let Delivery { message_id, ack, .. } = delivery;
-        let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
+        let replaced = self.replaced.clone();
+        let (tenure, claim) =
+            Tenure::begin(&self.session, replaced, ledger, places.wanted(), message_id, ack)?;
         tokio::select! {
             biased;
             reply = self.run_call(delivery, call, claim) => Some(reply),

@@ -27,6 +27,8 @@ pub(super) struct Shift {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Session,
     pub(super) soar: soar::Client,
+    /// Another session takes the calls.
+    pub(super) replaced: CancellationToken,
     /// No call begins any more.
     leaving: CancellationToken,
     /// Calls that have a place.
@@ -42,7 +44,8 @@ pub(super) struct Running {
 impl Shift {
     pub(super) fn new(worker: &Worker, session: Session, soar: soar::Client) -> Self {
         let shared = Arc::clone(&worker.shared);
-        Self { shared, session, soar, leaving: CancellationToken::new(), running: Arc::default() }
+        let (replaced, leaving) = (CancellationToken::new(), CancellationToken::new());
+        Self { shared, session, soar, replaced, leaving, running: Arc::default() }
     }
 
     /// Takes deliveries until its duty is another; what was begun then is ended and answered.
@@ -51,6 +54,7 @@ impl Shift {
         let (mut earlier, mut tasks) = (JoinSet::new(), JoinSet::new());
         self.serve(&mut deliveries, &mut duty, Duty::Serve, &mut tasks).await;
         if *duty.borrow() == Duty::HandOver {
+            self.replaced.cancel();
             // Until the last of those ends, this session cannot, and the broker goes on handing out messages over
             // it. They must not wait for that.
             std::mem::swap(&mut earlier, &mut tasks);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
 use crate::functions::{Claim, Hold};
@@ -23,6 +24,8 @@ const BACK_AT_LAST: Duration = Duration::from_secs(60);
 /// Says how the claim on a running call stands.
 pub(super) struct Tenure<'w> {
     session: watch::Receiver<State>,
+    /// Another session takes the calls of this one; it need not be connected for a message to come back.
+    replaced: CancellationToken,
     acks: watch::Receiver<AckToken>,
     hold: watch::Sender<Hold>,
     ledger: &'w Ledger,
@@ -35,6 +38,7 @@ impl<'w> Tenure<'w> {
     /// That of the call whose delivery bore `ack`, and the claim for its function; `None` where it was forgotten.
     pub(super) fn begin(
         session: &Session,
+        replaced: CancellationToken,
         ledger: &'w Ledger,
         waiting: watch::Receiver<usize>,
         message_id: &'w str,
@@ -45,7 +49,7 @@ impl<'w> Tenure<'w> {
         // It may have come again while it waited for a place.
         let redelivered = *acks.borrow() != *ack;
         hold.send_modify(|hold| hold.deliveries += u32::from(redelivered));
-        Some((Self { session: session.state(), acks, hold, ledger, waiting, message_id }, claim))
+        Some((Self { session: session.state(), replaced, acks, hold, ledger, waiting, message_id }, claim))
     }
 
     /// Keeps the claim true until it is abandoned.
@@ -55,10 +59,12 @@ impl<'w> Tenure<'w> {
             let mut valid = ack.valid().clone();
             let held = *valid.borrow_and_update();
             self.hold.send_if_modified(|hold| std::mem::replace(&mut hold.held, held) != held);
+            let replaced = self.replaced.is_cancelled();
             let connected = match *self.session.borrow_and_update() {
                 // Where the session has ended, the message comes over another.
                 State::Subscribed { .. } | State::Closed => true,
-                State::Connecting { .. } => false,
+                // So it does where the session is to end, which may find its way to the broker barred.
+                State::Connecting { .. } => replaced,
             };
             let missed = async {
                 if held || !connected {
@@ -72,7 +78,8 @@ impl<'w> Tenure<'w> {
             };
             let ended = tokio::select! {
                 lost = valid.changed(), if held => lost.is_err(),
-                Ok(()) = self.session.changed(), if !held => false,
+                Ok(()) = self.session.changed(), if !held && !replaced => false,
+                () = self.replaced.cancelled(), if !held && !replaced => false,
                 again = self.acks.changed() => {
                     self.hold.send_modify(|hold| hold.deliveries += 1);
                     again.is_err()

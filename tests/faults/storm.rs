@@ -156,7 +156,10 @@ fn trouble(deployment: &Deployment, order: &Order, chance: &mut Rng) {
             Failure::CutAfter,
         ];
         let what = if chance.bool() { "comments" } else { "attachments" };
-        let on = format!("/{}/{what}", order.incident);
+        // Mostly what writes, for a look before it would use the fault up.
+        let method = if chance.u8(..4) == 0 { "GET" } else { "POST" };
+        let org = deployment.sandbox.soar.options().organisation.id;
+        let on = format!("{method} /rest/orgs/{org}/incidents/{}/{what}", order.incident);
         deployment.sandbox.soar.rest.fail_next(&on, 1, *chance.choice(failures.iter()).unwrap());
     }
 }

@@ -112,12 +112,10 @@ async fn a_note_is_html_and_sent_once() {
 
 #[tokio::test]
 async fn a_note_is_repeated_only_where_soar_did_not_take_it() {
-    for code in [429, 503] {
-        let (soar, client) = answering(vec![status(code), status(code)]).await;
-        client.add_note(7, "x").await.unwrap();
-        assert_eq!(soar.seen("/comments").len(), 3);
-    }
-    for answer in [status(500), status(502), status(504), "<html>".into_response()] {
+    let (soar, client) = answering(vec![status(429), status(429)]).await;
+    client.add_note(7, "x").await.unwrap();
+    assert_eq!(soar.seen("/comments").len(), 3);
+    for answer in [status(500), status(502), status(503), status(504), "<html>".into_response()] {
         let (soar, client) = answering(vec![answer]).await;
         let error = client.add_note(7, "x").await.unwrap_err();
         assert!(error.to_string().contains("add a note to incident 7"), "{error}");
