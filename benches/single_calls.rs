@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Inputs, Status};
+use fn_exchange_online::functions::{Call, Claim, Context, Function, Inputs, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
 use fn_exchange_online::sandbox::soar::rest::Owner;
@@ -32,6 +32,7 @@ async fn main() {
         graph: graph::Client::new(&settings.graph).unwrap(),
         casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
         call: Call::by_hand(),
+        claim: Claim::undisputed(),
         limits: settings.limits,
         status: Status::channel().0,
     };

@@ -25,12 +25,18 @@ pub mod exit;
 pub mod functions;
 pub mod graph;
 pub mod http;
+mod json;
 pub mod log;
 pub mod package;
 pub mod soar;
 pub mod stomp;
+mod text;
 pub mod tls;
 pub mod worker;
 
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+
+#[cfg(feature = "sandbox")]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -11,7 +11,9 @@ use std::process::{Command, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Casebook, Context, Error, Function, InputKind, Inputs, Status};
+use fn_exchange_online::functions::{
+    Call, Casebook, Claim, Context, Error, Function, InputKind, Inputs, Status,
+};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Fault, Phish, Target, TenantOptions};
 use fn_exchange_online::sandbox::soar::rest::Owner;
@@ -108,6 +110,7 @@ impl Desk {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call::by_hand(),
+            claim: Claim::undisputed(),
             limits: settings.limits,
             status: Status::channel().0,
         }

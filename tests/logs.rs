@@ -381,13 +381,13 @@ async fn a_full_disk_stops_no_call() {
 async fn a_reader_of_stderr_that_has_stopped_stops_no_call_and_no_file() {
     let mut running = Running::start_on(&[], |_| (), |_| Stdio::piped()).await;
     // Each call's lines hold this; a pipe holds 64 KiB.
-    let long = "x".repeat(20_000);
-    for _ in 0..5 {
+    let long = "x".repeat(4000);
+    for _ in 0..25 {
         running.call(&long, json!({})).await;
     }
     running.profile().await;
     running.until("call completed").await;
-    assert_eq!(running.text().matches("unknown function").count(), 5);
+    assert_eq!(running.text().matches("unknown function").count(), 25);
     assert!(running.stop().success());
 }
 

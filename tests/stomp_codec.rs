@@ -244,27 +244,6 @@ fn every_send_tells_its_length_and_a_frame_without_body_does_not() {
     assert_eq!(written(ack).unwrap(), b"ACK\nid:ID\\c1\\r\\n\\\\\n\n\0");
 }
 
-#[test]
-fn a_large_body_in_small_pieces_is_read_in_time_that_grows_with_its_size_only() {
-    let time = |size: usize| {
-        let wire = [b"MESSAGE\n\n".to_vec(), vec![b'x'; size], vec![0]].concat();
-        let pieces: Vec<&[u8]> = wire.chunks(512).collect();
-        // The best of several: only the decoder's own work counts, not what else the machine does.
-        (0..5)
-            .map(|_| {
-                let start = std::time::Instant::now();
-                let (items, error) = read(&mut Server::new(), &pieces);
-                assert!(error.is_none() && items.len() == 1);
-                start.elapsed()
-            })
-            .min()
-            .unwrap()
-    };
-    let (small, large) = (time(1 << 19), time(1 << 23));
-    // Sixteen times the bytes; looking at everything again with every piece would take 256 times as long.
-    assert!(large < small * 64, "512 KiB took {small:?}, 8 MiB took {large:?}");
-}
-
 fn command() -> impl Strategy<Value = ServerCommand> {
     prop_oneof![
         Just(ServerCommand::Connected),

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use super::options::{APP, INTEGRATIONS, Name, Options};
-use super::{GraphSettings, QueryLimits, Trust, credential_options, proxy_options};
+use super::{CallLimits, GraphSettings, Trust, credential_options, proxy_options};
 
 const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
 
@@ -56,11 +56,16 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     })
 }
 
-pub(super) fn limits(options: &mut Options<'_>) -> QueryLimits {
+pub(super) fn limits(options: &mut Options<'_>) -> CallLimits {
     const MOST: usize = 1_000_000;
-    QueryLimits {
+    const WEEK: u64 = 7 * 24 * 3600;
+    CallLimits {
         max_messages: options.number(option("max_messages"), 1..=MOST, 100),
         max_users: options.number(option("max_users"), 1..=MOST, 2000),
+        call_timeout: Duration::from_secs(options.number(option("call_timeout"), 1..=WEEK, WEEK / 7)),
+        max_attachment: options.number(option("max_attachment_mb"), 1..=1 << 20, 1024) << 20,
+        // The session takes no larger one.
+        max_reply: options.number(option("max_reply_mb"), 1..=96, 96) << 20,
     }
 }
 

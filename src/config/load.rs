@@ -32,6 +32,13 @@ impl Settings {
         let (settings, warnings, files) = read(file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
     }
+
+    /// Like [`Settings::load`], of a file's `text`.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+        let (settings, warnings, files) = read_text(text, file, environment, settings)?;
+        Ok(Loaded { settings, warnings, files })
+    }
 }
 
 impl SoarSettings {
@@ -56,7 +63,18 @@ fn read<T>(
     let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
     let text = String::from_utf8(bytes)
         .map_err(|e| unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to())))?;
-    let (sections, faults) = match layered(File::from_str(&text, Dialect), environment) {
+    read_text(&text, file, environment, take)
+}
+
+/// The same of `text`, the content of `file`.
+fn read_text<T>(
+    text: &str,
+    file: &Path,
+    environment: &Environment,
+    take: impl FnOnce(&mut Options<'_>) -> Option<T>,
+) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
+    let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+    let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
         Ok(sections) => (sections, Vec::new()),
         Err(error) => {
             let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
@@ -232,7 +250,7 @@ const KNOWN: &[(&str, &str)] = &[
         APP,
         "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file client_certificate_file \
          client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
-         max_messages max_users \
+         max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
          https_proxy timeout verify client_auth_cert client_auth_key",
     ),

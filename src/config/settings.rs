@@ -20,8 +20,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Microsoft Graph and its token endpoint.
     pub graph: GraphSettings,
-    /// How far one query goes.
-    pub limits: QueryLimits,
+    /// How far one call goes.
+    pub limits: CallLimits,
     /// `selftest_timeout`: how long one step of the self test may take.
     pub selftest_timeout: Duration,
 }
@@ -276,11 +276,17 @@ impl GraphSettings {
     }
 }
 
-/// How far one query goes: `[fn_exchange_online]`.
+/// How far one call goes: `[fn_exchange_online]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueryLimits {
+pub struct CallLimits {
     /// `max_messages`: messages returned by one query, over all mailboxes.
     pub max_messages: usize,
     /// `max_users`: mailboxes looked into by one query.
     pub max_users: usize,
+    /// `call_timeout`: how long one call may take.
+    pub call_timeout: Duration,
+    /// `max_attachment_mb`, in bytes: a file that is read from SOAR or written to it.
+    pub max_attachment: u64,
+    /// `max_reply_mb`, in bytes: the final reply of a call.
+    pub max_reply: usize,
 }

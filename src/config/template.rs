@@ -123,6 +123,12 @@ max_batched_requests=20
 max_messages=100
 # Mailboxes one query looks into (number, 1 to 1000000).
 max_users=2000
+# Seconds one call may take (number, 1 to 604800).
+#call_timeout=86400
+# Size of a file that is read from SOAR or written to it, in MiB (number, 1 to 1048576).
+#max_attachment_mb=1024
+# Size of a reply to SOAR, in MiB (number, 1 to 96); the broker's own limit must not be lower.
+#max_reply_mb=96
 
 # How often a request that Graph throttles or fails is repeated (number, 0 to 1000).
 max_retries_total=10

@@ -3,8 +3,6 @@
 //! What must not be done twice is marked with the call's [`reference`](Call::reference), which is the same
 //! whenever and wherever the call is run, so that a later run finds what an earlier one did.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +15,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x3d0f_2c8e_91b7_4a54_8c6e_57a1_b9e2_04d
 pub const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// One call, the same in each of its runs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The id of the message that asks for it; the same when it is delivered again.
     pub id: String,
@@ -25,8 +23,6 @@ pub struct Call {
     pub asked_at: Option<DateTime<Utc>>,
     /// Whether it may have been run before it was given to us.
     pub before: Before,
-    /// Whether nobody else can have been given it since; shared with who finds out.
-    pub ours: Arc<AtomicBool>,
 }
 
 /// Whether a call may have been run before, by this process or another, in whole or in part.
@@ -43,22 +39,7 @@ pub enum Before {
 impl Call {
     /// A call that is made now, by hand.
     pub fn by_hand() -> Self {
-        Self {
-            id: Uuid::new_v4().to_string(),
-            asked_at: Some(Utc::now()),
-            before: Before::Never,
-            ours: Arc::new(AtomicBool::new(true)),
-        }
-    }
-
-    /// Whether it may have been run, by another or before, as far as is known now.
-    pub(super) fn run_elsewhere(&self) -> Before {
-        if self.ours.load(Ordering::Acquire) { self.before } else { Before::Likely }
-    }
-
-    /// Whether it may have been run, by another or before.
-    pub(super) fn may_have_been_run(&self) -> bool {
-        self.run_elsewhere() != Before::Never
+        Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), before: Before::Never }
     }
 
     /// Whether what was done at that time, by SOAR's clock, can have been done for it.

@@ -56,21 +56,22 @@ impl Casebook {
     }
 
     /// Keeps a message as a file called `name`, as it comes from Graph; returns the file's name. A message that
-    /// does not come to its end leaves no file.
+    /// does not come to its end, or is larger than `most` bytes, leaves no file.
     pub(super) async fn keep_message(
         &self,
         target: Target,
         name: &str,
         message: Download,
+        most: u64,
     ) -> Result<String, Error> {
         match self {
             Self::Soar(soar) => {
                 let length = message.length();
-                let content = soar::Content::stream(message.stream(), length);
+                let content = soar::Content::stream(message.stream(most), length);
                 soar.attach(target, name, MESSAGE, content).await?;
                 Ok(name.to_owned())
             }
-            Self::Local(local) => local.keep(name, message.stream()).await,
+            Self::Local(local) => local.keep(name, message.stream(most)).await,
         }
     }
 
@@ -181,9 +182,8 @@ impl Drop for Kept {
 }
 
 /// `name` as the name of a file in a directory: message ids hold slashes, and nobody's text may lead elsewhere.
-fn file_name(name: &str) -> String {
-    let safe = |c: char| if c == '/' || c == '\\' || c.is_control() { '_' } else { c };
-    let name: String = name.chars().map(safe).collect();
+pub(super) fn file_name(name: &str) -> String {
+    let name = soar::file_name(name).replace('/', "_");
     let name = if name.starts_with('.') { format!("_{name}") } else { name };
     let (stem, extension) = parts(&name);
     // Room for a number.

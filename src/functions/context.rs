@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::call::Call;
+use super::call::{Before, Call};
 use super::casebook::Casebook;
-use crate::config::QueryLimits;
+use super::claim::Claim;
+use crate::config::CallLimits;
 use crate::graph;
 
 /// Progress is told at most this often.
@@ -22,10 +23,24 @@ pub struct Context {
     pub casebook: Casebook,
     /// The call that is run.
     pub call: Call,
-    /// How far a query goes.
-    pub limits: QueryLimits,
+    /// Whether it is still ours to run.
+    pub claim: Claim,
+    /// How far the call goes.
+    pub limits: CallLimits,
     /// Where status messages go.
     pub status: Status,
+}
+
+impl Context {
+    /// Whether the call may have been run in another run than this one, before or meanwhile, as far as is known now.
+    pub(super) fn run_elsewhere(&self) -> Before {
+        if self.claim.is_in_doubt() { Before::Likely } else { self.call.before }
+    }
+
+    /// Whether it may have been.
+    pub(super) fn may_have_been_run(&self) -> bool {
+        self.run_elsewhere() != Before::Never
+    }
 }
 
 /// How far long work is.

@@ -19,10 +19,10 @@ const PERMISSION: &str = "Calendars.ReadWrite";
 const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
 
 /// The meeting that is asked for.
-struct Meeting {
+pub(super) struct Meeting {
     organizer: String,
-    start: DateTime<Utc>,
-    end: DateTime<Utc>,
+    pub(super) start: DateTime<Utc>,
+    pub(super) end: DateTime<Utc>,
     subject: String,
     body: String,
     required: Vec<String>,
@@ -31,7 +31,7 @@ struct Meeting {
 }
 
 impl Meeting {
-    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let meeting = Self {
             organizer: reader.required_word("exo_meeting_email_address"),
@@ -39,8 +39,8 @@ impl Meeting {
             end: reader.required_time("exo_meeting_end_time"),
             subject: reader.required_text("exo_meeting_subject"),
             body: reader.required_text("exo_meeting_body"),
-            required: listed(reader.word("exo_meeting_required_attendees")),
-            optional: listed(reader.word("exo_meeting_optional_attendees")),
+            required: listed(reader.words("exo_meeting_required_attendees")),
+            optional: listed(reader.words("exo_meeting_optional_attendees")),
             location: reader.word("exo_meeting_location"),
         };
         reader.finish()?;
@@ -140,7 +140,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return refused("it would end before it starts, or at once");
     }
     if meeting.start < Utc::now() {
-        return refused(if context.call.may_have_been_run() {
+        return refused(if context.may_have_been_run() {
             "its start is in the past. If this call was run before, the calendar may hold it all the same"
         } else {
             "its start is in the past"

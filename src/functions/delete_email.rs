@@ -3,7 +3,6 @@
 use serde::Serialize;
 use tracing::info;
 
-use super::call::Call;
 use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
@@ -25,7 +24,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     reader.finish()?;
 
     context.status.say(format!("Deleting a message of {mailbox}"));
-    match delete(&context.graph, &context.call, &Route::Alone, &mailbox, folder.as_deref(), &id).await {
+    match delete(context, &Route::Alone, &mailbox, folder.as_deref(), &id).await {
         Ok(()) => Outcome::done(&Content { value: true }),
         Err(source) => {
             let attempt = format!("delete message {id} of mailbox {mailbox}");
@@ -37,8 +36,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 /// Deletes one message and puts what became of it on record.
 pub(super) async fn delete(
-    graph: &graph::Client,
-    call: &Call,
+    context: &Context,
     route: &Route,
     mailbox: &str,
     folder: Option<&str>,
@@ -46,12 +44,12 @@ pub(super) async fn delete(
 ) -> Result<(), graph::Error> {
     let outcome = async {
         let request = Request::delete(Path::message(mailbox, folder, id)?).in_mailbox(mailbox);
-        match graph.send_by(route, &request).await {
+        match context.graph.send_by(route, &request).await {
             Ok(_) => Ok(()),
             // A request that was answered "try again" may have been carried out all the same, and so may an earlier
             // run of the call. Then the message is gone, and that is what was asked for.
             Err(Failed { error: graph::Error::Refused(refusal), repeated })
-                if refusal.code == "ErrorItemNotFound" && (repeated || call.may_have_been_run()) =>
+                if refusal.code == "ErrorItemNotFound" && (repeated || context.may_have_been_run()) =>
             {
                 Ok(())
             }

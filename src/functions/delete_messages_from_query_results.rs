@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::casebook::Casebook;
@@ -20,14 +20,17 @@ use super::inputs::{Inputs, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
 use super::report::{Output, Report};
-use crate::graph;
+use crate::{graph, json};
 
 /// How many deletions may be under way at once, those that wait for their mailbox or a `Retry-After` included.
 const UNDER_WAY: usize = 1000;
 
+/// No query's results hold more values: a message has some twelve, and a reply takes no more than 96 MiB.
+const MOST_VALUES: usize = 4_000_000;
+
 /// What is to be deleted.
 #[derive(Debug)]
-struct Order {
+pub(super) struct Order {
     incident: Option<i64>,
     output: Output,
     mailboxes: Vec<Listed>,
@@ -70,13 +73,16 @@ struct Identified {
 
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
-    fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
         let refused = |what: &str| {
             Error::Refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
                  was deleted."
             ))
         };
+        if json::values(text) > MOST_VALUES {
+            return Err(refused(&format!("it holds more than {MOST_VALUES} values")));
+        }
         let content = if text.trim_start().starts_with('[') {
             serde_json::from_str(text).map(|email_results| QueryContent {
                 incident_id: Value::Null,
@@ -122,7 +128,9 @@ impl Listed {
         let messages = entry.email_list.into_iter().map(|raw| {
             let Identified { id } =
                 serde_json::from_str(raw.get()).map_err(|_| "a message in it has no id")?;
-            if id.trim().is_empty() {
+            if json::is_too_deep(raw.get()) {
+                Err("a message in it is nested too deep")
+            } else if id.trim().is_empty() {
                 Err("a message in it has an empty id")
             } else {
                 Ok(Message { id, raw })
@@ -159,7 +167,7 @@ struct Failure<'a> {
     message: String,
 }
 
-pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
     let text = reader.required_text("exo_query_messages_results");
     reader.finish()?;
@@ -167,7 +175,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     drop(text);
 
     let started = Instant::now();
-    let fates = delete_all(context, &order).await;
+    let fates = delete_all(context, &order, until).await;
     let content = content(&order, &fates);
     let deleted: usize = content.delete_results.iter().map(|mailbox| mailbox.deleted_list.len()).sum();
     if deleted == 0
@@ -202,8 +210,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     Ok(outcome)
 }
 
-/// Deletes what is listed, each message once, the mailboxes side by side.
-async fn delete_all<'a>(context: &Context, order: &'a Order) -> Fates<'a> {
+/// Deletes what is listed, each message once, the mailboxes side by side, as far as it gets `until` then.
+async fn delete_all<'a>(context: &Context, order: &'a Order, until: Instant) -> Fates<'a> {
     let mut places: Vec<(usize, &Listed, &Message)> = Vec::new();
     for listed in &order.mailboxes {
         places.extend(listed.messages.iter().enumerate().map(|(place, message)| (place, listed, message)));
@@ -223,22 +231,34 @@ async fn delete_all<'a>(context: &Context, order: &'a Order) -> Fates<'a> {
     context.status.say(format!("Deleting {}", counted(total, "message")));
     let mut pace = context.status.every_few_seconds();
     let route = context.graph.batched();
-    let mut waiting = unique.into_iter();
+    let mut begun = 0;
     let mut under_way = FuturesUnordered::new();
     let mut fates: Fates<'a> = HashMap::with_capacity(total);
     loop {
         while under_way.len() < UNDER_WAY
-            && let Some((key, mailbox)) = waiting.next()
+            && let Some((key, mailbox)) = unique.get(begun)
         {
+            begun += 1;
             under_way.push(async {
-                let fate = delete(&context.graph, &context.call, &route, mailbox.trim(), None, key.1).await;
-                (key, fate)
+                let fate = delete(context, &route, mailbox.trim(), None, key.1).await;
+                (key.clone(), fate)
             });
         }
-        let Some((key, fate)) = under_way.next().await else { break };
+        let Ok(Some((key, fate))) = timeout_at(until, under_way.next()).await else { break };
         fates.insert(key, fate);
         let progress = Progress { done: fates.len(), total, more: false, found: None };
         pace.say(progress, || format!("Dealt with {} of {total} messages", fates.len()));
+    }
+    drop(under_way);
+    // Without an end to the time, there are none of these.
+    for (nth, (key, mailbox)) in unique.iter().enumerate() {
+        if !fates.contains_key(key) {
+            let begun = nth < begun;
+            if begun {
+                info!(target: "audit", mailbox, message_id = key.1, outcome = "unknown", "delete message");
+            }
+            fates.insert(key.clone(), Err(graph::Error::OutOfTime { begun }));
+        }
     }
     fates
 }

@@ -1,5 +1,8 @@
 //! How a function fails, in a sentence or two for the analyst.
 
+use std::time::Duration;
+
+use super::context::Progress;
 use super::inputs::InputError;
 use crate::{graph, soar};
 
@@ -33,6 +36,19 @@ pub enum Error {
         attempt: String,
         /// What became of the request.
         source: graph::Error,
+    },
+    /// The call took longer than one may.
+    #[error(
+        "The function took longer than a call may ({} s, call_timeout) and was ended{}. What it had done until then \
+         stays done, and what it was doing then may have been done.",
+        limit.as_secs(),
+        Dealt(*progress)
+    )]
+    OutOfTime {
+        /// `call_timeout`.
+        limit: Duration,
+        /// How far it was, where it said so.
+        progress: Option<Progress>,
     },
     /// A mail may have been sent before, and whether it was cannot be looked up.
     #[error(
@@ -73,7 +89,7 @@ impl Error {
     /// Whether what was attempted may have been done all the same.
     pub(super) fn leaves_open(&self) -> bool {
         match self {
-            Self::InDoubt { .. } => true,
+            Self::InDoubt { .. } | Self::OutOfTime { .. } => true,
             Self::Soar(error) => error.leaves_open(),
             Self::Input(_)
             | Self::Refused(_)
@@ -81,6 +97,18 @@ impl Error {
             | Self::NotLookedUp { .. }
             | Self::Result(_) => false,
         }
+    }
+}
+
+/// ` after …`, where that is known.
+struct Dealt(Option<Progress>);
+
+impl std::fmt::Display for Dealt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Some(Progress { done, total, more, found }) = self.0 else { return Ok(()) };
+        let known = if more { "at least " } else { "" };
+        write!(f, " after it had dealt with {done} of {known}{total}")?;
+        found.map_or(Ok(()), |found| write!(f, ", with {found} found"))
     }
 }
 

@@ -8,6 +8,11 @@ use serde_json::{Map, Value};
 
 use super::casebook::Casebook;
 
+/// No address, id or name is longer, in bytes. What is longer would only fill logs and error messages.
+const LONGEST_WORD: usize = 4096;
+/// No list of them is longer, in bytes.
+const LONGEST_WORDS: usize = 1 << 20;
+
 /// A call's inputs by API name, as SOAR sent them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs(Map<String, Value>);
@@ -98,7 +103,27 @@ impl Reader<'_> {
 
     /// A text in which blanks at the ends mean nothing: an address, an id, a name.
     pub(super) fn word(&mut self, name: &'static str) -> Option<String> {
-        self.text(name).map(|text| text.trim().to_owned())
+        self.no_longer_than(LONGEST_WORD, name)
+    }
+
+    /// Several words in one text, as people type them: addresses, names.
+    pub(super) fn words(&mut self, name: &'static str) -> Option<String> {
+        self.no_longer_than(LONGEST_WORDS, name)
+    }
+
+    fn no_longer_than(&mut self, bytes: usize, name: &'static str) -> Option<String> {
+        let text = self.text(name)?;
+        let text = text.trim();
+        if text.len() > bytes {
+            self.wrong(name, &format!("no longer than {bytes} bytes"));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    pub(super) fn required_words(&mut self, name: &'static str) -> String {
+        let value = self.words(name);
+        self.require(name, value)
     }
 
     pub(super) fn required_word(&mut self, name: &'static str) -> String {

@@ -7,11 +7,14 @@
 mod call;
 mod casebook;
 mod catalog;
+mod claim;
 mod context;
 mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 mod get_email_user_profile;
 mod get_message;
 mod inputs;
@@ -25,9 +28,13 @@ mod report;
 mod send_message;
 mod write_message_as_attachment;
 
+use tokio::time::{Instant, timeout_at};
+use tracing::info;
+
 pub use call::{Before, CLOCKS_APART, Call};
 pub use casebook::{Casebook, Local};
 pub use catalog::{Input, InputKind};
+pub use claim::{Claim, Hold};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use inputs::{InputError, Inputs};
@@ -91,11 +98,25 @@ impl Function {
         }
     }
 
-    /// Runs it. Dropping the future stops it between two requests.
+    /// Runs it, for as long as a call may take. Dropping the future stops it between two requests.
     ///
     /// # Errors
     /// In words for the analyst: see [`Error`].
     pub async fn run(self, context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+        let limit = context.limits.call_timeout;
+        let until = Instant::now() + limit;
+        let work = self.work(context, inputs, until);
+        if self == Self::DeleteMessagesFromQueryResults {
+            // It accounts for every message, those included that it did not come to in time.
+            return work.await;
+        }
+        timeout_at(until, work).await.unwrap_or_else(|_| {
+            info!(target: "audit", function = self.name(), outcome = "unknown", "ended by call_timeout");
+            Err(Error::OutOfTime { limit, progress: *context.status.progress().borrow() })
+        })
+    }
+
+    async fn work(self, context: &Context, inputs: &Inputs, until: Instant) -> Result<Outcome, Error> {
         match self {
             Self::GetEmailUserProfile => get_email_user_profile::run(context, inputs).await,
             Self::GetMessage => get_message::run(context, inputs).await,
@@ -106,7 +127,7 @@ impl Function {
             Self::DeleteEmail => delete_email::run(context, inputs).await,
             Self::QueryEmails => query_emails::run(context, inputs).await,
             Self::DeleteMessagesFromQueryResults => {
-                delete_messages_from_query_results::run(context, inputs).await
+                delete_messages_from_query_results::run(context, inputs, until).await
             }
         }
     }

@@ -74,9 +74,8 @@ impl Order {
             Ok(moved) => return Ok(moved),
             Err(failed) => failed,
         };
-        let is_gone = error.refusal().is_some_and(|refusal| refusal.status == 404);
         let tried = repeated || error.leaves_open();
-        if !(tried || is_gone && context.call.may_have_been_run()) {
+        if !(tried || context.may_have_been_run()) {
             return Err(error);
         }
         match look_for(context, tried, || self.find_moved(context, &mark)).await {

@@ -30,7 +30,8 @@ pub(super) enum Shows {
 }
 
 /// Does `act`, unless `look` finds that it was done, by an earlier run of the call or by a try whose outcome is not
-/// known. What cannot be looked up is not done.
+/// known. What cannot be looked up is not done. What was begun is dropped when the call's message is ours no more, and
+/// begun again, after a look, when it is ours again.
 pub(super) async fn once<T, L, A>(
     context: &Context,
     what: &'static str,
@@ -42,27 +43,54 @@ where
     L: Future<Output = Result<Option<T>, Error>>,
     A: Future<Output = Result<T, Error>>,
 {
-    if context.call.may_have_been_run()
-        && let Some(done) = look_for(context, false, &look).await?
-    {
-        info!(what, "an earlier run of this call did it");
-        return Ok(done);
-    }
+    let patience = || {
+        context.graph.waits().zip(LOOK_AGAIN_AFTER).map(|(policy, short)| match shows {
+            Shows::AtOnce => short,
+            Shows::InAWhile => short.max(policy),
+        })
+    };
+    let mut deliveries = 1;
+    let mut begun = false;
+    let mut in_doubt = context.may_have_been_run();
     let mut left = AGAIN;
     loop {
-        let error = match act().await {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
+        // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
+        if !context.claim.is_held() {
+            info!(what, "not begun: the connection over which the call came is gone");
+        }
+        let delivered = context.claim.held().await;
+        if delivered != deliveries {
+            (deliveries, in_doubt) = (delivered, true);
+        }
+        let found = match (in_doubt, begun) {
+            (false, _) => None,
+            (true, false) => look_for(context, false, &look).await?,
+            (true, true) => looks(patience(), &look).await?,
+        };
+        if let Some(done) = found {
+            info!(what, "an earlier run of this call did it");
+            return Ok(done);
+        }
+        in_doubt = false;
+        let acted = tokio::select! {
+            biased;
+            () = context.claim.lost(deliveries) => None,
+            acted = act() => Some(acted),
+        };
+        let error = match acted {
+            Some(Ok(done)) => return Ok(done),
+            Some(Err(error)) => error,
+            None => {
+                warn!(what, "stopped: the connection over which the call came is gone");
+                (in_doubt, begun) = (true, true);
+                continue;
+            }
         };
         if !error.leaves_open() {
             return Err(error);
         }
         warn!(what, error = error.for_log(), "looking whether it was done all the same");
-        let patience = context.graph.waits().zip(LOOK_AGAIN_AFTER).map(|(policy, short)| match shows {
-            Shows::AtOnce => short,
-            Shows::InAWhile => short.max(policy),
-        });
-        if let Some(done) = looks(patience, &look).await? {
+        if let Some(done) = looks(patience(), &look).await? {
             info!(what, "it was done");
             return Ok(done);
         }
@@ -83,7 +111,7 @@ pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
 ) -> Result<Option<T>, E> {
     // A call that is not marked and was run all the same was run by way of a broker that was killed since: nobody
     // is at it any more, and nothing is on its way.
-    let several = tried || context.call.run_elsewhere() == Before::Likely;
+    let several = tried || context.run_elsewhere() == Before::Likely;
     looks(LOOK_AGAIN_AFTER.into_iter().filter(|_| several), look).await
 }
 

@@ -6,7 +6,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 
 use super::error::Error;
-use crate::graph;
+use crate::{graph, json};
 
 /// A function's answer: what becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
 #[derive(Debug)]
@@ -34,15 +34,14 @@ impl Outcome {
 
     /// It was done, and Graph's `object` came of it, kept as Graph wrote it; with sorted keys for the reader.
     pub(super) fn object(object: Box<RawValue>) -> Result<Self, Error> {
-        let mut value: Value = serde_json::from_str(object.get())?;
-        value.sort_all_objects();
-        Ok(Self { success: true, reason: None, content: object, pretty: Some(indented(&value)?) })
+        let pretty = pretty(&object, Value::sort_all_objects)?;
+        Ok(Self { success: true, reason: None, content: object, pretty })
     }
 
     /// The same, with Graph's own order of keys for the reader.
     pub(super) fn object_in_order(object: Box<RawValue>) -> Result<Self, Error> {
-        let value: Value = serde_json::from_str(object.get())?;
-        Ok(Self { success: true, reason: None, content: object, pretty: Some(indented(&value)?) })
+        let pretty = pretty(&object, |_| ())?;
+        Ok(Self { success: true, reason: None, content: object, pretty })
     }
 
     /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
@@ -56,6 +55,25 @@ impl Outcome {
             other => Err(other),
         }
     }
+}
+
+/// Objects that are larger, in bytes, or hold more values are not indented for anybody to read.
+const LARGEST_TO_READ: usize = 16 << 20;
+const MOST_TO_READ: usize = 100_000;
+
+/// `object` for a person to read, its keys in the `order` that is wanted.
+fn pretty(object: &RawValue, order: impl FnOnce(&mut Value)) -> Result<Option<String>, Error> {
+    if json::is_too_deep(object.get()) {
+        return Err(Error::Refused(
+            "What Microsoft Graph answered is nested too deep to be handed on.".to_owned(),
+        ));
+    }
+    if object.get().len() > LARGEST_TO_READ || json::values(object.get()) > MOST_TO_READ {
+        return Ok(None);
+    }
+    let mut value: Value = serde_json::from_str(object.get())?;
+    order(&mut value);
+    indented(&value).map(Some)
 }
 
 /// JSON indented by four, as Python's `json.dumps(…, indent=4, ensure_ascii=False)` writes it.

@@ -20,7 +20,7 @@ const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrite)";
 
 /// What is asked for.
-struct Query {
+pub(super) struct Query {
     /// `None` only where the call was made without an incident.
     incident: Option<i64>,
     whom: Whom,
@@ -31,9 +31,9 @@ struct Query {
 }
 
 impl Query {
-    fn read(inputs: &Inputs, casebook: &Casebook) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs, casebook: &Casebook) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let asked = reader.required_word("exo_email_address");
+        let asked = reader.required_words("exo_email_address");
         let query = Self {
             incident: reader.incident(casebook),
             whom: whom(&asked),
@@ -54,7 +54,7 @@ impl Query {
     }
 
     /// What was asked for, for the report: everything that was given, `false` included.
-    fn described(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn described(&self) -> Vec<(&'static str, String)> {
         let criteria = &self.criteria;
         let time = |time: &chrono::DateTime<chrono::Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let given = [

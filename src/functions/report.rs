@@ -13,6 +13,7 @@ use super::context::Context;
 use super::error::Error;
 use super::once::{Shows, once};
 use crate::soar::{self, Content, Target};
+use crate::text::on_one_line;
 
 /// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
 const LINES_IN_NOTE: usize = 500;
@@ -101,11 +102,11 @@ impl Report {
         problems
     }
 
-    /// The note. Everything a user or a mail may have written is escaped.
+    /// The note. Everything a user or a mail may have written is escaped, and stays on its line.
     fn html(&self, reference: Uuid) -> String {
         let mut html = format!("<div><b>{}</b></div>", escaped(self.title));
         for total in &self.totals {
-            let _ = write!(html, "<div>{}</div>", escaped(total));
+            let _ = write!(html, "<div>{}</div>", escaped(&on_one_line(total)));
         }
         html_list(&mut html, "Criteria", &self.criteria_lines());
         html_list(&mut html, "Mailboxes", &self.mailbox_lines());
@@ -128,7 +129,7 @@ impl Report {
             if !lines.is_empty() {
                 let _ = write!(text, "\n{heading}:\n");
                 for line in lines {
-                    let _ = writeln!(text, "  {line}");
+                    let _ = writeln!(text, "  {}", on_one_line(&line));
                 }
             }
         }
@@ -211,7 +212,7 @@ fn html_list(html: &mut String, heading: &str, lines: &[String]) {
     }
     let _ = write!(html, "<div><br/><b>{heading}</b></div><ul>");
     for line in lines.iter().take(LINES_IN_NOTE) {
-        let _ = write!(html, "<li>{}</li>", escaped(line));
+        let _ = write!(html, "<li>{}</li>", escaped(&on_one_line(line)));
     }
     if let Some(left_out) = lines.len().checked_sub(LINES_IN_NOTE).filter(|left_out| *left_out > 0) {
         let _ = write!(html, "<li>… and {left_out} more</li>");

@@ -38,7 +38,7 @@ const LARGEST_REQUEST: u64 = 3_900_000;
 const SMALLEST_IN_SESSION: u64 = 3 << 20;
 
 /// The mail that is asked for.
-struct Mail {
+pub(super) struct Mail {
     sender: String,
     recipients: Vec<String>,
     subject: String,
@@ -48,9 +48,9 @@ struct Mail {
 }
 
 impl Mail {
-    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let mut attachment_names = listed(reader.word("exo_attachment_names"));
+        let mut attachment_names = listed(reader.words("exo_attachment_names"));
         let mut seen = HashSet::new();
         attachment_names.retain(|name| seen.insert(name.clone()));
         let incident = if attachment_names.is_empty() {
@@ -60,7 +60,7 @@ impl Mail {
         };
         let mail = Self {
             sender: reader.required_word("exo_email_address"),
-            recipients: listed(Some(reader.required_word("exo_recipients"))),
+            recipients: listed(Some(reader.required_words("exo_recipients"))),
             subject: reader.text("exo_message_subject").unwrap_or_default(),
             body: reader.text("exo_message_body").unwrap_or_default(),
             attachment_names,
@@ -165,8 +165,15 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     let mut there = context.casebook.attachments(incident).await?;
     let mut found = Vec::new();
     let mut missing = Vec::new();
+    let most = context.limits.max_attachment;
     for name in &mail.attachment_names {
         match there.iter().position(|attachment| attachment.name == *name) {
+            Some(place) if there[place].size.is_some_and(|size| size > most) => {
+                return Err(Error::Refused(format!(
+                    "The attachment {name} is larger than {} MiB (max_attachment_mb); nothing was sent.",
+                    most >> 20
+                )));
+            }
             Some(place) => found.push(there.remove(place)),
             None => missing.push(name.clone()),
         }
@@ -289,12 +296,20 @@ fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error 
     Error::Graph { attempt: format!("send a message from {}", mail.sender), permission, source }
 }
 
-/// The bytes of an attachment that is small.
+/// The bytes of an attachment that is small. More than SOAR said there are, or, where it said nothing, than a small
+/// one has, are not taken.
 async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result<Bytes, Error> {
     let incident = mail.incident.unwrap_or_default();
+    let most = attachment.size.unwrap_or(SMALLEST_IN_SESSION);
     let mut bytes = Vec::new();
     let mut stream = context.casebook.attachment_contents(incident, attachment.id).await?;
     while let Some(piece) = stream.try_next().await? {
+        if (bytes.len() + piece.len()) as u64 > most {
+            return Err(Error::Refused(format!(
+                "The attachment {} is larger than SOAR says ({most} bytes); the message was not sent.",
+                attachment.name
+            )));
+        }
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.into())

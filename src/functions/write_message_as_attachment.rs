@@ -31,6 +31,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let id = reader.required_word("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
+    let name = soar::file_name(&name);
     // Without an incident the casebook is one that takes no notice of the target.
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
@@ -65,11 +66,27 @@ impl Copy<'_> {
         Error::Graph { attempt, permission: PERMISSION, source }
     }
 
+    fn too_large(&self) -> Error {
+        Error::Refused(format!(
+            "The message is larger than {} MiB (max_attachment_mb), so {} was not written.",
+            self.context.limits.max_attachment >> 20,
+            self.name
+        ))
+    }
+
     async fn keep(&self) -> Result<String, Error> {
         let mut left = READ_AGAIN;
         loop {
             let message = self.open().await?;
-            match self.context.casebook.keep_message(self.target, self.name, message).await {
+            let most = self.context.limits.max_attachment;
+            if message.length().is_some_and(|length| length > most) {
+                return Err(self.too_large());
+            }
+            match self.context.casebook.keep_message(self.target, self.name, message, most).await {
+                // It would be as large again.
+                Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
+                    return Err(self.too_large());
+                }
                 // What came of it is not kept by SOAR, and reading does no harm.
                 Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
                 ended => return ended,
@@ -94,10 +111,14 @@ impl Copy<'_> {
 
     async fn measured(&self, message: Download) -> Result<u64, Error> {
         let mut size = 0;
-        let mut stream = pin!(message.stream());
+        let mut stream = pin!(message.stream(self.context.limits.max_attachment));
         while let Some(piece) = stream.try_next().await.map_err(|source| self.failed(source))? {
             size += piece.len() as u64;
         }
         Ok(size)
     }
+}
+
+fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(graph::Error::MessageTooLarge(_)))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt};
 use reqwest::{Method, Response};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::debug;
@@ -160,6 +160,7 @@ impl Client {
     }
 
     async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
+        request.path.checked()?;
         match route {
             Route::Batched(lane) if request.body.is_none() => {
                 let part = Part { method: request.method.clone(), path: request.path.clone() };
@@ -176,6 +177,7 @@ impl Client {
 
     /// Opens the content at `request`, which is read as it comes. Once it flows it is not asked for again.
     pub async fn open(&self, request: &Request) -> Result<Download, Error> {
+        request.path.checked()?;
         let mut tries = self.tries(request.repeat);
         loop {
             let place = self.place(request).await;
@@ -252,12 +254,16 @@ impl Download {
         self.response.content_length()
     }
 
-    /// The content as it comes.
-    pub fn stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+    /// The content as it comes, which fails with [`Error::MessageTooLarge`] after `most` bytes. Compression hides
+    /// how many will come, so they are counted.
+    pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
         let Self { response, _place: place } = self;
-        response.bytes_stream().map_err(move |error| {
+        let mut left = most;
+        response.bytes_stream().map(move |piece| {
             let _in_the_mailbox_until_here = &place;
-            wire::network_error(&error)
+            let piece = piece.map_err(|error| wire::network_error(&error))?;
+            left = left.checked_sub(piece.len() as u64).ok_or(Error::MessageTooLarge(most >> 20))?;
+            Ok(piece)
         })
     }
 }

@@ -16,6 +16,12 @@ use super::retry::retry_after;
 use super::service::Service;
 use super::token::Token;
 use super::wire::{self, Answer, Body};
+use crate::json::Bounded;
+
+/// More parts than this were never asked for.
+const MOST_PARTS: usize = 100;
+/// Headers that are larger, in bytes, are none of Graph's, and say nothing.
+const LARGEST_HEADERS: usize = 64 * 1024;
 
 /// What can stand in a batch: a request without a body.
 #[derive(Debug, Clone)]
@@ -62,23 +68,26 @@ pub(super) async fn exchange<'a>(
 }
 
 /// Takes a batch's answer apart, by the id of each part. The parts come in any order.
-fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
+pub(super) fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
     #[derive(Deserialize)]
     struct Batch {
-        responses: Vec<Response>,
+        responses: Bounded<Response, MOST_PARTS>,
     }
     #[derive(Deserialize)]
     struct Response {
         id: String,
         status: u16,
         #[serde(default)]
-        headers: Option<HashMap<String, Value>>,
+        headers: Option<Box<RawValue>>,
         body: Option<Box<RawValue>>,
     }
     let batch: Batch = answer.parse()?;
-    let answers = batch.responses.into_iter().filter_map(|response| {
+    let answers = batch.responses.0.into_iter().filter_map(|response| {
+        let headers = response.headers.filter(|headers| headers.get().len() <= LARGEST_HEADERS);
+        let headers: Option<HashMap<String, Value>> =
+            headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
         let header = |wanted: &str| {
-            let headers = response.headers.as_ref()?;
+            let headers = headers.as_ref()?;
             let value = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1;
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };

@@ -14,6 +14,20 @@ use super::token::TokenError;
 /// More of Graph's words than this, in characters, help nobody.
 const LONGEST_MESSAGE: usize = 500;
 
+/// No code and no id of Graph's is longer, in characters.
+const LONGEST_CODE: usize = 100;
+/// An error object that is larger, in bytes, is not kept: a search may keep one for every mailbox.
+const LARGEST_BODY: usize = 64 * 1024;
+
+/// `text`, or its first `most` characters.
+pub(super) fn shortened(mut text: String, most: usize) -> String {
+    if let Some((end, _)) = text.char_indices().nth(most) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Why a request to Graph has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -76,6 +90,24 @@ pub enum Error {
         /// The day, as UTC has it.
         day: NaiveDate,
     },
+    /// More found than can be held.
+    #[error(
+        "more than {0} MiB of messages were found, which is too much for one answer; add a criterion, or lower \
+         max_messages"
+    )]
+    TooMuchFound(usize),
+    /// A message larger than a file may be.
+    #[error("the message is larger than {0} MiB (max_attachment_mb)")]
+    MessageTooLarge(u64),
+    /// The time for the call was over before this was asked, or answered.
+    #[error(
+        "the time that one call may take (call_timeout) ended before it was {}",
+        if *begun { "answered; it may have been done all the same" } else { "its turn" }
+    )]
+    OutOfTime {
+        /// Whether it was begun.
+        begun: bool,
+    },
     /// An answer larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
     TooLarge(usize),
@@ -103,6 +135,9 @@ impl Error {
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
             | Self::SearchCapped { .. }
+            | Self::TooMuchFound(_)
+            | Self::MessageTooLarge(_)
+            | Self::OutOfTime { .. }
             | Self::TooLarge(_) => Failure::Final,
             Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
         }
@@ -147,7 +182,7 @@ impl Error {
 
     /// Whether it concerns all requests, not only the one: going on with others is no use.
     pub fn is_for_all(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Untrusted(_))
+        matches!(self, Self::Token(_) | Self::Untrusted(_) | Self::TooMuchFound(_))
     }
 }
 
@@ -183,12 +218,10 @@ impl Refusal {
         };
         let inner = detail.inner.or(detail.inner_lower_case);
         let request_id = request_id.or(inner.and_then(|inner| inner.request_id));
-        let mut message = detail.message;
-        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
-            message.truncate(end);
-            message.push('…');
-        }
-        Self { status, code: detail.code, message, request_id, retry_after, body }
+        let request_id = request_id.map(|id| shortened(id, LONGEST_CODE));
+        let message = shortened(detail.message, LONGEST_MESSAGE);
+        let body = body.filter(|body| body.get().len() <= LARGEST_BODY);
+        Self { status, code: shortened(detail.code, LONGEST_CODE), message, request_id, retry_after, body }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{NaiveDate, Utc};
 use serde::Deserialize;
@@ -10,46 +11,74 @@ use serde_json::value::RawValue;
 use super::client::{Client, Request, Route};
 use super::criteria::{Checked, Criteria, Days};
 use super::error::Error;
+use crate::json::{self, Bounded};
 
 /// A mailbox that goes on for longer goes on for ever. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
 /// Graph ends a `$search` after this many hits, without a word (Graph page "Use the $search query parameter").
 const MOST_HITS: usize = 1000;
 
+/// Graph puts no more than 1,000 messages on a page.
+const MOST_ON_PAGE: usize = 10_000;
+/// A search, through however many mailboxes, holds no more bytes of messages than this.
+const MOST_FOUND: usize = 512 << 20;
+
+/// What a message takes beside its text.
+const BESIDE_MESSAGE: usize = 256;
+
+/// How many bytes of messages one search may still take in, over all its mailboxes.
+#[derive(Debug)]
+pub(super) struct Room(AtomicUsize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(AtomicUsize::new(MOST_FOUND))
+    }
+}
+
+impl Room {
+    fn take(&self, bytes: usize) -> Result<(), Error> {
+        let enough = |left: usize| left.checked_sub(bytes);
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough);
+        taken.map(drop).map_err(|_| Error::TooMuchFound(MOST_FOUND >> 20))
+    }
+}
+
 /// What was found in one mailbox.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(super) struct Found {
     /// The messages, as Graph wrote them.
-    pub messages: Vec<Box<RawValue>>,
+    pub(super) messages: Vec<Box<RawValue>>,
     /// Whether the mailbox may hold more: the search ended because there were enough.
-    pub more: bool,
+    pub(super) more: bool,
     /// Why the search of this mailbox did not come to its end. What was found until then stands.
-    pub failure: Option<Error>,
+    pub(super) failure: Option<Error>,
 }
 
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Box<RawValue>>,
+pub(super) struct Page {
+    pub(super) value: Bounded<Box<RawValue>, MOST_ON_PAGE>,
     #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Identified<'a> {
+pub(super) struct Identified<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
 }
 
-/// Searches one mailbox for at most `needed` messages.
-pub async fn search_mailbox(
+/// Searches one mailbox for at most `needed` messages, as far as there is `room` for them.
+pub(super) async fn search_mailbox(
     client: &Client,
     route: &Route,
     mailbox: &str,
     criteria: &Criteria,
     needed: usize,
+    room: &Room,
 ) -> Found {
     let mut found = Found::default();
-    found.failure = collect(client, route, mailbox, criteria, needed, &mut found).await.err();
+    found.failure = collect(client, route, mailbox, criteria, needed, room, &mut found).await.err();
     found
 }
 
@@ -59,10 +88,11 @@ async fn collect(
     mailbox: &str,
     criteria: &Criteria,
     needed: usize,
+    room: &Room,
     found: &mut Found,
 ) -> Result<(), Error> {
     let mut search =
-        MailboxSearch { client, route, mailbox, criteria, needed, seen: HashSet::new(), pages: 0 };
+        MailboxSearch { client, route, mailbox, criteria, needed, room, seen: HashSet::new(), pages: 0 };
     let mut capped = None;
     // Ranges of days yet to be searched, the latest on top.
     let mut ranges = vec![criteria.days()];
@@ -102,6 +132,7 @@ struct MailboxSearch<'a> {
     mailbox: &'a str,
     criteria: &'a Criteria,
     needed: usize,
+    room: &'a Room,
     /// A mailbox changes while it is read, and a message may stand on two pages then; and ranges that were cut
     /// off are searched again in parts.
     seen: HashSet<String>,
@@ -123,7 +154,11 @@ impl MailboxSearch<'_> {
             let page: Page = done.answer.parse()?;
             drop(done);
             next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
-            for message in page.value {
+            for message in page.value.0 {
+                if json::is_too_deep(message.get()) {
+                    let what = "a message in it is nested too deep";
+                    return Err(Error::NotAnAnswer { status: 200, what, request_id: None });
+                }
                 if searching {
                     let Ok(checked) = serde_json::from_str::<Checked<'_>>(message.get()) else { continue };
                     hits.push(checked.received.map(|received| received.date_naive()));
@@ -138,6 +173,7 @@ impl MailboxSearch<'_> {
                 if found.messages.len() == self.needed {
                     return Ok(Ended::Enough);
                 }
+                self.room.take(message.get().len() + BESIDE_MESSAGE)?;
                 self.seen.insert(id.into_owned());
                 found.messages.push(message);
             }

@@ -10,6 +10,8 @@ mod credential;
 mod criteria;
 mod envelope;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 mod grant;
 mod lines;
 mod mailboxes;
@@ -32,7 +34,6 @@ pub use client::{Client, Done, Download, Failed, Request, Route};
 pub use criteria::Criteria;
 pub use error::{Error, Refusal};
 pub use marks::{Mark, Marked};
-pub use messages::{Found, search_mailbox};
 pub use path::{InvalidSegment, Path};
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::TokenError;

@@ -25,10 +25,45 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
+/// No id, folder or address is longer, in bytes; Graph's ids have some 150.
+const LONGEST_SEGMENT: usize = 2048;
+/// A longer address is refused by every server on the way; Graph's own limit is far below.
+const LONGEST: usize = 32 * 1024;
+/// More of a value than this, in characters, is not shown in an error.
+const SHOWN: usize = 100;
+
 /// A value that cannot be part of a Graph address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} cannot be a {1} in Microsoft Graph")]
-pub struct InvalidSegment(String, &'static str);
+pub enum InvalidSegment {
+    /// What it would mean is not what it is, or it is too long.
+    #[error("{0:?} cannot be a {1} in Microsoft Graph")]
+    Value(String, &'static str),
+    /// All of them together are too long.
+    #[error("what is asked for makes an address of {0} bytes, and Microsoft Graph takes {LONGEST} at most")]
+    TooLong(usize),
+}
+
+impl InvalidSegment {
+    fn new(value: &str, what: &'static str) -> Self {
+        let mut shown: String = value.chars().take(SHOWN).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self::Value(shown, what)
+    }
+}
+
+/// Whether a segment of `value` could be taken for more than its value, however it is encoded: URLs resolve dot
+/// segments, and some servers do so behind an encoded slash, too; OData decodes a segment before it looks for its own
+/// words (`$count`) and for a key in parentheses (OData 4.01 URL Conventions, "URL Parsing"). No id, folder or
+/// address of Graph's has any of that, nor control characters.
+fn means_more(value: &str) -> bool {
+    value.is_empty()
+        || value.len() > LONGEST_SEGMENT
+        || value.starts_with('$')
+        || value.contains(|c: char| c == '(' || c.is_control())
+        || value.split(['/', '\\']).any(|part| matches!(part, "." | ".."))
+}
 
 /// An address below the service root (`https://graph.microsoft.com/v1.0`), with its query. It begins with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +82,10 @@ impl Path {
 
     /// `/users/{mailbox}`. An address that begins with `$` takes the quoted form (Graph page "Get a user").
     pub fn user(mailbox: &str) -> Result<Self, InvalidSegment> {
-        if mailbox.starts_with('$') {
+        if let Some(rest) = mailbox.strip_prefix('$') {
+            if means_more(rest) {
+                return Err(InvalidSegment::new(mailbox, "mailbox address"));
+            }
             let quoted = mailbox.replace('\'', "''");
             return Ok(Self(format!("/users('{}')", utf8_percent_encode(&quoted, SEGMENT))));
         }
@@ -78,10 +116,10 @@ impl Path {
         self
     }
 
-    /// Goes on with a value from outside. Dot segments are refused: no encoding keeps a URL from resolving them.
+    /// Goes on with a value from outside. What means something else in spite of its encoding is refused.
     fn segment(mut self, value: &str, what: &'static str) -> Result<Self, InvalidSegment> {
-        if matches!(value, "" | "." | "..") {
-            return Err(InvalidSegment(value.to_owned(), what));
+        if means_more(value) {
+            return Err(InvalidSegment::new(value, what));
         }
         self.0.push('/');
         self.0.extend(utf8_percent_encode(value, SEGMENT));
@@ -113,6 +151,11 @@ impl Path {
             Some(query) => format!("{rest}?{query}"),
             None => rest.to_owned(),
         }))
+    }
+
+    /// Checks that it is not longer than any server takes.
+    pub(super) fn checked(&self) -> Result<&Self, InvalidSegment> {
+        if self.0.len() > LONGEST { Err(InvalidSegment::TooLong(self.0.len())) } else { Ok(self) }
     }
 
     /// The address as it stands in a request line or a `$batch` part.

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::client::{Client, Route};
 use super::criteria::Criteria;
 use super::error::Error;
-use super::messages::{Found, search_mailbox};
+use super::messages::{Found, Room, search_mailbox};
 use super::users::UserPages;
 
 /// How many mailboxes may be under way at once, those that wait for their `Retry-After` included: many more
@@ -115,6 +115,7 @@ pub async fn search(
     let route = if roll.is_short() { Route::Alone } else { client.batched() };
     let mut results = Results::new(max_messages);
     let mut waiting = VecDeque::new();
+    let room = Room::default();
     let mut under_way = FuturesUnordered::new();
     let mut aborts = HashMap::new();
     waiting.extend(roll.start());
@@ -125,11 +126,10 @@ pub async fn search(
         {
             let (index, needed) = results.open(mailbox);
             let mailbox = results.addresses[index].clone();
-            let (route, criteria) = (&route, criteria);
-            let (task, abort) =
-                abortable(
-                    async move { (index, search_mailbox(client, route, &mailbox, criteria, needed).await) },
-                );
+            let (route, criteria, room) = (&route, criteria, &room);
+            let (task, abort) = abortable(async move {
+                (index, search_mailbox(client, route, &mailbox, criteria, needed, room).await)
+            });
             aborts.insert(index, abort);
             under_way.push(task);
         }

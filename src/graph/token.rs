@@ -13,7 +13,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::credential;
-use super::error::Error;
+use super::error::{Error, shortened};
 use super::grant::Granted;
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
@@ -25,6 +25,11 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A token answer is a few kilobytes.
 const LARGEST_ANSWER: usize = 1 << 20;
+
+/// More of Entra's words than this, in characters, help nobody.
+const LONGEST_DESCRIPTION: usize = 500;
+/// No code and no id of Entra's is longer, in characters.
+const LONGEST_WORD: usize = 100;
 
 /// Why there is no token.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -187,7 +192,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 #[derive(Debug)]
-struct Endpoint {
+pub(super) struct Endpoint {
     http: reqwest::Client,
     proxy: Proxy,
     url: Url,
@@ -198,7 +203,7 @@ struct Endpoint {
 }
 
 #[derive(Deserialize)]
-struct Denied {
+pub(super) struct Denied {
     error: String,
     #[serde(default)]
     error_description: String,
@@ -268,9 +273,12 @@ impl Endpoint {
                 }
                 Credential::ManagedIdentity { .. } => "client_id and managed_identity".to_owned(),
             },
-            error: denied.error,
-            description: denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
-            trace_id: denied.trace_id,
+            error: shortened(denied.error, LONGEST_WORD),
+            description: shortened(
+                denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
+                LONGEST_DESCRIPTION,
+            ),
+            trace_id: denied.trace_id.map(|id| shortened(id, LONGEST_WORD)),
         }
     }
 

@@ -24,7 +24,7 @@ pub struct UploadSession {
 
 /// What is still missing.
 #[derive(Deserialize)]
-struct Missing {
+pub(super) struct Missing {
     #[serde(rename = "nextExpectedRanges", default)]
     ranges: Vec<String>,
 }

@@ -5,9 +5,12 @@ use serde::Deserialize;
 use super::client::{Client, Request};
 use super::error::Error;
 use super::path::{Path, literal};
+use crate::json::Bounded;
 
 /// The most users Graph puts on one page.
 const PAGE: &str = "999";
+/// A page with more is none of Graph's.
+const MOST_ON_PAGE: usize = 10_000;
 /// Ten million users; a listing that is longer is not one.
 const MOST_PAGES: usize = 10_000;
 
@@ -20,8 +23,8 @@ pub struct UserPages {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<User>,
+pub(super) struct Page {
+    value: Bounded<User, MOST_ON_PAGE>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -35,11 +38,7 @@ struct User {
 impl UserPages {
     /// The users whose principal name begins with `prefix`; all where it is empty.
     pub fn new(client: &Client, prefix: &str) -> Self {
-        let mut path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
-        if !prefix.is_empty() {
-            path = path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)));
-        }
-        Self { client: client.clone(), next: Some(path), pages: 0 }
+        Self { client: client.clone(), next: Some(first_page(prefix)), pages: 0 }
     }
 
     /// Whether there is another page.
@@ -56,6 +55,15 @@ impl UserPages {
         let page: Page = self.client.send(&Request::get(path)).await?.parse()?;
         self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
         self.pages += 1;
-        Ok(page.value.into_iter().filter_map(|user| user.principal_name).collect())
+        Ok(page.value.0.into_iter().filter_map(|user| user.principal_name).collect())
     }
+}
+
+/// The address of the first page of users whose principal name begins with `prefix`.
+pub(super) fn first_page(prefix: &str) -> Path {
+    let path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
+    if prefix.is_empty() {
+        return path;
+    }
+    path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)))
 }

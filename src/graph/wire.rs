@@ -21,6 +21,9 @@ const LARGEST_REFUSAL: usize = 1 << 20;
 /// No answer that is read whole takes longer, however slowly it drips.
 const LONGEST_ANSWER: Duration = Duration::from_secs(600);
 
+/// No id of a request is longer, in bytes.
+const LONGEST_ID: usize = 200;
+
 /// Graph's answer to a plain request or to one part of a `$batch`: a success.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -59,7 +62,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    fn read(bytes: &[u8]) -> Self {
+    pub(super) fn read(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::None;
         }
@@ -108,7 +111,7 @@ pub(super) fn no_page(response: Response) -> Result<Response, Error> {
 
 /// Microsoft's id of the request.
 pub(super) fn request_id(response: &Response) -> Option<String> {
-    text(response.headers(), "request-id")
+    text(response.headers(), "request-id").filter(|id| id.len() <= LONGEST_ID)
 }
 
 /// Tells success from refusal.

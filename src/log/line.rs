@@ -11,6 +11,10 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
+use crate::text::moves;
+
+/// More of one value than this, in bytes, is not written: it may be a text that somebody made for that.
+const LONGEST_VALUE: usize = 8 * 1024;
 
 /// An event, ready to be written.
 pub(super) struct Line {
@@ -28,6 +32,12 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// An event's text and one more field.
+    #[cfg(feature = "sandbox")]
+    pub(super) fn of(message: &str, name: &'static str, value: &str) -> Self {
+        Self { message: cut(message), named: vec![(name, cut(value).into())] }
+    }
+
     /// Adds what `others` has beyond these.
     pub(super) fn add(&mut self, others: &Self) {
         for (name, value) in &others.named {
@@ -48,17 +58,17 @@ impl Fields {
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.message = format!("{value:?}");
+            self.message = cut(format!("{value:?}"));
         } else {
-            self.set(field.name(), format!("{value:?}").into());
+            self.set(field.name(), cut(format!("{value:?}")).into());
         }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
-            value.clone_into(&mut self.message);
+            self.message = cut(value);
         } else {
-            self.set(field.name(), value.into());
+            self.set(field.name(), cut(value).into());
         }
     }
 
@@ -144,20 +154,37 @@ impl Line {
         for (name, value) in fields.named {
             object.entry(name).or_insert(value);
         }
-        format!("{}\n", Value::Object(object))
+        // Such characters stand only within JSON's strings, where an escape means the same.
+        let object = Value::Object(object).to_string();
+        let mut line = String::with_capacity(object.len() + 1);
+        for c in object.chars() {
+            if moves(c) {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
+            } else {
+                line.push(c);
+            }
+        }
+        line.push('\n');
+        line
     }
+}
+
+/// `text`, or as much of it as a line may hold, and how much is left out.
+fn cut(text: impl AsRef<str> + Into<String>) -> String {
+    let length = text.as_ref().len();
+    if length <= LONGEST_VALUE {
+        return text.into();
+    }
+    let end = (0..=LONGEST_VALUE).rev().find(|at| text.as_ref().is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… ({} bytes more)", &text.as_ref()[..end], length - end)
 }
 
 /// Whether a value can stand without quotes.
 fn is_plain(text: &str) -> bool {
     let special = |c: char| c.is_whitespace() || moves(c) || matches!(c, '"' | '=' | '\\');
     !text.is_empty() && !text.contains(special)
-}
-
-/// Whether a character ends a line, moves the cursor, or changes the direction of what follows.
-fn moves(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escape(line: &mut String, text: &str) {

@@ -5,6 +5,8 @@
 //! warnings: a library's may hold what must not be in a log.
 
 mod file;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 mod line;
 mod writer;
 

@@ -12,6 +12,8 @@ use crate::config::LogFormat;
 
 /// How many lines wait for a writer that cannot keep up; those that come beyond that are lost, and counted.
 const WAITING: usize = 20_000;
+/// How many bytes of lines wait at most.
+const WAITING_BYTES: usize = 32 << 20;
 /// How long the end of the program waits for what is still to be written.
 const AT_END: Duration = Duration::from_secs(2);
 
@@ -51,6 +53,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<Arc<str>>,
+    /// The bytes of all of them.
+    bytes: usize,
     /// Lines that found no place.
     lost: u64,
     /// No more lines come.
@@ -63,7 +67,8 @@ impl Queue {
     /// Adds a line; it is lost where too many wait.
     pub(super) fn push(&self, line: Arc<str>) {
         let mut state = self.lock();
-        if state.lines.len() < WAITING {
+        if state.lines.len() < WAITING && state.bytes + line.len() <= WAITING_BYTES {
+            state.bytes += line.len();
             state.lines.push_back(line);
             drop(state);
             self.0.change.notify_all();
@@ -83,6 +88,7 @@ impl Queue {
             self.0.change.notify_all();
             return None;
         }
+        state.bytes = 0;
         Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.lost)))
     }
 

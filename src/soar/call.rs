@@ -6,6 +6,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::json;
+
+/// No call has so many; what goes through as text, a query's results for instance, is one value.
+const MOST_VALUES: usize = 100_000;
+/// No name is longer, in bytes.
+const LONGEST_NAME: usize = 4096;
+
 /// A function call. Only the name and the inputs are sure to be there; a playbook leaves the workflow out.
 #[derive(Debug, Clone)]
 pub struct FunctionCall {
@@ -49,6 +56,9 @@ pub enum CallError {
     /// It names no function.
     #[error("The message from SOAR names no function, so none was run.")]
     NoFunction,
+    /// It holds more values than any call.
+    #[error("The message from SOAR holds more than {MOST_VALUES} values, so no function was run.")]
+    TooManyValues,
     /// Its inputs are no object.
     #[error("The inputs of the function call are not a JSON object, so the function was not run.")]
     InputsNoObject,
@@ -76,6 +86,9 @@ impl FunctionCall {
         if !serde_json::from_str::<&RawValue>(&text).map_err(not_json)?.get().starts_with('{') {
             return Err(CallError::NoFunction);
         }
+        if json::values(&text) > MOST_VALUES {
+            return Err(CallError::TooManyValues);
+        }
         let body: Body<'_> = serde_json::from_str(&text).map_err(not_json)?;
         let function = string(&body.function, "name").ok_or(CallError::NoFunction)?;
         let raw_inputs = body.inputs.map_or("{}", RawValue::get);
@@ -94,7 +107,7 @@ impl FunctionCall {
 }
 
 fn string(object: &Value, key: &str) -> Option<String> {
-    object.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    object.get(key)?.as_str().filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME).map(str::to_owned)
 }
 
 /// The body as text. SOAR writes characters beyond the basic plane as two UTF-8-encoded surrogates now and then

@@ -18,6 +18,7 @@ use super::session::Session;
 use super::{Content, Error};
 use crate::config::{Login, Proxy, SoarSettings};
 use crate::http;
+use crate::text::moves;
 
 /// Longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -30,7 +31,7 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// The part of an error's body that is read, and the part of SOAR's message that is shown.
 const ERROR_BODY: usize = 64 * 1024;
-const MESSAGE: usize = 500;
+pub(super) const MESSAGE: usize = 500;
 
 /// One request, as often as it is made.
 pub(super) struct Request<'a> {
@@ -334,11 +335,23 @@ impl Connection {
     }
 }
 
+/// `name` as the name of a file, wherever it is opened later: it leads to no other place, ends no line, and looks
+/// like what it is. What would do otherwise becomes `_`. A slash alone does not: message ids have some, and the file
+/// of a message is called after it.
+pub fn file_name(name: &str) -> String {
+    let misleads = |c: char| c == '\\' || moves(c);
+    let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
+    let leads_away = name.starts_with('/') || name.split('/').any(|part| matches!(part, "." | ".."));
+    match name.as_str() {
+        "." | ".." => "_".to_owned(),
+        _ if leads_away => name.replace('/', "_"),
+        _ => name,
+    }
+}
+
 /// The parts `file` and `description`, the latter empty, as SOAR wants them.
 fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
-    // A line's end in the name would end the part's header.
-    let name: String = name.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
-    let name = if name.is_empty() { "Unknown".to_owned() } else { name };
+    let name = if name.is_empty() { "Unknown".to_owned() } else { file_name(name) };
     let mut headers = HeaderMap::new();
     let media_type =
         HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
@@ -352,7 +365,7 @@ fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -
 }
 
 /// SOAR's own words, where its error has some.
-fn message(body: &[u8]) -> Option<String> {
+pub(super) fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Answer {
         message: Option<String>,

@@ -7,11 +7,14 @@ mod connection;
 mod content;
 mod customizations;
 mod error;
+#[cfg(feature = "sandbox")]
+pub(crate) mod fuzzing;
 pub mod reply;
 mod session;
 
 pub use call::{CallError, Caller, FunctionCall};
 pub use client::{Attachment, Client, Target};
+pub use connection::file_name;
 pub use content::{ByteStream, Content};
 pub use customizations::{Access, Collection, Decision, GrantError, Import, Message};
 pub use error::{Credentials, Error};

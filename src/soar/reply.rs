@@ -98,10 +98,21 @@ pub fn status(text: &str) -> Bytes {
 }
 
 /// The end of a call that has results.
-pub fn completed(results: &Results<'_>) -> Bytes {
+///
+/// # Errors
+/// It would take more than `most` bytes. It is not made any further then.
+pub fn completed(results: &Results<'_>, most: usize) -> Result<Bytes, TooLarge> {
     let results = Some(Payload::from(results));
-    json(&Acknowledgement { message_type: 0, message: "Completed", complete: true, results })
+    let reply = Acknowledgement { message_type: 0, message: "Completed", complete: true, results };
+    let mut ascii = Ascii { text: Vec::new(), most };
+    // Nothing else fails: it is built from text and numbers, in memory.
+    serde_json::to_writer(&mut ascii, &reply).map_err(|_| TooLarge)?;
+    Ok(Bytes::from(ascii.text))
 }
+
+/// A reply would be larger than replies may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge;
 
 /// The end of a call that failed: SOAR shows `text` and stops the workflow.
 pub fn failed(text: &str) -> Bytes {
@@ -121,29 +132,36 @@ pub fn trapped(function: &str, text: &str) -> Bytes {
 }
 
 fn json(value: &impl Serialize) -> Bytes {
-    let mut ascii = Ascii(Vec::new());
+    let mut ascii = Ascii { text: Vec::new(), most: usize::MAX };
     // Writing to memory what was built from text and numbers does not fail.
     let _ = serde_json::to_writer(&mut ascii, value);
-    Bytes::from(ascii.0)
+    Bytes::from(ascii.text)
 }
 
 /// Writes JSON text with everything beyond ASCII escaped, as SOAR's own library does, so that no reader's
 /// charset can harm it. Such characters stand only within JSON's strings, where an escape means the same.
-struct Ascii(Vec<u8>);
+struct Ascii {
+    text: Vec<u8>,
+    /// No more than these bytes.
+    most: usize,
+}
 
 impl Write for Ascii {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.text.len() + buf.len() > self.most {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         if buf.is_ascii() {
-            self.0.extend_from_slice(buf);
+            self.text.extend_from_slice(buf);
             return Ok(buf.len());
         }
         let text = std::str::from_utf8(buf).map_err(io::Error::other)?;
         for c in text.chars() {
             if c.is_ascii() {
-                self.0.push(c as u8);
+                self.text.push(c as u8);
             } else {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(self.0, "\\u{unit:04x}")?;
+                    write!(self.text, "\\u{unit:04x}")?;
                 }
             }
         }

@@ -24,8 +24,10 @@ const ENOUGH_TO_WRITE: usize = 1024 * 1024;
 /// stay as large, and the body is kept anyway until the broker has confirmed it.
 const LARGE_BODY: usize = 64 * 1024;
 
-/// A silence of this many heart-beat intervals is the peer's end; networks may delay a beat.
-const TOLERANCE: u32 = 2;
+/// How many intervals may pass without a byte before the connection is left. A broker may look only once an interval
+/// whether it has sent something (ActiveMQ does), so a beat may come two intervals after the last frame; the third is
+/// for the network.
+const TOLERANCE: u32 = 3;
 
 /// How long to look for a last word of the broker's when it takes no more of ours.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(1);

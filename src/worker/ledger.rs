@@ -9,6 +9,9 @@
 //!                                                   unconfirmed ──▶ forgotten in time
 //! ```
 //!
+//! A running call whose connection broke, and which is not delivered to us again, has gone to another worker: it is
+//! abandoned, and forgotten at once.
+//!
 //! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on disk:
 //! after a restart of this process, `before` says of each delivery whether its call may have been run.
 //!
@@ -16,10 +19,10 @@
 //! hands out no more than the prefetch without an acknowledgement.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::stomp::{AckToken, Reply};
@@ -57,7 +60,7 @@ pub(super) enum Admission {
 #[derive(Debug)]
 struct Entry {
     /// The newest ACK; an older one means nothing to the broker.
-    ack: AckToken,
+    ack: watch::Sender<AckToken>,
     state: State,
     /// How many times the reply was sent and not confirmed.
     losses: u32,
@@ -89,10 +92,11 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
-            inner.entries.insert(message_id.to_owned(), Entry { ack, state: State::Running, losses: 0 });
+            let entry = Entry { ack: watch::Sender::new(ack), state: State::Running, losses: 0 };
+            inner.entries.insert(message_id.to_owned(), entry);
             return Admission::Run;
         };
-        entry.ack = ack;
+        entry.ack.send_replace(ack);
         match &mut entry.state {
             State::Running | State::Replying(_) => Admission::UnderWay,
             State::Unconfirmed(reply, _) => {
@@ -108,11 +112,31 @@ impl Ledger {
         self.lock().entries.contains_key(message_id)
     }
 
+    /// The ACKs of a delivery: the newest, and those to come. `None` where it was forgotten.
+    pub(super) fn acks(&self, message_id: &str) -> Option<watch::Receiver<AckToken>> {
+        self.lock().entries.get(message_id).map(|entry| entry.ack.subscribe())
+    }
+
+    /// Forgets a running call, unless it was delivered again with another ACK than `known`. Returns whether it is
+    /// forgotten.
+    pub(super) fn abandon(&self, message_id: &str, known: &AckToken) -> bool {
+        let mut inner = self.lock();
+        let abandoned = inner
+            .entries
+            .get(message_id)
+            .is_some_and(|entry| matches!(entry.state, State::Running) && *entry.ack.borrow() == *known);
+        if abandoned {
+            inner.entries.remove(message_id);
+        }
+        abandoned
+    }
+
     /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
     /// come over another one since.
     pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
         let mut inner = self.lock();
-        let with_it = inner.entries.get(message_id).is_none_or(|entry| entry.ack.session() == session);
+        let with_it =
+            inner.entries.get(message_id).is_none_or(|entry| entry.ack.borrow().session() == session);
         if with_it {
             inner.entries.remove(message_id);
         }
@@ -123,8 +147,7 @@ impl Ledger {
     /// may have given it to somebody else. Then it is forgotten, and is new if it comes again.
     pub(super) fn may_begin(&self, message_id: &str) -> bool {
         let mut inner = self.lock();
-        let valid =
-            inner.entries.get(message_id).is_some_and(|entry| entry.ack.valid().load(Ordering::Acquire));
+        let valid = inner.entries.get(message_id).is_some_and(|entry| *entry.ack.borrow().valid().borrow());
         if !valid {
             inner.entries.remove(message_id);
         }
@@ -141,7 +164,7 @@ impl Ledger {
     /// What to send now: the newest ACK and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
         match self.lock().entries.get(message_id)? {
-            Entry { ack, state: State::Replying(reply), .. } => Some((ack.clone(), reply.clone())),
+            Entry { ack, state: State::Replying(reply), .. } => Some((ack.borrow().clone(), reply.clone())),
             _ => None,
         }
     }
@@ -159,7 +182,7 @@ impl Ledger {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else { return false };
         entry.losses += u32::from(lost);
-        if entry.ack != *used {
+        if *entry.ack.borrow() != *used {
             return true;
         }
         if let State::Replying(reply) = &mut entry.state {
@@ -207,7 +230,9 @@ impl Inner {
         let mut finished: Vec<_> = self
             .entries
             .iter()
-            .filter_map(|(id, entry)| entry.finished().map(|(since, bytes)| (since, bytes, id.clone())))
+            .filter_map(|(id, entry)| {
+                entry.finished().map(|(since, bytes)| (since, bytes + id.len(), id.clone()))
+            })
             .collect();
         finished.sort();
         let mut count = finished.len();
@@ -268,6 +293,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_running_call_is_abandoned_only_where_it_was_not_delivered_again() {
+        let ledger = Ledger::default();
+        ledger.admit("m", ack(1));
+        ledger.admit("m", ack(2));
+        assert!(!ledger.abandon("m", &ack(1)), "it is ours again");
+        assert!(ledger.abandon("m", &ack(2)));
+        assert_eq!(ledger.admit("m", ack(3)), Admission::Run);
+        ledger.finished("m", Some(reply(3)));
+        assert!(!ledger.abandon("m", &ack(3)), "it is done, and its reply may be wanted");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
         let ledger = Ledger::default();
         let over = |session| AckToken::of_session(session, 1, "ID:1");
@@ -282,12 +319,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_call_whose_message_the_broker_took_back_before_it_began_is_not_run_here() {
         let ledger = Ledger::default();
-        let (lost, taken_back) = (ack(1), ack(1));
-        ledger.admit("lost", lost.clone());
-        ledger.admit("came again", taken_back.clone());
-        for ack in [lost, taken_back] {
-            ack.valid().store(false, Ordering::Release);
-        }
+        ledger.admit("lost", ack(1).lost());
+        ledger.admit("came again", ack(1).lost());
         assert_eq!(ledger.admit("came again", ack(2)), Admission::UnderWay);
         assert!(!ledger.may_begin("lost") && !ledger.knows("lost"));
         assert!(ledger.may_begin("came again"));

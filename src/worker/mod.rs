@@ -8,9 +8,11 @@ mod before;
 mod ledger;
 mod places;
 mod shift;
+mod tenure;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -20,14 +22,15 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::config::{QueryLimits, WorkerSettings};
-use crate::functions::{Call, Context, Function, Inputs, Outcome, Status};
+use crate::config::{CallLimits, WorkerSettings};
+use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
 use places::Places;
 use shift::Shift;
+use tenure::Tenure;
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;
@@ -42,13 +45,28 @@ struct Failed {
     for_log: String,
 }
 
+/// The deliveries that are worked on or wait for a place hold no more bytes than this, unless one alone does.
+const MOST_HELD: usize = 512 << 20;
+
+/// The room that a delivery takes, until it is answered.
+struct Held {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// What calls are worked on with. A call keeps what it began with.
 #[derive(Debug, Clone)]
 pub struct Equipment {
     /// Microsoft Graph.
     pub graph: graph::Client,
-    /// How far a query goes.
-    pub limits: QueryLimits,
+    /// How far a call goes.
+    pub limits: CallLimits,
     /// How many calls at once, and what becomes of those that fail.
     pub settings: WorkerSettings,
 }
@@ -75,6 +93,8 @@ struct Shared {
     equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
     places: Places,
+    /// Bytes of the deliveries that are worked on or wait for a place.
+    held: AtomicUsize,
     /// The sessions that are served, by their numbers.
     sessions: Mutex<BTreeMap<u64, Session>>,
 }
@@ -84,6 +104,7 @@ impl Worker {
     pub fn new(equipment: Equipment) -> Self {
         let places = Places::new(equipment.settings.num_workers);
         let shared = Shared {
+            held: AtomicUsize::new(0),
             equipment: RwLock::new(Arc::new(equipment)),
             ledger: Ledger::default(),
             places,
@@ -142,7 +163,8 @@ impl Shift {
                     workflow = field::Empty,
                     workflow_instance = field::Empty,
                 );
-                tasks.spawn(async move { worker.work(delivery).await }.instrument(span));
+                let held = self.hold(&delivery);
+                tasks.spawn(async move { worker.work(delivery, held).await }.instrument(span));
             }
             Admission::UnderWay => debug!(message_id, "delivered again while it is being worked on"),
             Admission::ReplyAgain { losses } => {
@@ -156,23 +178,58 @@ impl Shift {
         }
     }
 
-    async fn work(&self, delivery: Delivery) {
-        let Some(_running) = self.place(&delivery).await else { return };
+    /// Makes room for a delivery, or says why there is none. A broker that keeps to the prefetch hands out no more
+    /// messages than that, but they may be large; one that does not keep to it must not fill the memory.
+    fn hold(&self, delivery: &Delivery) -> Result<Held, String> {
+        let bytes = delivery.size();
+        let held = Held { shared: Arc::clone(&self.shared), bytes };
+        let before = self.shared.held.fetch_add(bytes, Ordering::Relaxed);
+        if before > 0 && before + bytes > MOST_HELD {
+            return Err(format!(
+                "The integration is at work on {} MiB of calls and takes no more before some of them end, so the \
+                 function was not run. Run it again later.",
+                before >> 20
+            ));
+        }
+        Ok(held)
+    }
+
+    async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
+        // What is refused takes no place.
+        let running = if held.is_ok() { self.place(&delivery).await } else { None };
+        if held.is_ok() && running.is_none() {
+            return;
+        }
         if !self.shared.ledger.may_begin(&delivery.message_id) {
             info!("the connection was lost before the call began; whoever gets the message again runs it");
             return;
         }
-        let body = match (&delivery.damage, FunctionCall::parse(&delivery.body)) {
-            (Some(damage), _) => {
+        let body = match (held, delivery.damage.take()) {
+            (Err(reason), _) => {
+                warn!(reason, "call refused");
+                reply::failed(&reason)
+            }
+            (Ok(_held), Some(damage)) => {
                 warn!(damage, "the message cannot be read");
                 reply::failed(&format!(
                     "The message of this call cannot be read, so nothing was done: {damage}."
                 ))
             }
-            (None, Ok(call)) => self.call(&delivery, &call).await,
-            (None, Err(error)) => {
-                warn!(%error, "not a function call");
-                reply::failed(&error.to_string())
+            (Ok(_held), None) => {
+                let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
+                match parsed {
+                    Ok(call) => {
+                        let Some(body) = self.call(&delivery, call).await else {
+                            warn!("abandoned: the message has gone to another worker");
+                            return;
+                        };
+                        body
+                    }
+                    Err(error) => {
+                        warn!(%error, "not a function call");
+                        reply::failed(&error.to_string())
+                    }
+                }
             }
         };
         let Delivery { message_id, reply_to, correlation_id, .. } = delivery;
@@ -184,9 +241,21 @@ impl Shift {
         self.reply(&message_id).await;
     }
 
-    /// Runs a call; returns its final reply.
-    async fn call(&self, delivery: &Delivery, call: &FunctionCall) -> Bytes {
-        let inputs = Inputs::new(call.inputs.clone());
+    /// Runs a call as long as it is ours; returns its final reply.
+    async fn call(&self, delivery: &Delivery, call: FunctionCall) -> Option<Bytes> {
+        let Shared { ledger, places, .. } = &*self.shared;
+        let Delivery { message_id, ack, .. } = delivery;
+        let (tenure, claim) = Tenure::begin(&self.session, ledger, places.wanted(), message_id, ack)?;
+        tokio::select! {
+            biased;
+            reply = self.run_call(delivery, call, claim) => Some(reply),
+            () = tenure.until_abandoned() => None,
+        }
+    }
+
+    /// Runs a call to its end; returns its final reply.
+    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Claim) -> Bytes {
+        let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
         span.record("incident", inputs.incident());
@@ -203,7 +272,7 @@ impl Shift {
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
         let equipment = self.shared.equipment();
-        let outcome = self.watch(delivery, function, &inputs, &equipment).await;
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         match outcome {
@@ -217,7 +286,8 @@ impl Shift {
                     inputs: &call.raw_inputs,
                     execution_time,
                 };
-                reply::completed(&results)
+                let most = equipment.limits.max_reply;
+                reply::completed(&results, most).unwrap_or_else(|_| too_large(most))
             }
             Err(Failed { for_analyst, for_log }) => {
                 error!(error = for_log, elapsed_ms, "call failed");
@@ -236,6 +306,7 @@ impl Shift {
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
+        claim: Claim,
         equipment: &Equipment,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
@@ -243,12 +314,12 @@ impl Shift {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
             before: before::before(delivery),
-            ours: Arc::clone(delivery.ack.valid()),
         };
         let context = Context {
             graph: equipment.graph.clone(),
             casebook: self.soar.clone().into(),
             call,
+            claim,
             limits: equipment.limits,
             status,
         };
@@ -348,6 +419,19 @@ impl Shift {
             debug!(%error, "acknowledgement not confirmed");
         }
     }
+}
+
+/// What SOAR gets in place of results that no reply may carry.
+fn too_large(most: usize) -> Bytes {
+    let most = most >> 20;
+    error!(
+        max_reply_mb = most,
+        "the results are larger than a reply may be; answering with an error instead"
+    );
+    reply::failed(&format!(
+        "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
+         the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
+    ))
 }
 
 /// What SOAR gets in place of a reply it cannot get.

@@ -2,18 +2,30 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Places whose number can change while they are taken.
 #[derive(Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
     number: Mutex<u16>,
+    /// How many wait for one; one more when they are closed.
+    waiting: watch::Sender<usize>,
+}
+
+/// Somebody who waits for a place.
+struct Waiting<'p>(&'p watch::Sender<usize>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
 }
 
 impl Places {
     pub(super) fn new(number: u16) -> Self {
-        Self { free: Arc::new(Semaphore::new(number.into())), number: Mutex::new(number) }
+        let free = Arc::new(Semaphore::new(number.into()));
+        Self { free, number: Mutex::new(number), waiting: watch::Sender::new(0) }
     }
 
     /// Changes their number. Of those too many, what is taken goes when it is given back, and until then nobody
@@ -36,12 +48,20 @@ impl Places {
 
     /// Waits for a place; `None` where there are none any more.
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        let _waiting = Waiting(&self.waiting);
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
     /// Gives no more of them to anybody.
     pub(super) fn close(&self) {
         self.free.close();
+        self.waiting.send_modify(|waiting| *waiting += 1);
+    }
+
+    /// How many want one: those who wait, and, when they are closed, whoever ends the program.
+    pub(super) fn wanted(&self) -> watch::Receiver<usize> {
+        self.waiting.subscribe()
     }
 }
 

@@ -19,7 +19,10 @@ use super::tls::Authority;
 /// The user whose queues are `actions.>`, `acks.>` and `test.>`.
 pub const LOGIN: (&str, &str) = ("soar", "secret of soar");
 
-/// The user for whom everything is allowed, and who alone may use `forbidden.>`.
+/// Where the broker puts what it gives up delivering.
+pub const DEAD_LETTERS: &str = "ActiveMQ.DLQ";
+
+/// The user for whom everything is allowed, and who alone may use `forbidden.>` and read [`DEAD_LETTERS`].
 pub const ADMIN: (&str, &str) = ("admin", "secret of admin");
 
 const JARS: [&str; 2] = ["/usr/share/activemq/lib", "/usr/share/activemq/lib/optional"];
@@ -235,6 +238,7 @@ fn configuration(port: u16, tls: Tls) -> String {
               <authorizationEntry queue="actions.>" read="users" write="users" admin="users"/>
               <authorizationEntry queue="acks.>" read="users" write="users" admin="users"/>
               <authorizationEntry queue="test.>" read="users" write="users" admin="users"/>
+              <authorizationEntry queue="ActiveMQ.DLQ" read="admins" write="admins" admin="admins"/>
               <authorizationEntry queue="forbidden.>" read="admins" write="admins" admin="admins"/>
               <authorizationEntry topic=">" read="users" write="users" admin="users"/>
             </authorizationEntries>

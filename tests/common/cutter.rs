@@ -1,26 +1,42 @@
-//! A way to a broker that breaks at the frame a test names.
+//! A way to a broker that breaks, tears, or is slow at the frames a test names.
 #![allow(dead_code, unreachable_pub)] // each test uses its part
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use fn_exchange_online::stomp::{ClientCommand, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
+use bytes::BytesMut;
+use fn_exchange_online::stomp::{
+    ClientCommand, CodecError, Command, Frame, FrameCodec, HeartBeat, Received, ServerCommand,
+};
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tokio_util::codec::Framed;
+use tokio_util::codec::{Encoder, Framed};
 
 use super::tls::{Authority, trusting};
 
-/// What becomes of a connection when a frame is to be passed on.
+/// What becomes of a frame that is to be passed on, and of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It passes.
     Pass,
+    /// It passes this much later, and so does everything behind it.
+    Late(Duration),
+    /// It passes in pieces of so many bytes.
+    InPieces(usize),
     /// The connection is cut, and the frame with it.
     Cut,
+    /// The connection is cut, and the frame with it, but only this much later.
+    CutLater(Duration),
+    /// Half of it passes, then the connection is cut.
+    CutWithin,
+    /// It passes, then the connection is cut.
+    CutAfter,
 }
 
 /// A frame that goes to the broker or comes from it.
@@ -65,18 +81,69 @@ async fn pass_on(
     let mut broker = Framed::new(upstream, FrameCodec::<ServerCommand>::new());
     let mut session = Framed::new(acceptor.accept(stream).await?, FrameCodec::<ClientCommand>::new());
     loop {
-        tokio::select! {
+        let cut = tokio::select! {
             Some(received) = session.next() => match received? {
-                Received::HeartBeat => broker.send(HeartBeat).await?,
-                Received::Frame(frame) if judge(Passing::ToBroker(&frame)) == Verdict::Cut => return Ok(()),
-                Received::Frame(frame) => broker.send(frame).await?,
+                Received::HeartBeat => { broker.send(HeartBeat).await?; false }
+                Received::Frame(frame) => {
+                    let verdict = judge(Passing::ToBroker(&frame));
+                    pass(&mut broker, frame, verdict).await?
+                }
             },
             Some(received) = broker.next() => match received? {
-                Received::HeartBeat => session.send(HeartBeat).await?,
-                Received::Frame(frame) if judge(Passing::FromBroker(&frame)) == Verdict::Cut => return Ok(()),
-                Received::Frame(frame) => session.send(frame).await?,
+                Received::HeartBeat => { session.send(HeartBeat).await?; false }
+                Received::Frame(frame) => {
+                    let verdict = judge(Passing::FromBroker(&frame));
+                    pass(&mut session, frame, verdict).await?
+                }
             },
-            else => return Ok(()),
+            else => true,
+        };
+        if cut {
+            return Ok(());
         }
     }
+}
+
+/// Passes `frame` on as `verdict` says; tells whether the connection is to be cut now.
+async fn pass<S: AsyncRead + AsyncWrite + Unpin, In: Command, Out: Command>(
+    to: &mut Framed<S, FrameCodec<In>>,
+    frame: Frame<Out>,
+    verdict: Verdict,
+) -> Result<bool, CodecError> {
+    match verdict {
+        Verdict::Pass => to.send(frame).await?,
+        Verdict::Late(by) => {
+            sleep(by).await;
+            to.send(frame).await?;
+        }
+        Verdict::InPieces(size) => {
+            for piece in encoded(frame)?.chunks(size) {
+                to.get_mut().write_all(piece).await?;
+                to.get_mut().flush().await?;
+            }
+        }
+        Verdict::Cut => return Ok(true),
+        Verdict::CutLater(by) => {
+            sleep(by).await;
+            return Ok(true);
+        }
+        Verdict::CutWithin => {
+            let bytes = encoded(frame)?;
+            to.get_mut().write_all(&bytes[..bytes.len() / 2]).await?;
+            to.get_mut().flush().await?;
+            return Ok(true);
+        }
+        Verdict::CutAfter => {
+            to.send(frame).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn encoded<Out: Command>(frame: Frame<Out>) -> Result<BytesMut, CodecError> {
+    let mut bytes = BytesMut::new();
+    // What a codec takes in does not matter to what it puts out.
+    FrameCodec::<ClientCommand>::new().encode(frame, &mut bytes)?;
+    Ok(bytes)
 }

@@ -11,7 +11,8 @@ use fn_exchange_online::config::Trust;
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
 use fn_exchange_online::sandbox::soar::caller::{Caller, CallerOptions};
-use fn_exchange_online::sandbox::soar::rest::ApiKey;
+use fn_exchange_online::sandbox::soar::customizations::functions_only;
+use fn_exchange_online::sandbox::soar::rest::{ApiKey, FUNCTIONS};
 use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -44,17 +45,26 @@ pub struct Deployment {
 impl Deployment {
     /// A SOAR and a tenant of twenty mailboxes.
     pub async fn new() -> Self {
-        Self::start(None).await
+        Self::start(None, SoarOptions::default()).await
     }
 
     /// The same, but for the broker.
     pub async fn with_broker(broker: OtherBroker) -> Self {
-        Self::start(Some(broker)).await
+        Self::start(Some(broker), SoarOptions::default()).await
     }
 
-    async fn start(broker: Option<OtherBroker>) -> Self {
+    /// The same with a message destination of its own, for who shares the broker.
+    pub async fn with_destination(broker: OtherBroker, destination: &str) -> Self {
+        let soar = SoarOptions {
+            destination: destination.to_owned(),
+            customizations: functions_only(destination, FUNCTIONS),
+            ..SoarOptions::default()
+        };
+        Self::start(Some(broker), soar).await
+    }
+
+    async fn start(broker: Option<OtherBroker>, mut soar: SoarOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut soar = SoarOptions::default();
         if let Some(OtherBroker { login: (id, secret), .. }) = &broker {
             soar.api_key = ApiKey { id: (*id).to_owned(), secret: (*secret).to_owned(), handle: 17 };
         }
@@ -331,7 +341,12 @@ impl Daemon {
 
     /// Waits until it has ended by itself.
     pub async fn ended(&mut self) -> ExitStatus {
-        let status = timeout(STOPPED_WITHIN, self.process.wait()).await.expect("it ends").unwrap();
+        timeout(STOPPED_WITHIN, self.ended_at_last()).await.expect("it ends")
+    }
+
+    /// Waits until it has ended by itself, whenever that is.
+    pub async fn ended_at_last(&mut self) -> ExitStatus {
+        let status = self.process.wait().await.unwrap();
         // The pipes are closed; what was written last may still be on its way to us.
         for output in [&mut self.log, &mut self.out] {
             while output.changed().await.is_ok() {}

@@ -93,7 +93,7 @@ fn replies_have_soars_form() {
         inputs: &inputs,
         execution_time: Duration::from_millis(1300),
     };
-    let completed = read(&reply::completed(&results));
+    let completed = read(&reply::completed(&results, usize::MAX).unwrap());
     assert_eq!((&completed["message_type"], &completed["complete"]), (&json!(0), &json!(true)));
     assert_eq!(completed["results"]["content"], json!({"ü": "🦊"}));
     assert_eq!(completed["results"]["raw"], r#"{"ü":"🦊"}"#);
@@ -103,7 +103,7 @@ fn replies_have_soars_form() {
     );
     assert_eq!(completed["results"]["pretty_string"], "{\n}");
     assert_eq!(completed["results"]["metrics"]["execution_time_ms"], 1300);
-    let text = String::from_utf8(reply::completed(&results).to_vec()).unwrap();
+    let text = String::from_utf8(reply::completed(&results, usize::MAX).unwrap().to_vec()).unwrap();
     assert!(text.contains(r#""inputs":{"b": 1.0, "a": "\u00e9"}"#), "as they came: {text}");
 
     let status = read(&reply::status("größer"));

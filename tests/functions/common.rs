@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Inputs, Outcome, Status};
+use fn_exchange_online::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use fn_exchange_online::sandbox::soar::SoarOptions;
@@ -76,6 +76,7 @@ impl House {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
+            claim: Claim::undisputed(),
             limits: settings.limits,
             status,
         };

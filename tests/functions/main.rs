@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod addresses;
+mod bounds;
 mod calls;
 mod common;
 mod create_meeting;
@@ -14,6 +15,7 @@ mod errors;
 mod front;
 mod get_email_user_profile;
 mod get_message;
+mod injection;
 mod move_message_to_folder;
 mod once_at_graph;
 mod once_at_soar;

@@ -10,6 +10,7 @@ mod house;
 mod rsa;
 
 mod batches;
+mod bounds;
 mod connections;
 mod credentials;
 mod paths;

@@ -23,12 +23,20 @@ fn anything() -> impl Strategy<Value = String> {
     ]
 }
 
+/// What no encoding keeps from meaning something else, somewhere on the way.
+fn means_more(value: &str) -> bool {
+    let value = value.strip_prefix('$').unwrap_or(value);
+    value.is_empty()
+        || value.starts_with('$')
+        || value.contains(|c: char| c == '(' || c.is_control())
+        || value.split(['/', '\\']).any(|part| part == "." || part == "..")
+}
+
 proptest! {
     #[test]
     fn any_string_is_exactly_itself_as_one_segment(mailbox in anything(), folder in anything(), id in anything()) {
-        let refused = |value: &str| matches!(value, "" | "." | "..");
         let path = Path::message(&mailbox, Some(&folder), &id);
-        if [&mailbox, &folder, &id].into_iter().any(|value| refused(value)) {
+        if [&mailbox, &folder, &id].into_iter().any(|value| means_more(value)) || [&folder, &id].into_iter().any(|value| value.starts_with('$')) {
             prop_assert!(path.is_err());
             return Ok(());
         }
@@ -54,14 +62,21 @@ proptest! {
 }
 
 #[test]
-fn dots_and_nothing_are_refused_wherever_they_stand() {
-    for value in ["", ".", ".."] {
+fn what_means_more_than_its_value_is_refused_wherever_it_stands() {
+    let long = "x".repeat(2049);
+    for value in ["", ".", "..", "../..", "a/../b", "a\\..", "a\0", "a\r\nb", "messages('x')", "$", &long] {
         assert!(Path::user(value).is_err());
         assert!(Path::message(value, None, "id").is_err());
         assert!(Path::message("a@x.example", Some(value), "id").is_err());
         assert!(Path::message("a@x.example", None, value).is_err());
         assert!(Path::messages("a@x.example", Some(value)).is_err());
     }
+    for value in ["$count", "$ref", "$value"] {
+        assert!(Path::message("a@x.example", None, value).is_err());
+        assert!(Path::messages("a@x.example", Some(value)).is_err());
+    }
+    let words = Path::user(&long).unwrap_err().to_string();
+    assert!(words.len() < 200, "{words}");
     let words = Path::user("..").unwrap_err().to_string();
     assert_eq!(words, "\"..\" cannot be a mailbox address in Microsoft Graph");
 }

@@ -133,7 +133,7 @@ async fn an_answer_without_end_is_left() {
     soar.settings.request_tries = 1;
     let client = Client::connect(&soar.settings).await.unwrap();
     let error = client.attachments(Target::Incident(7)).await.unwrap_err();
-    assert!(error.to_string().ends_with("it is larger than 16 MiB"), "{error}");
+    assert!(error.to_string().ends_with("it is larger than 64 MiB"), "{error}");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use self::inputs::Given;
 use self::screen::Screen;
 use super::Failure;
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{Call, Casebook, Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Casebook, Claim, Context, Function, Inputs, Outcome, Status};
 use crate::log::Log;
 use crate::soar::Results;
 use crate::{graph, soar};
@@ -82,7 +82,8 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
     let progress = status.progress();
-    let context = Context { graph, casebook, call: Call::by_hand(), limits: settings.limits, status };
+    let (call, claim) = (Call::by_hand(), Claim::undisputed());
+    let context = Context { graph, casebook, call, claim, limits: settings.limits, status };
 
     let started = Instant::now();
     let mut frames = interval(screen::FRAME);

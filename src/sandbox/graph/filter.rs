@@ -56,6 +56,11 @@ impl Filter {
         self.0.iter().all(|condition| condition.matches(message))
     }
 
+    /// Each condition, as its property and comparison, and its value.
+    pub(super) fn conditions(&self) -> Vec<(String, String)> {
+        self.0.iter().map(|condition| (condition.name(), condition.value())).collect()
+    }
+
     /// Whether the messages can be sorted by these properties: they must stand in the filter, in the same order
     /// and before all others ("List messages": Using filter and orderby in the same query).
     pub(super) fn allows_order(&self, properties: &[&str]) -> bool {
@@ -82,6 +87,33 @@ impl Condition {
             Self::InternetMessageId(_) => "internetMessageId",
             Self::BodyContains => "body/content",
             Self::ExtendedProperty { .. } => "singleValueExtendedProperties",
+        }
+    }
+
+    fn name(&self) -> String {
+        let comparison = match self {
+            Self::Received(Comparison::Less, _) => "lt",
+            Self::Received(Comparison::LessOrEqual, _) => "le",
+            Self::Received(Comparison::GreaterOrEqual, _) => "ge",
+            Self::Received(Comparison::Greater, _) => "gt",
+            Self::SubjectContains(_) | Self::BodyContains => "contains",
+            Self::SubjectStartsWith(_) => "startswith",
+            _ => "eq",
+        };
+        format!("{} {comparison}", self.property())
+    }
+
+    fn value(&self) -> String {
+        match self {
+            Self::Received(_, at) => at.to_string(),
+            Self::HasAttachments(wanted) | Self::IsRead(wanted) | Self::IsDraft(wanted) => wanted.to_string(),
+            Self::From(text)
+            | Self::SubjectIs(text)
+            | Self::SubjectContains(text)
+            | Self::SubjectStartsWith(text)
+            | Self::InternetMessageId(text) => text.clone(),
+            Self::BodyContains => String::new(),
+            Self::ExtendedProperty { id, value } => format!("{id} {value}"),
         }
     }
 

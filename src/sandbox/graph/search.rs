@@ -61,6 +61,19 @@ impl Search {
     pub(super) fn matches(&self, message: &Message<'_>) -> bool {
         self.0.iter().all(|term| term.matches(message))
     }
+
+    /// Each term, as its property and its value.
+    pub(super) fn terms(&self) -> Vec<(&'static str, String)> {
+        let one = |term: &Term| match term {
+            Term::Received(first, last) => ("received", format!("{first}..{last}")),
+            Term::HasAttachments(wanted) => ("hasattachments", wanted.to_string()),
+            Term::From(phrase) => ("from", phrase.words.join(" ")),
+            Term::Subject(phrase) => ("subject", phrase.words.join(" ")),
+            Term::Body(phrase) => ("body", phrase.words.join(" ")),
+            Term::Anywhere(phrase) => ("", phrase.words.join(" ")),
+        };
+        self.0.iter().map(one).collect()
+    }
 }
 
 impl Term {

@@ -8,7 +8,7 @@ mod serving;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,7 +52,7 @@ pub struct SessionOptions {
 pub struct HeartBeatOffer {
     /// How often we can send one.
     pub send: Duration,
-    /// How often we want one. After twice the agreed interval without a byte the connection is left.
+    /// How often we want one. After three times the agreed interval without a byte the connection is left.
     pub expect: Duration,
 }
 
@@ -138,6 +138,16 @@ pub struct Delivery {
     pub ack: AckToken,
 }
 
+impl Delivery {
+    /// How many bytes it holds, about.
+    pub fn size(&self) -> usize {
+        /// What a delivery takes beside its texts.
+        const ITSELF: usize = 4096;
+        let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+        self.body.len() + headers + ITSELF
+    }
+}
+
 impl fmt::Debug for Delivery {
     /// Without headers and body: they hold a context token, and what is investigated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -158,7 +168,7 @@ pub struct AckToken {
     session: u64,
     connection: u64,
     id: String,
-    valid: Arc<AtomicBool>,
+    valid: watch::Receiver<bool>,
 }
 
 impl PartialEq for AckToken {
@@ -179,12 +189,18 @@ impl AckToken {
     /// The same, of that session.
     #[cfg(test)]
     pub(crate) fn of_session(session: u64, connection: u64, id: &str) -> Self {
-        Self { session, connection, id: id.to_owned(), valid: Arc::new(AtomicBool::new(true)) }
+        Self { session, connection, id: id.to_owned(), valid: watch::channel(true).1 }
     }
 
-    /// Whether its connection lives, as far as we know; shared with the connection. Once it does not, the broker may
-    /// have handed the message to somebody else.
-    pub fn valid(&self) -> &Arc<AtomicBool> {
+    /// The token after its connection was lost.
+    #[cfg(test)]
+    pub(crate) fn lost(self) -> Self {
+        Self { valid: watch::channel(false).1, ..self }
+    }
+
+    /// Whether its connection lives, as far as we know. Once it does not, the broker may have handed the message to
+    /// somebody else.
+    pub fn valid(&self) -> &watch::Receiver<bool> {
         &self.valid
     }
 

@@ -7,8 +7,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,6 +19,9 @@ use crate::stomp::failure::{Failure, error_text};
 use crate::stomp::frame::Frame;
 use crate::stomp::{ServerCommand, frames};
 
+/// Nothing more is read while deliveries that nobody took hold this many bytes.
+const MOST_WAITING: usize = 128 << 20;
+
 /// Which connection of which session it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
@@ -30,8 +31,8 @@ pub(super) struct Number {
 
 impl Number {
     /// The token of a message that came over it.
-    fn token(self, id: String, alive: &Arc<AtomicBool>) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id, valid: Arc::clone(alive) }
+    fn token(self, id: String, alive: &watch::Sender<bool>) -> AckToken {
+        AckToken { session: self.session, connection: self.connection, id, valid: alive.subscribe() }
     }
 
     fn is_of(self, ack: &AckToken) -> bool {
@@ -47,7 +48,7 @@ pub(super) struct Serving<'s, S> {
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
     /// Whether it lives, for the acknowledgements that are worth something only as long.
-    alive: Arc<AtomicBool>,
+    alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut bool,
     state: &'s watch::Sender<State>,
@@ -107,7 +108,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             connection,
             number,
             since: Utc::now(),
-            alive: Arc::new(AtomicBool::new(true)),
+            alive: watch::Sender::new(true),
             transactions,
             state,
             receipts: BTreeMap::new(),
@@ -135,7 +136,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             }
             Err(failure) => Some(failure),
         };
-        self.alive.store(false, Ordering::Release);
+        self.alive.send_replace(false);
         self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
@@ -154,7 +155,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         let most_waiting = self.most_waiting();
         loop {
             self.say_goodbye()?;
-            let reading = self.waiting.len() < most_waiting;
+            let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
+            let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
             let wanted = !self.waiting.is_empty() || !self.knocked.is_empty();
             let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
@@ -416,7 +418,7 @@ fn delivery(
     frame: Frame<ServerCommand>,
     connection: Number,
     serving_since: DateTime<Utc>,
-    alive: &Arc<AtomicBool>,
+    alive: &watch::Sender<bool>,
 ) -> Result<Delivery, Failure> {
     let Frame { headers, body, damage, .. } = frame;
     let optional = |name: &str| headers.get(name).map(str::to_owned);

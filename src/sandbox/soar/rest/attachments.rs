@@ -144,6 +144,8 @@ pub(super) async fn contents(
         .look(|data| data.attachment(owner, attachment).cloned())
         .ok_or_else(|| ApiError::not_found("attachment", attachment))?;
     let file = File::open(&found.path).await.map_err(|e| ApiError::internal(&e))?;
+    // Not what the list says: a file may have changed since.
+    let size = file.metadata().await.map_err(|e| ApiError::internal(&e))?.len();
     let bytes = try_unfold(file, |mut file| async move {
         let mut chunk = BytesMut::with_capacity(64 * 1024);
         let count = file.read_buf(&mut chunk).await?;
@@ -151,7 +153,7 @@ pub(super) async fn contents(
     });
     let headers = [
         (CONTENT_TYPE, found.content_type),
-        (CONTENT_LENGTH, found.size.to_string()),
+        (CONTENT_LENGTH, size.to_string()),
         (CONTENT_DISPOSITION, "attachment".to_owned()),
     ];
     Ok((headers, Body::from_stream(bytes)).into_response())
