@@ -25,8 +25,9 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
         values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
     }
     let mut screen = Screen::on_stderr();
-    screen.line(&format!("SOAR calls {}; the call waits in the queue for a daemon", function.name()));
     let reply = call_in(directory, function.name(), Value::Object(values), async |call| {
+        screen
+            .line(&format!("SOAR has called {}; the call waits in the queue for a daemon", function.name()));
         replied(&call, &mut screen).await
     })
     .await
