@@ -82,7 +82,7 @@ fn help(command: &str) -> Option<String> {
 fn calls(prose: &str, whole: &str) -> Vec<Vec<String>> {
     let blocks = blocks(whole).concat();
     let spans = prose.split('`').skip(1).step_by(2).map(str::to_owned);
-    let other_programs = ["systemctl", "systemd-analyze", "journalctl", "install ", "cargo"];
+    let other_programs = ["systemctl", "systemd-analyze", "journalctl", "install ", "cargo", "cp ", "mv "];
     blocks
         .into_iter()
         .chain(spans)
@@ -168,7 +168,7 @@ fn blocks(chapter: &str) -> Vec<Vec<String>> {
     blocks
         .map(|block| {
             let joined = block.replace("\\\n", " ");
-            joined.lines().map(str::to_owned).filter(|line| !line.is_empty()).collect()
+            joined.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
         })
         .collect()
 }
