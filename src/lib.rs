@@ -27,6 +27,7 @@ pub mod graph;
 pub mod http;
 mod json;
 pub mod log;
+pub mod metrics;
 pub mod package;
 pub mod soar;
 pub mod stomp;

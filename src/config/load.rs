@@ -125,7 +125,17 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     }
     let graph = graph_options::graph(options);
     let limits = graph_options::limits(options);
-    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits, selftest_timeout })
+    let health_listen = graph_options::health_listen(options);
+    Some(Settings {
+        soar: soar?,
+        stomp: stomp?,
+        worker,
+        log,
+        graph: graph?,
+        limits,
+        selftest_timeout,
+        health_listen,
+    })
 }
 
 /// The sections as `config` lays them over each other: what the environment suggests, the file, what the
@@ -252,6 +262,6 @@ const KNOWN: &[(&str, &str)] = &[
          client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
          max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
-         https_proxy timeout verify client_auth_cert client_auth_key",
+         https_proxy timeout verify client_auth_cert client_auth_key health_listen",
     ),
 ];

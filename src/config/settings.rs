@@ -1,5 +1,6 @@
 //! The typed settings: what the rest of the program works with. A value of these types has been checked.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// Microsoft Graph and its token endpoint.
     pub graph: GraphSettings,
+    /// `health_listen`: where health and metrics are told, if anywhere.
+    pub health_listen: Option<SocketAddr>,
     /// How far one call goes.
     pub limits: CallLimits,
     /// `selftest_timeout`: how long one step of the self test may take.

@@ -147,6 +147,10 @@ max_retries_backoff_factor=5
 # Proxies for Graph instead of those of [integrations].
 #http_proxy=
 #https_proxy=http://proxy.example.com:8080
+
+# Where the daemon tells how it is (/healthz, /readyz) and its metrics for Prometheus (/metrics): address and port.
+# There is no login, so this machine's own address is best; nothing is told anywhere where this is absent.
+#health_listen=127.0.0.1:9108
 ";
 
 /// The sections by name, in the order of the file.

@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use reqwest::{Method, Response};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 
-use super::batch::{Batches, Lane};
+use super::batch::{BatchState, Batches, Lane};
 use super::claims::Claims;
 use super::envelope::Part;
 use super::error::Error;
 use super::mailboxes::{Gate, Mailboxes};
+use super::meters::Meters;
 use super::path::Path;
 use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
+use super::token::TokenLife;
 use super::wire::{self, Answer};
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
@@ -108,12 +111,37 @@ impl Client {
     /// A client for the application and the Graph of `settings`. Nothing is sent yet. Must be called within a
     /// tokio runtime.
     pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
-        let service = Arc::new(Service::new(settings)?);
+        Self::with_meters(settings, Arc::default())
+    }
+
+    /// The same, which counts in `meters` beside others.
+    pub fn with_meters(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
+        let service = Arc::new(Service::new(settings, meters)?);
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
         let shared = Shared { service, policy, mailboxes: Mailboxes::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Arc<Meters> {
+        self.shared.service.meters()
+    }
+
+    /// How the batches stand, to look at or to wait for.
+    pub fn batches(&self) -> watch::Receiver<BatchState> {
+        self.shared.batches.state()
+    }
+
+    /// When the access token in use was fetched, and when it ends, if there is one that is good.
+    pub fn token_life(&self) -> Option<TokenLife> {
+        self.shared.service.token_life()
+    }
+
+    /// The end of the certificate that signs in, where one does.
+    pub fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.shared.service.certificate_end()
     }
 
     /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is
@@ -217,7 +245,7 @@ impl Client {
     }
 
     pub(super) fn tries(&self, repeat: Repeat) -> Tries {
-        self.shared.policy.tries(repeat)
+        self.shared.policy.tries(repeat, self.meters())
     }
 
     pub(super) fn service(&self) -> &Service {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::Error;
+use super::meters::Sent;
 use super::path::Path;
 use super::retry::retry_after;
 use super::service::Service;
@@ -57,6 +58,9 @@ pub(super) async fn exchange<'a>(
     let body = serde_json::to_vec(&Batch { requests }).unwrap_or_default();
     let (answer, token) = service.exchange(&Method::POST, &Path::batch(), Some(Bytes::from(body))).await?;
     let mut answers = read(&answer)?;
+    for answer in answers.values() {
+        service.meters().answered(Sent::Part, answer.as_ref().map(|answer| answer.status));
+    }
     let left_out = || {
         Err(Error::NotAnAnswer {
             status: 200,

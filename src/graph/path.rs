@@ -80,6 +80,11 @@ impl Path {
         Self("/$batch".to_owned())
     }
 
+    /// Whether it is that.
+    pub(super) fn is_batch(&self) -> bool {
+        self.0 == "/$batch"
+    }
+
     /// `/users/{mailbox}`. An address that begins with `$` takes the quoted form (Graph page "Get a user").
     pub fn user(mailbox: &str) -> Result<Self, InvalidSegment> {
         if let Some(rest) = mailbox.strip_prefix('$') {

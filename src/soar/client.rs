@@ -134,6 +134,14 @@ impl Client {
         self.actions_enabled
     }
 
+    /// Asks SOAR whether it still takes us.
+    ///
+    /// # Errors
+    /// It does not, or cannot be asked.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ask_whether_actions_are_enabled().await.map(drop)
+    }
+
     /// SOAR's version, as it writes it.
     pub async fn server_version(&self) -> Result<String, Error> {
         #[derive(Deserialize)]

@@ -6,6 +6,7 @@
 
 mod before;
 mod ledger;
+mod meters;
 mod places;
 mod shift;
 mod tenure;
@@ -28,6 +29,7 @@ use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
+pub use meters::{Arrival, Called, Ended, Meters, Sending};
 use places::Places;
 use shift::Shift;
 use tenure::Tenure;
@@ -92,6 +94,7 @@ pub struct Worker {
 struct Shared {
     equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
+    meters: Arc<Meters>,
     places: Places,
     /// Bytes of the deliveries that are worked on or wait for a place.
     held: AtomicUsize,
@@ -107,6 +110,7 @@ impl Worker {
             held: AtomicUsize::new(0),
             equipment: RwLock::new(Arc::new(equipment)),
             ledger: Ledger::default(),
+            meters: Arc::default(),
             places,
             sessions: Mutex::default(),
         };
@@ -122,6 +126,11 @@ impl Worker {
     /// What calls that begin now are worked on with.
     pub fn equipment(&self) -> Arc<Equipment> {
         self.shared.equipment()
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
     }
 
     /// Takes the deliveries of `session`, whose notes and files go to `soar`, for as long as that is its duty; then
@@ -152,7 +161,9 @@ impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         let worker = self.clone();
-        match self.shared.ledger.admit(message_id, delivery.ack.clone()) {
+        let admission = self.shared.ledger.admit(message_id, delivery.ack.clone());
+        self.shared.meters.delivered(&admission, *redelivered);
+        match admission {
             Admission::Run => {
                 let span = info_span!(
                     "call",
@@ -207,10 +218,12 @@ impl Shift {
         let body = match (held, delivery.damage.take()) {
             (Err(reason), _) => {
                 warn!(reason, "call refused");
+                self.shared.meters.no_call();
                 reply::failed(&reason)
             }
             (Ok(_held), Some(damage)) => {
                 warn!(damage, "the message cannot be read");
+                self.shared.meters.no_call();
                 reply::failed(&format!(
                     "The message of this call cannot be read, so nothing was done: {damage}."
                 ))
@@ -219,7 +232,9 @@ impl Shift {
                 let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
                 match parsed {
                     Ok(call) => {
+                        let function = Function::named(&call.function);
                         let Some(body) = self.call(&delivery, call).await else {
+                            self.shared.meters.abandoned(function);
                             warn!("abandoned: the message has gone to another worker");
                             return;
                         };
@@ -227,6 +242,7 @@ impl Shift {
                     }
                     Err(error) => {
                         warn!(%error, "not a function call");
+                        self.shared.meters.no_call();
                         reply::failed(&error.to_string())
                     }
                 }
@@ -264,6 +280,7 @@ impl Shift {
         span.record("workflow_instance", call.caller.workflow_instance);
         let Some(function) = Function::named(&call.function) else {
             warn!("unknown function");
+            self.shared.meters.no_call();
             return reply::failed(&format!(
                 "This integration has no function \"{}\", so nothing was done.",
                 call.function
@@ -275,6 +292,7 @@ impl Shift {
         let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
+        self.shared.meters.ended(function, ended(&outcome), execution_time);
         match outcome {
             Ok(Outcome { success, reason, content, pretty }) => {
                 info!(success, reason, elapsed_ms, "call completed");
@@ -418,6 +436,14 @@ impl Shift {
         if let Err(error) = self.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
+    }
+}
+
+fn ended(outcome: &Result<Outcome, Failed>) -> Ended {
+    match outcome {
+        Ok(Outcome { success: true, .. }) => Ended::Succeeded,
+        Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
+        Err(_) => Ended::Failed,
     }
 }
 
