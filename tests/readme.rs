@@ -205,17 +205,16 @@ impl Terminal {
         for reader in readers {
             let say = say.clone();
             std::thread::spawn(move || {
-                reader.lines().map_while(Result::ok).for_each(|line| drop(say.send(line)))
+                reader.lines().map_while(Result::ok).for_each(|line| drop(say.send(line)));
             });
         }
         let terminal = Self(child);
         let deadline = Instant::now() + PATIENCE;
         let mut heard = String::new();
         while !heard.contains(ready) {
-            match said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => heard = heard + &line + "\n",
-                Err(_) => panic!("{command} never said {ready:?}:\n{heard}"),
-            }
+            let next = said.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = next.unwrap_or_else(|_| panic!("{command} never said {ready:?}:\n{heard}"));
+            heard = heard + &line + "\n";
         }
         terminal
     }
