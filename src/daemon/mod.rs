@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
 use crate::exit::{BAD_CONFIGURATION, Failure};
@@ -85,6 +86,7 @@ struct Daemon<'l> {
     systemd: Arc<Systemd>,
     /// What the log, and Graph's client, were made of.
     of_log: LogSettings,
+    of_audit: Option<PathBuf>,
     of_graph: GraphParts,
     worker: Worker,
     /// What is told over HTTP, whoever wants a sign of life for it, and where.
@@ -126,7 +128,15 @@ impl<'l> Daemon<'l> {
         let route = Route::new(&settings, contents);
         route.check()?;
         let of_graph = graph_parts(&settings, contents);
-        let worker = Worker::new(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
+            .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        let worker = Worker::new(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
         let (health, knocks) = Health::new(worker.clone(), log);
         let listener = settings.health_listen.map(|address| health.listen(address)).transpose()?;
         let connections = Arc::clone(&health.connections);
@@ -135,6 +145,7 @@ impl<'l> Daemon<'l> {
             log,
             systemd: Arc::new(systemd),
             of_log: settings.log,
+            of_audit: settings.audit_file,
             of_graph,
             worker,
             health,
@@ -222,6 +233,13 @@ impl<'l> Daemon<'l> {
         } else {
             graph::Client::with_meters(&settings.graph, Arc::clone(former.graph.meters()))?
         };
+        let trail = if settings.audit_file == self.of_audit {
+            former.trail.clone()
+        } else {
+            let trail = Trail::at(settings.audit_file.clone());
+            trail.ready().map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            trail
+        };
         let moves = settings.health_listen != self.listener.as_ref().map(|listener| listener.address);
         let moved = settings
             .health_listen
@@ -239,6 +257,13 @@ impl<'l> Daemon<'l> {
         }
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
+        let other_rails = settings.guard != *former.rails;
+        let other_trail = settings.audit_file != self.of_audit;
+        if other_rails || other_trail {
+            trail.note(&settings.guard);
+        }
+        changed.extend(other_trail.then_some("audit trail"));
+        changed.extend(other_rails.then_some("guard rails"));
         changed.extend((settings.worker != former.settings).then_some("workers"));
         if moves {
             changed.push("health and metrics");
@@ -246,7 +271,14 @@ impl<'l> Daemon<'l> {
         }
         self.of_log = settings.log;
         self.of_graph = of_graph;
-        self.worker.equip(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        self.of_audit = settings.audit_file;
+        self.worker.equip(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
         let in_service = self.current.as_ref().map(|current| current.signed_in.clone());
         changed.extend(in_service.as_ref().is_some_and(|it| it.route != route).then_some("SOAR"));
         if changed.is_empty() {

@@ -329,7 +329,9 @@ fn is_about_the_envelope(error: &Error) -> bool {
 async fn one_by_one(service: &Service, parts: &[Placed]) -> Vec<Outcome> {
     let mut answers = Vec::with_capacity(parts.len());
     for (Waiting { part, .. }, _) in parts {
-        answers.push(service.exchange(&part.method, &part.path, None).await.map(|(answer, _)| answer));
+        answers.push(
+            service.exchange(&part.method, &part.path, part.body.clone()).await.map(|(answer, _)| answer),
+        );
     }
     answers
 }

@@ -21,6 +21,7 @@ use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
 use super::token::TokenLife;
 use super::wire::{self, Answer};
+use crate::audit::Act;
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
 
@@ -55,18 +56,18 @@ impl Request {
         Self { method: Method::GET, path, mailbox: None, body: None, repeat: Repeat::Harmless }
     }
 
-    /// Deletes what is at `path`. What is deleted twice is deleted.
-    pub fn delete(path: Path) -> Self {
+    /// Deletes what is at `path`, an act `on_record`. What is deleted twice is deleted.
+    pub fn delete(path: Path, _on_record: &Act) -> Self {
         Self { method: Method::DELETE, ..Self::get(path) }
     }
 
-    /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
-    pub fn post(path: Path, body: Bytes) -> Self {
+    /// Sends the JSON `body` to `path`, an act `on_record`; again only where it surely was not carried out.
+    pub fn post(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
     }
 
-    /// Changes what is at `path` to the JSON `body`. What is changed twice is changed.
-    pub fn patch(path: Path, body: Bytes) -> Self {
+    /// Changes what is at `path` to the JSON `body`, an act `on_record`. What is changed twice is changed.
+    pub fn patch(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
     }
 
@@ -190,11 +191,13 @@ impl Client {
     async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
         request.path.checked()?;
         match route {
-            Route::Batched(lane) if request.body.is_none() => {
-                let part = Part { method: request.method.clone(), path: request.path.clone() };
-                lane.once(part, self.gate(request), first_try).await
+            Route::Batched(lane) => {
+                let Request { method, path, body, .. } = request.clone();
+                let answer = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
+                note(request, &answer);
+                answer
             }
-            _ => {
+            Route::Alone => {
                 let _place = self.place(request).await;
                 let body = request.body.clone();
                 let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;
@@ -255,6 +258,19 @@ impl Client {
     /// Reads an `@odata.nextLink`.
     pub(super) fn next_page(&self, link: &str) -> Result<Path, Error> {
         Path::from_next_link(link, self.shared.service.root()).ok_or(Error::ForeignNextLink)
+    }
+}
+
+/// Notes a part of a batch among the lines of the call that it belongs to; the batch itself belongs to several.
+fn note(Request { method, path, .. }: &Request, answer: &Result<Answer, Error>) {
+    let resource = path.resource();
+    match answer {
+        Ok(Answer { status, request_id, .. }) => {
+            debug!(%method, resource, status, request_id, "graph request in a batch");
+        }
+        Err(error) => {
+            debug!(%method, resource, error = error.for_log(), "graph request in a batch failed");
+        }
     }
 }
 

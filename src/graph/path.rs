@@ -163,6 +163,11 @@ impl Path {
         if self.0.len() > LONGEST { Err(InvalidSegment::TooLong(self.0.len())) } else { Ok(self) }
     }
 
+    /// The address without its query, as the log may hold it: a query holds what is searched for.
+    pub(super) fn resource(&self) -> &str {
+        self.0.split('?').next().unwrap_or_default()
+    }
+
     /// The address as it stands in a request line or a `$batch` part.
     pub fn as_str(&self) -> &str {
         &self.0

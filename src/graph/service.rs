@@ -143,8 +143,7 @@ impl Service {
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
         self.meters.durations.observe(started.elapsed());
-        // The query of the address stays out of the log: it holds what is searched for.
-        let resource = path.as_str().split('?').next().unwrap_or_default();
+        let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {
             Ok(response) => {

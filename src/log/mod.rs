@@ -12,7 +12,7 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tracing::field::Visit;
@@ -64,7 +64,7 @@ pub enum LogError {
 #[must_use = "the log ends with it"]
 pub struct Log {
     writers: Writers,
-    output: Arc<RwLock<Output>>,
+    output: Arc<Mutex<Output>>,
     wanted: reload::Handle<Wanted, Registry>,
     acts: Arc<Counter>,
 }
@@ -107,7 +107,7 @@ impl Log {
     pub fn change(&mut self, settings: &LogSettings) -> Result<(), LogError> {
         let successors = Writers::start(settings, Some(&self.writers))?;
         {
-            let mut output = self.output.write().unwrap_or_else(PoisonError::into_inner);
+            let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
             *output = Output { format: settings.format, queues: successors.queues() };
         }
         let former = std::mem::replace(&mut self.writers, successors);
@@ -119,7 +119,7 @@ impl Log {
     }
 
     fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {
-        let output = Arc::new(RwLock::new(Output { format, queues: writers.queues() }));
+        let output = Arc::new(Mutex::new(Output { format, queues: writers.queues() }));
         let (filter, handle) = reload::Layer::new(wanted);
         let acts = Arc::new(Counter::default());
         let lines = Lines { output: Arc::clone(&output), acts: Arc::clone(&acts) };
@@ -191,7 +191,7 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
 
 /// Makes lines of events.
 struct Lines {
-    output: Arc<RwLock<Output>>,
+    output: Arc<Mutex<Output>>,
     acts: Arc<Counter>,
 }
 
@@ -233,7 +233,8 @@ where
             self.acts.increment();
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
-        let output = self.output.read().unwrap_or_else(PoisonError::into_inner);
+        // Held until every writer has the line, so that all have them in the same order.
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let text = line.written(output.format);
         for queue in &output.queues {
             queue.push(text.clone());

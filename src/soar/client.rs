@@ -31,6 +31,13 @@ pub enum Target {
     Task(i64),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (_, what, number) = self.named();
+        write!(f, "{what} {number}")
+    }
+}
+
 impl Target {
     /// What it is called in an address, in words, and its number.
     fn named(self) -> (&'static str, &'static str, String) {

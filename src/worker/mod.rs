@@ -23,8 +23,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::config::{CallLimits, WorkerSettings};
-use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
+use crate::audit::{Asker, Trail};
+use crate::config::{CallLimits, GuardSettings, WorkerSettings};
+use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
@@ -69,6 +70,10 @@ pub struct Equipment {
     pub graph: graph::Client,
     /// How far a call goes.
     pub limits: CallLimits,
+    /// What calls may change.
+    pub rails: Arc<GuardSettings>,
+    /// Where it is put on record.
+    pub trail: Trail,
     /// How many calls at once, and what becomes of those that fail.
     pub settings: WorkerSettings,
 }
@@ -289,7 +294,15 @@ impl Shift {
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
         let equipment = self.shared.equipment();
-        let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
+        let asker = Asker {
+            principal: call.caller.principal,
+            incident: inputs.incident(),
+            workflow: call.caller.workflow,
+            workflow_instance: call.caller.workflow_instance,
+            correlation_id: Some(delivery.correlation_id.as_ref().unwrap_or(&delivery.message_id).clone()),
+            function: Some(call.function.clone()),
+        };
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment, asker).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
         self.shared.meters.ended(function, ended(&outcome), execution_time);
@@ -326,6 +339,7 @@ impl Shift {
         inputs: &Inputs,
         claim: Claim,
         equipment: &Equipment,
+        asker: Asker,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let call = Call {
@@ -338,6 +352,7 @@ impl Shift {
             casebook: self.soar.clone().into(),
             call,
             claim,
+            guard: Guard::new(Arc::clone(&equipment.rails), equipment.trail.clone(), asker),
             limits: equipment.limits,
             status,
         };

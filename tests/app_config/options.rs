@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::config::{
-    ClientCertificate, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
+    ClientCertificate, GuardSettings, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
 };
 
 use super::*;
@@ -12,7 +12,19 @@ use super::*;
 fn a_minimal_file_gets_the_defaults() {
     let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits, selftest_timeout, health_listen } = settings;
+    let Settings {
+        soar,
+        stomp,
+        worker,
+        log,
+        graph,
+        limits,
+        guard,
+        audit_file,
+        selftest_timeout,
+        health_listen,
+    } = settings;
+    assert_eq!((guard, audit_file), (GuardSettings::default(), Some("logs/audit.log".into())));
     assert_eq!(health_listen, None, "nobody is listened to");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
