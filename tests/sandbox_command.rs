@@ -93,3 +93,46 @@ fn a_served_soar_has_the_older_apps_customizations_or_none() {
         sandbox.wait().unwrap();
     }
 }
+
+#[test]
+fn a_served_sandbox_calls_the_daemon_as_soar_does_and_shows_what_it_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut sandbox = served(directory.path(), &[]);
+    let door = directory.path().join("soar.json");
+    assert_eq!(std::fs::metadata(door).unwrap().permissions().mode() & 0o777, 0o600);
+    let app_config = directory.path().join("app.config");
+    let call = |arguments: &[&str]| {
+        let mut call = program();
+        call.args(["sandbox", "--directory"]).arg(directory.path()).arg("--call").args(arguments);
+        call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let query = [
+        "query_emails",
+        "--input=exo_email_address=all",
+        "--input=exo_message_subject=password expires today",
+        "--input=exo_query_output_format=Exchange Online data table",
+    ];
+    // Both are in the queue, or wait for each other, before anybody is there to take them.
+    let (first, second) =
+        (call(&query), call(&["get_email_user_profile", "--input=exo_email_address=nobody@x"]));
+    let mut daemon =
+        program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn().unwrap();
+
+    let found = first.wait_with_output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let results: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(results["content"]["messages_found"], 1, "{results}");
+    assert_eq!(results["inputs"]["incident_id"], 2095, "{results}");
+
+    let nobody = second.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&nobody.stderr);
+    assert!(nobody.status.code() == Some(1) && said.contains("nobody@x was not found"), "{said}");
+
+    let failed = call(&["get_message"]).wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&failed.stderr);
+    assert!(said.contains("exo_messages_id") && failed.stdout.is_empty(), "{said}");
+    for process in [&mut daemon, &mut sandbox] {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}

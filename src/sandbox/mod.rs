@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use self::certificates::Certificates;
 use self::graph::{Tenant, TenantOptions};
-use self::soar::caller::{Caller, CallerError};
-use self::soar::{Soar, SoarOptions};
+use self::soar::caller::{Call, Caller, CallerError};
+use self::soar::{Door, Soar, SoarOptions};
+use serde_json::Value;
 
 /// A SOAR and a tenant, and a directory with what a program needs to speak to them.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl Sandbox {
 
     /// Where the certificate authority's certificate is.
     pub fn ca_file(&self) -> PathBuf {
-        self.directory.join("ca.pem")
+        ca_file(&self.directory)
     }
 
     /// The text of an `app.config` for this sandbox. `options` go to the section `[fn_exchange_online]`.
@@ -82,8 +83,42 @@ impl Sandbox {
         Ok(path)
     }
 
+    /// Lets other processes come to SOAR's side of the queue, by [`call_in`].
+    pub fn let_call(&self) -> io::Result<()> {
+        self.soar.door().write(&self.directory)
+    }
+
     /// SOAR's side of the queue.
     pub async fn caller(&self) -> Result<Caller, CallerError> {
         self.soar.caller(&self.ca_file()).await
     }
+}
+
+fn ca_file(directory: &Path) -> PathBuf {
+    directory.join("ca.pem")
+}
+
+/// Calls `function` as a workflow does in the sandbox that another process serves in `directory`, once nobody else
+/// does. `listen` gets what comes back.
+pub async fn call_in<T>(
+    directory: &Path,
+    function: &str,
+    inputs: Value,
+    listen: impl AsyncFnOnce(Call) -> T,
+) -> Result<T, NotCalled> {
+    let (door, _alone) = Door::open(directory).map_err(NotCalled::NoDoor)?;
+    let caller = Caller::connect(door.caller_options(&ca_file(directory))).await?;
+    let call = caller.call(function, inputs).await?;
+    Ok(listen(call).await)
+}
+
+/// Why [`call_in`] could not call.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCalled {
+    /// None was ever served there.
+    #[error("no sandbox is served in that directory: {0}")]
+    NoDoor(io::Error),
+    /// It is served no more, or its broker fails.
+    #[error("the sandbox cannot be called: {0}")]
+    Caller(#[from] CallerError),
 }

@@ -12,10 +12,10 @@ use super::USAGE;
 use crate::functions::{Function, Input, InputKind};
 
 /// An input as it was typed: its name and its value.
-pub(super) type Given = (String, String);
+pub(in crate::cli) type Given = (String, String);
 
 /// Reads `NAME=VALUE`; the value may hold further equals signs, as message ids do.
-pub(super) fn pair(text: &str) -> Result<Given, String> {
+pub(in crate::cli) fn pair(text: &str) -> Result<Given, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
@@ -23,7 +23,7 @@ pub(super) fn pair(text: &str) -> Result<Given, String> {
 }
 
 /// The inputs for `function`: those of the file, the typed ones over them, and the incident.
-pub(super) fn read(
+pub(in crate::cli) fn read(
     function: Function,
     given: Vec<Given>,
     file: Option<&Path>,

@@ -2,9 +2,9 @@
 //!
 //! Standard output has the results and nothing else; what a person reads meanwhile is on standard error.
 
-mod inputs;
+pub(super) mod inputs;
 mod list;
-mod screen;
+pub(super) mod screen;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ fn by_hand(environment: &Environment) -> String {
     format!("{} (by hand)", user.unwrap_or("somebody"))
 }
 
-fn named(name: &str) -> Result<Function, Failure> {
+pub(super) fn named(name: &str) -> Result<Function, Failure> {
     Function::named(name).or_else(|| Function::named(&format!("exchange_online_{name}"))).ok_or_else(|| {
         Failure::new(USAGE, &format!("there is no function {name:?}; invoke --list shows those there are"))
     })
@@ -173,7 +173,7 @@ fn load(
 }
 
 /// Writes the results: for a program as they are, for a person indented.
-fn write(results: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(results: &[u8]) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let indented = out.is_terminal().then(|| {
         serde_json::from_slice::<Value>(results).and_then(|value| serde_json::to_vec_pretty(&value))

@@ -15,7 +15,7 @@ pub(super) const FRAME: Duration = Duration::from_millis(100);
 const WIDTH: usize = 28;
 
 /// Standard error. Who does not look at it misses nothing that matters, so failures to write are not told.
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     /// It is a terminal that can be drawn on.
     live: bool,
     /// When the work that is shown as a bar began.
@@ -23,7 +23,7 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn on_stderr() -> Self {
+    pub(in crate::cli) fn on_stderr() -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { live: stderr().is_terminal() && !dumb, bar_since: None }
     }
@@ -33,7 +33,7 @@ impl Screen {
     }
 
     /// A status message. Those that come with the bar say in words what it shows.
-    pub(super) fn status(&mut self, text: &str) {
+    pub(in crate::cli) fn status(&mut self, text: &str) {
         if self.bar_since.is_none() {
             self.line(&format!("{text} …"));
         }
@@ -59,7 +59,7 @@ impl Screen {
     }
 
     /// Anything else, on a line of its own. What moves the cursor was not written by us.
-    pub(super) fn line(&mut self, text: &str) {
+    pub(in crate::cli) fn line(&mut self, text: &str) {
         self.clear();
         let harmless = |c: char| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c };
         let text: String = text.chars().map(harmless).collect();

@@ -1,6 +1,7 @@
 //! `sandbox`: the daemon at work on an embedded SOAR and Graph tenant, for who wants to see it before trusting
-//! it, and, with `--serve`, for who wants to play with it.
+//! it, and, with `--serve` and `--call`, for who wants to play with it.
 
+mod call;
 mod daemon;
 mod investigation;
 mod story;
@@ -16,6 +17,7 @@ use tokio::signal::ctrl_c;
 use uuid::Uuid;
 
 use super::Failure;
+use super::invoke::inputs::{self, Given};
 use crate::customize::{ScriptLanguage, export};
 use crate::sandbox::Sandbox;
 use crate::sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
@@ -35,6 +37,15 @@ pub(super) struct Arguments {
     /// customizations of the older app.
     #[arg(long, requires = "serve")]
     fresh: bool,
+
+    /// Call this function, as SOAR does, in the sandbox that another process serves in --directory, and show what
+    /// the daemon answers; `exchange_online_` at its beginning may be left out.
+    #[arg(long, value_name = "FUNCTION", requires = "directory", conflicts_with = "serve")]
+    call: Option<String>,
+
+    /// An input of the call, as invoke takes it.
+    #[arg(long = "input", value_name = "NAME=VALUE", requires = "call", value_parser = inputs::pair)]
+    given: Vec<Given>,
 
     /// Where to write app.config, the certificate authority and the daemon's log [default: a new temporary
     /// directory].
@@ -84,8 +95,12 @@ impl Arguments {
 /// Runs it.
 pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::new(1, &format!("the sandbox cannot start: {error}"));
+    if let (Some(function), Some(directory)) = (&arguments.call, &arguments.directory) {
+        return call::call(function, arguments.given, directory).await;
+    }
     let directory = match &arguments.directory {
-        Some(directory) => std::fs::create_dir_all(directory).map(|()| directory.clone()),
+        // The daemon may be started from elsewhere.
+        Some(directory) => std::fs::create_dir_all(directory).and_then(|()| directory.canonicalize()),
         None => private_directory(),
     }
     .map_err(failed)?;
@@ -120,6 +135,15 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         story.command(&format!("fn-exchange-online customize --config-file {}", app_config.display()));
         story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
         story.command(&format!("fn-exchange-online run --config-file {}", app_config.display()));
+        story.say("Call it as SOAR does, for instance to find the phishing mail that lies in this tenant:");
+        story.command(&format!(
+            "fn-exchange-online sandbox --directory {} --call query_emails \\\n    \
+             --input exo_email_address=all --input exo_email_address_sender={} \\\n    \
+             --input exo_query_output_format=\"Incident note\"",
+            directory.display(),
+            Phish::default().sender.address,
+        ));
+        sandbox.let_call().map_err(failed)?;
         return ctrl_c().await.map_err(failed);
     }
 

@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod caller;
 pub mod customizations;
+mod door;
 pub mod rest;
 
 use std::fmt::Write;
@@ -13,11 +14,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::broker::{Broker, User};
-use self::caller::{Caller, CallerError, CallerOptions};
+use self::caller::{Caller, CallerError};
 use self::customizations::functions_only;
+pub use self::door::Door;
 use self::rest::{Account, ApiKey, FUNCTIONS, Organisation, Rest, RestOptions};
 use super::certificates::Certificates;
-use crate::config::Trust;
 
 /// The app's message destination, where no other is asked for.
 const DESTINATION: &str = "fn_exchange_online";
@@ -158,15 +159,17 @@ impl Soar {
 
     /// Connects SOAR's side of the queue to the broker.
     pub async fn caller(&self, ca_file: &Path) -> Result<Caller, CallerError> {
-        Caller::connect(CallerOptions {
-            host: "localhost".to_owned(),
+        Caller::connect(self.door().caller_options(ca_file)).await
+    }
+
+    /// What another process needs for that.
+    pub fn door(&self) -> Door {
+        Door {
             port: self.broker.address().port(),
             login: self.own.login.clone(),
             passcode: self.own.passcode.clone(),
-            trust: Trust::SystemAnd(ca_file.to_owned()),
             org: self.options.organisation.id,
             destination: self.options.destination.clone(),
-        })
-        .await
+        }
     }
 }

@@ -1,0 +1,69 @@
+//! `sandbox --call`: one call to the daemon that works for a served sandbox, as SOAR makes it, and what comes back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::cli::invoke::inputs::{self, Given};
+use crate::cli::invoke::screen::Screen;
+use crate::cli::invoke::{named, write};
+use crate::sandbox::call_in;
+use crate::sandbox::soar::INCIDENT;
+use crate::sandbox::soar::caller::{Call, NoReply, Reply};
+
+/// How long the reply is waited for.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Calls `function` in the sandbox that is served in `directory`. Standard output has the results and nothing else.
+pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) -> Result<(), Failure> {
+    let function = named(function)?;
+    let mut values = inputs::read(function, given, None, None)?;
+    if function.inputs().iter().any(|input| input.name == "incident_id") {
+        // A workflow takes it from the incident it runs on.
+        values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
+    }
+    let mut screen = Screen::on_stderr();
+    let reply = call_in(directory, function.name(), Value::Object(values), async |call| {
+        screen
+            .line(&format!("SOAR has called {}; the call waits in the queue for a daemon", function.name()));
+        replied(&call, &mut screen).await
+    })
+    .await
+    .map_err(|error| Failure::new(1, &error))?;
+    let Reply { message_type, message, results, .. } = reply.map_err(|error| Failure::new(1, &error))?;
+    if message_type != 0 || results.is_null() {
+        return Err(Failure::new(1, &message));
+    }
+    screen.line(&message);
+    write(results.to_string().as_bytes())?;
+    if results["success"] == json!(true) {
+        Ok(())
+    } else {
+        Err(Failure::new(1, &results["reason"].as_str().unwrap_or_default()))
+    }
+}
+
+/// Shows the status messages as they come, until the final reply does.
+async fn replied(call: &Call, screen: &mut Screen) -> Result<Reply, NoReply> {
+    let mut shown = 0;
+    let mut show = |statuses: &[String]| {
+        for status in statuses.iter().skip(shown) {
+            screen.status(status);
+        }
+        shown = statuses.len();
+        shown
+    };
+    let reply = call.reply(PATIENCE);
+    tokio::pin!(reply);
+    let mut next = 1;
+    let reply = loop {
+        tokio::select! {
+            reply = &mut reply => break reply,
+            statuses = call.statuses_up_to(next, PATIENCE) => next = show(&statuses) + 1,
+        }
+    };
+    show(&call.statuses());
+    reply
+}
