@@ -7,11 +7,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
+use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Claim, Context, Function, Inputs, Status};
+use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
 use fn_exchange_online::sandbox::soar::rest::Owner;
@@ -33,6 +35,7 @@ async fn main() {
         casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
         call: Call::by_hand(),
         claim: Claim::undisputed(),
+        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Asker::default()),
         limits: settings.limits,
         status: Status::channel().0,
     };

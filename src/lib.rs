@@ -14,9 +14,10 @@
 //!
 //! [`config`] reads `app.config` into typed settings, [`tls`] makes the one TLS configuration every connection
 //! uses, [`customize`] makes the file that SOAR imports, [`package`] the app that App Host runs, [`log`] tells what
-//! happens, [`daemon`] keeps it all going while settings and connections change, [`cli`] is what a person types, and
+//! happens, [`audit`] puts on record what was changed, [`daemon`] keeps it all going while settings and connections change, [`cli`] is what a person types, and
 //! [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
 
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod customize;
@@ -27,6 +28,7 @@ pub mod graph;
 pub mod http;
 mod json;
 pub mod log;
+pub mod metrics;
 pub mod package;
 pub mod soar;
 pub mod stomp;

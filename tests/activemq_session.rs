@@ -8,6 +8,7 @@ mod common {
     pub(crate) mod tls;
 }
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,7 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
         reconnect: Backoff::default(),
+        meters: Arc::default(),
     }
 }
 

@@ -8,11 +8,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
-    Call, Casebook, Claim, Context, Error, Function, InputKind, Inputs, Status,
+    Call, Casebook, Claim, Context, Error, Function, Guard, InputKind, Inputs, Status,
 };
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Fault, Phish, Target, TenantOptions};
@@ -111,6 +113,7 @@ impl Desk {
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call::by_hand(),
             claim: Claim::undisputed(),
+            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Asker::default()),
             limits: settings.limits,
             status: Status::channel().0,
         }

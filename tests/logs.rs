@@ -177,6 +177,39 @@ async fn every_line_of_a_call_says_which_call_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_of_a_batch_is_a_line_of_its_call_with_graphs_id_of_it() {
+    let mut running = Running::start(&[("loglevel", "DEBUG"), ("log_format", "json")]).await;
+    let query = |subject: &str| {
+        running.caller.call(
+            QUERY,
+            json!({
+                "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": subject,
+                "exo_query_output_format": ["Exchange Online data table"],
+            }),
+        )
+    };
+    // Side by side, so that they share batches.
+    let (first, second) = tokio::join!(query("a"), query("e"));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    let _ = tokio::join!(first.reply(PATIENCE), second.reply(PATIENCE));
+    assert!(running.stop().success());
+    let lines: Vec<Value> = running.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for call in [first.correlation(), second.correlation()] {
+        let parts = lines.iter().filter(|line| {
+            let text = line["message"].as_str().unwrap();
+            line["correlation_id"] == call && text.starts_with("graph request in a batch")
+        });
+        // The 10 mailboxes, and the 3 users who have none.
+        assert_eq!(parts.clone().count(), 13);
+        for part in parts {
+            let told =
+                part["request_id"].is_string() || part["error"].as_str().unwrap().contains("request-id");
+            assert!(told && part["function"] == QUERY && part["resource"].is_string(), "{part}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_level_that_hides_the_start_of_a_call_still_names_the_call() {
     let mut running = Running::start(&[("loglevel", "ERROR")]).await;
     let call = running.caller.call(PROFILE, json!({})).await.unwrap();
@@ -250,7 +283,7 @@ async fn json_lines_are_objects_of_the_same_fields() {
     assert!(failed["elapsed_ms"].is_number(), "{failed}");
     let time = chrono::DateTime::parse_from_rfc3339(failed["time"].as_str().unwrap()).unwrap();
     assert!((chrono::Utc::now() - time.to_utc()).num_seconds().abs() < 60, "{time}");
-    assert_eq!(running.stderr(), text);
+    assert_eq!(running.stderr(), text, "stderr and the file differ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,6 +33,7 @@ fn options(broker: &ActiveMq, (login, passcode): (&str, &str)) -> SessionOptions
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
         reconnect: Backoff::default(),
+        meters: Arc::default(),
     }
 }
 

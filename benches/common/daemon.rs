@@ -57,6 +57,24 @@ impl Bench {
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 
+    /// Changes the configuration of the running daemon; it takes effect in a moment.
+    pub fn configure(&self, options: &[(&str, &str)]) {
+        self.sandbox.write_app_config(options).unwrap();
+        let told = Command::new("kill").args(["-s", "HUP", &self.process.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// The same as [`Self::processor_seconds`], to the nanosecond (`/proc/PID/task/TID/schedstat`), where no thread
+    /// has ended in between.
+    pub fn processor_time(&self) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+            let schedstat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+        };
+        tasks.filter_map(of_task).sum()
+    }
+
     /// The processor time the daemon has used, in user and in kernel mode, in seconds (`proc_pid_stat(5)`, fields
     /// 14 and 15, in ticks of 10 ms).
     pub fn processor_seconds(&self) -> f64 {

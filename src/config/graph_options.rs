@@ -1,6 +1,7 @@
 //! `[fn_exchange_online]`, and what `[integrations]` says for it: Microsoft Graph, its token endpoint, and how
 //! far a query goes.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +68,29 @@ pub(super) fn limits(options: &mut Options<'_>) -> CallLimits {
         // The session takes no larger one.
         max_reply: options.number(option("max_reply_mb"), 1..=96, 96) << 20,
     }
+}
+
+/// Where health and metrics are told. Who else than this machine can ask there is told.
+pub(super) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
+    const NAME: Name = option("health_listen");
+    let value = options.optional(NAME)?;
+    let Ok(address) = value.text.parse::<SocketAddr>() else {
+        options.problem(
+            NAME,
+            "is no address with a port",
+            "give this machine's address and a port, for instance 127.0.0.1:9108 or [::1]:9108; 0.0.0.0:9108 is all of \
+             its addresses",
+        );
+        return None;
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        options.warning(
+            NAME,
+            "can be reached from other machines: there is no login, so whoever reaches it reads what this program \
+             does, though not to whose mail; let a firewall or network policy admit only who has to ask",
+        );
+    }
+    Some(address)
 }
 
 fn seconds(options: &mut Options<'_>, name: Name) -> Option<Duration> {

@@ -8,7 +8,8 @@ use ::config::{Config, ConfigError, File, Map, Source, Value};
 use super::dialect::{DEFAULT_ORIGIN, Dialect, ROOT, Syntax};
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
 use super::{
-    Environment, LoadError, Place, Problem, Settings, SoarSettings, Warning, graph_options, soar_options,
+    Environment, LoadError, Place, Problem, Settings, SoarSettings, Warning, graph_options, guard_options,
+    soar_options,
 };
 
 /// The settings, and what whoever starts the program should know about them.
@@ -125,7 +126,22 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     }
     let graph = graph_options::graph(options);
     let limits = graph_options::limits(options);
-    Some(Settings { soar: soar?, stomp: stomp?, worker, log, graph: graph?, limits, selftest_timeout })
+    let guard = guard_options::guard(options, graph.as_ref().map(|graph| &graph.base_url));
+    let audit_file = guard_options::audit_file(options, &log);
+    guard_options::misspelt(options, is_known);
+    let health_listen = graph_options::health_listen(options);
+    Some(Settings {
+        soar: soar?,
+        stomp: stomp?,
+        worker,
+        log,
+        graph: graph?,
+        limits,
+        guard,
+        audit_file,
+        selftest_timeout,
+        health_listen,
+    })
 }
 
 /// The sections as `config` lays them over each other: what the environment suggests, the file, what the
@@ -232,6 +248,10 @@ fn unknown_options(options: &mut Options<'_>) {
     }
 }
 
+fn is_known(section: &str, key: &str) -> bool {
+    KNOWN.iter().any(|(known, keys)| *known == section && keys.split(' ').any(|name| name == key))
+}
+
 /// Every option that installations may have, those we do without among them.
 const KNOWN: &[(&str, &str)] = &[
     (
@@ -252,6 +272,7 @@ const KNOWN: &[(&str, &str)] = &[
          client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
          max_messages max_users call_timeout max_attachment_mb max_reply_mb \
          max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
-         https_proxy timeout verify client_auth_cert client_auth_key",
+         https_proxy timeout verify client_auth_cert client_auth_key max_deletions mailboxes_allowed \
+         mailboxes_denied deletion dry_run audit_file health_listen",
     ),
 ];

@@ -1,11 +1,13 @@
 //! `app.config`: found, read in the dialect existing installations are written in, checked, and turned into
 //! typed [`Settings`].
 
+mod address_pattern;
 mod credential;
 mod credential_options;
 pub mod dialect;
 mod environment;
 mod graph_options;
+mod guard_options;
 mod jwe;
 mod load;
 mod options;
@@ -21,6 +23,7 @@ mod substitution;
 mod template;
 pub mod watch;
 
+pub use address_pattern::{AddressPattern, Patterns};
 pub use credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 pub use environment::Environment;
 pub use load::Loaded;

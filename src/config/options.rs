@@ -71,6 +71,25 @@ impl Options<'_> {
 
     /// The option's value; `None` where it is absent, empty, or wrong in itself.
     pub(super) fn optional(&mut self, name: Name) -> Option<Text> {
+        let text = self.text(name)?;
+        if text.text.chars().any(|c| c.is_control() && c != '\t') {
+            self.problem(
+                name,
+                "goes over several lines or holds control characters",
+                "write it on one line; mind that an indented line belongs to the option above it",
+            );
+            return None;
+        }
+        (!text.text.is_empty()).then_some(text)
+    }
+
+    /// The value of an option that may go over several lines.
+    pub(super) fn several_lines(&mut self, name: Name) -> Option<String> {
+        self.text(name).map(|text| text.text).filter(|text| !text.is_empty())
+    }
+
+    /// The option's value as it is written, its secrets put in.
+    fn text(&mut self, name: Name) -> Option<Text> {
         let value = self.sections.get(name.0)?.get(name.1)?.clone().into_string().ok()?;
         let (text, literal, unknown) = match substitute(&value, self.environment) {
             Substituted::Literal { text, unknown } => (text, true, unknown),
@@ -92,15 +111,7 @@ impl Options<'_> {
                 "has a $NAME that is no variable of the environment; it is taken as it is written",
             );
         }
-        if text.chars().any(|c| c.is_control() && c != '\t') {
-            self.problem(
-                name,
-                "goes over several lines or holds control characters",
-                "write it on one line; mind that an indented line belongs to the option above it",
-            );
-            return None;
-        }
-        (!text.is_empty()).then_some(Text { text, literal })
+        Some(Text { text, literal })
     }
 
     /// An option that has to be there; its absence, emptiness or unedited placeholder is noted.

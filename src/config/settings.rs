@@ -1,11 +1,12 @@
 //! The typed settings: what the rest of the program works with. A value of these types has been checked.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
-use super::{Credential, Secret};
+use super::{Credential, Patterns, Secret};
 
 /// Everything `app.config` says, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,8 +21,15 @@ pub struct Settings {
     pub log: LogSettings,
     /// Microsoft Graph and its token endpoint.
     pub graph: GraphSettings,
+    /// `health_listen`: where health and metrics are told, if anywhere.
+    pub health_listen: Option<SocketAddr>,
     /// How far one call goes.
     pub limits: CallLimits,
+    /// What may be changed.
+    pub guard: GuardSettings,
+    /// `audit_file`, in `logdir` where its path is relative: the record of all that was changed; `audit.log` when absent
+    /// and the log is written to a file. `None` (empty) is the log only.
+    pub audit_file: Option<PathBuf>,
     /// `selftest_timeout`: how long one step of the self test may take.
     pub selftest_timeout: Duration,
 }
@@ -289,4 +297,31 @@ pub struct CallLimits {
     pub max_attachment: u64,
     /// `max_reply_mb`, in bytes: the final reply of a call.
     pub max_reply: usize,
+}
+
+/// What may be changed: the guard rails of `[fn_exchange_online]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GuardSettings {
+    /// `max_deletions`: messages that one call may delete; a call that is to delete more deletes none.
+    pub max_deletions: Option<usize>,
+    /// `mailboxes_allowed`: mailboxes that may be changed; `None` is every one.
+    pub allowed: Option<Patterns>,
+    /// `mailboxes_denied`: mailboxes that may not, whatever else is said.
+    pub denied: Patterns,
+    /// `deletion`: where a deleted message goes.
+    pub deletion: Deletion,
+    /// `dry_run`: no mailbox is changed; what would be is told.
+    pub dry_run: bool,
+}
+
+/// Where a deleted message goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// To Recoverable Items, where its owner and administrators can still get at it for some days.
+    #[default]
+    Recoverable,
+    /// To Deleted Items, in sight of its owner.
+    DeletedItems,
+    /// Out of everybody's reach but a hold's.
+    Permanent,
 }

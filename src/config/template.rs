@@ -130,6 +130,19 @@ max_users=2000
 # Size of a reply to SOAR, in MiB (number, 1 to 96); the broker's own limit must not be lower.
 #max_reply_mb=96
 
+# Guard rails. Messages one call may delete (number, 1 to 1000000; absent: all); one that is to delete more deletes none.
+#max_deletions=
+# Mailboxes that may be changed (absent: all), and those that may not, which win: patterns of addresses, separated by
+# commas or one a line, with * for any characters and ? for one. They take the permission User.Read.All.
+#mailboxes_allowed=*@example.com
+#mailboxes_denied=ceo@example.com, board-*@example.com
+# Where a deleted message goes: recoverable (Recoverable Items), deleted_items (Deleted Items) or permanent (gone).
+#deletion=recoverable
+# true: no mailbox is changed, and what would be is told.
+#dry_run=false
+# The record of all that is changed, in logdir where the path is relative; empty: in the log only.
+#audit_file=audit.log
+
 # How often a request that Graph throttles or fails is repeated (number, 0 to 1000).
 max_retries_total=10
 # Seconds before the first repeat where Graph names none; each further wait is twice as long (number, 0 to 3600).
@@ -147,6 +160,10 @@ max_retries_backoff_factor=5
 # Proxies for Graph instead of those of [integrations].
 #http_proxy=
 #https_proxy=http://proxy.example.com:8080
+
+# Where the daemon tells how it is (/healthz, /readyz) and its metrics for Prometheus (/metrics): address and port.
+# There is no login, so this machine's own address is best; nothing is told anywhere where this is absent.
+#health_listen=127.0.0.1:9108
 ";
 
 /// The sections by name, in the order of the file.

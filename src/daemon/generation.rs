@@ -72,16 +72,20 @@ impl Generation {
     ///
     /// # Errors
     /// Where somebody has to mend something; everything else is waited for.
-    pub(super) async fn first(route: Route) -> Result<Self, Failure> {
-        Self::subscribe(SignedIn::new(route).await?).await
+    pub(super) async fn first(route: Route, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
+        Self::subscribe(SignedIn::new(route).await?, meters).await
     }
 
     /// Opens the one that is to take the place of `former`, by `route`; `None` where there is no need to, since it
     /// would be the same. Whatever is in its way, it is tried until it works.
-    pub(super) async fn next(route: Route, former: Option<SignedIn>) -> Option<Self> {
+    pub(super) async fn next(
+        route: Route,
+        former: Option<SignedIn>,
+        meters: Arc<stomp::Meters>,
+    ) -> Option<Self> {
         let mut wait = OPEN_AGAIN;
         loop {
-            match Self::other_than(route.clone(), former.as_ref()).await {
+            match Self::other_than(route.clone(), former.as_ref(), Arc::clone(&meters)).await {
                 Ok(next) => return next,
                 Err(Failure { message, .. }) => error!(
                     again_in_s = wait.as_secs(),
@@ -93,7 +97,11 @@ impl Generation {
         }
     }
 
-    async fn other_than(route: Route, former: Option<&SignedIn>) -> Result<Option<Self>, Failure> {
+    async fn other_than(
+        route: Route,
+        former: Option<&SignedIn>,
+        meters: Arc<stomp::Meters>,
+    ) -> Result<Option<Self>, Failure> {
         let signed_in = match former.filter(|former| former.route == route) {
             None => SignedIn::new(route).await?,
             Some(former) => {
@@ -104,13 +112,13 @@ impl Generation {
                 SignedIn { destinations, ..former.clone() }
             }
         };
-        Self::subscribe(signed_in).await.map(Some)
+        Self::subscribe(signed_in, meters).await.map(Some)
     }
 
     /// Starts a session, and waits for its first subscription. A refusal is an error: at start somebody is there to
     /// mend what is wrong. Everything else is waited for, as it is later on, when even a refusal may be the broker's
     /// trouble.
-    async fn subscribe(signed_in: SignedIn) -> Result<Self, Failure> {
+    async fn subscribe(signed_in: SignedIn, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
         let SignedIn { route, soar, destinations } = &signed_in;
         let (login, passcode) = route.soar.login.credentials();
         let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
@@ -128,6 +136,7 @@ impl Generation {
             timeout: route.stomp.timeout,
             heart_beat: stomp::HeartBeatOffer::default(),
             reconnect: stomp::Backoff::default(),
+            meters,
         });
         let mut state = session.state();
         loop {

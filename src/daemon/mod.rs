@@ -12,6 +12,7 @@
 
 mod configuration;
 mod generation;
+mod health;
 mod signals;
 mod systemd;
 
@@ -22,10 +23,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
 use crate::exit::{BAD_CONFIGURATION, Failure};
@@ -34,6 +36,7 @@ use crate::log::Log;
 use crate::worker::{Duty, Equipment, Worker};
 use configuration::Configuration;
 use generation::{Generation, Route, SignedIn};
+use health::{Health, Knock, Listener, View};
 use signals::{Asked, Signals};
 use systemd::Systemd;
 
@@ -83,8 +86,13 @@ struct Daemon<'l> {
     systemd: Arc<Systemd>,
     /// What the log, and Graph's client, were made of.
     of_log: LogSettings,
+    of_audit: Option<PathBuf>,
     of_graph: GraphParts,
     worker: Worker,
+    /// What is told over HTTP, whoever wants a sign of life for it, and where.
+    health: Arc<Health>,
+    knocks: mpsc::Receiver<Knock>,
+    listener: Option<Listener>,
     /// The generation in service.
     current: Option<AtWork>,
     /// Those before it, which hand over.
@@ -119,15 +127,30 @@ impl<'l> Daemon<'l> {
         let graph = graph::Client::new(&settings.graph)?;
         let route = Route::new(&settings, contents);
         route.check()?;
-        let first = async { Generation::first(route).await.map(Some) };
         let of_graph = graph_parts(&settings, contents);
-        let worker = Worker::new(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
+            .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        let worker = Worker::new(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
+        let (health, knocks) = Health::new(worker.clone(), log);
+        let listener = settings.health_listen.map(|address| health.listen(address)).transpose()?;
+        let connections = Arc::clone(&health.connections);
+        let first = async { Generation::first(route, connections).await.map(Some) };
         Ok(Self {
             log,
             systemd: Arc::new(systemd),
             of_log: settings.log,
+            of_audit: settings.audit_file,
             of_graph,
             worker,
+            health,
+            knocks,
+            listener,
             current: None,
             former: Vec::new(),
             opening: Some(first.boxed()),
@@ -154,6 +177,7 @@ impl<'l> Daemon<'l> {
                 }
                 Some(_) = self.shifts.join_next() => self.note_ended(),
                 () = or_never(&mut self.company) => self.company = None,
+                Some(knock) = self.knocks.recv() => knock.answer(),
             }
         };
         self.stop(by, signals).await;
@@ -172,6 +196,7 @@ impl<'l> Daemon<'l> {
                 self.systemd.reloading();
             }
             Phase::Stopping { by } => {
+                self.health.show(View::Stopping);
                 info!("stopping: {by}");
                 self.systemd.stopping();
             }
@@ -184,6 +209,10 @@ impl<'l> Daemon<'l> {
             Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
             Err(error) => Err(in_a_line(&error)),
         };
+        match &taken_up {
+            Ok(()) => self.health.reloads.taken_up.increment(),
+            Err(_) => self.health.reloads.refused.increment(),
+        }
         if let Err(problems) = taken_up {
             error!("the configuration cannot be used, the one before stays in force: {problems}");
         }
@@ -202,8 +231,21 @@ impl<'l> Daemon<'l> {
         let graph = if of_graph == self.of_graph {
             former.graph.clone()
         } else {
-            graph::Client::new(&settings.graph)?
+            graph::Client::with_meters(&settings.graph, Arc::clone(former.graph.meters()))?
         };
+        let trail = if settings.audit_file == self.of_audit {
+            former.trail.clone()
+        } else {
+            let trail = Trail::at(settings.audit_file.clone());
+            trail.ready().map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            trail
+        };
+        let moves = settings.health_listen != self.listener.as_ref().map(|listener| listener.address);
+        let moved = settings
+            .health_listen
+            .filter(|_| moves)
+            .map(|address| self.health.listen(address))
+            .transpose()?;
         let mut changed = Vec::new();
         if settings.log != self.of_log {
             self.log.change(&settings.log).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
@@ -215,10 +257,28 @@ impl<'l> Daemon<'l> {
         }
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
+        let other_rails = settings.guard != *former.rails;
+        let other_trail = settings.audit_file != self.of_audit;
+        if other_rails || other_trail {
+            trail.note(&settings.guard);
+        }
+        changed.extend(other_trail.then_some("audit trail"));
+        changed.extend(other_rails.then_some("guard rails"));
         changed.extend((settings.worker != former.settings).then_some("workers"));
+        if moves {
+            changed.push("health and metrics");
+            self.listener = moved;
+        }
         self.of_log = settings.log;
         self.of_graph = of_graph;
-        self.worker.equip(Equipment { graph, limits: settings.limits, settings: settings.worker });
+        self.of_audit = settings.audit_file;
+        self.worker.equip(Equipment {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail,
+            settings: settings.worker,
+        });
         let in_service = self.current.as_ref().map(|current| current.signed_in.clone());
         changed.extend(in_service.as_ref().is_some_and(|it| it.route != route).then_some("SOAR"));
         if changed.is_empty() {
@@ -227,9 +287,10 @@ impl<'l> Daemon<'l> {
             info!("in force for the calls that begin from now on: {}", changed.join(", "));
         }
         // Even where nothing has changed: SOAR may have.
+        let connections = Arc::clone(&self.health.connections);
         self.opening = Some(match in_service {
-            None => async { Generation::first(route).await.map(Some) }.boxed(),
-            in_service => async { Ok(Generation::next(route, in_service).await) }.boxed(),
+            None => async { Generation::first(route, connections).await.map(Some) }.boxed(),
+            in_service => async { Ok(Generation::next(route, in_service, connections).await) }.boxed(),
         });
         Ok(())
     }
@@ -244,6 +305,7 @@ impl<'l> Daemon<'l> {
         let (worker, soar) = (self.worker.clone(), signed_in.soar.clone());
         let (systemd, in_service) = (Arc::clone(&self.systemd), session.clone());
         self.company = Some(async move { systemd.accompany(in_service).await }.boxed());
+        self.health.show(View::Serving(session.clone(), signed_in.soar.clone()));
         self.shifts.spawn(async move {
             worker.serve(session.clone(), deliveries, soar, told).await;
             session.disconnect(DISCONNECT_BOUND).await;
@@ -263,8 +325,10 @@ impl<'l> Daemon<'l> {
         self.former.retain(AtWork::goes_on);
         if let Some(lost) = self.current.take_if(|current| !current.goes_on()) {
             error!("the session with the broker has ended by itself; another is opened");
+            self.health.show(View::Starting);
             let route = lost.signed_in.route;
-            self.opening = Some(async { Ok(Generation::next(route, None).await) }.boxed());
+            let connections = Arc::clone(&self.health.connections);
+            self.opening = Some(async { Ok(Generation::next(route, None, connections).await) }.boxed());
         }
     }
 
@@ -278,6 +342,7 @@ impl<'l> Daemon<'l> {
         }
         tokio::select! {
             () = async { while self.shifts.join_next().await.is_some() {} } => info!("stopped"),
+            () = async { while let Some(knock) = self.knocks.recv().await { knock.answer() } } => {}
             by = signals.stop() => warn!("ending at once: {by}; calls that run stay in the queue for the next worker"),
         }
     }

@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::error::Error;
+use super::guard::Guard;
+use crate::audit::Deed;
 use crate::graph::{self, Download};
 use crate::soar::{self, Attachment, ByteStream, Target};
 
@@ -59,6 +61,7 @@ impl Casebook {
     /// does not come to its end, or is larger than `most` bytes, leaves no file.
     pub(super) async fn keep_message(
         &self,
+        (guard, deed): (&Guard, Deed),
         target: Target,
         name: &str,
         message: Download,
@@ -68,7 +71,7 @@ impl Casebook {
             Self::Soar(soar) => {
                 let length = message.length();
                 let content = soar::Content::stream(message.stream(most), length);
-                soar.attach(target, name, MESSAGE, content).await?;
+                on_record(guard, deed, soar.attach(target, name, MESSAGE, content)).await?;
                 Ok(name.to_owned())
             }
             Self::Local(local) => local.keep(name, message.stream(most)).await,
@@ -114,6 +117,24 @@ impl Casebook {
             )),
         }
     }
+}
+
+/// Does at SOAR what is on record as `deed`.
+pub(super) async fn on_record<T>(
+    guard: &Guard,
+    deed: Deed,
+    work: impl Future<Output = Result<T, soar::Error>>,
+) -> Result<T, Error> {
+    let act = guard.at_soar(deed)?;
+    let done = work.await.map_err(Error::from);
+    match &done {
+        Ok(_) => act.end("written", None),
+        Err(error) => {
+            let outcome = if error.leaves_open() { "unknown" } else { "not written" };
+            act.end(outcome, Some(&error.for_log()));
+        }
+    }
+    done
 }
 
 impl Local {

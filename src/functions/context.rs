@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::call::{Before, Call};
 use super::casebook::Casebook;
 use super::claim::Claim;
+use super::guard::Guard;
 use crate::config::CallLimits;
 use crate::graph;
 
@@ -23,6 +24,8 @@ pub struct Context {
     pub casebook: Casebook,
     /// The call that is run.
     pub call: Call,
+    /// What the call may change.
+    pub guard: Guard,
     /// Whether it is still ours to run.
     pub claim: Claim,
     /// How far the call goes.

@@ -4,16 +4,18 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
-use tracing::info;
 use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
 use super::mail::{Body, Recipient, listed};
 use super::outcome::Outcome;
-use crate::graph::{self, Path, Request};
+use crate::audit::Deed;
+use crate::graph::{self, Path, Request, Route};
 
 const PERMISSION: &str = "Calendars.ReadWrite";
 const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
@@ -149,26 +151,28 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
-    let mut zone = zone_of(context, organizer).await?;
+    let mailbox = match context.guard.mailbox(&context.graph, &Route::Alone, organizer).await {
+        Ok(mailbox) => mailbox,
+        Err(not_done) => return answer(organizer, not_done),
+    };
+    let mut zone = zone_of(context, &mailbox, organizer).await?;
     if !zone.tells(meeting.start) || !zone.tells(meeting.end) {
         zone = Zone::utc();
     }
     let event = meeting.event(&zone, transaction_id(context))?;
-    let created = create(context, organizer, event).await;
-    let (outcome, error) = match &created {
-        Ok(_) => ("created", None),
-        Err(error) => ("not created", Some(error.for_log())),
-    };
-    let attendees = meeting.required.len() + meeting.optional.len();
-    info!(target: "audit", mailbox = organizer, attendees, outcome, error, "create meeting");
-    match created {
+    match create(context, &mailbox, &meeting, event).await {
         Ok(event) => Outcome::object_in_order(event),
-        Err(source) => {
-            let attempt = format!("create a meeting in the calendar of {organizer}");
-            let what = format!("The calendar of {organizer}");
-            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
-        }
+        Err(not_done) => answer(organizer, not_done),
     }
+}
+
+/// What is answered where no meeting was created.
+fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
+    not_done.answer(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
+        let attempt = format!("create a meeting in the calendar of {organizer}");
+        let what = format!("The calendar of {organizer}");
+        Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+    })
 }
 
 /// Graph creates one event for one such id, however often it is asked (Graph page "event resource type").
@@ -176,21 +180,41 @@ fn transaction_id(context: &Context) -> String {
     context.call.reference().to_string()
 }
 
-async fn create(context: &Context, organizer: &str, event: Bytes) -> Result<Box<RawValue>, graph::Error> {
-    let path = Path::user(organizer)?.then("calendar").then("events");
-    let request = Request::post(path, event).harmless_twice().in_mailbox(organizer);
-    context.graph.send(&request).await?.json()
+async fn create(
+    context: &Context,
+    mailbox: &Mailbox,
+    meeting: &Meeting,
+    event: Bytes,
+) -> Result<Box<RawValue>, NotDone> {
+    let attendees = meeting.required.len() + meeting.optional.len();
+    let deed = Deed { act: "create meeting", attendees: Some(attendees), ..Deed::default() };
+    let act = match context.guard.begin(mailbox, deed)? {
+        Leave::Act(act) => act,
+        Leave::DryRun(rehearsal) => {
+            rehearsal.end("would be created", None);
+            return Err(NotDone::DryRun);
+        }
+    };
+    let created = async {
+        let path = Path::user(mailbox.address())?.then("calendar").then("events");
+        let request = Request::post(path, event, &act).harmless_twice().in_mailbox(mailbox.address());
+        context.graph.send(&request).await?.json()
+    };
+    let created: Result<_, graph::Error> = created.await;
+    let (outcome, error) = on_record(["created", "not created"], &created);
+    act.end(outcome, error.as_deref());
+    Ok(created?)
 }
 
 /// The time zone the organizer lives in.
-async fn zone_of(context: &Context, organizer: &str) -> Result<Zone, Error> {
+async fn zone_of(context: &Context, mailbox: &Mailbox, organizer: &str) -> Result<Zone, Error> {
     #[derive(Deserialize)]
     struct Setting {
         value: Option<String>,
     }
     let read = async {
-        let path = Path::user(organizer)?.then("mailboxSettings").then("timeZone");
-        context.graph.send(&Request::get(path).in_mailbox(organizer)).await?.parse::<Setting>()
+        let path = Path::user(mailbox.address())?.then("mailboxSettings").then("timeZone");
+        context.graph.send(&Request::get(path).in_mailbox(mailbox.address())).await?.parse::<Setting>()
     };
     match read.await {
         Ok(Setting { value }) => Ok(value.map_or_else(Zone::utc, |name| Zone::named(&name))),

@@ -1,12 +1,16 @@
 //! `exchange_online_delete_email`: deletes one message.
 
+use bytes::Bytes;
 use serde::Serialize;
-use tracing::info;
+use serde_json::json;
 
 use super::context::Context;
 use super::error::Error;
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use crate::audit::{Act, Deed};
+use crate::config::Deletion;
 use crate::graph::{self, Failed, Path, Request, Route};
 
 pub(super) const PERMISSION: &str = "Mail.ReadWrite";
@@ -24,44 +28,115 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     reader.finish()?;
 
     context.status.say(format!("Deleting a message of {mailbox}"));
-    match delete(context, &Route::Alone, &mailbox, folder.as_deref(), &id).await {
+    let deleted = async {
+        let mailbox = context.guard.mailbox(&context.graph, &Route::Alone, &mailbox).await?;
+        delete(context, &Route::Alone, &mailbox, folder.as_deref(), &id).await
+    };
+    match deleted.await {
         Ok(()) => Outcome::done(&Content { value: true }),
-        Err(source) => {
-            let attempt = format!("delete message {id} of mailbox {mailbox}");
-            let what = format!("Message {id} of mailbox {mailbox}");
-            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+        Err(not_done) => {
+            let done = format!("deleted message {id} of mailbox {mailbox}");
+            not_done.answer(&done, json!({"value": false}), |source| {
+                let attempt = format!("delete message {id} of mailbox {mailbox}");
+                let what = format!("Message {id} of mailbox {mailbox}");
+                Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+            })
         }
     }
 }
 
-/// Deletes one message and puts what became of it on record.
+/// Deletes one message, to where the settings say, and puts what became of it on record.
 pub(super) async fn delete(
     context: &Context,
     route: &Route,
-    mailbox: &str,
+    mailbox: &Mailbox,
     folder: Option<&str>,
     id: &str,
+) -> Result<(), NotDone> {
+    let deed = Deed {
+        act: "delete message",
+        message_id: Some(id.to_owned()),
+        destination: match context.guard.deletion() {
+            Deletion::Recoverable => None,
+            Deletion::DeletedItems => Some("deleteditems".to_owned()),
+            Deletion::Permanent => Some("permanently".to_owned()),
+        },
+        ..Deed::default()
+    };
+    let path = || Path::message(mailbox.address(), folder, id).map_err(graph::Error::from);
+    match context.guard.begin(mailbox, deed)? {
+        Leave::Act(act) => {
+            let deleted = async {
+                let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());
+                carry_out(context, route, &request).await
+            };
+            let deleted = deleted.await;
+            let (outcome, error) = on_record(["deleted", "not deleted"], &deleted);
+            act.end(outcome, error.as_deref());
+            deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
+        }
+        Leave::DryRun(rehearsal) => {
+            let there = look(context, route, mailbox, path()).await;
+            let (outcome, error) = on_record(["would be deleted", "not deleted"], &there);
+            rehearsal.end(outcome, error.as_deref());
+            there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
+        }
+    }
+}
+
+/// What deletes the message at `path`. Each may be sent twice: the second finds nothing.
+fn request(path: Path, deletion: Deletion, act: &Act) -> Request {
+    match deletion {
+        Deletion::Recoverable => Request::delete(path, act),
+        Deletion::DeletedItems => {
+            let body = json!({"destinationId": "deleteditems"}).to_string();
+            Request::post(path.then("move"), body.into(), act).harmless_twice()
+        }
+        Deletion::Permanent => {
+            Request::post(path.then("permanentDelete"), Bytes::new(), act).harmless_twice()
+        }
+    }
+}
+
+async fn carry_out(context: &Context, route: &Route, request: &Request) -> Result<(), graph::Error> {
+    match context.graph.send_by(route, request).await {
+        Ok(_) => Ok(()),
+        // A request that was answered "try again" may have been carried out all the same, and so may an earlier
+        // run of the call. Then the message is gone, and that is what was asked for.
+        Err(Failed { error: graph::Error::Refused(refusal), repeated })
+            if refusal.code == "ErrorItemNotFound" && (repeated || context.may_have_been_run()) =>
+        {
+            Ok(())
+        }
+        Err(failed) => Err(failed.error),
+    }
+}
+
+/// Looks whether a message is there.
+pub(super) async fn look(
+    context: &Context,
+    route: &Route,
+    mailbox: &Mailbox,
+    path: Result<Path, graph::Error>,
 ) -> Result<(), graph::Error> {
-    let outcome = async {
-        let request = Request::delete(Path::message(mailbox, folder, id)?).in_mailbox(mailbox);
-        match context.graph.send_by(route, &request).await {
-            Ok(_) => Ok(()),
-            // A request that was answered "try again" may have been carried out all the same, and so may an earlier
-            // run of the call. Then the message is gone, and that is what was asked for.
-            Err(Failed { error: graph::Error::Refused(refusal), repeated })
-                if refusal.code == "ErrorItemNotFound" && (repeated || context.may_have_been_run()) =>
-            {
-                Ok(())
-            }
-            Err(failed) => Err(failed.error),
-        }
+    let request = Request::get(path?.option("$select", "id")).in_mailbox(mailbox.address());
+    context.graph.send_by(route, &request).await.map(drop).map_err(|failed| failed.error)
+}
+
+/// A cloud without `permanentDelete` knows no such part of an address. What is wrong with a message, Exchange says, and
+/// its codes begin with `Error`.
+fn unless_unknown(error: graph::Error, deletion: Deletion) -> NotDone {
+    let is_unknown = error.refusal().is_some_and(|refusal| {
+        matches!(refusal.status, 400 | 404 | 405 | 501) && !refusal.code.starts_with("Error")
+    });
+    if deletion != Deletion::Permanent || !is_unknown {
+        return NotDone::Graph(error);
     }
-    .await;
-    match &outcome {
-        Ok(()) => info!(target: "audit", mailbox, message_id = id, outcome = "deleted", "delete message"),
-        Err(error) => {
-            info!(target: "audit", mailbox, message_id = id, outcome = "not deleted", error = error.for_log(), "delete message");
-        }
+    NotDone::Refused {
+        code: "PermanentDeleteNotOffered",
+        why: format!(
+            "The message was not deleted: this Microsoft Graph seems not to offer permanentDelete ({error}). Set \
+             deletion to recoverable or deleted_items."
+        ),
     }
-    outcome
 }

@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
@@ -16,6 +17,7 @@ use super::casebook::Casebook;
 use super::context::{Context, Progress};
 use super::delete_email::{PERMISSION, delete};
 use super::error::{Error, Needs};
+use super::guard::{Mailbox, NotDone};
 use super::inputs::{Inputs, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
@@ -140,8 +142,11 @@ impl Listed {
     }
 }
 
-/// What became of each message, by mailbox (in lower case) and id.
-type Fates<'a> = HashMap<(String, &'a str), Result<(), graph::Error>>;
+/// A message: its mailbox, in lower case, and its id.
+type Key<'a> = (String, &'a str);
+
+/// What became of each message.
+type Fates<'a> = HashMap<Key<'a>, Result<(), NotDone>>;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -175,12 +180,15 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
     drop(text);
 
     let started = Instant::now();
-    let fates = delete_all(context, &order, until).await;
+    let unique = order.unique();
+    let (fates, too_many) = match context.guard.deletions(unique.len()) {
+        Ok(()) => (delete_all(context, unique, until).await, None),
+        Err(why) => (none(&unique), Some(why)),
+    };
     let content = content(&order, &fates);
     let deleted: usize = content.delete_results.iter().map(|mailbox| mailbox.deleted_list.len()).sum();
     if deleted == 0
-        && let Some(source) =
-            fates.values().find_map(|fate| fate.as_ref().err().filter(|error| error.is_for_all()))
+        && let Some(source) = failures(&fates).find(|error| error.is_for_all())
     {
         let attempt = "delete any of the messages".to_owned();
         return Err(Error::Graph { attempt, permission: PERMISSION, source: source.clone() });
@@ -200,37 +208,66 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
     let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
     let not_deleted = (failed > 0).then(|| {
         let all = counted(deleted + failed, "message");
-        let needs = fates.values().filter_map(|fate| fate.as_ref().err()).find_map(|error| {
+        let needs = failures(&fates).find_map(|error| {
             Some(Needs(PERMISSION, error).to_string()).filter(|sentence| !sentence.is_empty())
         });
+        let would = fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count();
+        if would > 0 {
+            return format!(
+                "Dry run: {would} of {all} would have been deleted. Nothing was changed (dry_run)."
+            );
+        }
         format!("{failed} of {all} could not be deleted; see failures.{}", needs.unwrap_or_default())
     });
+    let not_deleted = too_many.or(not_deleted);
     let sentences: Vec<_> = not_deleted.into_iter().chain(written).collect();
     outcome.reason = (!sentences.is_empty()).then(|| sentences.join(" "));
     Ok(outcome)
 }
 
-/// Deletes what is listed, each message once, the mailboxes side by side, as far as it gets `until` then.
-async fn delete_all<'a>(context: &Context, order: &'a Order, until: Instant) -> Fates<'a> {
-    let mut places: Vec<(usize, &Listed, &Message)> = Vec::new();
-    for listed in &order.mailboxes {
-        places.extend(listed.messages.iter().enumerate().map(|(place, message)| (place, listed, message)));
-    }
-    // A mailbox takes only a few requests at once, so the first of each go first, then the second of each.
-    places.sort_by_key(|(place, ..)| *place);
-    let mut seen = HashSet::with_capacity(places.len());
-    let mut unique = Vec::with_capacity(places.len());
-    for (_, listed, message) in places {
-        let key = (listed.address.to_lowercase(), message.id.as_str());
-        if seen.insert(key.clone()) {
-            unique.push((key, listed.address.as_str()));
+impl Order {
+    /// Each message once, with the address of its mailbox.
+    fn unique(&self) -> Vec<(Key<'_>, &str)> {
+        let mut places: Vec<(usize, &Listed, &Message)> = Vec::new();
+        for listed in &self.mailboxes {
+            places
+                .extend(listed.messages.iter().enumerate().map(|(place, message)| (place, listed, message)));
         }
+        // A mailbox takes only a few requests at once, so the first of each go first, then the second of each.
+        places.sort_by_key(|(place, ..)| *place);
+        let mut seen = HashSet::with_capacity(places.len());
+        let mut unique = Vec::with_capacity(places.len());
+        for (_, listed, message) in places {
+            let key = (listed.address.to_lowercase(), message.id.as_str());
+            if seen.insert(key.clone()) {
+                unique.push((key, listed.address.as_str()));
+            }
+        }
+        unique
     }
+}
 
+/// What Graph said of those that it did not delete.
+fn failures<'f>(fates: &'f Fates<'_>) -> impl Iterator<Item = &'f graph::Error> {
+    fates.values().filter_map(|fate| fate.as_ref().err()?.graph())
+}
+
+/// No message is deleted, since there are too many.
+fn none<'a>(unique: &[(Key<'a>, &str)]) -> Fates<'a> {
+    let why = "one call may not delete so many (max_deletions)";
+    let refused = || NotDone::Refused { code: "TooManyDeletions", why: why.to_owned() };
+    unique.iter().map(|(key, _)| (key.clone(), Err(refused()))).collect()
+}
+
+/// Deletes the messages, the mailboxes side by side, as far as it gets `until` then.
+async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, until: Instant) -> Fates<'a> {
     let total = unique.len();
     context.status.say(format!("Deleting {}", counted(total, "message")));
     let mut pace = context.status.every_few_seconds();
     let route = context.graph.batched();
+    // Each mailbox is let pass, or not, once.
+    let mailboxes: HashMap<String, OnceCell<Result<Mailbox, NotDone>>> =
+        unique.iter().map(|((mailbox, _), _)| (mailbox.clone(), OnceCell::new())).collect();
     let mut begun = 0;
     let mut under_way = FuturesUnordered::new();
     let mut fates: Fates<'a> = HashMap::with_capacity(total);
@@ -240,8 +277,13 @@ async fn delete_all<'a>(context: &Context, order: &'a Order, until: Instant) -> 
         {
             begun += 1;
             under_way.push(async {
-                let fate = delete(context, &route, mailbox.trim(), None, key.1).await;
-                (key.clone(), fate)
+                let fate = async {
+                    let let_pass = || context.guard.mailbox(&context.graph, &route, mailbox);
+                    let mailbox =
+                        mailboxes[&key.0].get_or_init(let_pass).await.as_ref().map_err(Clone::clone)?;
+                    delete(context, &route, mailbox, None, key.1).await
+                };
+                (key.clone(), fate.await)
             });
         }
         let Ok(Some((key, fate))) = timeout_at(until, under_way.next()).await else { break };
@@ -251,13 +293,9 @@ async fn delete_all<'a>(context: &Context, order: &'a Order, until: Instant) -> 
     }
     drop(under_way);
     // Without an end to the time, there are none of these.
-    for (nth, (key, mailbox)) in unique.iter().enumerate() {
+    for (nth, (key, _)) in unique.iter().enumerate() {
         if !fates.contains_key(key) {
-            let begun = nth < begun;
-            if begun {
-                info!(target: "audit", mailbox, message_id = key.1, outcome = "unknown", "delete message");
-            }
-            fates.insert(key.clone(), Err(graph::Error::OutOfTime { begun }));
+            fates.insert(key.clone(), Err(graph::Error::OutOfTime { begun: nth < begun }.into()));
         }
     }
     fates
@@ -294,10 +332,14 @@ fn content<'a>(order: &'a Order, fates: &'a Fates<'a>) -> Content<'a> {
 }
 
 impl<'a> Failure<'a> {
-    fn new(email_address: &'a str, id: &'a str, error: &'a graph::Error) -> Self {
-        let (status_code, code, message) = match error.refusal() {
-            Some(refusal) => (Some(refusal.status), refusal.code.as_str(), refusal.message.clone()),
-            None => (None, "", error.to_string()),
+    fn new(email_address: &'a str, id: &'a str, not_done: &'a NotDone) -> Self {
+        let (status_code, code, message) = match not_done {
+            NotDone::Graph(error) => match error.refusal() {
+                Some(refusal) => (Some(refusal.status), refusal.code.as_str(), refusal.message.clone()),
+                None => (None, "", error.to_string()),
+            },
+            NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),
+            NotDone::Refused { code, why } => (None, *code, why.clone()),
         };
         Self { email_address, id, status_code, code, message }
     }

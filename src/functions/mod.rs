@@ -17,6 +17,7 @@ mod error;
 pub(crate) mod fuzzing;
 mod get_email_user_profile;
 mod get_message;
+mod guard;
 mod inputs;
 mod mail;
 mod move_message_to_folder;
@@ -37,6 +38,7 @@ pub use catalog::{Input, InputKind};
 pub use claim::{Claim, Hold};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
+pub use guard::Guard;
 pub use inputs::{InputError, Inputs};
 pub use outcome::Outcome;
 pub use permissions::{Permission, Use};
@@ -111,7 +113,7 @@ impl Function {
             return work.await;
         }
         timeout_at(until, work).await.unwrap_or_else(|_| {
-            info!(target: "audit", function = self.name(), outcome = "unknown", "ended by call_timeout");
+            info!("ended by call_timeout");
             Err(Error::OutOfTime { limit, progress: *context.status.progress().borrow() })
         })
     }

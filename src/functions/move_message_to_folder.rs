@@ -9,10 +9,13 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::context::Context;
+use super::delete_email::look;
 use super::error::Error;
+use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::once::look_for;
 use super::outcome::Outcome;
+use crate::audit::{Act, Deed};
 use crate::graph::{self, Failed, Mark, Path, Request, Route};
 
 const PERMISSION: &str = "Mail.ReadWrite";
@@ -32,6 +35,7 @@ struct Content {
 
 /// The message, and where it is to go.
 struct Order {
+    /// As it was named.
     mailbox: String,
     id: String,
     folder: Option<String>,
@@ -50,23 +54,55 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let Order { mailbox, id, destination, .. } = &order;
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
-    let moved = order.carry_out(context).await;
-    let (outcome, error) = match &moved {
-        Ok(_) => ("moved", None),
-        Err(error) => ("not moved", Some(error.for_log())),
-    };
-    info!(target: "audit", mailbox, message_id = id, destination, outcome, error, "move message");
-    match moved {
+    match order.carry_out(context).await {
         Ok(Moved { id, web_link }) => Outcome::done(&Content { new_message_id: id, new_web_link: web_link }),
-        Err(source) => {
-            let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
-            let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
-            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+        Err(not_done) => {
+            let done = format!("moved message {id} of mailbox {mailbox} to {destination}");
+            let content = json!({"new_message_id": null, "new_web_link": null});
+            not_done.answer(&done, content, |source| {
+                let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
+                let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
+                Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+            })
         }
     }
 }
 
 impl Order {
+    async fn carry_out(&self, context: &Context) -> Result<Moved, NotDone> {
+        let deed = Deed {
+            act: "move message",
+            message_id: Some(self.id.clone()),
+            destination: Some(self.destination.clone()),
+            ..Deed::default()
+        };
+        let mailbox = context.guard.mailbox(&context.graph, &Route::Alone, &self.mailbox).await?;
+        match context.guard.begin(&mailbox, deed)? {
+            Leave::Act(act) => {
+                let moved = Move { order: self, mailbox: &mailbox, act: &act }.carry_out(context).await;
+                let (outcome, error) = on_record(["moved", "not moved"], &moved);
+                act.end(outcome, error.as_deref());
+                Ok(moved?)
+            }
+            Leave::DryRun(rehearsal) => {
+                let path = Path::message(mailbox.address(), self.folder.as_deref(), &self.id);
+                let there = look(context, &Route::Alone, &mailbox, path.map_err(graph::Error::from)).await;
+                let (outcome, error) = on_record(["would be moved", "not moved"], &there);
+                rehearsal.end(outcome, error.as_deref());
+                there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
+            }
+        }
+    }
+}
+
+/// A message on its way.
+struct Move<'a> {
+    order: &'a Order,
+    mailbox: &'a Mailbox,
+    act: &'a Act,
+}
+
+impl Move<'_> {
     /// Moves the message, or finds it moved.
     async fn carry_out(&self, context: &Context) -> Result<Moved, graph::Error> {
         let mark = Mark::of(context.call.reference());
@@ -84,8 +120,8 @@ impl Order {
             Err(look) => {
                 let look = look.for_log();
                 warn!(
-                    mailbox = self.mailbox,
-                    message_id = self.id,
+                    mailbox = self.order.mailbox,
+                    message_id = self.order.id,
                     look,
                     "could not look where the message is"
                 );
@@ -95,12 +131,13 @@ impl Order {
     }
 
     async fn move_marked(&self, context: &Context, mark: &Mark) -> Result<Moved, Failed> {
+        let Self { order, act, .. } = self;
         let path = || {
-            Path::message(&self.mailbox, self.folder.as_deref(), &self.id)
+            Path::message(self.mailbox.address(), order.folder.as_deref(), &order.id)
                 .map_err(|error| Failed { error: error.into(), repeated: false })
         };
         let marking = json!({"singleValueExtendedProperties": [mark]}).to_string();
-        let request = Request::patch(path()?, marking.into()).in_mailbox(&self.mailbox);
+        let request = Request::patch(path()?, marking.into(), act).in_mailbox(self.mailbox.address());
         match context.graph.send_by(&Route::Alone, &request).await {
             Ok(_) => {}
             // What stands against the mark need not stand against the move.
@@ -109,28 +146,30 @@ impl Order {
             {
                 let error = graph::Error::Refused(refusal).for_log();
                 warn!(
-                    mailbox = self.mailbox,
-                    message_id = self.id,
+                    mailbox = order.mailbox,
+                    message_id = order.id,
                     error,
                     "moving a message that takes no mark"
                 );
             }
             Err(failed) => return Err(failed),
         }
-        let body = json!({"destinationId": self.destination}).to_string();
+        let body = json!({"destinationId": order.destination}).to_string();
         // Once moved, the message has another id, so a second try can find nothing to move.
-        let request =
-            Request::post(path()?.then("move"), body.into()).harmless_twice().in_mailbox(&self.mailbox);
+        let request = Request::post(path()?.then("move"), body.into(), act)
+            .harmless_twice()
+            .in_mailbox(self.mailbox.address());
         let done = context.graph.send_by(&Route::Alone, &request).await?;
         done.answer.parse::<Moved>().map_err(|error| Failed { error, repeated: done.repeated })
     }
 
     /// Looks in the folder it was to go to.
     async fn find_moved(&self, context: &Context, mark: &Mark) -> Result<Option<Moved>, graph::Error> {
-        let found = mark.find(&context.graph, &self.mailbox, Some(&self.destination)).await?;
-        let moved = found.into_iter().find(|message| message.id != self.id);
+        let Self { order, mailbox, .. } = self;
+        let found = mark.find(&context.graph, mailbox.address(), Some(&order.destination)).await?;
+        let moved = found.into_iter().find(|message| message.id != order.id);
         Ok(moved.map(|message| {
-            info!(mailbox = self.mailbox, message_id = self.id, "an earlier try moved the message");
+            info!(mailbox = order.mailbox, message_id = order.id, "an earlier try moved the message");
             Moved { id: message.id, web_link: message.web_link }
         }))
     }

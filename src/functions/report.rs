@@ -8,10 +8,11 @@ use chrono::{Local, Utc};
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::casebook::Casebook;
+use super::casebook::{Casebook, on_record};
 use super::context::Context;
 use super::error::Error;
 use super::once::{Shows, once};
+use crate::audit::Deed;
 use crate::soar::{self, Content, Target};
 use crate::text::on_one_line;
 
@@ -163,13 +164,20 @@ struct Filed<'a> {
 }
 
 impl Filed<'_> {
+    fn deed(&self, act: &'static str) -> Deed {
+        Deed { act, target: Some(Target::Incident(self.incident).to_string()), ..Deed::default() }
+    }
+
     async fn note(&self, html: &str) -> Result<(), Error> {
         let reference = self.reference.to_string();
         let look = || async {
             let notes = self.soar.notes(self.incident).await?;
             Ok(notes.iter().any(|note| note.contains(&reference)).then_some(()))
         };
-        let act = || async { Ok(self.soar.add_note(self.incident, html).await?) };
+        let act = || async {
+            on_record(&self.context.guard, self.deed("write note"), self.soar.add_note(self.incident, html))
+                .await
+        };
         once(self.context, "the note", Shows::AtOnce, look, act).await
     }
 
@@ -180,8 +188,8 @@ impl Filed<'_> {
         let text = Bytes::from(text);
         let act = || async {
             let target = Target::Incident(self.incident);
-            self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone())).await?;
-            Ok(())
+            let attach = self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone()));
+            on_record(&self.context.guard, self.deed("attach report"), attach).await.map(drop)
         };
         once(self.context, "the attachment", Shows::AtOnce, || self.look_for_file(prefix, &name), act).await
     }

@@ -14,14 +14,17 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tracing::{info, warn};
 
 use super::context::Context;
 use super::error::Error;
+use super::guard::{Leave, Mailbox, NotDone};
 use super::inputs::{InputError, Inputs};
 use super::mail::{Body, Recipient, listed};
 use super::once::{Shows, once};
 use super::outcome::Outcome;
+use crate::audit::{Act, Deed};
 use crate::graph::{self, Failed, Mark, Path, Request, Route, UploadError, UploadSession};
 use crate::soar::Attachment;
 
@@ -137,7 +140,33 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Sending a message from {}", mail.sender));
     let (attachments, missing) = attachments(context, &mail).await?;
     let mark = Mark::of(context.call.reference());
-    let post = Post { context, mail: &mail, mark: &mark };
+    let failed_attachments = (!missing.is_empty()).then_some(missing);
+    let deed = Deed {
+        act: "send message",
+        recipients: mail.recipients.clone(),
+        attachments: Some(attachments.len()),
+        ..Deed::default()
+    };
+    let allowed = async {
+        let mailbox = context.guard.mailbox(&context.graph, &Route::Alone, &mail.sender).await?;
+        let leave = context.guard.begin(&mailbox, deed)?;
+        Ok((mailbox, leave))
+    };
+    let not_done = |not_done: NotDone| {
+        let done = format!("sent a message from {} to {}", mail.sender, mail.recipients.join(", "));
+        let content = json!({"value": false, "failed_attachments": failed_attachments});
+        let what = format!("The mailbox {}", mail.sender);
+        not_done.answer(&done, content, |source| Outcome::not_found(failed(&mail, PERMISSION, source), &what))
+    };
+    let (from, act) = match allowed.await {
+        Ok((mailbox, Leave::Act(act))) => (mailbox, act),
+        Ok((_, Leave::DryRun(rehearsal))) => {
+            rehearsal.end("would be sent", None);
+            return not_done(NotDone::DryRun);
+        }
+        Err(refused) => return not_done(refused),
+    };
+    let post = Post { context, mail: &mail, from: &from, mark: &mark, act: &act };
     let sent =
         once(context, "the mail", Shows::InAWhile, || post.was_sent(), || post.send(&attachments)).await;
     let (outcome, error) = match &sent {
@@ -146,13 +175,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.for_log())),
         Err(error) => ("not sent", Some(error.for_log())),
     };
-    let recipients = mail.recipients.join(", ");
-    info!(target: "audit", mailbox = mail.sender, recipients, attachments = attachments.len(), outcome, error, "send message");
+    act.end(outcome, error.as_deref());
     match sent? {
-        Ended::Sent => Outcome::done(&Content {
-            value: true,
-            failed_attachments: (!missing.is_empty()).then_some(missing),
-        }),
+        Ended::Sent => Outcome::done(&Content { value: true, failed_attachments }),
         Ended::NoMailbox(not_found) => Ok(not_found),
     }
 }
@@ -192,13 +217,16 @@ enum Ended {
 struct Post<'a> {
     context: &'a Context,
     mail: &'a Mail,
+    /// The sender's mailbox.
+    from: &'a Mailbox,
     mark: &'a Mark,
+    act: &'a Act,
 }
 
 impl Post<'_> {
     /// Looks whether the mail was sent. A draft of it that nobody sent yet is removed.
     async fn was_sent(self) -> Result<Option<Ended>, Error> {
-        let Self { context, mail, mark } = self;
+        let Self { context, mail, from, mark, act } = self;
         let not_looked_up = |source| Error::NotLookedUp {
             mail: format!("a message from {}", mail.sender),
             permission: PERMISSION_TO_LOOK,
@@ -206,7 +234,7 @@ impl Post<'_> {
         };
         // A draft may be sent between the look and its removal, so only a look that shows none has the last word.
         for _ in 0..MOST_CLEARINGS {
-            let found = match mark.find(&context.graph, &mail.sender, None).await {
+            let found = match mark.find(&context.graph, from.address(), None).await {
                 Ok(found) => found,
                 Err(source) if source.refusal().is_some_and(|refusal| refusal.status == 404) => {
                     return self.no_mailbox(failed(mail, PERMISSION_TO_LOOK, source)).map(Some);
@@ -225,7 +253,7 @@ impl Post<'_> {
                     message_id = draft.id,
                     "removing a draft of this call that was not sent"
                 );
-                match remove_draft(context, &mail.sender, &draft.id).await {
+                match remove_draft(context, from, &draft.id, act).await {
                     Err(Failed { error, .. }) if !is_gone(&error) => return Err(not_looked_up(error)),
                     _ => {}
                 }
@@ -243,7 +271,7 @@ impl Post<'_> {
     }
 
     async fn send(self, attachments: &[Attachment]) -> Result<Ended, Error> {
-        let Self { context, mail, mark } = self;
+        let Self { context, mail, from, mark, act } = self;
         let save_to_sent_items = true;
         let message = mail.message(mark, Vec::new());
         let bare = serde_json::to_vec(&SendMail { message, save_to_sent_items })?.len();
@@ -265,8 +293,8 @@ impl Post<'_> {
         let message = mail.message(mark, encoded);
         let body = serde_json::to_vec(&SendMail { message, save_to_sent_items })?;
         let sent = async {
-            let path = Path::user(&mail.sender)?.then("sendMail");
-            context.graph.send(&Request::post(path, body.into()).in_mailbox(&mail.sender)).await
+            let path = Path::user(from.address())?.then("sendMail");
+            context.graph.send(&Request::post(path, body.into(), act).in_mailbox(from.address())).await
         };
         match sent.await {
             Ok(_) => Ok(Ended::Sent),
@@ -281,10 +309,10 @@ fn is_gone(error: &graph::Error) -> bool {
     matches!(error, graph::Error::Refused(refusal) if refusal.code == "ErrorItemNotFound")
 }
 
-async fn remove_draft(context: &Context, mailbox: &str, id: &str) -> Result<(), Failed> {
-    let path =
-        Path::message(mailbox, None, id).map_err(|error| Failed { error: error.into(), repeated: false })?;
-    let request = Request::delete(path).in_mailbox(mailbox);
+async fn remove_draft(context: &Context, mailbox: &Mailbox, id: &str, act: &Act) -> Result<(), Failed> {
+    let path = Path::message(mailbox.address(), None, id)
+        .map_err(|error| Failed { error: error.into(), repeated: false })?;
+    let request = Request::delete(path, act).in_mailbox(mailbox.address());
     context.graph.send_by(&Route::Alone, &request).await.map(drop)
 }
 
@@ -317,8 +345,7 @@ async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result
 
 /// A mail that is put together in the sender's Drafts.
 struct Draft<'a> {
-    context: &'a Context,
-    mail: &'a Mail,
+    post: Post<'a>,
     id: String,
 }
 
@@ -329,17 +356,17 @@ struct Created {
 
 impl<'a> Draft<'a> {
     async fn create(post: Post<'a>) -> Result<Self, Error> {
-        let Post { context, mail, mark } = post;
+        let Post { context, mail, from, mark, act } = post;
         let body = Bytes::from(serde_json::to_vec(&mail.message(mark, Vec::new()))?);
         let mut tries = 1;
         loop {
             let created = async {
-                let path = Path::messages(&mail.sender, None)?;
-                let request = Request::post(path, body.clone()).in_mailbox(&mail.sender);
+                let path = Path::messages(from.address(), None)?;
+                let request = Request::post(path, body.clone(), act).in_mailbox(from.address());
                 context.graph.send(&request).await?.parse::<Created>()
             };
             match created.await {
-                Ok(Created { id }) => return Ok(Self { context, mail, id }),
+                Ok(Created { id }) => return Ok(Self { post, id }),
                 Err(source) if source.leaves_open() && tries < MOST_CREATIONS => {
                     tries += 1;
                     // It may lie there. It was surely not sent.
@@ -370,7 +397,7 @@ impl<'a> Draft<'a> {
             Err(Failed { error, repeated: false }) if is_gone(&error) => Ok(()),
             Err(Failed { error, .. }) => {
                 self.is_left(&error);
-                Err(if source.leaves_open() { in_doubt(self.mail, source) } else { self.failed(source) })
+                Err(if source.leaves_open() { in_doubt(self.post.mail, source) } else { self.failed(source) })
             }
         }
     }
@@ -378,18 +405,19 @@ impl<'a> Draft<'a> {
     /// A draft can be sent once only, so this is as good as once however often it is asked for.
     async fn send(&self) -> Result<(), Failed> {
         let path = self.path().map_err(|error| Failed { error, repeated: false })?;
+        let Post { context, from, act, .. } = self.post;
         let request =
-            Request::post(path.then("send"), Bytes::new()).harmless_twice().in_mailbox(&self.mail.sender);
-        self.context.graph.send_by(&Route::Alone, &request).await.map(drop)
+            Request::post(path.then("send"), Bytes::new(), act).harmless_twice().in_mailbox(from.address());
+        context.graph.send_by(&Route::Alone, &request).await.map(drop)
     }
 
     async fn remove(&self) -> Result<(), Failed> {
-        remove_draft(self.context, &self.mail.sender, &self.id).await
+        remove_draft(self.post.context, self.post.from, &self.id, self.post.act).await
     }
 
     fn is_left(&self, error: &graph::Error) {
         warn!(
-            mailbox = self.mail.sender,
+            mailbox = self.post.mail.sender,
             message_id = self.id,
             error = error.for_log(),
             "the unsent draft could not be removed"
@@ -397,7 +425,7 @@ impl<'a> Draft<'a> {
     }
 
     fn failed(&self, source: graph::Error) -> Error {
-        failed(self.mail, PERMISSION_FOR_LARGE, source)
+        failed(self.post.mail, PERMISSION_FOR_LARGE, source)
     }
 
     async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {
@@ -405,7 +433,7 @@ impl<'a> Draft<'a> {
             match attachment.size {
                 Some(size) if size >= SMALLEST_IN_SESSION => self.upload(attachment, size).await?,
                 _ => {
-                    let content = read(self.context, self.mail, attachment).await?;
+                    let content = read(self.post.context, self.post.mail, attachment).await?;
                     let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
                     self.post("attachments", body.into()).await.map_err(|source| self.failed(source))?;
                 }
@@ -439,9 +467,9 @@ impl<'a> Draft<'a> {
             .await
             .and_then(|answer| answer.parse())
             .map_err(|source| self.failed(source))?;
-        let incident = self.mail.incident.unwrap_or_default();
-        let content = self.context.casebook.attachment_contents(incident, attachment.id).await?;
-        session.send(&self.context.graph, content, size).await.map_err(|error| match error {
+        let incident = self.post.mail.incident.unwrap_or_default();
+        let content = self.post.context.casebook.attachment_contents(incident, attachment.id).await?;
+        session.send(&self.post.context.graph, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => source.into(),
             UploadError::Graph(source) => self.failed(source),
             error => Error::Refused(format!("Could not attach {}: {error}.", attachment.name)),
@@ -449,11 +477,12 @@ impl<'a> Draft<'a> {
     }
 
     fn path(&self) -> Result<Path, graph::Error> {
-        Ok(Path::message(&self.mail.sender, None, &self.id)?)
+        Ok(Path::message(self.post.from.address(), None, &self.id)?)
     }
 
     async fn post(&self, what: &'static str, body: Bytes) -> Result<graph::Answer, graph::Error> {
-        let request = Request::post(self.path()?.then(what), body).in_mailbox(&self.mail.sender);
-        self.context.graph.send(&request).await
+        let Post { context, from, act, .. } = self.post;
+        let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
+        context.graph.send(&request).await
     }
 }

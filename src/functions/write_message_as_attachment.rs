@@ -11,6 +11,7 @@ use super::error::Error;
 use super::inputs::Inputs;
 use super::once::{Shows, once};
 use super::outcome::Outcome;
+use crate::audit::Deed;
 use crate::graph::{self, Download, Path, Request};
 use crate::soar::{self, Target};
 
@@ -82,7 +83,15 @@ impl Copy<'_> {
             if message.length().is_some_and(|length| length > most) {
                 return Err(self.too_large());
             }
-            match self.context.casebook.keep_message(self.target, self.name, message, most).await {
+            let deed = Deed {
+                act: "attach message",
+                mailbox: Some(self.mailbox.to_owned()),
+                message_id: Some(self.id.to_owned()),
+                target: Some(self.target.to_string()),
+                ..Deed::default()
+            };
+            let on_record = (&self.context.guard, deed);
+            match self.context.casebook.keep_message(on_record, self.target, self.name, message, most).await {
                 // It would be as large again.
                 Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
                     return Err(self.too_large());

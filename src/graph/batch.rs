@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, warn};
@@ -47,12 +47,26 @@ enum Message {
     Throttled(Option<Duration>),
 }
 
+/// How the batches stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchState {
+    /// How many may be under way at once at present.
+    pub window: usize,
+    /// How many are.
+    pub under_way: usize,
+    /// How many requests wait for a place in one.
+    pub waiting: usize,
+    /// Until when none is sent, by Graph's word; that may be over by now.
+    pub paused_until: Option<Instant>,
+}
+
 /// The driver's door.
 #[derive(Debug)]
 pub(super) struct Batches {
     inbox: mpsc::UnboundedSender<Message>,
     lanes: AtomicU64,
     started: Instant,
+    state: watch::Receiver<BatchState>,
 }
 
 /// One caller's line before the door. Lanes are served in turn.
@@ -67,17 +81,25 @@ impl Batches {
     /// Starts the driver: batches of `size` parts, at most `side_by_side` of them at once.
     pub(super) fn start(service: Arc<Service>, policy: Policy, size: usize, side_by_side: usize) -> Self {
         let (inbox, messages) = mpsc::unbounded_channel();
+        let window = Window::new(policy, size, side_by_side);
+        let open = BatchState { window: window.size(), under_way: 0, waiting: 0, paused_until: None };
+        let (publisher, state) = watch::channel(open);
         let driver = Driver {
             service,
             size,
-            window: Window::new(policy, size, side_by_side),
+            window,
+            state: publisher,
             waiting: Lines::default(),
             held_up: FuturesUnordered::new(),
             in_flight: JoinSet::new(),
             partial_since: None,
         };
         tokio::spawn(driver.run(messages));
-        Self { inbox, lanes: AtomicU64::new(0), started: Instant::now() }
+        Self { inbox, lanes: AtomicU64::new(0), started: Instant::now(), state }
+    }
+
+    pub(super) fn state(&self) -> watch::Receiver<BatchState> {
+        self.state.clone()
     }
 
     pub(super) fn lane(&self) -> Lane {
@@ -138,6 +160,7 @@ struct Driver {
     /// Those whose mailbox was busy when it was their turn.
     held_up: FuturesUnordered<BoxFuture<'static, Waiting>>,
     in_flight: JoinSet<Returned>,
+    state: watch::Sender<BatchState>,
     /// Since when there is something to send, but no full batch.
     partial_since: Option<Instant>,
 }
@@ -169,8 +192,20 @@ impl Driver {
                 }
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
-            wake = self.send_what_may_go(Instant::now());
+            let now = Instant::now();
+            wake = self.send_what_may_go(now);
+            self.publish(now);
         }
+    }
+
+    fn publish(&self, now: Instant) {
+        let state = BatchState {
+            window: self.window.size(),
+            under_way: self.in_flight.len(),
+            waiting: self.waiting.len() + self.held_up.len(),
+            paused_until: self.window.paused_until(now),
+        };
+        self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
     }
 
     /// Sends all batches that may go; returns when to look again, if no event brings it about.
@@ -294,7 +329,9 @@ fn is_about_the_envelope(error: &Error) -> bool {
 async fn one_by_one(service: &Service, parts: &[Placed]) -> Vec<Outcome> {
     let mut answers = Vec::with_capacity(parts.len());
     for (Waiting { part, .. }, _) in parts {
-        answers.push(service.exchange(&part.method, &part.path, None).await.map(|(answer, _)| answer));
+        answers.push(
+            service.exchange(&part.method, &part.path, part.body.clone()).await.map(|(answer, _)| answer),
+        );
     }
     answers
 }

@@ -4,20 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use reqwest::{Method, Response};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 
-use super::batch::{Batches, Lane};
+use super::batch::{BatchState, Batches, Lane};
 use super::claims::Claims;
 use super::envelope::Part;
 use super::error::Error;
 use super::mailboxes::{Gate, Mailboxes};
+use super::meters::Meters;
 use super::path::Path;
 use super::retry::{Failure, Policy, Repeat, Tries};
 use super::service::Service;
+use super::token::TokenLife;
 use super::wire::{self, Answer};
+use crate::audit::Act;
 use crate::config::GraphSettings;
 use crate::tls::TlsError;
 
@@ -52,18 +56,18 @@ impl Request {
         Self { method: Method::GET, path, mailbox: None, body: None, repeat: Repeat::Harmless }
     }
 
-    /// Deletes what is at `path`. What is deleted twice is deleted.
-    pub fn delete(path: Path) -> Self {
+    /// Deletes what is at `path`, an act `on_record`. What is deleted twice is deleted.
+    pub fn delete(path: Path, _on_record: &Act) -> Self {
         Self { method: Method::DELETE, ..Self::get(path) }
     }
 
-    /// Sends the JSON `body` to `path`, again only where it surely was not carried out.
-    pub fn post(path: Path, body: Bytes) -> Self {
+    /// Sends the JSON `body` to `path`, an act `on_record`; again only where it surely was not carried out.
+    pub fn post(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
     }
 
-    /// Changes what is at `path` to the JSON `body`. What is changed twice is changed.
-    pub fn patch(path: Path, body: Bytes) -> Self {
+    /// Changes what is at `path` to the JSON `body`, an act `on_record`. What is changed twice is changed.
+    pub fn patch(path: Path, body: Bytes, _on_record: &Act) -> Self {
         Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
     }
 
@@ -108,12 +112,37 @@ impl Client {
     /// A client for the application and the Graph of `settings`. Nothing is sent yet. Must be called within a
     /// tokio runtime.
     pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
-        let service = Arc::new(Service::new(settings)?);
+        Self::with_meters(settings, Arc::default())
+    }
+
+    /// The same, which counts in `meters` beside others.
+    pub fn with_meters(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
+        let service = Arc::new(Service::new(settings, meters)?);
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
         let shared = Shared { service, policy, mailboxes: Mailboxes::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Arc<Meters> {
+        self.shared.service.meters()
+    }
+
+    /// How the batches stand, to look at or to wait for.
+    pub fn batches(&self) -> watch::Receiver<BatchState> {
+        self.shared.batches.state()
+    }
+
+    /// When the access token in use was fetched, and when it ends, if there is one that is good.
+    pub fn token_life(&self) -> Option<TokenLife> {
+        self.shared.service.token_life()
+    }
+
+    /// The end of the certificate that signs in, where one does.
+    pub fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.shared.service.certificate_end()
     }
 
     /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is
@@ -162,11 +191,13 @@ impl Client {
     async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
         request.path.checked()?;
         match route {
-            Route::Batched(lane) if request.body.is_none() => {
-                let part = Part { method: request.method.clone(), path: request.path.clone() };
-                lane.once(part, self.gate(request), first_try).await
+            Route::Batched(lane) => {
+                let Request { method, path, body, .. } = request.clone();
+                let answer = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
+                note(request, &answer);
+                answer
             }
-            _ => {
+            Route::Alone => {
                 let _place = self.place(request).await;
                 let body = request.body.clone();
                 let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;
@@ -217,7 +248,7 @@ impl Client {
     }
 
     pub(super) fn tries(&self, repeat: Repeat) -> Tries {
-        self.shared.policy.tries(repeat)
+        self.shared.policy.tries(repeat, self.meters())
     }
 
     pub(super) fn service(&self) -> &Service {
@@ -227,6 +258,19 @@ impl Client {
     /// Reads an `@odata.nextLink`.
     pub(super) fn next_page(&self, link: &str) -> Result<Path, Error> {
         Path::from_next_link(link, self.shared.service.root()).ok_or(Error::ForeignNextLink)
+    }
+}
+
+/// Notes a part of a batch among the lines of the call that it belongs to; the batch itself belongs to several.
+fn note(Request { method, path, .. }: &Request, answer: &Result<Answer, Error>) {
+    let resource = path.resource();
+    match answer {
+        Ok(Answer { status, request_id, .. }) => {
+            debug!(%method, resource, status, request_id, "graph request in a batch");
+        }
+        Err(error) => {
+            debug!(%method, resource, error = error.for_log(), "graph request in a batch failed");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::Error;
+use super::meters::Sent;
 use super::path::Path;
 use super::retry::retry_after;
 use super::service::Service;
@@ -23,11 +24,29 @@ const MOST_PARTS: usize = 100;
 /// Headers that are larger, in bytes, are none of Graph's, and say nothing.
 const LARGEST_HEADERS: usize = 64 * 1024;
 
-/// What can stand in a batch: a request without a body.
+/// A request that stands in a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
     pub(super) method: Method,
     pub(super) path: Path,
+    /// JSON, or empty.
+    pub(super) body: Option<Bytes>,
+}
+
+/// What a part with a body has to bear.
+#[derive(Serialize)]
+struct Headers {
+    #[serde(rename = "Content-Type")]
+    content_type: &'static str,
+}
+
+impl Part {
+    /// The body as it stands in the batch, where an empty one is an empty object.
+    fn json(&self) -> Option<&RawValue> {
+        const EMPTY: &[u8] = b"{}";
+        let body = self.body.as_ref()?;
+        serde_json::from_slice(if body.is_empty() { EMPTY } else { body }).ok()
+    }
 }
 
 /// Sends `parts` in one call. Gives the answer to each, in their order, and the token they were sent with.
@@ -44,6 +63,10 @@ pub(super) async fn exchange<'a>(
         id: String,
         method: &'a str,
         url: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        headers: Option<Headers>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        body: Option<&'a RawValue>,
     }
     let requests: Vec<_> = parts
         .enumerate()
@@ -51,12 +74,17 @@ pub(super) async fn exchange<'a>(
             id: id.to_string(),
             method: part.method.as_str(),
             url: part.path.as_str(),
+            headers: part.body.as_ref().map(|_| Headers { content_type: "application/json" }),
+            body: part.json(),
         })
         .collect();
     let count = requests.len();
     let body = serde_json::to_vec(&Batch { requests }).unwrap_or_default();
     let (answer, token) = service.exchange(&Method::POST, &Path::batch(), Some(Bytes::from(body))).await?;
     let mut answers = read(&answer)?;
+    for answer in answers.values() {
+        service.meters().answered(Sent::Part, answer.as_ref().map(|answer| answer.status));
+    }
     let left_out = || {
         Err(Error::NotAnAnswer {
             status: 200,

@@ -80,6 +80,11 @@ impl Path {
         Self("/$batch".to_owned())
     }
 
+    /// Whether it is that.
+    pub(super) fn is_batch(&self) -> bool {
+        self.0 == "/$batch"
+    }
+
     /// `/users/{mailbox}`. An address that begins with `$` takes the quoted form (Graph page "Get a user").
     pub fn user(mailbox: &str) -> Result<Self, InvalidSegment> {
         if let Some(rest) = mailbox.strip_prefix('$') {
@@ -156,6 +161,11 @@ impl Path {
     /// Checks that it is not longer than any server takes.
     pub(super) fn checked(&self) -> Result<&Self, InvalidSegment> {
         if self.0.len() > LONGEST { Err(InvalidSegment::TooLong(self.0.len())) } else { Ok(self) }
+    }
+
+    /// The address without its query, as the log may hold it: a query holds what is searched for.
+    pub(super) fn resource(&self) -> &str {
+        self.0.split('?').next().unwrap_or_default()
     }
 
     /// The address as it stands in a request line or a `$batch` part.

@@ -1,10 +1,12 @@
 //! What may be tried again, when, and how often. Plain requests, `$batch` parts, pages and the token endpoint
 //! all ask here.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::meters::{Meters, Reason};
 use crate::config::GraphSettings;
 
 /// No wait of our own choosing is longer than this.
@@ -87,14 +89,14 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
+    /// The count of one request's tries, which `meters` count as well.
+    pub(super) fn tries(self, repeat: Repeat, meters: &Arc<Meters>) -> Tries {
+        Tries { policy: self, repeat, retries: 0, meters: Arc::clone(meters) }
+    }
+
     /// The waits of our own choosing, one after the other, without end.
     pub(super) fn waits(self) -> impl Iterator<Item = Duration> {
         (0..).map(move |n| jittered(doubled(self.backoff, n).max(SHORTEST_WAIT)))
-    }
-
-    /// The count of one request's tries.
-    pub(super) fn tries(self, repeat: Repeat) -> Tries {
-        Tries { policy: self, repeat, retries: 0 }
     }
 }
 
@@ -104,6 +106,7 @@ pub(super) struct Tries {
     policy: Policy,
     repeat: Repeat,
     retries: u32,
+    meters: Arc<Meters>,
 }
 
 impl Tries {
@@ -114,17 +117,20 @@ impl Tries {
 
     /// How long to wait before the next try, or `None` to give up.
     pub(super) fn after(&mut self, failure: Failure) -> Option<Duration> {
-        let asked = match (failure, self.repeat) {
+        let (reason, asked) = match (failure, self.repeat) {
             (Failure::Final, _) | (Failure::Unknown, Repeat::OnlyIfUndone) => return None,
-            (Failure::Throttled(asked), _) => asked,
-            (Failure::Unknown | Failure::NotSent, _) => None,
+            (Failure::Throttled(asked), _) => (Reason::Throttled, asked),
+            (Failure::Unknown, _) => (Reason::NoAnswer, None),
+            (Failure::NotSent, _) => (Reason::NotSent, None),
         };
         let wait = self.policy.wait(asked, self.retries)?;
         if self.retries >= self.policy.max_retries {
             return None;
         }
         self.retries += 1;
-        Some(jittered(wait))
+        let wait = jittered(wait);
+        self.meters.retried(reason, wait);
+        Some(wait)
     }
 }
 
@@ -155,7 +161,7 @@ mod tests {
     const POLICY: Policy = Policy { max_retries: 10, backoff: Duration::from_secs(5) };
 
     fn waits(failure: Failure, repeat: Repeat) -> Vec<u64> {
-        let mut tries = POLICY.tries(repeat);
+        let mut tries = POLICY.tries(repeat, &Arc::default());
         std::iter::from_fn(|| tries.after(failure)).map(|wait| wait.as_secs()).collect()
     }
 

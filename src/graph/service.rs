@@ -1,6 +1,9 @@
 //! The service behind all requests: one connection pool, one source of tokens, one exchange at a time.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
 use reqwest::{Method, Response};
 use tokio::time::Instant;
@@ -10,8 +13,9 @@ use uuid::Uuid;
 
 use super::assertion::Certificate;
 use super::error::Error;
+use super::meters::{Meters, Sent};
 use super::path::Path;
-use super::token::{Token, Tokens};
+use super::token::{Token, TokenLife, Tokens};
 use super::wire::{self, Answer};
 use crate::config::{Credential, GraphSettings, Proxy};
 use crate::http;
@@ -24,6 +28,9 @@ pub(super) struct Service {
     proxy: Proxy,
     root: Url,
     tokens: Tokens,
+    /// That of the certificate that signs in, where one does.
+    certificate_end: Option<DateTime<Utc>>,
+    meters: Arc<Meters>,
 }
 
 /// Who asks for tokens: Graph's client, unless the token endpoint has certificate authorities of its own, or is
@@ -46,20 +53,32 @@ fn token_client(
 }
 
 impl Service {
-    pub(super) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
+    pub(super) fn new(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
         // A certificate that does not do shows at the start, not with the first call.
-        if let Some(settings) = settings.credential.certificate() {
-            Certificate::read(settings)?.warn_of_its_end();
-        }
+        let certificate = settings.credential.certificate().map(Certificate::read).transpose()?;
+        let certificate_end = certificate.inspect(Certificate::warn_of_its_end).map(|read| read.not_after());
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(token_client(settings, &http)?, settings);
-        Ok(Self { http, proxy: settings.proxy.clone(), root: settings.base_url.clone(), tokens })
+        let tokens = Tokens::new(token_client(settings, &http)?, settings, Arc::clone(&meters));
+        let (proxy, root) = (settings.proxy.clone(), settings.base_url.clone());
+        Ok(Self { http, proxy, root, tokens, certificate_end, meters })
     }
 
     pub(super) fn root(&self) -> &Url {
         &self.root
+    }
+
+    pub(super) fn meters(&self) -> &Arc<Meters> {
+        &self.meters
+    }
+
+    pub(super) fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.certificate_end
+    }
+
+    pub(super) fn token_life(&self) -> Option<TokenLife> {
+        self.tokens.life()
     }
 
     pub(super) async fn token(&self) -> Result<Token, Error> {
@@ -121,8 +140,10 @@ impl Service {
             Ok(response) => wire::success(response).await,
             Err(error) => Err(wire::no_answer(&self.proxy, &error)),
         };
-        // The query of the address stays out of the log: it holds what is searched for.
-        let resource = path.as_str().split('?').next().unwrap_or_default();
+        let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
+        self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
+        self.meters.durations.observe(started.elapsed());
+        let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {
             Ok(response) => {
@@ -149,7 +170,12 @@ impl Service {
                 .body(bytes),
             None => self.http.get(to.clone()),
         };
-        let response = request.send().await.map_err(|error| wire::no_answer(&self.proxy, &error))?;
-        wire::answer(wire::success(response).await?).await
+        let sent = async {
+            let response = request.send().await.map_err(|error| wire::no_answer(&self.proxy, &error))?;
+            wire::answer(wire::success(response).await?).await
+        };
+        let answer = sent.await;
+        self.meters.answered(Sent::Upload, answer.as_ref().map(|answer| answer.status));
+        answer
     }
 }

@@ -15,6 +15,7 @@ use url::Url;
 use super::credential;
 use super::error::{Error, shortened};
 use super::grant::Granted;
+use super::meters::{Meters, TokenAnswer};
 use super::retry::{Failure, Policy, Repeat, retry_after};
 use super::wire;
 use crate::config::{Credential, GraphSettings, Proxy};
@@ -85,8 +86,18 @@ impl std::fmt::Display for Trace<'_> {
 pub(super) struct Token {
     /// `Bearer …`, marked as sensitive.
     pub(super) header: HeaderValue,
+    fetched_at: Instant,
     renew_at: Instant,
     expires_at: Instant,
+}
+
+/// From when to when a token is good.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenLife {
+    /// When it was asked for.
+    pub fetched_at: Instant,
+    /// When it ends.
+    pub expires_at: Instant,
 }
 
 type Fetch = Shared<BoxFuture<'static, Result<Token, TokenError>>>;
@@ -125,7 +136,11 @@ impl State {
 }
 
 impl Tokens {
-    pub(super) fn new((http, proxy): (reqwest::Client, Proxy), settings: &GraphSettings) -> Self {
+    pub(super) fn new(
+        (http, proxy): (reqwest::Client, Proxy),
+        settings: &GraphSettings,
+        meters: Arc<Meters>,
+    ) -> Self {
         let endpoint = Endpoint {
             http,
             proxy,
@@ -133,8 +148,16 @@ impl Tokens {
             credential: settings.credential.clone(),
             resource: settings.base_url.origin().ascii_serialization(),
             policy: Policy::new(settings),
+            meters,
         };
         Self { endpoint: Arc::new(endpoint), state: Arc::default() }
+    }
+
+    /// The life of the token in use, where it is good.
+    pub(super) fn life(&self) -> Option<TokenLife> {
+        let state = lock(&self.state);
+        let Token { fetched_at, expires_at, .. } = *state.current.as_ref()?;
+        (Instant::now() < expires_at).then_some(TokenLife { fetched_at, expires_at })
     }
 
     /// A token that is still good. Nobody waits for a renewal: it goes on beside the requests.
@@ -200,6 +223,7 @@ pub(super) struct Endpoint {
     /// Graph, whatever cloud it is in: scheme and host.
     resource: String,
     policy: Policy,
+    meters: Arc<Meters>,
 }
 
 #[derive(Deserialize)]
@@ -215,9 +239,12 @@ struct Failed(TokenError, Failure);
 
 impl Endpoint {
     async fn fetch(&self) -> Result<Token, TokenError> {
-        let mut tries = self.policy.tries(Repeat::Harmless);
+        let mut tries = self.policy.tries(Repeat::Harmless, &self.meters);
         loop {
-            let Failed(error, failure) = match self.try_once().await {
+            let tried = self.try_once().await;
+            let answer = TokenAnswer::of(tried.as_ref().err().map(|Failed(error, _)| error));
+            self.meters.token_requests.of(answer).increment();
+            let Failed(error, failure) = match tried {
                 Ok(token) => return Ok(token),
                 Err(failed) => failed,
             };
@@ -260,7 +287,12 @@ impl Endpoint {
         let life = Duration::from_secs(granted.life()?.min(7 * 24 * 3600));
         info!(expires_in_s = life.as_secs(), credential = %self.credential, "access token fetched");
         let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
-        Some(Token { header, renew_at: asked_at + renew_after, expires_at: asked_at + life })
+        Some(Token {
+            header,
+            fetched_at: asked_at,
+            renew_at: asked_at + renew_after,
+            expires_at: asked_at + life,
+        })
     }
 
     fn refused(&self, status: u16, denied: Denied) -> TokenError {

@@ -107,6 +107,14 @@ impl Window {
         Self { policy, many: batch.div_ceil(2), most, size: most, pause: None, not_before: None }
     }
 
+    /// How many batches may be under way.
+    pub(super) fn size(&self) -> usize {
+        // It lies between one and the setting.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let size = self.size as usize;
+        size
+    }
+
     /// Until when nothing is sent, if there is a pause.
     pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.not_before.filter(|until| now < *until)

@@ -12,7 +12,7 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tracing::field::Visit;
@@ -28,6 +28,7 @@ use self::file::LogFile;
 use self::line::{Fields, Line};
 use self::writer::{Stderr, Writer};
 use crate::config::{LogFormat, LogLevel, LogSettings};
+use crate::metrics::Counter;
 
 /// The target of events that put on record what was done to somebody's mail; they are written at every level.
 const AUDIT: &str = "audit";
@@ -63,8 +64,9 @@ pub enum LogError {
 #[must_use = "the log ends with it"]
 pub struct Log {
     writers: Writers,
-    output: Arc<RwLock<Output>>,
+    output: Arc<Mutex<Output>>,
     wanted: reload::Handle<Wanted, Registry>,
+    acts: Arc<Counter>,
 }
 
 /// Which events are written.
@@ -105,7 +107,7 @@ impl Log {
     pub fn change(&mut self, settings: &LogSettings) -> Result<(), LogError> {
         let successors = Writers::start(settings, Some(&self.writers))?;
         {
-            let mut output = self.output.write().unwrap_or_else(PoisonError::into_inner);
+            let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
             *output = Output { format: settings.format, queues: successors.queues() };
         }
         let former = std::mem::replace(&mut self.writers, successors);
@@ -117,13 +119,19 @@ impl Log {
     }
 
     fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {
-        let output = Arc::new(RwLock::new(Output { format, queues: writers.queues() }));
+        let output = Arc::new(Mutex::new(Output { format, queues: writers.queues() }));
         let (filter, handle) = reload::Layer::new(wanted);
-        let lines = Lines(Arc::clone(&output));
+        let acts = Arc::new(Counter::default());
+        let lines = Lines { output: Arc::clone(&output), acts: Arc::clone(&acts) };
         // It fails only where a test has set up a log of its own.
         let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
         std::panic::set_hook(Box::new(note_panic));
-        Self { writers, output, wanted: handle }
+        Self { writers, output, wanted: handle, acts }
+    }
+
+    /// Counts the acts that were put on record.
+    pub fn acts(&self) -> &Arc<Counter> {
+        &self.acts
     }
 }
 
@@ -182,7 +190,10 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
 }
 
 /// Makes lines of events.
-struct Lines(Arc<RwLock<Output>>);
+struct Lines {
+    output: Arc<Mutex<Output>>,
+    acts: Arc<Counter>,
+}
 
 /// Where lines go, and in which form.
 struct Output {
@@ -218,8 +229,12 @@ where
                 fields.add(of_span);
             }
         }
+        if event.metadata().target() == AUDIT {
+            self.acts.increment();
+        }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
-        let output = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // Held until every writer has the line, so that all have them in the same order.
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         let text = line.written(output.format);
         for queue in &output.queues {
             queue.push(text.clone());

@@ -31,6 +31,13 @@ pub enum Target {
     Task(i64),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (_, what, number) = self.named();
+        write!(f, "{what} {number}")
+    }
+}
+
 impl Target {
     /// What it is called in an address, in words, and its number.
     fn named(self) -> (&'static str, &'static str, String) {
@@ -132,6 +139,14 @@ impl Client {
     /// ever come.
     pub fn actions_framework_enabled(&self) -> Option<bool> {
         self.actions_enabled
+    }
+
+    /// Asks SOAR whether it still takes us.
+    ///
+    /// # Errors
+    /// It does not, or cannot be asked.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ask_whether_actions_are_enabled().await.map(drop)
     }
 
     /// SOAR's version, as it writes it.

@@ -8,6 +8,7 @@ mod connection;
 mod failure;
 mod frame;
 mod frames;
+mod meters;
 mod probe;
 mod prompt;
 mod proxy;
@@ -17,6 +18,7 @@ mod transport;
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use failure::Failure;
 pub use frame::{Frame, Headers};
+pub use meters::Meters;
 pub use probe::Probe;
 pub use session::{
     AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,

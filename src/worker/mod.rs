@@ -6,6 +6,7 @@
 
 mod before;
 mod ledger;
+mod meters;
 mod places;
 mod shift;
 mod tenure;
@@ -22,12 +23,14 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::config::{CallLimits, WorkerSettings};
-use crate::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
+use crate::audit::{Asker, Trail};
+use crate::config::{CallLimits, GuardSettings, WorkerSettings};
+use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 use crate::{graph, soar};
 use ledger::{Admission, Ledger, StoredReply};
+pub use meters::{Arrival, Called, Ended, Meters, Sending};
 use places::Places;
 use shift::Shift;
 use tenure::Tenure;
@@ -67,6 +70,10 @@ pub struct Equipment {
     pub graph: graph::Client,
     /// How far a call goes.
     pub limits: CallLimits,
+    /// What calls may change.
+    pub rails: Arc<GuardSettings>,
+    /// Where it is put on record.
+    pub trail: Trail,
     /// How many calls at once, and what becomes of those that fail.
     pub settings: WorkerSettings,
 }
@@ -92,6 +99,7 @@ pub struct Worker {
 struct Shared {
     equipment: RwLock<Arc<Equipment>>,
     ledger: Ledger,
+    meters: Arc<Meters>,
     places: Places,
     /// Bytes of the deliveries that are worked on or wait for a place.
     held: AtomicUsize,
@@ -107,6 +115,7 @@ impl Worker {
             held: AtomicUsize::new(0),
             equipment: RwLock::new(Arc::new(equipment)),
             ledger: Ledger::default(),
+            meters: Arc::default(),
             places,
             sessions: Mutex::default(),
         };
@@ -122,6 +131,11 @@ impl Worker {
     /// What calls that begin now are worked on with.
     pub fn equipment(&self) -> Arc<Equipment> {
         self.shared.equipment()
+    }
+
+    /// What it counts.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
     }
 
     /// Takes the deliveries of `session`, whose notes and files go to `soar`, for as long as that is its duty; then
@@ -152,7 +166,9 @@ impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         let worker = self.clone();
-        match self.shared.ledger.admit(message_id, delivery.ack.clone()) {
+        let admission = self.shared.ledger.admit(message_id, delivery.ack.clone());
+        self.shared.meters.delivered(&admission, *redelivered);
+        match admission {
             Admission::Run => {
                 let span = info_span!(
                     "call",
@@ -207,10 +223,12 @@ impl Shift {
         let body = match (held, delivery.damage.take()) {
             (Err(reason), _) => {
                 warn!(reason, "call refused");
+                self.shared.meters.no_call();
                 reply::failed(&reason)
             }
             (Ok(_held), Some(damage)) => {
                 warn!(damage, "the message cannot be read");
+                self.shared.meters.no_call();
                 reply::failed(&format!(
                     "The message of this call cannot be read, so nothing was done: {damage}."
                 ))
@@ -219,7 +237,9 @@ impl Shift {
                 let parsed = FunctionCall::parse(&std::mem::take(&mut delivery.body));
                 match parsed {
                     Ok(call) => {
+                        let function = Function::named(&call.function);
                         let Some(body) = self.call(&delivery, call).await else {
+                            self.shared.meters.abandoned(function);
                             warn!("abandoned: the message has gone to another worker");
                             return;
                         };
@@ -227,6 +247,7 @@ impl Shift {
                     }
                     Err(error) => {
                         warn!(%error, "not a function call");
+                        self.shared.meters.no_call();
                         reply::failed(&error.to_string())
                     }
                 }
@@ -264,6 +285,7 @@ impl Shift {
         span.record("workflow_instance", call.caller.workflow_instance);
         let Some(function) = Function::named(&call.function) else {
             warn!("unknown function");
+            self.shared.meters.no_call();
             return reply::failed(&format!(
                 "This integration has no function \"{}\", so nothing was done.",
                 call.function
@@ -272,9 +294,18 @@ impl Shift {
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
         let equipment = self.shared.equipment();
-        let outcome = self.watch(delivery, function, &inputs, claim, &equipment).await;
+        let asker = Asker {
+            principal: call.caller.principal,
+            incident: inputs.incident(),
+            workflow: call.caller.workflow,
+            workflow_instance: call.caller.workflow_instance,
+            correlation_id: Some(delivery.correlation_id.as_ref().unwrap_or(&delivery.message_id).clone()),
+            function: Some(call.function.clone()),
+        };
+        let outcome = self.watch(delivery, function, &inputs, claim, &equipment, asker).await;
         let execution_time = started.elapsed();
         let elapsed_ms = execution_time.as_millis();
+        self.shared.meters.ended(function, ended(&outcome), execution_time);
         match outcome {
             Ok(Outcome { success, reason, content, pretty }) => {
                 info!(success, reason, elapsed_ms, "call completed");
@@ -308,6 +339,7 @@ impl Shift {
         inputs: &Inputs,
         claim: Claim,
         equipment: &Equipment,
+        asker: Asker,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let call = Call {
@@ -320,6 +352,7 @@ impl Shift {
             casebook: self.soar.clone().into(),
             call,
             claim,
+            guard: Guard::new(Arc::clone(&equipment.rails), equipment.trail.clone(), asker),
             limits: equipment.limits,
             status,
         };
@@ -418,6 +451,14 @@ impl Shift {
         if let Err(error) = self.finish(ack, None).await {
             debug!(%error, "acknowledgement not confirmed");
         }
+    }
+}
+
+fn ended(outcome: &Result<Outcome, Failed>) -> Ended {
+    match outcome {
+        Ok(Outcome { success: true, .. }) => Ended::Succeeded,
+        Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
+        Err(_) => Ended::Failed,
     }
 }
 

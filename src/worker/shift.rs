@@ -3,7 +3,6 @@
 //! Shifts of several sessions may be at work at once, when a session takes over from another. They share places
 //! and ledger, so a message that comes again over another session than before is the same one.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Duty, Shared, Worker};
+use crate::metrics::{Gauge, Held};
 use crate::soar;
 use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 
@@ -30,19 +30,13 @@ pub(super) struct Shift {
     /// No call begins any more.
     leaving: CancellationToken,
     /// Calls that have a place.
-    running: Arc<AtomicUsize>,
+    running: Arc<Gauge>,
 }
 
 /// A call's place, and that it counts as running.
 pub(super) struct Running {
     _place: OwnedSemaphorePermit,
-    running: Arc<AtomicUsize>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.running.fetch_sub(1, Ordering::Relaxed);
-    }
+    _counted: [Held; 2],
 }
 
 impl Shift {
@@ -66,7 +60,7 @@ impl Shift {
             }
         }
         self.leaving.cancel();
-        info!(running = self.running.load(Ordering::Relaxed), "taking no more calls");
+        info!(running = self.running.get(), "taking no more calls");
         let mut begun = [earlier, tasks];
         let drain = self.drain(&mut deliveries, &mut begun);
         if *duty.borrow() == Duty::HandOver {
@@ -104,7 +98,7 @@ impl Shift {
 
     async fn within_bound(&self, drain: impl Future<Output = ()>) {
         if timeout(SHUTDOWN_BOUND, drain).await.is_err() {
-            let running = self.running.load(Ordering::Relaxed);
+            let running = self.running.get();
             warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
         }
     }
@@ -149,17 +143,22 @@ impl Shift {
             // It has come again over another session, which relies on us.
             None => self.shared.places.take().await?,
         };
-        self.running.fetch_add(1, Ordering::Relaxed);
-        Some(Running { _place: place, running: Arc::clone(&self.running) })
+        let counted = [&self.running, &self.shared.meters.in_flight].map(Gauge::hold);
+        Some(Running { _place: place, _counted: counted })
     }
 
     /// Sends a final reply and its ACK over the session that the ACK is of.
     pub(super) async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
         let session = self.sessions().get(&ack.session()).cloned();
-        match session {
+        let replying = reply.is_some();
+        let outcome = match session {
             Some(session) => session.finish(ack, reply).await,
             None => Err(NotConfirmed::Closed),
+        };
+        if replying {
+            self.shared.meters.replied(&outcome);
         }
+        outcome
     }
 
     fn sessions(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<u64, Session>> {

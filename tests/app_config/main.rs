@@ -8,6 +8,7 @@ use fn_exchange_online::config::{Credential, LoadError, Loaded, Problem, Proof, 
 use url::Url;
 
 mod credentials;
+mod guard_rails;
 mod layers;
 mod options;
 mod problems;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::config::{
-    ClientCertificate, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
+    ClientCertificate, GuardSettings, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
 };
 
 use super::*;
@@ -12,7 +12,20 @@ use super::*;
 fn a_minimal_file_gets_the_defaults() {
     let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits, selftest_timeout } = settings;
+    let Settings {
+        soar,
+        stomp,
+        worker,
+        log,
+        graph,
+        limits,
+        guard,
+        audit_file,
+        selftest_timeout,
+        health_listen,
+    } = settings;
+    assert_eq!((guard, audit_file), (GuardSettings::default(), Some("logs/audit.log".into())));
+    assert_eq!(health_listen, None, "nobody is listened to");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });
@@ -113,6 +126,7 @@ fn every_option_of_the_app_is_honoured() {
         app("client_auth_cert=/c.pem\nclient_auth_key=/k.pem").graph.client_certificate,
         Some(ClientCertificate { certificate: "/c.pem".into(), key: "/k.pem".into() })
     );
+    assert_eq!(app("health_listen=[::1]:9108").health_listen, "[::1]:9108".parse().ok());
     assert_eq!(app("[integrations]\ntimeout=45").graph.timeout, Duration::from_secs(45));
     assert_eq!(app("timeout=15\n[integrations]\ntimeout=45").graph.timeout, Duration::from_secs(15));
 }
@@ -159,5 +173,27 @@ fn host_names_are_names_or_addresses_only() {
     }
     for text in ["https://soar", "soar:443", "soar/x", "so ar", "a@b"] {
         assert!(host(text).unwrap_err().to_string().contains("[resilient] host is no host name"), "{text}");
+    }
+}
+
+#[test]
+fn where_health_is_told_is_an_address_with_a_port_and_one_that_others_reach_is_warned_of() {
+    for (address, warned) in [
+        ("127.0.0.1:9108", 0),
+        ("[::1]:0", 0),
+        ("[::ffff:127.0.0.1]:1", 0),
+        ("0.0.0.0:9108", 1),
+        ("10.1.2.3:80", 1),
+    ] {
+        let warnings = warnings(&with("", &format!("health_listen={address}")));
+        assert_eq!(warnings.len(), warned, "{address}: {warnings:?}");
+        assert!(warnings.iter().all(|warning| warning.contains("no login")), "{warnings:?}");
+    }
+    for wrong in
+        ["9108", "localhost:9108", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:9108", "::1:9108"]
+    {
+        let problem = only_problem(with("", &format!("health_listen={wrong}")));
+        assert_eq!(problem.place.key(), Some("health_listen"), "{wrong}");
+        assert!(problem.right.contains("127.0.0.1:9108"), "{problem}");
     }
 }

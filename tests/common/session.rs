@@ -1,6 +1,7 @@
 //! A session that talks to a scripted broker, and how to wait for what it does.
 #![allow(dead_code, unreachable_pub)] // each test uses its part
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fn_exchange_online::config::Secret;
@@ -31,6 +32,7 @@ pub fn options(peer: &Peer, authority: &Authority) -> SessionOptions {
         timeout: Duration::from_secs(10),
         heart_beat: HeartBeatOffer::default(),
         reconnect: Backoff { first: Duration::from_millis(10), cap: Duration::from_millis(50) },
+        meters: Arc::default(),
     }
 }
 

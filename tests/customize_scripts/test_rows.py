@@ -44,6 +44,26 @@ class Deleted(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_web_link, "link")
 
 
+class Rehearsed(unittest.TestCase):
+    dry_run = {"error": {"code": "DryRun", "message": "Dry run: this would have been done."}}
+
+    def test_a_message_that_would_be_deleted_is_still_there(self):
+        here = house()
+        here.answer("delete_email", success=False, content=dict(self.dry_run, value=False))
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("DryRun"))
+        self.assertEqual(here.row.exo_dt_web_link, "link")
+
+    def test_a_message_that_would_be_moved_is_where_it_was(self):
+        here = house()
+        content = dict(self.dry_run, new_message_id=None, new_web_link=None)
+        here.answer("move_message_to_folder", success=False, inputs=Moved.results, content=content)
+        self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
+        self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
+        note, = here.incident.notes
+        self.assertIn("dry run, nothing was moved to junkemail", note)
+        self.assertIn("Dry run: this would have been done.", note)
+
+
 class Read(unittest.TestCase):
     def test_the_message_of_the_row_is_read(self):
         self.assertEqual(house().ask("get_message"), MESSAGE)

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use fn_exchange_online::functions::Function;
 
 /// How large a run is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Form {
     long: bool,
     pub(crate) seed: u64,
@@ -21,11 +21,11 @@ pub(crate) struct Form {
     /// How long the broker is away where only that is looked at.
     pub(crate) outage: Duration,
     /// The functions whose calls are cut at every frame.
-    pub(crate) cut_functions: &'static [Function],
+    pub(crate) cut_functions: Vec<Function>,
 }
 
 impl Form {
-    /// As the environment says: `FAULTS=long`, `FAULTS_SEED`, `FAULTS_CALLS`.
+    /// As the environment says: `FAULTS=long`, `FAULTS_SEED`, `FAULTS_CALLS`, `FAULTS_FUNCTION`.
     pub(crate) fn of_environment() -> Self {
         let long = std::env::var("FAULTS").is_ok_and(|form| form == "long");
         let number = |name: &str| {
@@ -42,7 +42,7 @@ impl Form {
                 daemon_kills: 10,
                 cuts: 60,
                 outage: Duration::from_secs(60),
-                cut_functions: &Function::ALL,
+                cut_functions: Function::ALL.to_vec(),
             }
         } else {
             Self {
@@ -53,11 +53,16 @@ impl Form {
                 daemon_kills: 2,
                 cuts: 12,
                 outage: Duration::from_secs(8),
-                cut_functions: &[Function::SendMessage],
+                cut_functions: vec![Function::SendMessage],
             }
         };
         if let Some(calls) = number("FAULTS_CALLS") {
             form.calls = usize::try_from(calls).unwrap();
+        }
+        if let Ok(name) = std::env::var("FAULTS_FUNCTION") {
+            let function =
+                Function::named(&name).unwrap_or_else(|| panic!("FAULTS_FUNCTION={name} is no function"));
+            form.cut_functions = vec![function];
         }
         form
     }

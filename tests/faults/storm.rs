@@ -70,7 +70,7 @@ async fn hundreds_of_calls_of_all_functions_are_answered_once_and_done_once_what
     account.settle(&broker, &deployment).await;
     weather.clear();
     let worked = crew.dismiss().await;
-    let Form { broker_kills, daemon_kills, .. } = form;
+    let Form { broker_kills, daemon_kills, .. } = &form;
     let cut = weather.cuts();
     let after = format!(
         "{} calls in {:?}; broker killed {broker_kills} times, daemons {daemon_kills} times, {} connections cut \

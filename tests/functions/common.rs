@@ -1,10 +1,12 @@
 //! A SOAR and a tenant for one test, and a way to run functions against them as the worker does.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Claim, Context, Function, Inputs, Outcome, Status};
+use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use fn_exchange_online::sandbox::Sandbox;
 use fn_exchange_online::sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use fn_exchange_online::sandbox::soar::SoarOptions;
@@ -77,6 +79,11 @@ impl House {
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
             claim: Claim::undisputed(),
+            guard: Guard::new(
+                Arc::new(settings.guard.clone()),
+                Trail::open(settings.audit_file.clone(), &settings.guard).unwrap(),
+                Asker { principal: Some("Mary".to_owned()), ..Asker::default() },
+            ),
             limits: settings.limits,
             status,
         };

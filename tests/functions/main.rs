@@ -15,6 +15,7 @@ mod errors;
 mod front;
 mod get_email_user_profile;
 mod get_message;
+mod guard_rails;
 mod injection;
 mod move_message_to_folder;
 mod once_at_graph;

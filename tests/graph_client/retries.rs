@@ -1,8 +1,10 @@
 //! What is sent again, when, and what is not.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fn_exchange_online::audit::{Deed, Trail};
 use fn_exchange_online::graph::{Error, Path, Request};
 use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
@@ -76,7 +78,9 @@ async fn a_post_is_not_repeated_when_nobody_knows_what_became_of_it() {
         r#"{{"message":{{"subject":"once","body":{{"contentType":"HTML","content":"x"}},
             "toRecipients":[{{"emailAddress":{{"address":"{mailbox}"}}}}]}},"saveToSentItems":true}}"#
     ));
-    let request = Request::post(Path::user(mailbox).unwrap().then("sendMail"), mail).in_mailbox(mailbox);
+    let act = Trail::in_log().begin(&Arc::default(), Deed::default()).unwrap();
+    let path = Path::user(mailbox).unwrap().then("sendMail");
+    let request = Request::post(path, mail, &act).in_mailbox(mailbox);
     for fault in [
         Fault::DoneButStatus(504, RetryAfter::Absent),
         Fault::Status(500, RetryAfter::Absent),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use fn_exchange_online::graph::Error;
 use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Scope, Target, Tenant, Throttling};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
 use super::{assert_nothing_done_twice, ids, messages, phishing, planted, search_all, send_all, tenant};
 
@@ -48,9 +49,10 @@ async fn a_throttled_single_call_holds_the_batches_up_too() {
     graph.forget_requests();
     graph.faults().next(1, Target::HttpRequest, Fault::Status(503, RetryAfter::Seconds(2)));
     let (alone, ()) = tokio::join!(client.send(&requests[0]), async {
-        super::until("the single call is refused", || graph.counters().http_requests > 0).await;
-        // The refusal is on its way back.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut batches = client.batches();
+        let paused =
+            batches.wait_for(|batches| batches.paused_until.is_some_and(|until| until.elapsed().is_zero()));
+        timeout(Duration::from_secs(20), paused).await.expect("a pause after the refusal").unwrap();
         send_all(&client, &requests).await;
     });
     alone.unwrap();

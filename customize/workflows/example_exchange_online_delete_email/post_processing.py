@@ -18,4 +18,5 @@ if results.success:
     row.exo_dt_web_link = u""
 elif error:
     row.exo_dt_status = red(escaped(error.get("code")))
-    row.exo_dt_web_link = u""
+    if error.get("code") != "DryRun":
+        row.exo_dt_web_link = u""

@@ -24,8 +24,9 @@ folder = results.inputs["exo_destination_mailfolder_id"]["name"]
 mailbox = row.exo_dt_email_address
 old_id = row.exo_dt_message_id
 if error:
+    rehearsed = error.get("code") == "DryRun"
     note = (
-        u"<b>Exchange Online: message not found, nothing was moved to {0}</b><br>"
+        u"<b>Exchange Online: {5}, nothing was moved to {0}</b><br>"
         u"Mailbox: {1}<br>Message id: {2}<br>{3}: {4}"
     ).format(
         escaped(folder),
@@ -33,9 +34,11 @@ if error:
         escaped(old_id),
         escaped(error.get("code")),
         escaped(error.get("message")),
+        u"dry run" if rehearsed else u"message not found",
     )
-    row.exo_dt_status = red(u"Not Found")
-    row.exo_dt_web_link = u""
+    if not rehearsed:
+        row.exo_dt_status = red(u"Not Found")
+        row.exo_dt_web_link = u""
 else:
     new_id = results.content.get("new_message_id")
     note = (

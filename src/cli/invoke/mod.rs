@@ -8,6 +8,7 @@ mod screen;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -18,8 +19,9 @@ use tracing::warn;
 use self::inputs::Given;
 use self::screen::Screen;
 use super::Failure;
+use crate::audit::{Asker, Trail};
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{Call, Casebook, Claim, Context, Function, Inputs, Outcome, Status};
+use crate::functions::{Call, Casebook, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::log::Log;
 use crate::soar::Results;
 use crate::{graph, soar};
@@ -83,7 +85,15 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let (status, mut statuses) = Status::channel();
     let progress = status.progress();
     let (call, claim) = (Call::by_hand(), Claim::undisputed());
-    let context = Context { graph, casebook, call, claim, limits: settings.limits, status };
+    let asker = Asker {
+        principal: Some(by_hand(&environment)),
+        incident: inputs.incident(),
+        correlation_id: Some(call.id.clone()),
+        function: Some(function.name().to_owned()),
+        ..Asker::default()
+    };
+    let guard = Guard::new(Arc::new(settings.guard), Trail::at(settings.audit_file), asker);
+    let context = Context { graph, casebook, call, claim, guard, limits: settings.limits, status };
 
     let started = Instant::now();
     let mut frames = interval(screen::FRAME);
@@ -130,6 +140,12 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
         screen.line(&reason);
     }
     Ok(())
+}
+
+/// Who makes the call, as far as the environment tells.
+fn by_hand(environment: &Environment) -> String {
+    let user = ["LOGNAME", "USER"].into_iter().find_map(|name| environment.get_filled(name));
+    format!("{} (by hand)", user.unwrap_or("somebody"))
 }
 
 fn named(name: &str) -> Result<Function, Failure> {

@@ -110,7 +110,13 @@ pub(super) fn perform(state: &State, faults: &Faults, call: &Call) -> Outcome {
         (&Method::GET, Route::Message(place, Part::Itself)) => mail::get(state, place, &query),
         (&Method::GET, Route::Message(place, Part::Mime)) => mail::mime(state, place),
         (&Method::PATCH, Route::Message(place, Part::Itself)) => mail::change(state, place, call),
-        (&Method::DELETE, Route::Message(place, Part::Itself)) => mail::delete(state, place),
+        (&Method::DELETE, Route::Message(place, Part::Itself)) => mail::delete(state, place, false),
+        (&Method::POST, Route::Message(place, Part::PermanentDelete)) => {
+            if faults.is_national() {
+                return Err(Refusal::no_segment("permanentDelete"));
+            }
+            mail::delete(state, place, true)
+        }
         (&Method::POST, Route::Message(place, Part::Move)) => mail::move_to(state, place, call),
         (&Method::POST, Route::Messages { user, .. }) => compose::draft(state, user, call),
         (&Method::POST, Route::SendMail(user)) => compose::send_mail(state, user, call),
@@ -160,6 +166,7 @@ pub(super) fn kind(call: &Call) -> &'static str {
         (&Method::DELETE, Ok(Route::Message(_, Part::Itself))) => "delete message",
         (&Method::PATCH, Ok(Route::Message(_, Part::Itself))) => "change message",
         (&Method::POST, Ok(Route::Message(_, Part::Move))) => "move message",
+        (&Method::POST, Ok(Route::Message(_, Part::PermanentDelete))) => "delete message for good",
         (&Method::POST, Ok(Route::Message(_, Part::Send))) => "send draft",
         (&Method::POST, Ok(Route::Message(_, Part::Attachments))) => "add attachment",
         (&Method::POST, Ok(Route::Message(_, Part::UploadSession))) => "create upload session",

@@ -149,6 +149,15 @@ pub struct User {
     pub has_mailbox: bool,
 }
 
+impl User {
+    /// The addresses their mailbox has at Exchange, the first one in capitals: their own and one more.
+    pub fn proxy_addresses(&self) -> Vec<String> {
+        let Some(mail) = &self.mail else { return Vec::new() };
+        let local = mail.split('@').next().unwrap_or_default();
+        vec![format!("SMTP:{mail}"), format!("smtp:{local}@mail.contoso.example")]
+    }
+}
+
 /// All users, by number (the order in which `GET /users` lists them) and by name.
 #[derive(Debug)]
 pub(super) struct Directory {

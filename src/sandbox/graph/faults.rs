@@ -187,6 +187,7 @@ struct Plan {
     mailbox_limit: usize,
     http_limit: Option<usize>,
     short_pages: bool,
+    national: bool,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -216,6 +217,7 @@ impl Faults {
             mailbox_limit: 4,
             http_limit: None,
             short_pages: false,
+            national: false,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -232,6 +234,15 @@ impl Faults {
     pub fn set_latency(&self, each: Duration, more: Duration) {
         let mut plan = self.plan();
         (plan.latency, plan.batch_latency) = (each, more);
+    }
+
+    /// Makes the tenant one of a national cloud, which has no `permanentDelete`.
+    pub fn be_national(&self) {
+        self.plan().national = true;
+    }
+
+    pub(super) fn is_national(&self) -> bool {
+        self.plan().national
     }
 
     /// Throttles a share of the requests; `None` ends it.

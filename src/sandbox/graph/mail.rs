@@ -212,7 +212,7 @@ pub(super) fn mime(state: &State, place: &Place) -> Outcome {
     })
 }
 
-pub(super) fn delete(state: &State, place: &Place) -> Outcome {
+pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> Outcome {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let mut changes = state.changes();
@@ -221,11 +221,11 @@ pub(super) fn delete(state: &State, place: &Place) -> Outcome {
     let own = changes.mailboxes.entry(mailbox).or_default();
     own.remove(item.key);
     // A deleted message can be recovered for some days; deleted once more, it is gone.
-    if item.folder != Folder::RECOVERABLE {
+    if !permanently && item.folder != Folder::RECOVERABLE {
         own.add(item.received, Folder::RECOVERABLE, item.text);
     }
     let owner = state.base.directory.user(mailbox).user_principal_name;
-    changes.deleted.push(Deleted { mailbox: owner, id: place.id.clone(), subject });
+    changes.deleted.push(Deleted { mailbox: owner, id: place.id.clone(), subject, permanently });
     Ok(Answer::empty(204))
 }
 

@@ -51,6 +51,7 @@ impl Meaning {
                     Part::Move => "move",
                     Part::Send => "send",
                     Part::Attachments => "attachments",
+                    Part::PermanentDelete => "permanentDelete",
                     Part::UploadSession => "createUploadSession",
                 };
                 (Some(user), folder, Some(id), what)

@@ -294,7 +294,7 @@ impl Tenant {
         planted
     }
 
-    /// What was deleted by `DELETE …/messages/{id}`, in that order.
+    /// What was deleted by `DELETE …/messages/{id}` or for good, in that order.
     pub fn deleted(&self) -> Vec<Deleted> {
         self.state().changes().deleted.clone()
     }

@@ -10,7 +10,7 @@ use super::call::written;
 use super::directory::User;
 use super::faults::Faults;
 use super::filter::{UserFilter, no_property};
-use super::json::Object;
+use super::json::{Object, string};
 use super::query::{Query, encode};
 use super::state::State;
 
@@ -34,7 +34,7 @@ const DEFAULT_PROPERTY: [&str; 11] = [
 ];
 
 /// What is shown only where it is selected.
-const MORE_PROPERTY: [&str; 2] = ["accountEnabled", "userType"];
+const MORE_PROPERTY: [&str; 3] = ["accountEnabled", "proxyAddresses", "userType"];
 
 pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
     let unsupported = |message: String| Refusal::new(400, "Request_UnsupportedQuery", message);
@@ -130,6 +130,18 @@ fn write_user(out: &mut Vec<u8>, user: &User, selected: &[&str], context: Option
             "id" => object.text(property, &user.id),
             "userType" => object.text(property, if user.guest { "Guest" } else { "Member" }),
             "accountEnabled" => object.boolean(property, true),
+            "proxyAddresses" => {
+                let mut value = Vec::new();
+                value.push(b'[');
+                for (nth, address) in user.proxy_addresses().iter().enumerate() {
+                    if nth > 0 {
+                        value.push(b',');
+                    }
+                    string(&mut value, address);
+                }
+                value.push(b']');
+                object.raw(property, &String::from_utf8_lossy(&value))
+            }
             "businessPhones" => object.raw(property, "[]"),
             "mail" => match &user.mail {
                 Some(mail) => object.text(property, mail),

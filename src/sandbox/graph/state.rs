@@ -53,7 +53,7 @@ pub(super) struct MailboxChanges {
     pub(super) events: Vec<super::calendar::Event>,
 }
 
-/// A message that was deleted by `DELETE`.
+/// A message that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
     /// Whose mailbox: the userPrincipalName.
@@ -62,6 +62,8 @@ pub struct Deleted {
     pub id: String,
     /// Its subject.
     pub subject: String,
+    /// Whether it was by `permanentDelete`, after which nobody can recover it.
+    pub permanently: bool,
 }
 
 /// A message that was moved to another folder.

@@ -111,6 +111,7 @@ impl Driver {
     /// Publishes and logs `failure`, and says how long to wait before the next try.
     fn note(&mut self, failure: Failure) -> Duration {
         self.failures = self.failures.saturating_add(1);
+        self.options.meters.failures.increment();
         self.unanswered = match failure {
             Failure::NoAnswer(_) => self.unanswered.saturating_add(1),
             _ => 0,

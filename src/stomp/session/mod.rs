@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::failure::Failure;
 use super::frame::Headers;
+use super::meters::Meters;
 use crate::config::{ProxyUrl, Secret};
 
 /// Where to find the broker, who we are, and what we want of it.
@@ -44,6 +45,8 @@ pub struct SessionOptions {
     pub heart_beat: HeartBeatOffer,
     /// How long to wait before trying again.
     pub reconnect: Backoff,
+    /// What counts its connections.
+    pub meters: Arc<Meters>,
 }
 
 /// The two numbers of a CONNECT's `heart-beat`; zero stands for none. For each direction the larger of the two

@@ -227,6 +227,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         };
         if self.subscribed.is_none() && !self.receipts.values().any(open) {
             self.subscribed = Some(Instant::now());
+            self.options.meters.subscribed.increment();
             tracing::info!(
                 broker = self.options.host,
                 connection = self.number.connection,

@@ -1,0 +1,127 @@
+//! What limits what the program may change, and where it is put on record: `max_deletions`, `mailboxes_allowed`,
+//! `mailboxes_denied`, `deletion`, `dry_run`, `audit_file` of `[fn_exchange_online]`.
+//!
+//! A guard rail that is misread protects nobody, so here a doubtful value is a problem where it would be a warning
+//! elsewhere.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use super::{AddressPattern, Deletion, GuardSettings, LogSettings, Patterns, Problem};
+
+const fn option(key: &'static str) -> Name {
+    (APP, key)
+}
+
+/// Hosts of Graph in the national clouds, which have no `permanentDelete` (Graph page "message: permanentDelete").
+const NATIONAL: [&str; 4] =
+    ["graph.microsoft.us", "dod-graph.microsoft.us", "graph.microsoft.de", "microsoftgraph.chinacloudapi.cn"];
+
+/// How names begin that somebody may have meant as a guard rail.
+const LIKE_A_GUARD_RAIL: [&str; 8] =
+    ["audit", "delet", "deny", "dry", "mailbox", "max_del", "max_mailbox", "permanent"];
+
+pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
+    GuardSettings {
+        max_deletions: options.number_if_set(option("max_deletions"), 1..=1_000_000),
+        allowed: patterns(options, option("mailboxes_allowed")),
+        denied: patterns(options, option("mailboxes_denied")).unwrap_or_default(),
+        deletion: deletion(options, graph),
+        dry_run: dry_run(options),
+    }
+}
+
+/// The file of the audit trail; relative to the directory of the log, in which it is where nothing is said.
+pub(super) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
+    const FILE: Name = option("audit_file");
+    match options.path(FILE) {
+        Some(file) => Some(log.directory.join(file)),
+        None if options.is_there(FILE) => None,
+        None => log.path().map(|_| log.directory.join("audit.log")),
+    }
+}
+
+fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
+    const RIGHT: &str = "give addresses, one a line or separated by commas, in which * stands for any characters \
+                         and ? for one, for instance *@example.com";
+    let text = options.several_lines(name)?;
+    let mut patterns = Vec::new();
+    for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
+        // What no address can match protects nobody.
+        let can_match =
+            entry.contains(['@', '*']) && !entry.contains(|c: char| c.is_control() || c.is_whitespace());
+        if !can_match {
+            options.problem(name, format!("has {entry:?} in it, which matches no address"), RIGHT);
+        }
+        patterns.push(AddressPattern::new(entry));
+    }
+    if patterns.is_empty() {
+        options.problem(name, "names no mailbox", RIGHT);
+    }
+    Some(Patterns(patterns))
+}
+
+fn deletion(options: &mut Options<'_>, graph: Option<&Url>) -> Deletion {
+    const DELETION: Name = option("deletion");
+    let Some(value) = options.optional(DELETION) else { return Deletion::Recoverable };
+    match value.text.to_ascii_lowercase().as_str() {
+        "recoverable" => Deletion::Recoverable,
+        "deleted_items" => Deletion::DeletedItems,
+        "permanent" => {
+            if graph.and_then(Url::host_str).is_some_and(|host| NATIONAL.contains(&host)) {
+                options.problem(
+                    DELETION,
+                    "is permanent, which Microsoft Graph offers in the global cloud only, and microsoft_graph_url \
+                     names another",
+                    "give recoverable or deleted_items",
+                );
+            }
+            Deletion::Permanent
+        }
+        _ => {
+            options.problem(
+                DELETION,
+                "says none of the places where a deletion can end",
+                "give recoverable, deleted_items or permanent",
+            );
+            Deletion::Recoverable
+        }
+    }
+}
+
+fn dry_run(options: &mut Options<'_>) -> bool {
+    const DRY_RUN: Name = option("dry_run");
+    let Some(value) = options.optional(DRY_RUN) else { return false };
+    match value.text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" | "on" => true,
+        "false" | "no" | "0" | "off" => false,
+        _ => {
+            options.problem(DRY_RUN, "is neither true nor false", "give true or false");
+            true
+        }
+    }
+}
+
+/// An option that nobody knows is ignored with a warning; one that may be a misspelt guard rail, or stands in another
+/// section than ours, must not be.
+pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) -> bool) {
+    for section in [RESILIENT, INTEGRATIONS, APP] {
+        let suspects: Vec<String> = options
+            .sections
+            .get(section)
+            .into_iter()
+            .flat_map(|keys| keys.keys())
+            .filter(|key| LIKE_A_GUARD_RAIL.iter().any(|beginning| key.starts_with(beginning)))
+            .filter(|key| !is_known(section, key))
+            .cloned()
+            .collect();
+        options.problems.extend(suspects.into_iter().map(|key| Problem {
+            place: super::Place::Option { section: section.to_owned(), key, variable: None },
+            wrong: "is no option of this program, and may be meant to protect something".to_owned(),
+            right: "see the guard rails in the section fn_exchange_online of --print-config, or delete the line"
+                .to_owned(),
+        }));
+    }
+}

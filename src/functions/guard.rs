@@ -1,0 +1,258 @@
+//! The guard: what a call may change, by the settings, and that it is on record.
+//!
+//! A request that changes something takes an [`Act`], and an act of a mailbox is begun in [`Guard::begin`] only,
+//! with a [`Mailbox`] that [`Guard::mailbox`] let pass; in a dry run there is none to be had. So no function can
+//! forget the guard rails.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::error::Error;
+use super::outcome::Outcome;
+use crate::audit::{Act, Asker, AuditError, Deed, Rehearsal, Trail};
+use crate::config::{Deletion, GuardSettings};
+use crate::graph::{self, Client, Path, Request, Route};
+
+const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
+
+/// What one call may change.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    rails: Arc<GuardSettings>,
+    trail: Trail,
+    asker: Arc<Asker>,
+}
+
+/// A mailbox that may be changed.
+#[derive(Debug, Clone)]
+pub(super) struct Mailbox {
+    /// As it was named.
+    name: String,
+    /// The directory's id, where it was asked for: then it is what requests name, so that no other name of another
+    /// mailbox can slip in between.
+    id: Option<String>,
+}
+
+impl Mailbox {
+    /// How requests name it.
+    pub(super) fn address(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// Leave to do something, or to say that it would be done.
+#[must_use]
+pub(super) enum Leave {
+    Act(Act),
+    DryRun(Rehearsal),
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone)]
+pub(super) enum NotDone {
+    /// Graph did not do it.
+    Graph(graph::Error),
+    /// It would have been done.
+    DryRun,
+    /// A setting forbids it.
+    Refused { code: &'static str, why: String },
+}
+
+impl From<graph::Error> for NotDone {
+    fn from(error: graph::Error) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl NotDone {
+    /// What Graph said, where it was asked.
+    pub(super) fn graph(&self) -> Option<&graph::Error> {
+        match self {
+            Self::Graph(error) => Some(error),
+            Self::DryRun | Self::Refused { .. } => None,
+        }
+    }
+
+    /// The answer, or the failure, of a function whose one act it was: it would have `done` something, for instance
+    /// "deleted message X of mailbox Y".
+    pub(super) fn answer(
+        self,
+        done: &str,
+        content: Value,
+        failed: impl FnOnce(graph::Error) -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Error> {
+        match self {
+            Self::Graph(error) => failed(error),
+            Self::DryRun => rehearsed(done, content),
+            Self::Refused { why, .. } => Err(Error::Refused(why)),
+        }
+    }
+}
+
+/// What the record says of `what`, and why, where it was not done.
+pub(super) fn on_record<T>(
+    [done, not_done]: [&'static str; 2],
+    what: &Result<T, graph::Error>,
+) -> (&'static str, Option<String>) {
+    match what {
+        Ok(_) => (done, None),
+        Err(error) if error.leaves_open() => ("unknown", Some(error.for_log())),
+        Err(error) => (not_done, Some(error.for_log())),
+    }
+}
+
+/// The answer of a dry run. It looks like that of "not found", which every script tests for, and `content` has its
+/// usual keys beside the error.
+fn rehearsed(done: &str, content: Value) -> Result<Outcome, Error> {
+    let message = format!("Dry run: this would have {done}. Nothing was changed (dry_run).");
+    let mut object = match content {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    object.insert("error".to_owned(), json!({"code": "DryRun", "message": message}));
+    let mut outcome = Outcome::done(&object)?;
+    outcome.success = false;
+    outcome.reason = Some(message);
+    Ok(outcome)
+}
+
+/// The names of a mailbox in the directory.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names {
+    id: String,
+    user_principal_name: Option<String>,
+    mail: Option<String>,
+    #[serde(default)]
+    proxy_addresses: Vec<String>,
+}
+
+impl Names {
+    /// The two that are the mailbox's own.
+    fn own(&self) -> impl Iterator<Item = &str> {
+        self.user_principal_name.iter().chain(&self.mail).map(String::as_str)
+    }
+
+    /// All.
+    fn all(&self) -> impl Iterator<Item = &str> {
+        // `SMTP:` the first, `smtp:` the others; other kinds are other protocols' business.
+        let proxies =
+            self.proxy_addresses.iter().map(|proxy| proxy.split_once(':').map_or(&**proxy, |(_, rest)| rest));
+        self.own().chain([self.id.as_str()]).chain(proxies)
+    }
+}
+
+impl Guard {
+    /// Within `rails`, on behalf of `asker`, everything on record in `trail`.
+    pub fn new(rails: Arc<GuardSettings>, trail: Trail, asker: Asker) -> Self {
+        Self { rails, trail, asker: Arc::new(asker) }
+    }
+
+    /// Where a deletion ends.
+    pub(super) fn deletion(&self) -> Deletion {
+        self.rails.deletion
+    }
+
+    /// Lets one call delete `count` messages, or says why it may not.
+    pub(super) fn deletions(&self, count: usize) -> Result<(), String> {
+        let Some(most) = self.rails.max_deletions.filter(|most| count > *most) else { return Ok(()) };
+        let why = format!(
+            "Nothing was deleted: {count} messages are listed, and one call may delete {most} at most \
+             (max_deletions). Narrow the query down and run it again, or have the limit raised."
+        );
+        let deed = Deed { act: "delete messages", messages: Some(count), ..Deed::default() };
+        self.trail.refused(&self.asker, deed, &why);
+        Err(why)
+    }
+
+    /// Lets the mailbox that somebody called `name` be changed. Where some are allowed or denied, its names are those
+    /// of the directory: an id, another case or another alias of a mailbox is the same mailbox.
+    pub(super) async fn mailbox(
+        &self,
+        graph: &Client,
+        route: &Route,
+        name: &str,
+    ) -> Result<Mailbox, NotDone> {
+        let GuardSettings { allowed, denied, .. } = &*self.rails;
+        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None };
+        if allowed.is_none() && denied.is_empty() {
+            return Ok(mailbox);
+        }
+        let names = identify(graph, route, &mailbox.name).await;
+        let names = names.map_err(|error| self.not_identified(&mailbox, error))?;
+        let is_denied =
+            denied.match_address(&mailbox.name) || names.all().any(|name| denied.match_address(name));
+        let is_allowed =
+            allowed.as_ref().is_none_or(|allowed| names.own().any(|name| allowed.match_address(name)));
+        let setting = match (is_denied, is_allowed) {
+            (false, true) => {
+                mailbox.id = Some(names.id);
+                return Ok(mailbox);
+            }
+            (true, _) => "is one of those that this integration must not change (mailboxes_denied)",
+            (false, false) => "is none of those that this integration may change (mailboxes_allowed)",
+        };
+        let why = format!("Mailbox {} {setting}; nothing was changed in it.", mailbox.name);
+        mailbox.id = Some(names.id);
+        Err(self.refuse(&mailbox, "MailboxRefused", why))
+    }
+
+    fn not_identified(&self, mailbox: &Mailbox, error: graph::Error) -> NotDone {
+        if error.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403)) {
+            let why = format!(
+                "Whose mailbox {} is could not be found out, so nothing was changed in it: {error}. Where mailboxes are \
+                 allowed or denied (mailboxes_allowed, mailboxes_denied), the Entra application needs the application \
+                 permission {PERMISSION_TO_IDENTIFY}, with admin consent.",
+                mailbox.name
+            );
+            return self.refuse(mailbox, "MailboxNotIdentified", why);
+        }
+        NotDone::Graph(error)
+    }
+
+    fn refuse(&self, mailbox: &Mailbox, code: &'static str, why: String) -> NotDone {
+        let deed = Deed { act: "change mailbox", ..Deed::default() };
+        self.trail.refused(&self.asker, in_mailbox(deed, mailbox), code);
+        NotDone::Refused { code, why }
+    }
+
+    /// Begins something in `mailbox`, or, in a dry run, only says so.
+    pub(super) fn begin(&self, mailbox: &Mailbox, deed: Deed) -> Result<Leave, NotDone> {
+        let deed = in_mailbox(deed, mailbox);
+        if self.rails.dry_run {
+            return Ok(Leave::DryRun(self.trail.rehearse(&self.asker, deed)));
+        }
+        self.on_record(deed).map(Leave::Act)
+    }
+
+    /// Begins something that is done at SOAR.
+    pub(super) fn at_soar(&self, deed: Deed) -> Result<Act, Error> {
+        self.on_record(deed).map_err(|not_done| match not_done {
+            NotDone::Refused { why, .. } => Error::Refused(why),
+            NotDone::Graph(_) | NotDone::DryRun => Error::Refused("It was not done.".to_owned()),
+        })
+    }
+
+    fn on_record(&self, deed: Deed) -> Result<Act, NotDone> {
+        self.trail.begin(&self.asker, deed).map_err(|AuditError { reason, .. }| NotDone::Refused {
+            code: "NotOnRecord",
+            why: format!(
+                "Nothing was changed, since it could not be put on record: the audit trail (audit_file) cannot be \
+                 written ({reason})."
+            ),
+        })
+    }
+}
+
+fn in_mailbox(deed: Deed, mailbox: &Mailbox) -> Deed {
+    Deed { mailbox: Some(mailbox.name.clone()), mailbox_id: mailbox.id.clone(), ..deed }
+}
+
+/// The names of the user that is called `name`.
+async fn identify(graph: &Client, route: &Route, name: &str) -> Result<Names, graph::Error> {
+    let path = Path::user(name)?.option("$select", "id,userPrincipalName,mail,proxyAddresses");
+    let done = graph.send_by(route, &Request::get(path)).await.map_err(|failed| failed.error)?;
+    done.answer.parse()
+}

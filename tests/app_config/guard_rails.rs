@@ -1,0 +1,107 @@
+//! Guard rails are read strictly: what may be meant as one and is none is a problem, not a warning.
+
+use fn_exchange_online::config::{AddressPattern, Deletion};
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn every_guard_rail_is_honoured() {
+    let guard = app("max_deletions=250\nmailboxes_allowed=*@example.com, *@example.org\n\
+                     mailboxes_denied=\n  ceo@example.com\n  board-??@example.com\n\
+                     deletion=Deleted_Items\ndry_run=True")
+    .guard;
+    assert_eq!(
+        (guard.max_deletions, guard.deletion, guard.dry_run),
+        (Some(250), Deletion::DeletedItems, true)
+    );
+    let allowed = guard.allowed.unwrap();
+    assert!(allowed.match_address("A@EXAMPLE.ORG") && !allowed.match_address("a@example.org.evil.example"));
+    assert!(
+        guard.denied.match_address("CEO@example.com") && guard.denied.match_address("board-07@example.com")
+    );
+    assert!(!guard.denied.match_address("board-7@example.com"));
+    assert_eq!(app("deletion=permanent").guard.deletion, Deletion::Permanent);
+    for (text, dry_run) in
+        [("yes", true), ("on", true), ("1", true), ("False", false), ("off", false), ("", false)]
+    {
+        assert_eq!(app(&format!("dry_run={text}")).guard.dry_run, dry_run, "{text}");
+    }
+}
+
+#[test]
+fn the_audit_trail_is_beside_the_log_unless_told_otherwise() {
+    let file = |resilient: &str, line: &str| loaded(&with(resilient, line)).audit_file;
+    assert_eq!(file("logdir=/var/log/soar", ""), Some("/var/log/soar/audit.log".into()));
+    assert_eq!(
+        file("logdir=/var/log/soar", "audit_file=acts.jsonl"),
+        Some("/var/log/soar/acts.jsonl".into())
+    );
+    assert_eq!(file("logdir=/var/log/soar", "audit_file=/audit/acts"), Some("/audit/acts".into()));
+    assert_eq!(file("logdir=/var/log/soar", "audit_file="), None);
+    assert_eq!(file("logfile=", ""), None);
+    assert_eq!(file("logfile=", "audit_file=/audit/acts"), Some("/audit/acts".into()));
+}
+
+#[test]
+fn a_guard_rail_that_cannot_hold_is_a_problem() {
+    for line in [
+        "max_deletions=0",
+        "max_deletions=many",
+        "mailboxes_allowed=example.com",
+        "mailboxes_allowed=,",
+        "mailboxes_denied=ceo@example.com; cfo@example.com",
+        "mailboxes_denied=a@example.com b@example.com",
+        "deletion=gone",
+        "dry_run=maybe",
+        "dry_run=ture",
+        // Misspelt, or in the wrong section.
+        "dryrun=true",
+        "mailbox_denied=ceo@example.com",
+        "max_deletion=5",
+        "[integrations]\ndry_run=true",
+        "[integrations]\nmailboxes_denied=ceo@example.com",
+        // No national cloud can delete for good.
+        "deletion=permanent\nmicrosoft_graph_url=https://graph.microsoft.us/v1.0",
+        "deletion=permanent\nmicrosoft_graph_url=https://dod-graph.microsoft.us/v1.0",
+        "deletion=permanent\nmicrosoft_graph_url=https://microsoftgraph.chinacloudapi.cn/v1.0",
+    ] {
+        assert_eq!(problems(with("", line)).len(), 1, "{line}");
+    }
+    assert_eq!(problems(with("dry_run=true", "")).len(), 1);
+}
+
+/// What a pattern means, as plainly as it can be said.
+fn means(pattern: &[char], address: &[char]) -> bool {
+    match pattern {
+        [] => address.is_empty(),
+        ['*', rest @ ..] => (0..=address.len()).any(|taken| means(rest, &address[taken..])),
+        ['?', rest @ ..] => !address.is_empty() && means(rest, &address[1..]),
+        [c, rest @ ..] => address.first() == Some(c) && means(rest, &address[1..]),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_pattern_matches_what_it_means(pattern in "[ab@.*?]{0,10}", address in "[ab@.]{0,10}") {
+        let chars = |text: &str| text.chars().collect::<Vec<_>>();
+        prop_assert_eq!(AddressPattern::new(&pattern).matches(&address), means(&chars(&pattern), &chars(&address)));
+    }
+
+    #[test]
+    fn case_makes_no_difference(address in "[a-zäöüßσςıK@.+'#]{1,12}") {
+        let pattern = AddressPattern::new(&address);
+        prop_assert!(pattern.matches(&address.to_uppercase()), "{}", address.to_uppercase());
+        prop_assert!(AddressPattern::new(&address.to_uppercase()).matches(&address));
+        prop_assert!(AddressPattern::new("*").matches(&address));
+        for longer in [format!("{address}x"), format!("x{address}")] {
+            prop_assert!(!pattern.matches(&longer), "{}", longer);
+        }
+    }
+}
+
+#[test]
+fn a_pattern_of_many_stars_takes_no_time() {
+    let pattern = AddressPattern::new(&"*a".repeat(2_000));
+    assert!(!pattern.matches(&format!("{}b", "a".repeat(4_000))));
+}
