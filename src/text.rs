@@ -8,6 +8,11 @@ pub(crate) fn moves(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
 }
 
+/// `text` as it may be shown on a terminal: line ends stay, and the other characters that [move](moves) leave a mark.
+pub(crate) fn on_terminal(text: &str) -> String {
+    text.chars().map(|c| if c != '\n' && moves(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// `text` on one line, for a person to read: blanks for line ends and tabs, and the other characters that
 /// [move](moves) spelt out.
 pub(crate) fn on_one_line(text: &str) -> String {

@@ -20,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 pub use crate::exit::Failure;
+use crate::text::on_terminal;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///
@@ -90,7 +91,7 @@ impl Cli {
         match done {
             Ok(()) => 0,
             Err(Failure { code, message }) => {
-                let _ = writeln!(stderr(), "fn-exchange-online: {message}");
+                let _ = writeln!(stderr(), "fn-exchange-online: {}", on_terminal(&message));
                 code
             }
         }

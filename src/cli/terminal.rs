@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, Write, stderr, stdin, stdout};
 
+use crate::text::on_terminal;
+
 /// Says it.
 pub(super) fn say(text: &str) {
     // Who has closed standard error does not want to know.
-    let _ = writeln!(stderr(), "{text}");
+    let _ = writeln!(stderr(), "{}", on_terminal(text));
 }
 
 /// Asks until it is answered with yes or no. Where there is nobody to answer, that is a no.

@@ -26,12 +26,13 @@ impl<'a> Probe<'a> {
     /// Why the broker cannot be reached, is not trusted, or does not let us in.
     pub async fn log_in(options: &'a SessionOptions) -> Result<Self, Failure> {
         let deadline = Instant::now() + options.timeout;
+        let mut patience = ANSWER_WITHIN.min(options.timeout);
         loop {
-            // A broker may lose a CONNECT; another connection brings the answer then.
-            let patience = ANSWER_WITHIN.min(options.timeout);
             match timeout_at(deadline, open(options, patience)).await {
                 Ok(Ok(connection)) => return Ok(Self { options, connection, last_receipt: 0 }),
-                Ok(Err(Failure::NoAnswer(_))) if Instant::now() < deadline => {}
+                // A broker may lose a CONNECT; another connection brings the answer then. Or it is slow; then it
+                // takes more patience.
+                Ok(Err(Failure::NoAnswer(_))) if Instant::now() < deadline => patience *= 2,
                 Ok(Err(Failure::NoAnswer(_))) | Err(_) => return Err(Failure::NoAnswer(options.timeout)),
                 Ok(Err(failure)) => return Err(failure),
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::functions::Progress;
+use crate::text::on_terminal;
 
 /// How often the bar is drawn.
 pub(super) const FRAME: Duration = Duration::from_millis(100);
@@ -61,9 +62,7 @@ impl Screen {
     /// Anything else, on a line of its own. What moves the cursor was not written by us.
     pub(in crate::cli) fn line(&mut self, text: &str) {
         self.clear();
-        let harmless = |c: char| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c };
-        let text: String = text.chars().map(harmless).collect();
-        let _ = writeln!(stderr(), "{text}");
+        let _ = writeln!(stderr(), "{}", on_terminal(text));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::moves;
+
 /// Checks of one thing.
 pub(super) struct Section {
     pub(super) title: String,
@@ -94,7 +96,7 @@ impl Check {
         found: &dyn fmt::Display,
         advice: Option<String>,
     ) -> Self {
-        let harmless = |c: char| if c.is_control() { '\u{FFFD}' } else { c };
+        let harmless = |c: char| if moves(c) { '\u{FFFD}' } else { c };
         let found = found.to_string().chars().map(harmless).collect();
         Self { id: id.into(), name: name.into(), outcome, found, advice }
     }

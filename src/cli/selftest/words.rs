@@ -105,7 +105,7 @@ mod tests {
     fn section() -> Section {
         let checks = vec![
             Check::passed("a", "sign in", "fine"),
-            Check::failed("b", "token", 1, "no\x1b[2Jtoken", "Do this."),
+            Check::failed("b", "token", 1, "no\x1b[2J\u{202e}token", "Do this."),
             Check::warning("c", "a", "well", None),
             Check::skipped("d", "request", "no token"),
         ];
@@ -117,7 +117,7 @@ mod tests {
         let text = Words { signs: false, colours: false }.section(&section());
         let expected = "\nMicrosoft Graph\n\
                         \x20 ok   sign in  fine\n\
-                        \x20 FAIL token    no\u{FFFD}[2Jtoken\n\
+                        \x20 FAIL token    no\u{FFFD}[2J\u{FFFD}token\n\
                         \x20      -> Do this.\n\
                         \x20 WARN a        well\n\
                         \x20 skip request  no token\n";
@@ -129,7 +129,7 @@ mod tests {
         let text = Words { signs: true, colours: true }.section(&section());
         assert!(text.contains("  \x1b[32m✓\x1b[0m sign in  fine\n"), "{text:?}");
         assert!(
-            text.contains("  \x1b[31m✗\x1b[0m token    no\u{FFFD}[2Jtoken\n    → Do this.\n"),
+            text.contains("  \x1b[31m✗\x1b[0m token    no\u{FFFD}[2J\u{FFFD}token\n    → Do this.\n"),
             "{text:?}"
         );
     }
