@@ -80,7 +80,7 @@ async fn a_call_that_ends_while_there_is_no_connection_is_answered_when_its_mess
     let call = running_call(&deployment, &soar).await;
     deployment.sandbox.soar.broker.stop().await;
     daemon.logged("call completed").await;
-    deployment.sandbox.soar.broker.restart().await.unwrap();
+    deployment.sandbox.soar.broker.restart().unwrap();
     daemon.subscribed().await;
     answered_once(&deployment, &soar, &call).await;
     assert_eq!(profiles_read(&deployment), 2);
@@ -93,7 +93,7 @@ async fn a_broker_that_restarts_gets_the_answers_to_what_it_had_handed_out() {
     let soar = deployment.caller().await;
     let call = running_call(&deployment, &soar).await;
     deployment.sandbox.soar.broker.stop().await;
-    deployment.sandbox.soar.broker.restart().await.unwrap();
+    deployment.sandbox.soar.broker.restart().unwrap();
     redelivered(&deployment, &mut daemon, 2).await;
     answered_once(&deployment, &soar, &call).await;
     assert_eq!(profiles_read(&deployment), 2);

@@ -49,7 +49,7 @@ async fn killed_before_it_answers(
     sandbox.mute(false);
     if broker == Broker::IsKilled {
         sandbox.stop().await;
-        sandbox.restart().await.unwrap();
+        sandbox.restart().unwrap();
     }
     let mut second = deployment.daemon().await;
     let reply = call.reply(SOON).await.unwrap();

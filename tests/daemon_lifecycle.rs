@@ -199,7 +199,7 @@ mod waiting {
         deployment.sandbox.soar.broker.stop().await;
         let mut daemon = deployment.spawn(&deployment.app_config(&[], &[]));
         daemon.logged("cannot reach the broker").await;
-        deployment.sandbox.soar.broker.restart().await.unwrap();
+        deployment.sandbox.soar.broker.restart().unwrap();
         daemon.subscribed().await;
         works(&deployment).await;
     }

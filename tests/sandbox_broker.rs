@@ -568,7 +568,7 @@ async fn a_restart_keeps_what_is_persistent_under_its_id_and_without_its_mark() 
     setting.broker.stop().await;
     client.closed().await;
     assert!(TcpStream::connect(setting.broker.address()).await.is_err());
-    setting.broker.restart().await.unwrap();
+    setting.broker.restart().unwrap();
 
     let mut client = setting.client().await;
     client.subscribe(QUEUE, "client-individual", 10).await;

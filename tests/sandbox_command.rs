@@ -60,8 +60,18 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
     }
 }
 
-/// A sandbox that serves, with where its `app.config` is.
-fn served(directory: &std::path::Path, arguments: &[&str]) -> std::process::Child {
+/// A process that does not outlive its test.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A sandbox that serves from this directory, and says so.
+fn served(directory: &std::path::Path, arguments: &[&str]) -> Process {
     let mut sandbox = program()
         .args(["sandbox", "--serve", "--mailboxes", "10"])
         .args(arguments)
@@ -71,6 +81,7 @@ fn served(directory: &std::path::Path, arguments: &[&str]) -> std::process::Chil
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(sandbox.stdout.take().unwrap()).lines();
+    let sandbox = Process(sandbox);
     assert!(lines.any(|line| line.unwrap().contains("run --config-file")));
     sandbox
 }
@@ -81,7 +92,7 @@ fn a_served_soar_has_the_older_apps_customizations_or_none() {
         [(&[][..], "functions              9 will change"), (&["--fresh"], "functions              9 new")]
     {
         let directory = tempfile::tempdir().unwrap();
-        let mut sandbox = served(directory.path(), arguments);
+        let _sandbox = served(directory.path(), arguments);
         for expected in [has, "nothing to do"] {
             let app_config = directory.path().join("app.config");
             let output =
@@ -89,15 +100,13 @@ fn a_served_soar_has_the_older_apps_customizations_or_none() {
             let said = String::from_utf8(output.stderr).unwrap();
             assert!(output.status.success() && said.contains(expected), "{said}");
         }
-        sandbox.kill().unwrap();
-        sandbox.wait().unwrap();
     }
 }
 
 #[test]
 fn a_served_sandbox_calls_the_daemon_as_soar_does_and_shows_what_it_answers() {
     let directory = tempfile::tempdir().unwrap();
-    let mut sandbox = served(directory.path(), &[]);
+    let _sandbox = served(directory.path(), &[]);
     let door = directory.path().join("soar.json");
     assert_eq!(std::fs::metadata(door).unwrap().permissions().mode() & 0o777, 0o600);
     let app_config = directory.path().join("app.config");
@@ -115,8 +124,8 @@ fn a_served_sandbox_calls_the_daemon_as_soar_does_and_shows_what_it_answers() {
     // Both are in the queue, or wait for each other, before anybody is there to take them.
     let (first, second) =
         (call(&query), call(&["get_email_user_profile", "--input=exo_email_address=nobody@x"]));
-    let mut daemon =
-        program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn().unwrap();
+    let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
+    let _daemon = Process(daemon.unwrap());
 
     let found = first.wait_with_output().unwrap();
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
@@ -131,8 +140,4 @@ fn a_served_sandbox_calls_the_daemon_as_soar_does_and_shows_what_it_answers() {
     let failed = call(&["get_message"]).wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&failed.stderr);
     assert!(said.contains("exo_messages_id") && failed.stdout.is_empty(), "{said}");
-    for process in [&mut daemon, &mut sandbox] {
-        process.kill().unwrap();
-        process.wait().unwrap();
-    }
 }

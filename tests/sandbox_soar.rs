@@ -614,7 +614,7 @@ async fn no_reply_is_lost_and_none_counted_twice_when_the_broker_restarts() {
             }
         }
     });
-    setting.soar.broker.restart().await.unwrap();
+    setting.soar.broker.restart().unwrap();
     let mut app = setting.app().await;
     let again = app.next().await;
     assert_eq!(again.header("message-id"), message.header("message-id"));

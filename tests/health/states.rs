@@ -38,7 +38,7 @@ async fn without_a_broker_it_is_alive_and_not_ready_and_its_reconnects_are_count
         watcher.until_metrics("failures", |metrics| metrics.one("broker_failures_total") > 0.0).await;
     assert_eq!(metrics.one("broker_subscribed"), 0.0);
     assert_eq!(metrics.one("broker_connections_total"), 1.0);
-    broker.restart().await.unwrap();
+    broker.restart().unwrap();
     watcher.until("/readyz", 200).await;
     assert_eq!(watcher.metrics().await.one("broker_connections_total"), 2.0);
 }

@@ -130,6 +130,8 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         ("app.config", &app_config.display().to_string()),
     ]);
     if arguments.serve {
+        // Before anybody reads how.
+        sandbox.let_call().map_err(failed)?;
         let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };
         story.say(&format!("SOAR {has}. Import the functions, rules and workflows of this program:"));
         story.command(&format!("fn-exchange-online customize --config-file {}", app_config.display()));
@@ -143,7 +145,6 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
             directory.display(),
             Phish::default().sender.address,
         ));
-        sandbox.let_call().map_err(failed)?;
         return ctrl_c().await.map_err(failed);
     }
 

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -85,6 +85,8 @@ pub struct Broker {
     tls: Arc<ServerConfig>,
     address: SocketAddr,
     listening: Mutex<Option<JoinHandle<()>>>,
+    /// Keeps the port while nobody listens, so that no other program is given it in between.
+    _place: TcpSocket,
 }
 
 /// What all connections share.
@@ -129,7 +131,9 @@ impl Shared {
 impl Broker {
     /// Starts a broker on `port` of 127.0.0.1 (0: any that is free) for `users`.
     pub async fn start(port: u16, users: Vec<User>, tls: Arc<ServerConfig>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let place = reusable(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        let address = place.local_addr()?;
+        let listener = listener(address)?;
         let broker = Self {
             shared: Arc::new(Shared {
                 state: Mutex::new(State { users, ..State::default() }),
@@ -139,8 +143,9 @@ impl Broker {
                 sessions: AtomicU64::new(0),
             }),
             tls,
-            address: listener.local_addr()?,
+            address,
             listening: Mutex::new(None),
+            _place: place,
         };
         broker.listen(listener);
         Ok(broker)
@@ -179,8 +184,8 @@ impl Broker {
     }
 
     /// Starts the broker again on the port it had, after [`Broker::stop`].
-    pub async fn restart(&self) -> io::Result<()> {
-        self.listen(TcpListener::bind(self.address).await?);
+    pub fn restart(&self) -> io::Result<()> {
+        self.listen(listener(self.address)?);
         Ok(())
     }
 
@@ -295,6 +300,18 @@ impl Drop for Broker {
             task.abort();
         }
     }
+}
+
+/// A socket with this address that others may have as well, as long as not two of them listen.
+fn reusable(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    reusable(address)?.listen(1024)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: TlsAcceptor) {
