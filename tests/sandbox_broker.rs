@@ -32,14 +32,14 @@ struct Setting {
 }
 
 impl Setting {
-    async fn new() -> Self {
+    fn new() -> Self {
         let certificates = Certificates::generate().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, certificates.ca_pem()).unwrap();
         let tls = Arc::new(client_config(&Trust::SystemAnd(ca), None).unwrap());
         let users = vec![User::new("app", "s3cret"), User::new("soar", "other")];
-        let broker = Broker::start(0, users, certificates.server_config(&[])).await.unwrap();
+        let broker = Broker::start(0, users, certificates.server_config(&[])).unwrap();
         Self { broker, tls }
     }
 
@@ -173,7 +173,7 @@ fn body(frame: &Frame<ServerCommand>) -> &str {
 
 #[tokio::test]
 async fn a_good_login_is_answered_with_the_version_and_the_heart_beats_asked_for() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.connect("app", "s3cret", "0,15000").await;
     let connected = client.next().await;
     assert_eq!(connected.command, ServerCommand::Connected);
@@ -184,7 +184,7 @@ async fn a_good_login_is_answered_with_the_version_and_the_heart_beats_asked_for
 
 #[tokio::test]
 async fn a_wrong_passcode_is_refused_in_activemqs_words_and_the_connection_closed() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.connect("app", "wrong", "0,0").await;
     assert_eq!(client.error().await, "User name [app] or password is invalid.");
     client.closed().await;
@@ -192,7 +192,7 @@ async fn a_wrong_passcode_is_refused_in_activemqs_words_and_the_connection_close
 
 #[tokio::test]
 async fn logins_can_be_refused_for_a_time() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     setting.broker.refuse_logins(Some("unable to connect to authentication service"));
     let mut client = setting.connect("app", "s3cret", "0,0").await;
     assert_eq!(client.error().await, "unable to connect to authentication service");
@@ -203,7 +203,7 @@ async fn logins_can_be_refused_for_a_time() {
 
 #[tokio::test]
 async fn a_frame_before_connect_and_a_version_it_does_not_speak_are_refused() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = Client(Framed::new(setting.tls().await, FrameCodec::new()));
     client.send(send(QUEUE, "too early")).await;
     assert_eq!(client.error().await, "Not connected.");
@@ -217,7 +217,7 @@ async fn a_frame_before_connect_and_a_version_it_does_not_speak_are_refused() {
 
 #[tokio::test]
 async fn heart_beats_are_sent_as_promised() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.connect("app", "s3cret", "0,50").await;
     client.next().await;
     for _ in 0..3 {
@@ -228,7 +228,7 @@ async fn heart_beats_are_sent_as_promised() {
 
 #[tokio::test]
 async fn a_client_that_breaks_its_promise_of_heart_beats_is_left() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut silent = setting.connect("app", "s3cret", "100,0").await;
     silent.next().await;
     let mut lively = setting.connect("app", "s3cret", "1000,0").await;
@@ -241,7 +241,7 @@ async fn a_client_that_breaks_its_promise_of_heart_beats_is_left() {
 
 #[tokio::test]
 async fn a_name_with_and_without_the_queue_prefix_is_one_queue() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(&format!("/queue/{QUEUE}"), "a").await;
     client.put(QUEUE, "b").await;
@@ -257,7 +257,7 @@ async fn a_name_with_and_without_the_queue_prefix_is_one_queue() {
 
 #[tokio::test]
 async fn headers_pass_through_and_are_escaped_on_the_wire() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut sender = setting.client().await;
     let mut frame = send(QUEUE, "{}")
         .with_header("correlation-id", "invid:7")
@@ -303,7 +303,7 @@ async fn headers_pass_through_and_are_escaped_on_the_wire() {
 
 #[tokio::test]
 async fn no_more_than_the_prefetch_is_in_hand_and_an_ack_makes_room() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     for body in ["1", "2", "3"] {
         client.put(QUEUE, body).await;
@@ -327,7 +327,7 @@ async fn no_more_than_the_prefetch_is_in_hand_and_an_ack_makes_room() {
 
 #[tokio::test]
 async fn with_ack_client_an_ack_counts_for_all_before_it() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     for body in ["1", "2", "3"] {
         client.put(QUEUE, body).await;
@@ -342,7 +342,7 @@ async fn with_ack_client_an_ack_counts_for_all_before_it() {
 
 #[tokio::test]
 async fn with_ack_auto_a_message_is_gone_with_being_sent() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;
     client.subscribe(QUEUE, "auto", 1).await;
@@ -353,7 +353,7 @@ async fn with_ack_auto_a_message_is_gone_with_being_sent() {
 
 #[tokio::test]
 async fn what_a_lost_consumer_had_in_hand_comes_again_marked_under_the_same_id() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "worked on").await;
     client.put(QUEUE, "only prefetched").await;
@@ -383,7 +383,7 @@ async fn what_a_lost_consumer_had_in_hand_comes_again_marked_under_the_same_id()
 
 #[tokio::test]
 async fn a_consumer_that_says_goodbye_or_unsubscribes_gives_back_what_it_had() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;
     client.subscribe(QUEUE, "client-individual", 10).await;
@@ -402,7 +402,7 @@ async fn a_consumer_that_says_goodbye_or_unsubscribes_gives_back_what_it_had() {
 
 #[tokio::test]
 async fn a_transaction_shows_nothing_before_its_commit_and_all_after_it() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut soar = setting.client().await;
     soar.subscribe("acks", "client-individual", 10).await;
     let mut client = setting.client().await;
@@ -425,7 +425,7 @@ async fn a_transaction_shows_nothing_before_its_commit_and_all_after_it() {
 
 #[tokio::test]
 async fn a_transaction_that_loses_its_connection_never_happened() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
     client.subscribe(QUEUE, "client-individual", 1).await;
@@ -444,7 +444,7 @@ async fn a_transaction_that_loses_its_connection_never_happened() {
 
 #[tokio::test]
 async fn a_commit_can_be_done_and_its_receipt_lost() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
     client.subscribe(QUEUE, "client-individual", 1).await;
@@ -460,7 +460,7 @@ async fn a_commit_can_be_done_and_its_receipt_lost() {
 
 #[tokio::test]
 async fn an_aborted_transaction_leaves_the_message_in_hand_to_be_acknowledged_again() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
     client.subscribe(QUEUE, "client-individual", 1).await;
@@ -476,7 +476,7 @@ async fn an_aborted_transaction_leaves_the_message_in_hand_to_be_acknowledged_ag
 
 #[tokio::test]
 async fn transactions_that_are_not_open_or_open_already_are_refused() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.send(transaction(ClientCommand::Commit)).await;
     assert_eq!(client.error().await, "Invalid transaction id: t1");
@@ -492,7 +492,7 @@ async fn transactions_that_are_not_open_or_open_already_are_refused() {
 
 #[tokio::test]
 async fn a_refused_message_becomes_a_dead_letter() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;
     client.subscribe(QUEUE, "client-individual", 1).await;
@@ -506,7 +506,7 @@ async fn a_refused_message_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn several_consumers_take_turns() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut first = setting.client().await;
     let mut second = setting.client().await;
     first.subscribe(QUEUE, "client-individual", 10).await;
@@ -525,7 +525,7 @@ async fn several_consumers_take_turns() {
 
 #[tokio::test]
 async fn a_queue_a_user_may_not_read_is_refused_and_the_connection_stays() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     setting.broker.allow_reading("app", QUEUE, false);
     let mut client = setting.client().await;
     client.subscribe(QUEUE, "client-individual", 1).await;
@@ -537,7 +537,7 @@ async fn a_queue_a_user_may_not_read_is_refused_and_the_connection_stays() {
 
 #[tokio::test]
 async fn an_error_names_the_receipt_it_stands_for() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     let frame = Frame::new(ClientCommand::Ack).with_header("id", "foo").with_header("receipt", "r-9");
     client.send(frame).await;
@@ -549,7 +549,7 @@ async fn an_error_names_the_receipt_it_stands_for() {
 
 #[tokio::test]
 async fn bytes_that_are_no_stomp_are_answered_with_an_error_and_the_end() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.0.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     client.error().await;
@@ -558,7 +558,7 @@ async fn bytes_that_are_no_stomp_are_answered_with_an_error_and_the_end() {
 
 #[tokio::test]
 async fn a_restart_keeps_what_is_persistent_under_its_id_and_without_its_mark() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "kept").await;
     let fleeting = Frame::new(ClientCommand::Send).with_header("destination", QUEUE).with_body("lost");
@@ -581,7 +581,7 @@ async fn a_restart_keeps_what_is_persistent_under_its_id_and_without_its_mark() 
 
 #[tokio::test]
 async fn a_mute_broker_takes_connections_and_says_nothing() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut old = setting.connect("app", "s3cret", "0,20").await;
     old.next().await;
     setting.broker.mute(true);
@@ -598,7 +598,7 @@ async fn a_mute_broker_takes_connections_and_says_nothing() {
 
 #[tokio::test]
 async fn a_lost_connect_is_never_answered_while_others_are() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     setting.broker.lose_connects(1);
     let mut lost = setting.connect("app", "s3cret", "0,0").await;
     lost.silent().await;
@@ -608,7 +608,7 @@ async fn a_lost_connect_is_never_answered_while_others_are() {
 
 #[tokio::test]
 async fn what_clients_said_can_be_read_but_for_their_passcodes() {
-    let setting = Setting::new().await;
+    let setting = Setting::new();
     let mut client = setting.client().await;
     client.subscribe(QUEUE, "client-individual", 7).await;
     client.put(QUEUE, "x").await;

@@ -95,7 +95,7 @@ impl Soar {
             User::new(&api_key.id, &api_key.secret),
             User::new(&account.email, &account.password),
         ];
-        let broker = Broker::start(options.broker_port, users, certificates.server_config(&[])).await?;
+        let broker = Broker::start(options.broker_port, users, certificates.server_config(&[]))?;
         let rest = RestOptions {
             port: options.rest_port,
             resource_prefix: options.resource_prefix.clone(),

@@ -129,8 +129,9 @@ impl Shared {
 }
 
 impl Broker {
-    /// Starts a broker on `port` of 127.0.0.1 (0: any that is free) for `users`.
-    pub async fn start(port: u16, users: Vec<User>, tls: Arc<ServerConfig>) -> io::Result<Self> {
+    /// Starts a broker on `port` of 127.0.0.1 (0: any that is free) for `users`. Must be called within a
+    /// Tokio runtime.
+    pub fn start(port: u16, users: Vec<User>, tls: Arc<ServerConfig>) -> io::Result<Self> {
         let place = reusable(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         let address = place.local_addr()?;
         let listener = listener(address)?;
