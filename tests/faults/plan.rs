@@ -5,6 +5,9 @@ use std::time::Duration;
 use fastrand::Rng;
 use fn_exchange_online::functions::Function;
 
+/// Frames that a call takes, about.
+const FRAMES_OF_A_CALL: usize = 9;
+
 /// How large a run is.
 #[derive(Debug, Clone)]
 pub(crate) struct Form {
@@ -16,7 +19,7 @@ pub(crate) struct Form {
     pub(crate) broker_kills: usize,
     /// Times a daemon is killed in it.
     pub(crate) daemon_kills: usize,
-    /// Connections to be cut in it, at least.
+    /// Connections cut in it.
     pub(crate) cuts: usize,
     /// How long the broker is away where only that is looked at.
     pub(crate) outage: Duration,
@@ -95,6 +98,10 @@ impl Form {
             let step = Step::KillBroker { after, away: millis(&mut chance, 0..3_000) };
             insert(&mut steps, &mut chance, (nth, self.broker_kills), step);
         }
+        for nth in 0..self.cuts {
+            let step = Step::Cut { at_frame: chance.usize(1..=2 * FRAMES_OF_A_CALL) };
+            insert(&mut steps, &mut chance, (nth, self.cuts), step);
+        }
         let pauses = self.calls / 60;
         for nth in 0..pauses {
             let step = Step::Throttle(millis(&mut chance, 300..1_500));
@@ -113,6 +120,8 @@ pub(crate) enum Step {
     KillDaemon { which: usize, after: Duration },
     /// SIGKILL for the broker, which is started again.
     KillBroker { after: Duration, away: Duration },
+    /// A connection to the broker is cut at the frame that many frames from now, whichever connection it is on.
+    Cut { at_frame: usize },
     /// Graph throttles everything for so long.
     Throttle(Duration),
 }

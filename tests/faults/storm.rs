@@ -1,7 +1,7 @@
 //! Everything at once: hundreds of calls of all functions, while connections are cut, daemons and the broker are
 //! killed, and Graph and SOAR fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,8 +23,6 @@ use crate::plan::{Form, Step};
 const OPEN: usize = 24;
 /// How long the oldest of them may take while faults come.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// Frames that a call takes, about.
-const FRAMES_OF_A_CALL: usize = 9;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hundreds_of_calls_of_all_functions_are_answered_once_and_done_once_whatever_breaks() {
@@ -61,6 +59,7 @@ async fn hundreds_of_calls_of_all_functions_are_answered_once_and_done_once_what
                 sleep(away).await;
                 block_in_place(|| broker.restart());
             }
+            Step::Cut { at_frame } => weather.cut(at_frame),
             Step::Throttle(duration) => {
                 let faults = deployment.sandbox.graph.faults();
                 faults.throttle_everything(duration, Scope::HttpRequests, RetryAfter::Decimal(0.5));
@@ -81,7 +80,7 @@ async fn hundreds_of_calls_of_all_functions_are_answered_once_and_done_once_what
         form.command(),
     );
     account.close(&broker, &deployment, &soar, &after).await;
-    assert!(cut.values().sum::<usize>() >= form.cuts, "fewer connections were cut than wanted: {cut:?}");
+    assert_eq!(cut.values().sum::<usize>(), form.cuts, "connections cut: {cut:?}");
     assert!(worked.iter().filter(|calls| **calls > 0).count() >= 2, "one daemon did it all: {worked:?}");
 }
 
@@ -164,33 +163,33 @@ fn trouble(deployment: &Deployment, order: &Order, chance: &mut Rng) {
     }
 }
 
-/// What the way to the broker is like: it is cut after so many frames, again and again, and slow in between.
+/// What the way to the broker is like: it is cut where the plan says, and slow in between.
 #[derive(Clone)]
 struct Weather(Arc<Mutex<Sky>>);
 
 struct Sky {
     chance: Rng,
-    /// Frames between two cuts, about.
-    every: usize,
-    /// Frames until the next.
-    left: usize,
+    /// Frames until the next cut, from there to the one after it, and so on.
+    due: VecDeque<usize>,
     /// Where connections were cut, and how often.
     cuts: BTreeMap<String, usize>,
     clear: bool,
 }
 
 impl Weather {
-    /// One that cuts somewhat more connections than are asked for.
     fn new(form: &Form) -> Self {
-        let every = (form.calls * FRAMES_OF_A_CALL / (form.cuts * 5 / 4)).max(2);
-        let mut chance = form.chance(3);
-        let left = chance.usize(1..=2 * every);
-        Self(Arc::new(Mutex::new(Sky { chance, every, left, cuts: BTreeMap::new(), clear: false })))
+        let sky = Sky { chance: form.chance(3), due: VecDeque::new(), cuts: BTreeMap::new(), clear: false };
+        Self(Arc::new(Mutex::new(sky)))
     }
 
     fn judge(&self) -> impl Fn(Passing<'_>) -> Verdict + Send + Sync + 'static {
         let sky = Arc::clone(&self.0);
         move |frame| sky.lock().unwrap().verdict(&frame)
+    }
+
+    /// Cuts a connection at the frame so many frames from now, or from the cut that is due before it.
+    fn cut(&self, at_frame: usize) {
+        self.0.lock().unwrap().due.push_back(at_frame);
     }
 
     /// Nothing more happens.
@@ -208,15 +207,21 @@ impl Sky {
         if self.clear {
             return Verdict::Pass;
         }
-        self.left = self.left.saturating_sub(1);
-        if self.left > 0 {
-            return match self.chance.u8(..100) {
-                0..5 => Verdict::Late(Duration::from_millis(self.chance.u64(1..200))),
-                5..15 => Verdict::InPieces(self.chance.usize(1..64)),
-                _ => Verdict::Pass,
-            };
+        if let Some(left) = self.due.front_mut() {
+            *left -= 1;
+            if *left == 0 {
+                self.due.pop_front();
+                return self.cut(frame);
+            }
         }
-        self.left = self.chance.usize(1..=2 * self.every);
+        match self.chance.u8(..100) {
+            0..5 => Verdict::Late(Duration::from_millis(self.chance.u64(1..200))),
+            5..15 => Verdict::InPieces(self.chance.usize(1..64)),
+            _ => Verdict::Pass,
+        }
+    }
+
+    fn cut(&mut self, frame: &Passing<'_>) -> Verdict {
         let name = match frame {
             Passing::ToBroker(frame) => format!("{:?}", frame.command),
             Passing::FromBroker(frame) => format!("{:?}", frame.command),
