@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::DateTime;
@@ -75,6 +76,15 @@ impl Casebook {
                 Ok(name.to_owned())
             }
             Self::Local(local) => local.keep(name, message.stream(most)).await,
+        }
+    }
+
+    /// How long to wait before a message is kept again, after `done` tries of which the last failed with `error`; `None`
+    /// where it is not to be tried again.
+    pub(super) fn keep_again_after(&self, done: u32, error: &soar::Error) -> Option<Duration> {
+        match self {
+            Self::Soar(soar) => soar.attach_again_after(done, error),
+            Self::Local(_) => None,
         }
     }
 

@@ -5,6 +5,8 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
+use tokio::time::sleep;
+use tracing::info;
 
 use super::context::Context;
 use super::error::Error;
@@ -77,6 +79,7 @@ impl Copy<'_> {
 
     async fn keep(&self) -> Result<String, Error> {
         let mut left = READ_AGAIN;
+        let mut tries = 0;
         loop {
             let message = self.open().await?;
             let most = self.context.limits.max_attachment;
@@ -98,6 +101,19 @@ impl Copy<'_> {
                 }
                 // What came of it is not kept by SOAR, and reading does no harm.
                 Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
+                Err(Error::Soar(error)) => {
+                    tries += 1;
+                    let Some(wait) = self.context.casebook.keep_again_after(tries, &error) else {
+                        return Err(Error::Soar(error));
+                    };
+                    info!(
+                        status = error.status(),
+                        tries,
+                        ?wait,
+                        "SOAR puts the attachment off; it is tried again"
+                    );
+                    sleep(wait).await;
+                }
                 ended => return ended,
             }
         }

@@ -1,6 +1,7 @@
 //! What we ask of SOAR over REST. One client a process; clones share it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
@@ -246,6 +247,13 @@ impl Client {
             attempt: request.attempt,
             reason: "it names no attachment".to_owned(),
         })
+    }
+
+    /// How long to wait before content is opened anew and attached again, after `done` tries of which the last
+    /// failed with `error`: what [`Self::attach`] has begun to send of a stream it cannot send again. `None` where SOAR
+    /// may have it, will not take it, or was asked often enough.
+    pub fn attach_again_after(&self, done: u32, error: &Error) -> Option<Duration> {
+        self.connection.put_off(done, error)
     }
 
     /// The files of an incident or a task.

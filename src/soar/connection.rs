@@ -325,6 +325,13 @@ impl Connection {
         })
     }
 
+    /// The wait after `done` uploads, the last of which SOAR put off with `error` (429) after some of it was sent;
+    /// `None` where it is not to be tried again. Where SOAR was not reached, nothing was sent, and it was tried again
+    /// already.
+    pub(super) fn put_off(&self, done: u32, error: &Error) -> Option<Duration> {
+        (done < self.tries && error.status() == Some(429)).then(|| self.wait(done, error.retry_after()))
+    }
+
     /// The wait after `done` tries: what SOAR asks for, else the delay, longer each time; some of it is chance,
     /// so that calls that failed together do not come back together.
     fn wait(&self, done: u32, asked: Option<Duration>) -> Duration {

@@ -1,6 +1,7 @@
 //! `exchange_online_write_message_as_attachment`
 
 use fn_exchange_online::sandbox::graph::TenantOptions;
+use fn_exchange_online::sandbox::soar::rest::Failure;
 use serde_json::json;
 
 use crate::common::{
@@ -142,4 +143,30 @@ async fn an_incident_that_is_not_there_fails_the_call_in_soars_words() {
     inputs["incident_id"] = json!(1);
     let error = house.failed(WriteMessageAsAttachment, inputs).await;
     assert!(error.contains("Unable to find incident 1") && error.contains("404"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_soar_puts_off_is_written_when_it_takes_it() {
+    let house = House::new().await;
+    let (mailbox, id, inputs) = inputs(&house);
+    assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
+    house.sandbox.soar.rest.fail_next(
+        "POST /rest/orgs/201/incidents/2095/attachments",
+        2,
+        Failure::Status(429),
+    );
+    house.done(WriteMessageAsAttachment, inputs.clone()).await;
+    let (_, _, bytes) = house.attachment().await;
+    assert!(bytes == house.graph().mime(&mailbox, &id).unwrap());
+    assert_eq!(house.asked().len(), 3, "the message is read from its start each time");
+
+    // What is put off again and again ends the call, and nothing is attached.
+    house.sandbox.soar.rest.fail_next(
+        "POST /rest/orgs/201/incidents/2095/attachments",
+        100,
+        Failure::Status(429),
+    );
+    let error = house.failed(WriteMessageAsAttachment, inputs).await;
+    assert!(error.contains("429"), "{error}");
+    assert_eq!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
 }
