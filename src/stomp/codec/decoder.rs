@@ -1,125 +1,17 @@
-//! Bytes to frames and back, as STOMP 1.2 has it, for both ends of a connection.
-//!
-//! Nothing a peer sends can panic, grow a buffer beyond [`Limits`], or make the decoder look at a byte twice: it
-//! takes each header line off the buffer as it completes, and remembers how far it has looked for the next end.
-//!
-//! A broker delivers a message that was not acknowledged again and again, and one that cannot be read is not
-//! acknowledged with the connection closed over it. So a codec may be told to salvage messages: as long as it is sure
-//! where a frame ends, it leaves out what it cannot read, and says so.
+//! Bytes to frames: what was read so far, and what of a damaged message can be salvaged.
 
-use std::io;
+use bytes::{Buf, BytesMut};
+use tokio_util::codec::Decoder;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use tokio_util::codec::{Decoder, Encoder};
-
-use super::frame::{Frame, Headers};
-
-/// A set of command words: [`ClientCommand`](super::ClientCommand) or [`ServerCommand`](super::ServerCommand).
-pub trait Command: Copy + Into<&'static str> + for<'a> TryFrom<&'a str> {}
-
-impl<C: Copy + Into<&'static str> + for<'a> TryFrom<&'a str>> Command for C {}
-
-/// How large a frame may be. What is larger is refused, whether it comes in or is to go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the command's line, and of each header's, without its end.
-    pub line: usize,
-    /// Number of headers, repetitions counted.
-    pub headers: usize,
-    /// Bytes of the body.
-    pub body: usize,
-}
-
-impl Default for Limits {
-    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB. A
-    /// reply with 50,000 messages is one of 70 MiB; ActiveMQ as it is delivered takes frames of 100 MiB
-    /// (`maxFrameSize`), and one that is too large for it costs the connection.
-    fn default() -> Self {
-        Self { line: 64 * 1024, headers: 256, body: 96 * 1024 * 1024 }
-    }
-}
-
-/// What was read from the wire.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Received<C> {
-    /// An end of line between frames: the peer is alive.
-    HeartBeat,
-    /// A frame.
-    Frame(Frame<C>),
-}
-
-/// The heart-beat as something to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeartBeat;
-
-/// Why bytes are no frame, or a frame cannot become bytes. After one of the first kind the stream is of no more
-/// use: nobody knows where the next frame starts. No variant quotes what was sent.
-#[derive(Debug, thiserror::Error)]
-pub enum CodecError {
-    /// The connection itself failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The connection ended within a frame.
-    #[error("the connection ended in the middle of a STOMP frame")]
-    Truncated,
-    /// A frame starts with a word that is no command, so the peer most likely does not speak STOMP.
-    #[error("a frame does not start with a STOMP command; is this the port of a STOMP broker?")]
-    UnknownCommand,
-    /// Bytes before the body that are no UTF-8.
-    #[error("a STOMP header is not valid UTF-8")]
-    NotUtf8,
-    /// A header line without a colon, or with nothing before it.
-    #[error("a STOMP header line is not of the form name:value")]
-    MalformedHeader,
-    /// A header with an octet that cannot stand there: NUL, a lone CR or, in CONNECT and CONNECTED, any line end.
-    #[error("a STOMP header holds a character that must not be in it")]
-    ForbiddenCharacter,
-    /// A backslash followed by something other than `r`, `n`, `c` or a backslash.
-    #[error("a STOMP header holds an undefined escape sequence")]
-    UndefinedEscape,
-    /// `content-length` is not a number.
-    #[error("the content-length of a STOMP frame is not a number")]
-    MalformedLength,
-    /// There is no NUL after the bytes that `content-length` announces.
-    #[error("a STOMP frame does not end where its content-length says")]
-    WrongLength,
-    /// A line longer than [`Limits::line`].
-    #[error("a line of a STOMP frame is longer than {0} bytes")]
-    LineTooLong(usize),
-    /// More headers than [`Limits::headers`].
-    #[error("a STOMP frame has more than {0} headers")]
-    TooManyHeaders(usize),
-    /// A body larger than [`Limits::body`].
-    #[error("the body of a STOMP frame is larger than {0} bytes")]
-    BodyTooLarge(usize),
-    /// A frame to be written has a body, which its command does not allow.
-    #[error("a STOMP {0} frame cannot have a body")]
-    BodyNotAllowed(&'static str),
-    /// A frame to be written brings its own `content-length`, which is the encoder's to write.
-    #[error("the content-length of a STOMP frame is not the sender's to set")]
-    LengthGiven,
-}
+use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, Received, is_escaped};
+use crate::stomp::frame::{Frame, Headers};
 
 /// The bodies above which the decoder does not keep the buffer it read them into.
 const KEPT_BUFFER: usize = 64 * 1024;
 
-/// Reads frames with the commands `In`, writes frames with any.
-///
-/// A frame that was read has no `content-length` among its headers: it belongs to the wire, the body's length
-/// stands for it, and the encoder writes it anew.
-#[derive(Debug)]
-pub struct FrameCodec<In> {
-    limits: Limits,
-    /// Whether a message that cannot be read whole is read as far as it can be.
-    salvage: bool,
-    state: Reading<In>,
-    /// Bytes at the start of the buffer in which the end that `state` waits for was not found.
-    scanned: usize,
-}
-
 /// How much of a frame was taken off the buffer.
 #[derive(Debug)]
-enum Reading<In> {
+pub(super) enum Reading<In> {
     /// Nothing: line ends here are heart-beats.
     Between,
     /// Its command and perhaps some headers.
@@ -137,23 +29,6 @@ enum Reading<In> {
 const NEEDED: [&str; 6] = ["message-id", "ack", "destination", "reply-to", "correlation-id", "redelivered"];
 
 impl<In> FrameCodec<In> {
-    /// A codec with the usual [`Limits`].
-    pub fn new() -> Self {
-        Self::with_limits(Limits::default())
-    }
-
-    /// A codec with `limits`.
-    pub fn with_limits(limits: Limits) -> Self {
-        Self { limits, salvage: false, state: Reading::Between, scanned: 0 }
-    }
-
-    /// Has it hand out messages that are not whole, too: without the headers that cannot be read and those too
-    /// many, and without a body that is too large. What they lack is in [`Frame::damage`].
-    #[must_use]
-    pub fn salvaging(self) -> Self {
-        Self { salvage: true, ..self }
-    }
-
     /// Looks for `end` where it was not looked for yet.
     fn find(&mut self, end: u8, buffer: &[u8]) -> Option<usize> {
         let found = buffer.iter().skip(self.scanned).position(|b| *b == end).map(|at| at + self.scanned);
@@ -194,12 +69,6 @@ impl<In> FrameCodec<In> {
     }
 }
 
-impl<In> Default for FrameCodec<In> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<In: Command> FrameCodec<In> {
     /// Adds what `line` says to the headers of `frame`.
     fn header(&self, frame: &mut Frame<In>, line: &str) -> Result<(), CodecError> {
@@ -218,9 +87,7 @@ impl<In: Command> FrameCodec<In> {
         frame.headers.push(unescape(command, name)?, unescape(command, value)?);
         Ok(())
     }
-}
 
-impl<In: Command> FrameCodec<In> {
     /// Goes on with `frame` in spite of `error`, if it is a message that is to be salvaged.
     fn salvaged(&self, frame: &mut Frame<In>, error: CodecError) -> Result<(), CodecError> {
         let command: &str = frame.command.into();
@@ -365,13 +232,6 @@ fn body_length(headers: &mut Headers) -> Result<Option<usize>, CodecError> {
     length.transpose()
 }
 
-const CONTENT_LENGTH: &str = "content-length";
-
-/// The headers of these two are not escaped, so that STOMP 1.0 can read them.
-fn is_escaped(command: &str) -> bool {
-    !matches!(command, "CONNECT" | "CONNECTED")
-}
-
 fn unescape(command: &str, text: &str) -> Result<String, CodecError> {
     if !is_escaped(command) || !text.contains('\\') {
         return Ok(text.to_owned());
@@ -398,117 +258,4 @@ fn unescape(command: &str, text: &str) -> Result<String, CodecError> {
         }
     }
     Ok(plain)
-}
-
-/// Appends `text` as it stands on the wire.
-fn escape(command: &str, text: &str, wire: &mut BytesMut) -> Result<(), CodecError> {
-    if !is_escaped(command) {
-        wire.put_slice(text.as_bytes());
-        return if text.contains(['\r', '\n', '\0']) { Err(CodecError::ForbiddenCharacter) } else { Ok(()) };
-    }
-    for byte in text.bytes() {
-        match byte {
-            b'\r' => wire.put_slice(b"\\r"),
-            b'\n' => wire.put_slice(b"\\n"),
-            b':' => wire.put_slice(b"\\c"),
-            b'\\' => wire.put_slice(b"\\\\"),
-            0 => return Err(CodecError::ForbiddenCharacter),
-            other => wire.put_u8(other),
-        }
-    }
-    Ok(())
-}
-
-impl<In> FrameCodec<In> {
-    /// Writes everything of `frame` but its body, which stands before the last byte on the wire, and hands the
-    /// body out: so a large one is not copied. With an error, nothing is written.
-    pub(super) fn encode_around<Out: Command>(
-        &self,
-        frame: Frame<Out>,
-        wire: &mut BytesMut,
-    ) -> Result<Bytes, CodecError> {
-        let start = wire.len();
-        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
-            .inspect_err(|_| wire.truncate(start))?;
-        wire.put_u8(0);
-        Ok(frame.body)
-    }
-
-    /// Writes what precedes the body.
-    fn write_head(
-        &self,
-        command: &'static str,
-        headers: &Headers,
-        body: &Bytes,
-        wire: &mut BytesMut,
-    ) -> Result<(), CodecError> {
-        if !body.is_empty() && !matches!(command, "SEND" | "MESSAGE" | "ERROR") {
-            return Err(CodecError::BodyNotAllowed(command));
-        }
-        if body.len() > self.limits.body {
-            return Err(CodecError::BodyTooLarge(self.limits.body));
-        }
-        let own_length = !body.is_empty() || command == "SEND";
-        if headers.len() + usize::from(own_length) > self.limits.headers {
-            return Err(CodecError::TooManyHeaders(self.limits.headers));
-        }
-        let start = wire.len();
-        wire.put_slice(command.as_bytes());
-        self.end_line(start, wire)?;
-        for (name, value) in headers.iter() {
-            match name {
-                "" => return Err(CodecError::MalformedHeader),
-                CONTENT_LENGTH => return Err(CodecError::LengthGiven),
-                _ if !is_escaped(command) && name.contains(':') => {
-                    return Err(CodecError::ForbiddenCharacter);
-                }
-                _ => {}
-            }
-            let start = wire.len();
-            escape(command, name, wire)?;
-            wire.put_u8(b':');
-            escape(command, value, wire)?;
-            self.end_line(start, wire)?;
-        }
-        if own_length {
-            let start = wire.len();
-            wire.put_slice(format!("{CONTENT_LENGTH}:{}", body.len()).as_bytes());
-            self.end_line(start, wire)?;
-        }
-        wire.put_u8(b'\n');
-        Ok(())
-    }
-
-    /// Ends the line that starts at `start`, if it is not too long.
-    fn end_line(&self, start: usize, wire: &mut BytesMut) -> Result<(), CodecError> {
-        if wire.len() - start > self.limits.line {
-            return Err(CodecError::LineTooLong(self.limits.line));
-        }
-        wire.put_u8(b'\n');
-        Ok(())
-    }
-}
-
-impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
-    type Error = CodecError;
-
-    /// Writes the whole frame or, with an error, nothing: what this codec could not read back is not written.
-    fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
-        let start = wire.len();
-        wire.reserve(frame.body.len() + 256);
-        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
-            .inspect_err(|_| wire.truncate(start))?;
-        wire.put_slice(&frame.body);
-        wire.put_u8(0);
-        Ok(())
-    }
-}
-
-impl<In> Encoder<HeartBeat> for FrameCodec<In> {
-    type Error = CodecError;
-
-    fn encode(&mut self, HeartBeat: HeartBeat, wire: &mut BytesMut) -> Result<(), CodecError> {
-        wire.put_u8(b'\n');
-        Ok(())
-    }
 }
