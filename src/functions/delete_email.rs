@@ -103,8 +103,8 @@ async fn carry_out(context: &Context, route: &Route, request: &Request) -> Resul
         Ok(_) => Ok(()),
         // A request that was answered "try again" may have been carried out all the same, and so may an earlier
         // run of the call. Then the message is gone, and that is what was asked for.
-        Err(Failed { error: graph::Error::Refused(refusal), repeated })
-            if refusal.code == "ErrorItemNotFound" && (repeated || context.may_have_been_run()) =>
+        Err(Failed { error, repeated })
+            if error.is_item_gone() && (repeated || context.may_have_been_run()) =>
         {
             Ok(())
         }

@@ -335,7 +335,11 @@ impl<'a> Failure<'a> {
     fn new(email_address: &'a str, id: &'a str, not_done: &'a NotDone) -> Self {
         let (status_code, code, message) = match not_done {
             NotDone::Graph(error) => match error.refusal() {
-                Some(refusal) => (Some(refusal.status), refusal.code.as_str(), refusal.message.clone()),
+                Some(refusal) => {
+                    let doubt =
+                        if error.leaves_open() { ". It may have been deleted all the same" } else { "" };
+                    (Some(refusal.status), refusal.code.as_str(), format!("{}{doubt}", refusal.message))
+                }
                 None => (None, "", error.to_string()),
             },
             NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),

@@ -141,14 +141,13 @@ impl Move<'_> {
         match context.graph.send_by(&Route::Alone, &request).await {
             Ok(_) => {}
             // What stands against the mark need not stand against the move.
-            Err(Failed { error: graph::Error::Refused(refusal), .. })
-                if matches!(refusal.status, 400 | 409 | 412) =>
+            Err(Failed { error, .. })
+                if error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 409 | 412)) =>
             {
-                let error = graph::Error::Refused(refusal).for_log();
                 warn!(
                     mailbox = order.mailbox,
                     message_id = order.id,
-                    error,
+                    error = error.for_log(),
                     "moving a message that takes no mark"
                 );
             }

@@ -46,13 +46,14 @@ impl Outcome {
 
     /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
     pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
-        match error {
-            Error::Graph { source: graph::Error::Refused(refusal), .. } if refusal.status == 404 => {
-                let graph::Refusal { code, body, .. } = *refusal;
+        let Error::Graph { source, .. } = &error else { return Err(error) };
+        match source.refusal() {
+            Some(graph::Refusal { status: 404, code, body, .. }) => {
                 let reason = Some(format!("{what} was not found ({code})."));
-                Ok(Self { success: false, reason, content: body.unwrap_or_default(), pretty: None })
+                let content = body.clone().unwrap_or_default();
+                Ok(Self { success: false, reason, content, pretty: None })
             }
-            other => Err(other),
+            _ => Err(error),
         }
     }
 }

@@ -172,7 +172,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let (outcome, error) = match &sent {
         Ok(Ended::Sent) => ("sent", None),
         Ok(Ended::NoMailbox(not_found)) => ("not sent", not_found.reason.clone()),
-        Err(error @ Error::InDoubt { .. }) => ("unknown", Some(error.for_log())),
+        Err(error @ (Error::InDoubt { .. } | Error::NotLookedUp { .. })) => {
+            ("unknown", Some(error.for_log()))
+        }
         Err(error) => ("not sent", Some(error.for_log())),
     };
     act.end(outcome, error.as_deref());
@@ -254,7 +256,7 @@ impl Post<'_> {
                     "removing a draft of this call that was not sent"
                 );
                 match remove_draft(context, from, &draft.id, act).await {
-                    Err(Failed { error, .. }) if !is_gone(&error) => return Err(not_looked_up(error)),
+                    Err(Failed { error, .. }) if !error.is_item_gone() => return Err(not_looked_up(error)),
                     _ => {}
                 }
             }
@@ -302,11 +304,6 @@ impl Post<'_> {
             Err(source) => self.no_mailbox(failed(mail, PERMISSION, source)),
         }
     }
-}
-
-/// Whether it says that the message is not there.
-fn is_gone(error: &graph::Error) -> bool {
-    matches!(error, graph::Error::Refused(refusal) if refusal.code == "ErrorItemNotFound")
 }
 
 async fn remove_draft(context: &Context, mailbox: &Mailbox, id: &str, act: &Act) -> Result<(), Failed> {
@@ -388,13 +385,13 @@ impl<'a> Draft<'a> {
         let source = match self.send().await {
             Ok(()) => return Ok(()),
             // It was sent by a try that was answered "try again".
-            Err(Failed { error, repeated: true }) if is_gone(&error) => return Ok(()),
+            Err(Failed { error, repeated: true }) if error.is_item_gone() => return Ok(()),
             Err(Failed { error, .. }) => error,
         };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
             // What is no draft any more was sent, whatever was answered to that.
-            Err(Failed { error, repeated: false }) if is_gone(&error) => Ok(()),
+            Err(Failed { error, repeated: false }) if error.is_item_gone() => Ok(()),
             Err(Failed { error, .. }) => {
                 self.is_left(&error);
                 Err(if source.leaves_open() { in_doubt(self.post.mail, source) } else { self.failed(source) })

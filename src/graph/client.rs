@@ -165,6 +165,8 @@ impl Client {
     /// while it waits.
     pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
         let mut tries = self.tries(request.repeat);
+        // Whether a try of a change may have been carried out.
+        let mut open = false;
         loop {
             let error = match self.once(route, request, tries.retries() == 0).await {
                 Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
@@ -172,8 +174,11 @@ impl Client {
             };
             let retries = tries.retries();
             let Some(wait) = tries.after(error.failure()) else {
+                let error =
+                    if open && !error.leaves_open() { Error::AfterUnknown(Box::new(error)) } else { error };
                 return Err(Failed { error, repeated: retries > 0 });
             };
+            open |= request.method != Method::GET && error.leaves_open();
             debug!(
                 mailbox = request.mailbox,
                 error = error.for_log(),

@@ -37,6 +37,9 @@ pub enum Error {
     /// Graph throttled everything for as long as the retries last, so this request was not even sent.
     #[error("Microsoft Graph throttled all requests for too long; this one was not sent any more: {0}")]
     GivenUp(Box<Refusal>),
+    /// The last try of a change was refused, or not sent, and nobody knows what became of one before it.
+    #[error("{0}. An earlier try of it may have been carried out all the same")]
+    AfterUnknown(Box<Self>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -139,7 +142,10 @@ impl Error {
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
             | Self::TooLarge(_) => Failure::Final,
-            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
+            Self::AfterUnknown(_)
+            | Self::Unreachable { .. }
+            | Self::TimedOut(_)
+            | Self::NotAnAnswer { .. } => Failure::Unknown,
         }
     }
 
@@ -163,6 +169,9 @@ impl Error {
                     RequestId(request_id)
                 )
             }
+            Self::AfterUnknown(last) => {
+                format!("{}; an earlier try may have been carried out", last.for_log())
+            }
             other => other.to_string(),
         }
     }
@@ -171,8 +180,14 @@ impl Error {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::GivenUp(refusal) => Some(refusal.as_ref()),
+            Self::AfterUnknown(last) => last.refusal(),
             _ => None,
         }
+    }
+
+    /// Whether Exchange says that the message is not there.
+    pub fn is_item_gone(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.code == "ErrorItemNotFound")
     }
 
     /// Whether the request may have been carried out all the same.
@@ -182,7 +197,10 @@ impl Error {
 
     /// Whether it concerns all requests, not only the one: going on with others is no use.
     pub fn is_for_all(&self) -> bool {
-        matches!(self, Self::Token(_) | Self::Untrusted(_) | Self::TooMuchFound(_))
+        match self {
+            Self::AfterUnknown(last) => last.is_for_all(),
+            other => matches!(other, Self::Token(_) | Self::Untrusted(_) | Self::TooMuchFound(_)),
+        }
     }
 }
 

@@ -67,14 +67,6 @@ impl House {
         assert!(graph.deleted().is_empty() && graph.moved().is_empty() && graph.sent_mail().is_empty());
         assert!(graph.mailboxes().iter().all(|mailbox| graph.events(mailbox).is_empty()));
     }
-
-    /// The audit trail's acts.
-    fn trail(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.settings.audit_file.as_ref().unwrap()).unwrap();
-        assert!(text.is_ascii() && text.ends_with('\n'));
-        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["act"] != "guard rails in force").collect()
-    }
 }
 
 #[tokio::test]
@@ -268,18 +260,40 @@ async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wher
 
 #[tokio::test]
 async fn an_outcome_that_nobody_knows_is_on_record_as_that() {
-    let (house, lists) = house(&[("max_retries_total", "0")]).await;
-    house.graph().faults().next(
-        1,
-        Target::containing("DELETE"),
-        Fault::DoneButStatus(504, RetryAfter::Absent),
-    );
-    house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
-    let trail = house.trail();
-    assert_eq!(
-        (trail.len(), &trail[0]["outcome"], &trail[0]["principal"]),
-        (1, &json!("unknown"), &json!("Mary"))
-    );
+    let done = Fault::DoneButStatus(504, RetryAfter::Absent);
+    // What is refused afterwards says nothing of what was done before.
+    for then in [None, Some(Fault::Status(429, SOON)), Some(Fault::Status(403, RetryAfter::Absent))] {
+        let retries = if then.is_some() { "2" } else { "0" };
+        let (house, lists) = house(&[("max_retries_total", retries)]).await;
+        house.graph().faults().next(1, Target::containing("DELETE"), done);
+        for fault in then {
+            house.graph().faults().next(usize::MAX, Target::containing("DELETE"), fault);
+        }
+        let error = house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+        assert_eq!(error.contains("may have been carried out all the same"), then.is_some(), "{error}");
+        let trail = house.trail();
+        assert_eq!(
+            (trail.len(), &trail[0]["outcome"], &trail[0]["principal"]),
+            (1, &json!("unknown"), &json!("Mary")),
+            "{then:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_of_many_says_of_each_whether_it_may_have_been_done() {
+    let (house, lists) = house(&[("max_retries_total", "1")]).await;
+    let id = &lists[0].1[0];
+    let part =
+        || Target::containing(&format!("DELETE /users/{}/messages/{}", encoded(&lists[0].0), encoded(id)));
+    house.graph().faults().next(1, part(), Fault::DoneButStatus(504, RetryAfter::Absent));
+    house.graph().faults().next(1, part(), Fault::Status(403, RetryAfter::Absent));
+    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    let failures = answer["content"]["failures"].as_array().unwrap();
+    assert_eq!((failures.len(), &failures[0]["id"]), (1, &json!(id)));
+    assert!(failures[0]["message"].as_str().unwrap().ends_with("It may have been deleted all the same"));
+    let unknown: Vec<_> = house.trail().into_iter().filter(|line| line["outcome"] == "unknown").collect();
+    assert_eq!((unknown.len(), &unknown[0]["message_id"]), (1, &json!(id)));
 }
 
 #[tokio::test]

@@ -169,6 +169,7 @@ async fn where_mail_may_not_be_read_nothing_is_sent_that_may_have_been_sent() {
     let error = house.failed(SendMessage, mail_to(&house)).await;
     assert!(error.contains("could not be looked up") && error.contains("permission Mail.Read "), "{error}");
     assert_eq!(sent(&house), 1);
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown", "it was sent");
 }
 
 #[tokio::test]
