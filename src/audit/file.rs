@@ -1,62 +1,123 @@
 //! The trail's file: only ever added to, and never rotated by this program. One that was moved away (logrotate) is
 //! made anew.
+//!
+//! What cannot be written waits, and is tried again until it can be: an act whose line waits is done and must get on
+//! record, also where no other act follows.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tracing::{error, info};
 
 use super::AuditError;
 
 /// The owner writes, the group may read.
 const MODE: u32 = 0o640;
+/// How long after a failure it is tried again.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// More lines do not wait; they are in the log only, and how many they are is written in their place.
+const MOST_WAITING: usize = 10_000;
 
 #[derive(Debug)]
 pub(super) struct TrailFile {
-    path: PathBuf,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where it is; `None` where everything is in the log only.
+    path: Option<PathBuf>,
     file: Option<File>,
     /// A line was cut off by an error.
     torn: bool,
     /// Lines that could not be written yet: of acts that had begun when the file began to fail.
     waiting: VecDeque<String>,
+    /// Lines that found no room to wait.
+    left_out: usize,
+    /// It could not be written, and is tried again.
+    failing: bool,
 }
 
 impl TrailFile {
     /// The file at `path`, which is opened when it is needed.
-    pub(super) fn at(path: PathBuf) -> Self {
-        Self { path, state: Mutex::default() }
+    pub(super) fn at(path: Option<PathBuf>) -> Self {
+        Self { state: Mutex::new(State { path, ..State::default() }) }
     }
 
     /// Writes a line on which it depends whether the file can be used at all.
     pub(super) fn first(&self, line: String) -> Result<(), AuditError> {
         let mut state = self.lock();
         state.waiting.push_back(line);
-        state.write_waiting(&self.path).map_err(|reason| self.error(reason))
+        state.write_waiting().map_err(|reason| state.error(reason))
     }
 
     /// Whether a line could be written now, as far as that can be known without writing one.
-    pub(super) fn ready(&self) -> Result<(), AuditError> {
-        self.lock().write_waiting(&self.path).map_err(|reason| self.error(reason))
+    pub(super) fn ready(self: &Arc<Self>) -> Result<(), AuditError> {
+        self.try_to_write(&mut self.lock())
     }
 
-    /// Writes a line, or keeps it until it can be written; then returns why, where it is the first of those.
-    pub(super) fn write(&self, line: String) -> Option<AuditError> {
+    /// Writes a line, or keeps it until it can be written.
+    pub(super) fn write(self: &Arc<Self>, line: String) {
         let mut state = self.lock();
-        let failing = !state.waiting.is_empty();
-        state.waiting.push_back(line);
-        let written = state.write_waiting(&self.path);
-        written.err().filter(|_| !failing).map(|reason| self.error(reason))
+        if state.waiting.len() < MOST_WAITING {
+            state.waiting.push_back(line);
+        } else {
+            state.left_out += 1;
+        }
+        // It has been told, and is tried again.
+        let _ = self.try_to_write(&mut state);
     }
 
-    fn error(&self, reason: io::Error) -> AuditError {
-        AuditError { path: self.path.clone(), reason }
+    /// Goes on in `path`, and takes along what waits.
+    pub(super) fn move_to(self: &Arc<Self>, path: Option<PathBuf>) {
+        let mut state = self.lock();
+        *state = State {
+            path,
+            waiting: std::mem::take(&mut state.waiting),
+            left_out: state.left_out,
+            failing: state.failing,
+            ..State::default()
+        };
+        let _ = self.try_to_write(&mut state);
+    }
+
+    /// Lines that wait, and those that found no room to.
+    pub(super) fn waiting(&self) -> usize {
+        let state = self.lock();
+        state.waiting.len() + state.left_out
+    }
+
+    /// Whether it could not be written when that was last tried.
+    pub(super) fn is_failing(&self) -> bool {
+        self.lock().failing
+    }
+
+    fn try_to_write(self: &Arc<Self>, state: &mut State) -> Result<(), AuditError> {
+        let was_failing = state.failing;
+        let written = state.write_waiting();
+        state.failing = written.is_err();
+        let failure = written.map_err(|reason| state.error(reason));
+        match (&failure, was_failing) {
+            (Err(failure), false) => {
+                error!(
+                    "the audit trail cannot be written; nothing is changed until it can. Its lines are kept until \
+                     then: {failure}"
+                );
+                let trail = Arc::downgrade(self);
+                // Where there is no thread for it, the next act tries it.
+                let _ =
+                    thread::Builder::new().name("audit trail".to_owned()).spawn(move || try_again(&trail));
+            }
+            (Ok(()), true) => info!("the audit trail can be written again; every line that waited is in it"),
+            _ => {}
+        }
+        failure
     }
 
     /// A poisoned lock's content is whole: nothing in here panics half-way.
@@ -65,11 +126,40 @@ impl TrailFile {
     }
 }
 
+/// Tries until it can be written, or the trail has ended.
+fn try_again(trail: &Weak<TrailFile>) {
+    loop {
+        thread::sleep(AGAIN_AFTER);
+        let Some(trail) = trail.upgrade() else { return };
+        let mut state = trail.lock();
+        if !state.failing || trail.try_to_write(&mut state).is_ok() {
+            return;
+        }
+    }
+}
+
+/// Whether the file at `path` can be opened to add to it; it is made where there is none.
+pub(super) fn can_be_opened(path: &Path) -> Result<(), AuditError> {
+    append_to(path).map(drop).map_err(|reason| AuditError { path: path.to_owned(), reason })
+}
+
 impl State {
-    /// Writes what waits, in its order, to what is at `path`.
-    fn write_waiting(&mut self, path: &Path) -> io::Result<()> {
+    /// Writes what waits, in its order, to what is at its path.
+    fn write_waiting(&mut self) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            (self.waiting, self.left_out) = (VecDeque::new(), 0);
+            return Ok(());
+        };
         let file = follow(&mut self.file, &mut self.torn, path)?;
-        while let Some(line) = self.waiting.front() {
+        loop {
+            let Some(line) = self.waiting.front() else {
+                let left_out = std::mem::take(&mut self.left_out);
+                if left_out == 0 {
+                    return Ok(());
+                }
+                self.waiting.push_back(super::left_out(left_out));
+                continue;
+            };
             if self.torn {
                 file.write_all(b"\n")?;
                 self.torn = false;
@@ -86,7 +176,10 @@ impl State {
             }
             self.waiting.pop_front();
         }
-        Ok(())
+    }
+
+    fn error(&self, reason: io::Error) -> AuditError {
+        AuditError { path: self.path.clone().unwrap_or_default(), reason }
     }
 }
 

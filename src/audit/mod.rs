@@ -7,12 +7,12 @@
 mod file;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::config::{Deletion, GuardSettings};
 use file::TrailFile;
@@ -33,7 +33,7 @@ pub struct AuditError {
 
 /// Where acts are put on record. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Trail(Option<Arc<TrailFile>>);
+pub struct Trail(Arc<TrailFile>);
 
 /// On whose behalf something is done: the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -113,33 +113,64 @@ impl Trail {
     /// The file cannot be written.
     pub fn open(path: Option<PathBuf>, rails: &GuardSettings) -> Result<Self, AuditError> {
         let trail = Self::at(path);
-        if let Some(file) = &trail.0 {
-            file.first(json(&InForce::of(rails)))?;
-        }
+        trail.0.first(json(&InForce::of(rails)))?;
         Ok(trail)
     }
 
-    /// The trail in `path`, which is looked at when something is to be changed.
+    /// The trail in `path`, or, without one, in the log only. The file is looked at when something is to be changed.
     pub fn at(path: Option<PathBuf>) -> Self {
-        Self(path.map(|path| Arc::new(TrailFile::at(path))))
+        Self(Arc::new(TrailFile::at(path)))
     }
 
     /// In the log only.
     pub fn in_log() -> Self {
-        Self(None)
+        Self::at(None)
+    }
+
+    /// Whether the trail could be in `path`. The file is made where there is none.
+    ///
+    /// # Errors
+    /// It could not.
+    pub fn can_be_at(path: &Path) -> Result<(), AuditError> {
+        file::can_be_opened(path)
+    }
+
+    /// Goes on in `path`, or in the log only, for acts that have begun as well. Lines that could not be written where
+    /// it was until now go along.
+    pub fn move_to(&self, path: Option<PathBuf>) {
+        self.0.move_to(path);
     }
 
     /// Says that other `rails` are in force from now on.
     pub fn note(&self, rails: &GuardSettings) {
-        self.write(json(&InForce::of(rails)));
+        self.0.write(json(&InForce::of(rails)));
     }
 
-    /// Whether the file can be written, as far as that can be known without writing to it.
+    /// Whether the file can be written, as far as that can be known without writing to it. Lines that wait are written
+    /// first.
     ///
     /// # Errors
     /// It cannot.
     pub fn ready(&self) -> Result<(), AuditError> {
-        self.0.as_ref().map_or(Ok(()), |file| file.ready())
+        self.0.ready()
+    }
+
+    /// Writes the lines that wait. Where none does, the file is not looked at.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn flush(&self) -> Result<(), AuditError> {
+        if self.waiting() == 0 { Ok(()) } else { self.ready() }
+    }
+
+    /// How many lines could not be written to the file yet.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting()
+    }
+
+    /// Whether the file could not be written when that was last tried; it is tried again by itself.
+    pub fn is_failing(&self) -> bool {
+        self.0.is_failing()
     }
 
     /// Puts on record that something begins. What ends it is [`Act::end`].
@@ -152,8 +183,12 @@ impl Trail {
     }
 
     /// Puts on record what would be done.
-    pub fn rehearse(&self, asker: &Arc<Asker>, deed: Deed) -> Rehearsal {
-        Rehearsal(self.entry(asker, deed, true))
+    ///
+    /// # Errors
+    /// The file cannot be written, so it would not be done.
+    pub fn rehearse(&self, asker: &Arc<Asker>, deed: Deed) -> Result<Rehearsal, AuditError> {
+        self.ready()?;
+        Ok(Rehearsal(self.entry(asker, deed, true)))
     }
 
     /// Puts on record what was asked for and refused here.
@@ -163,17 +198,6 @@ impl Trail {
 
     fn entry(&self, asker: &Arc<Asker>, deed: Deed, dry_run: bool) -> Entry {
         Entry { trail: self.clone(), asker: Arc::clone(asker), deed, dry_run, written: false }
-    }
-
-    fn write(&self, line: String) {
-        if let Some(file) = &self.0
-            && let Some(failure) = file.write(line)
-        {
-            error!(
-                "the audit trail cannot be written; nothing is changed until it can. Its lines are kept until then: \
-                 {failure}"
-            );
-        }
     }
 }
 
@@ -236,8 +260,7 @@ impl Entry {
             dry_run = dry_run.then_some(true),
             "{}", deed.act
         );
-        let time = Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true);
-        trail.write(json(&Line { time, deed, outcome, error, dry_run: *dry_run, asker }));
+        trail.0.write(json(&Line { time: now(), deed, outcome, error, dry_run: *dry_run, asker }));
     }
 }
 
@@ -265,7 +288,7 @@ struct InForce {
 impl InForce {
     fn of(rails: &GuardSettings) -> Self {
         Self {
-            time: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            time: now(),
             act: "guard rails in force",
             version: env!("CARGO_PKG_VERSION"),
             max_deletions: rails.max_deletions,
@@ -279,6 +302,21 @@ impl InForce {
             dry_run: rails.dry_run,
         }
     }
+}
+
+/// The line that stands for `count` others, which are in the log only.
+fn left_out(count: usize) -> String {
+    #[derive(Serialize)]
+    struct LeftOut {
+        time: String,
+        act: &'static str,
+        count: usize,
+    }
+    json(&LeftOut { time: now(), act: "lines left out", count })
+}
+
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// `line` as JSON in ASCII, with a line's end: no reader's charset and no mark of direction can change what it says.

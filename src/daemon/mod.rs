@@ -237,13 +237,10 @@ impl<'l> Daemon<'l> {
         } else {
             graph::Client::with_meters(&settings.graph, Arc::clone(former.graph.meters()))?
         };
-        let trail = if settings.audit_file == self.of_audit {
-            former.trail.clone()
-        } else {
-            let trail = Trail::at(settings.audit_file.clone());
-            trail.ready().map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
-            trail
-        };
+        let other_trail = settings.audit_file != self.of_audit;
+        if let Some(path) = settings.audit_file.as_deref().filter(|_| other_trail) {
+            Trail::can_be_at(path).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        }
         let moves = settings.health_listen != self.listener.as_ref().map(|listener| listener.address);
         let moved = settings
             .health_listen
@@ -262,7 +259,10 @@ impl<'l> Daemon<'l> {
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
         let other_rails = settings.guard != *former.rails;
-        let other_trail = settings.audit_file != self.of_audit;
+        let trail = former.trail.clone();
+        if other_trail {
+            trail.move_to(settings.audit_file.clone());
+        }
         if other_rails || other_trail {
             trail.note(&settings.guard);
         }
@@ -350,6 +350,10 @@ impl<'l> Daemon<'l> {
             () = async { while self.shifts.join_next().await.is_some() {} } => info!("stopped"),
             () = async { while let Some(knock) = self.knocks.recv().await { knock.answer() } } => {}
             by = signals.stop() => warn!("ending at once: {by}; calls that run stay in the queue for the next worker"),
+        }
+        let trail = &self.worker.equipment().trail;
+        if let Err(failure) = trail.flush() {
+            error!(lines = trail.waiting(), "what waited for the audit trail is in the log only: {failure}");
         }
     }
 }

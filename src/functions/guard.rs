@@ -222,7 +222,7 @@ impl Guard {
     pub(super) fn begin(&self, mailbox: &Mailbox, deed: Deed) -> Result<Leave, NotDone> {
         let deed = in_mailbox(deed, mailbox);
         if self.rails.dry_run {
-            return Ok(Leave::DryRun(self.trail.rehearse(&self.asker, deed)));
+            return self.trail.rehearse(&self.asker, deed).map(Leave::DryRun).map_err(not_on_record);
         }
         self.on_record(deed).map(Leave::Act)
     }
@@ -236,13 +236,17 @@ impl Guard {
     }
 
     fn on_record(&self, deed: Deed) -> Result<Act, NotDone> {
-        self.trail.begin(&self.asker, deed).map_err(|AuditError { reason, .. }| NotDone::Refused {
-            code: "NotOnRecord",
-            why: format!(
-                "Nothing was changed, since it could not be put on record: the audit trail (audit_file) cannot be \
-                 written ({reason})."
-            ),
-        })
+        self.trail.begin(&self.asker, deed).map_err(not_on_record)
+    }
+}
+
+fn not_on_record(AuditError { reason, .. }: AuditError) -> NotDone {
+    NotDone::Refused {
+        code: "NotOnRecord",
+        why: format!(
+            "Nothing was changed, since it could not be put on record: the audit trail (audit_file) cannot be \
+             written ({reason})."
+        ),
     }
 }
 

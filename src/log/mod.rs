@@ -90,14 +90,15 @@ impl Log {
         Ok(log)
     }
 
-    /// Logs to stderr only, for a command that a person waits for: nothing that is below `level`, and each line
-    /// in the place of a progress bar where `over_progress`.
+    /// Logs to stderr only, for a command that a person waits for: nothing that is below `level` but what is put on
+    /// record, and each line in the place of a progress bar where `over_progress`.
     ///
     /// # Errors
     /// No thread can be started.
     pub fn of_command(level: LogLevel, over_progress: bool) -> Result<Self, LogError> {
         let stderr = Writer::start("log to stderr", Stderr { over_progress }, LogFormat::Text, None, None)?;
-        Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted(level, level)))
+        let wanted = wanted(level, level.min(LogLevel::Info));
+        Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted))
     }
 
     /// Logs as `settings` say from now on. No line is lost, and those before come before those after.

@@ -7,6 +7,7 @@ mod list;
 pub(super) mod screen;
 
 use std::io::{IsTerminal, Write, stdout};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,7 +93,8 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
         function: Some(function.name().to_owned()),
         ..Asker::default()
     };
-    let guard = Guard::new(Arc::new(settings.guard), Trail::at(settings.audit_file), asker);
+    let trail = Trail::at(settings.audit_file);
+    let guard = Guard::new(Arc::new(settings.guard), trail.clone(), asker);
     let context = Context { graph, casebook, call, claim, guard, limits: settings.limits, status };
 
     let started = Instant::now();
@@ -120,6 +122,10 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     while let Ok(report) = reports.try_recv() {
         screen.report(&report);
     }
+    // What was done is told first.
+    let on_record = trail.flush().map_err(|failure| {
+        Failure::new(NOT_DONE, &format!("what was done is on record in the lines above only: {failure}"))
+    });
 
     let Outcome { success, reason, content, pretty } =
         ended.map_err(|error| Failure::new(NOT_DONE, &error))?;
@@ -139,13 +145,14 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     if !reason.is_empty() {
         screen.line(&reason);
     }
-    Ok(())
+    on_record
 }
 
-/// Who makes the call, as far as the environment tells.
+/// Who makes the call: as whom the environment has them, which anybody can set, and as whom the system has them.
 fn by_hand(environment: &Environment) -> String {
     let user = ["LOGNAME", "USER"].into_iter().find_map(|name| environment.get_filled(name));
-    format!("{} (by hand)", user.unwrap_or("somebody"))
+    let uid = std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| own.uid().to_string());
+    format!("{} (by hand, uid {uid})", user.unwrap_or("somebody"))
 }
 
 pub(super) fn named(name: &str) -> Result<Function, Failure> {

@@ -27,6 +27,11 @@ impl Health {
         );
         let help = "Acts on record: lines of the audit trail.";
         text.single(Kind::Counter, "audited_acts_total", help, self.acts.get());
+        let help =
+            "Whether the audit trail could be written when it was last tried; nothing is changed while not.";
+        text.single(Kind::Gauge, "audit_trail_writable", help, u8::from(!equipment.trail.is_failing()));
+        let help = "Lines that could not be written to the audit trail yet.";
+        text.single(Kind::Gauge, "audit_trail_lines_waiting", help, equipment.trail.waiting());
         broker(&mut text, &self.connections, &self.view());
         requests(&mut text, equipment.graph.meters());
         batches(&mut text, *equipment.graph.batches().borrow());
