@@ -114,9 +114,23 @@ class Mail(unittest.TestCase):
     def test_the_note_says_that_nothing_was_sent(self):
         self.assertIn("message not sent", self.answer(success=False, content=not_found()))
 
+    def test_the_note_says_why_nothing_was_sent(self):
+        dry_run = {"error": {"code": "DryRun", "message": "this <would> have been sent"}, "value": False}
+        self.assertIn("DryRun: this &lt;would&gt; have been sent", self.answer(success=False, content=dry_run))
+
     def test_a_mail_without_subject_and_body_is_a_mail(self):
         note = self.answer(content={"value": True}, exo_message_subject=None, exo_message_body=None)
         self.assertNotIn("None", note)
+
+
+class WentOn(unittest.TestCase):
+    def test_a_call_that_failed_leaves_a_note_that_says_why(self):
+        for workflow in ("get_user_profile", "create_meeting", "send_message"):
+            house = House(artifact="alice@corp.example")
+            house.answer(workflow, success=False, reason="no <access>", content=None, inputs=None)
+            note, = house.incident.notes
+            self.assertIn("no &lt;access&gt;", note)
+            self.assertNotIn("None", note)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ class Form(unittest.TestCase):
 
 
 class Rows(unittest.TestCase):
+    def test_a_call_that_failed_has_none(self):
+        for workflow, step in (("query_emails", 0), ("query_messages_of_a_group", 0),
+                               ("delete_messages_from_query_results", 1)):
+            house = House(artifact="alice@corp.example")
+            house.answer(workflow, step=step, success=False, reason="no access", content=None, inputs=None)
+            self.assertEqual(house.incident.rows, [])
+
     def test_every_message_gets_a_row(self):
         for workflow in ("query_messages_of_a_group", "query_emails"):
             house = House()

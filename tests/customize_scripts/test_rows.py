@@ -37,11 +37,10 @@ class Deleted(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_status.content, RED.format("ErrorItemNotFound"))
         self.assertEqual(here.row.exo_dt_web_link, "")
 
-    def test_without_an_answer_the_row_stays(self):
+    def test_what_is_done_needs_no_note(self):
         here = house()
-        here.answer("delete_email", success=False, content=None)
-        self.assertEqual(here.row.exo_dt_status, "Active")
-        self.assertEqual(here.row.exo_dt_web_link, "link")
+        here.answer("delete_email", success=True, content={"value": True})
+        self.assertEqual(here.incident.notes, [])
 
 
 class Rehearsed(unittest.TestCase):
@@ -50,8 +49,10 @@ class Rehearsed(unittest.TestCase):
     def test_a_message_that_would_be_deleted_is_still_there(self):
         here = house()
         here.answer("delete_email", success=False, content=dict(self.dry_run, value=False))
-        self.assertEqual(here.row.exo_dt_status.content, RED.format("DryRun"))
-        self.assertEqual(here.row.exo_dt_web_link, "link")
+        self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
+        note, = here.incident.notes
+        self.assertIn("dry run, nothing was deleted", note)
+        self.assertIn("Dry run: this would have been done.", note)
 
     def test_a_message_that_would_be_moved_is_where_it_was(self):
         here = house()
@@ -62,6 +63,20 @@ class Rehearsed(unittest.TestCase):
         note, = here.incident.notes
         self.assertIn("dry run, nothing was moved to junkemail", note)
         self.assertIn("Dry run: this would have been done.", note)
+
+
+class WentOn(unittest.TestCase):
+    """The call failed, and the workflow goes on (trap_exception): there is a reason and nothing else."""
+
+    def test_the_row_stays_and_a_note_says_why(self):
+        for workflow in ("delete_email", "move_message_to_folder", "get_message"):
+            here = house()
+            here.answer(workflow, success=False, reason="no <access>", content=None, inputs=None)
+            self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"), workflow)
+            self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
+            note, = here.incident.notes
+            self.assertIn("no &lt;access&gt;", note)
+            self.assertNotIn("None", note)
 
 
 class Read(unittest.TestCase):
@@ -78,6 +93,12 @@ class Read(unittest.TestCase):
                       u"&quot;&lt;script&gt;\u00e9&lt;/script&gt;&quot;<br>}", note)
         self.assertEqual(here.row.exo_dt_status, "Active")
         self.assertEqual(here.row.exo_dt_web_link, "link")
+
+    def test_a_message_too_large_to_show_leaves_the_note_without_it(self):
+        here = house()
+        here.answer("get_message", success=True, content={"id": "AAMk="}, pretty_string=None)
+        note, = here.incident.notes
+        self.assertNotIn("None", note)
 
     def test_a_message_that_is_gone_marks_the_row(self):
         here = house()

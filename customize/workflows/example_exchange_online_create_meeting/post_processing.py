@@ -12,14 +12,20 @@ def indented(text):
     return escaped(text).replace(u"    ", u"&nbsp;" * 4).replace(u"\n", u"<br>")
 
 
-organizer = escaped(results.inputs["exo_meeting_email_address"])
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
+organizer = escaped((results.inputs or {}).get("exo_meeting_email_address") or u"")
 if results.success:
     note = u"<b>Exchange Online: meeting created</b><br>Organizer: {0}<br>{1}".format(
-        organizer, indented(results.pretty_string)
+        organizer, indented(results.pretty_string or u"")
     )
 else:
-    error = (results.content or {}).get("error") or {}
-    note = u"<b>Exchange Online: meeting not created</b><br>Organizer: {0}<br>{1}: {2}".format(
-        organizer, escaped(error.get("code")), escaped(error.get("message"))
+    note = u"<b>Exchange Online: meeting not created</b><br>Organizer: {0}<br>{1}".format(
+        organizer, why((results.content or {}).get("error"))
     )
 incident.addNote(helper.createRichText(note))

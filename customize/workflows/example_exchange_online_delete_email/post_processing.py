@@ -1,4 +1,4 @@
-# The row says what became of its message.
+# The row says what became of its message; where nothing was changed it stays, and a note says why.
 def escaped(text):
     """The text as HTML shows it."""
     text = u"{0}".format(text)
@@ -12,11 +12,26 @@ def red(text):
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
 
 
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
 error = (results.content or {}).get("error")
+rehearsed = bool(error) and error.get("code") == "DryRun"
 if results.success:
     row.exo_dt_status = red(u"Deleted")
     row.exo_dt_web_link = u""
-elif error:
+elif error and not rehearsed:
     row.exo_dt_status = red(escaped(error.get("code")))
-    if error.get("code") != "DryRun":
-        row.exo_dt_web_link = u""
+    row.exo_dt_web_link = u""
+else:
+    note = u"<b>Exchange Online: {0}, nothing was deleted</b><br>Mailbox: {1}<br>Message id: {2}<br>{3}".format(
+        u"dry run" if rehearsed else u"the call failed",
+        escaped(row.exo_dt_email_address),
+        escaped(row.exo_dt_message_id),
+        why(error),
+    )
+    incident.addNote(helper.createRichText(note))

@@ -23,9 +23,10 @@ def sender_of(message):
     return ((message.get("sender") or {}).get("emailAddress") or {}).get("address") or u""
 
 
-if "Exchange Online data table" in (results.content.get("exo_query_output_format") or []):
+content = results.content or {}  # none, where the call failed and the workflow goes on
+if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
-    for mailbox in results.content.get("delete_results") or []:
+    for mailbox in content.get("delete_results") or []:
         for message in mailbox.get("deleted_list") or []:
             row = incident.addRow("exo_message_query_results_dt")
             row.exo_dt_query_date = queried

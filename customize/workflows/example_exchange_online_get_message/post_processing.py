@@ -17,18 +17,26 @@ def red(text):
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
 
 
-error = results.content.get("error")
-if error:
-    note = u"<b>Exchange Online: message not found</b><br>Mailbox: {0}<br>Message id: {1}<br>{2}: {3}".format(
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
+error = (results.content or {}).get("error")
+if results.success and not error:
+    note = u"<b>Exchange Online: message in the mailbox of {0}</b><br>{1}".format(
+        escaped(row.exo_dt_email_address), indented(results.pretty_string or u"")
+    )
+else:
+    note = u"<b>Exchange Online: {0}</b><br>Mailbox: {1}<br>Message id: {2}<br>{3}".format(
+        u"message not found" if error else u"message not read",
         escaped(row.exo_dt_email_address),
         escaped(row.exo_dt_message_id),
-        escaped(error.get("code")),
-        escaped(error.get("message")),
+        why(error),
     )
-    row.exo_dt_status = red(u"Not Found")
-    row.exo_dt_web_link = u""
-else:
-    note = u"<b>Exchange Online: message in the mailbox of {0}</b><br>{1}".format(
-        escaped(row.exo_dt_email_address), indented(results.pretty_string)
-    )
+    if error:
+        row.exo_dt_status = red(u"Not Found")
+        row.exo_dt_web_link = u""
 incident.addNote(helper.createRichText(note))

@@ -12,13 +12,20 @@ def indented(text):
     return escaped(text).replace(u"    ", u"&nbsp;" * 4).replace(u"\n", u"<br>")
 
 
-error = results.content.get("error")
-if error:
-    note = u"<b>Exchange Online: no user profile of {0}</b><br>{1}: {2}".format(
-        escaped(artifact.value), escaped(error.get("code")), escaped(error.get("message"))
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
+error = (results.content or {}).get("error")
+if results.success and not error:
+    note = u"<b>Exchange Online: user profile of {0}</b><br>{1}".format(
+        escaped(artifact.value), indented(results.pretty_string or u"")
     )
 else:
-    note = u"<b>Exchange Online: user profile of {0}</b><br>{1}".format(
-        escaped(artifact.value), indented(results.pretty_string)
+    note = u"<b>Exchange Online: no user profile of {0}</b><br>{1}".format(
+        escaped(artifact.value), why(error)
     )
 incident.addNote(helper.createRichText(note))

@@ -19,32 +19,34 @@ def red(text):
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
 
 
-error = results.content.get("error")
-folder = results.inputs["exo_destination_mailfolder_id"]["name"]
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
+content = results.content or {}
+error = content.get("error")
+folder = ((results.inputs or {}).get("exo_destination_mailfolder_id") or {}).get("name") or u"the folder"
 mailbox = row.exo_dt_email_address
 old_id = row.exo_dt_message_id
-if error:
-    rehearsed = error.get("code") == "DryRun"
-    note = (
-        u"<b>Exchange Online: {5}, nothing was moved to {0}</b><br>"
-        u"Mailbox: {1}<br>Message id: {2}<br>{3}: {4}"
-    ).format(
-        escaped(folder),
-        escaped(mailbox),
-        escaped(old_id),
-        escaped(error.get("code")),
-        escaped(error.get("message")),
-        u"dry run" if rehearsed else u"message not found",
-    )
-    if not rehearsed:
-        row.exo_dt_status = red(u"Not Found")
-        row.exo_dt_web_link = u""
-else:
-    new_id = results.content.get("new_message_id")
+if results.success and not error:
+    new_id = content.get("new_message_id")
     note = (
         u"<b>Exchange Online: message moved to {0}</b><br>"
         u"Mailbox: {1}<br>Message id before: {2}<br>Message id now: {3}"
     ).format(escaped(folder), escaped(mailbox), escaped(old_id), escaped(new_id))
     row.exo_dt_message_id = new_id
-    row.exo_dt_web_link = link(results.content.get("new_web_link"))
+    row.exo_dt_web_link = link(content.get("new_web_link"))
+else:
+    outcome = u"message not found" if error else u"the call failed"
+    if error and error.get("code") == "DryRun":
+        outcome = u"dry run"
+    elif error:
+        row.exo_dt_status = red(u"Not Found")
+        row.exo_dt_web_link = u""
+    note = (
+        u"<b>Exchange Online: {0}, nothing was moved to {1}</b><br>Mailbox: {2}<br>Message id: {3}<br>{4}"
+    ).format(outcome, escaped(folder), escaped(mailbox), escaped(old_id), why(error))
 incident.addNote(helper.createRichText(note))

@@ -7,15 +7,25 @@ def escaped(text):
     return text
 
 
-sent = results.inputs
+def why(error):
+    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
+    if error:
+        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
+    return escaped(results.reason or u"")
+
+
+sent = results.inputs or {}
+content = results.content or {}
 note = u"<b>Exchange Online: {0}</b><br>From: {1}<br>To: {2}<br>Subject: {3}<br>Body:<br>{4}".format(
     u"message sent" if results.success else u"message not sent",
-    escaped(sent.get("exo_email_address")),
-    escaped(sent.get("exo_recipients")),
+    escaped(sent.get("exo_email_address") or u""),
+    escaped(sent.get("exo_recipients") or u""),
     escaped(sent.get("exo_message_subject") or u""),
     sent.get("exo_message_body") or u"",  # HTML as it was sent
 )
-missing = (results.content or {}).get("failed_attachments")
+if not results.success:
+    note += u"<br><b>{0}</b>".format(why(content.get("error")))
+missing = content.get("failed_attachments")
 if missing:
     note += u"<br><b>Warning: the incident has no attachments of these names: {0}</b>".format(
         escaped(u", ".join(missing))
