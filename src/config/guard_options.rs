@@ -4,12 +4,12 @@
 //! A guard rail that is misread protects nobody, so here a doubtful value is a problem where it would be a warning
 //! elsewhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
-use super::{AddressPattern, Deletion, GuardSettings, LogSettings, Patterns, Problem};
+use super::{AddressPattern, Deletion, GuardSettings, LogSettings, Patterns, Place, Problem, Warning};
 
 const fn option(key: &'static str) -> Name {
     (APP, key)
@@ -19,11 +19,24 @@ const fn option(key: &'static str) -> Name {
 const NATIONAL: [&str; 4] =
     ["graph.microsoft.us", "dod-graph.microsoft.us", "graph.microsoft.de", "microsoftgraph.chinacloudapi.cn"];
 
-/// How names begin that somebody may have meant as a guard rail.
+/// What is in names, in our own section, that somebody may have meant as a guard rail.
 const LIKE_A_GUARD_RAIL: [&str; 8] =
-    ["audit", "delet", "deny", "dry", "mailbox", "max_del", "max_mailbox", "permanent"];
+    ["allow", "audit", "delet", "deni", "deny", "dry", "mailbox", "permanent"];
+
+/// Those there are.
+const GUARD_RAILS: [&str; 6] =
+    ["max_deletions", "mailboxes_allowed", "mailboxes_denied", "deletion", "dry_run", "audit_file"];
 
 pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
+    for name in GUARD_RAILS.map(option) {
+        if options.is_void(name) {
+            let wrong =
+                "names a variable of the environment that is not set, or empty, so it would protect nothing";
+            options.problem(name, wrong, "set the variable, write the value itself, or delete the line");
+            // It has been told; what is read of it says no more.
+            options.sections.entry(APP.to_owned()).or_default().remove(name.1);
+        }
+    }
     GuardSettings {
         max_deletions: options.number_if_set(option("max_deletions"), 1..=1_000_000),
         allowed: patterns(options, option("mailboxes_allowed")),
@@ -37,16 +50,41 @@ pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSett
 pub(super) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
     const FILE: Name = option("audit_file");
     match options.path(FILE) {
-        Some(file) => Some(log.directory.join(file)),
+        Some(file) => {
+            let file = log.directory.join(file);
+            if log.path().is_some_and(|log| is_of_log(&file, &log)) {
+                options.problem(
+                    FILE,
+                    "names the log file, or one that it is rotated to, which the log would overwrite or delete",
+                    "name a file of its own",
+                );
+            }
+            Some(file)
+        }
         None if options.is_there(FILE) => None,
         None => log.path().map(|_| log.directory.join("audit.log")),
     }
 }
 
+/// Whether `file` is the log's, or has the name of one that the log is rotated to.
+fn is_of_log(file: &Path, log: &Path) -> bool {
+    let (file, log) = (file.as_os_str().as_encoded_bytes(), log.as_os_str().as_encoded_bytes());
+    file.strip_prefix(log).is_some_and(|rest| match rest {
+        [] => true,
+        [b'.', number @ ..] => number.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
+}
+
 fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
     const RIGHT: &str = "give addresses, one a line or separated by commas, in which * stands for any characters \
                          and ? for one, for instance *@example.com";
-    let text = options.several_lines(name)?;
+    let text = options.several_lines(name);
+    // Without one, every mailbox is allowed: nobody writes that by an empty list.
+    if text.is_none() && name.1 == "mailboxes_allowed" && options.is_there(name) && !options.is_set(name) {
+        options.problem(name, "names no mailbox", RIGHT);
+    }
+    let text = text?;
     let mut patterns = Vec::new();
     for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
         // What no address can match protects nobody.
@@ -104,8 +142,9 @@ fn dry_run(options: &mut Options<'_>) -> bool {
     }
 }
 
-/// An option that nobody knows is ignored with a warning; one that may be a misspelt guard rail, or stands in another
-/// section than ours, must not be.
+/// An option that nobody knows is ignored with a warning; one that may be a misspelt guard rail, or one that stands in
+/// another section that this program reads, must not be. The sections of other apps may hold what they like, but who
+/// means us should hear of it.
 pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) -> bool) {
     for section in [RESILIENT, INTEGRATIONS, APP] {
         let suspects: Vec<String> = options
@@ -113,15 +152,33 @@ pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) 
             .get(section)
             .into_iter()
             .flat_map(|keys| keys.keys())
-            .filter(|key| LIKE_A_GUARD_RAIL.iter().any(|beginning| key.starts_with(beginning)))
+            .filter(|key| {
+                let like = |part: &&str| match section {
+                    APP => key.contains(*part),
+                    _ => key.starts_with(*part),
+                };
+                LIKE_A_GUARD_RAIL.iter().any(like) || GUARD_RAILS.contains(&key.as_str())
+            })
             .filter(|key| !is_known(section, key))
             .cloned()
             .collect();
         options.problems.extend(suspects.into_iter().map(|key| Problem {
-            place: super::Place::Option { section: section.to_owned(), key, variable: None },
+            place: Place::Option { section: section.to_owned(), key, variable: None },
             wrong: "is no option of this program, and may be meant to protect something".to_owned(),
             right: "see the guard rails in the section fn_exchange_online of --print-config, or delete the line"
                 .to_owned(),
         }));
     }
+    let elsewhere: Vec<(String, &str)> = options
+        .sections
+        .iter()
+        .filter(|(section, _)| ![RESILIENT, INTEGRATIONS, APP].contains(&section.as_str()))
+        .flat_map(|(section, keys)| {
+            GUARD_RAILS.iter().filter(|key| keys.contains_key(**key)).map(|key| (section.clone(), *key))
+        })
+        .collect();
+    options.warnings.extend(elsewhere.into_iter().map(|(section, key)| Warning {
+        place: Place::Option { section, key: key.to_owned(), variable: None },
+        text: "is a guard rail of this program, which does not read it in this section".to_owned(),
+    }));
 }

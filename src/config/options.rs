@@ -143,6 +143,16 @@ impl Options<'_> {
         self.raw(name).is_some()
     }
 
+    /// Whether the option takes its value from a variable that is not there, or that is empty.
+    pub(super) fn is_void(&self, name: Name) -> bool {
+        self.raw(name).is_some_and(|raw| match substitute(&raw, self.environment) {
+            Substituted::Literal { text, unknown } | Substituted::Replaced { text, unknown } => {
+                unknown || text.is_empty()
+            }
+            Substituted::PasswordStore => false,
+        })
+    }
+
     /// Whether the option is there, and neither empty nor the template's placeholder.
     pub(super) fn is_filled_in(&self, name: Name) -> bool {
         self.raw(name).is_some_and(|text| !is_placeholder(&text))

@@ -51,7 +51,13 @@ impl Options<'_> {
     /// The path of a file that holds a credential. A relative one is within the directory of systemd's
     /// `LoadCredential=` where the service has one.
     pub(super) fn credential_file(&mut self, name: Name) -> Option<PathBuf> {
-        let path = self.path(name)?;
+        let noted = self.problems.len();
+        let Some(path) = self.path(name) else {
+            if self.is_set(name) && self.problems.len() == noted {
+                self.problem(name, "is empty", "name a file");
+            }
+            return None;
+        };
         Some(match self.environment.get_filled("CREDENTIALS_DIRECTORY") {
             Some(directory) => PathBuf::from(directory).join(path),
             None => path,

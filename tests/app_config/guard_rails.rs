@@ -59,6 +59,21 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
         "dryrun=true",
         "mailbox_denied=ceo@example.com",
         "max_deletion=5",
+        "denied_mailboxes=ceo@example.com",
+        "allowed=*@example.com",
+        // An empty list would allow everybody.
+        "mailboxes_allowed=",
+        "mailboxes_allowed=\n  # everybody@example.com",
+        // A variable that is not there protects nobody, nor does an empty one.
+        "mailboxes_denied=${NO_SUCH}@example.com",
+        "mailboxes_denied=$NO_SUCH",
+        "mailboxes_allowed=$EMPTY",
+        "max_deletions=$EMPTY",
+        "dry_run=$EMPTY",
+        "audit_file=$EMPTY",
+        // The log overwrites or deletes what is there.
+        "audit_file=app.log",
+        "audit_file=app.log.3",
         "[integrations]\ndry_run=true",
         "[integrations]\nmailboxes_denied=ceo@example.com",
         // No national cloud can delete for good.
@@ -66,9 +81,19 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
         "deletion=permanent\nmicrosoft_graph_url=https://dod-graph.microsoft.us/v1.0",
         "deletion=permanent\nmicrosoft_graph_url=https://microsoftgraph.chinacloudapi.cn/v1.0",
     ] {
-        assert_eq!(problems(with("", line)).len(), 1, "{line}");
+        let error = load_in(with("", line), &[("EMPTY", "")]).unwrap_err();
+        assert_eq!(error.problems().len(), 1, "{line}: {error}");
     }
     assert_eq!(problems(with("dry_run=true", "")).len(), 1);
+}
+
+#[test]
+fn a_guard_rail_in_the_section_of_another_app_is_warned_of() {
+    let text = with("", "[fn_other_app]\nmailboxes_denied=ceo@example.com\nanything=1");
+    let warnings = load_in(text, &[]).unwrap().warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let warning = warnings[0].to_string();
+    assert!(warning.contains("fn_other_app") && warning.contains("mailboxes_denied"), "{warning}");
 }
 
 /// What a pattern means, as plainly as it can be said.

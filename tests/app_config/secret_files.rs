@@ -84,6 +84,13 @@ fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_pla
 }
 
 #[test]
+fn a_file_whose_name_comes_from_an_empty_variable_is_a_problem() {
+    let error = load_in(from_file("$EMPTY"), &[("EMPTY", "")]).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert!(error.to_string().contains("client_secret_file is empty"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_no_secret_is_a_problem_that_names_the_file_and_not_its_content() {
     let large = vec![b'h'; 70_000];
     let cases: [(&[u8], &str); 5] = [
