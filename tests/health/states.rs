@@ -5,6 +5,7 @@ use fn_exchange_online::sandbox::soar::rest::Failure;
 use serde_json::json;
 
 use crate::deployment::{Deployment, SOON};
+use crate::exposition::Metrics;
 use crate::watched;
 
 #[tokio::test]
@@ -104,4 +105,30 @@ async fn while_it_stops_it_is_alive_and_not_ready() {
     assert_eq!(watcher.get("/healthz").await.0, 200);
     assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
     assert_eq!(daemon.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_trail_that_cannot_be_written_is_told_and_takes_no_calls_away() {
+    let deployment = Deployment::new().await;
+    let directory = deployment.directory().join("trail");
+    std::fs::create_dir(&directory).unwrap();
+    let trail = directory.join("acts.jsonl").display().to_string();
+    let (_daemon, watcher) = watched(&deployment, &[("audit_file", &trail)]).await;
+    watcher.until("/readyz", 200).await;
+    let told =
+        |metrics: &Metrics| (metrics.one("audit_trail_writable"), metrics.one("audit_trail_lines_waiting"));
+    assert_eq!(told(&watcher.metrics().await), (1.0, 0.0));
+    let away = directory.with_extension("away");
+    std::fs::rename(&directory, &away).unwrap();
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "x", "y");
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let soar = deployment.caller().await;
+    let reply = soar.call("exchange_online_delete_email", inputs).await.unwrap().reply(SOON).await.unwrap();
+    assert!(reply.message.contains("audit_file"), "{}", reply.message);
+    assert_eq!(told(&watcher.metrics().await), (0.0, 0.0));
+    assert_eq!(watcher.get("/readyz").await.0, 200);
+    // Without another call.
+    std::fs::rename(&away, &directory).unwrap();
+    watcher.until_metrics("it can be written", |metrics| metrics.one("audit_trail_writable") == 1.0).await;
 }
