@@ -96,18 +96,21 @@ pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
     Some(format!("the proxy {address} on the way {did}"))
 }
 
-/// The address, without user name and password, of the proxy that leads to `target`.
+/// The address of the proxy that leads to `target`, put together from its parts: the whole may hold some of a password
+/// with an `@` in it.
 fn proxy_to(proxy: &Proxy, target: &Url) -> Option<String> {
-    let found = match proxy {
+    let (scheme, host, port) = match proxy {
         // As the library asks it.
         Proxy::Environment => {
             let found = Matcher::from_env().intercept(&target.as_str().parse().ok()?)?;
-            found.uri().to_string()
+            let uri = found.uri();
+            (uri.scheme_str().unwrap_or("http").to_owned(), uri.host()?.to_owned(), uri.port_u16())
         }
         Proxy::Explicit { http, https } => {
-            let found = if target.scheme() == "http" { http } else { https };
-            found.as_ref()?.url.to_string()
+            let url = &if target.scheme() == "http" { http } else { https }.as_ref()?.url;
+            (url.scheme().to_owned(), url.host_str()?.to_owned(), url.port())
         }
     };
-    Some(found.trim_end_matches('/').to_owned())
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{scheme}://{host}{port}"))
 }

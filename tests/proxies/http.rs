@@ -125,3 +125,27 @@ async fn no_proxy_of_the_environment_leads_past_the_environments_proxy() {
     tokio::task::block_in_place(|| invoke("example.com"));
     assert!(proxy.led_to(&authority));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_in_the_environments_proxy_shows_nowhere_even_where_it_is_not_encoded() {
+    let house = house().await;
+    house.settings(&[("max_retries_total", "0")]);
+    let config = house.sandbox.ca_file().with_file_name("app.config");
+    let proxy = TinyProxy::start(Some(("soar", "another")));
+    // What stands before the first @ is taken for the login, and what stands before the last one for a host.
+    let output = tokio::task::block_in_place(|| {
+        Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["invoke", "get_email_user_profile", "--input", "exo_email_address=a@contoso.example"])
+            .arg("--config-file")
+            .arg(&config)
+            .env("HTTPS_PROXY", format!("http://soar:p@SSW0RD@127.0.0.1:{}", proxy.port()))
+            .env("LOGLEVEL", "DEBUG")
+            .env_remove("NO_PROXY")
+            .env_remove("no_proxy")
+            .output()
+            .unwrap()
+    });
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains(&format!("the proxy http://127.0.0.1:{} on the way", proxy.port())), "{said}");
+    assert!(!said.contains("SSW0RD"), "{said}");
+}
