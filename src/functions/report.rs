@@ -203,9 +203,16 @@ impl Filed<'_> {
                 None => file.name.starts_with(prefix),
             };
             if may_be_it && file.size.is_none_or(|size| size <= LARGEST_REPORT) {
-                let content = self.soar.attachment_contents(self.incident, file.id).await?;
-                let content: Vec<_> = content.try_collect().await?;
-                if String::from_utf8_lossy(&content.concat()).contains(&reference) {
+                let mut pieces = self.soar.attachment_contents(self.incident, file.id).await?;
+                let mut content = Vec::new();
+                while let Some(piece) = pieces.try_next().await? {
+                    content.extend_from_slice(&piece);
+                    // Whatever SOAR says of its size.
+                    if content.len() as u64 > LARGEST_REPORT {
+                        break;
+                    }
+                }
+                if String::from_utf8_lossy(&content).contains(&reference) {
                     return Ok(Some(()));
                 }
             }

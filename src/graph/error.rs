@@ -84,6 +84,9 @@ pub enum Error {
     /// Pages without end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
     TooManyPages(usize),
+    /// More found by a mark than any call has marked.
+    #[error("Microsoft Graph listed more than {0} messages of this call; that cannot be")]
+    TooManyMarked(usize),
     /// A search that cannot be cut into smaller ones.
     #[error(
         "a search of one mailbox gives at most 1,000 messages, and there are more than that of {day}; not all of \
@@ -137,6 +140,7 @@ impl Error {
             | Self::Path(_)
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
+            | Self::TooManyMarked(_)
             | Self::SearchCapped { .. }
             | Self::TooMuchFound(_)
             | Self::MessageTooLarge(_)

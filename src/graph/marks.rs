@@ -7,11 +7,15 @@ use uuid::Uuid;
 use super::client::{Client, Request};
 use super::error::Error;
 use super::path::{Path, literal};
+use crate::json::Bounded;
 
 /// The property's id, in a namespace of its own.
 const PROPERTY: &str = "String {8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46} Name fn-exchange-online-call";
 /// A look that takes more pages takes them for ever. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
+
+/// More messages do not bear the mark of one call.
+const MOST_MARKED: usize = 1000;
 
 /// A mark, as it stands in a message's JSON in `singleValueExtendedProperties`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,7 +39,7 @@ pub struct Marked {
 
 #[derive(Deserialize)]
 struct Page {
-    value: Vec<Marked>,
+    value: Bounded<Marked, MOST_MARKED>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -71,7 +75,11 @@ impl Mark {
             }
             pages += 1;
             let page: Page = client.send(&Request::get(path).in_mailbox(mailbox)).await?.parse()?;
-            found.extend(page.value);
+            found.extend(page.value.0);
+            // One call marks a message or two.
+            if found.len() > MOST_MARKED {
+                return Err(Error::TooManyMarked(MOST_MARKED));
+            }
             next = page.next.map(|link| client.next_page(&link)).transpose()?;
         }
         Ok(found)

@@ -17,8 +17,8 @@ use super::error::Credentials;
 use super::session::Session;
 use super::{Content, Error};
 use crate::config::{Login, Proxy, SoarSettings};
-use crate::http;
 use crate::text::moves;
+use crate::{http, json};
 
 /// Longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -28,6 +28,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// No answer that is read whole is larger: lists of attachments and of notes are far below.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Nor does one hold more values; a small one takes dozens of bytes in memory.
+const MOST_VALUES: usize = 2_000_000;
 
 /// The part of an error's body that is read, and the part of SOAR's message that is shown.
 const ERROR_BODY: usize = 64 * 1024;
@@ -314,14 +317,15 @@ impl Connection {
             attempt: attempt.to_owned(),
             reason: "no answer in time".to_owned(),
         })??;
-        serde_json::from_slice(&body).map_err(|error| Error::NotAnAnswer {
-            attempt: attempt.to_owned(),
+        let no_answer = |reason| Error::NotAnAnswer { attempt: attempt.to_owned(), reason };
+        let text = std::str::from_utf8(&body).map_err(|_| no_answer("it is not UTF-8".to_owned()))?;
+        if json::values(text) > MOST_VALUES {
+            return Err(no_answer(format!("it holds more than {MOST_VALUES} values")));
+        }
+        serde_json::from_str(text).map_err(|error| {
             // The error itself might quote what is in the body.
-            reason: format!(
-                "it is not the JSON that was expected (line {}, column {})",
-                error.line(),
-                error.column()
-            ),
+            let (line, column) = (error.line(), error.column());
+            no_answer(format!("it is not the JSON that was expected (line {line}, column {column})"))
         })
     }
 

@@ -137,6 +137,16 @@ async fn an_answer_without_end_is_left() {
 }
 
 #[tokio::test]
+async fn an_answer_of_many_small_values_is_left_before_they_are_made() {
+    let many = || async { format!("[{}1]", "1,".repeat(2_000_000)) };
+    let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", get(many))).await;
+    soar.settings.request_tries = 1;
+    let client = Client::connect(&soar.settings).await.unwrap();
+    let error = client.attachments(Target::Incident(7)).await.unwrap_err();
+    assert!(error.to_string().ends_with("it holds more than 2000000 values"), "{error}");
+}
+
+#[tokio::test]
 async fn a_silent_server_is_noticed() {
     let silent = || async { std::future::pending::<()>().await };
     let router = soar()
