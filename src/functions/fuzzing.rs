@@ -95,7 +95,8 @@ fn is_one_line(line: &str) {
     let hostile = |c: char| {
         c.is_control()
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{e0000}'..='\u{e007f}')
+            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
     };
     assert!(!line.contains(hostile), "{line:?}");
 }
