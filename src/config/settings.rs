@@ -314,6 +314,13 @@ pub struct GuardSettings {
     pub dry_run: bool,
 }
 
+impl GuardSettings {
+    /// Whether some mailboxes may be changed and others not.
+    pub fn name_mailboxes(&self) -> bool {
+        self.allowed.is_some() || !self.denied.is_empty()
+    }
+}
+
 /// Where a deleted message goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Deletion {

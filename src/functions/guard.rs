@@ -177,7 +177,7 @@ impl Guard {
     ) -> Result<Mailbox, NotDone> {
         let GuardSettings { allowed, denied, .. } = &*self.rails;
         let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None };
-        if allowed.is_none() && denied.is_empty() {
+        if !self.rails.name_mailboxes() {
             return Ok(mailbox);
         }
         let names = identify(graph, route, &mailbox.name).await;

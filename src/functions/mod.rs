@@ -41,7 +41,7 @@ pub use error::Error;
 pub use guard::Guard;
 pub use inputs::{InputError, Inputs};
 pub use outcome::Outcome;
-pub use permissions::{Permission, Use};
+pub use permissions::{IDENTIFY, Permission, Use};
 
 /// The functions by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -53,7 +53,26 @@ const fn where_(particular: &'static str, permissions: &'static [Permission]) ->
     Use { particular: Some(particular), permissions }
 }
 
+/// What it takes besides to find out whose mailbox it is that is to be changed, where the settings name mailboxes that
+/// may be, or may not.
+pub const IDENTIFY: Permission = READ_USERS;
+
 impl Function {
+    /// Whether it changes a mailbox, so that the guard rails hold for it.
+    pub fn changes_a_mailbox(self) -> bool {
+        match self {
+            Self::MoveMessageToFolder
+            | Self::DeleteEmail
+            | Self::DeleteMessagesFromQueryResults
+            | Self::SendMessage
+            | Self::CreateMeeting => true,
+            Self::GetEmailUserProfile
+            | Self::GetMessage
+            | Self::WriteMessageAsAttachment
+            | Self::QueryEmails => false,
+        }
+    }
+
     /// The ways to use it, the usual one first.
     pub fn uses(self) -> &'static [Use] {
         match self {

@@ -53,6 +53,24 @@ async fn each_function_whose_permission_is_missing_is_named_with_it() {
 }
 
 #[tokio::test]
+async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permission_to_identify_it() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().take_role("User.Read.All");
+    let text = deployment.app_config(&[], &[("mailboxes_denied", "ceo@contoso.example")]);
+    let said = selftest(&deployment, &text).await;
+    for function in Function::ALL {
+        let check = said.check(&format!("graph.permission.{}", function.name()));
+        if function.changes_a_mailbox() {
+            assert_eq!(check["outcome"], "warning", "{check}");
+            let found = check["found"].as_str().unwrap();
+            assert!(found.contains("missing User.Read.All") && found.contains("mailboxes_denied"), "{found}");
+        } else if function != Function::GetEmailUserProfile {
+            assert_eq!(check["outcome"], "passed", "{check}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_a_larger_permission_includes_is_not_missing() {
     let deployment = Deployment::new().await;
     let faults = deployment.sandbox.graph.faults();

@@ -45,6 +45,26 @@ async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_ch
 }
 
 #[tokio::test]
+async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[("audit_file", "/nowhere/acts.jsonl")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("settings.audit", 2, &["/nowhere/acts.jsonl"]);
+    assert!(said.check("settings.audit")["advice"].as_str().unwrap().contains("audit_file"));
+    // The daemon agrees.
+    assert_eq!(deployment.spawn(&text).outcome().await.0, 2);
+}
+
+#[tokio::test]
+async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
+    let deployment = Deployment::new().await;
+    let trail = format!("/tmp/{}", deployment.queue());
+    let said = selftest(&deployment, &deployment.app_config(&[], &[("audit_file", &trail)])).await;
+    assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")));
+    assert!(!std::path::Path::new(&trail).exists());
+}
+
+#[tokio::test]
 async fn the_log_file_is_neither_made_nor_changed() {
     let deployment = Deployment::new().await;
     let file = deployment.directory().join("app.log");

@@ -8,7 +8,7 @@ use super::check::{Check, Outcome, Section};
 use super::{short, within};
 use crate::config::{GraphSettings, Settings};
 use crate::exit::{self, OTHER};
-use crate::functions::{Function, Permission, Use};
+use crate::functions::{Function, IDENTIFY, Permission, Use};
 use crate::graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
 
 const TOKEN: (&str, &str) = ("graph.token", "token");
@@ -54,7 +54,7 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
         None => None,
     };
     let lets_in = looked_into.as_ref().is_some_and(|check| check.outcome == Outcome::Passed);
-    checks.extend(permissions(claims.as_ref(), lets_in));
+    checks.extend(permissions(claims.as_ref(), lets_in, settings.guard.name_mailboxes()));
     checks.push(request);
     checks.extend(looked_into);
     checks
@@ -85,8 +85,8 @@ fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
 }
 
 /// Whether the token's permissions allow what each function does. `lets_in`: a mailbox could be looked into, whatever
-/// the token shows.
-fn permissions(claims: Option<&Claims>, lets_in: bool) -> Vec<Check> {
+/// the token shows. `identifies`: the settings have it find out whose mailbox it is to change.
+fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<Check> {
     let Some(Claims { roles, .. }) = claims else {
         let found = "the token cannot be read, so which permissions it gives is not known";
         return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
@@ -108,10 +108,10 @@ fn permissions(claims: Option<&Claims>, lets_in: bool) -> Vec<Check> {
     }
     let uses =
         Function::ALL.into_iter().flat_map(|function| function.uses().iter().map(move |way| (function, way)));
-    uses.map(|(function, way)| allowed(function, *way, claims)).collect()
+    uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
 }
 
-fn allowed(function: Function, way: Use, claims: Option<&Claims>) -> Check {
+fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claims>) -> Check {
     let (id, name) = (format!("graph.permission.{}", function.name()), short(function));
     let (id, name) = match way.particular {
         None => (id, name.to_owned()),
@@ -119,21 +119,21 @@ fn allowed(function: Function, way: Use, claims: Option<&Claims>) -> Check {
             (format!("{id}.{}", particular.replace(' ', "_").to_lowercase()), format!("{name} {particular}"))
         }
     };
-    let missing: Vec<&str> = way
-        .permissions
-        .iter()
-        .filter(|permission| granted(**permission, claims).is_none())
-        .map(|permission| permission.name())
-        .collect();
+    let identifying = (identifies && function.changes_a_mailbox()).then_some(IDENTIFY);
+    let needed = || way.permissions.iter().copied().chain(identifying);
+    let missing: Vec<&str> =
+        needed().filter(|permission| granted(*permission, claims).is_none()).map(Permission::name).collect();
     if missing.is_empty() {
-        let by: Vec<&str> =
-            way.permissions.iter().filter_map(|permission| granted(*permission, claims)).collect();
+        let by: Vec<&str> = needed().filter_map(|permission| granted(permission, claims)).collect();
         return Check::passed(id, name, format!("allowed by {}", by.join(" and ")));
     }
+    let for_rails = identifying.filter(|permission| granted(*permission, claims).is_none());
+    let why =
+        for_rails.map_or("", |_| " to find out whose mailbox it is (mailboxes_allowed, mailboxes_denied)");
     Check::warning(
         id,
         name,
-        format!("missing {}", missing.join(" and ")),
+        format!("missing {}{why}", missing.join(" and ")),
         "Add it as an application permission and grant admin consent, unless the function is not used, or Exchange \
          grants it by RBAC for Applications, which the token does not show."
             .to_owned(),

@@ -21,6 +21,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
                 Check::warning("settings.option", warning.place.to_string(), &warning.text, None)
             }));
             checks.push(log(&settings.log));
+            checks.extend(settings.audit_file.as_deref().map(audit));
         }
         Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
             FILE.0,
@@ -62,6 +63,33 @@ fn log(settings: &LogSettings) -> Check {
             format!("{shown} cannot be written: {error}"),
             "Create its directory (logdir, or APP_LOG_DIR) and make it writable for the user that runs the \
              program, or leave logfile= empty to log to stderr only.",
+        ),
+    }
+}
+
+/// Nor without its audit trail.
+fn audit(path: &Path) -> Check {
+    const AUDIT: (&str, &str) = ("settings.audit", "audit trail");
+    let shown = path.display();
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    match writable(path, directory) {
+        Ok(()) if [Path::new("/tmp"), Path::new("/var/tmp")].contains(&directory) => Check::warning(
+            AUDIT.0,
+            AUDIT.1,
+            format!("{shown} can be written, but does not last there"),
+            "Put it where only this program's user writes (audit_file, or logdir): this directory is emptied now and \
+             then, for a service with PrivateTmp at each stop, and anybody may make files there."
+                .to_owned(),
+        ),
+        Ok(()) => Check::passed(AUDIT.0, AUDIT.1, format!("{shown} can be written")),
+        Err(error) => Check::failed(
+            AUDIT.0,
+            AUDIT.1,
+            BAD_CONFIGURATION,
+            format!("{shown} cannot be written: {error}"),
+            "Create its directory (audit_file, or logdir) and make it writable for the user that runs the program, or \
+             leave audit_file= empty to put everything on record in the log only.",
         ),
     }
 }
