@@ -71,7 +71,8 @@ selftest_timeout=10
 
 # The log: its directory, file, and level (DEBUG, INFO, WARNING, ERROR or CRITICAL).
 # The directory has to be there; with an empty logfile the log goes to stderr only, where it goes anyway.
-# Environment: LOGLEVEL wins over loglevel, APP_LOG_DIR is the directory where logdir is absent.
+# Environment: LOGLEVEL wins over loglevel, APP_LOG_DIR is the directory where logdir is absent; systemd and App Host
+# set it, so leave logdir out there. The audit trail is there, too, and /tmp does not last.
 logdir=/tmp
 logfile=app.log
 loglevel=INFO
