@@ -73,6 +73,11 @@ fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Fa
     if let Some(file) = &arguments.file {
         return Ok(file.to_str().map_or_else(|| file.clone(), |file| environment.expand(file)));
     }
+    if environment.get_filled("HOME").is_none() {
+        let wrong =
+            "HOME is not set, so there is no usual place for the file; name one: config --create FILE";
+        return Err(Failure::new(FAILED, &wrong));
+    }
     let path = environment.expand_home("~/.resilient/app.config");
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;

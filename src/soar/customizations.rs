@@ -185,8 +185,8 @@ impl Client {
         Ok(Import { messages, answer })
     }
 
-    /// Carries an import out, or forgets it; gives the status that SOAR says it has now. After
-    /// [`Error::Interrupted`] it may have happened; to import again does no harm.
+    /// Carries an import out, or forgets it; gives the status that SOAR says it has now. After an error that
+    /// [leaves it open](Error::leaves_open) it may have happened; to import again does no harm.
     pub async fn decide(&self, import: Import, decision: Decision) -> Result<String, Error> {
         let (status, attempt) = match decision {
             Decision::Accept => ("ACCEPTED", "accept the import"),
@@ -245,7 +245,8 @@ impl Client {
             match self.connection().fetch::<serde::de::IgnoredAny>(&request).await {
                 Ok(_) => return Ok(true),
                 // Somebody was faster; or it was done, or not, which the next reading tells.
-                Err(Error::Refused { status: 409, .. } | Error::Interrupted { .. }) => {}
+                Err(Error::Refused { status: 409, .. }) => {}
+                Err(error) if error.leaves_open() => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -254,7 +255,9 @@ impl Client {
 
     /// A message destination, by its programmatic name.
     async fn destination(&self, name: &str) -> Result<Option<Value>, Error> {
-        let all = self.objects(Collection::MessageDestinations).await?;
+        // Not by names: whom it lists is compared by numbers.
+        let request = self.get("read the message destinations".to_owned(), &["message_destinations"]);
+        let all = self.connection().fetch::<Answered<Value>>(&request).await?.into_vec();
         Ok(all.into_iter().find(|one| one["programmatic_name"] == name))
     }
 }

@@ -156,10 +156,10 @@ fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
 fn undecided(error: &Error) -> Failure {
     let Failure { code, message } = refused(error);
     let told = "Whether SOAR imported it is not known; run customize again, which does no harm";
-    match error {
-        Error::Interrupted { .. } => Failure::new(code, &format!("{message}. {told}")),
-        _ => Failure { code, message },
+    if error.leaves_open() {
+        return Failure::new(code, &format!("{message}. {told}"));
     }
+    Failure { code, message }
 }
 
 fn not_granted(error: &GrantError) -> Failure {

@@ -116,8 +116,20 @@ pub(super) async fn script(State(shared): State<Arc<Shared>>, path: Path<(i64, S
 }
 
 /// `GET /message_destinations`.
-pub(super) async fn destinations(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    entities(&shared, &DESTINATIONS, &[])
+pub(super) async fn destinations(
+    State(shared): State<Arc<Shared>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Json<Value> {
+    let Json(mut all) = entities(&shared, &DESTINATIONS, &[]);
+    if asks_for_names(&query) {
+        let destinations = all["entities"].as_array_mut().into_iter().flatten();
+        let listed = destinations.flat_map(|it| it.as_object_mut().into_iter().flat_map(|it| it.iter_mut()));
+        let handles = listed.filter(|(key, _)| matches!(key.as_str(), "api_keys" | "users"));
+        for handle in handles.filter_map(|(_, handles)| handles.as_array_mut()).flatten() {
+            *handle = json!(format!("the name of {handle}"));
+        }
+    }
+    Json(all)
 }
 
 /// `GET /message_destinations/{id}`.
