@@ -28,8 +28,8 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 struct Marks(Vec<String>);
 
-/// Parts of mails, and what analysts write and search for. None is part of an address, an id or a file's name.
-const MAIL: [&str; 10] = [
+/// Parts of mails, and what analysts write and search for. None is part of an address or an id.
+const MAIL: [&str; 11] = [
     "zqSUBJECTzq",
     "zqBODYzq",
     "zqFILEzq",
@@ -40,6 +40,7 @@ const MAIL: [&str; 10] = [
     "zqPLACEzq",
     "zqSOUGHTzq",
     "zqSTRAYzq",
+    "zqNAMEzq",
 ];
 
 impl Marks {
@@ -161,9 +162,12 @@ impl Stage {
             .sandbox
             .soar
             .rest
-            .add_attachment(Owner::Incident(INCIDENT), "evidence.txt", "text/plain", b"zqFILEzq")
+            .add_attachment(Owner::Incident(INCIDENT), "zqNAMEzq.txt", "text/plain", b"zqFILEzq")
             .await
             .unwrap();
+        // What others say quotes what they were asked.
+        deployment.sandbox.graph.faults().quote_requests();
+        deployment.sandbox.soar.rest.quote_requests();
         Self { deployment, soar, daemon, marks, mailbox, config, replies: Vec::new() }
     }
 
@@ -210,11 +214,13 @@ impl Stage {
         self.call("get_email_user_profile", json!({"exo_email_address": mailbox})).await;
         let id = self.mail();
         self.call("get_message", message(&id)).await;
-        self.call("write_message_as_attachment", message(&id)).await;
+        let mut named = message(&id);
+        named["exo_attachment_name"] = json!("zqNAMEzq.eml");
+        self.call("write_message_as_attachment", named).await;
         let mut moved = message(&id);
         moved["exo_destination_mailfolder_id"] = json!({"id": 1, "name": "junkemail"});
         self.call("move_message_to_folder", moved).await;
-        for attachments in ["", "evidence.txt"] {
+        for attachments in ["", "zqNAMEzq.txt"] {
             let send = json!({
                 "incident_id": INCIDENT, "exo_email_address": mailbox, "exo_recipients": "a@elsewhere.example",
                 "exo_message_subject": "zqSENTSUBJECTzq", "exo_attachment_names": attachments,
@@ -300,8 +306,13 @@ async fn nothing_is_told(format: &str, faults: &[Fault]) {
     stage.deployment.sandbox.graph.revoke_tokens();
     stage.deployment.sandbox.graph.faults().next(2, Target::Token, Fault::Status(401, RetryAfter::Absent));
     stage.every_function().await;
-    for failure in [Failure::Status(500), Failure::CutBefore, Failure::DoneButStatus(502), Failure::CutAfter]
-    {
+    for failure in [
+        Failure::Status(403),
+        Failure::Status(500),
+        Failure::CutBefore,
+        Failure::DoneButStatus(502),
+        Failure::CutAfter,
+    ] {
         stage.deployment.sandbox.soar.rest.fail_next("incidents", 2, failure);
         stage.every_function().await;
     }

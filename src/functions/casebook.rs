@@ -169,7 +169,7 @@ impl Local {
         pin_mut!(content);
         // The same error as of a file for SOAR, so that a message that broke off is the same to the function.
         let broke_off = |error: graph::Error| soar::Error::Content {
-            attempt: format!("keep the message as {}", kept.name),
+            attempt: "keep the message as a file".to_owned(),
             source: error.into(),
         };
         while let Some(piece) = content.try_next().await.map_err(broke_off)? {

@@ -135,8 +135,9 @@ fn unless_unknown(error: graph::Error, deletion: Deletion) -> NotDone {
     NotDone::Refused {
         code: "PermanentDeleteNotOffered",
         why: format!(
-            "The message was not deleted: this Microsoft Graph seems not to offer permanentDelete ({error}). Set \
-             deletion to recoverable or deleted_items."
+            "The message was not deleted: this Microsoft Graph seems not to offer permanentDelete ({}). Set \
+             deletion to recoverable or deleted_items.",
+            error.for_log()
         ),
     }
 }

@@ -220,8 +220,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
         format!("{failed} of {all} could not be deleted; see failures.{}", needs.unwrap_or_default())
     });
     let not_deleted = too_many.or(not_deleted);
-    let sentences: Vec<_> = not_deleted.into_iter().chain(written).collect();
-    outcome.reason = (!sentences.is_empty()).then(|| sentences.join(" "));
+    outcome.because(not_deleted.into_iter().collect(), written);
     Ok(outcome)
 }
 

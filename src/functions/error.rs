@@ -15,6 +15,14 @@ pub enum Error {
     /// The inputs make no sense together. Nothing was sent.
     #[error("{0}")]
     Refused(String),
+    /// A file cannot be sent or written.
+    #[error("The attachment {name} {why}")]
+    Attachment {
+        /// What it is called; not for the log, since it may be called after a mail.
+        name: String,
+        /// What is wrong with it, as the rest of a sentence.
+        why: String,
+    },
     /// Graph did not do it.
     #[error("Could not {attempt}: {}{}", sentence(source), Needs(permission, source))]
     Graph {
@@ -82,6 +90,15 @@ impl Error {
             Self::NotLookedUp { mail, source, .. } => {
                 format!("whether {mail} was sent before could not be looked up: {}", source.for_log())
             }
+            Self::Attachment { why, .. } => format!("an attachment {why}"),
+            Self::Soar(soar::Error::Content { attempt, source }) => {
+                let source = source.downcast_ref::<graph::Error>().map(graph::Error::for_log);
+                format!(
+                    "cannot {attempt}: {}",
+                    source.unwrap_or_else(|| "its content could not be read".to_owned())
+                )
+            }
+            Self::Soar(error) => error.for_log(),
             other => other.to_string(),
         }
     }
@@ -93,6 +110,7 @@ impl Error {
             Self::Soar(error) => error.leaves_open(),
             Self::Input(_)
             | Self::Refused(_)
+            | Self::Attachment { .. }
             | Self::Graph { .. }
             | Self::NotLookedUp { .. }
             | Self::Result(_) => false,

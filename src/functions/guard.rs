@@ -202,10 +202,11 @@ impl Guard {
     fn not_identified(&self, mailbox: &Mailbox, error: graph::Error) -> NotDone {
         if error.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403)) {
             let why = format!(
-                "Whose mailbox {} is could not be found out, so nothing was changed in it: {error}. Where mailboxes are \
+                "Whose mailbox {} is could not be found out, so nothing was changed in it: {}. Where mailboxes are \
                  allowed or denied (mailboxes_allowed, mailboxes_denied), the Entra application needs the application \
                  permission {PERMISSION_TO_IDENTIFY}, with admin consent.",
-                mailbox.name
+                mailbox.name,
+                error.for_log()
             );
             return self.refuse(mailbox, "MailboxNotIdentified", why);
         }

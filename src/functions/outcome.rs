@@ -15,6 +15,8 @@ pub struct Outcome {
     pub success: bool,
     /// Why not, or not wholly.
     pub reason: Option<String>,
+    /// The same for the log, where it is not the same: without words of others, which may quote what is investigated.
+    pub reason_for_log: Option<String>,
     /// The content, as compact JSON.
     pub content: Box<RawValue>,
     /// The content for a person to read, where the function offers it.
@@ -27,6 +29,7 @@ impl Outcome {
         Ok(Self {
             success: true,
             reason: None,
+            reason_for_log: None,
             content: serde_json::value::to_raw_value(content)?,
             pretty: None,
         })
@@ -35,13 +38,13 @@ impl Outcome {
     /// It was done, and Graph's `object` came of it, kept as Graph wrote it; with sorted keys for the reader.
     pub(super) fn object(object: Box<RawValue>) -> Result<Self, Error> {
         let pretty = pretty(&object, Value::sort_all_objects)?;
-        Ok(Self { success: true, reason: None, content: object, pretty })
+        Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
     }
 
     /// The same, with Graph's own order of keys for the reader.
     pub(super) fn object_in_order(object: Box<RawValue>) -> Result<Self, Error> {
         let pretty = pretty(&object, |_| ())?;
-        Ok(Self { success: true, reason: None, content: object, pretty })
+        Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
     }
 
     /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
@@ -51,10 +54,31 @@ impl Outcome {
             Some(graph::Refusal { status: 404, code, body, .. }) => {
                 let reason = Some(format!("{what} was not found ({code})."));
                 let content = body.clone().unwrap_or_default();
-                Ok(Self { success: false, reason, content, pretty: None })
+                Ok(Self { success: false, reason, reason_for_log: None, content, pretty: None })
             }
             _ => Err(error),
         }
+    }
+}
+
+/// A sentence about something that went wrong, for its two readers.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) for_analyst: String,
+    pub(super) for_log: String,
+}
+
+impl Outcome {
+    /// Says why it was not, or not wholly, done: our own `sentences`, and `troubles`.
+    pub(super) fn because(&mut self, mut sentences: Vec<String>, troubles: Vec<Trouble>) {
+        let joined = |sentences: &[String]| (!sentences.is_empty()).then(|| sentences.join(" "));
+        let mut for_log = sentences.clone();
+        for trouble in troubles {
+            sentences.push(trouble.for_analyst);
+            for_log.push(trouble.for_log);
+        }
+        self.reason = joined(&sentences);
+        self.reason_for_log = joined(&for_log);
     }
 }
 

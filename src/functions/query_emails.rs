@@ -217,7 +217,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     outcome.success = !nobody_was_found(&query, &search);
     let report = report(&query, &search, &content, started);
     let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
-    outcome.reason = reason(&query, &search, written);
+    outcome.because(sentences(&query, &search), written);
     Ok(outcome)
 }
 
@@ -329,7 +329,7 @@ fn report(query: &Query, search: &Search, content: &Content<'_>, started: Instan
     }
 }
 
-fn reason(query: &Query, search: &Search, written: Vec<String>) -> Option<String> {
+fn sentences(query: &Query, search: &Search) -> Vec<String> {
     let failures = Users::of(search).failed;
     let mut sentences = Vec::new();
     if failures > 0 {
@@ -345,8 +345,7 @@ fn reason(query: &Query, search: &Search, written: Vec<String>) -> Option<String
     if matches!(query.whom, Whom::Listed(_)) && !no_mailbox.is_empty() {
         sentences.push(format!("No mailbox was found for {}.", no_mailbox.join(", ")));
     }
-    sentences.extend(written);
-    (!sentences.is_empty()).then(|| sentences.join(" "))
+    sentences
 }
 
 /// "1 message", "2 mailboxes"

@@ -12,6 +12,7 @@ use super::casebook::{Casebook, on_record};
 use super::context::Context;
 use super::error::Error;
 use super::once::{Shows, once};
+use super::outcome::Trouble;
 use crate::audit::Deed;
 use crate::soar::{self, Content, Target};
 use crate::text::on_one_line;
@@ -76,7 +77,7 @@ impl Report {
         incident: Option<i64>,
         output: &Output,
         file_prefix: &str,
-    ) -> Vec<String> {
+    ) -> Vec<Trouble> {
         if !output.needs_incident() {
             return Vec::new();
         }
@@ -93,12 +94,12 @@ impl Report {
         if output.note()
             && let Err(error) = filed.note(&self.html(filed.reference)).await
         {
-            problems.push(format!("The note was not written: {error}"));
+            problems.push(not_written("note", &error));
         }
         if output.attachment()
             && let Err(error) = filed.file(file_prefix, self.text(Some(filed.reference))).await
         {
-            problems.push(format!("The attachment was not written: {error}"));
+            problems.push(not_written("attachment", &error));
         }
         problems
     }
@@ -218,6 +219,13 @@ impl Filed<'_> {
             }
         }
         Ok(None)
+    }
+}
+
+fn not_written(what: &str, error: &Error) -> Trouble {
+    Trouble {
+        for_analyst: format!("The {what} was not written: {error}"),
+        for_log: format!("The {what} was not written: {}.", error.for_log()),
     }
 }
 

@@ -196,10 +196,8 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
     for name in &mail.attachment_names {
         match there.iter().position(|attachment| attachment.name == *name) {
             Some(place) if there[place].size.is_some_and(|size| size > most) => {
-                return Err(Error::Refused(format!(
-                    "The attachment {name} is larger than {} MiB (max_attachment_mb); nothing was sent.",
-                    most >> 20
-                )));
+                let why = format!("is larger than {} MiB (max_attachment_mb); nothing was sent.", most >> 20);
+                return Err(Error::Attachment { name: name.clone(), why });
             }
             Some(place) => found.push(there.remove(place)),
             None => missing.push(name.clone()),
@@ -330,10 +328,8 @@ async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result
     let mut stream = context.casebook.attachment_contents(incident, attachment.id).await?;
     while let Some(piece) = stream.try_next().await? {
         if (bytes.len() + piece.len()) as u64 > most {
-            return Err(Error::Refused(format!(
-                "The attachment {} is larger than SOAR says ({most} bytes); the message was not sent.",
-                attachment.name
-            )));
+            let why = format!("is larger than SOAR says ({most} bytes); the message was not sent.");
+            return Err(Error::Attachment { name: attachment.name.clone(), why });
         }
         bytes.extend_from_slice(&piece);
     }
@@ -469,7 +465,10 @@ impl<'a> Draft<'a> {
         session.send(&self.post.context.graph, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => source.into(),
             UploadError::Graph(source) => self.failed(source),
-            error => Error::Refused(format!("Could not attach {}: {error}.", attachment.name)),
+            error => Error::Attachment {
+                name: attachment.name.clone(),
+                why: format!("could not be attached: {error}."),
+            },
         })
     }
 

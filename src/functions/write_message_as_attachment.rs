@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     // Without an incident the casebook is one that takes no notice of the target.
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
-    context.status.say(format!("Writing a message of {mailbox} to the attachment {name}"));
+    context.status.say(format!("Writing a message of {mailbox} to an attachment"));
     let copy = Copy { context, mailbox: &mailbox, id: &id, target, name: &name };
     match once(context, "the attachment", Shows::AtOnce, || copy.look(), || copy.keep()).await {
         Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
@@ -70,11 +70,13 @@ impl Copy<'_> {
     }
 
     fn too_large(&self) -> Error {
-        Error::Refused(format!(
-            "The message is larger than {} MiB (max_attachment_mb), so {} was not written.",
-            self.context.limits.max_attachment >> 20,
-            self.name
-        ))
+        Error::Attachment {
+            name: self.name.to_owned(),
+            why: format!(
+                "was not written: the message is larger than {} MiB (max_attachment_mb).",
+                self.context.limits.max_attachment >> 20
+            ),
+        }
     }
 
     async fn keep(&self) -> Result<String, Error> {

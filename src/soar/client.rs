@@ -238,7 +238,7 @@ impl Client {
         }
         let request = self.request(
             Method::POST,
-            format!("attach {name:?} to {what} {number}"),
+            format!("attach a file to {what} {number}"),
             &[kind, &number, "attachments"],
             RequestBody::File { name, content_type, content: &content },
         );

@@ -159,7 +159,8 @@ impl Connection {
                 return Err(error);
             }
             let wait = self.wait(done, error.retry_after());
-            tracing::warn!(%error, tries = done, ?wait, "signing in to SOAR is tried again");
+            let said = error.for_log();
+            tracing::warn!(error = said, tries = done, ?wait, "signing in to SOAR is tried again");
             tokio::time::sleep(wait).await;
         }
     }
@@ -213,7 +214,8 @@ impl Connection {
                 return Err(error);
             }
             let wait = self.wait(done, error.retry_after());
-            tracing::info!(%error, tries = done, ?wait, "a request to SOAR is tried again");
+            let said = error.for_log();
+            tracing::info!(error = said, tries = done, ?wait, "a request to SOAR is tried again");
             tokio::time::sleep(wait).await;
         }
     }

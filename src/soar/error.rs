@@ -158,6 +158,19 @@ impl Error {
         }
     }
 
+    /// What the log may hold of it: all but SOAR's own words, which may quote what was sent.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Refused { attempt, status, .. } => {
+                format!("SOAR answered the attempt to {attempt} with HTTP status {status}")
+            }
+            Self::Unauthorized { credentials, .. } => {
+                format!("SOAR does not accept {credentials} (HTTP status 401)")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// The HTTP status, where SOAR answered with an error.
     pub fn status(&self) -> Option<u16> {
         match self {

@@ -309,8 +309,9 @@ impl Shift {
         let elapsed_ms = execution_time.as_millis();
         self.shared.meters.ended(function, ended(&outcome), execution_time);
         match outcome {
-            Ok(Outcome { success, reason, content, pretty }) => {
-                info!(success, reason, elapsed_ms, "call completed");
+            Ok(Outcome { success, reason, reason_for_log, content, pretty }) => {
+                let said = reason_for_log.as_ref().or(reason.as_ref());
+                info!(success, reason = said, elapsed_ms, "call completed");
                 let results = Results {
                     success,
                     reason: reason.as_deref(),

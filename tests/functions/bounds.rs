@@ -29,7 +29,10 @@ async fn a_message_larger_than_a_file_may_be_is_not_written_and_not_read_again()
     });
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 3 * MIB));
     let error = house.failed(WriteMessageAsAttachment, inputs.clone()).await;
-    assert_eq!(error, "The message is larger than 1 MiB (max_attachment_mb), so a.eml was not written.");
+    assert_eq!(
+        error,
+        "The attachment a.eml was not written: the message is larger than 1 MiB (max_attachment_mb)."
+    );
     house.assert_incident_untouched();
     assert_eq!(house.asked().len(), 1, "once is enough to know");
     assert!(house.graph().set_mime_bytes(&mailbox, &id, MIB));

@@ -149,7 +149,7 @@ async fn a_stream_that_fails_leaves_no_file_behind() {
         assert!(matches!(error, Error::Content { .. }), "{error}");
         assert_eq!(
             error.to_string(),
-            format!("cannot attach \"f.eml\" to incident 7: its content could not be read: {words}")
+            format!("cannot attach a file to incident 7: its content could not be read: {words}")
         );
         // Where the server had begun at all, it did not get a whole file.
         if let Ok(whole) = finished.try_recv() {

@@ -127,7 +127,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
         Failure::new(NOT_DONE, &format!("what was done is on record in the lines above only: {failure}"))
     });
 
-    let Outcome { success, reason, content, pretty } =
+    let Outcome { success, reason, content, pretty, .. } =
         ended.map_err(|error| Failure::new(NOT_DONE, &error))?;
     let results = Results {
         success,

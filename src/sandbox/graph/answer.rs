@@ -6,6 +6,8 @@ use bytes::Bytes;
 use chrono::Utc;
 use serde_json::json;
 
+use super::call::Call;
+
 /// The content type of Graph's JSON.
 pub(super) const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;\
                                IEEE754Compatible=false;charset=utf-8";
@@ -66,6 +68,13 @@ impl Refusal {
 
     pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same, which quotes the request it is about.
+    pub(super) fn quoting(mut self, call: &Call) -> Self {
+        let body = String::from_utf8_lossy(&call.body);
+        self.message = format!("{:.150} {:.300} {}", call.path_and_query(), body, self.message).into();
         self
     }
 

@@ -149,7 +149,7 @@ pub(super) fn answer(
             } else if place.as_ref().is_some_and(|place| !place.allowed) {
                 Err(mailbox_busy())
             } else {
-                judged(shared, &step.call)
+                shared.quoted(judged(shared, &step.call), &step.call)
             };
             let answer = outcome.unwrap_or_else(|refusal| {
                 let id = shared.request_id();

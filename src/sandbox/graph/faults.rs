@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -174,6 +175,7 @@ pub(super) enum Kind {
 pub struct Faults {
     seed: u64,
     plan: Mutex<Plan>,
+    quoting: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -223,7 +225,7 @@ impl Faults {
             roles: ROLES.into_iter().map(str::to_owned).collect(),
             roles_shown: true,
         };
-        Self { seed, plan: Mutex::new(plan) }
+        Self { seed, plan: Mutex::new(plan), quoting: AtomicBool::new(false) }
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -234,6 +236,15 @@ impl Faults {
     pub fn set_latency(&self, each: Duration, more: Duration) {
         let mut plan = self.plan();
         (plan.latency, plan.batch_latency) = (each, more);
+    }
+
+    /// Has every refusal quote the request, as the real Graph does now and then. [`Self::clear`] does not end it.
+    pub fn quote_requests(&self) {
+        self.quoting.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn quotes_requests(&self) -> bool {
+        self.quoting.load(Ordering::Relaxed)
     }
 
     /// Makes the tenant one of a national cloud, which has no `permanentDelete`.

@@ -54,6 +54,14 @@ pub(super) fn mailbox_busy() -> Refusal {
         .with_header("Retry-After", "1")
 }
 
+impl Shared {
+    /// `outcome`, with a refusal that quotes the request where that is wanted.
+    pub(super) fn quoted(&self, outcome: Outcome, call: &Call) -> Outcome {
+        let quotes = self.faults.quotes_requests();
+        outcome.map_err(|refusal| if quotes { refusal.quoting(call) } else { refusal })
+    }
+}
+
 /// The refusal that a fault asks for, in the words Graph has for its status.
 pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal {
     let (code, message) = match status {
@@ -181,6 +189,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         Ok(()) => spoiled(fault, work),
     };
     drop((place, at_work));
+    let outcome = shared.quoted(outcome, &call);
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(&request_id, &client_request_id));
     note(Some(answer.status));
     respond(answer, &request_id, &client_request_id, ending)

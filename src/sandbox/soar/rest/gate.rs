@@ -17,6 +17,9 @@ use super::error::ApiError;
 use super::session;
 use crate::sandbox::serve::Connection;
 
+/// Bytes of a request that an answer quotes.
+const MOST_QUOTED: usize = 400;
+
 /// How a request fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
@@ -59,6 +62,8 @@ pub struct Recorded {
 pub(super) struct Traffic {
     pub(super) recorded: Vec<Recorded>,
     pub(super) latency: Duration,
+    /// Whether a failure's answer quotes the request's body.
+    pub(super) quotes: bool,
     faults: VecDeque<Fault>,
 }
 
@@ -86,15 +91,16 @@ pub(super) async fn pass(
     request: Request,
     next: Next,
 ) -> Response {
-    let (number, latency, failure) = shared.traffic(|traffic| {
+    let (number, latency, failure, quotes) = shared.traffic(|traffic| {
         let recorded = record(&request);
         let failure = traffic.failure(&format!("{} {}", recorded.method, recorded.path));
         traffic.recorded.push(recorded);
-        (traffic.recorded.len() - 1, traffic.latency, failure)
+        (traffic.recorded.len() - 1, traffic.latency, failure, traffic.quotes)
     });
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
+    let mut quoted = String::new();
     let response = match failure {
         None => handle(&shared, request, next).await,
         Some(failure @ (Failure::Status(status) | Failure::DoneButStatus(status))) => {
@@ -103,10 +109,15 @@ pub(super) async fn pass(
             } else {
                 // A connection that closes while its client still sends takes the answer with it.
                 let mut rest = request.into_body().into_data_stream();
-                while let Some(Ok(_)) = rest.next().await {}
+                while let Some(Ok(piece)) = rest.next().await {
+                    if quotes && quoted.len() < MOST_QUOTED {
+                        quoted.push_str(&String::from_utf8_lossy(&piece));
+                    }
+                }
             }
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            ApiError::new(status, "The sandbox was asked to fail.").into_response()
+            let quoted: String = quoted.chars().take(MOST_QUOTED).collect();
+            ApiError::new(status, format!("{quoted}The sandbox was asked to fail.")).into_response()
         }
         Some(cut) => {
             if cut == Failure::CutAfter {

@@ -279,6 +279,11 @@ impl Rest {
         self.shared.traffic(|traffic| traffic.fail(on, count, failure));
     }
 
+    /// Has the answers of [`Failure::Status`] quote what was sent, from now on.
+    pub fn quote_requests(&self) {
+        self.shared.traffic(|traffic| traffic.quotes = true);
+    }
+
     /// Answers every request that much later.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.traffic(|traffic| traffic.latency = latency);
