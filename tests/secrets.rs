@@ -313,7 +313,9 @@ async fn nothing_is_told(format: &str, faults: &[Fault]) {
         Failure::DoneButStatus(502),
         Failure::CutAfter,
     ] {
-        stage.deployment.sandbox.soar.rest.fail_next("incidents", 2, failure);
+        // What reads, and what writes.
+        stage.deployment.sandbox.soar.rest.fail_next("GET /rest/orgs/201/incidents", 1, failure);
+        stage.deployment.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents", 3, failure);
         stage.every_function().await;
     }
     stage.deployment.sandbox.soar.rest.end_sessions();
