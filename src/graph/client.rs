@@ -140,9 +140,9 @@ impl Client {
         self.shared.service.token_life()
     }
 
-    /// The end of the certificate that signs in, where one does.
-    pub fn certificate_end(&self) -> Option<DateTime<Utc>> {
-        self.shared.service.certificate_end()
+    /// The end of the certificate that signs in, where one does, as its file says now.
+    pub async fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        self.shared.service.certificate_end().await
     }
 
     /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is

@@ -17,7 +17,7 @@ use super::meters::{Meters, Sent};
 use super::path::Path;
 use super::token::{Token, TokenLife, Tokens};
 use super::wire::{self, Answer};
-use crate::config::{Credential, GraphSettings, Proxy};
+use crate::config::{ApplicationCertificate, Credential, GraphSettings, Proxy};
 use crate::http;
 use crate::tls::TlsError;
 
@@ -28,8 +28,8 @@ pub(super) struct Service {
     proxy: Proxy,
     root: Url,
     tokens: Tokens,
-    /// That of the certificate that signs in, where one does.
-    certificate_end: Option<DateTime<Utc>>,
+    /// The files of the certificate that signs in, where one does, and its end when it was read first.
+    certificate: Option<(ApplicationCertificate, DateTime<Utc>)>,
     meters: Arc<Meters>,
 }
 
@@ -55,14 +55,20 @@ fn token_client(
 impl Service {
     pub(super) fn new(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
         // A certificate that does not do shows at the start, not with the first call.
-        let certificate = settings.credential.certificate().map(Certificate::read).transpose()?;
-        let certificate_end = certificate.inspect(Certificate::warn_of_its_end).map(|read| read.not_after());
+        let signs_in = match settings.credential.certificate() {
+            Some(files) => {
+                let read = Certificate::read(files)?;
+                read.warn_of_its_end();
+                Some((files.clone(), read.not_after()))
+            }
+            None => None,
+        };
         let certificate = settings.client_certificate.as_ref();
         let timeout = Some(settings.timeout);
         let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
         let tokens = Tokens::new(token_client(settings, &http)?, settings, Arc::clone(&meters));
         let (proxy, root) = (settings.proxy.clone(), settings.base_url.clone());
-        Ok(Self { http, proxy, root, tokens, certificate_end, meters })
+        Ok(Self { http, proxy, root, tokens, certificate: signs_in, meters })
     }
 
     pub(super) fn root(&self) -> &Url {
@@ -73,8 +79,11 @@ impl Service {
         &self.meters
     }
 
-    pub(super) fn certificate_end(&self) -> Option<DateTime<Utc>> {
-        self.certificate_end
+    /// As its file says now: it may have been renewed, and the next token is asked for with what is there.
+    pub(super) async fn certificate_end(&self) -> Option<DateTime<Utc>> {
+        let (files, first) = self.certificate.clone()?;
+        let read = tokio::task::spawn_blocking(move || Certificate::read(&files));
+        Some(read.await.ok().and_then(Result::ok).map_or(first, |read| read.not_after()))
     }
 
     pub(super) fn token_life(&self) -> Option<TokenLife> {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, Utc};
+
 use super::{Health, View, is_subscribed};
 use crate::metrics::{Exposition, Kind};
 use crate::{graph, stomp, worker};
@@ -35,7 +37,7 @@ impl Health {
         broker(&mut text, &self.connections, &self.view());
         requests(&mut text, equipment.graph.meters());
         batches(&mut text, *equipment.graph.batches().borrow());
-        tokens(&mut text, &equipment.graph);
+        tokens(&mut text, &equipment.graph, equipment.graph.certificate_end().await);
         self.reloads(&mut text);
         text.into_text()
     }
@@ -127,7 +129,7 @@ fn batches(text: &mut Exposition, state: graph::BatchState) {
     text.single(Kind::Gauge, "graph_batch_pause_seconds", help, pause.as_secs_f64());
 }
 
-fn tokens(text: &mut Exposition, graph: &graph::Client) {
+fn tokens(text: &mut Exposition, graph: &graph::Client, certificate_end: Option<DateTime<Utc>>) {
     let help = "Requests for an access token, every try, by what came of it.";
     text.by("token_requests_total", help, "outcome", &graph.meters().token_requests);
     let life = graph.token_life();
@@ -150,7 +152,7 @@ fn tokens(text: &mut Exposition, graph: &graph::Client) {
         "certificate_expiry_timestamp_seconds",
         "When the certificate ends that signs in to Entra ID, where one does (Unix time).",
     );
-    if let Some(end) = graph.certificate_end() {
+    if let Some(end) = certificate_end {
         certificate.sample(&[], end.timestamp());
     }
 }
