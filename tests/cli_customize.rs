@@ -392,21 +392,28 @@ async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
-    let house = House::fresh().await;
-    let rest = house.rest();
-    rest.fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::CutAfter);
-    house.customize(&["-y"], "").await.tells(20, &["Nothing was imported: the connection to SOAR failed"]);
-    assert_eq!(rest.customizations(), json!({}));
-    rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, Failure::CutAfter);
-    let said = house.customize(&["-y"], "").await;
-    said.tells(20, &["accept the import", "is not known; run customize again"]);
-    let imported = rest.customizations();
-    assert_eq!(list(&imported, "functions").len(), 9);
+    let lost = [
+        (Failure::CutAfter, "the connection to SOAR failed"),
+        // A balancer that did not wait for SOAR.
+        (Failure::DoneButStatus(504), "with HTTP status 504"),
+    ];
+    for (failure, words) in lost {
+        let house = House::fresh().await;
+        let rest = house.rest();
+        rest.fail_next("POST /rest/orgs/201/configurations/imports", 1, failure);
+        house.customize(&["-y"], "").await.tells(20, &["Nothing was imported: ", words]);
+        assert_eq!(rest.customizations(), json!({}));
+        rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, failure);
+        let said = house.customize(&["-y"], "").await;
+        said.tells(20, &["accept the import", words, "is not known; run customize again"]);
+        let imported = rest.customizations();
+        assert_eq!(list(&imported, "functions").len(), 9);
 
-    rest.fail_next("PUT /rest/orgs/201/message_destinations", 1, Failure::CutAfter);
-    house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
-    assert_eq!(house.listed(), json!([17]));
-    house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+        rest.fail_next("PUT /rest/orgs/201/message_destinations", 1, failure);
+        house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
+        assert_eq!(house.listed(), json!([17]));
+        house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
