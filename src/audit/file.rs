@@ -114,7 +114,9 @@ impl TrailFile {
                 let _ =
                     thread::Builder::new().name("audit trail".to_owned()).spawn(move || try_again(&trail));
             }
-            (Ok(()), true) => info!("the audit trail can be written again; every line that waited is in it"),
+            (Ok(()), true) if state.path.is_some() => {
+                info!("the audit trail can be written again; every line that waited is in it");
+            }
             _ => {}
         }
         failure
