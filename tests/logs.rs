@@ -146,8 +146,7 @@ fn parts(line: &str) -> (&str, &str, &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_line_of_a_call_says_which_call_it_is() {
     let mut running = Running::start(&[("loglevel", "DEBUG")]).await;
-    // The access token and the batches are those of all calls; here neither is needed.
-    running.profile().await;
+    running.until("ready: listening for calls").await;
     let call = running.caller.call(
         QUERY,
         json!({
@@ -165,6 +164,8 @@ async fn every_line_of_a_call_says_which_call_it_is() {
     let place = |text: &str| lines.iter().rposition(|(line, _)| line.contains(text)).unwrap();
     let of_call = &lines[place("call started")..=place("call completed")];
     assert!(of_call.iter().any(|(line, _)| line.contains("[graph.service]")), "{text}");
+    // It serves others, too, but this call asked for it.
+    assert!(of_call.iter().any(|(line, _)| line.contains("access token fetched")), "{text}");
     let ids = format!("correlation_id={} function={QUERY} incident={INCIDENT}", call.correlation());
     for (line, _) in of_call {
         assert!(line.contains(&ids), "{line}\nhas not {ids}");
@@ -205,6 +206,14 @@ async fn a_part_of_a_batch_is_a_line_of_its_call_with_graphs_id_of_it() {
             let told =
                 part["request_id"].is_string() || part["error"].as_str().unwrap().contains("request-id");
             assert!(told && part["function"] == QUERY && part["resource"].is_string(), "{part}");
+            // The batch's own lines are of no call, or they would be of several.
+            let of_batch: Vec<_> = lines
+                .iter()
+                .filter(|line| line["batch"] == part["batch"] && line["correlation_id"].is_null())
+                .collect();
+            let sent = of_batch.iter().filter(|line| line["module"] == "graph.service");
+            assert!(part["batch"].is_string() && sent.clone().count() == 1, "{part}");
+            assert!(sent.clone().all(|line| line["client_request_id"].is_string()), "{of_batch:?}");
         }
     }
 }

@@ -14,7 +14,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::{Instrument, Span, debug, info_span, warn};
+use uuid::Uuid;
 
 use super::envelope::{self, Part};
 use super::error::Error;
@@ -30,11 +31,24 @@ const LINGER: Duration = Duration::from_millis(2);
 
 type Outcome = Result<Answer, Error>;
 
+/// What became of one try, and the batch that it went with, by the name that the batch's lines of the log bear.
+pub(super) struct Tried {
+    pub(super) outcome: Outcome,
+    /// `None` where it went with none.
+    pub(super) batch: Option<Uuid>,
+}
+
+impl Tried {
+    fn without_batch(error: Error) -> Self {
+        Self { outcome: Err(error), batch: None }
+    }
+}
+
 struct Waiting {
     lane: u64,
     part: Part,
     gate: Option<Arc<Gate>>,
-    answer: oneshot::Sender<Outcome>,
+    answer: oneshot::Sender<Tried>,
     /// Whether it was never sent before.
     first_try: bool,
     /// Whether it was sent again for a new token already.
@@ -115,7 +129,7 @@ impl Batches {
 
 impl Lane {
     /// One try of `part` in some batch. Dropping the future takes the part out of what waits.
-    pub(super) async fn once(&self, part: Part, gate: Option<Arc<Gate>>, first_try: bool) -> Outcome {
+    pub(super) async fn once(&self, part: Part, gate: Option<Arc<Gate>>, first_try: bool) -> Tried {
         let _in_line = match &gate {
             Some(gate) => gate.line_up().await,
             None => None,
@@ -123,8 +137,10 @@ impl Lane {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { lane: self.id, part, gate, answer, first_try, signed_again: false };
         let gone = || Error::Unreachable { reason: "the program is ending".to_owned(), sent: false };
-        self.inbox.send(Message::Part(waiting)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        if self.inbox.send(Message::Part(waiting)).is_err() {
+            return Tried::without_batch(gone());
+        }
+        answered.await.unwrap_or_else(|_| Tried::without_batch(gone()))
     }
 
     /// When to send something again that shall `wait`: a little later than asked for, at a moment that others
@@ -242,7 +258,10 @@ impl Driver {
         }
         if !parts.is_empty() {
             self.window.sent();
-            self.in_flight.spawn(send(Arc::clone(&self.service), parts, now));
+            // A batch belongs to several calls; by this name their parts' lines find its own.
+            let batch = Uuid::new_v4();
+            let sent = send(Arc::clone(&self.service), parts, now, batch);
+            self.in_flight.spawn(sent.instrument(info_span!(parent: Span::none(), "batch", %batch)));
         }
     }
 
@@ -270,7 +289,7 @@ impl Driver {
                 "Graph throttles everything; what waits is given up"
             );
             while let Some(waiting) = self.waiting.pop() {
-                let _ = waiting.answer.send(Err(error.clone().given_up()));
+                let _ = waiting.answer.send(Tried::without_batch(error.clone().given_up()));
             }
         }
     }
@@ -279,7 +298,7 @@ impl Driver {
 type Placed = (Waiting, Option<OwnedSemaphorePermit>);
 
 /// Sends one batch and hands out its answers.
-async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant) -> Returned {
+async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant, batch: Uuid) -> Returned {
     let count = parts.len();
     let mut news = News::of(sent_at);
     let mut throttled = None;
@@ -313,7 +332,7 @@ async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant) -> Re
             waiting.signed_again = true;
             again.push(waiting);
         } else {
-            let _ = waiting.answer.send(answer);
+            let _ = waiting.answer.send(Tried { outcome: answer, batch: Some(batch) });
         }
     }
     let elapsed_ms = sent_at.elapsed().as_millis();

@@ -10,7 +10,7 @@ use reqwest::{Method, Response};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 
-use super::batch::{BatchState, Batches, Lane};
+use super::batch::{BatchState, Batches, Lane, Tried};
 use super::claims::Claims;
 use super::envelope::Part;
 use super::error::Error;
@@ -198,9 +198,9 @@ impl Client {
         match route {
             Route::Batched(lane) => {
                 let Request { method, path, body, .. } = request.clone();
-                let answer = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
-                note(request, &answer);
-                answer
+                let tried = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
+                note(request, &tried);
+                tried.outcome
             }
             Route::Alone => {
                 let _place = self.place(request).await;
@@ -266,15 +266,17 @@ impl Client {
     }
 }
 
-/// Notes a part of a batch among the lines of the call that it belongs to; the batch itself belongs to several.
-fn note(Request { method, path, .. }: &Request, answer: &Result<Answer, Error>) {
+/// Notes a part of a batch among the lines of the call that it belongs to, with the name of the batch, which belongs
+/// to several.
+fn note(Request { method, path, .. }: &Request, Tried { outcome, batch }: &Tried) {
     let resource = path.resource();
-    match answer {
+    let batch = batch.map(tracing::field::display);
+    match outcome {
         Ok(Answer { status, request_id, .. }) => {
-            debug!(%method, resource, status, request_id, "graph request in a batch");
+            debug!(%method, resource, status, request_id, batch, "graph request in a batch");
         }
         Err(error) => {
-            debug!(%method, resource, error = error.for_log(), "graph request in a batch failed");
+            debug!(%method, resource, error = error.for_log(), batch, "graph request in a batch failed");
         }
     }
 }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 use url::Url;
 
 use super::credential;
@@ -185,7 +185,8 @@ impl Tokens {
         }
     }
 
-    /// The fetch under way, or a new one. It is a task of its own, so it goes on when its first caller leaves.
+    /// The fetch under way, or a new one. It is a task of its own, so it goes on when its first caller leaves; its
+    /// lines of the log are that caller's.
     fn join_fetch(&self, state: &mut State) -> Fetch {
         if let Some(fetch) = state.fetching.as_ref().filter(|fetch| fetch.peek().is_none()) {
             return fetch.clone();
@@ -194,11 +195,12 @@ impl Tokens {
         let generation = state.generation;
         let (endpoint, shared) = (Arc::clone(&self.endpoint), Arc::clone(&self.state));
         let url = endpoint.url.to_string();
-        let task = tokio::spawn(async move {
+        let fetching = async move {
             let fetched = endpoint.fetch().await;
             lock(&shared).settle(generation, &fetched);
             fetched
-        });
+        };
+        let task = tokio::spawn(fetching.in_current_span());
         let fetch = task
             .map(|joined| {
                 joined.unwrap_or_else(|error| Err(TokenError::Unavailable { url, reason: error.to_string() }))
