@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::ClientBuilder;
+use rustls::ClientConfig;
 use url::Url;
 
 use crate::config::{ClientCertificate, Proxy, ProxyUrl, Trust};
@@ -15,20 +16,20 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
-/// A client builder with our TLS stack, HTTP/2 where the server offers it, compression, no redirects (they would
-/// carry credentials elsewhere), and the proxy.
+/// How TLS is spoken: by our stack, HTTP/2 where the server offers it. Clients that are made of the same take up each
+/// other's TLS sessions.
+pub fn tls_config(trust: &Trust, certificate: Option<&ClientCertificate>) -> Result<ClientConfig, TlsError> {
+    let mut tls = tls::client_config(trust, certificate)?;
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
+/// A client builder with `tls`, compression, no redirects (they would carry credentials elsewhere), and the proxy.
 ///
 /// `silence` is the longest wait for a response's head, counted from the start of the request with the time its
 /// body takes to send, and then for each further part of the response; a request with a long body wants `None`
 /// and a watch of its own. There is no limit on the whole, so that long downloads are not cut.
-pub fn client_builder(
-    trust: &Trust,
-    certificate: Option<&ClientCertificate>,
-    proxy: &Proxy,
-    silence: Option<Duration>,
-) -> Result<ClientBuilder, TlsError> {
-    let mut tls = tls::client_config(trust, certificate)?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+pub fn client_builder(tls: ClientConfig, proxy: &Proxy, silence: Option<Duration>) -> ClientBuilder {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
@@ -44,7 +45,7 @@ pub fn client_builder(
         Some(silence) => builder.read_timeout(silence),
         None => builder,
     };
-    Ok(with_proxy(builder, proxy))
+    with_proxy(builder, proxy)
 }
 
 fn with_proxy(builder: ClientBuilder, proxy: &Proxy) -> ClientBuilder {

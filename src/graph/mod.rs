@@ -6,6 +6,7 @@ mod assertion;
 mod batch;
 mod claims;
 mod client;
+mod connections;
 mod credential;
 mod criteria;
 mod envelope;

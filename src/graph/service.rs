@@ -1,4 +1,4 @@
-//! The service behind all requests: one connection pool, one source of tokens, one exchange at a time.
+//! The service behind all requests: one connection pool at a time, one source of tokens, one exchange at a time.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use url::Url;
 use uuid::Uuid;
 
 use super::assertion::Certificate;
+use super::connections::Connections;
 use super::error::Error;
 use super::meters::{Meters, Sent};
 use super::path::Path;
@@ -24,8 +25,7 @@ use crate::tls::TlsError;
 /// Microsoft Graph at one address, for one application.
 #[derive(Debug)]
 pub(super) struct Service {
-    http: reqwest::Client,
-    proxy: Proxy,
+    connections: Connections,
     root: Url,
     tokens: Tokens,
     /// The files of the certificate that signs in, where one does, and its end when it was read first.
@@ -48,7 +48,8 @@ fn token_client(
     };
     let trust = trust.unwrap_or(&settings.trust);
     let certificate = settings.client_certificate.as_ref();
-    let client = http::client_builder(trust, certificate, &proxy, Some(settings.timeout))?.build()?;
+    let tls = http::tls_config(trust, certificate)?;
+    let client = http::client_builder(tls, &proxy, Some(settings.timeout)).build()?;
     Ok((client, proxy))
 }
 
@@ -63,12 +64,11 @@ impl Service {
             }
             None => None,
         };
-        let certificate = settings.client_certificate.as_ref();
-        let timeout = Some(settings.timeout);
-        let http = http::client_builder(&settings.trust, certificate, &settings.proxy, timeout)?.build()?;
-        let tokens = Tokens::new(token_client(settings, &http)?, settings, Arc::clone(&meters));
-        let (proxy, root) = (settings.proxy.clone(), settings.base_url.clone());
-        Ok(Self { http, proxy, root, tokens, certificate: signs_in, meters })
+        let connections = Connections::new(settings)?;
+        let asks = token_client(settings, &connections.pool().http)?;
+        let tokens = Tokens::new(asks, settings, Arc::clone(&meters));
+        let root = settings.base_url.clone();
+        Ok(Self { connections, root, tokens, certificate: signs_in, meters })
     }
 
     pub(super) fn root(&self) -> &Url {
@@ -137,7 +137,8 @@ impl Service {
     ) -> Result<Response, Error> {
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
-        let mut request = self
+        let pool = self.connections.pool();
+        let mut request = pool
             .http
             .request(method.clone(), path.url(&self.root))
             .header(AUTHORIZATION, token.header.clone())
@@ -147,8 +148,11 @@ impl Service {
         }
         let response = match request.send().await {
             Ok(response) => wire::success(response).await,
-            Err(error) => Err(wire::no_answer(&self.proxy, &error)),
+            Err(error) => Err(wire::no_answer(self.connections.proxy(), &error)),
         };
+        if response.as_ref().is_err_and(is_out_of_service) {
+            self.connections.leave(&pool);
+        }
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
         self.meters.durations.observe(started.elapsed());
@@ -170,21 +174,30 @@ impl Service {
     /// not get our token (Graph page "Attach large files to Outlook messages or events"). An empty range asks
     /// what is missing.
     pub(super) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Answer, Error> {
+        let pool = self.connections.pool();
         let request = match range {
-            Some((range, bytes)) => self
+            Some((range, bytes)) => pool
                 .http
                 .put(to.clone())
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .header(CONTENT_RANGE, range)
                 .body(bytes),
-            None => self.http.get(to.clone()),
+            None => pool.http.get(to.clone()),
         };
         let sent = async {
-            let response = request.send().await.map_err(|error| wire::no_answer(&self.proxy, &error))?;
+            let answered = request.send().await;
+            let response = answered.map_err(|error| wire::no_answer(self.connections.proxy(), &error))?;
             wire::answer(wire::success(response).await?).await
         };
         let answer = sent.await;
+        if answer.as_ref().is_err_and(is_out_of_service) {
+            self.connections.leave(&pool);
+        }
         self.meters.answered(Sent::Upload, answer.as_ref().map(|answer| answer.status));
         answer
     }
+}
+
+fn is_out_of_service(error: &Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 503)
 }

@@ -88,9 +88,9 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(settings: &SoarSettings) -> Result<Self, Error> {
-        let client = |silence| -> Result<reqwest::Client, Error> {
-            let certificate = settings.client_certificate.as_ref();
-            http::client_builder(&settings.trust, certificate, &settings.proxy, silence)?
+        let tls = http::tls_config(&settings.trust, settings.client_certificate.as_ref())?;
+        let client = |silence| {
+            http::client_builder(tls.clone(), &settings.proxy, silence)
                 .build()
                 .map_err(|error| Error::of_network(&error, &settings.host, "set up HTTP"))
         };

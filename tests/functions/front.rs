@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
 use fn_exchange_online::config::{Proxy, Trust};
 use fn_exchange_online::graph::Client;
-use fn_exchange_online::http::client_builder;
+use fn_exchange_online::http::{client_builder, tls_config};
 use fn_exchange_online::sandbox::serve::{HTTP_ALPN, Server};
 use serde_json::Value;
 
@@ -64,8 +64,8 @@ impl Front {
     /// Puts a front before the house's tenant; the house's functions go through it from now on.
     pub(crate) async fn before(house: &mut House) -> Self {
         let trust = Trust::SystemAnd(house.sandbox.ca_file());
-        let client =
-            client_builder(&trust, None, &Proxy::Explicit { http: None, https: None }, None).unwrap();
+        let tls = tls_config(&trust, None).unwrap();
+        let client = client_builder(tls, &Proxy::Explicit { http: None, https: None }, None);
         let tenant = house.graph().graph_url().trim_start_matches("https://").split('/').next().unwrap();
         let inner = Arc::new(Inner {
             seen: Mutex::default(),
