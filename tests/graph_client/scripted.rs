@@ -7,9 +7,10 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use fn_exchange_online::config::{GraphSettings, Trust};
-use fn_exchange_online::graph::{Client, Criteria, Error, Whom, search};
+use fn_exchange_online::graph::{Client, Criteria, Error, Mark, Whom, search};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::house::House;
 use super::messages;
@@ -161,4 +162,33 @@ async fn next_links_without_end_are_left_at_some_point() {
     let listed = Whom::Listed(vec!["a@x.example".to_owned()]);
     let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
     assert!(matches!(found.mailboxes[0].failure, Some(Error::TooManyPages(_))), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
+    let pages = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pages);
+    let settings = graph(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let entries = vec![json!({"id": "m"}); 400];
+        (200, json!({"value": entries, "@odata.nextLink": "{root}/v1.0/users/a/messages?$skip=400"}))
+    })
+    .await;
+    let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+    assert!(matches!(found, Err(Error::TooManyMarked(1000))), "{found:?}");
+    assert_eq!(pages.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer() {
+    for (entries, is_answer) in [(1000, true), (1001, false)] {
+        let mut settings =
+            graph(move |_, _| (200, json!({"value": vec![json!({"id": "m"}); entries]}))).await;
+        settings.max_retries = 0;
+        let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+        match found {
+            Ok(found) => assert!(is_answer && found.len() == entries),
+            Err(error) => assert!(!is_answer && matches!(error, Error::NotAnAnswer { .. }), "{error}"),
+        }
+    }
 }
