@@ -42,7 +42,10 @@ fn a_federated_token_is_named_by_its_file_or_by_the_variable_of_workload_identit
     assert_eq!(credential("federated_token_file=/var/run/token"), file);
     let text = with_credential("federated_token_file=$AZURE_FEDERATED_TOKEN_FILE");
     let environment = [("AZURE_FEDERATED_TOKEN_FILE", "/var/run/token")];
-    assert_eq!(load_in(text, &environment).unwrap().settings.graph.credential, file);
+    assert_eq!(load_in(&text, &environment).unwrap().settings.graph.credential, file);
+    let error = load_in(text, &[("AZURE_FEDERATED_TOKEN_FILE", "")]).unwrap_err();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert!(error.to_string().contains("federated_token_file is empty"), "{error}");
     assert_eq!(
         load_in(MINIMAL, &environment).unwrap().settings.graph.credential,
         application(Proof::Secret(Secret::new("S3CR3T"))),
