@@ -201,7 +201,8 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
                 );
             }
             Err(error) if error.is_transient() => {
-                warn!(%error, again_in_s = wait.as_secs(), "SOAR is asked again for the functions");
+                let error = error.for_log();
+                warn!(error, again_in_s = wait.as_secs(), "SOAR is asked again for the functions");
             }
             Err(error) => return Err(error.into()),
         }

@@ -91,12 +91,10 @@ impl Error {
                 format!("whether {mail} was sent before could not be looked up: {}", source.for_log())
             }
             Self::Attachment { why, .. } => format!("an attachment {why}"),
-            Self::Soar(soar::Error::Content { attempt, source }) => {
-                let source = source.downcast_ref::<graph::Error>().map(graph::Error::for_log);
-                format!(
-                    "cannot {attempt}: {}",
-                    source.unwrap_or_else(|| "its content could not be read".to_owned())
-                )
+            Self::Soar(error @ soar::Error::Content { source, .. }) => {
+                let source =
+                    source.downcast_ref().map(|source: &graph::Error| format!(": {}", source.for_log()));
+                format!("{}{}", error.for_log(), source.unwrap_or_default())
             }
             Self::Soar(error) => error.for_log(),
             other => other.to_string(),

@@ -167,6 +167,8 @@ impl Error {
             Self::Unauthorized { credentials, .. } => {
                 format!("SOAR does not accept {credentials} (HTTP status 401)")
             }
+            // The source may be Graph, with its own words.
+            Self::Content { attempt, .. } => format!("cannot {attempt}: its content could not be read"),
             other => other.to_string(),
         }
     }

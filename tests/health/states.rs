@@ -80,6 +80,8 @@ async fn it_is_not_ready_while_soar_refuses_it() {
     let rest = &deployment.sandbox.soar.rest;
     rest.fail_next("GET /rest/orgs/", usize::MAX, Failure::Status(400));
     assert_eq!(watcher.until("/readyz", 503).await, "SOAR: it refuses us or fails; the log says why\n");
+    daemon.logged("not ready: SOAR does not take us").await;
+    assert!(daemon.log().contains("HTTP status 400") && !daemon.log().contains("asked to fail"));
     assert_eq!(watcher.get("/healthz").await.0, 200);
     rest.heal();
     watcher.until("/readyz", 200).await;

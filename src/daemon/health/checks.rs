@@ -69,7 +69,7 @@ async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Clien
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
             if !known.contains(&SOAR_FAILS) {
-                warn!(%error, "not ready: SOAR does not take us");
+                warn!(error = error.for_log(), "not ready: SOAR does not take us");
             }
             problems.push(SOAR_FAILS);
         }
