@@ -166,7 +166,11 @@ impl Connection {
     }
 
     async fn try_to_sign_in(&self, request: &Request<'_>) -> Result<Session, Error> {
-        let response = self.send(request, &HeaderMap::new()).await?;
+        let sent = self.send(request, &HeaderMap::new()).await;
+        let response = match self.login {
+            Login::ApiKey { .. } => sent?,
+            Login::Password { .. } => sent.map_err(Error::of_password)?,
+        };
         let answered = response.headers().clone();
         let session: Session = self.json(response, &request.attempt).await?;
         let headers = Arc::new(session.headers(&self.login, &answered));

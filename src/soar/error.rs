@@ -111,6 +111,9 @@ pub enum Error {
     },
 }
 
+/// What SOAR says of a password or an account that it does not know.
+const WRONG_PASSWORD: &str = "Invalid user name or password";
+
 /// What we signed in with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
@@ -141,7 +144,7 @@ impl Error {
         match self {
             // SOAR says so of a wrong key, too.
             Self::Unauthorized { credentials: Credentials::Password, message: Some(message) }
-                if message.contains("Invalid user name or password") =>
+                if message.contains(WRONG_PASSWORD) =>
             {
                 25
             }
@@ -171,6 +174,16 @@ impl Error {
             Self::Content { attempt, .. } => format!("cannot {attempt}: its content could not be read"),
             other => other.to_string(),
         }
+    }
+
+    /// The same of a request that held the password. SOAR's words may quote it, in whatever form, so all that is kept of
+    /// them is whether it is wrong.
+    pub(super) fn of_password(mut self) -> Self {
+        if let Self::Unauthorized { message, .. } | Self::Refused { message, .. } = &mut self {
+            let wrong = message.take().filter(|said| said.contains(WRONG_PASSWORD));
+            *message = wrong.map(|_| format!("{WRONG_PASSWORD}."));
+        }
+        self
     }
 
     /// The HTTP status, where SOAR answered with an error.

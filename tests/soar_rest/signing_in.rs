@@ -125,6 +125,33 @@ async fn a_wrong_password_is_one_request_and_exit_code_25() {
 }
 
 #[tokio::test]
+async fn a_password_that_soar_quotes_is_in_no_error() {
+    for (status, words, said) in [
+        (
+            StatusCode::FORBIDDEN,
+            "Not from here.",
+            "SOAR answered the attempt to sign in with HTTP status 403",
+        ),
+        (
+            StatusCode::UNAUTHORIZED,
+            "Invalid user name or password.",
+            "SOAR does not accept the e-mail address and password; check email and password \
+             (HTTP status 401: Invalid user name or password.)",
+        ),
+    ] {
+        let quoting = post(move |sent: String| async move {
+            (status, Json(json!({"message": format!("{sent}: {words}")})))
+        });
+        let mut soar = server::start(Router::new().route("/rest/session", quoting)).await;
+        let password = Secret::new("n\"p\u{e9}S3CR3T");
+        soar.settings.login = Login::Password { email: "a@example.com".to_owned(), password };
+        let error = Client::connect(&soar.settings).await.unwrap_err();
+        assert_eq!(error.to_string(), said);
+        assert!(!format!("{error:?}").contains("S3CR3T"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_key_is_one_request_and_exit_code_21() {
     let soar =
         server::start(Router::new().route("/rest/session", get(|| async { StatusCode::UNAUTHORIZED }))).await;
