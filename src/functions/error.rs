@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::context::Progress;
 use super::inputs::InputError;
+use crate::graph::AsksToWait;
 use crate::{graph, soar};
 
 /// Why a call failed.
@@ -45,6 +46,9 @@ pub enum Error {
         /// What became of the request.
         source: graph::Error,
     },
+    /// Refused, or not possible any more, after a try of which nobody knows what became.
+    #[error("{0} An earlier try may have been carried out all the same.")]
+    AfterUnknown(Box<Self>),
     /// The call took longer than one may.
     #[error(
         "The function took longer than a call may ({} s, call_timeout) and was ended{}. What it had done until then \
@@ -90,6 +94,9 @@ impl Error {
             Self::NotLookedUp { mail, source, .. } => {
                 format!("whether {mail} was sent before could not be looked up: {}", source.for_log())
             }
+            Self::AfterUnknown(last) => {
+                format!("{}; an earlier try may have been carried out", last.for_log())
+            }
             Self::Attachment { why, .. } => format!("an attachment {why}"),
             Self::Soar(error @ soar::Error::Content { source, .. }) => {
                 let source =
@@ -104,7 +111,7 @@ impl Error {
     /// Whether what was attempted may have been done all the same.
     pub(super) fn leaves_open(&self) -> bool {
         match self {
-            Self::InDoubt { .. } | Self::OutOfTime { .. } => true,
+            Self::InDoubt { .. } | Self::AfterUnknown(_) | Self::OutOfTime { .. } => true,
             Self::Soar(error) => error.leaves_open(),
             Self::Input(_)
             | Self::Refused(_)
@@ -113,6 +120,26 @@ impl Error {
             | Self::NotLookedUp { .. }
             | Self::Result(_) => false,
         }
+    }
+
+    /// Whether Graph asks to go slower.
+    pub(super) fn asks_to_wait(&self) -> Option<AsksToWait> {
+        match self {
+            Self::Graph { source, .. } | Self::InDoubt { source, .. } => source.asks_to_wait(),
+            _ => None,
+        }
+    }
+
+    /// Whether Graph refused because it was asked too much. It says so before it does anything, as a rule.
+    pub(super) fn is_throttling(&self) -> bool {
+        self.asks_to_wait().is_some()
+            && matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if !source.leaves_open())
+    }
+
+    /// Whether it could not be looked whether something was done, for want of a permission.
+    pub(super) fn is_forbidden_look(&self) -> bool {
+        let Self::NotLookedUp { source, .. } = self else { return false };
+        source.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403))
     }
 }
 

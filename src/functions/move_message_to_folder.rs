@@ -13,7 +13,7 @@ use super::delete_email::look;
 use super::error::Error;
 use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
-use super::once::look_for;
+use super::once::{LOOK_AGAIN_AFTER, look_for};
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
 use crate::graph::{self, Failed, Mark, Path, Request, Route};
@@ -114,7 +114,8 @@ impl Move<'_> {
         if !(tried || context.may_have_been_run()) {
             return Err(error);
         }
-        match look_for(context, tried, || self.find_moved(context, &mark)).await {
+        match look_for(context, tried, LOOK_AGAIN_AFTER.into_iter(), || self.find_moved(context, &mark)).await
+        {
             Ok(Some(moved)) => Ok(moved),
             Ok(None) => Err(error),
             Err(look) => {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::call::Before;
@@ -14,9 +14,10 @@ use super::error::Error;
 
 /// How long to wait before looking again. What was done a moment ago may not show yet, and whoever had the call
 /// before may be about to do it.
-const LOOK_AGAIN_AFTER: [Duration; 3] =
+pub(super) const LOOK_AGAIN_AFTER: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-/// How often something is done again whose outcome is not known and which is not there.
+/// How often something is done again whose outcome is not known and which is not there. What is put off by Graph is
+/// done again as often as the retry policy says.
 const AGAIN: u32 = 2;
 
 /// When what was done can be seen.
@@ -52,7 +53,7 @@ where
     let mut deliveries = 1;
     let mut begun = false;
     let mut in_doubt = context.may_have_been_run();
-    let mut left = AGAIN;
+    let (mut unknown, mut put_off) = (0, 0);
     loop {
         // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
         if !context.claim.is_held() {
@@ -62,12 +63,7 @@ where
         if delivered != deliveries {
             (deliveries, in_doubt) = (delivered, true);
         }
-        let found = match (in_doubt, begun) {
-            (false, _) => None,
-            (true, false) => look_for(context, false, &look).await?,
-            (true, true) => looks(patience(), &look).await?,
-        };
-        if let Some(done) = found {
+        if in_doubt && let Some(done) = look_for(context, begun, patience(), &look).await? {
             info!(what, "an earlier run of this call did it");
             return Ok(done);
         }
@@ -87,17 +83,29 @@ where
             }
         };
         if !error.leaves_open() {
-            return Err(error);
+            return Err(if begun { Error::AfterUnknown(Box::new(error)) } else { error });
         }
+        begun = true;
+        let asked = error.asks_to_wait();
         warn!(what, error = error.for_log(), "looking whether it was done all the same");
-        if let Some(done) = looks(patience(), &look).await? {
-            info!(what, "it was done");
-            return Ok(done);
-        }
-        if left == 0 {
-            return Err(error);
-        }
-        left -= 1;
+        let failed_at = Instant::now();
+        let error = match looks(patience(), &look).await {
+            Ok(Some(done)) => {
+                info!(what, "it was done");
+                return Ok(done);
+            }
+            Ok(None) => error,
+            // Where nobody may look, what throttling means is all there is to go by.
+            Err(forbidden) if error.is_throttling() && forbidden.is_forbidden_look() => forbidden,
+            Err(not_looked_up) => return Err(not_looked_up),
+        };
+        let wait = match asked {
+            Some(asked) => context.graph.again_after(asked.named, put_off),
+            None => (unknown < AGAIN).then_some(Duration::ZERO),
+        };
+        let Some(wait) = wait else { return Err(error) };
+        *(if asked.is_some() { &mut put_off } else { &mut unknown }) += 1;
+        sleep_until(failed_at + wait).await;
         info!(what, "it was not done; doing it again");
     }
 }
@@ -107,12 +115,13 @@ where
 pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
     context: &Context,
     tried: bool,
+    waits: impl Iterator<Item = Duration>,
     look: impl Fn() -> L,
 ) -> Result<Option<T>, E> {
     // A call that is not marked and was run all the same was run by way of a broker that was killed since: nobody
     // is at it any more, and nothing is on its way.
     let several = tried || context.run_elsewhere() == Before::Likely;
-    looks(LOOK_AGAIN_AFTER.into_iter().filter(|_| several), look).await
+    looks(waits.filter(|_| several), look).await
 }
 
 async fn looks<T, E, L: Future<Output = Result<Option<T>, E>>>(

@@ -52,7 +52,12 @@ impl Outcome {
         let Error::Graph { source, .. } = &error else { return Err(error) };
         match source.refusal() {
             Some(graph::Refusal { status: 404, code, body, .. }) => {
-                let reason = Some(format!("{what} was not found ({code})."));
+                let doubt = if source.leaves_open() {
+                    " An earlier try may have been carried out all the same."
+                } else {
+                    ""
+                };
+                let reason = Some(format!("{what} was not found ({code}).{doubt}"));
                 let content = body.clone().unwrap_or_default();
                 Ok(Self { success: false, reason, reason_for_log: None, content, pretty: None })
             }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::context::Context;
@@ -33,8 +34,8 @@ const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
 const PERMISSION_TO_LOOK: &str = "Mail.Read (or Mail.ReadWrite)";
 /// How often unsent drafts of the call are removed until none is left.
 const MOST_CLEARINGS: usize = 5;
-/// How often a draft is created that may have been created already.
-const MOST_CREATIONS: usize = 3;
+/// How often a draft is made anew of which it is not known whether it is there, or what it holds.
+const MOST_DRAFTS: u32 = 3;
 /// Graph takes requests of less than 4 MB; some of that is not ours to count.
 const LARGEST_REQUEST: u64 = 3_900_000;
 /// An attachment from this size on takes an upload session, and a smaller one is not taken by it.
@@ -172,7 +173,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let (outcome, error) = match &sent {
         Ok(Ended::Sent) => ("sent", None),
         Ok(Ended::NoMailbox(not_found)) => ("not sent", not_found.reason.clone()),
-        Err(error @ (Error::InDoubt { .. } | Error::NotLookedUp { .. })) => {
+        Err(error) if error.leaves_open() || matches!(error, Error::NotLookedUp { .. }) => {
             ("unknown", Some(error.for_log()))
         }
         Err(error) => ("not sent", Some(error.for_log())),
@@ -281,10 +282,7 @@ impl Post<'_> {
             .map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024)
             .sum();
         if encoded + bare as u64 > LARGEST_REQUEST {
-            return match Draft::create(self).await {
-                Ok(draft) => draft.fill_and_send(attachments).await.map(|()| Ended::Sent),
-                Err(error) => self.no_mailbox(error),
-            };
+            return self.send_as_draft(attachments).await;
         }
         let mut encoded = Vec::with_capacity(attachments.len());
         for attachment in attachments {
@@ -294,14 +292,58 @@ impl Post<'_> {
         let body = serde_json::to_vec(&SendMail { message, save_to_sent_items })?;
         let sent = async {
             let path = Path::user(from.address())?.then("sendMail");
-            context.graph.send(&Request::post(path, body.into(), act).in_mailbox(from.address())).await
+            let request = Request::post(path, body.into(), act).looked_up().in_mailbox(from.address());
+            context.graph.send(&request).await
         };
         match sent.await {
             Ok(_) => Ok(Ended::Sent),
-            Err(source) if source.leaves_open() => Err(in_doubt(mail, source)),
+            Err(source) if may_be_done(&source) => Err(in_doubt(mail, source)),
             Err(source) => self.no_mailbox(failed(mail, PERMISSION, source)),
         }
     }
+
+    /// Puts the mail together in the sender's Drafts and sends it. A draft of which nobody knows whether it is there,
+    /// or what it holds, is made anew.
+    async fn send_as_draft(self, attachments: &[Attachment]) -> Result<Ended, Error> {
+        let mut tries = 0;
+        loop {
+            let (error, at_work) = match Draft::create(self).await {
+                Ok(draft) => match draft.fill_and_send(attachments).await {
+                    Ok(()) => return Ok(Ended::Sent),
+                    Err(error) => (error, true),
+                },
+                Err(error) => (error, false),
+            };
+            let wait = match &error {
+                Error::Graph { source, .. } if may_be_done(source) && tries < MOST_DRAFTS => {
+                    self.context.graph.again_after(source.asks_to_wait().and_then(|asked| asked.named), tries)
+                }
+                _ => None,
+            };
+            let Some(wait) = wait else {
+                // It was not sent, whatever became of the request.
+                let error = match error {
+                    Error::Graph { attempt, permission, source } => {
+                        Error::Graph { attempt, permission, source: source.without_doubt() }
+                    }
+                    other => other,
+                };
+                return if at_work { Err(error) } else { self.no_mailbox(error) };
+            };
+            tries += 1;
+            warn!(mailbox = self.mail.sender, error = error.for_log(), "putting the mail together once more");
+            sleep(wait).await;
+            // What lies there of it is removed.
+            if let Some(ended) = self.was_sent().await? {
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+/// Whether a request that failed so may have been carried out: a throttled one has been seen to be.
+fn may_be_done(source: &graph::Error) -> bool {
+    source.leaves_open() || source.asks_to_wait().is_some()
 }
 
 async fn remove_draft(context: &Context, mailbox: &Mailbox, id: &str, act: &Act) -> Result<(), Failed> {
@@ -311,8 +353,9 @@ async fn remove_draft(context: &Context, mailbox: &Mailbox, id: &str, act: &Act)
     context.graph.send_by(&Route::Alone, &request).await.map(drop)
 }
 
+/// It may have been sent.
 fn in_doubt(mail: &Mail, source: graph::Error) -> Error {
-    Error::InDoubt { attempt: format!("send a message from {}", mail.sender), source }
+    Error::InDoubt { attempt: format!("send a message from {}", mail.sender), source: source.without_doubt() }
 }
 
 fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error {
@@ -350,24 +393,14 @@ struct Created {
 impl<'a> Draft<'a> {
     async fn create(post: Post<'a>) -> Result<Self, Error> {
         let Post { context, mail, from, mark, act } = post;
-        let body = Bytes::from(serde_json::to_vec(&mail.message(mark, Vec::new()))?);
-        let mut tries = 1;
-        loop {
-            let created = async {
-                let path = Path::messages(from.address(), None)?;
-                let request = Request::post(path, body.clone(), act).in_mailbox(from.address());
-                context.graph.send(&request).await?.parse::<Created>()
-            };
-            match created.await {
-                Ok(Created { id }) => return Ok(Self { post, id }),
-                Err(source) if source.leaves_open() && tries < MOST_CREATIONS => {
-                    tries += 1;
-                    // It may lie there. It was surely not sent.
-                    post.was_sent().await?;
-                }
-                Err(source) => return Err(failed(mail, PERMISSION_FOR_LARGE, source)),
-            }
-        }
+        let body = serde_json::to_vec(&mail.message(mark, Vec::new()))?;
+        let created = async {
+            let path = Path::messages(from.address(), None)?;
+            let request = Request::post(path, body.into(), act).looked_up().in_mailbox(from.address());
+            context.graph.send(&request).await?.parse::<Created>()
+        };
+        let created = created.await.map_err(|source| failed(mail, PERMISSION_FOR_LARGE, source));
+        created.map(|Created { id }| Self { post, id })
     }
 
     /// Adds the attachments and sends the draft. One that was not sent is removed.
@@ -382,15 +415,22 @@ impl<'a> Draft<'a> {
             Ok(()) => return Ok(()),
             // It was sent by a try that was answered "try again".
             Err(Failed { error, repeated: true }) if error.is_item_gone() => return Ok(()),
+            // Somebody has removed it, or another run of the call has.
+            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
+                return Err(in_doubt(self.post.mail, error));
+            }
             Err(Failed { error, .. }) => error,
         };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
-            // What is no draft any more was sent, whatever was answered to that.
-            Err(Failed { error, repeated: false }) if error.is_item_gone() => Ok(()),
+            // What is no draft any more was sent, by a try that may have been carried out.
+            Err(Failed { error, repeated: false }) if error.is_item_gone() && may_be_done(&source) => Ok(()),
+            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
+                Err(in_doubt(self.post.mail, source))
+            }
             Err(Failed { error, .. }) => {
                 self.is_left(&error);
-                Err(if source.leaves_open() { in_doubt(self.post.mail, source) } else { self.failed(source) })
+                Err(if may_be_done(&source) { in_doubt(self.post.mail, source) } else { self.failed(source) })
             }
         }
     }
@@ -428,7 +468,9 @@ impl<'a> Draft<'a> {
                 _ => {
                     let content = read(self.post.context, self.post.mail, attachment).await?;
                     let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
-                    self.post("attachments", body.into()).await.map_err(|source| self.failed(source))?;
+                    self.post("attachments", body.into(), |request| request)
+                        .await
+                        .map_err(|source| self.failed(source))?;
                 }
             }
         }
@@ -455,8 +497,9 @@ impl<'a> Draft<'a> {
         let content_type = attachment.content_type.as_deref();
         let item = Item { attachment_type: "file", name: &attachment.name, size, content_type };
         let body = serde_json::to_vec(&NewSession { item })?;
+        // A session that nobody uses does no harm.
         let session: UploadSession = self
-            .post("attachments/createUploadSession", body.into())
+            .post("attachments/createUploadSession", body.into(), Request::harmless_twice)
             .await
             .and_then(|answer| answer.parse())
             .map_err(|source| self.failed(source))?;
@@ -476,9 +519,14 @@ impl<'a> Draft<'a> {
         Ok(Path::message(self.post.from.address(), None, &self.id)?)
     }
 
-    async fn post(&self, what: &'static str, body: Bytes) -> Result<graph::Answer, graph::Error> {
+    async fn post(
+        &self,
+        what: &'static str,
+        body: Bytes,
+        repeated: fn(Request) -> Request,
+    ) -> Result<graph::Answer, graph::Error> {
         let Post { context, from, act, .. } = self.post;
         let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
-        context.graph.send(&request).await
+        context.graph.send(&repeated(request)).await
     }
 }

@@ -21,7 +21,7 @@ use super::envelope::{self, Part};
 use super::error::Error;
 use super::lines::Lines;
 use super::mailboxes::Gate;
-use super::retry::{Failure, Policy};
+use super::retry::Policy;
 use super::service::Service;
 use super::window::{News, Verdict, Window};
 use super::wire::Answer;
@@ -312,7 +312,7 @@ async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant, batch
         }
         Err(error) => {
             debug!(parts = count, error = error.for_log(), "batch failed");
-            news.call_throttled = matches!(error.failure(), Failure::Throttled(_));
+            news.call_throttled = error.failure().asks_to_wait().is_some();
             (vec![Err(error); count], None)
         }
     };
@@ -320,7 +320,9 @@ async fn send(service: Arc<Service>, parts: Vec<Placed>, sent_at: Instant, batch
         drop(place);
         let failure = answer.as_ref().err().map(Error::failure);
         news.note(waiting.first_try, failure);
-        if let (Some(Failure::Throttled(_)), Err(error)) = (failure, &answer) {
+        if let Err(error) = &answer
+            && error.failure().asks_to_wait().is_some()
+        {
             throttled = Some(error.clone());
         }
         if let Err(Error::Refused(refusal)) = &answer

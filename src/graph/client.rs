@@ -17,7 +17,7 @@ use super::error::Error;
 use super::mailboxes::{Gate, Mailboxes};
 use super::meters::Meters;
 use super::path::Path;
-use super::retry::{Failure, Policy, Repeat, Tries};
+use super::retry::{AsksToWait, Failure, Policy, Repeat, Tries};
 use super::service::Service;
 use super::token::TokenLife;
 use super::wire::{self, Answer};
@@ -77,6 +77,13 @@ impl Request {
         Self { repeat: Repeat::Harmless, ..self }
     }
 
+    /// Says that whoever sends it looks whether it was done before it is sent again; by itself it is sent again only
+    /// where it never reached Graph.
+    #[must_use]
+    pub fn looked_up(self) -> Self {
+        Self { repeat: Repeat::OnlyIfNotSent, ..self }
+    }
+
     /// Where it goes.
     pub fn path(&self) -> &Path {
         &self.path
@@ -95,7 +102,7 @@ impl Request {
 pub struct Done {
     /// Graph's answer.
     pub answer: Answer,
-    /// Whether the request had been sent before, with a failure for an answer.
+    /// Whether it had reached Graph before, or may have, with a failure for an answer.
     pub repeated: bool,
 }
 
@@ -165,20 +172,20 @@ impl Client {
     /// while it waits.
     pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
         let mut tries = self.tries(request.repeat);
-        // Whether a try of a change may have been carried out.
-        let mut open = false;
+        // Whether a try of a change may have been carried out, and whether any try reached Graph.
+        let (mut open, mut repeated) = (false, false);
         loop {
             let error = match self.once(route, request, tries.retries() == 0).await {
-                Ok(answer) => return Ok(Done { answer, repeated: tries.retries() > 0 }),
+                Ok(answer) => return Ok(Done { answer, repeated }),
                 Err(error) => error,
             };
             let retries = tries.retries();
-            let Some(wait) = tries.after(error.failure()) else {
-                let error =
-                    if open && !error.leaves_open() { Error::AfterUnknown(Box::new(error)) } else { error };
-                return Err(Failed { error, repeated: retries > 0 });
-            };
             open |= request.method != Method::GET && error.leaves_open();
+            let Some(wait) = tries.after(error.failure()) else {
+                let error = if open { Error::MayBeDone(Box::new(error)) } else { error };
+                return Err(Failed { error, repeated });
+            };
+            repeated |= error.failure() != Failure::NotSent;
             debug!(
                 mailbox = request.mailbox,
                 error = error.for_log(),
@@ -240,7 +247,7 @@ impl Client {
     /// Lets the batches know when a request outside of them is throttled.
     fn noticing<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &outcome
-            && let Failure::Throttled(wait) = error.failure()
+            && let Some(AsksToWait { named: wait }) = error.asks_to_wait()
         {
             self.shared.batches.throttled(wait);
         }
@@ -250,6 +257,13 @@ impl Client {
     /// How long to wait before looking whether something has shown up, again and again: the retry policy's own waits.
     pub fn waits(&self) -> impl Iterator<Item = Duration> {
         self.shared.policy.waits()
+    }
+
+    /// How long to wait before a repeat, where Graph `asked` for a wait and `retries` repeats did not help; `None` where
+    /// that is not worth it any more.
+    pub fn again_after(&self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
+        let Shared { policy, .. } = *self.shared;
+        policy.wait(asked, retries).filter(|_| retries < policy.max_retries())
     }
 
     pub(super) fn tries(&self, repeat: Repeat) -> Tries {
@@ -287,7 +301,7 @@ fn note(Request { method, path, .. }: &Request, Tried { outcome, batch }: &Tried
 pub struct Failed {
     /// The last failure.
     pub error: Error,
-    /// Whether the request had been sent before: what it was to do may have been done then.
+    /// Whether the request had reached Graph before, or may have: what it was to do may have been done then.
     pub repeated: bool,
 }
 

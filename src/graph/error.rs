@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::path::InvalidSegment;
-use super::retry::Failure;
+use super::retry::{AsksToWait, Failure};
 use super::token::TokenError;
 
 /// More of Graph's words than this, in characters, help nobody.
@@ -37,9 +37,9 @@ pub enum Error {
     /// Graph throttled everything for as long as the retries last, so this request was not even sent.
     #[error("Microsoft Graph throttled all requests for too long; this one was not sent any more: {0}")]
     GivenUp(Box<Refusal>),
-    /// The last try of a change was refused, or not sent, and nobody knows what became of one before it.
-    #[error("{0}. An earlier try of it may have been carried out all the same")]
-    AfterUnknown(Box<Self>),
+    /// A change failed so in the end, and nobody knows what became of this try or of an earlier one.
+    #[error("{0}. It may have been carried out all the same")]
+    MayBeDone(Box<Self>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -146,10 +146,9 @@ impl Error {
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
             | Self::TooLarge(_) => Failure::Final,
-            Self::AfterUnknown(_)
-            | Self::Unreachable { .. }
-            | Self::TimedOut(_)
-            | Self::NotAnAnswer { .. } => Failure::Unknown,
+            Self::MayBeDone(_) | Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => {
+                Failure::Unknown
+            }
         }
     }
 
@@ -173,9 +172,7 @@ impl Error {
                     RequestId(request_id)
                 )
             }
-            Self::AfterUnknown(last) => {
-                format!("{}; an earlier try may have been carried out", last.for_log())
-            }
+            Self::MayBeDone(last) => format!("{}; it may have been carried out", last.for_log()),
             other => other.to_string(),
         }
     }
@@ -184,7 +181,7 @@ impl Error {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::GivenUp(refusal) => Some(refusal.as_ref()),
-            Self::AfterUnknown(last) => last.refusal(),
+            Self::MayBeDone(last) => last.refusal(),
             _ => None,
         }
     }
@@ -196,13 +193,30 @@ impl Error {
 
     /// Whether the request may have been carried out all the same.
     pub fn leaves_open(&self) -> bool {
-        self.failure() == Failure::Unknown
+        self.failure().leaves_open()
+    }
+
+    /// Whether Graph asks to go slower.
+    pub fn asks_to_wait(&self) -> Option<AsksToWait> {
+        match self {
+            Self::MayBeDone(last) => last.asks_to_wait(),
+            other => other.failure().asks_to_wait(),
+        }
+    }
+
+    /// The same without the doubt, for what knows better whether it was done.
+    #[must_use]
+    pub fn without_doubt(self) -> Self {
+        match self {
+            Self::MayBeDone(last) => *last,
+            other => other,
+        }
     }
 
     /// Whether it concerns all requests, not only the one: going on with others is no use.
     pub fn is_for_all(&self) -> bool {
         match self {
-            Self::AfterUnknown(last) => last.is_for_all(),
+            Self::MayBeDone(last) => last.is_for_all(),
             other => matches!(other, Self::Token(_) | Self::Untrusted(_) | Self::TooMuchFound(_)),
         }
     }

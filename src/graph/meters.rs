@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::error::Error;
-use super::retry::Failure;
 use super::token::TokenError;
 use crate::metrics::{Counter, Each, Histogram, Label, Time};
 
@@ -61,7 +60,7 @@ impl Meters {
             Err(_) => None,
         });
         self.requests.of(sent).of(status).increment();
-        if answer.is_err_and(|error| matches!(error.failure(), Failure::Throttled(_))) {
+        if answer.is_err_and(|error| error.failure().asks_to_wait().is_some()) {
             self.throttled.of(sent).increment();
         }
     }

@@ -38,6 +38,7 @@ pub use error::{Error, Refusal};
 pub use marks::{Mark, Marked};
 pub use meters::{Meters, Reason, Sent, Status, TokenAnswer};
 pub use path::{InvalidSegment, Path};
+pub use retry::AsksToWait;
 pub use search::{Limit, MailboxResult, Progress, Search, Whom, search};
 pub use token::{TokenError, TokenLife};
 pub use upload::{UploadError, UploadSession};

@@ -16,11 +16,21 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second, over and over.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
+/// That Graph asks to go slower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsksToWait {
+    /// The wait that it names, if any.
+    pub named: Option<Duration>,
+}
+
 /// How a try failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Throttled, or out of service for the moment; with the wait that was asked for, if any.
+    /// Throttled, which is said before anything is done; with the wait that was asked for, if any.
     Throttled(Option<Duration>),
+    /// Something on the way is out of service for the moment, or asks to wait; with the wait that was asked for, if
+    /// any. The request may have come through all the same.
+    Busy(Option<Duration>),
     /// The request never reached Graph.
     NotSent,
     /// It may have reached Graph, and what came back is no answer: the connection broke, time ran out, a 5xx
@@ -36,12 +46,25 @@ impl Failure {
         match status {
             // A whole batch is said to answer 424 where it is throttled ("Throttling guidance"); a part of ours
             // depends on no other.
-            424 | 429 | 503 | 509 => Self::Throttled(retry_after),
-            // A gateway that names a wait has refused the request, not lost it.
-            500 | 502 | 504 if retry_after.is_some() => Self::Throttled(retry_after),
+            424 | 429 | 509 => Self::Throttled(retry_after),
+            503 => Self::Busy(retry_after),
+            500 | 502 | 504 if retry_after.is_some() => Self::Busy(retry_after),
             408 | 500 | 502 | 504 => Self::Unknown,
             _ => Self::Final,
         }
+    }
+
+    /// Whether it asks to go slower.
+    pub(super) fn asks_to_wait(self) -> Option<AsksToWait> {
+        match self {
+            Self::Throttled(named) | Self::Busy(named) => Some(AsksToWait { named }),
+            Self::NotSent | Self::Unknown | Self::Final => None,
+        }
+    }
+
+    /// Whether the request may have been carried out, by what its answer means.
+    pub(super) fn leaves_open(self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Unknown)
     }
 }
 
@@ -50,8 +73,11 @@ impl Failure {
 pub(super) enum Repeat {
     /// It changes nothing, or twice is as good as once.
     Harmless,
-    /// Only when it surely was not carried out.
+    /// Only when it was not carried out, by what the answer means.
     OnlyIfUndone,
+    /// Only when it never reached Graph: a request that was answered as throttled has been seen to be carried out all
+    /// the same.
+    OnlyIfNotSent,
 }
 
 /// The installation's rule, from `max_retries_total` and `max_retries_backoff_factor`.
@@ -117,11 +143,19 @@ impl Tries {
 
     /// How long to wait before the next try, or `None` to give up.
     pub(super) fn after(&mut self, failure: Failure) -> Option<Duration> {
-        let (reason, asked) = match (failure, self.repeat) {
-            (Failure::Final, _) | (Failure::Unknown, Repeat::OnlyIfUndone) => return None,
-            (Failure::Throttled(asked), _) => (Reason::Throttled, asked),
-            (Failure::Unknown, _) => (Reason::NoAnswer, None),
-            (Failure::NotSent, _) => (Reason::NotSent, None),
+        let may_repeat = match (self.repeat, failure) {
+            (_, Failure::Final) => false,
+            (Repeat::Harmless, _) => true,
+            (Repeat::OnlyIfUndone, failure) => !failure.leaves_open(),
+            (Repeat::OnlyIfNotSent, failure) => failure == Failure::NotSent,
+        };
+        if !may_repeat {
+            return None;
+        }
+        let (reason, asked) = match failure {
+            Failure::Throttled(asked) | Failure::Busy(asked) => (Reason::Throttled, asked),
+            Failure::NotSent => (Reason::NotSent, None),
+            Failure::Unknown | Failure::Final => (Reason::NoAnswer, None),
         };
         let wait = self.policy.wait(asked, self.retries)?;
         if self.retries >= self.policy.max_retries {
@@ -189,9 +223,21 @@ mod tests {
 
     #[test]
     fn what_may_have_happened_is_repeated_only_where_that_is_harmless() {
-        assert!(waits(Failure::Unknown, Repeat::OnlyIfUndone).is_empty());
+        let soon = Some(Duration::from_secs(1));
+        for open in [
+            Failure::Unknown,
+            Failure::Busy(soon),
+            Failure::of_status(504, soon),
+            Failure::of_status(503, None),
+        ] {
+            assert_eq!(waits(open, Repeat::Harmless).len(), 10, "{open:?}");
+            assert!(waits(open, Repeat::OnlyIfUndone).is_empty(), "{open:?}");
+            assert!(waits(open, Repeat::OnlyIfNotSent).is_empty(), "{open:?}");
+        }
         assert!(waits(Failure::Final, Repeat::Harmless).is_empty());
-        assert_eq!(waits(Failure::NotSent, Repeat::OnlyIfUndone).len(), 10);
+        assert_eq!(waits(Failure::Throttled(None), Repeat::OnlyIfUndone).len(), 10);
+        assert!(waits(Failure::Throttled(None), Repeat::OnlyIfNotSent).is_empty());
+        assert_eq!(waits(Failure::NotSent, Repeat::OnlyIfNotSent).len(), 10);
     }
 
     #[test]

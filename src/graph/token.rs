@@ -318,7 +318,7 @@ impl Endpoint {
 
     fn unreadable(&self, status: u16, failure: Failure) -> Failed {
         let reason = match failure {
-            Failure::Throttled(_) => format!("it asks to wait (HTTP status {status})"),
+            Failure::Throttled(_) | Failure::Busy(_) => format!("it asks to wait (HTTP status {status})"),
             _ => format!("HTTP status {status}, and not the answer of a token endpoint"),
         };
         Failed(TokenError::Unavailable { url: self.url.to_string(), reason }, failure)

@@ -55,7 +55,7 @@ impl News {
     pub(super) fn note(&mut self, first_try: bool, failure: Option<Failure>) {
         let throttled = match failure {
             Some(Failure::NotSent | Failure::Unknown) => return,
-            Some(Failure::Throttled(wait)) => {
+            Some(Failure::Throttled(wait) | Failure::Busy(wait)) => {
                 self.wait = self.wait.max(wait);
                 true
             }

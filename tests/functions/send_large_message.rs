@@ -139,6 +139,31 @@ async fn a_range_whose_answer_is_lost_is_resumed_where_graph_misses_it() {
 }
 
 #[tokio::test]
+async fn a_draft_of_which_it_is_not_known_what_it_holds_is_made_anew() {
+    let attachment = |line: &str| line.ends_with("/attachments");
+    for fault in [
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(503, SOON),
+        Fault::CutBody,
+        Fault::Status(502, SOON),
+    ] {
+        let sizes = [4 * MIB, 10];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Path(Box::new(attachment)), fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+        // A file of one range: its only one is the last.
+        let sizes = [3 * MIB + 1, MIB];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Upload, fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+    }
+}
+
+#[tokio::test]
 async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
     let (house, inputs) = with_files(&[4 * MIB, 10]).await;
     for (part, fault) in [
