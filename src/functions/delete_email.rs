@@ -33,7 +33,15 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         delete(context, &Route::Alone, &mailbox, folder.as_deref(), &id).await
     };
     match deleted.await {
-        Ok(()) => Outcome::done(&Content { value: true }),
+        Ok(Deleted::Now) => Outcome::done(&Content { value: true }),
+        Ok(Deleted::Before) => {
+            let mut outcome = Outcome::done(&Content { value: true })?;
+            outcome.reason = Some(format!(
+                "Message {id} of mailbox {mailbox} was not there any more. It counts as deleted, since this call may \
+                 have been run before; if it was not, somebody else has moved or deleted the message."
+            ));
+            Ok(outcome)
+        }
         Err(not_done) => {
             let done = format!("deleted message {id} of mailbox {mailbox}");
             not_done.answer(&done, json!({"value": false}), |source| {
@@ -45,6 +53,15 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
+/// How a message came to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deleted {
+    /// By this run of the call.
+    Now,
+    /// By an earlier run of the call, as it seems: it was gone, and there may have been one.
+    Before,
+}
+
 /// Deletes one message, to where the settings say, and puts what became of it on record.
 pub(super) async fn delete(
     context: &Context,
@@ -52,7 +69,7 @@ pub(super) async fn delete(
     mailbox: &Mailbox,
     folder: Option<&str>,
     id: &str,
-) -> Result<(), NotDone> {
+) -> Result<Deleted, NotDone> {
     let deed = Deed {
         act: "delete message",
         message_id: Some(id.to_owned()),
@@ -71,7 +88,13 @@ pub(super) async fn delete(
                 carry_out(context, route, &request).await
             };
             let deleted = deleted.await;
-            let (outcome, error) = on_record(["deleted", "not deleted"], &deleted);
+            let (outcome, error) = match &deleted {
+                Ok(Deleted::Before) => (
+                    "gone",
+                    Some("it was not there; an earlier run of the call may have deleted it".to_owned()),
+                ),
+                other => on_record(["deleted", "not deleted"], other),
+            };
             act.end(outcome, error.as_deref());
             deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
         }
@@ -98,15 +121,15 @@ fn request(path: Path, deletion: Deletion, act: &Act) -> Request {
     }
 }
 
-async fn carry_out(context: &Context, route: &Route, request: &Request) -> Result<(), graph::Error> {
+async fn carry_out(context: &Context, route: &Route, request: &Request) -> Result<Deleted, graph::Error> {
     match context.graph.send_by(route, request).await {
-        Ok(_) => Ok(()),
-        // A request that was answered "try again" may have been carried out all the same, and so may an earlier
-        // run of the call. Then the message is gone, and that is what was asked for.
-        Err(Failed { error, repeated })
-            if error.is_item_gone() && (repeated || context.may_have_been_run()) =>
-        {
-            Ok(())
+        Ok(_) => Ok(Deleted::Now),
+        // A request that was answered "try again" may have been carried out all the same. Then the message is gone,
+        // and that is what was asked for.
+        Err(Failed { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),
+        // So may an earlier run of the call.
+        Err(Failed { error, .. }) if error.is_item_gone() && context.may_have_been_run() => {
+            Ok(Deleted::Before)
         }
         Err(failed) => Err(failed.error),
     }

@@ -15,7 +15,7 @@ use tracing::info;
 
 use super::casebook::Casebook;
 use super::context::{Context, Progress};
-use super::delete_email::{PERMISSION, delete};
+use super::delete_email::{Deleted, PERMISSION, delete};
 use super::error::{Error, Needs};
 use super::guard::{Mailbox, NotDone};
 use super::inputs::{Inputs, label};
@@ -146,7 +146,7 @@ impl Listed {
 type Key<'a> = (String, &'a str);
 
 /// What became of each message.
-type Fates<'a> = HashMap<Key<'a>, Result<(), NotDone>>;
+type Fates<'a> = HashMap<Key<'a>, Result<Deleted, NotDone>>;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -219,8 +219,14 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
         }
         format!("{failed} of {all} could not be deleted; see failures.{}", needs.unwrap_or_default())
     });
-    let not_deleted = too_many.or(not_deleted);
-    outcome.because(not_deleted.into_iter().collect(), written);
+    let before = fates.values().filter(|fate| matches!(fate, Ok(Deleted::Before))).count();
+    let before = (before > 0).then(|| {
+        format!(
+            "Of the messages that count as deleted, {before} were not there any more: this call may have been run \
+             before. If it was not, somebody else has moved or deleted them."
+        )
+    });
+    outcome.because(too_many.or(not_deleted).into_iter().chain(before).collect(), written);
     Ok(outcome)
 }
 
@@ -312,7 +318,7 @@ fn content<'a>(order: &'a Order, fates: &'a Fates<'a>) -> Content<'a> {
         };
         for message in &listed.messages {
             match fates.get(&(address.clone(), message.id.as_str())) {
-                Some(Ok(())) => mailbox.deleted_list.push(&*message.raw),
+                Some(Ok(_)) => mailbox.deleted_list.push(&*message.raw),
                 fate => {
                     mailbox.not_deleted_list.push(&*message.raw);
                     let error = fate.and_then(|fate| fate.as_ref().err());
@@ -335,9 +341,12 @@ impl<'a> Failure<'a> {
         let (status_code, code, message) = match not_done {
             NotDone::Graph(error) => match error.refusal() {
                 Some(refusal) => {
-                    let doubt =
-                        if error.leaves_open() { ". It may have been deleted all the same" } else { "" };
-                    (Some(refusal.status), refusal.code.as_str(), format!("{}{doubt}", refusal.message))
+                    let message = match (error.leaves_open(), refusal.message.trim_end_matches('.')) {
+                        (false, _) => refusal.message.clone(),
+                        (true, "") => "It may have been deleted all the same".to_owned(),
+                        (true, said) => format!("{said}. It may have been deleted all the same"),
+                    };
+                    (Some(refusal.status), refusal.code.as_str(), message)
                 }
                 None => (None, "", error.to_string()),
             },

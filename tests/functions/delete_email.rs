@@ -1,6 +1,11 @@
 //! `exchange_online_delete_email`
 
+use fn_exchange_online::config::{Proxy, ProxyUrl};
+use fn_exchange_online::graph::Client;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
 
 use crate::common::{DeleteEmail, Fault, House, RetryAfter, SOON, Target, encoded};
 
@@ -58,4 +63,40 @@ async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
         assert_eq!(results["content"], json!({"value": true}), "{fault:?}");
     }
     assert_eq!(house.graph().deleted().len(), 3);
+}
+
+#[tokio::test]
+async fn a_try_that_never_reached_graph_deleted_nothing() {
+    let mut house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    house.done(DeleteEmail, inputs.clone()).await;
+    // On the way stands a proxy that hangs up on the second who comes: the first comes for a token.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    house.settings.graph.proxy = Proxy::Explicit { http: None, https: Some(ProxyUrl { url, login: None }) };
+    // By another name, so that they come over connections of their own.
+    house.settings.graph.token_url.set_host(Some("localhost")).unwrap();
+    house.context.graph = Client::new(&house.settings.graph).unwrap();
+    let tenant = ("127.0.0.1", house.settings.graph.base_url.port().unwrap());
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if number == 2 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await.unwrap();
+                let mut onward = TcpStream::connect(tenant).await.unwrap();
+                copy_bidirectional(&mut stream, &mut onward).await
+            });
+        }
+    });
+    let results = house.run(DeleteEmail, inputs).await.unwrap();
+    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound", "somebody else deleted it");
+    assert!(!results["reason"].as_str().unwrap().contains("all the same"));
 }

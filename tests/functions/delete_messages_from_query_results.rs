@@ -174,7 +174,7 @@ async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
         {"email_address": names[0], "id": id(0, 1), "status_code": 403, "code": "ErrorAccessDenied",
          "message": "Access is denied. Check credentials and try again."},
         {"email_address": names[1], "id": id(1, 0), "status_code": 503, "code": "serviceNotAvailable",
-         "message": "The service is temporarily unavailable."},
+         "message": "The service is temporarily unavailable. It may have been deleted all the same"},
         {"email_address": names[1], "id": id(1, 2), "status_code": 404, "code": "ErrorItemNotFound",
          "message": "The specified object was not found in the store."},
     ]);
