@@ -31,7 +31,7 @@ async fn login_and_subscription_are_what_soars_broker_expects() {
     let connect: Vec<_> = ["accept-version", "host", "heart-beat", "login", "passcode"]
         .map(|name| connect.header(name).unwrap().to_owned())
         .into();
-    assert_eq!(connect, ["1.2", "localhost", "15000,15000", "key id", "pass:code\\"]);
+    assert_eq!(connect, ["1.2", "localhost", "25000,5000", "key id", "pass:code\\"]);
     let subscribe = line.accept_subscriptions().await;
     assert_eq!(subscribe.header("id"), Some(QUEUE));
     assert_eq!(subscribe.header("destination"), Some(QUEUE));
@@ -209,19 +209,62 @@ async fn a_broker_without_transactions_gets_reply_and_acknowledgement_one_after_
 }
 
 #[tokio::test]
-async fn a_broker_that_closes_the_connection_on_begin_is_served_without_transactions_from_then_on() {
+async fn a_broker_that_closes_the_connection_on_begin_again_and_again_is_served_without_transactions() {
+    let (peer, options) = broker().await;
+    let (session, _deliveries) = Session::start(options);
+    for _ in 0..2 {
+        let mut line = peer.accept().await;
+        line.log_in("0,0").await;
+        line.expect(ClientCommand::Begin).await;
+        line.send(error("unknown command")).await;
+    }
+    let mut line = peer.accept().await;
+    line.log_in("0,0").await;
+    let subscribe = line.expect(ClientCommand::Subscribe).await;
+    line.confirm(&subscribe).await;
+    reach(&session, |state| matches!(state, State::Subscribed { connection: 3 })).await;
+}
+
+#[tokio::test]
+async fn an_error_about_nothing_in_particular_takes_the_transactions_from_nobody() {
+    let (peer, options) = broker().await;
+    let (session, _deliveries) = Session::start(options);
+    // Before it ends, and while it goes on.
+    let mut line = peer.accept().await;
+    line.log_in("0,0").await;
+    line.expect(ClientCommand::Begin).await;
+    line.send(error("the broker is being stopped")).await;
+    drop(line);
+    let mut line = peer.accept().await;
+    line.log_in("0,0").await;
+    let begin = line.expect(ClientCommand::Begin).await;
+    let subscribe = line.expect(ClientCommand::Subscribe).await;
+    line.send(error("a job of mine failed")).await;
+    line.confirm(&begin).await;
+    line.confirm(&subscribe).await;
+    line.expect(ClientCommand::Abort).await;
+    reach(&session, |state| matches!(state, State::Subscribed { connection: 2 })).await;
+    drop(line);
+    let mut line = peer.accept().await;
+    line.log_in("0,0").await;
+    line.expect(ClientCommand::Begin).await;
+}
+
+#[tokio::test]
+async fn a_begin_that_is_answered_by_an_error_without_a_receipt_is_refused_once_the_rest_is_confirmed() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
     line.log_in("0,0").await;
     line.expect(ClientCommand::Begin).await;
     line.send(error("unknown command")).await;
+    let subscribe = line.expect(ClientCommand::Subscribe).await;
+    line.confirm(&subscribe).await;
+    reach(&session, |state| matches!(state, State::Subscribed { connection: 1 })).await;
     drop(line);
     let mut line = peer.accept().await;
     line.log_in("0,0").await;
-    let subscribe = line.expect(ClientCommand::Subscribe).await;
-    line.confirm(&subscribe).await;
-    reach(&session, |state| matches!(state, State::Subscribed { connection: 2 })).await;
+    line.expect(ClientCommand::Subscribe).await;
 }
 
 #[tokio::test]

@@ -48,6 +48,9 @@ pub(super) struct Connection<S> {
     write_failed: Option<(Failure, Instant)>,
     last_read: Instant,
     last_write: Instant,
+    last_progress: Instant,
+    /// Whether what is in line to be written is a heart-beat and nothing else.
+    only_a_beat: bool,
     /// How often we promised to write.
     send_every: Option<Duration>,
     /// How long the broker may say nothing.
@@ -70,6 +73,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             write_failed: None,
             last_read: now,
             last_write: now,
+            last_progress: now,
+            only_a_beat: false,
             send_every: None,
             silence_allowed: None,
         }
@@ -78,13 +83,29 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     /// Starts heart-beats as agreed on. Zero stands for none.
     pub(super) fn agree(&mut self, send_every: Duration, expect_every: Duration) {
         let some = |interval: Duration| (!interval.is_zero()).then_some(interval);
-        // Half the interval, so that a beat that is late on the way is still in time.
-        self.send_every = some(send_every / 2);
+        // Well within the interval, so that a beat that is late on the way is still in time.
+        self.send_every = some(send_every / 4);
         self.silence_allowed = some(expect_every * TOLERANCE);
+    }
+
+    /// Whether we leave a connection over which nothing comes through any more before the broker does. The broker may
+    /// leave once the interval that we promised is over since our last beat.
+    pub(super) fn leaves_first(&self) -> bool {
+        match (self.send_every, self.silence_allowed) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(every), Some(allowed)) => allowed < every * 3,
+        }
+    }
+
+    /// When something other than a heart-beat was last written.
+    pub(super) fn last_progress(&self) -> Instant {
+        self.last_progress
     }
 
     /// Puts a frame in line to be written while [`Self::next_frame`] runs.
     pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
+        self.only_a_beat = false;
         if frame.body.len() < LARGE_BODY {
             return self.codec.encode(frame, &mut self.outgoing);
         }
@@ -130,7 +151,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 written = write(&mut self.writer, &mut self.ahead, &mut self.outgoing, &mut self.unflushed), if writing => {
                     let now = Instant::now();
                     match written {
-                        Ok(()) => self.last_write = now,
+                        Ok(()) => {
+                            self.last_write = now;
+                            if !self.only_a_beat {
+                                self.last_progress = now;
+                            }
+                        }
                         Err(error) => self.write_failed = Some((broken(&error), now)),
                     }
                 }
@@ -162,6 +188,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         if self.send_every.is_some_and(|every| now >= self.last_write + every) {
             if self.nothing_to_write() {
                 self.codec.encode(HeartBeat, &mut self.outgoing)?;
+                self.only_a_beat = true;
             }
             self.last_write = now;
         }

@@ -18,7 +18,7 @@ use crate::stomp::{AckToken, Session, State};
 /// How long after we are subscribed again a message takes to come back, where the broker knows that the old connection
 /// is gone. What was not delivered again by then makes room.
 const BACK_SOON: Duration = Duration::from_secs(1);
-/// How long it may take at most: the broker has the time of two heart-beats, 30 s, to notice.
+/// How long it may take at most: the broker has the time of two heart-beats that we promised, 50 s, to notice.
 const BACK_AT_LAST: Duration = Duration::from_secs(60);
 
 /// Says how the claim on a running call stands.

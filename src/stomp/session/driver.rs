@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::serving::{End, Number, Serving, answer, open_for};
+use super::serving::{End, Number, Serving, Transactions, answer, open_for};
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::stomp::connection::Connection;
 use crate::stomp::failure::{Failure, error_text};
@@ -47,7 +47,8 @@ pub(super) async fn run(
         failures: 0,
         unanswered: 0,
         served: false,
-        transactions: true,
+        transactions: Transactions::Offered { doubts: 0 },
+        warned: false,
         logged: None,
     };
     driver.run().await;
@@ -69,7 +70,9 @@ struct Driver {
     /// Whether there was a connection that served.
     served: bool,
     /// Whether the broker has transactions, as far as we know.
-    transactions: bool,
+    transactions: Transactions,
+    /// Whether it was warned of the broker's heart-beats.
+    warned: bool,
     /// The failure that was last logged, and when.
     logged: Option<(Failure, Instant)>,
 }
@@ -95,6 +98,13 @@ impl Driver {
         };
         self.connections += 1;
         self.unanswered = 0;
+        if !connection.leaves_first() && !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                broker = self.options.host,
+                "by the heart-beats that the broker grants, it may give up a dead connection before we do, and hand \
+                 our calls to another worker meanwhile; several workers on one queue are not safe then"
+            );
+        }
         let number = Number { session: self.session, connection: self.connections };
         let serving = Serving::new(&self.options, connection, number, &mut self.transactions, &self.state);
         let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;

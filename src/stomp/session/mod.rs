@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use super::failure::Failure;
 use super::frame::Headers;
@@ -60,9 +61,11 @@ pub struct HeartBeatOffer {
 }
 
 impl Default for HeartBeatOffer {
-    /// 15 s both ways: what existing workers ask of the broker, and as much in return.
+    /// Where both sides hear nothing, we must be the first to leave: a broker that leaves first hands our calls to
+    /// another worker while we are still at them. We leave after three times 5 s; a broker may leave 25 s after our last
+    /// beat, which is never older than a quarter of that.
     fn default() -> Self {
-        Self { send: Duration::from_secs(15), expect: Duration::from_secs(15) }
+        Self { send: Duration::from_secs(25), expect: Duration::from_secs(5) }
     }
 }
 
@@ -271,7 +274,7 @@ enum Request {
     Send { reply: Reply, done: Answer },
     Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
     Knock(oneshot::Sender<()>),
-    Disconnect { bound: Duration, done: oneshot::Sender<()> },
+    Disconnect { until: Instant, done: oneshot::Sender<()> },
 }
 
 type Answer = oneshot::Sender<Result<(), NotConfirmed>>;
@@ -327,11 +330,16 @@ impl Session {
     /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word
     /// for it waited for, `bound` at most. Messages that were not acknowledged go back to the queue.
     pub async fn disconnect(&self, bound: Duration) {
+        let until = Instant::now() + bound;
         let (done, ended) = oneshot::channel();
-        if self.requests.send(Request::Disconnect { bound, done }).await.is_ok() {
-            // An error means that the task has ended, which is what was asked for.
-            let _ = ended.await;
-        }
+        let gone = async {
+            if self.requests.send(Request::Disconnect { until, done }).await.is_ok() {
+                // An error means that the task has ended, which is what was asked for.
+                let _ = ended.await;
+            }
+        };
+        // The task may be held up, by a broker that takes nothing.
+        let _ = timeout_at(until, gone).await;
     }
 
     /// The session's state, to look at or to wait for.

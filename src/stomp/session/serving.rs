@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -21,6 +22,9 @@ use crate::stomp::{ServerCommand, frames};
 
 /// Nothing more is read while deliveries that nobody took hold this many bytes.
 const MOST_WAITING: usize = 128 << 20;
+
+/// A connection that is closed so long after an ERROR was closed for another reason.
+const COMPLAINT_COUNTS: Duration = Duration::from_secs(5);
 
 /// Which connection of which session it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,27 @@ impl Number {
     }
 }
 
+/// Whether the broker has transactions, as far as we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transactions {
+    /// They are used.
+    Offered {
+        /// How many connections in a row ended with an ERROR before it was known whether one can be begun.
+        doubts: u32,
+    },
+    /// The broker has none.
+    Refused,
+}
+
+/// A broker that ends so many connections when a transaction is begun has none. One may end for any reason.
+const MOST_DOUBTS: u32 = 2;
+
+impl Transactions {
+    fn are_used(self) -> bool {
+        matches!(self, Self::Offered { .. })
+    }
+}
+
 /// A connection in use.
 pub(super) struct Serving<'s, S> {
     options: &'s SessionOptions,
@@ -50,7 +75,7 @@ pub(super) struct Serving<'s, S> {
     /// Whether it lives, for the acknowledgements that are worth something only as long.
     alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
-    transactions: &'s mut bool,
+    transactions: &'s mut Transactions,
     state: &'s watch::Sender<State>,
     /// Receipts that were asked for and did not come, by number, so the oldest first.
     receipts: BTreeMap<u64, (Instant, Awaited)>,
@@ -58,8 +83,11 @@ pub(super) struct Serving<'s, S> {
     /// Deliveries that nobody took yet.
     waiting: VecDeque<Delivery>,
     subscribed: Option<Instant>,
-    /// What an ERROR without receipt said; if the broker closes now, this is why.
-    complaint: Option<String>,
+    /// What an ERROR without receipt said, and when; if the broker closes soon after, this is why.
+    complaint: Option<(String, Instant)>,
+    /// What an ERROR without receipt said while the trial was open. A broker may not know how to answer what it does
+    /// not know; whether it was about the trial is known once everything asked later is confirmed.
+    doubt: Option<String>,
     leaving: Option<Leaving>,
     /// Who waits for a sign of life.
     knocked: Vec<oneshot::Sender<()>>,
@@ -100,7 +128,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         options: &'s SessionOptions,
         connection: Connection<S>,
         number: Number,
-        transactions: &'s mut bool,
+        transactions: &'s mut Transactions,
         state: &'s watch::Sender<State>,
     ) -> Self {
         Self {
@@ -116,6 +144,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             waiting: VecDeque::new(),
             subscribed: None,
             complaint: None,
+            doubt: None,
             leaving: None,
             knocked: Vec::new(),
         }
@@ -131,11 +160,20 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Ok(()) => None,
             // Whoever was leaving has left.
             Err(_) if self.leaving.is_some() => None,
-            Err(Failure::Closed | Failure::Broken(_)) if self.complaint.is_some() => {
-                self.complaint.take().map(Failure::of_error)
+            Err(failure @ (Failure::Closed | Failure::Broken(_))) => {
+                let complaint = self.complaint.take().filter(|(_, at)| at.elapsed() < COMPLAINT_COUNTS);
+                Some(complaint.map_or(failure, |(text, _)| Failure::of_error(text)))
             }
             Err(failure) => Some(failure),
         };
+        if let (Some(reason), Transactions::Offered { doubts }) = (self.doubt.take(), &mut *self.transactions)
+            && failure.is_some()
+        {
+            *doubts += 1;
+            if *doubts >= MOST_DOUBTS {
+                self.no_transactions(&reason);
+            }
+        }
         self.alive.send_replace(false);
         self.knocked.drain(..).for_each(open_for);
         for (_, awaited) in self.receipts.into_values() {
@@ -191,17 +229,19 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         2 * (usize::from(self.options.prefetch) + 1) * self.options.destinations.len().max(1)
     }
 
-    /// The next moment at which the connection is to be left, and why.
+    /// The next moment at which the connection is to be left, and why. As long as something is being written, nothing
+    /// is late: a large reply takes its time on a slow line.
     fn deadline(&self) -> (Option<Instant>, Failure) {
         let patience = self.options.timeout;
-        let receipt = self.receipts.values().next().map(|(asked, _)| *asked + patience);
+        let progress = self.connection.last_progress();
+        let receipt = self.receipts.values().next().map(|(asked, _)| progress.max(*asked) + patience);
         let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
         ([receipt, leaving].into_iter().flatten().min(), Failure::Unconfirmed(patience))
     }
 
     /// Asks for everything we want of the broker; the answers are receipts.
     fn subscribe(&mut self) -> Result<(), Failure> {
-        if *self.transactions {
+        if self.transactions.are_used() {
             let transaction = self.receipt(|transaction| Awaited::Trial { transaction });
             self.connection.queue(frames::begin(transaction).with_receipt(transaction))?;
         }
@@ -262,8 +302,8 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
             Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
             Request::Knock(opened) => self.knocked.push(opened),
-            Request::Disconnect { bound, done } => {
-                self.leaving = Some(Leaving { until: Instant::now() + bound, said: false, _done: done });
+            Request::Disconnect { until, done } => {
+                self.leaving = Some(Leaving { until, said: false, _done: done });
             }
         }
         Ok(())
@@ -272,7 +312,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     /// The first step of finishing.
     fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Failure> {
         let receipt = self.last_receipt + 1;
-        let transaction = self.transactions.then_some(receipt);
+        let transaction = self.transactions.are_used().then_some(receipt);
         if let Some(transaction) = transaction {
             self.connection.queue(frames::begin(transaction))?;
         }
@@ -338,11 +378,13 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             if self.awaited(frame).is_some() {
                 return Err(failure);
             }
-        } else if let Some(awaited) = self.take_awaited(frame).or_else(|| self.take_trial()) {
+        } else if let Some(awaited) = self.take_awaited(frame) {
             return self.refused(awaited, text);
+        } else if self.trial().is_some() {
+            self.doubt.get_or_insert_with(|| text.clone());
         }
         tracing::warn!(broker = self.options.host, "the broker reports an error: {text}");
-        self.complaint = Some(text);
+        self.complaint = Some((text, Instant::now()));
         Ok(ControlFlow::Continue(()))
     }
 
@@ -358,20 +400,45 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         self.receipts.remove(&number).map(|(_, awaited)| awaited)
     }
 
-    /// The trial, if its outcome is open. It is the first thing we ask, so an ERROR that names no receipt is about
-    /// it: a broker may not know how to answer what it does not know.
-    fn take_trial(&mut self) -> Option<Awaited> {
-        let first = self.receipts.first_entry()?;
-        matches!(first.get().1, Awaited::Trial { .. }).then(|| first.remove().1)
+    /// The number of the trial's receipt, if its outcome is open. It is the first thing we ask.
+    fn trial(&self) -> Option<u64> {
+        let (number, (_, first)) = self.receipts.first_key_value()?;
+        matches!(first, Awaited::Trial { .. }).then_some(*number)
+    }
+
+    /// Takes the trial for refused where there was an ERROR, and all that was asked after it is confirmed.
+    fn settle_trial(&mut self) {
+        let open = |(_, awaited): &(Instant, Awaited)| matches!(awaited, Awaited::Subscription(_));
+        if self.receipts.values().any(open) {
+            return;
+        }
+        if let (Some(number), Some(reason)) = (self.trial(), self.doubt.take()) {
+            self.receipts.remove(&number);
+            self.no_transactions(&reason);
+        }
+    }
+
+    fn no_transactions(&mut self, reason: &str) {
+        *self.transactions = Transactions::Refused;
+        tracing::warn!(
+            broker = self.options.host,
+            "the broker refuses transactions ({reason}): replies are sent, confirmed, and only then are their messages \
+             acknowledged, so a reply may come twice when the connection breaks between"
+        );
     }
 
     fn confirmed(&mut self, awaited: Awaited) -> Result<ControlFlow<()>, Failure> {
         match awaited {
             Awaited::Trial { transaction } => {
+                self.doubt = None;
+                *self.transactions = Transactions::Offered { doubts: 0 };
                 self.connection.queue(frames::abort(transaction))?;
                 self.note_subscriptions();
             }
-            Awaited::Subscription(_) => self.note_subscriptions(),
+            Awaited::Subscription(_) => {
+                self.settle_trial();
+                self.note_subscriptions();
+            }
             Awaited::Reply { ack, transaction, done } => self.acknowledge(&ack, transaction, done)?,
             Awaited::Finish(done) => answer(done, Ok(())),
             Awaited::Disconnect => return Ok(ControlFlow::Break(())),
@@ -382,12 +449,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     fn refused(&mut self, awaited: Awaited, reason: String) -> Result<ControlFlow<()>, Failure> {
         match awaited {
             Awaited::Trial { .. } => {
-                *self.transactions = false;
-                tracing::warn!(
-                    broker = self.options.host,
-                    "the broker refuses transactions ({reason}): replies are sent, confirmed, and only then are \
-                     their messages acknowledged, so a reply may come twice when the connection breaks between"
-                );
+                self.no_transactions(&reason);
                 self.note_subscriptions();
             }
             Awaited::Subscription(destination) => {
