@@ -8,6 +8,7 @@ mod common {
     pub(crate) mod tls;
 }
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +22,9 @@ use fn_exchange_online::stomp::{
     Backoff, ClientCommand, Delivery, Failure, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
     SessionOptions, State,
 };
-use tokio::sync::mpsc;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -310,4 +313,47 @@ async fn a_java_broker_on_tls_1_3_that_loses_a_connect_now_and_then_is_reached_e
         assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
         session.disconnect(Duration::from_secs(5)).await;
     }
+}
+
+/// A way to the broker that can go dead: its connections stay open, and nothing comes through either way.
+async fn line_that_can_go_dead(port: u16) -> (u16, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    let dead = watch::Sender::new(false);
+    let watched = dead.subscribe();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut watched = watched.clone();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut near, &mut far) => {}
+                    () = async { watched.wait_for(|dead| *dead).await.map(drop).unwrap_or_default() } => pending().await,
+                }
+            });
+        }
+    });
+    (own, dead)
+}
+
+#[tokio::test]
+async fn of_a_line_that_goes_dead_we_are_the_first_to_leave_so_no_other_worker_has_our_calls_before() {
+    let broker = &shared();
+    let (port, dead) = line_that_can_go_dead(broker.port()).await;
+    let (ours, mut deliveries) = Session::start(SessionOptions { port, ..options(broker, "dead_line") });
+    reach(&ours, |state| matches!(state, State::Subscribed { .. })).await;
+    call(&mut soar(broker).await, "dead_line", 1).await;
+    let delivery = next(&mut deliveries).await;
+    let (other, mut others) = Session::start(options(broker, "dead_line"));
+    reach(&other, |state| matches!(state, State::Subscribed { .. })).await;
+    dead.send_replace(true);
+    let mut valid = delivery.ack.valid().clone();
+    tokio::select! {
+        biased;
+        lost = valid.wait_for(|valid| !valid) => assert!(lost.is_ok()),
+        again = others.recv() => panic!("another worker has the call while we are at it: {again:?}"),
+    }
+    none_comes(&mut others).await;
+    let again = timeout(2 * PATIENCE, others.recv()).await.expect("the broker gives it to another").unwrap();
+    assert_eq!((again.message_id, again.redelivered), (delivery.message_id, true));
 }
