@@ -153,7 +153,9 @@ async fn a_reply_that_is_refused_loses_neither_the_message_nor_the_connection() 
     let delivery = next(&mut deliveries).await;
     let forbidden = Reply { destination: "/queue/forbidden.acks".to_owned(), ..reply_to(&delivery) };
     let refused = session.finish(&delivery.ack, Some(forbidden)).await.unwrap_err();
-    assert!(matches!(&refused, NotConfirmed::Refused(text) if text.contains("not authorized to write")));
+    assert!(
+        matches!(&refused, NotConfirmed::RefusedByBroker(text) if text.contains("not authorized to write"))
+    );
     assert_eq!(soar.browse("actions.refused").await, ["call 0"]);
     session.finish(&delivery.ack, Some(reply_to(&delivery))).await.unwrap();
     assert_eq!(soar.browse("actions.refused").await, [""; 0]);

@@ -203,11 +203,39 @@ async fn a_reply_the_broker_refuses_is_replaced_by_an_error() {
     for words in ["could not be sent", "too large", "stays done"] {
         assert!(reply.message.contains(words), "{}", reply.message);
     }
-    daemon.logged("reply refused").await;
+    daemon.logged("the broker took an error in place of the reply").await;
     deployment.queue_is_empty().await;
     let next = call_for(&deployment, &soar, 1).await;
     assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
     assert_eq!(call.replies(), 1);
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
+}
+
+#[tokio::test]
+async fn a_reply_for_which_the_broker_has_no_room_waits_until_there_is() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "Long", &"Blah. ".repeat(10_000));
+    // No call is to be sent after the broker is full.
+    let call = running_call(&deployment, &soar).await;
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    deployment.sandbox.graph.faults().next(
+        1,
+        Target::containing("messages"),
+        Fault::Delay(Duration::from_secs(1)),
+    );
+    let large = soar.call(MESSAGE, inputs).await.unwrap();
+    deployment.sandbox.soar.broker.be_full(true);
+    // Longer than it takes until less is tried.
+    daemon.logged_times("the broker refused the reply", 8).await;
+    deployment.sandbox.soar.broker.be_full(false);
+    for call in [&call, &large] {
+        let reply = call.reply(SOON).await.unwrap();
+        assert_eq!((reply.message_type, call.replies()), (0, 1), "{}", reply.message);
+    }
+    deployment.queue_is_empty().await;
     assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
 }
 

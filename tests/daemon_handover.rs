@@ -44,7 +44,9 @@ async fn a_call_that_is_lost_with_a_connection_that_never_comes_back_makes_room_
     let broker = &deployment.sandbox.soar.broker;
     let barred = CancellationToken::new();
     let way = way_to(broker.address().port(), barred.clone()).await.to_string();
-    let former = deployment.app_config(&[("num_workers", "1"), ("stomp_port", &way)], &[]);
+    // How long it looks for a mail that may have been sent follows from it.
+    let app = [("max_retries_backoff_factor", "0.1")];
+    let former = deployment.app_config(&[("num_workers", "1"), ("stomp_port", &way)], &app);
     let file = deployment.write("app.config", &former);
     let mut daemon = Daemon::spawn(&["run", "--config-file", file.to_str().unwrap()]);
     daemon.subscribed().await;
@@ -65,7 +67,7 @@ async fn a_call_that_is_lost_with_a_connection_that_never_comes_back_makes_room_
         .unwrap();
     assert_eq!(mail.statuses_up_to(1, SOON).await.len(), 1);
 
-    std::fs::write(&file, deployment.app_config(&[("num_workers", "1")], &[])).unwrap();
+    std::fs::write(&file, deployment.app_config(&[("num_workers", "1")], &app)).unwrap();
     daemon.signal("HUP").await;
     daemon.logged("calls come over the new connection").await;
     // The other call fills the new connection's prefetch, so the mail's message cannot come back before it is done.

@@ -259,6 +259,39 @@ mod taking_effect {
     }
 
     #[tokio::test]
+    async fn nor_does_it_wait_for_slow_calls_that_were_handed_to_that_session_in_the_meantime() {
+        let mut running = Running::new().await;
+        let slow = running.running_call(Duration::from_secs(5)).await;
+        running.write(&[("stomp_timeout", "30")], &[]);
+        running.hang_up(NEW_CONNECTION).await;
+        running.consumers_are(2).await;
+        let target = Target::containing("GET /users/");
+        running.deployment.sandbox.graph.faults().next(4, target, Fault::Delay(Duration::from_secs(15)));
+        let mut slower = Vec::new();
+        for nth in 1..5 {
+            let call = running.call(nth).await;
+            assert_eq!(call.statuses_up_to(1, SOON).await.len(), 1);
+            slower.push(call);
+        }
+        assert_eq!(slow.reply(SOON).await.unwrap().message_type, 0);
+        let mut calls = Vec::new();
+        for nth in 0..6 {
+            calls.push(running.call(nth).await);
+        }
+        for call in &calls {
+            assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+        }
+        assert!(slower.iter().all(|call| call.replies() == 0), "the others were answered before them");
+        running.consumers_are(2).await;
+        for call in &slower {
+            assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+        }
+        running.consumers_are(1).await;
+        assert!(calls.iter().chain(&slower).chain([&slow]).all(|call| call.replies() == 1));
+        assert_eq!(running.profiles_read(), 11);
+    }
+
+    #[tokio::test]
     async fn a_session_that_ends_and_loses_its_connection_leaves_its_reply_to_the_other() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(8)).await;

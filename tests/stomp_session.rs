@@ -112,7 +112,7 @@ async fn a_refused_reply_leaves_the_delivery_as_it_was() {
     let asking = async {
         let refused = session.finish(&delivery.ack, Some(reply("done"))).await.unwrap_err();
         assert!(
-            matches!(&refused, NotConfirmed::Refused(reason) if reason.contains("not authorized to write"))
+            matches!(&refused, NotConfirmed::RefusedByBroker(reason) if reason.contains("not authorized to write"))
         );
         session.finish(&delivery.ack, None).await.unwrap();
     };

@@ -33,6 +33,7 @@ use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, 
 use crate::exit::{BAD_CONFIGURATION, Failure};
 use crate::graph;
 use crate::log::Log;
+use crate::stomp::State;
 use crate::worker::{Duty, Equipment, Worker};
 use configuration::Configuration;
 use generation::{Generation, Route, SignedIn};
@@ -113,6 +114,7 @@ type GraphParts = (GraphSettings, Contents);
 /// A generation at work.
 struct AtWork {
     signed_in: SignedIn,
+    session: watch::Receiver<State>,
     duty: watch::Sender<Duty>,
 }
 
@@ -192,7 +194,11 @@ impl<'l> Daemon<'l> {
     fn enter(&self, phase: &Phase) {
         match phase {
             Phase::Ready => {
-                info!("ready: listening for calls");
+                let listening = self.current.as_ref().is_some_and(AtWork::is_listening);
+                info!(
+                    "ready: {}",
+                    if listening { "listening for calls" } else { "calls come when the broker is back" }
+                );
                 self.systemd.ready();
             }
             Phase::Reloading { why } => {
@@ -308,14 +314,14 @@ impl<'l> Daemon<'l> {
         };
         let (duty, told) = watch::channel(Duty::Serve);
         let (worker, soar) = (self.worker.clone(), signed_in.soar.clone());
-        let (systemd, in_service) = (Arc::clone(&self.systemd), session.clone());
+        let (systemd, in_service, state) = (Arc::clone(&self.systemd), session.clone(), session.state());
         self.company = Some(async move { systemd.accompany(in_service).await }.boxed());
         self.health.show(View::Serving(session.clone(), signed_in.soar.clone()));
         self.shifts.spawn(async move {
             worker.serve(session.clone(), deliveries, soar, told).await;
             session.disconnect(DISCONNECT_BOUND).await;
         });
-        match self.current.replace(AtWork { signed_in, duty }) {
+        match self.current.replace(AtWork { signed_in, session: state, duty }) {
             None => self.enter(&Phase::Ready),
             Some(former) => {
                 info!("calls come over the new connection; the one before ends when its calls have");
@@ -359,6 +365,10 @@ impl<'l> Daemon<'l> {
 }
 
 impl AtWork {
+    fn is_listening(&self) -> bool {
+        matches!(*self.session.borrow(), State::Subscribed { .. })
+    }
+
     fn goes_on(&self) -> bool {
         !self.duty.is_closed()
     }

@@ -194,7 +194,7 @@ impl Sending {
     fn of(outcome: &Result<(), NotConfirmed>) -> Self {
         match outcome {
             Ok(()) => Self::Confirmed,
-            Err(NotConfirmed::Refused(_)) => Self::Refused,
+            Err(NotConfirmed::Refused(_) | NotConfirmed::RefusedByBroker(_)) => Self::Refused,
             Err(NotConfirmed::Stale | NotConfirmed::ConnectionLost | NotConfirmed::Closed) => Self::Lost,
         }
     }

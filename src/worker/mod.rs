@@ -8,6 +8,7 @@ mod before;
 mod ledger;
 mod meters;
 mod places;
+mod replies;
 mod shift;
 mod tenure;
 
@@ -27,20 +28,13 @@ use crate::audit::{Asker, Trail};
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
 use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::soar::{FunctionCall, Results, reply};
-use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
+use crate::stomp::{Delivery, Reply, Session};
 use crate::{graph, soar};
-use ledger::{Admission, Ledger, StoredReply};
+use ledger::{Admission, Ledger};
 pub use meters::{Arrival, Called, Ended, Meters, Sending};
 use places::Places;
 use shift::Shift;
 use tenure::Tenure;
-
-/// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
-const MOST_LOSSES: u32 = 3;
-
-/// Bytes of a reply from which on it may itself be why the broker closes the connection: brokers do so with a
-/// frame over their limit (ActiveMQ's `maxFrameSize`), and would do it each time.
-const LARGE: usize = 1 << 20;
 
 /// Why a call failed, for each of its two readers: the log must not quote what is investigated.
 struct Failed {
@@ -165,6 +159,11 @@ impl Shared {
 impl Shift {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
+        // It waited to be taken until its connection was lost. It comes again, and may have already, with an ACK that
+        // is worth more.
+        if !*delivery.ack.valid().borrow() {
+            return debug!(message_id, "delivered over a connection that is lost by now; it comes again");
+        }
         let worker = self.clone();
         let admission = self.shared.ledger.admit(message_id, delivery.ack.clone());
         self.shared.meters.delivered(&admission, *redelivered);
@@ -398,63 +397,6 @@ impl Shift {
             }
         }
     }
-
-    /// Sends the stored reply of a finished delivery, together with its ACK, until the broker confirms both or
-    /// the connection is lost. In the latter case the broker delivers the message again, and that brings us
-    /// back here.
-    async fn reply(&self, message_id: &str) {
-        let mut refusals = 0;
-        while let Some((ack, reply)) = self.shared.ledger.to_send(message_id) {
-            match self.finish(&ack, reply.clone()).await {
-                Ok(()) => self.shared.ledger.confirmed(message_id),
-                // It would be refused again. The message must neither wait for ever nor come back for ever.
-                Err(NotConfirmed::Refused(reason)) => {
-                    refusals += 1;
-                    let instead = if refusals == 1 {
-                        warn!(message_id, reason, "reply refused; answering with an error instead");
-                        cannot_be_sent(reply, &format!("the broker refused it ({reason})"))
-                    } else {
-                        error!(message_id, reason, "no reply can be sent; the message is only acknowledged");
-                        None
-                    };
-                    self.shared.ledger.finished(message_id, instead);
-                }
-                Err(error) => {
-                    let lost = error == NotConfirmed::ConnectionLost;
-                    if !self.shared.ledger.not_confirmed(message_id, &ack, lost) {
-                        warn!(message_id, %error, "reply not confirmed; it is sent again when the message is delivered again");
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sends the stored reply of a message that was delivered again, unless the reply seems to be what ends the
-    /// connections.
-    async fn reply_again(&self, message_id: &str, losses: u32) {
-        if losses >= MOST_LOSSES
-            && let Some((_, Some(reply))) = self.shared.ledger.to_send(message_id)
-            && reply.body.len() >= LARGE
-        {
-            let bytes = reply.body.len();
-            warn!(
-                message_id,
-                losses,
-                bytes,
-                "the connection broke each time this reply was sent; answering with an error instead"
-            );
-            let instead = cannot_be_sent(Some(reply), "the connection to the broker broke each time");
-            self.shared.ledger.finished(message_id, instead);
-        }
-        self.reply(message_id).await;
-    }
-
-    async fn acknowledge(&self, ack: &AckToken) {
-        if let Err(error) = self.finish(ack, None).await {
-            debug!(%error, "acknowledgement not confirmed");
-        }
-    }
 }
 
 fn ended(outcome: &Result<Outcome, Failed>) -> Ended {
@@ -476,14 +418,4 @@ fn too_large(most: usize) -> Bytes {
         "The function ended, but its results are larger than a reply may be ({most} MiB, max_reply_mb). What \
          the function did stays done. Ask for less: a query with more criteria, or a lower max_messages."
     ))
-}
-
-/// What SOAR gets in place of a reply it cannot get.
-fn cannot_be_sent(reply: StoredReply, why: &str) -> StoredReply {
-    let reply = reply?;
-    let text = format!(
-        "The function ended, but its reply of {} bytes could not be sent: {why}. What the function did stays done.",
-        reply.body.len()
-    );
-    Some(Reply { body: reply::failed(&text), ..reply })
 }

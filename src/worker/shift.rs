@@ -21,6 +21,9 @@ use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 /// longer than half a minute.
 const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
 
+/// How long a message may wait for a session to end that hands over.
+const HELD_BACK: Duration = Duration::from_secs(1);
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Shift {
@@ -55,12 +58,17 @@ impl Shift {
         self.serve(&mut deliveries, &mut duty, Duty::Serve, &mut tasks).await;
         if *duty.borrow() == Duty::HandOver {
             self.replaced.cancel();
-            // Until the last of those ends, this session cannot, and the broker goes on handing out messages over
-            // it. They must not wait for that.
+        }
+        // Until the last call ends, this session cannot, and the broker goes on handing out messages over it. They must
+        // not wait for that.
+        while *duty.borrow() == Duty::HandOver {
             std::mem::swap(&mut earlier, &mut tasks);
             tokio::select! {
-                () = self.serve(&mut deliveries, &mut duty, Duty::HandOver, &mut tasks) => {}
+                () = self.serve(&mut deliveries, &mut duty, Duty::HandOver, &mut tasks) => break,
                 () = async { while earlier.join_next().await.is_some() {} } => {}
+            }
+            if self.comes_to_an_end(&mut deliveries, &mut tasks).await {
+                break;
             }
         }
         self.leaving.cancel();
@@ -98,6 +106,36 @@ impl Shift {
                 Some(_) = tasks.join_next() => {}
             }
         }
+    }
+
+    /// Whether what runs ends in a moment when nothing new is begun. Where it does not, what came meanwhile is.
+    async fn comes_to_an_end(
+        &self,
+        deliveries: &mut mpsc::Receiver<Delivery>,
+        tasks: &mut JoinSet<()>,
+    ) -> bool {
+        let mut held_back = Vec::new();
+        let until = Instant::now() + HELD_BACK;
+        while !tasks.is_empty() {
+            tokio::select! {
+                Some(_) = tasks.join_next() => {}
+                Some(delivery) = deliveries.recv() => {
+                    if self.shared.ledger.knows(&delivery.message_id) {
+                        self.take(delivery, tasks);
+                    } else {
+                        held_back.push(delivery);
+                    }
+                }
+                () = sleep_until(until) => {
+                    for delivery in held_back {
+                        self.take(delivery, tasks);
+                    }
+                    return false;
+                }
+            }
+        }
+        // They go back to the queue.
+        true
     }
 
     async fn within_bound(&self, drain: impl Future<Output = ()>) {

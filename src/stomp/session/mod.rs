@@ -251,10 +251,14 @@ pub enum NotConfirmed {
     /// The connection went before the broker confirmed. Either all is done, or the message comes again.
     #[error("the connection was lost before the broker confirmed")]
     ConnectionLost,
-    /// The broker (or STOMP itself) does not accept the reply. Nothing was done; the delivery still waits for its
-    /// acknowledgement, with the same token.
-    #[error("the reply was refused: {0}")]
+    /// The reply cannot be a STOMP frame. Nothing was done; the delivery still waits for its acknowledgement, with the
+    /// same token.
+    #[error("the reply cannot be sent: {0}")]
     Refused(String),
+    /// The broker does not accept the reply, for now or for good. Nothing was done; the delivery still waits for its
+    /// acknowledgement, with the same token.
+    #[error("the broker refused the reply: {0}")]
+    RefusedByBroker(String),
     /// The session has ended.
     #[error("the session with the broker has ended")]
     Closed,

@@ -322,7 +322,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                 self.receipt(|_| Awaited::Reply { ack, transaction, done });
                 Ok(())
             }
-            Err(error) => self.refuse(transaction, done, error.to_string()),
+            Err(error) => self.refuse(transaction, done, NotConfirmed::Refused(error.to_string())),
         }
     }
 
@@ -340,11 +340,11 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         Ok(())
     }
 
-    fn refuse(&mut self, transaction: Option<u64>, done: Answer, reason: String) -> Result<(), Failure> {
+    fn refuse(&mut self, transaction: Option<u64>, done: Answer, why: NotConfirmed) -> Result<(), Failure> {
         if let Some(transaction) = transaction {
             self.connection.queue(frames::abort(transaction))?;
         }
-        answer(done, Err(NotConfirmed::Refused(reason)));
+        answer(done, Err(why));
         Ok(())
     }
 
@@ -455,7 +455,9 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
             Awaited::Subscription(destination) => {
                 return Err(Failure::of_subscription(&destination, reason));
             }
-            Awaited::Reply { transaction, done, .. } => self.refuse(transaction, done, reason)?,
+            Awaited::Reply { transaction, done, .. } => {
+                self.refuse(transaction, done, NotConfirmed::RefusedByBroker(reason))?;
+            }
             Awaited::Finish(done) => {
                 // The ack id is spent and the message still there: it can only come again.
                 answer(done, Err(NotConfirmed::ConnectionLost));

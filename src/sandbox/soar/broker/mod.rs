@@ -223,6 +223,11 @@ impl Broker {
         self.shared.change(|state| state.faults.no_transactions = refuse);
     }
 
+    /// Refuses every message to come, as a broker does whose store is full.
+    pub fn be_full(&self, full: bool) {
+        self.shared.change(|state| state.faults.full = full);
+    }
+
     /// Refuses every message to come with a body of more than `bytes`; `None` ends it.
     pub fn refuse_bodies_over(&self, bytes: Option<usize>) {
         self.shared.change(|state| state.faults.largest_body = bytes);

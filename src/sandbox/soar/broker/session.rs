@@ -52,6 +52,7 @@ pub(super) struct Faults {
     pub(super) no_transactions: bool,
     /// Messages with a larger body are refused.
     pub(super) largest_body: Option<usize>,
+    pub(super) full: bool,
     /// Who may not read which queue.
     pub(super) unreadable: HashSet<(String, String)>,
 }
@@ -196,6 +197,11 @@ impl State {
             queue_name(needed(frame, "destination", "SEND received without a Destination specified!")?)?;
         if self.faults.largest_body.is_some_and(|largest| frame.body.len() > largest) {
             return Err(Refusal::protocol("The message is too large."));
+        }
+        if self.faults.full {
+            return Err(Refusal::protocol(format!(
+                "Usage Manager Store is Full, 100% of 104857600. Stopping producer to prevent flooding queue://{queue}."
+            )));
         }
         self.messages += 1;
         let mut headers = Headers::default();
