@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::NoHome;
 use super::dialect::{Fault, FaultKind};
 
 /// No settings, and why.
@@ -34,6 +35,13 @@ impl LoadError {
             Self::Unreadable { .. } => &[],
             Self::Invalid { problems, .. } => problems,
         }
+    }
+}
+
+impl From<NoHome> for LoadError {
+    fn from(no_home: NoHome) -> Self {
+        let reason = format!("its path {}; {}", no_home.wrong(), no_home.right());
+        Self::Unreadable { path: no_home.path, reason }
     }
 }
 

@@ -74,7 +74,8 @@ fn is_ours(name: &str) -> bool {
 /// Checks everything and reports; gives the exit code, which is that of the first failure.
 pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<u8, Failure> {
     let environment = Environment::of_process();
-    let file = environment.config_file(config_file, Path::new("."));
+    let found = environment.config_file(config_file, Path::new("."));
+    let file = found.as_ref().unwrap_or_else(|no_home| &no_home.path).clone();
     let mut report = Report::start(arguments.json, &file);
     if arguments.print_env {
         report.environment(environment::shown(&environment));
@@ -82,7 +83,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
     if let Some(section) = arguments.packages() {
         report.add(section);
     }
-    let loaded = Settings::load(&file, &environment);
+    let loaded = found.map_err(LoadError::from).and_then(|file| Settings::load(&file, &environment));
     let _log = start_log(&loaded, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {
