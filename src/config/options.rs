@@ -106,10 +106,7 @@ impl Options<'_> {
         };
         if unknown {
             // The name is not shown: it may be no name, but a secret that begins with a dollar sign.
-            self.warning(
-                name,
-                "has a $NAME that is no variable of the environment; it is taken as it is written",
-            );
+            self.warning(name, Warning::UNKNOWN_VARIABLE);
         }
         Some(Text { text, literal })
     }

@@ -79,6 +79,16 @@ pub struct Warning {
     pub text: String,
 }
 
+impl Warning {
+    pub(super) const UNKNOWN_VARIABLE: &str =
+        "has a $NAME that is no variable of the environment; it is taken as it is written";
+
+    /// Whether the value names a variable of the environment that is not there.
+    pub fn is_of_unknown_variable(&self) -> bool {
+        self.text == Self::UNKNOWN_VARIABLE
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.place, self.text)

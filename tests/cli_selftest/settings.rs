@@ -75,3 +75,31 @@ async fn the_log_file_is_neither_made_nor_changed() {
     assert_eq!(selftest(&deployment, &text).await.code, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "the daemon's");
 }
+
+#[tokio::test]
+async fn a_secret_that_names_a_variable_nobody_has_set_is_told_where_the_sign_in_fails() {
+    let deployment = Deployment::new().await;
+    let secret = deployment.sandbox.graph.client_secret();
+    let key = &deployment.sandbox.soar.options().api_key.secret;
+    let text = deployment
+        .app_config(&[], &[])
+        .replace(&format!("client_secret={secret}"), "client_secret=$FN_TEST_NOT_SET")
+        .replace(&format!("api_key_secret={key}"), "api_key_secret=$FN_TEST_NOT_SET");
+    let said = selftest(&deployment, &text).await;
+    let warned: Vec<&Value> = said.checks().filter(|check| check["id"] == "settings.option").collect();
+    assert_eq!(warned.len(), 2, "{:#}", said.report);
+    for (id, option) in [
+        ("soar.sign_in", "[resilient] api_key_secret"),
+        ("broker.sign_in", "[resilient] api_key_secret"),
+        ("graph.token", "[fn_exchange_online] client_secret"),
+    ] {
+        let check = said.check(id);
+        assert_eq!(check["outcome"], "failed", "{check:#}");
+        let advice = check["advice"].as_str().unwrap();
+        assert!(advice.starts_with("Set the variable") && advice.contains("EnvironmentFile="), "{advice}");
+        assert!(advice.contains(&format!("missing for: {option}.")), "{advice}");
+    }
+    for check in warned {
+        assert!(check["advice"].as_str().unwrap().contains("EnvironmentFile="), "{check:#}");
+    }
+}

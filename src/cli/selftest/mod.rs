@@ -87,7 +87,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
     let _log = start_log(&loaded, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {
-        Ok(Loaded { settings, .. }) => connections(settings, arguments, &mut report).await,
+        Ok(loaded) => connections(loaded, arguments, &mut report).await,
         Err(_) => {
             for (title, id) in [("SOAR", "soar"), ("Message broker", "broker"), ("Microsoft Graph", "graph")]
             {
@@ -109,17 +109,23 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
 }
 
 /// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.
-async fn connections(settings: &Settings, arguments: &Arguments, report: &mut Report) {
+async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report) {
+    let Loaded { settings, warnings, .. } = loaded;
+    let blamed = |mut section: Section, sections: &[&str]| {
+        settings::blame_unknown_variables(&mut section, sections, warnings);
+        section
+    };
     let graph = async {
         if !arguments.with_app() {
             return None;
         }
-        Some(graph::check(settings, arguments.mailbox.as_deref()).await)
+        let section = graph::check(settings, arguments.mailbox.as_deref()).await;
+        Some(blamed(section, &[PACKAGE, "integrations"]))
     };
     let soar_and_broker = async {
         let (section, queues) = soar::check(settings).await;
-        report.add(section);
-        report.add(broker::check(settings, queues.as_ref()).await);
+        report.add(blamed(section, &["resilient"]));
+        report.add(blamed(broker::check(settings, queues.as_ref()).await, &["resilient"]));
     };
     let (graph, ()) = join(graph, soar_and_broker).await;
     if let Some(section) = graph {

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::check::{Check, Section};
-use crate::config::{LoadError, Loaded, LogSettings};
+use super::check::{Check, Outcome, Section};
+use crate::config::{LoadError, Loaded, LogSettings, Warning};
 use crate::exit::BAD_CONFIGURATION;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
@@ -18,7 +18,8 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
         Ok(Loaded { settings, warnings, .. }) => {
             checks.push(Check::passed(FILE.0, FILE.1, format!("{shown} can be used")));
             checks.extend(warnings.iter().map(|warning| {
-                Check::warning("settings.option", warning.place.to_string(), &warning.text, None)
+                let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
+                Check::warning("settings.option", warning.place.to_string(), &warning.text, advice)
             }));
             checks.push(log(&settings.log));
             checks.extend(settings.audit_file.as_deref().map(audit));
@@ -47,6 +48,30 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
         }
     }
     Section::new("Settings", checks)
+}
+
+const SET_THE_VARIABLE: &str = "Set the variable in this program's environment: for the service in a file that \
+                                EnvironmentFile= names (systemctl edit fn-exchange-online), for systemd-run by \
+                                --property=EnvironmentFile=FILE, on App Host as a secret on the Configuration tab.";
+
+/// Where nobody was let in, and settings of `sections` name variables that are not there, these come first.
+pub(super) fn blame_unknown_variables(report: &mut Section, sections: &[&str], warnings: &[Warning]) {
+    const SIGN_INS: [&str; 3] = ["soar.sign_in", "broker.sign_in", "graph.token"];
+    let unknown = warnings.iter().filter(|warning| warning.is_of_unknown_variable());
+    let of_sections =
+        unknown.filter(|warning| warning.place.section().is_some_and(|it| sections.contains(&it)));
+    let names: Vec<String> = of_sections.map(|warning| warning.place.to_string()).collect();
+    if names.is_empty() {
+        return;
+    }
+    for check in &mut report.checks {
+        if SIGN_INS.contains(&check.id.as_str())
+            && let (Outcome::Failed(_), Some(advice)) = (check.outcome, &mut check.advice)
+        {
+            let names = names.join(", ");
+            *advice = format!("{SET_THE_VARIABLE} It is missing for: {names}. If it is not that: {advice}");
+        }
+    }
 }
 
 /// The daemon does not start without its log file. Its place is looked at; the file itself is left alone.
