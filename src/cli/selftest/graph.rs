@@ -1,5 +1,6 @@
 //! Microsoft Graph: the token, what its permissions allow, and one request that changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -101,14 +102,27 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
             PERMISSIONS.1,
             OTHER,
             "the token gives no application permission, so every request is refused",
-            "Add the permissions of docs/azure.md to the Entra application, as application permissions (not \
-             delegated ones), and grant admin consent. Where Exchange grants them by RBAC for Applications, name a \
-             mailbox: --mailbox ADDRESS.",
+            format!(
+                "Add {} to the Entra application under API permissions, Microsoft Graph, as application permissions \
+                 (not delegated ones), those of functions that you do not use left out, and grant admin consent. Where \
+                 Exchange grants them by RBAC for Applications, name a mailbox: --mailbox ADDRESS.",
+                all_permissions().join(", ")
+            ),
         )];
     }
     let uses =
         Function::ALL.into_iter().flat_map(|function| function.uses().iter().map(move |way| (function, way)));
     uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
+}
+
+/// What all functions together ask for, in the order of the names.
+fn all_permissions() -> Vec<&'static str> {
+    let uses = Function::ALL.into_iter().flat_map(Function::uses);
+    let names: BTreeSet<&str> =
+        uses.flat_map(|way| way.permissions).map(|permission| permission.name()).collect();
+    // Who may change messages may read them.
+    let includes_read = names.contains("Mail.ReadWrite");
+    names.into_iter().filter(|name| !(includes_read && *name == "Mail.Read")).collect()
 }
 
 fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claims>) -> Check {

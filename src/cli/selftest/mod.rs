@@ -139,6 +139,11 @@ fn short(function: Function) -> &'static str {
     name.strip_prefix("exchange_online_").unwrap_or(name)
 }
 
+/// What makes the functions known to SOAR.
+const IMPORT: &str = "Import the customizations: run `fn-exchange-online customize` with the same app.config, by an API key \
+                      that may import; or `fn-exchange-online customize --export FILE`, and have an administrator of \
+                      SOAR import the file. On App Host, installing the app does it.";
+
 /// The queues that calls arrive in.
 type Queues = BTreeSet<String>;
 
