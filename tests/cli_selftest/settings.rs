@@ -58,10 +58,35 @@ async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
 #[tokio::test]
 async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
     let deployment = Deployment::new().await;
-    let trail = format!("/tmp/{}", deployment.queue());
-    let said = selftest(&deployment, &deployment.app_config(&[], &[("audit_file", &trail)])).await;
-    assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")));
-    assert!(!std::path::Path::new(&trail).exists());
+    let below = tempfile::tempdir_in("/var/tmp").unwrap();
+    for trail in [format!("/tmp/{}", deployment.queue()), format!("{}/acts.jsonl", below.path().display())] {
+        let text = deployment.app_config(&[], &[("audit_file", &trail)]);
+        let said = selftest(&deployment, &text).await;
+        assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")), "{trail}");
+        assert!(!std::path::Path::new(&trail).exists());
+        // The daemon agrees, and runs all the same.
+        let mut daemon = deployment.spawn(&text);
+        daemon.logged("the audit trail does not last there").await;
+        daemon.logged("ready: listening for calls").await;
+        daemon.stop().await;
+        let _ = std::fs::remove_file(&trail);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_rotated_is_warned_of() {
+    let deployment = Deployment::new().await;
+    // A file that can be written, in a directory in which nobody makes one.
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
+    let audit = [("audit_file", "")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    let check = said.check("settings.log");
+    assert_eq!((said.code, &check["outcome"]), (0, &json!("warning")), "{check:#}");
+    assert!(check["advice"].as_str().unwrap().contains("logdir"), "{check:#}");
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "0")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    assert_eq!(said.check("settings.log")["outcome"], "passed", "{:#}", said.report);
 }
 
 #[tokio::test]

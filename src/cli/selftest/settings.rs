@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::check::{Check, Outcome, Section};
 use crate::config::{LoadError, Loaded, LogSettings, Warning};
 use crate::exit::BAD_CONFIGURATION;
+use crate::log::cannot_rotate;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
     const FILE: (&str, &str) = ("settings.file", "app.config");
@@ -22,7 +23,8 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
                 Check::warning("settings.option", warning.place.to_string(), &warning.text, advice)
             }));
             checks.push(log(&settings.log));
-            checks.extend(settings.audit_file.as_deref().map(audit));
+            let lasts = settings.audit_that_does_not_last().is_none();
+            checks.extend(settings.audit_file.as_deref().map(|path| audit(path, lasts)));
         }
         Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
             FILE.0,
@@ -80,7 +82,17 @@ fn log(settings: &LogSettings) -> Check {
     let Some(path) = settings.path() else { return Check::passed(LOG.0, LOG.1, "to stderr only") };
     let shown = path.display();
     match writable(&path, &settings.directory) {
-        Ok(()) => Check::passed(LOG.0, LOG.1, format!("{shown} can be written")),
+        Ok(()) => match cannot_rotate(settings) {
+            None => Check::passed(LOG.0, LOG.1, format!("{shown} can be written")),
+            Some(error) => Check::warning(
+                LOG.0,
+                LOG.1,
+                format!("{shown} can be written, but not rotated: {error}; it grows without end"),
+                "Make its directory (logdir, or APP_LOG_DIR) writable for the user that runs the program; or set \
+                 log_max_bytes=0, and have logrotate do it."
+                    .to_owned(),
+            ),
+        },
         Err(error) => Check::failed(
             LOG.0,
             LOG.1,
@@ -93,18 +105,18 @@ fn log(settings: &LogSettings) -> Check {
 }
 
 /// Nor without its audit trail.
-fn audit(path: &Path) -> Check {
+fn audit(path: &Path, lasts: bool) -> Check {
     const AUDIT: (&str, &str) = ("settings.audit", "audit trail");
     let shown = path.display();
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     match writable(path, directory) {
-        Ok(()) if [Path::new("/tmp"), Path::new("/var/tmp")].contains(&directory) => Check::warning(
+        Ok(()) if !lasts => Check::warning(
             AUDIT.0,
             AUDIT.1,
             format!("{shown} can be written, but does not last there"),
-            "Put it where only this program's user writes (audit_file, or logdir): this directory is emptied now and \
-             then, for a service with PrivateTmp at each stop, and anybody may make files there."
+            "Put it where only this program's user writes (audit_file, or logdir): /tmp and /var/tmp are emptied at a \
+             restart or now and then, for a service with PrivateTmp at each stop, and anybody may make files there."
                 .to_owned(),
         ),
         Ok(()) => Check::passed(AUDIT.0, AUDIT.1, format!("{shown} can be written")),
