@@ -213,3 +213,47 @@ fn one_of_create_and_update_is_chosen() {
     }
     assert!(files(directory.path()).is_empty());
 }
+
+#[test]
+fn without_a_home_nothing_is_written_to_a_directory_named_so() {
+    for (arguments, environment) in [
+        (&["-c"][..], None),
+        (&["-c", "~/app.config"], None),
+        (&["-c", "~somebody/app.config"], None),
+        (&["-c", "--config-file=~/app.config"], None),
+        (&["-c"], Some(("APP_CONFIG_FILE", "~/app.config"))),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        // What writes into a directory named ~ would find one.
+        fs::create_dir(directory.path().join("~")).unwrap();
+        let mut variables = vec![("HOME", "")];
+        variables.extend(environment);
+        let output = config_in(directory.path(), arguments, "", &variables);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("HOME is not set") || said(&output).contains("the full path"));
+        assert!(files(&directory.path().join("~")).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_refuses_a_configuration_in_a_home_that_is_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    for (command, code) in [
+        (&["run"][..], 2),
+        (&["customize", "--dry-run"], 2),
+        (&["invoke", "get_email_user_profile", "--input", "exo_email_address=a@example.com"], 2),
+        (&["selftest"], 2),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(command)
+            .current_dir(directory.path())
+            .env_remove("APP_CONFIG_FILE")
+            .env_remove("HOME")
+            .output()
+            .unwrap();
+        let told = said(&output) + &asked(&output);
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {told}");
+        assert!(told.contains("~/.resilient/app.config") && told.contains("HOME is not set"), "{told}");
+    }
+    assert!(files(directory.path()).is_empty());
+}

@@ -269,9 +269,9 @@ fn the_exercise_of_replacing_the_older_app_works_as_it_is_written() {
         }
     }
     assert_eq!(terminals.len(), 2, "SOAR and the daemon");
-    for expected in
-        ["All is well.", "will change", "This was a dry run", "SOAR has imported it", "Nora Kraus"]
-    {
+    // Below /tmp, where tests may run, the audit trail would not last.
+    assert!(said.contains("All is well.") || said.contains("does not last there"), "{said}");
+    for expected in ["will change", "This was a dry run", "SOAR has imported it", "Nora Kraus"] {
         assert!(said.contains(expected), "nothing said {expected:?}:\n{said}");
     }
     let found = fs::read_to_string(directory.join("target/exercise/found.json")).unwrap();

@@ -60,6 +60,38 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
     }
 }
 
+#[test]
+fn a_served_sandbox_prints_commands_that_work_as_they_are_pasted() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("it's a place");
+    let on_path = parent.path().join("bin");
+    std::fs::create_dir(&on_path).unwrap();
+    let program_there = on_path.join("fn-exchange-online");
+    for (link_to, name) in [
+        (None, env!("CARGO_BIN_EXE_fn-exchange-online")),
+        (Some("/bin/true"), env!("CARGO_BIN_EXE_fn-exchange-online")),
+        (Some(env!("CARGO_BIN_EXE_fn-exchange-online")), "fn-exchange-online"),
+    ] {
+        if let Some(target) = link_to {
+            let _ = std::fs::remove_file(&program_there);
+            std::os::unix::fs::symlink(target, &program_there).unwrap();
+        }
+        let path = format!("{}:/usr/bin:/bin", on_path.display());
+        let mut sandbox = program();
+        sandbox.args(["sandbox", "--serve", "--mailboxes", "10", "--directory"]).arg(&directory);
+        let mut sandbox = sandbox.env("PATH", &path).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(sandbox.stdout.take().unwrap()).lines();
+        let _sandbox = Process(sandbox);
+        let command = lines.find_map(|line| line.ok().filter(|line| line.contains(" customize "))).unwrap();
+        assert!(command.trim_start().starts_with(&format!("{name} customize ")), "{command}");
+        let output =
+            Command::new("sh").args(["-c", &format!("{command} --dry-run")]).env("PATH", path).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("This was a dry run"), "{command}: {said}");
+    }
+}
+
 /// A process that does not outlive its test.
 struct Process(std::process::Child);
 

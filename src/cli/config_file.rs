@@ -9,7 +9,7 @@ use super::Failure;
 use super::packages::with_ours;
 use super::replace::{followed, replace};
 use super::terminal::{confirm, say};
-use crate::config::{Environment, TEMPLATE, dialect};
+use crate::config::{Environment, NoHome, TEMPLATE, dialect};
 
 /// The file could not be read or written.
 const FAILED: u8 = 1;
@@ -61,24 +61,24 @@ pub(super) fn write(arguments: &Arguments, config_file: Option<&Path>) -> Result
 /// Which file is meant; the directory of the usual one is made.
 fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Failure> {
     let environment = Environment::of_process();
+    let named = |path: Result<PathBuf, NoHome>| path.map_err(|no_home| Failure::new(FAILED, &no_home));
     if let Some(path) = config_file {
-        return Ok(path.to_owned());
+        return named(environment.named(path));
     }
     if let Some(path) = environment.get_filled("APP_CONFIG_FILE") {
         if arguments.file.as_deref().is_some_and(|file| file != Path::new(path)) {
             say(&format!("APP_CONFIG_FILE is set, so the file is {path}."));
         }
-        return Ok(path.into());
+        return named(environment.expand_home(path));
     }
     if let Some(file) = &arguments.file {
-        return Ok(file.to_str().map_or_else(|| file.clone(), |file| environment.expand(file)));
+        return named(file.to_str().map_or_else(|| Ok(file.clone()), |file| environment.expand(file)));
     }
-    if environment.get_filled("HOME").is_none() {
+    let path = environment.expand_home("~/.resilient/app.config").map_err(|_| {
         let wrong =
             "HOME is not set, so there is no usual place for the file; name one: config --create FILE";
-        return Err(Failure::new(FAILED, &wrong));
-    }
-    let path = environment.expand_home("~/.resilient/app.config");
+        Failure::new(FAILED, &wrong)
+    })?;
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;
     }

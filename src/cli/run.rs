@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::Failure;
-use crate::config::Environment;
+use crate::config::{Environment, LoadError};
 use crate::daemon;
+use crate::exit::BAD_CONFIGURATION;
 
 /// How it runs.
 #[derive(Debug, Default, clap::Args)]
@@ -17,6 +18,8 @@ pub(super) struct Arguments {
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let environment = Environment::of_process();
-    let file = environment.config_file(file, Path::new("."));
+    let file = environment
+        .config_file(file, Path::new("."))
+        .map_err(|no_home| Failure::new(BAD_CONFIGURATION, &LoadError::from(no_home)))?;
     daemon::run(file, environment).await
 }

@@ -59,17 +59,25 @@ impl Environment {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// `path` with a leading `~` replaced by the home directory, where there is one.
-    pub fn expand_home(&self, path: &str) -> PathBuf {
-        match (self.get_filled("HOME"), path.strip_prefix('~')) {
-            (Some(home), Some("")) => home.into(),
-            (Some(home), Some(rest)) if rest.starts_with('/') => Path::new(home).join(&rest[1..]),
-            _ => path.into(),
+    /// `path` with a leading `~` replaced by the home directory.
+    ///
+    /// # Errors
+    /// `~` stands for no directory that is known here. Nothing may be made of the name `~` itself.
+    pub fn expand_home(&self, path: &str) -> Result<PathBuf, NoHome> {
+        let Some(rest) = path.strip_prefix('~') else { return Ok(path.into()) };
+        let somebodys = !rest.is_empty() && !rest.starts_with('/');
+        match self.get_filled("HOME") {
+            Some(home) if rest.is_empty() => Ok(home.into()),
+            Some(home) if !somebodys => Ok(Path::new(home).join(rest.trim_start_matches('/'))),
+            _ => Err(NoHome { path: path.into(), somebodys }),
         }
     }
 
     /// `path` with a leading `~` and every `$NAME` and `${NAME}` replaced; unknown variables stay as they are.
-    pub fn expand(&self, path: &str) -> PathBuf {
+    ///
+    /// # Errors
+    /// As of [`Self::expand_home`].
+    pub fn expand(&self, path: &str) -> Result<PathBuf, NoHome> {
         let mut expanded = String::with_capacity(path.len());
         let mut rest = path;
         while let Some((before, after)) = rest.split_once('$') {
@@ -94,15 +102,52 @@ impl Environment {
     /// Where `app.config` is: the command line's file, else `APP_CONFIG_FILE` (whether it exists or not), else
     /// `app.config` in `directory` (the current one; `""` will do) where it exists, else
     /// `~/.resilient/app.config`.
-    pub fn config_file(&self, command_line: Option<&Path>, directory: &Path) -> PathBuf {
+    ///
+    /// # Errors
+    /// The path begins with `~`, which stands for no directory that is known here.
+    pub fn config_file(&self, command_line: Option<&Path>, directory: &Path) -> Result<PathBuf, NoHome> {
         if let Some(path) = command_line {
-            return path.to_owned();
+            return self.named(path);
         }
         if let Some(path) = self.get_filled("APP_CONFIG_FILE") {
-            return path.into();
+            return self.expand_home(path);
         }
         let here = directory.join("app.config");
-        if here.is_file() { here } else { self.expand_home("~/.resilient/app.config") }
+        if here.is_file() { Ok(here) } else { self.expand_home("~/.resilient/app.config") }
+    }
+
+    /// The file that somebody names, a leading `~` replaced: a shell does not always do it (`--config-file=~/app.config`).
+    ///
+    /// # Errors
+    /// As of [`Self::expand_home`].
+    pub fn named(&self, path: &Path) -> Result<PathBuf, NoHome> {
+        path.to_str().map_or_else(|| Ok(path.to_owned()), |path| self.expand_home(path))
+    }
+}
+
+/// A path begins with `~`, and which directory that is, is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} {}; {}", path.display(), self.wrong(), self.right())]
+pub struct NoHome {
+    /// The path.
+    pub path: PathBuf,
+    /// It is `~name`, the home directory of a user of that name.
+    somebodys: bool,
+}
+
+impl NoHome {
+    /// What is wrong with the path, which stands before these words.
+    pub(super) fn wrong(&self) -> &'static str {
+        if self.somebodys {
+            "begins with ~ and a name, and whose home directory that is, is not looked up"
+        } else {
+            "begins with ~, and HOME is not set, so there is no home directory"
+        }
+    }
+
+    /// What would be right.
+    pub(super) fn right(&self) -> &'static str {
+        if self.somebodys { "write the full path" } else { "write the full path, or set HOME" }
     }
 }
 

@@ -25,7 +25,7 @@ pub mod watch;
 
 pub use address_pattern::{AddressPattern, Patterns};
 pub use credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
-pub use environment::Environment;
+pub use environment::{Environment, NoHome};
 pub use load::Loaded;
 pub use problem::{LoadError, Place, Problem, Warning};
 pub use secret::Secret;

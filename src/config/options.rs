@@ -106,10 +106,7 @@ impl Options<'_> {
         };
         if unknown {
             // The name is not shown: it may be no name, but a secret that begins with a dollar sign.
-            self.warning(
-                name,
-                "has a $NAME that is no variable of the environment; it is taken as it is written",
-            );
+            self.warning(name, Warning::UNKNOWN_VARIABLE);
         }
         Some(Text { text, literal })
     }
@@ -193,7 +190,15 @@ impl Options<'_> {
     /// A file's path; a leading `~` is the home directory.
     pub(super) fn path(&mut self, name: Name) -> Option<PathBuf> {
         let value = self.optional(name)?;
-        Some(self.environment.expand_home(&value.text))
+        self.expanded(name, &value.text)
+    }
+
+    /// The path that is written in the option; `None` where its `~` is no directory, which is noted.
+    fn expanded(&mut self, name: Name, path: &str) -> Option<PathBuf> {
+        self.environment
+            .expand_home(path)
+            .inspect_err(|no_home| self.problem(name, no_home.wrong(), no_home.right()))
+            .ok()
     }
 
     /// A secret.
@@ -204,9 +209,12 @@ impl Options<'_> {
     /// A client certificate of the section; one half alone is a problem.
     pub(super) fn client_certificate(&mut self, section: &'static str) -> Option<ClientCertificate> {
         let (certificate, key) = ((section, "client_auth_cert"), (section, "client_auth_key"));
+        let noted = self.problems.len();
         match (self.path(certificate), self.path(key)) {
             (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
             (None, None) => None,
+            // One is there, and wrong in itself.
+            _ if self.problems.len() > noted => None,
             (certificate_path, _) => {
                 let (set, unset) =
                     if certificate_path.is_some() { (certificate, key) } else { (key, certificate) };
@@ -230,7 +238,7 @@ impl Options<'_> {
         if value.text.eq_ignore_ascii_case("true") {
             return Some(Trust::System);
         }
-        Some(Trust::SystemAnd(self.environment.expand_home(&value.text)))
+        self.expanded(name, &value.text).map(Trust::SystemAnd)
     }
 
     /// A server's name or address, without scheme, port and path.

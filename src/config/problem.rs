@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::NoHome;
 use super::dialect::{Fault, FaultKind};
 
 /// No settings, and why.
@@ -34,6 +35,13 @@ impl LoadError {
             Self::Unreadable { .. } => &[],
             Self::Invalid { problems, .. } => problems,
         }
+    }
+}
+
+impl From<NoHome> for LoadError {
+    fn from(no_home: NoHome) -> Self {
+        let reason = format!("its path {}; {}", no_home.wrong(), no_home.right());
+        Self::Unreadable { path: no_home.path, reason }
     }
 }
 
@@ -69,6 +77,16 @@ pub struct Warning {
     pub place: Place,
     /// What to know.
     pub text: String,
+}
+
+impl Warning {
+    pub(super) const UNKNOWN_VARIABLE: &str =
+        "has a $NAME that is no variable of the environment; it is taken as it is written";
+
+    /// Whether the value names a variable of the environment that is not there.
+    pub fn is_of_unknown_variable(&self) -> bool {
+        self.text == Self::UNKNOWN_VARIABLE
+    }
 }
 
 impl fmt::Display for Warning {

@@ -39,6 +39,15 @@ impl Settings {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.soar.files().chain(self.stomp.files()).chain(self.graph.files())
     }
+
+    /// The audit trail, where its place does not last: below a directory that is emptied at a restart, or earlier.
+    pub fn audit_that_does_not_last(&self) -> Option<&Path> {
+        let file = self.audit_file.as_deref()?;
+        let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        ["/tmp", "/var/tmp"].iter().any(|emptied| directory.starts_with(emptied)).then_some(file)
+    }
 }
 
 /// SOAR's REST interface: `[resilient]`.

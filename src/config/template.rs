@@ -41,7 +41,7 @@ api_key_secret=ApiKeySecret
 #proxy_password=
 #proxy_password_file=
 
-# How often signing in is tried at start; 0 or -1 is without end.
+# How often signing in is tried at start. Where this is absent, 0 or -1, it is tried without end, so SOAR may come later.
 # On App Host the environment decides: RESILIENT_MAX_CONNECTION_RETRIES.
 #max_connection_retries=10
 # How often one request is tried, the seconds before the second try, and by how much each further wait is longer.
@@ -57,12 +57,12 @@ api_key_secret=ApiKeySecret
 # An http proxy on the way to the broker: http://user:password@proxy.example.com:8080, or environment for that of
 # HTTPS_PROXY unless NO_PROXY has the broker. Without it the way is straight, whatever the environment has.
 #stomp_proxy=
-# Seconds the broker may take to answer. Environment: RESILIENT_STOMP_TIMEOUT.
+# Seconds the broker may take to answer, 1 to 3600; 60 where this is absent. Environment: RESILIENT_STOMP_TIMEOUT.
 #stomp_timeout=120
 # Messages the broker hands out before they are answered, 1 to 2000; num_workers where this is absent.
 #stomp_prefetch_limit=50
 
-# Calls worked on at once, 1 to 2000.
+# Calls worked on at once, 1 to 2000; 25 where this is absent.
 num_workers=50
 # true: a function that fails is answered as a completed one with success = false.
 trap_exception=False

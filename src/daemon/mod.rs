@@ -32,7 +32,7 @@ use crate::config::watch::Contents;
 use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
 use crate::exit::{BAD_CONFIGURATION, Failure};
 use crate::graph;
-use crate::log::Log;
+use crate::log::{Log, cannot_rotate};
 use crate::stomp::State;
 use crate::worker::{Duty, Equipment, Worker};
 use configuration::Configuration;
@@ -128,6 +128,7 @@ impl<'l> Daemon<'l> {
         for warning in warnings {
             warn!("{warning}");
         }
+        warn_of_places(&settings);
         let graph = graph::Client::new(&settings.graph)?;
         let route = Route::new(&settings, contents);
         route.check()?;
@@ -262,6 +263,7 @@ impl<'l> Daemon<'l> {
         for warning in warnings {
             warn!("{warning}");
         }
+        warn_of_places(&settings);
         changed.extend((of_graph != self.of_graph).then_some("Graph"));
         changed.extend((settings.limits != former.limits).then_some("limits"));
         let other_rails = settings.guard != *former.rails;
@@ -371,6 +373,23 @@ impl AtWork {
 
     fn goes_on(&self) -> bool {
         !self.duty.is_closed()
+    }
+}
+
+/// What works today, and will be missed one day.
+fn warn_of_places(settings: &Settings) {
+    if let Some(reason) = cannot_rotate(&settings.log) {
+        warn!(
+            "the log file cannot be rotated ({reason}), so it grows without end: make its directory (logdir) writable for \
+             this program, or set log_max_bytes=0 and rotate it by other means"
+        );
+    }
+    if let Some(file) = settings.audit_that_does_not_last() {
+        warn!(
+            file = %file.display(),
+            "the audit trail does not last there: /tmp and /var/tmp are emptied at a restart or earlier; set audit_file, or \
+             logdir, to another place"
+        );
     }
 }
 

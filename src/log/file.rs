@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use super::LogError;
 use super::writer::Sink;
 
@@ -101,6 +103,17 @@ impl Sink for LogFile {
         }
         self.write_whole(line.as_bytes())
     }
+}
+
+/// Why the file at `path`, which is there, could not be rotated: its directory lets nobody rename it.
+pub(super) fn cannot_rotate(path: &Path) -> Option<io::Error> {
+    if !path.is_file() {
+        return None;
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let trial = directory.unwrap_or(Path::new(".")).join(format!(".{}", Uuid::new_v4().simple()));
+    let made = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&trial);
+    made.and_then(|_| fs::remove_file(&trial)).err()
 }
 
 fn append_to(path: &Path) -> io::Result<File> {

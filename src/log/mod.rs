@@ -72,6 +72,12 @@ pub struct Log {
 /// Which events are written.
 type Wanted = FilterFn<Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>>;
 
+/// Why the log file that there is could not be rotated, where it is to be: then it grows without end.
+pub fn cannot_rotate(settings: &LogSettings) -> Option<io::Error> {
+    let is_rotated = settings.max_bytes.is_some() && settings.backup_count > 0;
+    settings.path().filter(|_| is_rotated).and_then(|path| file::cannot_rotate(&path))
+}
+
 /// What writes the lines. The file's goes first: its end is known only when stderr can still be told of it.
 struct Writers {
     file: Option<Writer>,

@@ -108,22 +108,87 @@ fn the_file_is_looked_for_where_installations_have_it() {
     let environment = |variables: &[(&str, &str)]| variables.iter().copied().collect::<Environment>();
     let home = environment(&[("HOME", "/home/integration")]);
     let in_home = PathBuf::from("/home/integration/.resilient/app.config");
-    assert_eq!(home.config_file(None, here), in_home);
+    assert_eq!(home.config_file(None, here).unwrap(), in_home);
     fs::create_dir(here.join("app.config")).unwrap();
-    assert_eq!(home.config_file(None, here), in_home, "a directory is no file");
+    assert_eq!(home.config_file(None, here).unwrap(), in_home, "a directory is no file");
     fs::remove_dir(here.join("app.config")).unwrap();
     fs::write(here.join("app.config"), "").unwrap();
-    assert_eq!(home.config_file(None, here), here.join("app.config"));
+    assert_eq!(home.config_file(None, here).unwrap(), here.join("app.config"));
     let named = environment(&[("APP_CONFIG_FILE", "/no/such/file"), ("HOME", "/home/integration")]);
-    assert_eq!(named.config_file(None, here), Path::new("/no/such/file"));
-    assert_eq!(named.config_file(Some(Path::new("mine")), here), Path::new("mine"));
+    assert_eq!(named.config_file(None, here).unwrap(), Path::new("/no/such/file"));
+    assert_eq!(named.config_file(Some(Path::new("mine")), here).unwrap(), Path::new("mine"));
+    // A shell leaves the ~ of --config-file=~/app.config as it is.
+    let given = named.config_file(Some(Path::new("~/app.config")), here).unwrap();
+    assert_eq!(given, Path::new("/home/integration/app.config"));
+}
+
+#[test]
+fn without_a_home_no_file_is_looked_for_in_a_directory_named_so() {
+    let nowhere = Path::new("/nowhere");
+    let words =
+        "begins with ~, and HOME is not set, so there is no home directory; write the full path, or set HOME";
+    for (variables, command_line, path) in [
+        (&[][..], None, "~/.resilient/app.config"),
+        (&[("HOME", "")], None, "~/.resilient/app.config"),
+        (&[("APP_CONFIG_FILE", "~/a.config")], None, "~/a.config"),
+        (&[], Some("~/b.config"), "~/b.config"),
+    ] {
+        let environment: Environment = variables.iter().copied().collect();
+        let refused = environment.config_file(command_line.map(Path::new), nowhere).unwrap_err();
+        assert_eq!(refused.to_string(), format!("{path} {words}"));
+    }
 }
 
 #[test]
 fn paths_may_begin_with_the_home_directory() {
-    let text = with("cafile=~/ca.pem\nlogdir=~", "verify=~user/x.pem");
+    let text = with("cafile=~/ca.pem\nlogdir=~", "verify=x~/y.pem");
     let settings = load_in(text, &[("HOME", "/home/me")]).unwrap().settings;
     assert_eq!(settings.soar.trust, Trust::SystemAnd("/home/me/ca.pem".into()));
     assert_eq!(settings.log.directory, Path::new("/home/me"));
-    assert_eq!(settings.graph.trust, Trust::SystemAnd("~user/x.pem".into()));
+    assert_eq!(settings.graph.trust, Trust::SystemAnd("x~/y.pem".into()));
+}
+
+#[test]
+fn a_home_directory_that_nobody_knows_is_a_problem_of_each_path() {
+    let text = with(
+        "cafile=~/ca.pem\nstomp_cafile=~\nlogdir=~/logs\nclient_auth_cert=~/c.pem\nclient_auth_key=/k.pem",
+        "verify=~/x.pem\ntoken_verify=~/y.pem\naudit_file=~/acts.jsonl",
+    )
+    .replace("client_secret=S3CR3T", "client_secret_file=~/secret");
+    let problems = problems(&text);
+    let mut found = places(&problems);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "fn_exchange_online.audit_file",
+            "fn_exchange_online.client_secret_file",
+            "fn_exchange_online.token_verify",
+            "fn_exchange_online.verify",
+            "resilient.cafile",
+            "resilient.client_auth_cert",
+            "resilient.logdir",
+            "resilient.stomp_cafile",
+        ]
+    );
+    for problem in problems {
+        let told = problem.to_string();
+        assert!(
+            told.contains("HOME is not set") && told.contains("write the full path, or set HOME"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn the_home_directory_of_somebody_else_is_not_looked_up() {
+    let text = with("", "verify=~user/x.pem");
+    let error = load_in(text, &[("HOME", "/home/me")]).unwrap_err();
+    let told = error.problems()[0].to_string();
+    assert_eq!(error.problems().len(), 1, "{error}");
+    assert_eq!(
+        told,
+        "[fn_exchange_online] verify begins with ~ and a name, and whose home directory that is, is not looked up; \
+         write the full path"
+    );
 }

@@ -1,6 +1,7 @@
 //! What can be asked for.
 
-use fn_exchange_online::sandbox::graph::TokenRefusal;
+use fn_exchange_online::functions::Function;
+use fn_exchange_online::sandbox::graph::{ROLES, TokenRefusal};
 use serde_json::Value;
 
 use crate::deployment::{Daemon, Deployment};
@@ -50,4 +51,25 @@ async fn print_env_shows_what_the_program_looks_at_and_no_password() {
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(report["environment"]["HTTPS_PROXY"], "http://***@proxy.example.com:8080");
     assert_eq!(report["environment"]["APP_HOST_CONTAINER"], Value::Null);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_a_document_that_is_not_on_the_machine() {
+    let deployment = Deployment::new().await;
+    for function in Function::ALL {
+        deployment.sandbox.soar.rest.remove_function(function.name());
+    }
+    for role in ROLES {
+        deployment.sandbox.graph.faults().take_role(role);
+    }
+    let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &[]).await;
+    let advice = |id: &str| said.check(id)["advice"].as_str().unwrap().to_owned();
+    assert!(advice("broker.subscription").contains("`fn-exchange-online customize`"));
+    let permissions = advice("graph.permissions");
+    for name in
+        ["Calendars.ReadWrite", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All"]
+    {
+        assert!(permissions.contains(name), "{permissions}");
+    }
+    assert!(said.checks().all(|check| !check["advice"].to_string().contains("docs/")), "{:#}", said.report);
 }

@@ -185,3 +185,12 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
         assert!(named || said.contains("ErrorAccessDenied"), "{name}: {said}");
     }
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_the_token_endpoints_certificates_is_told_by_the_settings_name() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[("token_verify", "/nowhere/ca.pem")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
+    assert!(said.check("graph.token")["advice"].as_str().unwrap().contains("token_verify"));
+}

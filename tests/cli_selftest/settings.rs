@@ -58,10 +58,35 @@ async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
 #[tokio::test]
 async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
     let deployment = Deployment::new().await;
-    let trail = format!("/tmp/{}", deployment.queue());
-    let said = selftest(&deployment, &deployment.app_config(&[], &[("audit_file", &trail)])).await;
-    assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")));
-    assert!(!std::path::Path::new(&trail).exists());
+    let below = tempfile::tempdir_in("/var/tmp").unwrap();
+    for trail in [format!("/tmp/{}", deployment.queue()), format!("{}/acts.jsonl", below.path().display())] {
+        let text = deployment.app_config(&[], &[("audit_file", &trail)]);
+        let said = selftest(&deployment, &text).await;
+        assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")), "{trail}");
+        assert!(!std::path::Path::new(&trail).exists());
+        // The daemon agrees, and runs all the same.
+        let mut daemon = deployment.spawn(&text);
+        daemon.logged("the audit trail does not last there").await;
+        daemon.logged("ready: listening for calls").await;
+        daemon.stop().await;
+        let _ = std::fs::remove_file(&trail);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_rotated_is_warned_of() {
+    let deployment = Deployment::new().await;
+    // A file that can be written, in a directory in which nobody makes one.
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
+    let audit = [("audit_file", "")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    let check = said.check("settings.log");
+    assert_eq!((said.code, &check["outcome"]), (0, &json!("warning")), "{check:#}");
+    assert!(check["advice"].as_str().unwrap().contains("logdir"), "{check:#}");
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "0")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    assert_eq!(said.check("settings.log")["outcome"], "passed", "{:#}", said.report);
 }
 
 #[tokio::test]
@@ -74,4 +99,32 @@ async fn the_log_file_is_neither_made_nor_changed() {
     std::fs::write(&file, "the daemon's").unwrap();
     assert_eq!(selftest(&deployment, &text).await.code, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "the daemon's");
+}
+
+#[tokio::test]
+async fn a_secret_that_names_a_variable_nobody_has_set_is_told_where_the_sign_in_fails() {
+    let deployment = Deployment::new().await;
+    let secret = deployment.sandbox.graph.client_secret();
+    let key = &deployment.sandbox.soar.options().api_key.secret;
+    let text = deployment
+        .app_config(&[], &[])
+        .replace(&format!("client_secret={secret}"), "client_secret=$FN_TEST_NOT_SET")
+        .replace(&format!("api_key_secret={key}"), "api_key_secret=$FN_TEST_NOT_SET");
+    let said = selftest(&deployment, &text).await;
+    let warned: Vec<&Value> = said.checks().filter(|check| check["id"] == "settings.option").collect();
+    assert_eq!(warned.len(), 2, "{:#}", said.report);
+    for (id, option) in [
+        ("soar.sign_in", "[resilient] api_key_secret"),
+        ("broker.sign_in", "[resilient] api_key_secret"),
+        ("graph.token", "[fn_exchange_online] client_secret"),
+    ] {
+        let check = said.check(id);
+        assert_eq!(check["outcome"], "failed", "{check:#}");
+        let advice = check["advice"].as_str().unwrap();
+        assert!(advice.starts_with("Set the variable") && advice.contains("EnvironmentFile="), "{advice}");
+        assert!(advice.contains(&format!("missing for: {option}.")), "{advice}");
+    }
+    for check in warned {
+        assert!(check["advice"].as_str().unwrap().contains("EnvironmentFile="), "{check:#}");
+    }
 }

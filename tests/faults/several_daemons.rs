@@ -77,14 +77,19 @@ async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_s
         }
     };
     let port = cutter(broker.authority(), broker.port(), &broker.ca_file(), judge).await.to_string();
-    let mut first = deployment.daemon_with(&[("stomp_port", &port), ("num_workers", "1")]).await;
+    // How long they look for a mail that may have been sent follows from it.
+    let app = [("max_retries_backoff_factor", "0.1")];
+    let mut first =
+        deployment.spawn(&deployment.app_config(&[("stomp_port", &port), ("num_workers", "1")], &app));
+    first.subscribed().await;
     let soar = deployment.caller().await;
     let mut account = Account::default();
     let throttled = Fault::Status(429, RetryAfter::Seconds(THROTTLED.as_secs()));
     deployment.sandbox.graph.faults().next(1, Target::containing("/sendMail"), throttled);
     account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
     first.logged("call started").await;
-    let mut second = deployment.daemon_with(&[]).await;
+    let mut second = deployment.spawn(&deployment.app_config(&[], &app));
+    second.subscribed().await;
     second.logged("call completed").await;
     account.settle(&broker, &deployment).await;
     // The first is back, though without the call, and its time to ask Graph again comes.

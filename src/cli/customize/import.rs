@@ -8,7 +8,7 @@ use super::preview::Preview;
 use super::{Arguments, BAD_CONFIGURATION, FAILED};
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{Failure, packages};
-use crate::config::{Environment, LogLevel, Login, SoarSettings};
+use crate::config::{Environment, LoadError, LogLevel, Login, SoarSettings};
 use crate::customize::{ScriptLanguage, destination, export};
 use crate::log::Log;
 use crate::soar::{Access, Client, Decision, Error, GrantError};
@@ -74,8 +74,10 @@ struct SignedIn {
 
 async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
     let environment = Environment::of_process();
-    let config_file = environment.config_file(config_file, Path::new("."));
-    let (mut settings, warnings) = SoarSettings::load(&config_file, &environment)
+    let (mut settings, warnings) = environment
+        .config_file(config_file, Path::new("."))
+        .map_err(LoadError::from)
+        .and_then(|file| SoarSettings::load(&file, &environment))
         .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     let log = Log::of_command(LogLevel::Warning, false).map_err(|error| Failure::new(FAILED, &error))?;
     for warning in warnings {

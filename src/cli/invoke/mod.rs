@@ -21,7 +21,7 @@ use self::inputs::Given;
 use self::screen::Screen;
 use super::Failure;
 use crate::audit::{Asker, Trail};
-use crate::config::{Environment, LogLevel, Settings};
+use crate::config::{Environment, LoadError, LogLevel, Settings};
 use crate::functions::{Call, Casebook, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::log::Log;
 use crate::soar::Results;
@@ -168,8 +168,11 @@ fn load(
     environment: &Environment,
     over_progress: bool,
 ) -> Result<(Settings, Log), Failure> {
-    let file = environment.config_file(file, Path::new("."));
-    let loaded = Settings::load(&file, environment).map_err(|error| Failure::new(USAGE, &error))?;
+    let loaded = environment
+        .config_file(file, Path::new("."))
+        .map_err(LoadError::from)
+        .and_then(|file| Settings::load(&file, environment))
+        .map_err(|error| Failure::new(USAGE, &error))?;
     let asked = environment.get_filled("LOGLEVEL").is_some();
     let level = if asked { loaded.settings.log.level } else { LogLevel::Warning };
     let log = Log::of_command(level, over_progress).map_err(|error| Failure::new(NOT_DONE, &error))?;

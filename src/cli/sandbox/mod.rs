@@ -6,9 +6,10 @@ mod daemon;
 mod investigation;
 mod story;
 
+use std::env;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
@@ -132,17 +133,18 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     if arguments.serve {
         // Before anybody reads how.
         sandbox.let_call().map_err(failed)?;
+        let program = program();
+        let (app_config, directory) = (in_a_shell(&app_config), in_a_shell(&directory));
         let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };
         story.say(&format!("SOAR {has}. Import the functions, rules and workflows of this program:"));
-        story.command(&format!("fn-exchange-online customize --config-file {}", app_config.display()));
+        story.command(&format!("{program} customize --config-file {app_config}"));
         story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
-        story.command(&format!("fn-exchange-online run --config-file {}", app_config.display()));
+        story.command(&format!("{program} run --config-file {app_config}"));
         story.say("Call it as SOAR does, for instance to find the phishing mail that lies in this tenant:");
         story.command(&format!(
-            "fn-exchange-online sandbox --directory {} --call query_emails \\\n    \
+            "{program} sandbox --directory {directory} --call query_emails \\\n    \
              --input exo_email_address=all --input exo_email_address_sender={} \\\n    \
              --input exo_query_output_format=\"Incident note\"",
-            directory.display(),
             Phish::default().sender.address,
         ));
         return ctrl_c().await.map_err(failed);
@@ -160,9 +162,26 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     done
 }
 
+/// What to type for this program: its name where a shell finds it by that, else its path.
+fn program() -> String {
+    const NAME: &str = "fn-exchange-online";
+    let Ok(this) = env::current_exe() else { return NAME.to_owned() };
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|directory| directory.join(NAME)).find(|file| file.is_file());
+    let by_name = found.and_then(|file| file.canonicalize().ok()) == this.canonicalize().ok();
+    if by_name { NAME.to_owned() } else { in_a_shell(&this) }
+}
+
+/// A path as it is typed.
+fn in_a_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%=:,".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
 /// A new directory that nobody else can look into: it holds a configuration with secrets.
 fn private_directory() -> std::io::Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", Uuid::new_v4().simple()));
+    let path = env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", Uuid::new_v4().simple()));
     DirBuilder::new().mode(0o700).create(&path)?;
     Ok(path)
 }

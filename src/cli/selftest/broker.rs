@@ -52,7 +52,7 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
             SUBSCRIPTION.1,
             NOT_SUBSCRIBED,
             "SOAR knows none of the functions, so there is no queue to subscribe to",
-            "Import the customizations (docs/customizations.md).",
+            super::IMPORT,
         )),
         Some(queues) => {
             for queue in queues {

@@ -1,5 +1,6 @@
 //! Microsoft Graph: the token, what its permissions allow, and one request that changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::Utc;
@@ -34,7 +35,7 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     let client = match Client::new(&once) {
         Ok(client) => client,
         Err(error) => {
-            let advice = "Correct verify (REQUESTS_CA_BUNDLE), client_auth_cert and client_auth_key of \
+            let advice = "Correct verify (or REQUESTS_CA_BUNDLE), token_verify, client_auth_cert and client_auth_key of \
                           [fn_exchange_online].";
             return without_token(Check::failed(TOKEN.0, TOKEN.1, exit::of_tls(&error), error, advice));
         }
@@ -44,7 +45,7 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
         Ok(Err(error)) => {
             return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, found(&error), advice(&error)));
         }
-        Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH)),
+        Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH_FOR_TOKEN)),
     };
     let mut checks = vec![token(&settings.graph, claims.as_ref())];
     let answer = within(bound, client.send(&Request::get(first_user()))).await;
@@ -101,14 +102,27 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
             PERMISSIONS.1,
             OTHER,
             "the token gives no application permission, so every request is refused",
-            "Add the permissions of docs/azure.md to the Entra application, as application permissions (not \
-             delegated ones), and grant admin consent. Where Exchange grants them by RBAC for Applications, name a \
-             mailbox: --mailbox ADDRESS.",
+            format!(
+                "Add {} to the Entra application under API permissions, Microsoft Graph, as application permissions \
+                 (not delegated ones), those of functions that you do not use left out, and grant admin consent. Where \
+                 Exchange grants them by RBAC for Applications, name a mailbox: --mailbox ADDRESS.",
+                all_permissions().join(", ")
+            ),
         )];
     }
     let uses =
         Function::ALL.into_iter().flat_map(|function| function.uses().iter().map(move |way| (function, way)));
     uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
+}
+
+/// What all functions together ask for, in the order of the names.
+fn all_permissions() -> Vec<&'static str> {
+    let uses = Function::ALL.into_iter().flat_map(Function::uses);
+    let names: BTreeSet<&str> =
+        uses.flat_map(|way| way.permissions).map(|permission| permission.name()).collect();
+    // Who may change messages may read them.
+    let includes_read = names.contains("Mail.ReadWrite");
+    names.into_iter().filter(|name| !(includes_read && *name == "Mail.Read")).collect()
 }
 
 fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claims>) -> Check {
@@ -195,6 +209,10 @@ async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
 const REACH: &str = "Check microsoft_graph_url and microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy \
                      in app.config), and the firewalls on the way.";
 
+const REACH_FOR_TOKEN: &str = "Check microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy in app.config), and the \
+                               firewalls on the way. Where it is a certificate that is not trusted, put the PEM file of \
+                               its authority into verify of [fn_exchange_online], or into token_verify where that is set.";
+
 /// What went wrong, without what [`advice`] says better.
 fn found(error: &Error) -> String {
     let refused = match error {
@@ -215,7 +233,7 @@ fn advice(error: &Error) -> &'static str {
     match error {
         Error::Token(error) => match error.as_ref() {
             TokenError::Refused { description, .. } => about_refusal(description),
-            TokenError::Unavailable { .. } => REACH,
+            TokenError::Unavailable { .. } => REACH_FOR_TOKEN,
             TokenError::Credential { .. } => "Mend the file that is named, or name another in app.config.",
         },
         Error::Untrusted(_) => {

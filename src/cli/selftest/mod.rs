@@ -74,7 +74,8 @@ fn is_ours(name: &str) -> bool {
 /// Checks everything and reports; gives the exit code, which is that of the first failure.
 pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<u8, Failure> {
     let environment = Environment::of_process();
-    let file = environment.config_file(config_file, Path::new("."));
+    let found = environment.config_file(config_file, Path::new("."));
+    let file = found.as_ref().unwrap_or_else(|no_home| &no_home.path).clone();
     let mut report = Report::start(arguments.json, &file);
     if arguments.print_env {
         report.environment(environment::shown(&environment));
@@ -82,11 +83,11 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
     if let Some(section) = arguments.packages() {
         report.add(section);
     }
-    let loaded = Settings::load(&file, &environment);
+    let loaded = found.map_err(LoadError::from).and_then(|file| Settings::load(&file, &environment));
     let _log = start_log(&loaded, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {
-        Ok(Loaded { settings, .. }) => connections(settings, arguments, &mut report).await,
+        Ok(loaded) => connections(loaded, arguments, &mut report).await,
         Err(_) => {
             for (title, id) in [("SOAR", "soar"), ("Message broker", "broker"), ("Microsoft Graph", "graph")]
             {
@@ -108,17 +109,23 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
 }
 
 /// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.
-async fn connections(settings: &Settings, arguments: &Arguments, report: &mut Report) {
+async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report) {
+    let Loaded { settings, warnings, .. } = loaded;
+    let blamed = |mut section: Section, sections: &[&str]| {
+        settings::blame_unknown_variables(&mut section, sections, warnings);
+        section
+    };
     let graph = async {
         if !arguments.with_app() {
             return None;
         }
-        Some(graph::check(settings, arguments.mailbox.as_deref()).await)
+        let section = graph::check(settings, arguments.mailbox.as_deref()).await;
+        Some(blamed(section, &[PACKAGE, "integrations"]))
     };
     let soar_and_broker = async {
         let (section, queues) = soar::check(settings).await;
-        report.add(section);
-        report.add(broker::check(settings, queues.as_ref()).await);
+        report.add(blamed(section, &["resilient"]));
+        report.add(blamed(broker::check(settings, queues.as_ref()).await, &["resilient"]));
     };
     let (graph, ()) = join(graph, soar_and_broker).await;
     if let Some(section) = graph {
@@ -131,6 +138,11 @@ fn short(function: Function) -> &'static str {
     let name = function.name();
     name.strip_prefix("exchange_online_").unwrap_or(name)
 }
+
+/// What makes the functions known to SOAR.
+const IMPORT: &str = "Import the customizations: run `fn-exchange-online customize` with the same app.config, by an API key \
+                      that may import; or `fn-exchange-online customize --export FILE`, and have an administrator of \
+                      SOAR import the file. On App Host, installing the app does it.";
 
 /// The queues that calls arrive in.
 type Queues = BTreeSet<String>;

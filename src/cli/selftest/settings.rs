@@ -6,9 +6,10 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::check::{Check, Section};
-use crate::config::{LoadError, Loaded, LogSettings};
+use super::check::{Check, Outcome, Section};
+use crate::config::{LoadError, Loaded, LogSettings, Warning};
 use crate::exit::BAD_CONFIGURATION;
+use crate::log::cannot_rotate;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
     const FILE: (&str, &str) = ("settings.file", "app.config");
@@ -18,10 +19,12 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
         Ok(Loaded { settings, warnings, .. }) => {
             checks.push(Check::passed(FILE.0, FILE.1, format!("{shown} can be used")));
             checks.extend(warnings.iter().map(|warning| {
-                Check::warning("settings.option", warning.place.to_string(), &warning.text, None)
+                let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
+                Check::warning("settings.option", warning.place.to_string(), &warning.text, advice)
             }));
             checks.push(log(&settings.log));
-            checks.extend(settings.audit_file.as_deref().map(audit));
+            let lasts = settings.audit_that_does_not_last().is_none();
+            checks.extend(settings.audit_file.as_deref().map(|path| audit(path, lasts)));
         }
         Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
             FILE.0,
@@ -49,13 +52,47 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
     Section::new("Settings", checks)
 }
 
+const SET_THE_VARIABLE: &str = "Set the variable in this program's environment: for the service in a file that \
+                                EnvironmentFile= names (systemctl edit fn-exchange-online), for systemd-run by \
+                                --property=EnvironmentFile=FILE, on App Host as a secret on the Configuration tab.";
+
+/// Where nobody was let in, and settings of `sections` name variables that are not there, these come first.
+pub(super) fn blame_unknown_variables(report: &mut Section, sections: &[&str], warnings: &[Warning]) {
+    const SIGN_INS: [&str; 3] = ["soar.sign_in", "broker.sign_in", "graph.token"];
+    let unknown = warnings.iter().filter(|warning| warning.is_of_unknown_variable());
+    let of_sections =
+        unknown.filter(|warning| warning.place.section().is_some_and(|it| sections.contains(&it)));
+    let names: Vec<String> = of_sections.map(|warning| warning.place.to_string()).collect();
+    if names.is_empty() {
+        return;
+    }
+    for check in &mut report.checks {
+        if SIGN_INS.contains(&check.id.as_str())
+            && let (Outcome::Failed(_), Some(advice)) = (check.outcome, &mut check.advice)
+        {
+            let names = names.join(", ");
+            *advice = format!("{SET_THE_VARIABLE} It is missing for: {names}. If it is not that: {advice}");
+        }
+    }
+}
+
 /// The daemon does not start without its log file. Its place is looked at; the file itself is left alone.
 fn log(settings: &LogSettings) -> Check {
     const LOG: (&str, &str) = ("settings.log", "log");
     let Some(path) = settings.path() else { return Check::passed(LOG.0, LOG.1, "to stderr only") };
     let shown = path.display();
     match writable(&path, &settings.directory) {
-        Ok(()) => Check::passed(LOG.0, LOG.1, format!("{shown} can be written")),
+        Ok(()) => match cannot_rotate(settings) {
+            None => Check::passed(LOG.0, LOG.1, format!("{shown} can be written")),
+            Some(error) => Check::warning(
+                LOG.0,
+                LOG.1,
+                format!("{shown} can be written, but not rotated: {error}; it grows without end"),
+                "Make its directory (logdir, or APP_LOG_DIR) writable for the user that runs the program; or set \
+                 log_max_bytes=0, and have logrotate do it."
+                    .to_owned(),
+            ),
+        },
         Err(error) => Check::failed(
             LOG.0,
             LOG.1,
@@ -68,18 +105,18 @@ fn log(settings: &LogSettings) -> Check {
 }
 
 /// Nor without its audit trail.
-fn audit(path: &Path) -> Check {
+fn audit(path: &Path, lasts: bool) -> Check {
     const AUDIT: (&str, &str) = ("settings.audit", "audit trail");
     let shown = path.display();
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     match writable(path, directory) {
-        Ok(()) if [Path::new("/tmp"), Path::new("/var/tmp")].contains(&directory) => Check::warning(
+        Ok(()) if !lasts => Check::warning(
             AUDIT.0,
             AUDIT.1,
             format!("{shown} can be written, but does not last there"),
-            "Put it where only this program's user writes (audit_file, or logdir): this directory is emptied now and \
-             then, for a service with PrivateTmp at each stop, and anybody may make files there."
+            "Put it where only this program's user writes (audit_file, or logdir): /tmp and /var/tmp are emptied at a \
+             restart or now and then, for a service with PrivateTmp at each stop, and anybody may make files there."
                 .to_owned(),
         ),
         Ok(()) => Check::passed(AUDIT.0, AUDIT.1, format!("{shown} can be written")),

@@ -129,12 +129,9 @@ fn defined(function: Function, destination: Option<&str>) -> Check {
         Some(destination) => {
             Check::passed(id, name, format!("defined, on message destination {destination}"))
         }
-        None => Check::warning(
-            id,
-            name,
-            "not defined in SOAR, so it gets no calls",
-            "Import the customizations (docs/customizations.md).".to_owned(),
-        ),
+        None => {
+            Check::warning(id, name, "not defined in SOAR, so it gets no calls", super::IMPORT.to_owned())
+        }
     }
 }
 
