@@ -3,7 +3,9 @@
 //! A function's `Inputs` struct is filled through a [`Reader`]; what is missing or wrong is collected, so that
 //! the analyst sees all of it at once and before anything was sent.
 
-use chrono::{DateTime, Utc};
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
 
 use super::casebook::Casebook;
@@ -12,6 +14,9 @@ use super::casebook::Casebook;
 const LONGEST_WORD: usize = 4096;
 /// No list of them is longer, in bytes.
 const LONGEST_WORDS: usize = 1 << 20;
+
+/// Dates outside of these years are slips, and those at the end of time cannot be reckoned with.
+const YEARS: RangeInclusive<i32> = 1601..=9998;
 
 /// A call's inputs by API name, as SOAR sent them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -155,9 +160,10 @@ impl Reader<'_> {
         if casebook.needs_incident() { Some(self.require("incident_id", incident)) } else { incident }
     }
 
-    /// A date and time: milliseconds since 1970, UTC.
+    /// A date and time: milliseconds since 1970, UTC, in a year that every calendar knows.
     pub(super) fn time(&mut self, name: &'static str) -> Option<DateTime<Utc>> {
         let value = whole(self.given(name)?).and_then(DateTime::from_timestamp_millis);
+        let value = value.filter(|time| YEARS.contains(&time.year()));
         if value.is_none() {
             self.wrong(name, "a date and time in milliseconds since 1970");
         }

@@ -196,6 +196,25 @@ async fn inputs_of_the_wrong_kind_are_named_with_what_they_should_be() {
 }
 
 #[tokio::test]
+async fn dates_beyond_every_calendar_are_no_dates() {
+    let house = House::new().await;
+    // The last and the first that the clock library knows, and just beyond what is taken.
+    for millis in [8_210_266_876_799_999_i64, -8_334_601_228_800_000, 253_370_764_800_000, i64::MAX] {
+        let inputs = json!({
+            "exo_meeting_email_address": house.mailbox(0), "exo_meeting_start_time": millis,
+            "exo_meeting_end_time": millis, "exo_meeting_subject": "x", "exo_meeting_body": "y",
+        });
+        let error = house.failed(CreateMeeting, inputs).await;
+        assert!(error.contains("\"exo_meeting_start_time\" must be a date and time"), "{millis}: {error}");
+        let inputs = json!({
+            "exo_email_address": house.mailbox(0), "exo_start_date": millis, "exo_end_date": millis,
+        });
+        let error = house.failed(QueryEmails, inputs).await;
+        assert!(error.contains("\"exo_end_date\" must be a date and time"), "{millis}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn blanks_around_addresses_and_ids_are_taken_off() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -504,7 +504,9 @@ fn delivery(
         redelivered: headers.get("redelivered") == Some("true"),
         sent_at: headers
             .get("timestamp")
-            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?)),
+            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?))
+            // One that cannot be reckoned with tells no time.
+            .filter(|sent| (1970..=9998).contains(&sent.year())),
         serving_since,
         ack: connection.token(ack.clone(), alive),
         damage,
