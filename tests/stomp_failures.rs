@@ -268,6 +268,27 @@ async fn a_message_that_cannot_be_read_whole_is_delivered_as_such_and_the_connec
 }
 
 #[tokio::test]
+async fn a_connection_that_hangs_in_the_making_does_not_keep_us_from_a_broker_that_is_back() {
+    let (peer, options) = broker().await;
+    let (session, _deliveries) = Session::start(options);
+    // Something takes connections while the broker is away, and holds on to them.
+    let hanging = peer.accept_tcp().await;
+    let mut line = peer.accept().await;
+    let mut hello = [0; 65_536];
+    let has_ended = loop {
+        match hanging.try_read(&mut hello) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(nothing_more) => break nothing_more.kind() != std::io::ErrorKind::WouldBlock,
+        }
+    };
+    assert!(!has_ended, "the second is made beside the first, not after it");
+    line.log_in("0,0").await;
+    line.accept_subscriptions().await;
+    reach(&session, |state| matches!(state, State::Subscribed { .. })).await;
+}
+
+#[tokio::test]
 async fn a_lost_connect_is_sent_again_at_once_on_another_connection() {
     let (peer, mut options) = broker().await;
     options.reconnect = Backoff { first: Duration::from_secs(60), cap: Duration::from_secs(60) };

@@ -95,11 +95,11 @@ fn trouble(deployment: &Deployment, order: &Order, chance: &mut Rng) {
         let (request, fault) = match order.function {
             Function::SendMessage => (
                 "/sendMail",
-                match chance.u8(..6) {
+                match chance.u8(..5) {
                     0 => Fault::Close,
                     1 => Fault::Status(429, Seconds(1)),
                     2 => Fault::DoneButStatus(429, Decimal(0.3)),
-                    3 => Fault::DoneButStatus(*chance.choice([503, 504].iter()).unwrap(), Decimal(0.3)),
+                    3 => Fault::DoneButStatus(503, Decimal(0.3)),
                     _ => done_or_not(chance, 504),
                 },
             ),

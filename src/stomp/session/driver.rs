@@ -3,6 +3,8 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -19,6 +21,12 @@ pub(in crate::stomp) const ANSWER_WITHIN: Duration = Duration::from_millis(2500)
 
 /// How long to wait when it did not come several times in a row: the broker may just be slow.
 const SLOW_ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a connection may be in the making before another is tried beside it.
+const NEXT_ATTEMPT_AFTER: Duration = Duration::from_secs(3);
+
+/// No more than so many are in the making.
+const MOST_ATTEMPTS: usize = 5;
 
 /// Connections without an answer in a row that are followed by another at once.
 const IMMEDIATE_TRIES: u32 = 3;
@@ -91,7 +99,7 @@ impl Driver {
     /// One connection from beginning to end, and why it ended; `None` if the session was to end.
     async fn turn(&mut self) -> Option<Failure> {
         let patience = if self.unanswered <= IMMEDIATE_TRIES { ANSWER_WITHIN } else { SLOW_ANSWER_WITHIN };
-        let opening = open(&self.options, patience.min(self.options.timeout));
+        let opening = open_one(&self.options, patience.min(self.options.timeout));
         let connection = match refusing(&mut self.inbox, opening).await? {
             Ok(connection) => connection,
             Err(failure) => return Some(failure),
@@ -153,6 +161,30 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
                 Some(Request::Knock(opened)) => open_for(opened),
                 Some(Request::Disconnect { .. }) | None => return None,
             },
+        }
+    }
+}
+
+/// The first of several connections that is logged in. One that hangs says nothing of the next: what a balancer took
+/// while the broker was away may hang for as long as we let it, and the broker be back.
+async fn open_one(
+    options: &SessionOptions,
+    patience: Duration,
+) -> Result<Connection<transport::Stream>, Failure> {
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        attempts.push(open(options, patience));
+        let next = sleep(NEXT_ATTEMPT_AFTER);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                Some(opened) = attempts.next() => match opened {
+                    Ok(connection) => return Ok(connection),
+                    Err(failure) if attempts.is_empty() => return Err(failure),
+                    Err(_) => {}
+                },
+                () = &mut next, if attempts.len() < MOST_ATTEMPTS => break,
+            }
         }
     }
 }
