@@ -48,3 +48,10 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_has_attachments = bool(message.get("hasAttachments"))
             row.exo_dt_web_link = link(message.get("webLink"))
             row.exo_dt_status = helper.createRichText(u"Active")
+
+if not results.success and results.reason:
+    incident.addNote(
+        helper.createRichText(
+            u"<b>Exchange Online: the messages could not be queried</b><br>{0}".format(escaped(results.reason))
+        )
+    )

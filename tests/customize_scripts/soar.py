@@ -126,14 +126,17 @@ class House(object):
         names = source("functions", step["function"] + ".json")["inputs"]
         inputs = Strict(names, **(own or {}))
         rule = Holder(Strict(form_of(workflow["name"]), **form))
-        properties = Strict(list(self.workflow), **self.workflow)
-        run(step["pre_processing"], self.scope(inputs=inputs, rule=rule, workflow=Holder(properties)))
+        run(step["pre_processing"], self.scope(inputs=inputs, rule=rule, workflow=self.results_so_far()))
         return dict((name, value) for name, value in inputs.values.items() if value is not None)
 
     def answer(self, workflow, step=0, **results):
         """Runs a function's post-processing on these results."""
         step = load(workflow)["functions"][step]
-        run(step["post_processing"], self.scope(results=Results(**results)))
+        scope = self.scope(results=Results(**results), workflow=self.results_so_far())
+        run(step["post_processing"], scope)
+
+    def results_so_far(self):
+        return Holder(Strict(list(self.workflow), **self.workflow))
 
 
 def load(workflow):

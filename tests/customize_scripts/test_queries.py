@@ -81,8 +81,11 @@ class Rows(unittest.TestCase):
         for workflow, step in (("query_emails", 0), ("query_messages_of_a_group", 0),
                                ("delete_messages_from_query_results", 1)):
             house = House(artifact="alice@corp.example")
-            house.answer(workflow, step=step, success=False, reason="no access", content=None, inputs=None)
+            house.workflow = {"exo_query_results": {"success": True}}
+            house.answer(workflow, step=step, success=False, reason="no <access>", content=None, inputs=None)
             self.assertEqual(house.incident.rows, [])
+            note, = house.incident.notes
+            self.assertIn("<br>no &lt;access&gt;", note)
 
     def test_every_message_gets_a_row(self):
         for workflow in ("query_messages_of_a_group", "query_emails"):
@@ -135,6 +138,7 @@ class Rows(unittest.TestCase):
             house.answer("query_emails", **found(MESSAGE))
             results = {"exo_query_output_format": [TABLE],
                        "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE]}]}
+            house.workflow = {"exo_query_results": {"success": True}}
             house.answer("delete_messages_from_query_results", 1, success=True, content=results)
         finally:
             for name, module in saved.items():
@@ -152,8 +156,19 @@ class Delete(unittest.TestCase):
         inputs = house.ask("delete_messages_from_query_results", 1)
         self.assertEqual(inputs, {"exo_query_messages_results": '{"email_results":[]}'})
 
+    def test_after_a_query_that_failed_nothing_is_deleted_and_a_note_says_why(self):
+        house = House()
+        house.workflow = {"exo_query_results": {"success": False, "reason": "no access"}}
+        inputs = house.ask("delete_messages_from_query_results", 1)
+        self.assertEqual(inputs, {"exo_query_messages_results": "[]"})
+        house.answer("delete_messages_from_query_results", 1, success=True, reason=None,
+                     content={"exo_query_output_format": [], "delete_results": []})
+        note, = house.incident.notes
+        self.assertIn("no message deleted</b><br>no access", note)
+
     def test_every_deleted_message_gets_a_row_and_no_other(self):
         house = House()
+        house.workflow = {"exo_query_results": {"success": True}}
         house.answer("delete_messages_from_query_results", 1, success=True, content={
             "exo_query_output_format": [TABLE],
             "delete_results": [{"email_address": "alice@corp.example", "deleted_list": [MESSAGE],
@@ -169,9 +184,11 @@ class Delete(unittest.TestCase):
         self.assertEqual(row.exo_dt_web_link, "")
         self.assertEqual(row.exo_dt_status.content, '<span style="color:red">Deleted</span>')
         self.assertTrue(row.exo_dt_query_date > 1580807293000)
+        self.assertEqual(house.incident.notes, [])
 
     def test_there_are_no_rows_unless_the_table_was_asked_for(self):
         house = House()
+        house.workflow = {"exo_query_results": {"success": True}}
         house.answer("delete_messages_from_query_results", 1, success=True, content={
             "exo_query_output_format": None,
             "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE]}],

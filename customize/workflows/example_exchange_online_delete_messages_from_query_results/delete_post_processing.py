@@ -1,4 +1,4 @@
-# Adds a row for each message that was deleted, if the data table was asked for.
+# Adds a row for each message that was deleted, if the data table was asked for, and a note where nothing could be done.
 try:
     from datetime import datetime
 except ImportError:  # SOAR's older language has this clock only
@@ -16,6 +16,14 @@ def now():
 def red(text):
     """A status that says that the message is gone."""
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
+
+
+def escaped(text):
+    """The text as HTML shows it."""
+    text = u"{0}".format(text)
+    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
+        text = text.replace(character, entity)
+    return text
 
 
 def sender_of(message):
@@ -38,3 +46,15 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_has_attachments = bool(message.get("hasAttachments"))
             row.exo_dt_web_link = u""
             row.exo_dt_status = red(u"Deleted")
+
+query = workflow.properties.exo_query_results or {}
+if not query.get("success"):
+    why = query.get("reason")
+elif not results.success:
+    why = results.reason
+else:
+    why = None
+if why:
+    incident.addNote(
+        helper.createRichText(u"<b>Exchange Online: no message deleted</b><br>{0}".format(escaped(why)))
+    )

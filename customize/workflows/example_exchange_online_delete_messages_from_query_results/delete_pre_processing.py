@@ -1,2 +1,4 @@
-# Everything that the query before found is deleted.
-inputs.exo_query_messages_results = workflow.properties.exo_query_results["raw"]
+# Everything that the query before found is deleted. A query that failed, where the workflow goes on all the same, found
+# nothing.
+query = workflow.properties.exo_query_results or {}
+inputs.exo_query_messages_results = query.get("raw") or u"[]"
