@@ -12,6 +12,7 @@ mod context;
 mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
+mod draft;
 mod error;
 #[cfg(feature = "sandbox")]
 pub(crate) mod fuzzing;

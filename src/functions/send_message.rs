@@ -1,7 +1,6 @@
 //! `exchange_online_send_message`: sends a mail, with attachments of the incident if asked to.
 //!
-//! What fits into one request goes by `sendMail`. What does not goes as a draft, its attachments after it, and
-//! is sent then (Graph pages "user: sendMail", "Attach large files to Outlook messages or events").
+//! What fits into one request goes by `sendMail` (Graph page "user: sendMail"). What does not goes as a [`draft`].
 //!
 //! Graph has no key that makes sending repeatable, so every mail bears the call's mark, by which it can be found in
 //! the sender's mailbox: before a call is run that may have been run before, and before a mail is sent again of
@@ -13,12 +12,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
-use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::context::Context;
+use super::draft;
 use super::error::Error;
 use super::guard::{Leave, Mailbox, NotDone};
 use super::inputs::{InputError, Inputs};
@@ -26,29 +25,26 @@ use super::mail::{Body, Recipient, listed};
 use super::once::{Shows, once};
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
-use crate::graph::{self, Failed, Mark, Path, Request, Route, UploadError, UploadSession};
+use crate::graph::{self, Failed, Mark, Path, Request, Route};
 use crate::soar::Attachment;
 
 const PERMISSION: &str = "Mail.Send";
-const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
 const PERMISSION_TO_LOOK: &str = "Mail.Read (or Mail.ReadWrite)";
 /// How often unsent drafts of the call are removed until none is left.
 const MOST_CLEARINGS: usize = 5;
-/// How often a draft is made anew of which it is not known whether it is there, or what it holds.
-const MOST_DRAFTS: u32 = 3;
 /// Graph takes requests of less than 4 MB; some of that is not ours to count.
 const LARGEST_REQUEST: u64 = 3_900_000;
 /// An attachment from this size on takes an upload session, and a smaller one is not taken by it.
-const SMALLEST_IN_SESSION: u64 = 3 << 20;
+pub(super) const SMALLEST_IN_SESSION: u64 = 3 << 20;
 
 /// The mail that is asked for.
 pub(super) struct Mail {
-    sender: String,
+    pub(super) sender: String,
     recipients: Vec<String>,
     subject: String,
     body: String,
     attachment_names: Vec<String>,
-    incident: Option<i64>,
+    pub(super) incident: Option<i64>,
 }
 
 impl Mail {
@@ -74,7 +70,7 @@ impl Mail {
         Ok(mail)
     }
 
-    fn message(&self, mark: &Mark, attachments: Vec<FileAttachment>) -> Message<'_> {
+    pub(super) fn message(&self, mark: &Mark, attachments: Vec<FileAttachment>) -> Message<'_> {
         Message {
             subject: &self.subject,
             body: Body::html(&self.body),
@@ -94,7 +90,7 @@ struct SendMail<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Message<'a> {
+pub(super) struct Message<'a> {
     subject: &'a str,
     body: Body<'a>,
     to_recipients: Vec<Recipient>,
@@ -105,7 +101,7 @@ struct Message<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FileAttachment {
+pub(super) struct FileAttachment {
     #[serde(rename = "@odata.type")]
     kind: &'static str,
     name: String,
@@ -115,7 +111,7 @@ struct FileAttachment {
 }
 
 impl FileAttachment {
-    fn new(attachment: &Attachment, content: &[u8]) -> Self {
+    pub(super) fn new(attachment: &Attachment, content: &[u8]) -> Self {
         Self {
             kind: "#microsoft.graph.fileAttachment",
             name: attachment.name.clone(),
@@ -208,25 +204,25 @@ async fn attachments(context: &Context, mail: &Mail) -> Result<(Vec<Attachment>,
 }
 
 /// What became of a mail.
-enum Ended {
+pub(super) enum Ended {
     Sent,
     NoMailbox(Outcome),
 }
 
 /// A mail on its way.
 #[derive(Clone, Copy)]
-struct Post<'a> {
-    context: &'a Context,
-    mail: &'a Mail,
+pub(super) struct Post<'a> {
+    pub(super) context: &'a Context,
+    pub(super) mail: &'a Mail,
     /// The sender's mailbox.
-    from: &'a Mailbox,
-    mark: &'a Mark,
-    act: &'a Act,
+    pub(super) from: &'a Mailbox,
+    pub(super) mark: &'a Mark,
+    pub(super) act: &'a Act,
 }
 
 impl Post<'_> {
     /// Looks whether the mail was sent. A draft of it that nobody sent yet is removed.
-    async fn was_sent(self) -> Result<Option<Ended>, Error> {
+    pub(super) async fn was_sent(self) -> Result<Option<Ended>, Error> {
         let Self { context, mail, from, mark, act } = self;
         let not_looked_up = |source| Error::NotLookedUp {
             mail: format!("a message from {}", mail.sender),
@@ -267,7 +263,7 @@ impl Post<'_> {
     }
 
     /// What is answered where there is no such mailbox; other failures stay.
-    fn no_mailbox(self, error: Error) -> Result<Ended, Error> {
+    pub(super) fn no_mailbox(self, error: Error) -> Result<Ended, Error> {
         Outcome::not_found(error, &format!("The mailbox {}", self.mail.sender)).map(Ended::NoMailbox)
     }
 
@@ -282,7 +278,7 @@ impl Post<'_> {
             .map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024)
             .sum();
         if encoded + bare as u64 > LARGEST_REQUEST {
-            return self.send_as_draft(attachments).await;
+            return draft::send(self, attachments).await;
         }
         let mut encoded = Vec::with_capacity(attachments.len());
         for attachment in attachments {
@@ -301,70 +297,40 @@ impl Post<'_> {
             Err(source) => self.no_mailbox(failed(mail, PERMISSION, source)),
         }
     }
-
-    /// Puts the mail together in the sender's Drafts and sends it. A draft of which nobody knows whether it is there,
-    /// or what it holds, is made anew.
-    async fn send_as_draft(self, attachments: &[Attachment]) -> Result<Ended, Error> {
-        let mut tries = 0;
-        loop {
-            let (error, at_work) = match Draft::create(self).await {
-                Ok(draft) => match draft.fill_and_send(attachments).await {
-                    Ok(()) => return Ok(Ended::Sent),
-                    Err(error) => (error, true),
-                },
-                Err(error) => (error, false),
-            };
-            let wait = match &error {
-                Error::Graph { source, .. } if may_be_done(source) && tries < MOST_DRAFTS => {
-                    self.context.graph.again_after(source.asks_to_wait().and_then(|asked| asked.named), tries)
-                }
-                _ => None,
-            };
-            let Some(wait) = wait else {
-                // It was not sent, whatever became of the request.
-                let error = match error {
-                    Error::Graph { attempt, permission, source } => {
-                        Error::Graph { attempt, permission, source: source.without_doubt() }
-                    }
-                    other => other,
-                };
-                return if at_work { Err(error) } else { self.no_mailbox(error) };
-            };
-            tries += 1;
-            warn!(mailbox = self.mail.sender, error = error.for_log(), "putting the mail together once more");
-            sleep(wait).await;
-            // What lies there of it is removed.
-            if let Some(ended) = self.was_sent().await? {
-                return Ok(ended);
-            }
-        }
-    }
 }
 
 /// Whether a request that failed so may have been carried out: a throttled one has been seen to be.
-fn may_be_done(source: &graph::Error) -> bool {
+pub(super) fn may_be_done(source: &graph::Error) -> bool {
     source.leaves_open() || source.asks_to_wait().is_some()
 }
 
-async fn remove_draft(context: &Context, mailbox: &Mailbox, id: &str, act: &Act) -> Result<(), Failed> {
-    let path = Path::message(mailbox.address(), None, id)
-        .map_err(|error| Failed { error: error.into(), repeated: false })?;
-    let request = Request::delete(path, act).in_mailbox(mailbox.address());
+pub(super) async fn remove_draft(
+    context: &Context,
+    mailbox: &Mailbox,
+    id: &str,
+    act: &Act,
+) -> Result<(), Failed> {
+    let request = removal(mailbox, id, act).map_err(|error| Failed { error, repeated: false })?;
     context.graph.send_by(&Route::Alone, &request).await.map(drop)
 }
 
+/// What removes a draft.
+pub(super) fn removal(mailbox: &Mailbox, id: &str, act: &Act) -> Result<Request, graph::Error> {
+    Ok(Request::delete(Path::message(mailbox.address(), None, id)?, act).in_mailbox(mailbox.address()))
+}
+
 /// It may have been sent.
-fn in_doubt(mail: &Mail, source: graph::Error) -> Error {
+pub(super) fn in_doubt(mail: &Mail, source: graph::Error) -> Error {
     Error::InDoubt { attempt: format!("send a message from {}", mail.sender), source: source.without_doubt() }
 }
 
-fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error {
+pub(super) fn failed(mail: &Mail, permission: &'static str, source: graph::Error) -> Error {
     Error::Graph { attempt: format!("send a message from {}", mail.sender), permission, source }
 }
 
 /// The bytes of an attachment that is small. More than SOAR said there are, or, where it said nothing, than a small
 /// one has, are not taken.
-async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result<Bytes, Error> {
+pub(super) async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result<Bytes, Error> {
     let incident = mail.incident.unwrap_or_default();
     let most = attachment.size.unwrap_or(SMALLEST_IN_SESSION);
     let mut bytes = Vec::new();
@@ -377,156 +343,4 @@ async fn read(context: &Context, mail: &Mail, attachment: &Attachment) -> Result
         bytes.extend_from_slice(&piece);
     }
     Ok(bytes.into())
-}
-
-/// A mail that is put together in the sender's Drafts.
-struct Draft<'a> {
-    post: Post<'a>,
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct Created {
-    id: String,
-}
-
-impl<'a> Draft<'a> {
-    async fn create(post: Post<'a>) -> Result<Self, Error> {
-        let Post { context, mail, from, mark, act } = post;
-        let body = serde_json::to_vec(&mail.message(mark, Vec::new()))?;
-        let created = async {
-            let path = Path::messages(from.address(), None)?;
-            let request = Request::post(path, body.into(), act).looked_up().in_mailbox(from.address());
-            context.graph.send(&request).await?.parse::<Created>()
-        };
-        let created = created.await.map_err(|source| failed(mail, PERMISSION_FOR_LARGE, source));
-        created.map(|Created { id }| Self { post, id })
-    }
-
-    /// Adds the attachments and sends the draft. One that was not sent is removed.
-    async fn fill_and_send(self, attachments: &[Attachment]) -> Result<(), Error> {
-        if let Err(error) = self.fill(attachments).await {
-            if let Err(Failed { error, .. }) = self.remove().await {
-                self.is_left(&error);
-            }
-            return Err(error);
-        }
-        let source = match self.send().await {
-            Ok(()) => return Ok(()),
-            // It was sent by a try that was answered "try again".
-            Err(Failed { error, repeated: true }) if error.is_item_gone() => return Ok(()),
-            // Somebody has removed it, or another run of the call has.
-            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
-                return Err(in_doubt(self.post.mail, error));
-            }
-            Err(Failed { error, .. }) => error,
-        };
-        match self.remove().await {
-            Ok(()) => Err(self.failed(source)),
-            // What is no draft any more was sent, by a try that may have been carried out.
-            Err(Failed { error, repeated: false }) if error.is_item_gone() && may_be_done(&source) => Ok(()),
-            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
-                Err(in_doubt(self.post.mail, source))
-            }
-            Err(Failed { error, .. }) => {
-                self.is_left(&error);
-                Err(if may_be_done(&source) { in_doubt(self.post.mail, source) } else { self.failed(source) })
-            }
-        }
-    }
-
-    /// A draft can be sent once only, so this is as good as once however often it is asked for.
-    async fn send(&self) -> Result<(), Failed> {
-        let path = self.path().map_err(|error| Failed { error, repeated: false })?;
-        let Post { context, from, act, .. } = self.post;
-        let request =
-            Request::post(path.then("send"), Bytes::new(), act).harmless_twice().in_mailbox(from.address());
-        context.graph.send_by(&Route::Alone, &request).await.map(drop)
-    }
-
-    async fn remove(&self) -> Result<(), Failed> {
-        remove_draft(self.post.context, self.post.from, &self.id, self.post.act).await
-    }
-
-    fn is_left(&self, error: &graph::Error) {
-        warn!(
-            mailbox = self.post.mail.sender,
-            message_id = self.id,
-            error = error.for_log(),
-            "the unsent draft could not be removed"
-        );
-    }
-
-    fn failed(&self, source: graph::Error) -> Error {
-        failed(self.post.mail, PERMISSION_FOR_LARGE, source)
-    }
-
-    async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {
-        for attachment in attachments {
-            match attachment.size {
-                Some(size) if size >= SMALLEST_IN_SESSION => self.upload(attachment, size).await?,
-                _ => {
-                    let content = read(self.post.context, self.post.mail, attachment).await?;
-                    let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
-                    self.post("attachments", body.into(), |request| request)
-                        .await
-                        .map_err(|source| self.failed(source))?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends a large attachment in ranges, straight from SOAR.
-    async fn upload(&self, attachment: &Attachment, size: u64) -> Result<(), Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct NewSession<'a> {
-            #[serde(rename = "AttachmentItem")]
-            item: Item<'a>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Item<'a> {
-            attachment_type: &'static str,
-            name: &'a str,
-            size: u64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            content_type: Option<&'a str>,
-        }
-        let content_type = attachment.content_type.as_deref();
-        let item = Item { attachment_type: "file", name: &attachment.name, size, content_type };
-        let body = serde_json::to_vec(&NewSession { item })?;
-        // A session that nobody uses does no harm.
-        let session: UploadSession = self
-            .post("attachments/createUploadSession", body.into(), Request::harmless_twice)
-            .await
-            .and_then(|answer| answer.parse())
-            .map_err(|source| self.failed(source))?;
-        let incident = self.post.mail.incident.unwrap_or_default();
-        let content = self.post.context.casebook.attachment_contents(incident, attachment.id).await?;
-        session.send(&self.post.context.graph, content, size).await.map_err(|error| match error {
-            UploadError::Source(source) => source.into(),
-            UploadError::Graph(source) => self.failed(source),
-            error => Error::Attachment {
-                name: attachment.name.clone(),
-                why: format!("could not be attached: {error}."),
-            },
-        })
-    }
-
-    fn path(&self) -> Result<Path, graph::Error> {
-        Ok(Path::message(self.post.from.address(), None, &self.id)?)
-    }
-
-    async fn post(
-        &self,
-        what: &'static str,
-        body: Bytes,
-        repeated: fn(Request) -> Request,
-    ) -> Result<graph::Answer, graph::Error> {
-        let Post { context, from, act, .. } = self.post;
-        let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
-        context.graph.send(&repeated(request)).await
-    }
 }

@@ -1,6 +1,9 @@
 //! `exchange_online_send_message` beyond Graph's limit for one request: draft, attachments, send.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::common::{Fault, House, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target, empty};
 use crate::front::Front;
@@ -184,6 +187,25 @@ async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
     house.graph().faults().next(1, Target::Upload, Fault::Status(400, RetryAfter::Absent));
     house.failed(SendMessage, inputs.clone()).await;
     assert_no_draft(&house);
+    assert!(house.graph().sent_mail().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_short_leaves_no_draft() {
+    let (mut house, inputs) = with_files(&[4 * MIB]).await;
+    house.context.limits.call_timeout = Duration::from_secs(1);
+    house.graph().faults().next(1, Target::Upload, Fault::Delay(Duration::from_secs(20)));
+    let error = house.failed(SendMessage, inputs).await;
+    assert!(error.contains("call_timeout"), "{error}");
+    let mailbox = house.mailbox(0);
+    let drafts =
+        || house.graph().messages(&mailbox).iter().filter(|message| message.folder == "drafts").count();
+    let removed = async {
+        while drafts() > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), removed).await.expect("the draft is removed");
     assert!(house.graph().sent_mail().is_empty());
 }
 
