@@ -13,6 +13,9 @@ const SELECT: &str = "id,subject,sender,hasAttachments,receivedDateTime,webLink"
 /// The most messages Graph puts on one page.
 const LARGEST_PAGE: usize = 1000;
 
+/// How many messages are asked for at a time, at least, where it is for us to find those that match among them.
+const PAGE_TO_CHECK: usize = 250;
+
 /// What is looked for. Everything given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Criteria {
@@ -42,6 +45,8 @@ impl Criteria {
     /// is a `$search`.
     pub(super) fn path(&self, mailbox: &str, days: Days, page: usize) -> Result<Path, InvalidSegment> {
         let path = Path::messages(mailbox, self.folder.as_deref())?;
+        // Where few of what is found may be what was asked for, small pages would be many.
+        let page = if self.is_checked_here() { page.max(PAGE_TO_CHECK) } else { page };
         let top = page.clamp(1, LARGEST_PAGE).to_string();
         Ok(match &self.body {
             // Graph refuses $filter beside $search. The sender is checked again, and that is `from`.
@@ -51,6 +56,11 @@ impl Criteria {
                 .option("$search", &format!("\"{}\"", self.kql(body, days))),
             None => path.option("$select", SELECT).option("$top", &top).option("$filter", &self.filter()),
         })
+    }
+
+    /// Whether a `$search` leaves criteria to us that it cannot express.
+    fn is_checked_here(&self) -> bool {
+        self.body.is_some() && (self.subject.is_some() || self.has_attachments == Some(false))
     }
 
     /// The OData filter. The received time comes first: Graph wants it so where it sorts by it.
