@@ -1,6 +1,7 @@
 //! The guard rails of `[fn_exchange_online]`: what they let through, and that they cannot be got around.
 
 use fn_exchange_online::functions::{Before, Function};
+use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -98,7 +99,7 @@ async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
 async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_names() {
     let guest_of =
         |house: &House| house.graph().users().into_iter().find(|user| user.guest && user.has_mailbox);
-    let tenant = || fn_exchange_online::sandbox::graph::TenantOptions { mailboxes: 40, ..empty(40) };
+    let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
     let plain = House::with(tenant()).await;
     let user = guest_of(&plain).unwrap();
     let own = user.mail.clone().unwrap();
@@ -305,6 +306,34 @@ async fn a_cloud_without_permanent_delete_is_told_as_that_and_nothing_is_deleted
     let failures = answer["content"]["failures"].as_array().unwrap();
     assert!(failures.len() == 12 && failures.iter().all(|it| it["code"] == "PermanentDeleteNotOffered"));
     assert!(house.graph().deleted().is_empty());
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_not_there_is_told_as_that_wherever_a_deletion_ends() {
+    for deletion in ["recoverable", "deleted_items", "permanent"] {
+        let tenant = TenantOptions { users_without_mailbox: 1, ..empty(3) };
+        let house = House::configured(tenant, &[("deletion", deletion)]).await;
+        let without = house.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
+        let without = without.user_principal_name;
+        let nobody = "nobody@contoso.example".to_owned();
+        for (mailbox, code) in [(&without, "MailboxNotEnabledForRESTAPI"), (&nobody, "ErrorInvalidUser")] {
+            let answer = house.run(DeleteEmail, message(mailbox, "AAMk=")).await.unwrap();
+            assert_eq!(
+                (&answer["success"], &answer["content"]["error"]["code"]),
+                (&json!(false), &json!(code))
+            );
+            let reason = answer["reason"].as_str().unwrap();
+            assert!(reason.contains("was not found") && !reason.contains("permanentDelete"), "{reason}");
+        }
+        let lists = [(without, vec!["AAMk=".to_owned()])];
+        let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+        let failure = &answer["content"]["failures"][0];
+        assert_eq!(
+            (&failure["code"], &failure["status_code"]),
+            (&json!("MailboxNotEnabledForRESTAPI"), &json!(404)),
+            "{deletion}"
+        );
+    }
 }
 
 #[tokio::test]
