@@ -190,6 +190,8 @@ struct Plan {
     http_limit: Option<usize>,
     short_pages: bool,
     national: bool,
+    left_out: Option<&'static str>,
+    unfiltered: bool,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -220,6 +222,8 @@ impl Faults {
             http_limit: None,
             short_pages: false,
             national: false,
+            left_out: None,
+            unfiltered: false,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -254,6 +258,24 @@ impl Faults {
 
     pub(super) fn is_national(&self) -> bool {
         self.plan().national
+    }
+
+    /// Leaves a property out of every user, though it is selected.
+    pub fn leave_out(&self, property: &'static str) {
+        self.plan().left_out = Some(property);
+    }
+
+    pub(super) fn left_out(&self) -> Option<&'static str> {
+        self.plan().left_out
+    }
+
+    /// Lets a filter on users filter nothing, as Graph does with options that it does not know.
+    pub fn filter_no_users(&self) {
+        self.plan().unfiltered = true;
+    }
+
+    pub(super) fn filters_no_users(&self) -> bool {
+        self.plan().unfiltered
     }
 
     /// Throttles a share of the requests; `None` ends it.
