@@ -1,7 +1,7 @@
 //! The guard rails of `[fn_exchange_online]`: what they let through, and that they cannot be got around.
 
 use fn_exchange_online::functions::{Before, Function};
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use fn_exchange_online::sandbox::graph::{TenantOptions, User};
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -106,7 +106,9 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
     let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
     let domain = format!("x@nowhere.example,\n *{}", &own[own.find('@').unwrap()..]);
     // Each of the mailbox's names is enough to protect it under all of them.
-    for denied in [user.user_principal_name.to_uppercase(), own, domain, alias, "*".to_owned()] {
+    let patterns =
+        [user.user_principal_name.to_uppercase(), own.clone(), domain, alias.clone(), "*".to_owned()];
+    for denied in patterns {
         let setting = denied.replace('\n', "\n  ");
         let house = House::configured(tenant(), &[("mailboxes_denied", &setting)]).await;
         let id = house.put(&user.user_principal_name, mail("x"));
@@ -116,6 +118,9 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
             format!("\u{a0} {}\t", user.user_principal_name.to_lowercase()),
             user.id.clone(),
             user.id.to_uppercase(),
+            own.clone(),
+            alias.clone(),
+            format!(" {}", alias.to_uppercase()),
         ] {
             for (function, inputs) in changes(&name, &id) {
                 let refused = match house.run(function, inputs).await {
@@ -182,10 +187,92 @@ async fn a_mailbox_that_is_allowed_is_changed_by_its_id_and_reads_are_free() {
 }
 
 #[tokio::test]
-async fn a_mailbox_whose_names_cannot_be_found_out_is_not_changed() {
+async fn an_alias_is_the_mailbox_that_has_it_and_opens_nothing_itself() {
+    let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
+    let house = House::configured(tenant(), &[("mailboxes_denied", "ceo@example.com")]).await;
+    let alias_of = |user: &User| user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
+    let users = house.graph().users();
+    assert!(users.iter().any(|user| alias_of(user).contains('\'')));
+    for user in &users {
+        let id = house.put(&user.user_principal_name, mail("x"));
+        house.done(DeleteEmail, message(&alias_of(user), &id)).await;
+        let deleted = house.graph().deleted().pop().unwrap();
+        assert_eq!((&deleted.mailbox, &deleted.id), (&user.user_principal_name, &id));
+        let acts = house.trail();
+        let act = acts.last().unwrap();
+        assert_eq!((&act["mailbox"], &act["mailbox_id"]), (&json!(alias_of(user)), &json!(user.id)));
+    }
+    let allowed = format!("*{}", &alias_of(&users[0])[alias_of(&users[0]).find('@').unwrap()..]);
+    let house = House::configured(tenant(), &[("mailboxes_allowed", &allowed)]).await;
+    let refused = house.failed(DeleteEmail, message(&alias_of(&users[0]), "AAMk=")).await;
+    assert!(refused.contains("mailboxes_allowed"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_the_directory_only_half_names_is_not_changed() {
     let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com")]).await;
-    let nobody = house.run(DeleteEmail, message("nobody@example.com", "AAMk=")).await.unwrap();
+    let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
+    let alias = format!("{}@mail.contoso.example", mailbox.split('@').next().unwrap());
+    for name in [mailbox, &alias] {
+        for left_out in ["id", "userPrincipalName", "mail", "proxyAddresses"] {
+            house.graph().faults().leave_out(left_out);
+            let refused = house.failed(DeleteEmail, message(name, id)).await;
+            assert!(
+                refused.contains("left out some of its names") && refused.contains(left_out),
+                "{refused}"
+            );
+        }
+    }
+    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists[..1])).await.unwrap();
+    assert_eq!(answer["content"]["failures"][0]["code"], "MailboxNotIdentified");
+    house.graph().faults().clear();
+    // A filter that filters nothing finds others, or the only one there is.
+    house.graph().faults().filter_no_users();
+    let refused = house.failed(DeleteEmail, message(&alias, id)).await;
+    assert!(refused.contains("more than one mailbox"), "{refused}");
+    house.assert_mailboxes_untouched();
+    let alone = House::configured(empty(1), &[("mailboxes_denied", "ceo@example.com")]).await;
+    alone.graph().faults().filter_no_users();
+    let refused = alone.failed(DeleteEmail, message("nobody@example.com", id)).await;
+    assert!(refused.contains("or another one"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_was_not_identified_is_on_record_as_refused_with_the_reason() {
+    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com"), ("max_retries_total", "1")]).await;
+    let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
+    let look = || Target::containing("userPrincipalName");
+    let graph = house.graph();
+    let nobody = house.run(DeleteEmail, message("nobody@example.com", id)).await.unwrap();
     assert_eq!(nobody["content"]["error"]["code"], "Request_ResourceNotFound");
+    graph.faults().next(usize::MAX, look(), Fault::Status(500, SOON));
+    let refused = house.failed(DeleteEmail, message(mailbox, id)).await;
+    assert!(refused.contains("could not be found out, so nothing was changed"), "{refused}");
+    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    for failure in answer["content"]["failures"].as_array().unwrap() {
+        assert_eq!(failure["code"], "MailboxNotIdentified");
+        assert!(!failure["message"].as_str().unwrap().contains("may have been"), "{failure}");
+    }
+    graph.faults().clear();
+    graph.faults().take_role("User.Read.All");
+    house.failed(SendMessage, changes(mailbox, id)[3].1.clone()).await;
+    let mut refused = house.trail();
+    refused.retain(|line| line["act"] != "write note");
+    let said = |line: &Value| line["error"].as_str().unwrap().to_owned();
+    // One of the deletion of many for each mailbox, not for each message.
+    assert_eq!(refused.len(), 6, "{refused:?}");
+    for (line, reason) in refused.iter().zip(["404", "500", "500", "500", "500", "403"]) {
+        assert_eq!((&line["act"], &line["outcome"]), (&json!("change mailbox"), &json!("refused")));
+        assert!(said(line).starts_with("MailboxNotIdentified: ") && said(line).contains(reason), "{line}");
+        assert_eq!(line["principal"], "Mary");
+    }
+    assert_eq!(refused[0]["mailbox"], "nobody@example.com");
+    house.assert_mailboxes_untouched();
+}
+
+#[tokio::test]
+async fn a_mailbox_whose_names_may_not_be_found_out_is_not_changed() {
+    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com")]).await;
     house.graph().faults().take_role("User.Read.All");
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
         let said = match house.run(function, inputs).await {
