@@ -186,6 +186,11 @@ impl Tenant {
         self.shared.entra.proofs().trust_federated_token(token);
     }
 
+    /// Every assertion that was shown to Entra so far, good or not.
+    pub fn assertions(&self) -> Vec<String> {
+        self.shared.entra.proofs().shown()
+    }
+
     /// The variables by which a machine of the tenant finds its identity endpoint: `app_service`'s, or a virtual
     /// machine's.
     pub fn identity_variables(&self, app_service: bool) -> Vec<(&'static str, String)> {
