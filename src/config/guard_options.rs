@@ -145,9 +145,7 @@ fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
     let mut patterns = Vec::new();
     for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
         // What no address can match protects nobody.
-        let can_match =
-            entry.contains(['@', '*']) && !entry.contains(|c: char| c.is_control() || c.is_whitespace());
-        if !can_match {
+        if !can_match_an_address(entry) {
             options.problem(name, format!("has {entry:?} in it, which matches no address"), RIGHT);
         }
         patterns.push(AddressPattern::new(entry));
@@ -156,6 +154,17 @@ fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
         options.problem(name, "names no mailbox", RIGHT);
     }
     Some(Patterns(patterns))
+}
+
+/// Whether there is an address that matches `pattern`, as far as what people write by mistake goes: a domain alone,
+/// quotes, angle brackets, other separators, expressions of other languages.
+fn can_match_an_address(pattern: &str) -> bool {
+    let is_foreign = |c: char| c.is_control() || c.is_whitespace() || "()<>[]:;\\\"".contains(c);
+    let has_both_parts = match pattern.split_once('@') {
+        Some((local, domain)) => !local.is_empty() && !domain.is_empty() && !domain.contains('@'),
+        None => pattern.contains('*'),
+    };
+    has_both_parts && !pattern.starts_with('.') && !pattern.contains(is_foreign)
 }
 
 fn deletion(options: &mut Options<'_>, graph: Option<&Url>) -> Deletion {
