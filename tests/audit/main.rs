@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
+use fn_exchange_online::audit::Trail;
+use fn_exchange_online::config::GuardSettings;
 use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
 use fn_exchange_online::sandbox::soar::INCIDENT;
 use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
@@ -204,6 +206,23 @@ async fn the_file_is_only_added_to_and_one_that_was_moved_away_is_made_anew() {
     assert!(fs::read_to_string(&running.trail).unwrap().lines().count() == 2);
     assert_eq!(lines(&running.trail)[1]["act"], "guard rails in force");
     assert!(again.stop().await.success());
+}
+
+#[test]
+fn a_line_that_was_cut_off_before_spoils_none_of_those_that_follow() {
+    let directory = tempfile::tempdir().unwrap();
+    let trail = directory.path().join("acts");
+    let rails = GuardSettings::default();
+    let half = r#"{"time":"2026-11-23T19:46:21.307Z","act":"delete mes"#;
+    for before in [half, &format!("{half}\n"), ""] {
+        fs::write(&trail, before).unwrap();
+        Trail::open(Some(trail.clone()), &rails).unwrap().note(&rails);
+        let text = fs::read_to_string(&trail).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let (half_line, whole) = lines.split_at(lines.len() - 2);
+        assert_eq!(half_line.concat(), before.trim_end(), "{text}");
+        assert!(whole.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
