@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -34,7 +34,7 @@ struct State {
     /// Where it is; `None` where everything is in the log only.
     path: Option<PathBuf>,
     file: Option<File>,
-    /// A line was cut off by an error.
+    /// The file's last line was cut off.
     torn: bool,
     /// Lines that could not be written yet: of acts that had begun when the file began to fail.
     waiting: VecDeque<String>,
@@ -197,9 +197,25 @@ fn follow<'f>(file: &'f mut Option<File>, torn: &mut bool, path: &Path) -> io::R
     if let Some(file) = file {
         Ok(file)
     } else {
-        *torn = false;
-        Ok(file.insert(append_to(path)?))
+        let opened = append_to(path)?;
+        *torn = is_torn(path);
+        Ok(file.insert(opened))
     }
+}
+
+/// Whether the last line of the file has no end, because the disk was full or the machine stopped. Where that cannot be
+/// read, it counts as whole.
+fn is_torn(path: &Path) -> bool {
+    // Something else than a file, such as a pipe, may have nobody who writes to it, and would be waited for.
+    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() > 0);
+    let last = || {
+        let mut last = [0];
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        Ok::<_, io::Error>(last)
+    };
+    is_file && last().is_ok_and(|last| last != *b"\n")
 }
 
 fn append_to(path: &Path) -> io::Result<File> {

@@ -4,7 +4,9 @@
 //! A guard rail that is misread protects nobody, so here a doubtful value is a problem where it would be a warning
 //! elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
@@ -26,6 +28,10 @@ const LIKE_A_GUARD_RAIL: [&str; 8] =
 /// Those there are.
 const GUARD_RAILS: [&str; 6] =
     ["max_deletions", "mailboxes_allowed", "mailboxes_denied", "deletion", "dry_run", "audit_file"];
+
+/// As many links as Linux follows in a name, and as long a name as it takes, in bytes.
+const MOST_LINKS: usize = 40;
+const LONGEST_PATH: usize = 4096;
 
 pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
     for name in GUARD_RAILS.map(option) {
@@ -49,31 +55,82 @@ pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSett
 /// The file of the audit trail; relative to the directory of the log, in which it is where nothing is said.
 pub(super) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
     const FILE: Name = option("audit_file");
-    match options.path(FILE) {
-        Some(file) => {
-            let file = log.directory.join(file);
-            if log.path().is_some_and(|log| is_of_log(&file, &log)) {
-                options.problem(
-                    FILE,
-                    "names the log file, or one that it is rotated to, which the log would overwrite or delete",
-                    "name a file of its own",
-                );
-            }
-            Some(file)
-        }
-        None if options.is_there(FILE) => None,
-        None => log.path().map(|_| log.directory.join("audit.log")),
+    let file = match options.path(FILE) {
+        Some(file) => log.directory.join(file),
+        None if options.is_there(FILE) => return None,
+        None => log.path().map(|_| log.directory.join("audit.log"))?,
+    };
+    if log.path().is_some_and(|log| is_of_log(&file, &log)) {
+        options.problem(
+            FILE,
+            "is the log file, or one that it is rotated to, which the log would overwrite or delete",
+            "name a file of its own",
+        );
     }
+    Some(file)
 }
 
-/// Whether `file` is the log's, or has the name of one that the log is rotated to.
+/// Whether `file` is the log's, or one that the log is rotated to, by whatever way their names lead there.
 fn is_of_log(file: &Path, log: &Path) -> bool {
+    // Two names of one file (hard links).
+    let inode = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
+    let is_same = inode(file).is_some_and(|file| inode(log) == Some(file));
+    // A link can lead to the other's file, or stand in the place of one that the log is rotated to.
+    let names = |path: &Path| [in_real_directory(path), real(path)];
+    is_same || names(log).iter().any(|log| names(file).iter().any(|file| is_named_as_log(file, log)))
+}
+
+/// Whether `file` has the name of `log`, or of one that it is rotated to.
+fn is_named_as_log(file: &Path, log: &Path) -> bool {
     let (file, log) = (file.as_os_str().as_encoded_bytes(), log.as_os_str().as_encoded_bytes());
     file.strip_prefix(log).is_some_and(|rest| match rest {
         [] => true,
         [b'.', number @ ..] => number.iter().all(u8::is_ascii_digit),
         _ => false,
     })
+}
+
+/// Where `path` leads: without links, `.` and `..`, as far as there is something at it already. The rest, which the log or
+/// the trail makes, is as it is written.
+fn real(path: &Path) -> PathBuf {
+    let Ok(path) = std::path::absolute(path) else { return path.to_owned() };
+    // Nothing can be opened under a longer name.
+    if path.as_os_str().len() > LONGEST_PATH {
+        return path;
+    }
+    let mut real = PathBuf::new();
+    let mut ahead = parts(&path);
+    let mut links = 0;
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        // An absolute one begins anew.
+        real.push(part);
+        if links < MOST_LINKS
+            && let Ok(target) = real.read_link()
+        {
+            links += 1;
+            real.pop();
+            ahead.extend(parts(&target));
+        }
+    }
+    real
+}
+
+/// The parts of `path` that lead somewhere, the last first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().rev().filter(|part| *part != Component::CurDir);
+    parts.map(|part| part.as_os_str().to_owned()).collect()
+}
+
+/// `path` in the directory that its directory is in truth, but not followed itself.
+fn in_real_directory(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) => real(&Path::new(".").join(directory)).join(name),
+        _ => real(path),
+    }
 }
 
 fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
@@ -88,9 +145,7 @@ fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
     let mut patterns = Vec::new();
     for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
         // What no address can match protects nobody.
-        let can_match =
-            entry.contains(['@', '*']) && !entry.contains(|c: char| c.is_control() || c.is_whitespace());
-        if !can_match {
+        if !can_match_an_address(entry) {
             options.problem(name, format!("has {entry:?} in it, which matches no address"), RIGHT);
         }
         patterns.push(AddressPattern::new(entry));
@@ -99,6 +154,17 @@ fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
         options.problem(name, "names no mailbox", RIGHT);
     }
     Some(Patterns(patterns))
+}
+
+/// Whether there is an address that matches `pattern`, as far as what people write by mistake goes: a domain alone,
+/// quotes, angle brackets, other separators, expressions of other languages.
+fn can_match_an_address(pattern: &str) -> bool {
+    let is_foreign = |c: char| c.is_control() || c.is_whitespace() || "()<>[]:;\\\"".contains(c);
+    let has_both_parts = match pattern.split_once('@') {
+        Some((local, domain)) => !local.is_empty() && !domain.is_empty() && !domain.contains('@'),
+        None => pattern.contains('*'),
+    };
+    has_both_parts && !pattern.starts_with('.') && !pattern.contains(is_foreign)
 }
 
 fn deletion(options: &mut Options<'_>, graph: Option<&Url>) -> Deletion {

@@ -146,11 +146,12 @@ pub(super) async fn look(
     context.graph.send_by(route, &request).await.map(drop).map_err(|failed| failed.error)
 }
 
-/// A cloud without `permanentDelete` knows no such part of an address. What is wrong with a message, Exchange says, and
-/// its codes begin with `Error`.
+/// A cloud without `permanentDelete` knows no such part of an address, and says so with these statuses. What is wrong
+/// with a message, Exchange says, and its codes begin with `Error`. A 404 is about the mailbox or the message, which is
+/// not there, or about a mailbox without a licence.
 fn unless_unknown(error: graph::Error, deletion: Deletion) -> NotDone {
     let is_unknown = error.refusal().is_some_and(|refusal| {
-        matches!(refusal.status, 400 | 404 | 405 | 501) && !refusal.code.starts_with("Error")
+        matches!(refusal.status, 400 | 405 | 501) && !refusal.code.starts_with("Error")
     });
     if deletion != Deletion::Permanent || !is_unknown {
         return NotDone::Graph(error);

@@ -4,9 +4,11 @@
 //! with a [`Mailbox`] that [`Guard::mailbox`] let pass; in a dry run there is none to be had. So no function can
 //! forget the guard rails.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::error::Error;
@@ -16,6 +18,8 @@ use crate::config::{Deletion, GuardSettings};
 use crate::graph::{self, Client, Path, Request, Route};
 
 const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
+const REFUSED: &str = "MailboxRefused";
+const NOT_IDENTIFIED: &str = "MailboxNotIdentified";
 
 /// What one call may change.
 #[derive(Debug, Clone)]
@@ -118,21 +122,25 @@ fn rehearsed(done: &str, content: Value) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// The names of a mailbox in the directory.
+/// The names of a mailbox in the directory. An answer that leaves one out, though all are asked for, is none: a pattern
+/// that forbids the mailbox could be about that one. A mailbox without a `mail` has a null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Names {
     id: String,
-    user_principal_name: Option<String>,
+    user_principal_name: String,
+    #[serde(deserialize_with = "Option::deserialize")]
     mail: Option<String>,
-    #[serde(default)]
     proxy_addresses: Vec<String>,
 }
 
 impl Names {
+    /// What is asked for.
+    const SELECT: &str = "id,userPrincipalName,mail,proxyAddresses";
+
     /// The two that are the mailbox's own.
     fn own(&self) -> impl Iterator<Item = &str> {
-        self.user_principal_name.iter().chain(&self.mail).map(String::as_str)
+        [self.user_principal_name.as_str()].into_iter().chain(self.mail.as_deref())
     }
 
     /// All.
@@ -141,6 +149,37 @@ impl Names {
         let proxies =
             self.proxy_addresses.iter().map(|proxy| proxy.split_once(':').map_or(&**proxy, |(_, rest)| rest));
         self.own().chain([self.id.as_str()]).chain(proxies)
+    }
+}
+
+/// Those who have an address.
+#[derive(Deserialize)]
+struct Holders {
+    value: Vec<Names>,
+    #[serde(rename = "@odata.nextLink")]
+    more: Option<IgnoredAny>,
+}
+
+/// Why it could not be found out whose mailbox it is.
+enum Unidentified {
+    /// Graph did not say.
+    Graph(graph::Error),
+    /// It did, but what it said is not enough.
+    Answer(&'static str),
+}
+
+impl From<graph::Error> for Unidentified {
+    fn from(error: graph::Error) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl fmt::Display for Unidentified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Graph(error) => f.write_str(&error.for_log()),
+            Self::Answer(what) => f.write_str(what),
+        }
     }
 }
 
@@ -181,7 +220,7 @@ impl Guard {
             return Ok(mailbox);
         }
         let names = identify(graph, route, &mailbox.name).await;
-        let names = names.map_err(|error| self.not_identified(&mailbox, error))?;
+        let names = names.map_err(|unidentified| self.not_identified(&mailbox, unidentified))?;
         let is_denied =
             denied.match_address(&mailbox.name) || names.all().any(|name| denied.match_address(name));
         let is_allowed =
@@ -196,27 +235,39 @@ impl Guard {
         };
         let why = format!("Mailbox {} {setting}; nothing was changed in it.", mailbox.name);
         mailbox.id = Some(names.id);
-        Err(self.refuse(&mailbox, "MailboxRefused", why))
+        self.put_refusal_on_record(&mailbox, REFUSED);
+        Err(NotDone::Refused { code: REFUSED, why })
     }
 
-    fn not_identified(&self, mailbox: &Mailbox, error: graph::Error) -> NotDone {
-        if error.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403)) {
-            let why = format!(
-                "Whose mailbox {} is could not be found out, so nothing was changed in it: {}. Where mailboxes are \
-                 allowed or denied (mailboxes_allowed, mailboxes_denied), the Entra application needs the application \
-                 permission {PERMISSION_TO_IDENTIFY}, with admin consent.",
-                mailbox.name,
-                error.for_log()
-            );
-            return self.refuse(mailbox, "MailboxNotIdentified", why);
-        }
-        NotDone::Graph(error)
+    fn not_identified(&self, mailbox: &Mailbox, unidentified: Unidentified) -> NotDone {
+        let reason = unidentified.to_string();
+        self.put_refusal_on_record(mailbox, &format!("{NOT_IDENTIFIED}: {reason}"));
+        let permission = match unidentified {
+            // That there is no such mailbox is an answer, and what is wrong with every request is told once for all.
+            Unidentified::Graph(error) if is_not_found(&error) || error.is_for_all() => {
+                return NotDone::Graph(error);
+            }
+            Unidentified::Graph(error)
+                if error.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403)) =>
+            {
+                format!(
+                    " Where mailboxes are allowed or denied (mailboxes_allowed, mailboxes_denied), the Entra \
+                     application needs the application permission {PERMISSION_TO_IDENTIFY}, with admin consent."
+                )
+            }
+            Unidentified::Graph(_) | Unidentified::Answer(_) => String::new(),
+        };
+        let why = format!(
+            "Whose mailbox {} is could not be found out, so nothing was changed in it: {}.{permission}",
+            mailbox.name,
+            reason.trim_end_matches('.')
+        );
+        NotDone::Refused { code: NOT_IDENTIFIED, why }
     }
 
-    fn refuse(&self, mailbox: &Mailbox, code: &'static str, why: String) -> NotDone {
+    fn put_refusal_on_record(&self, mailbox: &Mailbox, why: &str) {
         let deed = Deed { act: "change mailbox", ..Deed::default() };
-        self.trail.refused(&self.asker, in_mailbox(deed, mailbox), code);
-        NotDone::Refused { code, why }
+        self.trail.refused(&self.asker, in_mailbox(deed, mailbox), why);
     }
 
     /// Begins something in `mailbox`, or, in a dry run, only says so.
@@ -255,9 +306,34 @@ fn in_mailbox(deed: Deed, mailbox: &Mailbox) -> Deed {
     Deed { mailbox: Some(mailbox.name.clone()), mailbox_id: mailbox.id.clone(), ..deed }
 }
 
-/// The names of the user that is called `name`.
-async fn identify(graph: &Client, route: &Route, name: &str) -> Result<Names, graph::Error> {
-    let path = Path::user(name)?.option("$select", "id,userPrincipalName,mail,proxyAddresses");
-    let done = graph.send_by(route, &Request::get(path)).await.map_err(|failed| failed.error)?;
-    done.answer.parse()
+fn is_not_found(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 404)
+}
+
+/// The names of the user that is called `name`: by its principal name or id, or else by one of its addresses, under
+/// which Graph's directory does not know it (Graph page "Get a user").
+async fn identify(graph: &Client, route: &Route, name: &str) -> Result<Names, Unidentified> {
+    const LEFT_OUT: &str = "Microsoft Graph left out some of its names, all of which were asked for (id, \
+                            userPrincipalName, mail, proxyAddresses)";
+    const AMBIGUOUS: &str = "Microsoft Graph names more than one mailbox for this address, or another one";
+    let path = Path::user(name).map_err(graph::Error::from)?.option("$select", Names::SELECT);
+    let not_found = match ask(graph, route, path).await {
+        Ok(answer) => return answer.parse().map_err(|_| Unidentified::Answer(LEFT_OUT)),
+        Err(error) if is_not_found(&error) && name.contains('@') => error,
+        Err(error) => return Err(error.into()),
+    };
+    let path = Path::users_with_address(name).option("$select", Names::SELECT).option("$top", "2");
+    let answer = ask(graph, route, path).await?;
+    let Holders { mut value, more } = answer.parse().map_err(|_| Unidentified::Answer(LEFT_OUT))?;
+    let wanted = name.to_lowercase();
+    match (value.pop(), value.is_empty() && more.is_none()) {
+        (None, true) => Err(not_found.into()),
+        // A filter that filters nothing would find somebody else.
+        (Some(names), true) if names.all().any(|name| name.to_lowercase() == wanted) => Ok(names),
+        _ => Err(Unidentified::Answer(AMBIGUOUS)),
+    }
+}
+
+async fn ask(graph: &Client, route: &Route, path: Path) -> Result<graph::Answer, graph::Error> {
+    graph.send_by(route, &Request::get(path)).await.map(|done| done.answer).map_err(|failed| failed.error)
 }

@@ -191,9 +191,10 @@ impl Error {
         self.refusal().is_some_and(|refusal| refusal.code == "ErrorItemNotFound")
     }
 
-    /// Whether the request may have been carried out all the same.
+    /// Whether the request may have been carried out all the same. Of an answer that is too large no more is known than
+    /// that it was no refusal, though asking again would be no use.
     pub fn leaves_open(&self) -> bool {
-        self.failure().leaves_open()
+        matches!(self, Self::TooLarge(_)) || self.failure().leaves_open()
     }
 
     /// Whether Graph asks to go slower.

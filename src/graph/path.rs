@@ -75,6 +75,13 @@ impl Path {
         Self("/users".to_owned())
     }
 
+    /// The users whose mailbox has `address`, as the first of its addresses or another one. Exchange gives an address
+    /// to one recipient only. Equality takes no advanced query (Graph page "user resource type", `proxyAddresses`).
+    pub fn users_with_address(address: &str) -> Self {
+        let wanted = literal(&format!("smtp:{address}"));
+        Self::users().option("$filter", &format!("proxyAddresses/any(address:address eq {wanted})"))
+    }
+
     /// `/$batch`
     pub(super) fn batch() -> Self {
         Self("/$batch".to_owned())

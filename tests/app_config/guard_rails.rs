@@ -1,5 +1,7 @@
 //! Guard rails are read strictly: what may be meant as one and is none is a problem, not a warning.
 
+use std::os::unix::fs::symlink;
+
 use fn_exchange_online::config::{AddressPattern, Deletion};
 use proptest::prelude::*;
 
@@ -52,6 +54,16 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
         "mailboxes_allowed=,",
         "mailboxes_denied=ceo@example.com; cfo@example.com",
         "mailboxes_denied=a@example.com b@example.com",
+        "mailboxes_denied=ceo@example.com;cfo@example.com",
+        "mailboxes_denied=ceo@example.com|cfo@example.com",
+        "mailboxes_denied=\"ceo@example.com\"",
+        "mailboxes_denied=<ceo@example.com>",
+        "mailboxes_denied=smtp:ceo@example.com",
+        "mailboxes_denied=@example.com",
+        "mailboxes_denied=ceo@",
+        "mailboxes_denied=.*@example.com",
+        "mailboxes_denied=[a-c]*@example.com",
+        "mailboxes_allowed=@example.com",
         "deletion=gone",
         "dry_run=maybe",
         "dry_run=ture",
@@ -85,6 +97,63 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
         assert_eq!(error.problems().len(), 1, "{line}: {error}");
     }
     assert_eq!(problems(with("dry_run=true", "")).len(), 1);
+}
+
+#[test]
+fn a_trail_that_leads_to_the_log_by_whatever_name_is_a_problem() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir_all(at("logs/sub")).unwrap();
+    symlink("logs", at("linked")).unwrap();
+    symlink(at("linked/sub"), at("deep")).unwrap();
+    let audit_file = |logfile: &str, line: &str| {
+        let resilient = format!("logdir={}\nlogfile={logfile}", at("logs").display());
+        load_in(with(&resilient, line), &[]).map(|loaded| loaded.settings.audit_file.unwrap())
+    };
+    let is_refused = |logfile: &str, file: &str| {
+        let line = format!("audit_file={file}").replace("DIR", &directory.path().display().to_string());
+        let problems = audit_file(logfile, &line).map_err(|error| error.problems().to_vec());
+        let refused =
+            problems.is_err_and(|problems| problems.len() == 1 && problems[0].wrong.contains("log file"));
+        assert!(refused, "{logfile} {file}");
+    };
+    let by_name = [
+        "./app.log",
+        "../logs/app.log",
+        "sub/../app.log",
+        "DIR/linked/app.log",
+        "DIR/linked/./app.log.12",
+        "DIR/deep/../app.log",
+        "DIR/logs//app.log",
+        "not/there/../../app.log",
+    ];
+    for file in by_name {
+        is_refused("app.log", file);
+        is_refused("./app.log", file);
+        is_refused("sub/../app.log", file);
+    }
+    // A link to what the log makes, before it is there and then, and one in the place of a file that it is rotated to.
+    for (link, target) in [("to_log", "app.log"), ("to_link", "to_log"), ("to_old", "./app.log.1")] {
+        symlink(target, at("logs").join(link)).unwrap();
+        is_refused("app.log", link);
+    }
+    symlink(at("elsewhere"), at("logs/app.log.2")).unwrap();
+    is_refused("app.log", "app.log.2");
+    fs::write(at("logs/app.log"), "").unwrap();
+    is_refused("app.log", "to_link");
+    fs::hard_link(at("logs/app.log"), at("logs/second_name")).unwrap();
+    is_refused("app.log", "second_name");
+    is_refused("to_log", "app.log");
+    // The trail where nothing is said of it.
+    assert_eq!(audit_file("audit.log", "").unwrap_err().problems().len(), 1);
+    for file in ["app.log.old", "app.log2", "sub/app.log", "DIR/app.log", "acts"] {
+        let line = format!("audit_file={file}").replace("DIR", &directory.path().display().to_string());
+        audit_file("app.log", &line).unwrap();
+    }
+    // Links that lead nowhere lead to no log, and the search for it ends.
+    symlink("circle/x", at("logs/circle")).unwrap();
+    audit_file("app.log", "audit_file=circle").unwrap();
+    audit_file("app.log", &format!("audit_file={}", "a/../".repeat(5_000))).unwrap();
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The guard rails of `[fn_exchange_online]`: what they let through, and that they cannot be got around.
 
 use fn_exchange_online::functions::{Before, Function};
+use fn_exchange_online::sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::*;
@@ -8,7 +9,7 @@ use crate::common::*;
 const RESULTS: &str = "exo_query_messages_results";
 
 /// A tenant with messages in three mailboxes, and with `options`; the mailboxes, and the messages by mailbox.
-async fn house(options: &[(&str, &str)]) -> (House, Vec<(String, Vec<String>)>) {
+pub(crate) async fn house(options: &[(&str, &str)]) -> (House, Vec<(String, Vec<String>)>) {
     let house = House::configured(empty(6), options).await;
     let lists = (0..3).map(|nth| {
         let mailbox = house.mailbox(nth);
@@ -20,7 +21,7 @@ async fn house(options: &[(&str, &str)]) -> (House, Vec<(String, Vec<String>)>) 
 }
 
 /// What a query would have found.
-fn results(lists: &[(String, Vec<String>)]) -> Value {
+pub(crate) fn results(lists: &[(String, Vec<String>)]) -> Value {
     let results = lists.iter().map(|(mailbox, ids)| {
         let list: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
         json!({"email_address": mailbox, "status_code": 200, "email_list": list})
@@ -31,12 +32,12 @@ fn results(lists: &[(String, Vec<String>)]) -> Value {
     json!({ RESULTS: content.to_string() })
 }
 
-fn message(mailbox: &str, id: &str) -> Value {
+pub(crate) fn message(mailbox: &str, id: &str) -> Value {
     json!({"exo_email_address": mailbox, "exo_messages_id": id})
 }
 
 /// Every function that changes a mailbox, with the inputs for a change of `mailbox`.
-fn changes(mailbox: &str, id: &str) -> [(Function, Value); 5] {
+pub(crate) fn changes(mailbox: &str, id: &str) -> [(Function, Value); 5] {
     let list = results(&[(mailbox.to_owned(), vec![id.to_owned()])]);
     let soon = (chrono::Utc::now() + chrono::TimeDelta::days(1)).timestamp_millis();
     let mut moved = message(mailbox, id);
@@ -58,7 +59,7 @@ fn changes(mailbox: &str, id: &str) -> [(Function, Value); 5] {
 
 impl House {
     /// Asserts that no mailbox was changed, nor was Graph asked to change one.
-    fn assert_mailboxes_untouched(&self) {
+    pub(crate) fn assert_mailboxes_untouched(&self) {
         let asked = self.asked();
         assert!(asked.iter().all(|request| request.starts_with("GET ")), "{asked:?}");
         let graph = self.graph();
@@ -92,108 +93,6 @@ async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
     twice.push(twice[1].clone());
     house.done(DeleteMessagesFromQueryResults, results(&twice)).await;
     assert_eq!(house.graph().deleted().len(), 11);
-}
-
-#[tokio::test]
-async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_names() {
-    let guest_of =
-        |house: &House| house.graph().users().into_iter().find(|user| user.guest && user.has_mailbox);
-    let tenant = || fn_exchange_online::sandbox::graph::TenantOptions { mailboxes: 40, ..empty(40) };
-    let plain = House::with(tenant()).await;
-    let user = guest_of(&plain).unwrap();
-    let own = user.mail.clone().unwrap();
-    let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
-    let domain = format!("x@nowhere.example,\n *{}", &own[own.find('@').unwrap()..]);
-    // Each of the mailbox's names is enough to protect it under all of them.
-    for denied in [user.user_principal_name.to_uppercase(), own, domain, alias, "*".to_owned()] {
-        let setting = denied.replace('\n', "\n  ");
-        let house = House::configured(tenant(), &[("mailboxes_denied", &setting)]).await;
-        let id = house.put(&user.user_principal_name, mail("x"));
-        for name in [
-            user.user_principal_name.clone(),
-            user.user_principal_name.to_uppercase(),
-            format!("\u{a0} {}\t", user.user_principal_name.to_lowercase()),
-            user.id.clone(),
-            user.id.to_uppercase(),
-        ] {
-            for (function, inputs) in changes(&name, &id) {
-                let refused = match house.run(function, inputs).await {
-                    Ok(answer) => {
-                        assert_eq!(answer["success"], false);
-                        answer["content"]["failures"][0]["message"].to_string()
-                    }
-                    Err(error) => error,
-                };
-                assert!(refused.contains("mailboxes_denied"), "{denied:?} {name:?} {function:?}: {refused}");
-            }
-        }
-        house.assert_mailboxes_untouched();
-        assert!(house.trail().iter().all(|line| line["outcome"] == "refused" || line["act"] == "write note"));
-    }
-}
-
-#[tokio::test]
-async fn only_mailboxes_that_are_allowed_are_changed_and_the_others_are_named() {
-    let probe = House::with(empty(6)).await;
-    let (first, second) = (probe.mailbox(0), probe.mailbox(1));
-    let allowed = format!("{}, {}", first.to_uppercase(), second);
-    let options = [("mailboxes_allowed", allowed.as_str()), ("mailboxes_denied", second.as_str())];
-    let (house, lists) = house(&options).await;
-    let answer = house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
-    assert_eq!(house.graph().deleted().len(), 4);
-    assert!(house.graph().deleted().iter().all(|deleted| deleted.mailbox == first));
-    let failures = answer["content"]["failures"].as_array().unwrap();
-    assert_eq!(failures.len(), 8);
-    for failure in failures {
-        assert_eq!((&failure["code"], &failure["status_code"]), (&json!("MailboxRefused"), &Value::Null));
-        let setting =
-            if failure["email_address"] == *second { "mailboxes_denied" } else { "mailboxes_allowed" };
-        assert!(failure["message"].as_str().unwrap().contains(setting), "{failure}");
-    }
-    // Once for each mailbox, not for each message.
-    let users = house.asked().iter().filter(|request| request.contains("proxyAddresses")).count();
-    assert_eq!(users, 3);
-}
-
-#[tokio::test]
-async fn a_mailbox_that_is_allowed_is_changed_by_its_id_and_reads_are_free() {
-    let probe = House::with(empty(6)).await;
-    let user =
-        probe.graph().users().into_iter().find(|user| user.user_principal_name == probe.mailbox(0)).unwrap();
-    let house = House::configured(empty(6), &[("mailboxes_allowed", &user.user_principal_name)]).await;
-    let name = &user.user_principal_name;
-    for (function, with) in [(DeleteEmail, name), (MoveMessageToFolder, &user.id)] {
-        let id = house.put(name, mail("x"));
-        let inputs = changes(with, &id).into_iter().find(|(it, _)| *it == function).unwrap().1;
-        house.done(function, inputs).await;
-    }
-    for nth in [3, 4] {
-        let (function, inputs) = changes(name, "x").into_iter().nth(nth).unwrap();
-        house.done(function, inputs).await;
-    }
-    // What is checked is what is changed.
-    let asked = house.asked();
-    let changing = asked.iter().filter(|request| !request.starts_with("GET "));
-    assert!(changing.clone().count() == 5 && changing.clone().all(|it| it.contains(&user.id)), "{asked:?}");
-    let other = house.mailbox(1);
-    let id = house.put(&other, mail("x"));
-    house.done(GetMessage, message(&other, &id)).await;
-}
-
-#[tokio::test]
-async fn a_mailbox_whose_names_cannot_be_found_out_is_not_changed() {
-    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com")]).await;
-    let nobody = house.run(DeleteEmail, message("nobody@example.com", "AAMk=")).await.unwrap();
-    assert_eq!(nobody["content"]["error"]["code"], "Request_ResourceNotFound");
-    house.graph().faults().take_role("User.Read.All");
-    for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
-        let said = match house.run(function, inputs).await {
-            Ok(answer) => answer["content"]["failures"][0]["message"].to_string(),
-            Err(error) => error,
-        };
-        assert!(said.contains("User.Read.All") && said.contains("mailboxes_denied"), "{function:?}: {said}");
-    }
-    house.assert_mailboxes_untouched();
 }
 
 #[tokio::test]
@@ -305,6 +204,34 @@ async fn a_cloud_without_permanent_delete_is_told_as_that_and_nothing_is_deleted
     let failures = answer["content"]["failures"].as_array().unwrap();
     assert!(failures.len() == 12 && failures.iter().all(|it| it["code"] == "PermanentDeleteNotOffered"));
     assert!(house.graph().deleted().is_empty());
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_not_there_is_told_as_that_wherever_a_deletion_ends() {
+    for deletion in ["recoverable", "deleted_items", "permanent"] {
+        let tenant = TenantOptions { users_without_mailbox: 1, ..empty(3) };
+        let house = House::configured(tenant, &[("deletion", deletion)]).await;
+        let without = house.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
+        let without = without.user_principal_name;
+        let nobody = "nobody@contoso.example".to_owned();
+        for (mailbox, code) in [(&without, "MailboxNotEnabledForRESTAPI"), (&nobody, "ErrorInvalidUser")] {
+            let answer = house.run(DeleteEmail, message(mailbox, "AAMk=")).await.unwrap();
+            assert_eq!(
+                (&answer["success"], &answer["content"]["error"]["code"]),
+                (&json!(false), &json!(code))
+            );
+            let reason = answer["reason"].as_str().unwrap();
+            assert!(reason.contains("was not found") && !reason.contains("permanentDelete"), "{reason}");
+        }
+        let lists = [(without, vec!["AAMk=".to_owned()])];
+        let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+        let failure = &answer["content"]["failures"][0];
+        assert_eq!(
+            (&failure["code"], &failure["status_code"]),
+            (&json!("MailboxNotEnabledForRESTAPI"), &json!(404)),
+            "{deletion}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod errors;
 mod front;
 mod get_email_user_profile;
 mod get_message;
+mod guard_mailboxes;
 mod guard_rails;
 mod injection;
 mod move_message_to_folder;

@@ -51,6 +51,24 @@ async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
 }
 
 #[tokio::test]
+async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
+    let s = Setup::small().await;
+    for user in s.tenant.users().into_iter().filter(|user| user.mail.is_some()) {
+        for address in user.proxy_addresses() {
+            let address = address.to_uppercase().replace("SMTP:", "smtp:").replace('\'', "''");
+            let filter = encode(&format!("proxyAddresses/any(a:a eq '{address}')"));
+            let found = s.all(&format!("/users?$filter={filter}&$select=id")).await;
+            assert_eq!((found.len(), &found[0]["id"]), (1, &serde_json::json!(user.id)), "{address}");
+        }
+        // The directory itself knows no such name.
+        let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
+        assert_eq!(s.get(&format!("/users/{}", encode(&alias))).await.0, 404);
+    }
+    let nobody = encode("proxyAddresses/any(a:a eq 'smtp:nobody@contoso.example')");
+    assert!(s.all(&format!("/users?$filter={nobody}")).await.is_empty());
+}
+
+#[tokio::test]
 async fn every_user_is_found_by_an_encoded_name_and_by_id() {
     let s = Setup::small().await;
     for user in s.tenant.users() {
@@ -127,6 +145,9 @@ async fn what_the_directory_does_not_know_is_refused() {
         "$select=shoeSize",
         "$filter=mail%20ne%20null",
         "$filter=startswith(shoeSize,'4')",
+        "$filter=proxyAddresses/any(a:b%20eq%20'smtp:x@y')",
+        "$filter=proxyAddresses/any(a:a%20ne%20'smtp:x@y')",
+        "$filter=proxyAddresses/any(a%20eq%20'smtp:x@y')",
         "$skiptoken=forged",
         "$nonsense=1",
         "$top=1&$top=2x",

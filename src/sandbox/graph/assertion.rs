@@ -32,6 +32,8 @@ pub(super) struct Proofs {
     federated: HashSet<String>,
     /// The `jti` of the assertions seen.
     seen: HashSet<String>,
+    /// Everything that was shown, good or not.
+    shown: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -74,6 +76,11 @@ impl Proofs {
         self.federated = HashSet::from([token.to_owned()]);
     }
 
+    /// Everything that was shown so far, good or not.
+    pub(super) fn shown(&self) -> Vec<String> {
+        self.shown.clone()
+    }
+
     /// Checks a `client_assertion` of `client_id`, meant for the endpoint `audience`.
     pub(super) fn check(
         &mut self,
@@ -82,6 +89,7 @@ impl Proofs {
         client_id: &str,
         audience: &str,
     ) -> Result<(), Denial> {
+        self.shown.push(assertion.to_owned());
         if kind != ASSERTION_TYPE {
             let text = format!("The client assertion type '{kind}' is not supported.");
             return Err(Denial(400, "invalid_request", 50_027, text));

@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 use super::answer::{Answer, Content, JSON, Outcome, Refusal};
 use super::call::{Call, kind, perform};
 use super::chance::{below, mix};
-use super::faults::{Fault, Kind, RetryAfter, Subject};
+use super::faults::{Fault, Kind, Subject};
 use super::http::{Shared, mailbox_busy, refused_by_fault};
 use super::json::{Object, string};
 use super::record::{InMailbox, RecordedRequest};
+use super::retry_after::RetryAfter;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;

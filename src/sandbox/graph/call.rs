@@ -99,7 +99,7 @@ pub(super) fn perform(state: &State, faults: &Faults, call: &Call) -> Outcome {
     let query = Query::parse(&call.query)?;
     match (&call.method, route) {
         (&Method::GET, Route::Users) => people::list(state, faults, &query),
-        (&Method::GET, Route::User(user)) => people::get(state, user, &query),
+        (&Method::GET, Route::User(user)) => people::get(state, faults, user, &query),
         (&Method::GET, Route::MailboxSettings(user)) => people::mailbox_settings(state, user),
         (&Method::GET, Route::TimeZone(user)) => people::time_zone(state, user),
         (&Method::GET, Route::Folders(user)) => mail::folders(state, user),

@@ -7,37 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-
 use super::chance::{hash, unit};
-
-/// How an answer says when to come back.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum RetryAfter {
-    /// Whole seconds.
-    Seconds(u64),
-    /// Seconds with a fraction, the header in lower case, as both are seen inside of batches.
-    Decimal(f64),
-    /// A point in time, this long from now, to the second.
-    Date(Duration),
-    /// Not at all.
-    Absent,
-}
-
-impl RetryAfter {
-    /// The header's name and value.
-    pub(super) fn header(self) -> Option<(&'static str, String)> {
-        match self {
-            Self::Seconds(seconds) => Some(("Retry-After", seconds.to_string())),
-            Self::Decimal(seconds) => Some(("retry-after", seconds.to_string())),
-            Self::Date(later) => {
-                let then = (Utc::now() + later).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-                Some(("Retry-After", then))
-            }
-            Self::Absent => None,
-        }
-    }
-}
+use super::retry_after::RetryAfter;
 
 /// Which requests throttling meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +161,8 @@ struct Plan {
     http_limit: Option<usize>,
     short_pages: bool,
     national: bool,
+    left_out: Option<&'static str>,
+    unfiltered: bool,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -220,6 +193,8 @@ impl Faults {
             http_limit: None,
             short_pages: false,
             national: false,
+            left_out: None,
+            unfiltered: false,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -254,6 +229,24 @@ impl Faults {
 
     pub(super) fn is_national(&self) -> bool {
         self.plan().national
+    }
+
+    /// Leaves a property out of every user, though it is selected.
+    pub fn leave_out(&self, property: &'static str) {
+        self.plan().left_out = Some(property);
+    }
+
+    pub(super) fn left_out(&self) -> Option<&'static str> {
+        self.plan().left_out
+    }
+
+    /// Lets a filter on users filter nothing, as Graph does with options that it does not know.
+    pub fn filter_no_users(&self) {
+        self.plan().unfiltered = true;
+    }
+
+    pub(super) fn filters_no_users(&self) -> bool {
+        self.plan().unfiltered
     }
 
     /// Throttles a share of the requests; `None` ends it.

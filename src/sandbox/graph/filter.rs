@@ -145,15 +145,15 @@ impl Condition {
     }
 }
 
-/// A `startswith` on users, the one filter on them that needs no advanced query.
+/// A filter on users that needs no advanced query: a `startswith`, or one of their mailbox's addresses.
 #[derive(Debug)]
-pub(super) struct UserFilter {
-    property: UserProperty,
-    start: String,
+pub(super) enum UserFilter {
+    Starts { property: UserProperty, start: String },
+    HasAddress(String),
 }
 
 #[derive(Debug, Clone, Copy)]
-enum UserProperty {
+pub(super) enum UserProperty {
     UserPrincipalName,
     DisplayName,
     Mail,
@@ -162,35 +162,51 @@ enum UserProperty {
 impl UserFilter {
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let mut cursor = Cursor { text, at: 0 };
-        if !cursor.keyword("startswith(") {
+        let filter = if cursor.keyword("startswith(") {
+            let property = match cursor.word() {
+                "userPrincipalName" => UserProperty::UserPrincipalName,
+                "displayName" => UserProperty::DisplayName,
+                "mail" => UserProperty::Mail,
+                other => return Err(no_property(other, "microsoft.graph.user")),
+            };
+            cursor.expect(",")?;
+            Self::Starts { property, start: cursor.string()?.to_lowercase() }
+        } else if cursor.keyword("proxyAddresses/any(") {
+            // `address:address eq 'smtp:…'`
+            let declared = cursor.word().split_once(':').filter(|(name, used)| name == used);
+            if declared.is_none_or(|(name, _)| name.is_empty()) {
+                return Err(cursor.error("a range variable and its use expected"));
+            }
+            cursor.expect(" eq ")?;
+            Self::HasAddress(cursor.string()?.to_lowercase())
+        } else {
             return Err(Refusal::new(
                 400,
                 "Request_UnsupportedQuery",
                 "Unsupported or invalid query filter clause specified.",
             ));
-        }
-        let property = match cursor.word() {
-            "userPrincipalName" => UserProperty::UserPrincipalName,
-            "displayName" => UserProperty::DisplayName,
-            "mail" => UserProperty::Mail,
-            other => return Err(no_property(other, "microsoft.graph.user")),
         };
-        cursor.expect(",")?;
-        let start = cursor.string()?.to_lowercase();
         cursor.expect(")")?;
         if !cursor.rest().trim().is_empty() {
             return Err(cursor.error("unexpected text after the filter"));
         }
-        Ok(Self { property, start })
+        Ok(filter)
     }
 
     pub(super) fn matches(&self, user: &super::User) -> bool {
-        let value = match self.property {
-            UserProperty::UserPrincipalName => Some(user.user_principal_name.as_str()),
-            UserProperty::DisplayName => Some(user.display_name.as_str()),
-            UserProperty::Mail => user.mail.as_deref(),
-        };
-        value.is_some_and(|value| value.to_lowercase().starts_with(&self.start))
+        match self {
+            Self::Starts { property, start } => {
+                let value = match property {
+                    UserProperty::UserPrincipalName => Some(user.user_principal_name.as_str()),
+                    UserProperty::DisplayName => Some(user.display_name.as_str()),
+                    UserProperty::Mail => user.mail.as_deref(),
+                };
+                value.is_some_and(|value| value.to_lowercase().starts_with(start))
+            }
+            Self::HasAddress(wanted) => {
+                user.proxy_addresses().iter().any(|address| address.to_lowercase() == *wanted)
+            }
+        }
     }
 }
 

@@ -47,6 +47,7 @@ mod path;
 mod people;
 mod query;
 mod record;
+mod retry_after;
 mod search;
 mod state;
 mod token;
@@ -56,11 +57,12 @@ mod zones;
 pub use calendar::Event;
 pub use compose::SentMail;
 pub use directory::User;
-pub use faults::{Fault, Faults, ROLES, RetryAfter, Scope, Target, Throttling, TokenRefusal};
+pub use faults::{Fault, Faults, ROLES, Scope, Target, Throttling, TokenRefusal};
 pub use meaning::Meaning;
 pub use message::Attachment;
 pub use options::{Address, NewMessage, Phish, TenantOptions};
 pub use record::{Counters, RecordedRequest};
+pub use retry_after::RetryAfter;
 pub use state::{Deleted, Moved};
 
 use super::certificates::{Certificates, Shown};
@@ -184,6 +186,11 @@ impl Tenant {
     /// Trusts this token of another issuer as the application's proof, and none before it.
     pub fn trust_federated_token(&self, token: &str) {
         self.shared.entra.proofs().trust_federated_token(token);
+    }
+
+    /// Every assertion that was shown to Entra so far, good or not.
+    pub fn assertions(&self) -> Vec<String> {
+        self.shared.entra.proofs().shown()
     }
 
     /// The variables by which a machine of the tenant finds its identity endpoint: `app_service`'s, or a virtual

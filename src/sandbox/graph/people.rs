@@ -54,7 +54,8 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
     }
     let top = faults.page(top);
     let filter = query.filter.as_deref().map(UserFilter::parse).transpose()?;
-    let selected = select(query.select.as_deref())?;
+    let filter = filter.filter(|_| !faults.filters_no_users());
+    let selected = select(query.select.as_deref(), faults)?;
     let start = query.skip_token.as_deref().map_or(Ok(0), read_token)?;
 
     let numbers = state.base.directory.numbers();
@@ -84,8 +85,8 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
     }))
 }
 
-pub(super) fn get(state: &State, name: &str, query: &Query) -> Outcome {
-    let selected = select(query.select.as_deref())?;
+pub(super) fn get(state: &State, faults: &Faults, name: &str, query: &Query) -> Outcome {
+    let selected = select(query.select.as_deref(), faults)?;
     let number = state.base.directory.find(name).ok_or_else(|| {
         Refusal::new(
             404,
@@ -100,9 +101,11 @@ pub(super) fn get(state: &State, name: &str, query: &Query) -> Outcome {
     Ok(written(200, |out| write_user(out, &user, &selected, Some(&context))))
 }
 
-fn select(list: Option<&str>) -> Result<Vec<&'static str>, Refusal> {
+fn select(list: Option<&str>, faults: &Faults) -> Result<Vec<&'static str>, Refusal> {
     let Some(list) = list else { return Ok(DEFAULT_PROPERTY.to_vec()) };
-    list.split(',')
+    let left_out = faults.left_out();
+    let selected: Result<Vec<_>, _> = list
+        .split(',')
         .map(str::trim)
         .map(|name| {
             DEFAULT_PROPERTY
@@ -111,7 +114,10 @@ fn select(list: Option<&str>) -> Result<Vec<&'static str>, Refusal> {
                 .find(|property| property.eq_ignore_ascii_case(name))
                 .ok_or_else(|| no_property(name, "microsoft.graph.user"))
         })
-        .collect()
+        .collect();
+    let mut selected = selected?;
+    selected.retain(|property| Some(*property) != left_out);
+    Ok(selected)
 }
 
 fn write_user(out: &mut Vec<u8>, user: &User, selected: &[&str], context: Option<&str>) {

@@ -163,6 +163,8 @@ pub(super) struct Data {
     pub(super) api_keys: Vec<ApiKey>,
     pub(super) accounts: Vec<Account>,
     pub(super) sessions: Sessions,
+    /// The ids and CSRF tokens of all sessions so far.
+    pub(super) session_secrets: Vec<String>,
     pub(super) customizations: Customizations,
     /// Imports so far.
     pub(super) imports: Vec<Import>,

@@ -263,6 +263,11 @@ impl Rest {
         self.shared.change(|data| data.sessions.clear());
     }
 
+    /// The id (`JSESSIONID`) and the CSRF token (`X-sess-id`) of every session that was opened so far.
+    pub fn session_secrets(&self) -> Vec<String> {
+        self.shared.look(|data| data.session_secrets.clone())
+    }
+
     /// Has the next `count` changes of a message destination find that somebody else has changed it.
     pub fn conflict_next(&self, count: usize) {
         self.shared.change(|data| data.conflicts = count);

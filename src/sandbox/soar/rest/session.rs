@@ -88,6 +88,7 @@ pub(super) async fn post(
         body["user_id"] = json!(account.user_id);
         body["user_email"] = json!(account.email);
         body["csrf_token"] = json!(csrf);
+        data.session_secrets.extend([session.clone(), csrf.clone()]);
         data.sessions.insert(session.clone(), (csrf, account.user_id));
         let cookie = format!("JSESSIONID={session}; Path=/; Secure; HttpOnly");
         Ok((StatusCode::OK, [(SET_COOKIE, cookie)], Json(body)).into_response())

@@ -6,15 +6,18 @@
 #![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "common/deployment.rs"]
+#[path = "../common/deployment.rs"]
 mod deployment;
+#[path = "../common/rsa.rs"]
+mod rsa;
+
+mod logins;
+mod marks;
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use base64::Engine;
-use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::sandbox::graph::{
     Address, Attachment, Fault, NewMessage, RetryAfter, Target, TenantOptions,
@@ -22,110 +25,8 @@ use fn_exchange_online::sandbox::graph::{
 use fn_exchange_online::sandbox::soar::INCIDENT;
 use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
 use fn_exchange_online::sandbox::soar::rest::{Failure, Owner};
+use marks::{MAIL, Marks};
 use serde_json::{Value, json};
-
-/// What is searched for.
-#[derive(Clone)]
-struct Marks(Vec<String>);
-
-/// Parts of mails, and what analysts write and search for. None is part of an address or an id.
-const MAIL: [&str; 11] = [
-    "zqSUBJECTzq",
-    "zqBODYzq",
-    "zqFILEzq",
-    "zqSENTSUBJECTzq",
-    "zqSENTBODYzq",
-    "zqMEETINGzq",
-    "zqAGENDAzq",
-    "zqPLACEzq",
-    "zqSOUGHTzq",
-    "zqSTRAYzq",
-    "zqNAMEzq",
-];
-
-impl Marks {
-    fn of(deployment: &Deployment) -> Self {
-        let options = deployment.sandbox.soar.options();
-        let secrets = [
-            options.api_key.secret.as_str(),
-            deployment.sandbox.graph.client_secret(),
-            "Bearer ",
-            "eyJ0eXAiOiJKV1Qi",
-        ];
-        Self(MAIL.into_iter().chain(secrets).map(str::to_owned).collect())
-    }
-
-    /// Those that are in `text`: as they are, in another case, percent-encoded, as JSON's or HTML's escapes, in hex, or
-    /// in base64 at whatever offset.
-    fn found_in(&self, text: &str) -> Vec<String> {
-        let plain = text.to_lowercase();
-        let unescaped = unescaped(text).to_lowercase();
-        let is_there = |mark: &&String| {
-            let lower = mark.to_lowercase();
-            let hex = mark.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-            let encoded = (0..3).any(|offset| {
-                let shifted = [vec![0; offset], mark.as_bytes().to_vec()].concat();
-                // The characters at the ends hold bits of the neighbours.
-                let core = |text: String| text[offset.div_ceil(1) + 1..text.len() - 2].to_owned();
-                text.contains(&core(BASE64_STANDARD_NO_PAD.encode(&shifted)))
-                    || text.contains(&core(BASE64_URL_SAFE_NO_PAD.encode(&shifted)))
-            });
-            // The beginning of every token, and of much that is none, is too short for that.
-            let encoded = encoded && mark.len() > 8;
-            plain.contains(&lower) || unescaped.contains(&lower) || plain.contains(&hex) || encoded
-        };
-        self.0.iter().filter(is_there).cloned().collect()
-    }
-}
-
-/// `text` with `%41`, `\u0041`, `\u{41}` and `&#65;` read.
-fn unescaped(text: &str) -> String {
-    let mut read = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let escape = [("%", 2, ""), ("\\u{", 0, "}"), ("\\u", 4, ""), ("&#", 0, ";")].into_iter().find_map(
-            |(begin, digits, end)| {
-                let inner = rest.strip_prefix(begin)?;
-                let length =
-                    if digits > 0 { digits } else { inner.find(end).filter(|length| *length < 7)? };
-                let number = inner.get(..length)?;
-                let radix = if begin == "&#" { 10 } else { 16 };
-                let code = char::from_u32(u32::from_str_radix(number, radix).ok()?)?;
-                Some((code, begin.len() + length + end.len()))
-            },
-        );
-        let (c, length) = escape.unwrap_or((c, c.len_utf8()));
-        read.push(c);
-        rest = &rest[length..];
-    }
-    read
-}
-
-#[test]
-fn the_search_finds_a_mark_in_each_form_that_it_may_be_written_in() {
-    let mark = "zqBODYzq";
-    let marks = Marks(vec![mark.to_owned(), "S3CR3T-of-the-app".to_owned()]);
-    let escaped = |form: fn(u32) -> String| mark.chars().map(|c| form(c.into())).collect::<String>();
-    for line in [
-        format!("2026-11-23 08:47:52,260 DEBUG [graph.service] graph request body=\"<p>{mark}</p>\""),
-        format!("INFO [worker] call completed reason=\"about {}\"", mark.to_lowercase()),
-        format!("GET /users/a/messages?$search={}", escaped(|c| format!("%{c:02X}"))),
-        format!("{{\"message\":\"{}\"}}", escaped(|c| format!("\\u{c:04x}"))),
-        format!("error=\"{}\"", escaped(|c| format!("\\u{{{c:x}}}"))),
-        format!("note {}", escaped(|c| format!("&#{c};"))),
-        format!("bytes {}", escaped(|c| format!("{c:02x}"))),
-    ] {
-        assert_eq!(marks.found_in(&line), [mark], "{line}");
-    }
-    for before in ["", "a", "ab", "abc", "client_secret:"] {
-        let line = format!(
-            "authorization={}",
-            BASE64_URL_SAFE_NO_PAD.encode(format!("{before}S3CR3T-of-the-app&x"))
-        );
-        assert_eq!(marks.found_in(&line), ["S3CR3T-of-the-app"], "{line}");
-    }
-    assert!(marks.found_in("INFO [worker] call completed success=true elapsed_ms=12").is_empty());
-}
 
 /// A daemon in its most verbose mood, and what else writes.
 struct Stage {
@@ -135,6 +36,7 @@ struct Stage {
     marks: Marks,
     mailbox: String,
     config: String,
+    environment: Vec<(String, String)>,
     replies: Vec<Reply>,
 }
 
@@ -142,19 +44,40 @@ struct Stage {
 const VERBOSE: [(&str, &str); 4] =
     [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full"), ("LOGLEVEL", "DEBUG"), ("USER", "mary")];
 
+fn spawn(environment: &[(String, String)], arguments: &[&str]) -> Daemon {
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    Daemon::spawn_in(&environment, arguments)
+}
+
 impl Stage {
     async fn new(format: &str) -> Self {
-        let deployment = Deployment::new().await;
+        Self::of(Deployment::new().await, &[("log_format", format)], &[], &[]).await
+    }
+
+    /// With options of `[resilient]` and of `[fn_exchange_online]`, and variables of the environment.
+    async fn of(
+        deployment: Deployment,
+        resilient: &[(&str, &str)],
+        app: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let logs = deployment.directory().display().to_string();
-        let resilient = [("logdir", logs.as_str()), ("logfile", "app.log"), ("log_format", format)];
-        let app = [
+        let resilient = [&[("logdir", logs.as_str()), ("logfile", "app.log")], resilient].concat();
+        let always = [
             ("max_retries_backoff_factor", "0.02"),
             ("max_retries_total", "2"),
             ("audit_file", "acts.jsonl"),
         ];
+        let app = [&always, app].concat();
         let config =
             deployment.write("app.config", &deployment.app_config(&resilient, &app)).display().to_string();
-        let mut daemon = Daemon::spawn_in(&VERBOSE, &["run", "--config-file", &config]);
+        let environment: Vec<_> = VERBOSE
+            .iter()
+            .chain(environment)
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let mut daemon = spawn(&environment, &["run", "--config-file", &config]);
         daemon.subscribed().await;
         let (soar, marks, mailbox) =
             (deployment.caller().await, Marks::of(&deployment), deployment.mailbox(1));
@@ -168,7 +91,7 @@ impl Stage {
         // What others say quotes what they were asked.
         deployment.sandbox.graph.faults().quote_requests();
         deployment.sandbox.soar.rest.quote_requests();
-        Self { deployment, soar, daemon, marks, mailbox, config, replies: Vec::new() }
+        Self { deployment, soar, daemon, marks, mailbox, config, environment, replies: Vec::new() }
     }
 
     /// Puts a mail full of marks into the mailbox; its id.
@@ -265,6 +188,30 @@ impl Stage {
         ]
     }
 
+    /// Runs a command; only what `invoke` gives on stdout is mail.
+    async fn by_hand(&self, command: &[&str]) {
+        let arguments = [command, &["--config-file", &self.config]].concat();
+        let (_, out, err) = spawn(&self.environment, &arguments).outcome().await;
+        self.assert_clean(command[0], &err);
+        if command[0] != "invoke" {
+            self.assert_clean(command[0], &out);
+        }
+    }
+
+    /// Stops the daemon, and searches everything that was written, `least` lines and more everywhere.
+    async fn end(mut self, least: usize) {
+        assert!(self.daemon.stop().await.success());
+        for (place, text) in self.written() {
+            assert!(text.lines().count() > least, "there is nothing in {place}");
+            self.assert_clean(place, &text);
+        }
+        // An analyst may read what Graph said, but no secret.
+        let secrets = Marks(self.marks.0[MAIL.len()..].to_vec());
+        for reply in &self.replies {
+            assert!(secrets.found_in(&reply.message).is_empty(), "{}", reply.message);
+        }
+    }
+
     fn assert_clean(&self, place: &str, text: &str) {
         let found = self.marks.found_in(text);
         let lines: Vec<_> = text.lines().filter(|line| !self.marks.found_in(line).is_empty()).collect();
@@ -337,24 +284,9 @@ async fn nothing_is_told(format: &str, faults: &[Fault]) {
         &["customize", "--dry-run"],
     ];
     for command in by_hand {
-        let arguments = [command, &["--config-file", &stage.config]].concat();
-        let (_, out, err) = Daemon::spawn_in(&VERBOSE, &arguments).outcome().await;
-        stage.assert_clean(command[0], &err);
-        if command[0] != "invoke" {
-            stage.assert_clean(command[0], &out);
-        }
+        stage.by_hand(command).await;
     }
-
-    assert!(stage.daemon.stop().await.success());
-    for (place, text) in stage.written() {
-        assert!(text.lines().count() > 100, "there is nothing in {place}");
-        stage.assert_clean(place, &text);
-    }
-    // An analyst may read what Graph said, but no secret.
-    let secrets = Marks(stage.marks.0[MAIL.len()..].to_vec());
-    for reply in &stage.replies {
-        assert!(secrets.found_in(&reply.message).is_empty(), "{}", reply.message);
-    }
+    stage.end(100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

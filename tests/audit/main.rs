@@ -3,15 +3,20 @@
 #![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "common/deployment.rs"]
+#[path = "../common/deployment.rs"]
 mod deployment;
 
+mod by_hand;
+mod waiting;
+
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
+use fn_exchange_online::audit::Trail;
+use fn_exchange_online::config::GuardSettings;
 use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
 use fn_exchange_online::sandbox::soar::INCIDENT;
 use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
@@ -81,6 +86,15 @@ fn acts(trail: &Path) -> Vec<Value> {
     let mut lines = lines(trail);
     lines.retain(|line| line["act"] != "guard rails in force");
     lines
+}
+
+async fn until(holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, waiting).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,6 +208,23 @@ async fn the_file_is_only_added_to_and_one_that_was_moved_away_is_made_anew() {
     assert!(again.stop().await.success());
 }
 
+#[test]
+fn a_line_that_was_cut_off_before_spoils_none_of_those_that_follow() {
+    let directory = tempfile::tempdir().unwrap();
+    let trail = directory.path().join("acts");
+    let rails = GuardSettings::default();
+    let half = r#"{"time":"2026-11-23T19:46:21.307Z","act":"delete mes"#;
+    for before in [half, &format!("{half}\n"), ""] {
+        fs::write(&trail, before).unwrap();
+        Trail::open(Some(trail.clone()), &rails).unwrap().note(&rails);
+        let text = fs::read_to_string(&trail).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let (half_line, whole) = lines.split_at(lines.len() - 2);
+        assert_eq!(half_line.concat(), before.trim_end(), "{text}");
+        assert!(whole.iter().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_put_on_record_is_not_done_and_is_when_it_can() {
     let running = Running::new(&[]).await;
@@ -222,67 +253,6 @@ async fn what_cannot_be_put_on_record_is_not_done_and_is_when_it_can() {
     fs::create_dir(directory).unwrap();
     running.delete(2).await;
     assert_eq!((running.deleted(), acts(&running.trail).len()), (1, 1));
-}
-
-/// Has a message be deleted, and the trail's directory be moved away between the act's beginning and its end; where it
-/// is then.
-async fn delete_without_a_line(running: &Running) -> PathBuf {
-    let long = Duration::from_secs(2);
-    let graph = &running.deployment.sandbox.graph;
-    graph.faults().next(1, Target::containing("DELETE"), Fault::Delay(long));
-    let mailbox = running.deployment.mailbox(0);
-    let id = running.deployment.add_message(&mailbox, "x", "y");
-    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-    let call = running.soar.call(DELETE, inputs).await.unwrap();
-    until(|| graph.counters().most_http_requests == 1).await;
-    let directory = running.trail.parent().unwrap();
-    let away = directory.with_extension("away");
-    fs::rename(directory, &away).unwrap();
-    let reply = call.reply(SOON).await.unwrap();
-    assert_eq!((&reply.results["success"], running.deleted()), (&json!(true), 1), "{}", reply.message);
-    away
-}
-
-async fn until(holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(SOON, waiting).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_could_not_be_written_is_as_soon_as_it_can_though_no_call_comes() {
-    let mut running = Running::new(&[]).await;
-    let away = delete_without_a_line(&running).await;
-    running.daemon.logged("the audit trail cannot be written").await;
-    assert_eq!(acts(&away.join("acts.jsonl")).len(), 0);
-    fs::rename(&away, running.trail.parent().unwrap()).unwrap();
-    running.daemon.logged("the audit trail can be written again").await;
-    let acts = acts(&running.trail);
-    assert_eq!((acts.len(), &acts[0]["outcome"]), (1, &json!("deleted")));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_could_not_be_written_goes_along_to_another_file() {
-    let mut running = Running::new(&[]).await;
-    delete_without_a_line(&running).await;
-    let elsewhere = running.deployment.directory().join("elsewhere");
-    fs::write(&running.config, app_config(&running.deployment, &elsewhere, &[])).unwrap();
-    running.daemon.logged("in force for the calls that begin from now on: audit trail").await;
-    assert_eq!(acts(&elsewhere)[0]["outcome"], "deleted");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_that_stops_says_how_many_lines_are_in_the_log_only() {
-    let mut running = Running::new(&[]).await;
-    delete_without_a_line(&running).await;
-    assert!(running.daemon.stop().await.success());
-    let log = running.daemon.log();
-    let line = log.lines().find(|line| line.contains("is in the log only")).unwrap();
-    assert!(line.contains("ERROR") && line.contains("lines=1"), "{line}");
-    assert!(log.contains("[audit] delete message"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -339,45 +309,4 @@ async fn guard_rails_and_the_trail_change_with_the_configuration_and_that_is_on_
     running.daemon.logged("in force for the calls that begin from now on: audit trail, guard rails").await;
     running.delete(0).await;
     assert_eq!(acts(&elsewhere).len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_is_on_record_as_that() {
-    let deployment = Deployment::new().await;
-    let trail = deployment.directory().join("acts.jsonl");
-    let config = deployment.write("app.config", &app_config(&deployment, &trail, &[]));
-    let mailbox = deployment.mailbox(0);
-    let id = deployment.add_message(&mailbox, "x", "y");
-    let (mailbox, id) = (format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}"));
-    let config = config.display().to_string();
-    let invoke = |function: &str| {
-        Daemon::spawn_in(
-            &[("USER", "mary")],
-            &["invoke", function, "--input", &mailbox, "--input", &id, "--config-file", &config],
-        )
-    };
-    // Who only reads leaves nothing, not even a file.
-    assert_eq!(invoke("get_message").outcome().await.0, 0);
-    assert!(!trail.exists());
-    let (code, _, log) = invoke("delete_email").outcome().await;
-    assert_eq!(code, 0, "{log}");
-    let acts = acts(&trail);
-    // What the environment says of the user, anybody can set.
-    let uid = fs::metadata("/proc/self").unwrap().uid();
-    assert_eq!((acts.len(), &acts[0]["principal"]), (1, &json!(format!("mary (by hand, uid {uid})"))));
-    assert_eq!((&acts[0]["function"], &acts[0]["outcome"]), (&json!(DELETE), &json!("deleted")));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_without_a_file_is_on_record_on_the_screen() {
-    let deployment = Deployment::new().await;
-    let mailbox = deployment.mailbox(0);
-    let id = deployment.add_message(&mailbox, "x", "y");
-    let config = deployment.write("app.config", &app_config(&deployment, Path::new(""), &[]));
-    let (mailbox, id) = (format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}"));
-    let config = config.display().to_string();
-    let arguments = ["invoke", "delete_email", "--input", &mailbox, "--input", &id, "--config-file", &config];
-    let (code, _, log) = Daemon::spawn(&arguments).outcome().await;
-    let line = log.lines().find(|line| line.contains("[audit] delete message")).unwrap_or_default();
-    assert!(code == 0 && line.contains("outcome=deleted"), "{log}");
 }
