@@ -105,7 +105,7 @@ impl Casebook {
 
     /// The files of an incident.
     pub(super) async fn attachments(&self, incident: i64) -> Result<Vec<Attachment>, Error> {
-        Ok(self.soar()?.attachments(Target::Incident(incident)).await?)
+        self.soar()?.attachments(Target::Incident(incident)).await.map_err(Error::NotRead)
     }
 
     /// The bytes of an incident's file, as they come.
@@ -114,7 +114,7 @@ impl Casebook {
         incident: i64,
         attachment: i64,
     ) -> Result<ByteStream<soar::Error>, Error> {
-        Ok(self.soar()?.attachment_contents(incident, attachment).await?)
+        self.soar()?.attachment_contents(incident, attachment).await.map_err(Error::NotRead)
     }
 
     fn soar(&self) -> Result<&soar::Client, Error> {

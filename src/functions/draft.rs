@@ -17,7 +17,8 @@ use crate::graph::{self, Failed, Path, Request, Route, UploadError, UploadSessio
 use crate::soar::Attachment;
 
 const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
-/// How often a draft is made anew of which it is not known whether it is there, or what it holds.
+/// How often a draft is made anew of which it is not known whether it is there, or what it holds. One that Graph puts
+/// off is as often as the retry policy says.
 const MOST_DRAFTS: u32 = 3;
 
 /// Puts the mail together in the sender's Drafts and sends it. A draft of which nobody knows whether it is there,
@@ -33,15 +34,22 @@ pub(super) async fn send(post: Post<'_>, attachments: &[Attachment]) -> Result<E
             Err(error) => (error, false),
         };
         let wait = match &error {
-            Error::Graph { source, .. } if may_be_done(source) && tries < MOST_DRAFTS => {
-                post.context.graph.again_after(source.asks_to_wait().and_then(|asked| asked.named), tries)
+            Error::Graph { source, .. } if may_be_done(source) => {
+                let asked = source.asks_to_wait();
+                let again = asked.is_some() || tries < MOST_DRAFTS;
+                post.context.graph.again_after(asked.and_then(|asked| asked.named), tries).filter(|_| again)
             }
             _ => None,
         };
         let Some(wait) = wait else {
-            // It was not sent, whatever became of the request.
+            // It was not sent, whatever became of the request; it may lie there.
             let error = match error {
                 Error::Graph { attempt, permission, source } => {
+                    if may_be_done(&source)
+                        && let Ok(Some(ended)) = post.was_sent().await
+                    {
+                        return Ok(ended);
+                    }
                     Error::Graph { attempt, permission, source: source.without_doubt() }
                 }
                 other => other,
@@ -119,18 +127,13 @@ impl<'a> Draft<'a> {
         }
         let source = match self.send().await {
             Ok(()) => return Ok(()),
-            // It was sent by a try that was answered "try again".
-            Err(Failed { error, repeated: true }) if error.is_item_gone() => return Ok(()),
-            // Somebody has removed it, or another run of the call has.
-            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
-                return Err(in_doubt(self.post.mail, error));
-            }
+            // It was sent by a try that was answered "try again"; or its owner has removed it, or another run of the
+            // call has. The mailbox tells.
+            Err(Failed { error, .. }) if error.is_item_gone() => return Err(in_doubt(self.post.mail, error)),
             Err(Failed { error, .. }) => error,
         };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
-            // What is no draft any more was sent, by a try that may have been carried out.
-            Err(Failed { error, repeated: false }) if error.is_item_gone() && may_be_done(&source) => Ok(()),
             Err(Failed { error, repeated: false }) if error.is_item_gone() => {
                 Err(in_doubt(self.post.mail, source))
             }
@@ -174,7 +177,7 @@ impl<'a> Draft<'a> {
                 _ => {
                     let content = read(self.post.context, self.post.mail, attachment).await?;
                     let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
-                    self.post("attachments", body.into(), |request| request)
+                    self.post("attachments", body.into(), Request::looked_up)
                         .await
                         .map_err(|source| self.failed(source))?;
                 }
@@ -212,7 +215,7 @@ impl<'a> Draft<'a> {
         let incident = self.post.mail.incident.unwrap_or_default();
         let content = self.post.context.casebook.attachment_contents(incident, attachment.id).await?;
         session.send(&self.post.context.graph, content, size).await.map_err(|error| match error {
-            UploadError::Source(source) => source.into(),
+            UploadError::Source(source) => Error::NotRead(source),
             UploadError::Graph(source) => self.failed(source),
             error => Error::Attachment {
                 name: attachment.name.clone(),

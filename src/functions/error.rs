@@ -79,6 +79,9 @@ pub enum Error {
     /// SOAR did not do its part.
     #[error("{}", sentence(.0))]
     Soar(#[from] soar::Error),
+    /// SOAR did not show what was to be sent.
+    #[error("{}", sentence(.0))]
+    NotRead(soar::Error),
     /// A result could not be written as JSON.
     #[error("The result could not be written as JSON: {0}")]
     Result(#[from] serde_json::Error),
@@ -103,7 +106,7 @@ impl Error {
                     source.downcast_ref().map(|source: &graph::Error| format!(": {}", source.for_log()));
                 format!("{}{}", error.for_log(), source.unwrap_or_default())
             }
-            Self::Soar(error) => error.for_log(),
+            Self::Soar(error) | Self::NotRead(error) => error.for_log(),
             other => other.to_string(),
         }
     }
@@ -118,7 +121,17 @@ impl Error {
             | Self::Attachment { .. }
             | Self::Graph { .. }
             | Self::NotLookedUp { .. }
+            | Self::NotRead(_)
             | Self::Result(_) => false,
+        }
+    }
+
+    /// The same after a try of which nobody knows what became.
+    pub(super) fn after_unknown(self) -> Self {
+        match self {
+            // These say so themselves.
+            said @ (Self::InDoubt { .. } | Self::NotLookedUp { .. } | Self::AfterUnknown(_)) => said,
+            other => Self::AfterUnknown(Box::new(other)),
         }
     }
 

@@ -63,9 +63,12 @@ where
         if delivered != deliveries {
             (deliveries, in_doubt) = (delivered, true);
         }
-        if in_doubt && let Some(done) = look_for(context, begun, patience(), &look).await? {
-            info!(what, "an earlier run of this call did it");
-            return Ok(done);
+        if in_doubt {
+            let found = look_for(context, begun, patience(), &look).await.map_err(Error::after_unknown)?;
+            if let Some(done) = found {
+                info!(what, "an earlier run of this call did it");
+                return Ok(done);
+            }
         }
         in_doubt = false;
         let acted = tokio::select! {
@@ -83,7 +86,7 @@ where
             }
         };
         if !error.leaves_open() {
-            return Err(if begun { Error::AfterUnknown(Box::new(error)) } else { error });
+            return Err(if begun { error.after_unknown() } else { error });
         }
         begun = true;
         let asked = error.asks_to_wait();
@@ -97,13 +100,13 @@ where
             Ok(None) => error,
             // Where nobody may look, what throttling means is all there is to go by.
             Err(forbidden) if error.is_throttling() && forbidden.is_forbidden_look() => forbidden,
-            Err(not_looked_up) => return Err(not_looked_up),
+            Err(not_looked_up) => return Err(not_looked_up.after_unknown()),
         };
         let wait = match asked {
             Some(asked) => context.graph.again_after(asked.named, put_off),
             None => (unknown < AGAIN).then_some(Duration::ZERO),
         };
-        let Some(wait) = wait else { return Err(error) };
+        let Some(wait) = wait else { return Err(error.after_unknown()) };
         *(if asked.is_some() { &mut put_off } else { &mut unknown }) += 1;
         sleep_until(failed_at + wait).await;
         info!(what, "it was not done; doing it again");

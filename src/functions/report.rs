@@ -223,9 +223,10 @@ impl Filed<'_> {
 }
 
 fn not_written(what: &str, error: &Error) -> Trouble {
+    let was_not = if error.leaves_open() { "may not have been" } else { "was not" };
     Trouble {
-        for_analyst: format!("The {what} was not written: {error}"),
-        for_log: format!("The {what} was not written: {}.", error.for_log()),
+        for_analyst: format!("The {what} {was_not} written: {error}"),
+        for_log: format!("The {what} {was_not} written: {}.", error.for_log()),
     }
 }
 

@@ -335,7 +335,7 @@ pub(super) async fn read(context: &Context, mail: &Mail, attachment: &Attachment
     let most = attachment.size.unwrap_or(SMALLEST_IN_SESSION);
     let mut bytes = Vec::new();
     let mut stream = context.casebook.attachment_contents(incident, attachment.id).await?;
-    while let Some(piece) = stream.try_next().await? {
+    while let Some(piece) = stream.try_next().await.map_err(Error::NotRead)? {
         if (bytes.len() + piece.len()) as u64 > most {
             let why = format!("is larger than SOAR says ({most} bytes); the message was not sent.");
             return Err(Error::Attachment { name: attachment.name.clone(), why });

@@ -48,9 +48,9 @@ pub(super) struct Connection<S> {
     write_failed: Option<(Failure, Instant)>,
     last_read: Instant,
     last_write: Instant,
-    last_progress: Instant,
-    /// Whether what is in line to be written is a heart-beat and nothing else.
-    only_a_beat: bool,
+    written: u64,
+    /// How many bytes somebody waits for to be written, and when they were.
+    milestone: Option<(u64, Option<Instant>)>,
     /// How often we promised to write.
     send_every: Option<Duration>,
     /// How long the broker may say nothing.
@@ -73,8 +73,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             write_failed: None,
             last_read: now,
             last_write: now,
-            last_progress: now,
-            only_a_beat: false,
+            written: 0,
+            milestone: None,
             send_every: None,
             silence_allowed: None,
         }
@@ -98,14 +98,30 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
     }
 
-    /// When something other than a heart-beat was last written.
-    pub(super) fn last_progress(&self) -> Instant {
-        self.last_progress
+    /// When something was last written.
+    pub(super) fn last_write(&self) -> Instant {
+        self.last_write
+    }
+
+    /// When the first `end` bytes were all written, where they are. It is asked for one `end` after the other.
+    pub(super) fn written_at(&mut self, end: u64) -> Option<Instant> {
+        if self.milestone.is_none_or(|(known, _)| known != end) {
+            self.milestone = Some((end, (self.written >= end).then(Instant::now)));
+        }
+        self.milestone.and_then(|(_, at)| at)
+    }
+
+    /// How many will have been when all is written that is in line now.
+    pub(super) fn queued(&self) -> u64 {
+        self.written + self.in_line() as u64
+    }
+
+    fn in_line(&self) -> usize {
+        self.ahead.iter().map(Bytes::len).sum::<usize>() + self.outgoing.len()
     }
 
     /// Puts a frame in line to be written while [`Self::next_frame`] runs.
     pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
-        self.only_a_beat = false;
         if frame.body.len() < LARGE_BODY {
             return self.codec.encode(frame, &mut self.outgoing);
         }
@@ -117,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
 
     /// Whether more may be put in line.
     pub(super) fn has_room(&self) -> bool {
-        self.ahead.iter().map(Bytes::len).sum::<usize>() + self.outgoing.len() < ENOUGH_TO_WRITE
+        self.in_line() < ENOUGH_TO_WRITE
     }
 
     fn nothing_to_write(&self) -> bool {
@@ -142,6 +158,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             let due = self.due();
             let able = self.write_failed.is_none();
             let writing = able && (!self.nothing_to_write() || self.unflushed);
+            let in_line = self.in_line();
             tokio::select! {
                 read = self.reader.read_buf(&mut self.incoming), if reading => match read {
                     Ok(0) => return Err(self.ended(Failure::Closed)),
@@ -153,8 +170,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                     match written {
                         Ok(()) => {
                             self.last_write = now;
-                            if !self.only_a_beat {
-                                self.last_progress = now;
+                            self.written += (in_line - self.in_line()) as u64;
+                            if let Some((end, at @ None)) = &mut self.milestone {
+                                *at = (self.written >= *end).then_some(now);
                             }
                         }
                         Err(error) => self.write_failed = Some((broken(&error), now)),
@@ -188,7 +206,6 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         if self.send_every.is_some_and(|every| now >= self.last_write + every) {
             if self.nothing_to_write() {
                 self.codec.encode(HeartBeat, &mut self.outgoing)?;
-                self.only_a_beat = true;
             }
             self.last_write = now;
         }

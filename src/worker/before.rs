@@ -4,7 +4,7 @@
 //! The broker's `redelivered` mark says so, but a broker that is killed forgets the mark (ActiveMQ does). What it
 //! cannot forget is when the message was sent: one that is younger than our connection and bears no mark has been
 //! with nobody. Had it been, either the mark would be there, or the broker was killed since, and with it our
-//! connection.
+//! connection. One that is older may have been with somebody a moment ago, whose connection broke with ours.
 
 use crate::functions::{Before, CLOCKS_APART};
 use crate::stomp::Delivery;
@@ -16,7 +16,8 @@ pub(super) fn before(delivery: &Delivery) -> Before {
     }
     match delivery.sent_at {
         Some(sent_at) if sent_at > delivery.serving_since + CLOCKS_APART => Before::Never,
-        _ => Before::Perhaps,
+        Some(sent_at) if sent_at > delivery.serving_since => Before::Perhaps,
+        _ => Before::Likely,
     }
 }
 
@@ -50,9 +51,16 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_older_than_the_connection_or_tells_no_time_may_have_been_run() {
-        for sent_after in [Some(TimeDelta::seconds(299)), Some(TimeDelta::days(-2)), None] {
-            assert_eq!(before(&delivery(false, sent_after)), Before::Perhaps, "{sent_after:?}");
+    fn what_may_be_older_than_the_connection_only_if_the_clocks_differ_may_have_been_run() {
+        for sent_after in [TimeDelta::seconds(299), TimeDelta::milliseconds(1)] {
+            assert_eq!(before(&delivery(false, Some(sent_after))), Before::Perhaps, "{sent_after:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_older_than_the_connection_or_tells_no_time_was_likely_run() {
+        for sent_after in [Some(TimeDelta::zero()), Some(TimeDelta::days(-2)), None] {
+            assert_eq!(before(&delivery(false, sent_after)), Before::Likely, "{sent_after:?}");
         }
     }
 

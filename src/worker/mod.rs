@@ -45,6 +45,9 @@ struct Failed {
 /// The deliveries that are worked on or wait for a place hold no more bytes than this, unless one alone does.
 const MOST_HELD: usize = 512 << 20;
 
+/// ActiveMQ takes no header over 10 KiB, escapes included.
+const LONGEST_HEADER: usize = 4096;
+
 /// The room that a delivery takes, until it is answered.
 struct Held {
     shared: Arc<Shared>,
@@ -210,6 +213,7 @@ impl Shift {
     }
 
     async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
+        can_be_answered(&mut delivery);
         // What is refused takes no place.
         let running = if held.is_ok() { self.place(&delivery).await } else { None };
         if held.is_ok() && running.is_none() {
@@ -258,6 +262,8 @@ impl Shift {
             warn!("the message says nowhere to reply to; it is only acknowledged");
         }
         self.shared.ledger.finished(&message_id, reply);
+        // A broker that takes no reply must not keep the next call from its place.
+        drop(running);
         self.reply(&message_id).await;
     }
 
@@ -396,6 +402,19 @@ impl Shift {
                 debug!(%error, "status message not sent");
             }
         }
+    }
+}
+
+/// Takes from a delivery what no answer may carry: ActiveMQ closes the connection over it, each time.
+fn can_be_answered(delivery: &mut Delivery) {
+    let Delivery { reply_to, correlation_id, .. } = delivery;
+    let is_fit =
+        |place: &String| place.len() <= LONGEST_HEADER && !matches!(&**place, "/queue/" | "/topic/" | "");
+    if reply_to.take_if(|place| !is_fit(place)).is_some() {
+        warn!("the message wants its answer somewhere that cannot be named to the broker");
+    }
+    if correlation_id.take_if(|id| id.len() > LONGEST_HEADER).is_some() {
+        warn!("the message has a correlation id that is too long for an answer; it is left out");
     }
 }
 

@@ -131,10 +131,17 @@ fn wait(refusals: u32) -> Duration {
 
 /// Whether the broker will refuse whatever is sent there: it is no queue, or not ours to write to.
 fn is_about_the_place(reason: &str) -> bool {
+    // A queue that went with its owner is named with nothing else but its kind.
+    const WORDS: [&str; 6] = [
+        "not authorized",
+        "invalid destination",
+        "unrecognized destination",
+        "does not exist",
+        "temp-queue:",
+        "temp-topic:",
+    ];
     let reason = reason.to_lowercase();
-    ["not authorized", "invalid destination", "unrecognized destination"]
-        .iter()
-        .any(|words| reason.contains(words))
+    WORDS.iter().any(|words| reason.contains(words))
 }
 
 /// What SOAR gets in place of a reply it cannot get.

@@ -24,6 +24,10 @@ const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
 /// How long a message may wait for a session to end that hands over.
 const HELD_BACK: Duration = Duration::from_secs(1);
 
+/// How long a session that hands over goes on taking what the broker hands it. A stream of long calls must not keep it
+/// for ever.
+const HANDS_OVER_WITHIN: Duration = Duration::from_secs(600);
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Shift {
@@ -61,7 +65,8 @@ impl Shift {
         }
         // Until the last call ends, this session cannot, and the broker goes on handing out messages over it. They must
         // not wait for that.
-        while *duty.borrow() == Duty::HandOver {
+        let until = Instant::now() + HANDS_OVER_WITHIN;
+        while *duty.borrow() == Duty::HandOver && Instant::now() < until {
             std::mem::swap(&mut earlier, &mut tasks);
             tokio::select! {
                 () = self.serve(&mut deliveries, &mut duty, Duty::HandOver, &mut tasks) => break,

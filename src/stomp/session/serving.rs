@@ -77,8 +77,9 @@ pub(super) struct Serving<'s, S> {
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut Transactions,
     state: &'s watch::Sender<State>,
-    /// Receipts that were asked for and did not come, by number, so the oldest first.
-    receipts: BTreeMap<u64, (Instant, Awaited)>,
+    /// Receipts that were asked for and did not come, by number, so the oldest first; and what is known of how what asks
+    /// for the oldest is written.
+    receipts: BTreeMap<u64, (Option<InLine>, Awaited)>,
     last_receipt: u64,
     /// Deliveries that nobody took yet.
     waiting: VecDeque<Delivery>,
@@ -91,6 +92,15 @@ pub(super) struct Serving<'s, S> {
     leaving: Option<Leaving>,
     /// Who waits for a sign of life.
     knocked: Vec<oneshot::Sender<()>>,
+}
+
+/// Something that is in line to be written.
+#[derive(Debug, Clone, Copy)]
+struct InLine {
+    /// Since when, at the latest.
+    since: Instant,
+    /// How many bytes will have been written when it is.
+    end: u64,
 }
 
 /// What a receipt confirms.
@@ -218,7 +228,12 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
                         permit.send(delivery);
                     }
                 }
-                () = sleep_until_due(deadline) => return Err(due),
+                () = sleep_until_due(deadline) => {
+                    // Something may have been written meanwhile.
+                    if self.deadline().0.is_some_and(|deadline| deadline <= Instant::now()) {
+                        return Err(due);
+                    }
+                }
             }
         }
     }
@@ -229,12 +244,17 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
         2 * (usize::from(self.options.prefetch) + 1) * self.options.destinations.len().max(1)
     }
 
-    /// The next moment at which the connection is to be left, and why. As long as something is being written, nothing
-    /// is late: a large reply takes its time on a slow line.
-    fn deadline(&self) -> (Option<Instant>, Failure) {
+    /// The next moment at which the connection is to be left, and why. A receipt is waited for from when all of what
+    /// asks for it was written: a large reply takes its time on a slow line.
+    fn deadline(&mut self) -> (Option<Instant>, Failure) {
         let patience = self.options.timeout;
-        let progress = self.connection.last_progress();
-        let receipt = self.receipts.values().next().map(|(asked, _)| progress.max(*asked) + patience);
+        let queued = self.connection.queued();
+        // They come in the order in which they were asked for.
+        let receipt = self.receipts.values_mut().next().map(|(in_line, _)| {
+            let InLine { since, end } = *in_line.get_or_insert(InLine { since: Instant::now(), end: queued });
+            let written_at = self.connection.written_at(end);
+            written_at.unwrap_or_else(|| self.connection.last_write().max(since)) + patience
+        });
         let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
         ([receipt, leaving].into_iter().flatten().min(), Failure::Unconfirmed(patience))
     }
@@ -257,12 +277,12 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
     fn receipt(&mut self, awaited: impl FnOnce(u64) -> Awaited) -> u64 {
         self.last_receipt += 1;
         let number = self.last_receipt;
-        self.receipts.insert(number, (Instant::now(), awaited(number)));
+        self.receipts.insert(number, (None, awaited(number)));
         number
     }
 
     fn note_subscriptions(&mut self) {
-        let open = |(_, awaited): &(Instant, Awaited)| {
+        let open = |(_, awaited): &(Option<InLine>, Awaited)| {
             matches!(awaited, Awaited::Trial { .. } | Awaited::Subscription(_))
         };
         if self.subscribed.is_none() && !self.receipts.values().any(open) {
@@ -408,7 +428,7 @@ impl<'s, S: AsyncRead + AsyncWrite> Serving<'s, S> {
 
     /// Takes the trial for refused where there was an ERROR, and all that was asked after it is confirmed.
     fn settle_trial(&mut self) {
-        let open = |(_, awaited): &(Instant, Awaited)| matches!(awaited, Awaited::Subscription(_));
+        let open = |(_, awaited): &(Option<InLine>, Awaited)| matches!(awaited, Awaited::Subscription(_));
         if self.receipts.values().any(open) {
             return;
         }
