@@ -349,7 +349,6 @@ async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_permitted_says_which_permission_it_needs() {
     for (on, attempt) in [
-        ("GET /rest/orgs/201/functions", "read the functions"),
         ("POST /rest/orgs/201/configurations/imports", "import customizations"),
         ("PUT /rest/orgs/201/configurations/imports", "accept the import"),
         ("PUT /rest/orgs/201/message_destinations", "change the message destination"),
@@ -362,6 +361,23 @@ async fn what_is_not_permitted_says_which_permission_it_needs() {
         assert_eq!(house.rest().customizations() == json!({}), !was_imported, "{on}");
         house.customize(&["-y"], "").await.tells(0, &["Done"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_the_key_may_not_read_is_told_as_that_and_stops_nothing() {
+    let house = House::older().await;
+    for list in ["functions", "actions", "scripts"] {
+        house.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
+    }
+    let said = house.customize(&["--dry-run"], "").await;
+    said.tells(
+        0,
+        &[
+            "functions              9 will be written anew: SOAR does not tell",
+            "workflows             10 will",
+        ],
+    );
+    house.customize(&["-y"], "").await.tells(0, &["Done"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,9 +49,8 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_web_link = link(message.get("webLink"))
             row.exo_dt_status = helper.createRichText(u"Active")
 
-if not results.success and results.reason:
+if results.reason:
+    outcome = u"not everything could be queried" if results.success else u"the messages could not be queried"
     incident.addNote(
-        helper.createRichText(
-            u"<b>Exchange Online: the messages could not be queried</b><br>{0}".format(escaped(results.reason))
-        )
+        helper.createRichText(u"<b>Exchange Online: {0}</b><br>{1}".format(outcome, escaped(results.reason)))
     )

@@ -90,6 +90,7 @@ class Results(object):
     """A function's results: attributes and brackets, nothing else."""
 
     def __init__(self, **values):
+        self.__dict__.update(reason=None)
         self.__dict__.update(values)
 
     def __getitem__(self, name):

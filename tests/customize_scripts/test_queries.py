@@ -152,7 +152,7 @@ class Rows(unittest.TestCase):
 class Delete(unittest.TestCase):
     def test_the_second_function_gets_what_the_first_found(self):
         house = House()
-        house.workflow = {"exo_query_results": {"raw": '{"email_results":[]}'}}
+        house.workflow = {"exo_query_results": {"success": True, "raw": '{"email_results":[]}'}}
         inputs = house.ask("delete_messages_from_query_results", 1)
         self.assertEqual(inputs, {"exo_query_messages_results": '{"email_results":[]}'})
 
@@ -165,6 +165,25 @@ class Delete(unittest.TestCase):
                      content={"exo_query_output_format": [], "delete_results": []})
         note, = house.incident.notes
         self.assertIn("no message deleted</b><br>no access", note)
+
+    def test_where_not_all_could_be_deleted_or_searched_a_note_says_so(self):
+        house = House()
+        house.workflow = {"exo_query_results": {"success": True, "reason": "1 mailbox was not searched."}}
+        house.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 2 could not be deleted.",
+                     content={"exo_query_output_format": [], "delete_results": []})
+        note, = house.incident.notes
+        self.assertIn("not all messages deleted</b><br>1 mailbox was not searched.<br>1 of 2 could", note)
+        house = House()
+        house.answer("query_emails", **dict(found(MESSAGE), reason="1 mailbox was not searched."))
+        note, = house.incident.notes
+        self.assertIn("not everything could be queried</b><br>1 mailbox was not searched.", note)
+        self.assertEqual(len(house.incident.rows), 1)
+
+    def test_a_query_without_raw_is_no_query_that_found_nothing(self):
+        house = House()
+        house.workflow = {"exo_query_results": {"success": True, "raw": ""}}
+        inputs = house.ask("delete_messages_from_query_results", 1)
+        self.assertNotEqual(inputs.get("exo_query_messages_results"), "[]")
 
     def test_every_deleted_message_gets_a_row_and_no_other(self):
         house = House()

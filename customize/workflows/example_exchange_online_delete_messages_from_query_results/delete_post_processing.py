@@ -1,4 +1,4 @@
-# Adds a row for each message that was deleted, if the data table was asked for, and a note where nothing could be done.
+# Adds a row for each message that was deleted, if the data table was asked for, and a note where not all could be done.
 try:
     from datetime import datetime
 except ImportError:  # SOAR's older language has this clock only
@@ -47,14 +47,12 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_web_link = u""
             row.exo_dt_status = red(u"Deleted")
 
-query = workflow.properties.exo_query_results or {}
-if not query.get("success"):
-    why = query.get("reason")
-elif not results.success:
-    why = results.reason
-else:
-    why = None
+query = workflow.properties.exo_query_results
+why = [reason for reason in (query.get("reason"), results.reason) if reason]
 if why:
+    outcome = u"not all messages deleted" if results.success and query.get("success") else u"no message deleted"
     incident.addNote(
-        helper.createRichText(u"<b>Exchange Online: no message deleted</b><br>{0}".format(escaped(why)))
+        helper.createRichText(
+            u"<b>Exchange Online: {0}</b><br>{1}".format(outcome, u"<br>".join(escaped(reason) for reason in why))
+        )
     )

@@ -28,7 +28,9 @@ def why(error):
 
 content = results.content or {}
 error = content.get("error")
-folder = ((results.inputs or {}).get("exo_destination_mailfolder_id") or {}).get("name") or u"the folder"
+folder = (results.inputs or {}).get("exo_destination_mailfolder_id") or u"the folder"
+if hasattr(folder, "get"):  # a choice; a plain name is one, too
+    folder = folder.get("name") or u"the folder"
 mailbox = row.exo_dt_email_address
 old_id = row.exo_dt_message_id
 if results.success and not error:

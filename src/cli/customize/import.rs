@@ -17,9 +17,9 @@ use crate::soar::{Access, Client, Decision, Error, GrantError};
 const LOGIN_TRIES: u32 = 3;
 
 /// What an API key needs, in SOAR's words.
-const PERMISSION: &str = "The API key, or the account's role, needs SOAR's Administration and Customization \
-    permissions to change functions, rules, workflows, scripts, data tables, message destinations, and to import. \
-    Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
+const PERMISSION: &str = "An account needs a role with SOAR's Administration and Customization permissions; an API key \
+    needs, for an import, to edit organisation data, to create and edit functions, scripts and workflows, and to read \
+    layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
     Administrator Settings, Organization, Import.";
 
 /// Does it.

@@ -32,7 +32,16 @@ impl Preview {
                 Kind::Workflow => Collection::Workflows,
                 Kind::Script => Collection::Scripts,
             };
-            let theirs = soar.objects(collection).await?;
+            let theirs = match soar.objects(collection).await {
+                Ok(theirs) => theirs,
+                // The key may be let import what it may not list.
+                Err(Error::Refused { status: 403, .. }) => {
+                    let untold = ours.iter().map(|object| (kind.name(object).to_owned(), Standing::Untold));
+                    kinds.push((kind, untold.collect()));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let mut objects = Vec::new();
             for object in ours {
                 let standing = standing(soar, kind, collection, object, &theirs).await?;
