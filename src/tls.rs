@@ -5,10 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use crate::config::{ClientCertificate, Trust};
@@ -53,7 +56,12 @@ pub fn client_config(
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
         }
         Trust::System => builder.with_root_certificates(system_roots(None)?),
-        Trust::SystemAnd(file) => builder.with_root_certificates(system_roots(Some(file))?),
+        Trust::SystemAnd(file) => {
+            let usual = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
+            let usual = usual.build().map_err(|error| file_error("CA certificate", file, &error))?;
+            let named = certificates("CA certificate", file)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(NamedCertificate { usual, named }))
+        }
     };
     Ok(match certificate {
         None => builder.with_no_client_auth(),
@@ -92,14 +100,25 @@ pub fn refusal_words(reason: &CertificateError) -> String {
             "nobody among the trusted certificate authorities signed it; name its authority's file".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it was made for another host name".to_owned()
+            "it was made for another host name, and only its alternative names count, not its common name".to_owned()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "it is not valid yet; is the clock right?".to_owned()
         }
+        other if is_an_authoritys_own(other) => {
+            "it is a certificate authority's own, not one that was made for a server; to trust it all the same, name \
+             the file of this very certificate"
+                .to_owned()
+        }
         other => other.to_string(),
     }
+}
+
+/// Whether a server showed a certificate that is marked as an authority's (`CA:TRUE`), as a self-signed one often is.
+/// All else that concerns no issuer was looked at before that, its dates among it.
+fn is_an_authoritys_own(reason: &CertificateError) -> bool {
+    matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }
 
 /// The system's certificate authorities, read once a process: there are well over a hundred of them.
@@ -133,6 +152,57 @@ fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'s
 
 fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> TlsError {
     TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Believes what an authority signed, and a server that shows a certificate which is itself in the file that the operator
+/// named, though it is marked as an authority's: SOAR's own self-signed one is, and other TLS stacks take it.
+#[derive(Debug)]
+struct NamedCertificate {
+    usual: Arc<WebPkiServerVerifier>,
+    named: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for NamedCertificate {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.usual.verify_server_cert(shown, intermediates, host, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(reason))
+                if is_an_authoritys_own(&reason) && self.named.iter().any(|named| named == shown) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(shown)?, host)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            usual => usual,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
 }
 
 /// Believes every certificate, for `cafile = false`; the handshake's signatures are still checked.

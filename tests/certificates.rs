@@ -25,6 +25,7 @@ use fn_exchange_online::sandbox::certificates::{Certificates, Shown};
 use fn_exchange_online::sandbox::serve::{HTTP_ALPN, Server};
 use fn_exchange_online::stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
 use fn_exchange_online::{soar, tls};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -149,6 +150,46 @@ async fn each_endpoint_believes_its_own_authority() {
         let server = place.serve(Shown::Valid).await;
         let trust = Trust::SystemAnd(place.ca_file());
         assert_eq!(speak(endpoint, server.address().port(), trust, &other).await, Ok(()), "{endpoint:?}");
+    }
+}
+
+/// A server whose certificate is self-signed and marked as an authority's, as plain `openssl req -x509` makes it, and
+/// the certificate.
+async fn self_signed(name: &str, last_year: i32) -> (Server, String) {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = date_time_ymd(2000, 1, 1);
+    params.not_after = date_time_ymd(last_year, 12, 31);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let builder = ServerConfig::builder_with_provider(tls::provider()).with_safe_default_protocol_versions();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let chain = vec![certificate.der().clone()];
+    let mut config = builder.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = HTTP_ALPN.iter().map(|name| name.to_vec()).collect();
+    (Server::start(answers(), Arc::new(config)).await.unwrap(), certificate.pem())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_endpoint_believes_a_self_signed_certificate_that_is_named_itself_and_its_name_and_dates_count()
+{
+    let (place, other) = (Place::new(), Place::new());
+    let file = place.directory.path().join("itself.pem");
+    for endpoint in ALL {
+        for (name, last_year, named, words) in [
+            ("127.0.0.1", 4000, true, None),
+            ("127.0.0.1", 4000, false, Some("name the file of this very certificate")),
+            ("elsewhere.example", 4000, true, Some("it was made for another host name")),
+            ("127.0.0.1", 2001, true, Some("it has expired")),
+        ] {
+            let (server, certificate) = self_signed(name, last_year).await;
+            std::fs::write(&file, if named { &certificate } else { place.certificates.ca_pem() }).unwrap();
+            let told = speak(endpoint, server.address().port(), Trust::SystemAnd(file.clone()), &other).await;
+            match words {
+                None => assert_eq!(told, Ok(()), "{endpoint:?}"),
+                Some(words) => assert!(told.clone().unwrap_err().contains(words), "{endpoint:?}: {told:?}"),
+            }
+        }
     }
 }
 

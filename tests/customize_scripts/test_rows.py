@@ -141,6 +141,15 @@ class Moved(unittest.TestCase):
         note, = here.incident.notes
         self.assertIn("not found", note)
 
+    def test_where_there_is_no_such_folder_the_row_stays(self):
+        here = house()
+        content = {"error": {"code": "ErrorFolderNotFound", "message": "no such folder"}}
+        here.answer("move_message_to_folder", success=False, content=content,
+                    inputs={"exo_destination_mailfolder_id": "clutter"})
+        self.assertEqual(here.row.exo_dt_status, "Active")
+        note, = here.incident.notes
+        self.assertIn("folder not found, nothing was moved to clutter", note)
+
 
 class Kept(unittest.TestCase):
     def test_the_message_becomes_an_attachment_of_the_incident(self):

@@ -27,3 +27,19 @@ mod plan;
 mod redelivery;
 mod several_daemons;
 mod storm;
+
+/// What does not apply proves nothing; `tests/faults/break` runs them.
+#[test]
+fn each_patch_that_breaks_a_guarantee_applies_to_the_sources() {
+    for patch in std::fs::read_dir("tests/faults/breaks").unwrap() {
+        let patch = patch.unwrap().path();
+        let applied =
+            std::process::Command::new("git").args(["apply", "--check"]).arg(&patch).output().unwrap();
+        assert!(
+            applied.status.success(),
+            "{}: {}",
+            patch.display(),
+            String::from_utf8_lossy(&applied.stderr)
+        );
+    }
+}

@@ -42,9 +42,12 @@ if results.success and not error:
     row.exo_dt_message_id = new_id
     row.exo_dt_web_link = link(content.get("new_web_link"))
 else:
+    code = (error or {}).get("code") or u""
     outcome = u"message not found" if error else u"the call failed"
-    if error and error.get("code") == "DryRun":
+    if code == "DryRun":
         outcome = u"dry run"
+    elif "Folder" in code:  # there is no such folder; the message is where it was
+        outcome = u"folder not found"
     elif error:
         row.exo_dt_status = red(u"Not Found")
         row.exo_dt_web_link = u""

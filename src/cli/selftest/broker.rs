@@ -109,7 +109,8 @@ fn advice(failure: &Failure) -> &'static str {
         }
         Failure::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed the broker's certificate into stomp_cafile, \
-             or into cafile for SOAR and broker."
+             or into cafile for SOAR and broker. Where it was made for another name, set stomp_host (or host) to a \
+             name that is in it, or have it made anew."
         }
         Failure::Tls { .. } => "Check that stomp_port is the broker's port for STOMP over TLS.",
         Failure::LoginRefused(_) => {

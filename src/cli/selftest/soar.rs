@@ -147,7 +147,7 @@ fn advice(error: &Error) -> &'static str {
         Error::Unreachable { .. } | Error::Interrupted { .. } => REACH,
         Error::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed SOAR's certificate (or the proxy's) into \
-             cafile."
+             cafile. Where it was made for another name, set host to a name that is in it, or have it made anew."
         }
         Error::Handshake { .. } => "Check that port is that of SOAR's REST interface, which is HTTPS.",
         Error::Unauthorized { credentials: Credentials::ApiKey, .. } => {
