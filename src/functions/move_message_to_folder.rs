@@ -152,7 +152,10 @@ impl Move<'_> {
                     "moving a message that takes no mark"
                 );
             }
-            Err(failed) => return Err(failed),
+            Err(Failed { error, repeated }) => {
+                let error = graph::Error::NotBegun(Box::new(error.without_doubt()));
+                return Err(Failed { error, repeated });
+            }
         }
         let body = json!({"destinationId": order.destination}).to_string();
         // Once moved, the message has another id, so a second try can find nothing to move.

@@ -40,6 +40,9 @@ pub enum Error {
     /// A change failed so in the end, and nobody knows what became of this try or of an earlier one.
     #[error("{0}. It may have been carried out all the same")]
     MayBeDone(Box<Self>),
+    /// What had to be done first failed so; what was asked for was not begun.
+    #[error("{0}")]
+    NotBegun(Box<Self>),
     /// Graph could not be reached, or the connection broke.
     #[error("Microsoft Graph could not be reached: {reason}")]
     Unreachable {
@@ -136,6 +139,7 @@ impl Error {
             Self::Token(_)
             | Self::NotAnAnswer { status: 404, .. }
             | Self::GivenUp(_)
+            | Self::NotBegun(_)
             | Self::Untrusted(_)
             | Self::Path(_)
             | Self::ForeignNextLink
@@ -173,6 +177,7 @@ impl Error {
                 )
             }
             Self::MayBeDone(last) => format!("{}; it may have been carried out", last.for_log()),
+            Self::NotBegun(first) => first.for_log(),
             other => other.to_string(),
         }
     }
@@ -181,7 +186,7 @@ impl Error {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) | Self::GivenUp(refusal) => Some(refusal.as_ref()),
-            Self::MayBeDone(last) => last.refusal(),
+            Self::MayBeDone(last) | Self::NotBegun(last) => last.refusal(),
             _ => None,
         }
     }
@@ -217,7 +222,7 @@ impl Error {
     /// Whether it concerns all requests, not only the one: going on with others is no use.
     pub fn is_for_all(&self) -> bool {
         match self {
-            Self::MayBeDone(last) => last.is_for_all(),
+            Self::MayBeDone(last) | Self::NotBegun(last) => last.is_for_all(),
             other => matches!(other, Self::Token(_) | Self::Untrusted(_) | Self::TooMuchFound(_)),
         }
     }

@@ -303,6 +303,20 @@ async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
 }
 
 #[tokio::test]
+async fn where_only_the_mark_is_in_doubt_the_message_was_not_moved() {
+    let house = House::configured(empty(1), &[("max_retries_total", "1")]).await;
+    let mailbox = house.mailbox(0);
+    let id = house.put(&mailbox, mail("Move me"));
+    house.graph().faults().next(9, Target::containing("PATCH"), Fault::Status(504, RetryAfter::Absent));
+    let inputs = json!({
+        "exo_email_address": mailbox, "exo_messages_id": id, "exo_destination_mailfolder_id": "junkemail",
+    });
+    let error = house.failed(MoveMessageToFolder, inputs).await;
+    assert!(error.contains("HTTP status 504") && !error.contains("all the same"), "{error}");
+    assert_eq!(house.trail().last().unwrap()["outcome"], "not moved");
+}
+
+#[tokio::test]
 async fn a_message_that_takes_no_mark_is_moved_all_the_same() {
     let house = House::new().await;
     house.graph().faults().next(1, Target::containing("PATCH"), Fault::Status(400, RetryAfter::Absent));

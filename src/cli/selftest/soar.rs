@@ -101,7 +101,8 @@ async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) ->
     let (code, found, advice) = match within(bound, try_join_all(asked)).await {
         Ok(Ok(answers)) => {
             // What else the key may do shows only when something is written.
-            let found = "functions can be read; writing notes and attachments is not tried";
+            let found = "functions can be read; writing notes and attachments is not tried, and takes Incidents: \
+                         Read, Edit Fields, Edit Notes";
             checks.push(Check::passed(PERMISSIONS.0, PERMISSIONS.1, found));
             checks.extend(answers.iter().map(|(function, to)| defined(*function, to.as_deref())));
             let destinations: BTreeSet<String> = answers.into_iter().filter_map(|(_, to)| to).collect();
