@@ -116,7 +116,7 @@ pub fn refusal_words(reason: &CertificateError) -> String {
 }
 
 /// Whether a server showed a certificate that is marked as an authority's (`CA:TRUE`), as a self-signed one often is.
-/// All else that concerns no issuer was looked at before that, its dates among it.
+/// Its dates were looked at before that.
 fn is_an_authoritys_own(reason: &CertificateError) -> bool {
     matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }

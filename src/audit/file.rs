@@ -23,6 +23,8 @@ const MODE: u32 = 0o640;
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// More lines do not wait; they are in the log only, and how many they are is written in their place.
 const MOST_WAITING: usize = 10_000;
+/// Nor do more bytes of them.
+const MOST_BYTES_WAITING: usize = 64 << 20;
 
 #[derive(Debug)]
 pub(super) struct TrailFile {
@@ -65,7 +67,8 @@ impl TrailFile {
     /// Writes a line, or keeps it until it can be written.
     pub(super) fn write(self: &Arc<Self>, line: String) {
         let mut state = self.lock();
-        if state.waiting.len() < MOST_WAITING {
+        let bytes: usize = state.waiting.iter().map(String::len).sum();
+        if state.waiting.len() < MOST_WAITING && bytes + line.len() <= MOST_BYTES_WAITING {
             state.waiting.push_back(line);
         } else {
             state.left_out += 1;

@@ -3,6 +3,7 @@
 //! Each message ends as deleted or as not deleted with a reason; no failure keeps the others from being tried.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -18,7 +19,7 @@ use super::context::{Context, Progress};
 use super::delete_email::{Deleted, PERMISSION, delete};
 use super::error::{Error, Needs};
 use super::guard::{Mailbox, NotDone};
-use super::inputs::{Inputs, label};
+use super::inputs::{Inputs, LONGEST_WORD, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
 use super::report::{Output, Report};
@@ -73,6 +74,10 @@ struct Identified {
     id: String,
 }
 
+/// What accounting for the messages may take, about, in bytes, and what it takes for one beside its mailbox's address.
+const MOST_WEIGHT: usize = 512 << 20;
+const BESIDE_ADDRESS: usize = 200;
+
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
     pub(super) fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
@@ -108,6 +113,11 @@ impl Order {
                 .collect::<Result<_, _>>()
                 .map_err(refused)?,
         };
+        // Each failure names its mailbox.
+        let weight = |listed: &Listed| listed.messages.len() * (listed.address.len() + BESIDE_ADDRESS);
+        if order.mailboxes.iter().map(weight).sum::<usize>() > MOST_WEIGHT {
+            return Err(refused("it is too large to be accounted for, message by message"));
+        }
         if order.output.needs_incident() && order.incident.is_none() && casebook.needs_incident() {
             return Err(refused("a note or an attachment is asked for, but it names no incident_id"));
         }
@@ -127,11 +137,16 @@ impl Listed {
         if entry.email_address.trim().is_empty() {
             return Err("an entry names no mailbox (email_address)");
         }
+        if entry.email_address.len() > LONGEST_WORD {
+            return Err("an entry's email_address is longer than any address");
+        }
         let messages = entry.email_list.into_iter().map(|raw| {
             let Identified { id } =
                 serde_json::from_str(raw.get()).map_err(|_| "a message in it has no id")?;
             if json::is_too_deep(raw.get()) {
                 Err("a message in it is nested too deep")
+            } else if id.len() > LONGEST_WORD {
+                Err("a message in it has an id that is longer than any")
             } else if id.trim().is_empty() {
                 Err("a message in it has an empty id")
             } else {
@@ -143,7 +158,7 @@ impl Listed {
 }
 
 /// A message: its mailbox, in lower case, and its id.
-type Key<'a> = (String, &'a str);
+type Key<'a> = (Arc<str>, &'a str);
 
 /// What became of each message.
 type Fates<'a> = HashMap<Key<'a>, Result<Deleted, NotDone>>;
@@ -233,17 +248,18 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
 impl Order {
     /// Each message once, with the address of its mailbox.
     fn unique(&self) -> Vec<(Key<'_>, &str)> {
-        let mut places: Vec<(usize, &Listed, &Message)> = Vec::new();
+        let mut places: Vec<(usize, &Listed, Arc<str>, &Message)> = Vec::new();
         for listed in &self.mailboxes {
-            places
-                .extend(listed.messages.iter().enumerate().map(|(place, message)| (place, listed, message)));
+            let address: Arc<str> = listed.address.to_lowercase().into();
+            let messages = listed.messages.iter().enumerate();
+            places.extend(messages.map(|(place, message)| (place, listed, Arc::clone(&address), message)));
         }
         // A mailbox takes only a few requests at once, so the first of each go first, then the second of each.
         places.sort_by_key(|(place, ..)| *place);
         let mut seen = HashSet::with_capacity(places.len());
         let mut unique = Vec::with_capacity(places.len());
-        for (_, listed, message) in places {
-            let key = (listed.address.to_lowercase(), message.id.as_str());
+        for (_, listed, address, message) in places {
+            let key = (address, message.id.as_str());
             if seen.insert(key.clone()) {
                 unique.push((key, listed.address.as_str()));
             }
@@ -271,7 +287,7 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
     let mut pace = context.status.every_few_seconds();
     let route = context.graph.batched();
     // Each mailbox is let pass, or not, once.
-    let mailboxes: HashMap<String, OnceCell<Result<Mailbox, NotDone>>> =
+    let mailboxes: HashMap<Arc<str>, OnceCell<Result<Mailbox, NotDone>>> =
         unique.iter().map(|((mailbox, _), _)| (mailbox.clone(), OnceCell::new())).collect();
     let mut begun = 0;
     let mut under_way = FuturesUnordered::new();
@@ -310,14 +326,14 @@ fn content<'a>(order: &'a Order, fates: &'a Fates<'a>) -> Content<'a> {
     let mut failures = Vec::new();
     let mut delete_results = Vec::with_capacity(order.mailboxes.len());
     for listed in &order.mailboxes {
-        let address = listed.address.to_lowercase();
+        let address: Arc<str> = listed.address.to_lowercase().into();
         let mut mailbox = InMailbox {
             email_address: &listed.address,
             deleted_list: Vec::new(),
             not_deleted_list: Vec::new(),
         };
         for message in &listed.messages {
-            match fates.get(&(address.clone(), message.id.as_str())) {
+            match fates.get(&(Arc::clone(&address), message.id.as_str())) {
                 Some(Ok(_)) => mailbox.deleted_list.push(&*message.raw),
                 fate => {
                     mailbox.not_deleted_list.push(&*message.raw);

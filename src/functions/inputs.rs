@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::casebook::Casebook;
 
 /// No address, id or name is longer, in bytes. What is longer would only fill logs and error messages.
-const LONGEST_WORD: usize = 4096;
+pub(super) const LONGEST_WORD: usize = 4096;
 /// No list of them is longer, in bytes.
 const LONGEST_WORDS: usize = 1 << 20;
 
@@ -199,7 +199,11 @@ impl Reader<'_> {
         if value == Some(None) {
             self.wrong(name, "a choice");
         }
-        self.require(name, value.flatten().filter(|label| !label.is_empty()))
+        let label = value.flatten().filter(|label| !label.is_empty());
+        if label.as_ref().is_some_and(|label| label.len() > LONGEST_WORD) {
+            self.wrong(name, "a choice of ordinary length");
+        }
+        self.require(name, label)
     }
 
     pub(super) fn required_time(&mut self, name: &'static str) -> DateTime<Utc> {

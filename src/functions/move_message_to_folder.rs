@@ -114,10 +114,15 @@ impl Move<'_> {
         if !(tried || context.may_have_been_run()) {
             return Err(error);
         }
+        // A message that is gone may have been moved by an earlier run, and have gone on from there.
+        let unsure = |error: graph::Error| {
+            let gone_before = context.may_have_been_run() && error.is_item_gone();
+            if gone_before { graph::Error::MayBeDone(Box::new(error)) } else { error }
+        };
         match look_for(context, tried, LOOK_AGAIN_AFTER.into_iter(), || self.find_moved(context, &mark)).await
         {
             Ok(Some(moved)) => Ok(moved),
-            Ok(None) => Err(error),
+            Ok(None) => Err(unsure(error)),
             Err(look) => {
                 let look = look.for_log();
                 warn!(
@@ -126,7 +131,7 @@ impl Move<'_> {
                     look,
                     "could not look where the message is"
                 );
-                Err(error)
+                Err(unsure(error))
             }
         }
     }

@@ -7,6 +7,7 @@
 //! which it is not known whether it was sent.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -164,11 +165,28 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(refused) => return not_done(refused),
     };
     let post = Post { context, mail: &mail, from: &from, mark: &mark, act: &act };
-    let sent =
-        once(context, "the mail", Shows::InAWhile, || post.was_sent(), || post.send(&attachments)).await;
+    // Whether a try may have sent it.
+    let open = AtomicBool::new(false);
+    let send = || async {
+        let sent = post.send(&attachments).await;
+        if sent.as_ref().is_err_and(Error::leaves_open) {
+            open.store(true, Ordering::Relaxed);
+        }
+        sent
+    };
+    let mut sent = once(context, "the mail", Shows::InAWhile, || post.was_sent(), send).await;
+    if let Ok(Ended::NoMailbox(not_found)) = &mut sent
+        && open.load(Ordering::Relaxed)
+    {
+        let reason = not_found.reason.get_or_insert_default();
+        reason.push_str(" An earlier try may have sent the message all the same.");
+    }
     let (outcome, error) = match &sent {
         Ok(Ended::Sent) => ("sent", None),
-        Ok(Ended::NoMailbox(not_found)) => ("not sent", not_found.reason.clone()),
+        Ok(Ended::NoMailbox(not_found)) => {
+            let outcome = if open.load(Ordering::Relaxed) { "unknown" } else { "not sent" };
+            (outcome, not_found.reason.clone())
+        }
         Err(error) if error.leaves_open() || matches!(error, Error::NotLookedUp { .. }) => {
             ("unknown", Some(error.for_log()))
         }

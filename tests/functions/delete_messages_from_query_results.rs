@@ -6,8 +6,8 @@ use fn_exchange_online::sandbox::graph::{Phish, Scope, TenantOptions, Throttling
 use serde_json::{Value, json};
 
 use crate::common::{
-    DeleteMessagesFromQueryResults, Fault, House, INCIDENT, Owner, QueryEmails, RetryAfter, SOON, Target,
-    empty, encoded, mail, query,
+    DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder, Owner, QueryEmails,
+    RetryAfter, SOON, Target, empty, encoded, mail, query,
 };
 
 fn deletion(results: &Value) -> Value {
@@ -346,4 +346,28 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
         said.len() == 2 && said[1].starts_with("Dealt with ") && said[1].ends_with(" of 60 messages"),
         "{said:?}"
     );
+}
+
+#[tokio::test]
+async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_refused_at_once() {
+    let house = House::with(empty(1)).await;
+    let mailbox = house.mailbox(0);
+    let long = "a".repeat(5_000);
+    let many: Vec<Value> = (0..150_000).map(|nth| json!({"id": nth.to_string()})).collect();
+    for (address, list, words) in [
+        (long.as_str(), json!([{"id": "1"}]), "longer than any address"),
+        (mailbox.as_str(), json!([{"id": long}]), "an id that is longer than any"),
+        (&long[..4_000], json!(many), "too large to be accounted for"),
+    ] {
+        let results = json!([{"email_address": address, "email_list": list}]);
+        let inputs = json!({"exo_query_messages_results": results.to_string()});
+        let error = house.failed(DeleteMessagesFromQueryResults, inputs).await;
+        assert!(error.contains(words) && error.len() < 500, "{error}");
+    }
+    assert_eq!(house.asked(), [""; 0]);
+    let inputs = json!({
+        "exo_email_address": mailbox, "exo_messages_id": "x", "exo_destination_mailfolder_id": long,
+    });
+    let error = house.failed(MoveMessageToFolder, inputs).await;
+    assert_eq!(error, "The input \"exo_destination_mailfolder_id\" must be a choice of ordinary length.");
 }

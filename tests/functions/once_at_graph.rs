@@ -299,7 +299,27 @@ async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
             (&results["success"], &results["content"]["error"]["code"]),
             (&json!(false), &json!("ErrorItemNotFound"))
         );
+        let unsure = before != Before::Never;
+        let reason = results["reason"].as_str().unwrap();
+        assert_eq!(
+            reason.contains("An earlier try may have been carried out"),
+            unsure,
+            "{before:?}: {reason}"
+        );
+        let outcome = if unsure { "unknown" } else { "not moved" };
+        assert_eq!(house.trail().last().unwrap()["outcome"], outcome, "{before:?}");
     }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_gone_after_a_try_of_which_nothing_is_known_leaves_the_mail_in_doubt() {
+    let house = House::new().await;
+    house.graph().faults().next(1, Target::containing("sendMail"), NOT_DONE[0]);
+    house.graph().faults().next(9, Target::containing("/messages?"), Fault::Status(404, RetryAfter::Absent));
+    let results = house.run(SendMessage, mail_to(&house)).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert!(results["reason"].as_str().unwrap().ends_with("may have sent the message all the same."));
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown");
 }
 
 #[tokio::test]
