@@ -128,6 +128,10 @@ impl Shared {
     }
 }
 
+/// How often it is tried again to have the port back, and when.
+const MOST_BINDS: u32 = 200;
+const BIND_AGAIN_AFTER: Duration = Duration::from_millis(10);
+
 impl Broker {
     /// Starts a broker on `port` of 127.0.0.1 (0: any that is free) for `users`. Must be called within a
     /// Tokio runtime.
@@ -186,7 +190,18 @@ impl Broker {
 
     /// Starts the broker again on the port it had, after [`Broker::stop`].
     pub fn restart(&self) -> io::Result<()> {
-        self.listen(listener(self.address)?);
+        // A child of this process that is just being made holds the former listener until it runs its program.
+        let mut tries = 0;
+        let listener = loop {
+            match listener(self.address) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < MOST_BINDS => {
+                    tries += 1;
+                    std::thread::sleep(BIND_AGAIN_AFTER);
+                }
+                bound => break bound?,
+            }
+        };
+        self.listen(listener);
         Ok(())
     }
 
