@@ -51,16 +51,16 @@ pub fn client_config(
     certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let believing = |believes| Arc::new(Verifier { provider: provider(), believes });
     let builder = match trust {
-        Trust::Anyone => {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
-        }
+        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(believing(Believes::Any)),
         Trust::System => builder.with_root_certificates(system_roots(None)?),
         Trust::SystemAnd(file) => {
-            let usual = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
-            let usual = usual.build().map_err(|error| file_error("CA certificate", file, &error))?;
+            let signed = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
+            let signed = signed.build().map_err(|error| file_error("CA certificate", file, &error))?;
             let named = certificates("CA certificate", file)?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(NamedCertificate { usual, named }))
+            let believes = Believes::SignedOr { signed, named };
+            builder.dangerous().with_custom_certificate_verifier(believing(believes))
         }
     };
     Ok(match certificate {
@@ -154,15 +154,24 @@ fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -
     TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
 }
 
-/// Believes what an authority signed, and a server that shows a certificate which is itself in the file that the operator
-/// named, though it is marked as an authority's: SOAR's own self-signed one is, and other TLS stacks take it.
+/// Looks at a server's certificate. The handshake's signatures are checked in any case.
 #[derive(Debug)]
-struct NamedCertificate {
-    usual: Arc<WebPkiServerVerifier>,
-    named: Vec<CertificateDer<'static>>,
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    believes: Believes,
 }
 
-impl ServerCertVerifier for NamedCertificate {
+/// Which certificates are believed.
+#[derive(Debug)]
+enum Believes {
+    /// Every one, for `cafile = false`.
+    Any,
+    /// What an authority signed, and one that is itself in the file that the operator named, though it is marked as an
+    /// authority's: SOAR's own self-signed one is, and other TLS stacks take it.
+    SignedOr { signed: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -171,9 +180,12 @@ impl ServerCertVerifier for NamedCertificate {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.usual.verify_server_cert(shown, intermediates, host, ocsp, now) {
+        let Believes::SignedOr { signed, named } = &self.believes else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match signed.verify_server_cert(shown, intermediates, host, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(reason))
-                if is_an_authoritys_own(&reason) && self.named.iter().any(|named| named == shown) =>
+                if is_an_authoritys_own(&reason) && named.iter().any(|named| named == shown) =>
             {
                 verify_server_name(&ParsedCertificate::try_from(shown)?, host)?;
                 Ok(ServerCertVerified::assertion())
@@ -188,7 +200,8 @@ impl ServerCertVerifier for NamedCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.usual.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -197,49 +210,11 @@ impl ServerCertVerifier for NamedCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.usual.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.usual.supported_verify_schemes()
-    }
-}
-
-/// Believes every certificate, for `cafile = false`; the handshake's signatures are still checked.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
