@@ -13,8 +13,8 @@ mod daemon;
 use std::time::{Duration, Instant};
 
 use daemon::Bench;
-use fn_exchange_online::sandbox::graph::{Planted, TenantOptions};
 use futures_util::future::join_all;
+use sandbox::graph::{Planted, TenantOptions};
 use serde_json::{Value, json};
 
 const CALLS: u32 = 500;

@@ -10,7 +10,7 @@ mod daemon;
 use std::time::{Duration, Instant};
 
 use daemon::Bench;
-use fn_exchange_online::sandbox::graph::{Phish, TenantOptions};
+use sandbox::graph::{Phish, TenantOptions};
 use serde_json::json;
 
 /// What a `$batch` call takes at Graph.

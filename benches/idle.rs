@@ -1,6 +1,5 @@
 //! What the program costs while it does nothing, and how soon it is subscribed: started as it is deployed, against
 //! the sandbox on loopback. Prints; judges nothing. `cargo bench --bench idle`
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../tests/common/deployment.rs"]
@@ -9,7 +8,7 @@ mod deployment;
 use std::time::{Duration, Instant};
 
 use deployment::{Deployment, SOON};
-use fn_exchange_online::sandbox::soar::rest::Recorded;
+use sandbox::soar::rest::Recorded;
 use tokio::time::sleep;
 
 /// Starts of which the middle one is told.

@@ -10,10 +10,10 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::sandbox::soar::rest::Owner;
-use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
+use sandbox::Sandbox;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::rest::Owner;
+use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::json;
 
 const MIB: u64 = 1 << 20;

@@ -10,8 +10,8 @@ mod daemon;
 use std::time::{Duration, Instant};
 
 use daemon::Bench;
-use fn_exchange_online::sandbox::graph::{Phish, TenantOptions};
-use fn_exchange_online::sandbox::soar::INCIDENT;
+use sandbox::graph::{Phish, TenantOptions};
+use sandbox::soar::INCIDENT;
 use serde_json::json;
 
 /// What a `$batch` call takes at Graph.

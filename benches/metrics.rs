@@ -18,11 +18,11 @@ use std::time::{Duration, Instant};
 
 use daemon::Bench;
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::graph::{self, Sent, Status};
-use fn_exchange_online::metrics::Gauge;
-use fn_exchange_online::sandbox::graph::TenantOptions;
 use fn_exchange_online::worker::{self, Arrival, Called, Ended, Sending};
 use futures_util::{StreamExt, stream};
+use graph::{self, Sent, Status};
+use net::metrics::Gauge;
+use sandbox::graph::TenantOptions;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

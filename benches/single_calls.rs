@@ -14,11 +14,11 @@ use chrono::{TimeDelta, Utc};
 use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Status};
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::{Address, NewMessage, TenantOptions};
-use fn_exchange_online::sandbox::soar::rest::Owner;
-use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
-use fn_exchange_online::{graph, soar};
+use sandbox::Sandbox;
+use sandbox::graph::{Address, NewMessage, TenantOptions};
+use sandbox::soar::rest::Owner;
+use sandbox::soar::{INCIDENT, SoarOptions};
+
 use serde_json::{Value, json};
 
 const CALLS: u32 = 200;

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use fn_exchange_online::stomp::{FrameCodec, ServerCommand};
+use stomp::{FrameCodec, ServerCommand};
 use tokio_util::codec::Decoder;
 
 /// Bytes that come at once.

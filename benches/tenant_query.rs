@@ -10,10 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::graph::{Client, Criteria, Whom, search};
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
-use fn_exchange_online::sandbox::soar::SoarOptions;
+use graph::{Client, Criteria, Whom, search};
+use sandbox::Sandbox;
+use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
+use sandbox::soar::SoarOptions;
 
 /// What a `$batch` call takes at Graph.
 const LATENCY: Duration = Duration::from_millis(100);

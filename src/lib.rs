@@ -22,23 +22,8 @@ pub mod cli;
 pub mod config;
 pub mod customize;
 pub mod daemon;
-pub mod exit;
+pub mod exit_code;
 pub mod functions;
-pub mod graph;
-pub mod http;
-mod json;
 pub mod log;
-pub mod metrics;
 pub mod package;
-pub mod soar;
-pub mod stomp;
-mod text;
-pub mod tls;
 pub mod worker;
-
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
-
-#[cfg(feature = "sandbox")]
-#[doc(hidden)]
-pub mod fuzzing;

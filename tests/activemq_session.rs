@@ -17,8 +17,8 @@ use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls, shared};
 use common::cutter::{Passing, Verdict, cutter};
 use common::stomp_client::StompClient;
 use common::tls::Authority;
-use fn_exchange_online::config::Secret;
-use fn_exchange_online::stomp::{
+use net::Secret;
+use stomp::{
     Backoff, ClientCommand, Delivery, Failure, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
     SessionOptions, State,
 };

@@ -1,6 +1,5 @@
 //! Promise: at each of its four endpoints the program believes the certificates of the authorities that are named
 //! for it and of no other, refuses those of other hosts and times, and speaks nothing older than TLS 1.2.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common {
@@ -19,17 +18,18 @@ use axum::routing::{get, post};
 use common::rsa::Files;
 use common::tinyproxy::unused_port;
 use common::tls::Authority;
-use fn_exchange_online::config::{ClientCertificate, Environment, Secret, Settings, Trust};
-use fn_exchange_online::graph::{self, Path as GraphPath, Request};
-use fn_exchange_online::sandbox::certificates::{Certificates, Shown};
-use fn_exchange_online::sandbox::serve::{HTTP_ALPN, Server};
-use fn_exchange_online::stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
-use fn_exchange_online::{soar, tls};
+use fn_exchange_online::config::{Environment, Settings};
+use graph::{self, Path as GraphPath, Request};
+use net::tls;
+use net::{ClientCertificate, Secret, Trust};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
+use sandbox::certificates::{Certificates, Shown};
+use sandbox::serve::{HTTP_ALPN, Server};
+use stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
 use tempfile::TempDir;
 
 /// Longer than any handshake.

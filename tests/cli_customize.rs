@@ -1,6 +1,5 @@
 //! Promise: `customize` says what an import would do, asks, imports, and lets the daemon read its calls; twice in a row
 //! it does nothing the second time, and whatever SOAR refuses is told with what to do about it.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -11,11 +10,11 @@ use std::process::Stdio;
 
 use deployment::Daemon;
 use fn_exchange_online::customize::{ScriptLanguage, export};
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::sandbox::soar::SoarOptions;
-use fn_exchange_online::sandbox::soar::customizations::older_app;
-use fn_exchange_online::sandbox::soar::rest::{Failure, Rest};
+use sandbox::Sandbox;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::SoarOptions;
+use sandbox::soar::customizations::older_app;
+use sandbox::soar::rest::{Failure, Rest};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -120,7 +119,7 @@ impl House {
     /// How many requests there were of that method to paths that contain this.
     fn count(&self, method: &str, path: &str) -> usize {
         let is_one = |seen: &&_| {
-            let fn_exchange_online::sandbox::soar::rest::Recorded { method: m, path: p, .. } = seen;
+            let sandbox::soar::rest::Recorded { method: m, path: p, .. } = seen;
             m == method && p.contains(path)
         };
         self.rest().requests().iter().filter(is_one).count()

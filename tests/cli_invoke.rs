@@ -1,6 +1,5 @@
 //! Promise: `invoke` runs one function by hand: inputs in plain words, results as JSON on standard output, the rest
 //! on standard error, and nothing at SOAR unless an incident is named.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -16,11 +15,11 @@ use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
     Call, Casebook, Claim, Context, Error, Function, Guard, InputKind, Inputs, Status,
 };
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::{Fault, Phish, Target, TenantOptions};
-use fn_exchange_online::sandbox::soar::rest::Owner;
-use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
-use fn_exchange_online::{graph, soar};
+use sandbox::Sandbox;
+use sandbox::graph::{Fault, Phish, Target, TenantOptions};
+use sandbox::soar::rest::Owner;
+use sandbox::soar::{INCIDENT, SoarOptions};
+
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 

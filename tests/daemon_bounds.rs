@@ -1,5 +1,4 @@
 //! Promise: whatever a broker sends, however much and however fast, the daemon answers it and does not grow.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common {
@@ -13,8 +12,8 @@ use std::time::Duration;
 use common::deployment::{Daemon, Deployment, OtherBroker, SOON};
 use common::peer::{Line, Peer};
 use common::tls::Authority;
-use fn_exchange_online::stomp::ClientCommand;
 use serde_json::{Value, json};
+use stomp::ClientCommand;
 
 const MIB: usize = 1 << 20;
 

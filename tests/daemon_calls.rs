@@ -1,6 +1,5 @@
 //! Promise: a call that comes over the broker is done at Microsoft Graph, and its status messages and result go
 //! back; what is no call, or fails, is answered with an error, leaves the queue, and disturbs no other call.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -9,10 +8,10 @@ mod deployment;
 use std::time::Duration;
 
 use deployment::{Deployment, SOON};
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
-use fn_exchange_online::sandbox::soar::caller::{Origin, Reply};
-use fn_exchange_online::sandbox::soar::rest::Owner;
-use fn_exchange_online::sandbox::soar::{INCIDENT, caller::Caller};
+use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::caller::{Origin, Reply};
+use sandbox::soar::rest::Owner;
+use sandbox::soar::{INCIDENT, caller::Caller};
 use serde_json::{Value, json};
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";

@@ -1,5 +1,4 @@
 //! Promise: whatever happens to the connection or to the broker, a call is run once and answered once.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -8,11 +7,11 @@ mod deployment;
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::sandbox::graph::{Fault, Target};
-use fn_exchange_online::sandbox::soar::broker::CommitFault;
-use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
-use fn_exchange_online::stomp::ClientCommand;
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::broker::CommitFault;
+use sandbox::soar::caller::{Call, Caller};
 use serde_json::json;
+use stomp::ClientCommand;
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";
 const MESSAGE: &str = "exchange_online_get_message";

@@ -1,6 +1,5 @@
 //! Promise: a connection that is to hand over, and whose way to the broker is barred for good, holds up nothing. A key
 //! that is taken from the old settings as soon as the new ones are in force is the usual case.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -9,7 +8,7 @@ mod deployment;
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::graph::{Fault, RetryAfter, Target};
 use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};

@@ -1,6 +1,5 @@
 //! Promise: a daemon that is killed after it has done what a call asks for, and before it could say so, costs
 //! nothing and doubles nothing: the next one finds what was done, and answers.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -9,10 +8,10 @@ mod deployment;
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::sandbox::graph::{Fault, Target};
-use fn_exchange_online::sandbox::soar::INCIDENT;
-use fn_exchange_online::sandbox::soar::caller::{Call, Reply};
-use fn_exchange_online::sandbox::soar::rest::Owner;
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Call, Reply};
+use sandbox::soar::rest::Owner;
 use serde_json::{Value, json};
 
 /// Long enough to silence the broker while a call waits for Graph.

@@ -1,5 +1,4 @@
 //! Promise: the program starts, waits, shares, stops and refuses to start as an operator expects it to.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -9,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::graph::{Fault, Target};
-use fn_exchange_online::sandbox::soar::broker::CommitFault;
-use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::certificates::Certificates;
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::broker::CommitFault;
+use sandbox::soar::caller::{Call, Caller};
+use sandbox::soar::rest::Failure;
 use serde_json::json;
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";

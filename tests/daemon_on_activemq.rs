@@ -1,6 +1,5 @@
 //! Promise: what holds on the sandbox's broker holds on a real ActiveMQ over TLS: every call is answered once, and
 //! the queue is empty after, whether the broker dies, a daemon stops, or two share the work.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common {
@@ -16,10 +15,10 @@ use std::time::Duration;
 use common::activemq::{ADMIN, ActiveMq, LOGIN, Tls};
 use common::stomp_client::StompClient;
 use deployment::{Daemon, Deployment, OtherBroker, SOON};
-use fn_exchange_online::sandbox::graph::{Fault, Target};
-use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
-use fn_exchange_online::stomp::{ClientCommand, Frame};
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::caller::{Call, Caller};
 use serde_json::json;
+use stomp::{ClientCommand, Frame};
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";
 

@@ -1,6 +1,5 @@
 //! Promise: a changed configuration takes effect while the program runs. No call is lost and none is done twice; it
 //! connects anew only where it has to, and what cannot be used changes nothing.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -12,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::config::Trust;
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::graph::{Fault, Target};
-use fn_exchange_online::sandbox::soar::INCIDENT;
-use fn_exchange_online::sandbox::soar::caller::{Call, Caller, CallerOptions, Reply};
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use net::Trust;
+use sandbox::certificates::Certificates;
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Call, Caller, CallerOptions, Reply};
+use sandbox::soar::rest::Failure;
 use serde_json::json;
 
 const PROFILE: &str = "exchange_online_get_email_user_profile";

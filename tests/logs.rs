@@ -1,7 +1,6 @@
 //! Promise: the log is on stderr and in `logdir/logfile`, a line an event, each line of a call with what it takes
 //! to find the call; it is rotated as configured, holds no secrets and no mail, and nothing that happens to it
 //! stops the work.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, File};
@@ -9,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::{Phish, TenantOptions};
-use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
-use fn_exchange_online::sandbox::soar::{INCIDENT, SoarOptions};
+use sandbox::Sandbox;
+use sandbox::graph::{Phish, TenantOptions};
+use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

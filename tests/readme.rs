@@ -1,7 +1,6 @@
 //! The documents keep their word: links lead somewhere, commands are those the program has, and the exercise of the
 //! README's chapter "Replace the older app" works as it stands there.
 
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::HashSet;

@@ -1,18 +1,17 @@
 //! The sandbox's broker keeps to what a consumer of SOAR's queues meets at ActiveMQ 5.17.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fn_exchange_online::config::Trust;
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::soar::broker::{Broker, CommitFault, User};
-use fn_exchange_online::stomp::{ClientCommand, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
-use fn_exchange_online::tls::client_config;
 use futures_util::{SinkExt, StreamExt};
+use net::Trust;
+use net::tls::client_config;
 use rustls::ClientConfig;
+use sandbox::certificates::Certificates;
+use sandbox::soar::broker::{Broker, CommitFault, User};
+use stomp::{ClientCommand, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

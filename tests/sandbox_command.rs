@@ -1,6 +1,5 @@
 //! The demonstration: what a newcomer sees first has to work, and has to tell the truth.
 
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, BufReader};

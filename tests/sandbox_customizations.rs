@@ -1,13 +1,12 @@
 //! The sandbox's SOAR takes an import only when it is whole, and then as a SOAR does: by uuid and name, once each.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use fn_exchange_online::config::{Environment, SoarSettings};
+use fn_exchange_online::config::{Environment, load_soar};
 use fn_exchange_online::customize::{ScriptLanguage, export};
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::soar::{Soar, SoarOptions};
-use fn_exchange_online::soar::{Access, Client, Decision};
+use sandbox::certificates::Certificates;
+use sandbox::soar::{Soar, SoarOptions};
 use serde_json::{Value, json};
+use soar::{Access, Client, Decision};
 
 struct House {
     soar: Soar,
@@ -26,8 +25,7 @@ impl House {
         let app_config = directory.path().join("app.config");
         std::fs::write(&app_config, soar.app_config_section(&ca)).unwrap();
         let nothing: [(&str, &str); 0] = [];
-        let (settings, _) =
-            SoarSettings::load(&app_config, &nothing.into_iter().collect::<Environment>()).unwrap();
+        let (settings, _) = load_soar(&app_config, &nothing.into_iter().collect::<Environment>()).unwrap();
         let client = Client::connect(&settings).await.unwrap();
         Self { soar, client, _directory: directory }
     }

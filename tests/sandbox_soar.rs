@@ -1,22 +1,21 @@
 //! The sandbox's SOAR answers REST requests as SOAR does, and calls functions as SOAR does.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fn_exchange_online::config::Trust;
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::soar::caller::{Caller, CallerError, CallerOptions, Origin};
-use fn_exchange_online::sandbox::soar::rest::{FUNCTIONS, Failure, Owner};
-use fn_exchange_online::sandbox::soar::{INCIDENT, Soar, SoarOptions, TASK};
-use fn_exchange_online::stomp::{ClientCommand, Frame, FrameCodec, Received, ServerCommand};
-use fn_exchange_online::tls::client_config;
 use futures_util::{SinkExt, StreamExt};
+use net::Trust;
+use net::tls::client_config;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder, StatusCode};
+use sandbox::certificates::Certificates;
+use sandbox::soar::caller::{Caller, CallerError, CallerOptions, Origin};
+use sandbox::soar::rest::{FUNCTIONS, Failure, Owner};
+use sandbox::soar::{INCIDENT, Soar, SoarOptions, TASK};
 use serde_json::{Value, json};
+use stomp::{ClientCommand, Frame, FrameCodec, Received, ServerCommand};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;

@@ -3,11 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::BytesMut;
-use fn_exchange_online::stomp::{
-    ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Limits, Received, ServerCommand,
-};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Limits, Received, ServerCommand};
 use tokio_util::codec::{Decoder, Encoder};
 
 type Server = FrameCodec<ServerCommand>;

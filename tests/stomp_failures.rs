@@ -13,11 +13,9 @@ use std::time::{Duration, Instant};
 use common::peer::{Peer, error};
 use common::session::{QUEUE, broker, failure, next, options, reach, subscribed};
 use common::tls::Authority;
-use fn_exchange_online::config::{Secret, Trust};
-use fn_exchange_online::stomp::{
-    Backoff, ClientCommand, Failure, Frame, Received, ServerCommand, Session, State,
-};
-use fn_exchange_online::tls::client_config;
+use net::tls::client_config;
+use net::{Secret, Trust};
+use stomp::{Backoff, ClientCommand, Failure, Frame, Received, ServerCommand, Session, State};
 
 #[tokio::test]
 async fn a_silent_broker_is_noticed_and_left() {

@@ -12,11 +12,9 @@ use std::time::Duration;
 
 use common::activemq::{ADMIN, ActiveMq, LOGIN, shared};
 use common::stomp_client::StompClient;
-use fn_exchange_online::config::{Secret, Trust};
-use fn_exchange_online::stomp::{
-    Backoff, ClientCommand, Failure, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions,
-};
-use fn_exchange_online::tls::client_config;
+use net::tls::client_config;
+use net::{Secret, Trust};
+use stomp::{Backoff, ClientCommand, Failure, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions};
 
 const QUEUE: &str = "actions.201.probed";
 

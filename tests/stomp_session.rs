@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::peer::{error, message};
 use common::session::{PATIENCE, QUEUE, broker, failure, next, reach, subscribed};
-use fn_exchange_online::stomp::{ClientCommand, Failure, NotConfirmed, Reply, Session, State};
+use stomp::{ClientCommand, Failure, NotConfirmed, Reply, Session, State};
 use tokio::time::timeout;
 
 fn reply(body: &str) -> Reply {

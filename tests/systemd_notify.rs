@@ -1,6 +1,5 @@
 //! Promise: systemd knows when the daemon takes calls, reads its configuration, waits for its broker, stops, and
 //! whether it is alive.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "common/deployment.rs"]
@@ -12,7 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram as StdUnixDatagram};
 use std::path::Path;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::soar::rest::Failure;
 use serde_json::json;
 use tokio::net::UnixDatagram;
 use tokio::time::timeout;

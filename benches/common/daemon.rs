@@ -5,10 +5,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::sandbox::soar::SoarOptions;
-use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
+use sandbox::Sandbox;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::SoarOptions;
+use sandbox::soar::caller::{Caller, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fn_exchange_online::fuzzing::function_call(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::function_call(data));

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fn_exchange_online::fuzzing::graph_answers(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::graph_answers(data));

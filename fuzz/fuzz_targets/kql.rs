@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fn_exchange_online::fuzzing::kql(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::kql(data));

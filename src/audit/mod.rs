@@ -212,6 +212,8 @@ pub struct Act(Entry);
 #[must_use = "it is on record as of unknown outcome otherwise"]
 pub struct Rehearsal(Entry);
 
+impl graph::ChangePermit for Act {}
+
 impl Act {
     /// What came of it, in a word or two, and what stood against it.
     pub fn end(self, outcome: &str, error: Option<&str>) {

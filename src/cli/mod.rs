@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config;
-pub use crate::exit::Failure;
-use crate::text::on_terminal;
+pub use crate::exit_code::Failure;
+use net::untrusted::text::on_terminal;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///

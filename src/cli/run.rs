@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Failure;
 use crate::config::{Environment, LoadError};
 use crate::daemon;
-use crate::exit::BAD_CONFIGURATION;
+use crate::exit_code::BAD_CONFIGURATION;
 
 /// How it runs.
 #[derive(Debug, Default, clap::Args)]

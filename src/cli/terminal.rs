@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Write, stderr, stdin, stdout};
 
-use crate::text::on_terminal;
+use net::untrusted::text::on_terminal;
 
 /// Says it.
 pub(super) fn say(text: &str) {

@@ -5,7 +5,8 @@ use url::Url;
 
 use super::graph_options::url_or;
 use super::options::{APP, Name, Options};
-use super::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof, Secret};
+use graph::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
+use net::Secret;
 
 const TOKEN_URL: &str = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token";
 /// Where Azure's virtual machines ask for their identity's tokens (Azure Instance Metadata Service).

@@ -9,7 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use super::options::{APP, INTEGRATIONS, Name, Options};
-use super::{CallLimits, GraphSettings, Trust, credential_options, proxy_options};
+use super::{CallLimits, credential_options, proxy_options};
+use graph::GraphSettings;
+use net::Trust;
 
 const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
 

@@ -8,9 +8,9 @@ use ::config::{Config, ConfigError, File, Map, Source, Value};
 use super::dialect::{DEFAULT_ORIGIN, Dialect, ROOT, Syntax};
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
 use super::{
-    Environment, LoadError, Place, Problem, Settings, SoarSettings, Warning, graph_options, guard_options,
-    soar_options,
+    Environment, LoadError, Place, Problem, Settings, Warning, graph_options, guard_options, soar_options,
 };
+use soar::SoarSettings;
 
 /// The settings, and what whoever starts the program should know about them.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,22 +35,22 @@ impl Settings {
     }
 
     /// Like [`Settings::load`], of a file's `text`.
-    #[cfg(feature = "sandbox")]
-    pub(crate) fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
+    ///
+    /// # Errors
+    /// As there, but for a file that cannot be read.
+    pub fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read_text(text, file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
     }
 }
 
-impl SoarSettings {
-    /// Like [`Settings::load`], for who needs SOAR's REST interface only: nothing else has to be filled in yet.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Warning>), LoadError> {
-        let (settings, warnings, _) = read(file, environment, soar_options::soar)?;
-        Ok((settings, warnings))
-    }
+/// Reads the settings of SOAR's REST interface only: nothing else has to be filled in yet.
+///
+/// # Errors
+/// As [`Settings::load`].
+pub fn load_soar(file: &Path, environment: &Environment) -> Result<(SoarSettings, Vec<Warning>), LoadError> {
+    let (settings, warnings, _) = read(file, environment, soar_options::soar)?;
+    Ok((settings, warnings))
 }
 
 /// What `take` makes of the options, with the warnings and the files that were read. It gives `None` only where it noted

@@ -2,7 +2,6 @@
 //! typed [`Settings`].
 
 mod address_pattern;
-mod credential;
 mod credential_options;
 pub mod dialect;
 mod environment;
@@ -14,21 +13,16 @@ mod options;
 mod problem;
 mod protected;
 mod proxy_options;
-mod secret;
 mod secret_file;
 mod settings;
-mod small_file;
 mod soar_options;
 mod substitution;
 mod template;
 pub mod watch;
 
 pub use address_pattern::{AddressPattern, Patterns};
-pub use credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 pub use environment::{Environment, NoHome};
-pub use load::Loaded;
+pub use load::{Loaded, load_soar};
 pub use problem::{LoadError, Place, Problem, Warning};
-pub use secret::Secret;
 pub use settings::*;
-pub(crate) use small_file::read_small;
 pub use template::*;

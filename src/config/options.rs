@@ -11,7 +11,8 @@ use ::config::{Map, Value};
 
 use super::dialect::DEFAULT_ORIGIN;
 use super::substitution::{Substituted, substitute};
-use super::{ClientCertificate, Environment, Place, Problem, Secret, Trust, Warning};
+use super::{Environment, Place, Problem, Warning};
+use net::{ClientCertificate, Secret, Trust};
 
 /// SOAR's own section.
 pub(super) const RESILIENT: &str = "resilient";

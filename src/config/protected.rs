@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Secret;
 use super::jwe::Key;
-use super::small_file::read_small;
+use net::Secret;
+use net::read_small;
 
 /// Where App Host puts them.
 pub(super) const DIRECTORY: &str = "/etc/secrets";

@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
-use super::{Proxy, ProxyUrl, Secret};
+use net::{Proxy, ProxyUrl, Secret};
 
 /// `proxy_host` and its companions, for both kinds of requests.
 pub(super) fn for_soar(options: &mut Options<'_>) -> Proxy {

@@ -3,9 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::Secret;
 use super::options::{Name, Options};
-use super::small_file::read_small;
+use net::Secret;
+use net::read_small;
 
 impl Options<'_> {
     /// A secret that has to be there, as the option `value` or in the file that the option `file` names.

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use url::Url;
+use graph::GraphSettings;
+use net::{ProxyUrl, Trust};
+use soar::SoarSettings;
 
-use super::{Credential, Patterns, Secret};
+use super::Patterns;
 
 /// Everything `app.config` says, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,132 +50,6 @@ impl Settings {
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
         ["/tmp", "/var/tmp"].iter().any(|emptied| directory.starts_with(emptied)).then_some(file)
     }
-}
-
-/// SOAR's REST interface: `[resilient]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SoarSettings {
-    /// `host`.
-    pub host: String,
-    /// `port`, 443 when absent.
-    pub port: u16,
-    /// `org`: the organisation's cloud account, uuid or name.
-    pub org: String,
-    /// `resource_prefix` (Cloud Pak for Security), for instance `/api/respond`.
-    pub resource_prefix: Option<String>,
-    /// How to sign in; the broker takes the same names and secrets.
-    pub login: Login,
-    /// `cafile`.
-    pub trust: Trust,
-    /// `client_auth_cert` and `client_auth_key`.
-    pub client_certificate: Option<ClientCertificate>,
-    /// The environment's proxy, or `proxy_host` and its companions.
-    pub proxy: Proxy,
-    /// `max_connection_retries`: tries to sign in at start; `None` is without end.
-    pub login_tries: Option<u32>,
-    /// `request_max_retries`: tries of one request, the first included.
-    pub request_tries: u32,
-    /// `request_retry_delay`: the first wait.
-    pub retry_delay: Duration,
-    /// `request_retry_backoff`: each wait is this many times the one before.
-    pub retry_backoff: f64,
-}
-
-impl SoarSettings {
-    /// The files it names.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.trust.file().into_iter().chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
-    }
-}
-
-/// Who we are to SOAR.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Login {
-    /// `api_key_id` and `api_key_secret`.
-    ApiKey {
-        /// The key's id.
-        id: String,
-        /// The key's secret.
-        secret: Secret,
-    },
-    /// `email` and `password`; deprecated by SOAR.
-    Password {
-        /// The account's e-mail address.
-        email: String,
-        /// Its password.
-        password: Secret,
-    },
-}
-
-impl Login {
-    /// What the broker takes as login and passcode: the same as SOAR's REST interface.
-    pub fn credentials(&self) -> (String, Secret) {
-        match self {
-            Self::ApiKey { id, secret } => (id.clone(), secret.clone()),
-            Self::Password { email, password } => (email.clone(), password.clone()),
-        }
-    }
-}
-
-/// Whose certificates are believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
-    /// The system's certificate authorities.
-    System,
-    /// The system's, and those in this PEM file.
-    SystemAnd(PathBuf),
-    /// Anybody's: `false` in the file. Logged as a warning.
-    Anyone,
-}
-
-impl Trust {
-    /// The file of certificate authorities, where there is one.
-    pub fn file(&self) -> Option<&Path> {
-        match self {
-            Self::SystemAnd(file) => Some(file),
-            Self::System | Self::Anyone => None,
-        }
-    }
-}
-
-/// A certificate of our own that a server may ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// PEM file of the certificate chain.
-    pub certificate: PathBuf,
-    /// PEM file of the private key.
-    pub key: PathBuf,
-}
-
-impl ClientCertificate {
-    /// Its files.
-    pub fn files(&self) -> [&Path; 2] {
-        [&self.certificate, &self.key]
-    }
-}
-
-/// Which proxy HTTP requests take.
-#[allow(clippy::large_enum_variant)] // there are three of these in a process
-#[derive(Debug, Clone, PartialEq)]
-pub enum Proxy {
-    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` decide; no proxy where they are unset.
-    Environment,
-    /// The file decides. The URLs may carry a user name and password.
-    Explicit {
-        /// For `http://` requests.
-        http: Option<ProxyUrl>,
-        /// For `https://` requests.
-        https: Option<ProxyUrl>,
-    },
-}
-
-/// A proxy's address and, apart from it so that the address may be logged, its login.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProxyUrl {
-    /// The address, without user name and password.
-    pub url: Url,
-    /// User name and password.
-    pub login: Option<(String, Secret)>,
 }
 
 /// SOAR's broker: `stomp_*` of `[resilient]`. The login is [`SoarSettings::login`].
@@ -251,46 +127,6 @@ pub enum LogLevel {
     Warning,
     Error,
     Critical,
-}
-
-/// Microsoft Graph and its token endpoint: `[fn_exchange_online]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GraphSettings {
-    /// Where tokens are asked for: `microsoft_graph_token_url` with `{tenant}` replaced, or the endpoint of the
-    /// machine's managed identity.
-    pub token_url: Url,
-    /// `microsoft_graph_url`, with the version, without a slash at the end.
-    pub base_url: Url,
-    /// Who we are, and how we prove it.
-    pub credential: Credential,
-    /// `verify` of the section: `false`, or a PEM file.
-    pub trust: Trust,
-    /// `token_verify`: the same for the token endpoint; `None` is as for Graph.
-    pub token_trust: Option<Trust>,
-    /// `client_auth_cert` and `client_auth_key` of the section.
-    pub client_certificate: Option<ClientCertificate>,
-    /// The environment's proxy, else this section's pair, else that of `[integrations]`.
-    pub proxy: Proxy,
-    /// `timeout`: longest silence of Graph within one request.
-    pub timeout: Duration,
-    /// `max_batched_requests`: sub-requests in one `$batch`, 1 to 20.
-    pub max_batched_requests: usize,
-    /// `max_concurrent_batches`: `$batch` calls under way at once at most, 1 to 32.
-    pub max_concurrent_batches: usize,
-    /// `max_retries_total`: repeats of one request after the first try.
-    pub max_retries: u32,
-    /// `max_retries_backoff_factor`: the first wait where Graph names none; each further one is twice as long.
-    pub retry_backoff: Duration,
-}
-
-impl GraphSettings {
-    /// The files it names, but for those of the credential, which are read anew for every token.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let trusts = [Some(&self.trust), self.token_trust.as_ref()].into_iter().flatten();
-        trusts
-            .filter_map(Trust::file)
-            .chain(self.client_certificate.iter().flat_map(ClientCertificate::files))
-    }
 }
 
 /// How far one call goes: `[fn_exchange_online]`.

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::options::{Name, Options, RESILIENT};
-use super::{
-    LogFormat, LogLevel, LogSettings, Login, SoarSettings, StompSettings, Trust, WorkerSettings,
-    proxy_options,
-};
+use super::{LogFormat, LogLevel, LogSettings, StompSettings, WorkerSettings, proxy_options};
+use net::Trust;
+use soar::{Login, SoarSettings};
 
 const fn option(key: &'static str) -> Name {
     (RESILIENT, key)

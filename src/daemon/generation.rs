@@ -9,10 +9,11 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::config::watch::Contents;
-use crate::config::{Settings, SoarSettings, StompSettings};
-use crate::exit::{self, Failure};
+use crate::config::{Settings, StompSettings};
+use crate::exit_code::{self, Failure};
 use crate::functions::Function;
-use crate::{soar, stomp, tls};
+use net::tls;
+use soar::SoarSettings;
 
 /// How soon SOAR is asked again while it knows none of our functions; each further wait is twice as long.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -144,14 +145,14 @@ impl Generation {
                 // Or it was subscribed, if only for a moment.
                 stomp::State::Subscribed { .. } | stomp::State::Connecting { served: true, .. } => break,
                 stomp::State::Connecting { last: Some(failure), .. } => {
-                    if let Some(code) = exit::of_refusal(failure) {
+                    if let Some(code) = exit_code::of_refusal(failure) {
                         return Err(Failure::new(code, failure));
                     }
                 }
                 stomp::State::Connecting { last: None, .. } | stomp::State::Closed => {}
             }
             if state.changed().await.is_err() {
-                return Err(Failure::new(exit::OTHER, &"the session with the broker ended"));
+                return Err(Failure::new(exit_code::OTHER, &"the session with the broker ended"));
             }
         }
         Ok(Self { signed_in, session, deliveries })

@@ -29,16 +29,16 @@ use tracing::{error, info, warn};
 
 use crate::audit::Trail;
 use crate::config::watch::Contents;
-use crate::config::{Environment, GraphSettings, LoadError, Loaded, LogSettings, Settings};
-use crate::exit::{BAD_CONFIGURATION, Failure};
-use crate::graph;
+use crate::config::{Environment, LoadError, Loaded, LogSettings, Settings};
+use crate::exit_code::{BAD_CONFIGURATION, Failure};
 use crate::log::{Log, cannot_rotate};
-use crate::stomp::State;
 use crate::worker::{Duty, Equipment, Worker};
 use configuration::Configuration;
 use generation::{Generation, Route, SignedIn};
+use graph::GraphSettings;
 use health::{Health, Knock, Listener, View};
 use signals::{Asked, Signals};
+use stomp::State;
 use systemd::Systemd;
 
 /// How long saying good-bye to the broker may take.

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::exit::{Failure, OTHER};
+use crate::exit_code::{Failure, OTHER};
 
 /// Signals, from now on.
 pub(super) struct Signals {

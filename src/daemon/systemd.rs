@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
 use crate::config::Environment;
-use crate::stomp::{Session, State};
+use stomp::{Session, State};
 
 /// The service manager, or nobody.
 #[derive(Debug, Default)]

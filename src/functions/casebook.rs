@@ -16,8 +16,8 @@ use super::call::Call;
 use super::error::Error;
 use super::guard::Guard;
 use crate::audit::Deed;
-use crate::graph::{self, Download};
-use crate::soar::{self, Attachment, ByteStream, Target};
+use graph::{self, Download};
+use soar::{self, Attachment, ByteStream, Target};
 
 /// A message as a file (RFC 2046, 5.2.1).
 const MESSAGE: &str = "message/rfc822";

@@ -10,7 +10,6 @@ use super::casebook::Casebook;
 use super::claim::Claim;
 use super::guard::Guard;
 use crate::config::CallLimits;
-use crate::graph;
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);

@@ -12,10 +12,10 @@ use super::context::Context;
 use super::error::Error;
 use super::guard::{Leave, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
-use super::mail::{Body, Recipient, listed};
 use super::outcome::Outcome;
 use crate::audit::Deed;
-use crate::graph::{self, Path, Request, Route};
+use graph::models::{Body, Recipient, listed};
+use graph::{self, Path, Request, Route};
 
 const PERMISSION: &str = "Calendars.ReadWrite";
 const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";

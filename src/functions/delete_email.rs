@@ -11,7 +11,7 @@ use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
 use crate::config::Deletion;
-use crate::graph::{self, Failed, Path, Request, Route};
+use graph::{self, Failed, Path, Request, Route};
 
 pub(super) const PERMISSION: &str = "Mail.ReadWrite";
 

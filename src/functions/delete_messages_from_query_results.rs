@@ -23,7 +23,7 @@ use super::inputs::{Inputs, LONGEST_WORD, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
 use super::report::{Output, Report};
-use crate::{graph, json};
+use net::untrusted::json;
 
 /// How many deletions may be under way at once, those that wait for their mailbox or a `Retry-After` included.
 const UNDER_WAY: usize = 1000;

@@ -13,8 +13,8 @@ use super::send_message::{
     Ended, FileAttachment, Post, SMALLEST_IN_SESSION, failed, in_doubt, may_be_done, read, removal,
     remove_draft,
 };
-use crate::graph::{self, Failed, Path, Request, Route, UploadError, UploadSession};
-use crate::soar::Attachment;
+use graph::{self, Failed, Path, Request, Route, UploadError, UploadSession};
+use soar::Attachment;
 
 const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
 /// How often a draft is made anew of which it is not known whether it is there, or what it holds. One that Graph puts

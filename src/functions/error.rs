@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::context::Progress;
 use super::inputs::InputError;
-use crate::graph::AsksToWait;
-use crate::{graph, soar};
+use graph::AsksToWait;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,20 +1,15 @@
-//! The targets of fuzzers in this room: what SOAR asks for, and the texts that are made of it.
+//! What the fuzz targets need of this module's internals. No part of the public interface.
 
 use std::path::Path;
 
-use super::casebook::{Casebook, file_name};
+use super::casebook::{self, Casebook};
 use super::create_meeting::Meeting;
 use super::delete_messages_from_query_results::Order;
 use super::inputs::Inputs;
 use super::query_emails::Query;
-use super::report::escaped;
 use super::send_message::Mail;
 use super::{Function, InputKind};
-use crate::config::LogFormat;
-use crate::fuzzing::texts_of;
-use crate::log::fuzzing::line;
-use crate::soar::{self, FunctionCall};
-use crate::text::on_one_line;
+use soar::FunctionCall;
 
 /// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
 /// the order to delete messages.
@@ -54,49 +49,12 @@ pub fn function_call(data: &[u8]) {
     }
 }
 
-/// Two texts as an event of the log, as HTML of a note, and as the name of a file.
-pub fn texts(data: &[u8]) {
-    let [message, value] = texts_of(data);
-    let text = line(LogFormat::Text, &message, &value);
-    is_one_line(&text);
-    let json = line(LogFormat::Json, &message, &value);
-    is_one_line(&json);
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap_or_default();
-    for (name, text) in [("message", &message), ("value", &value)] {
-        let written = json[name].as_str().unwrap_or_default();
-        let cut = text.len() > 8 * 1024 && written.ends_with(" bytes more)");
-        assert!(written == text || cut, "{written:?} of {text:?}");
-    }
-
-    is_one_line(&format!("{}\n", on_one_line(&message)));
-
-    let html = escaped(&message);
-    assert!(!html.contains(['<', '>', '"', '\'']), "{html}");
-    let plain = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
-    assert_eq!(plain.replace("&amp;", "&"), message);
-
-    let name = file_name(&message);
-    assert!(name.len() <= 255 && !name.starts_with('.') && !name.contains(char::is_control), "{name:?}");
-    let place = Path::new("/reports").join(&name);
-    assert!(name.is_empty() || place.parent() == Some(Path::new("/reports")), "{name:?}");
-    let name = soar::file_name(&message);
-    assert!(!name.contains(['\\', '\u{202e}']) && !name.contains(char::is_control), "{name:?}");
-    assert!(!name.starts_with('/') && !name.split('/').any(|part| part == "." || part == ".."), "{name:?}");
-    assert_eq!(
-        name.chars().count(),
-        message.chars().count().min(if message == ".." { 1 } else { usize::MAX })
-    );
+/// `text` as it stands in a note's HTML.
+pub fn escaped(text: &str) -> String {
+    super::report::escaped(text).to_string()
 }
 
-/// Nothing in a line of the log ends it, moves a cursor or turns the direction of what follows.
-fn is_one_line(line: &str) {
-    // A line without an end is as wrong as one with two.
-    let line = line.strip_suffix('\n').unwrap_or("\n");
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-            || matches!(c, '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{e0000}'..='\u{e007f}')
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
-    };
-    assert!(!line.contains(hostile), "{line:?}");
+/// `name` as the name of a file that `invoke` writes.
+pub fn file_name(name: &str) -> String {
+    casebook::file_name(name)
 }

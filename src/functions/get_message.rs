@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
-use crate::graph::{Path, Request};
+use graph::{Path, Request};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 

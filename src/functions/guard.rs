@@ -15,7 +15,7 @@ use super::error::Error;
 use super::outcome::Outcome;
 use crate::audit::{Act, Asker, AuditError, Deed, Rehearsal, Trail};
 use crate::config::{Deletion, GuardSettings};
-use crate::graph::{self, Client, Path, Request, Route};
+use graph::{self, Client, Path, Request, Route};
 
 const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
 const REFUSED: &str = "MailboxRefused";

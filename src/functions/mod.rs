@@ -14,13 +14,12 @@ mod delete_email;
 mod delete_messages_from_query_results;
 mod draft;
 mod error;
-#[cfg(feature = "sandbox")]
-pub(crate) mod fuzzing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod get_email_user_profile;
 mod get_message;
 mod guard;
 mod inputs;
-mod mail;
 mod move_message_to_folder;
 mod once;
 mod outcome;

@@ -16,7 +16,7 @@ use super::inputs::Inputs;
 use super::once::{LOOK_AGAIN_AFTER, look_for};
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
-use crate::graph::{self, Failed, Mark, Path, Request, Route};
+use graph::{self, Failed, Mark, Path, Request, Route};
 
 const PERMISSION: &str = "Mail.ReadWrite";
 
@@ -137,7 +137,7 @@ impl Move<'_> {
     }
 
     async fn move_marked(&self, context: &Context, mark: &Mark) -> Result<Moved, Failed> {
-        let Self { order, act, .. } = self;
+        let Self { order, act, .. } = *self;
         let path = || {
             Path::message(self.mailbox.address(), order.folder.as_deref(), &order.id)
                 .map_err(|error| Failed { error: error.into(), repeated: false })

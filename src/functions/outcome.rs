@@ -6,7 +6,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 
 use super::error::Error;
-use crate::{graph, json};
+use net::untrusted::json;
 
 /// A function's answer: what becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
 use super::report::{Output, Report};
-use crate::graph::{self, Criteria, Limit, Search, Whom};
+use graph::{self, Criteria, Limit, Search, Whom};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrite)";

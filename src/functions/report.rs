@@ -14,8 +14,8 @@ use super::error::Error;
 use super::once::{Shows, once};
 use super::outcome::Trouble;
 use crate::audit::Deed;
-use crate::soar::{self, Content, Target};
-use crate::text::on_one_line;
+use net::untrusted::text::on_one_line;
+use soar::{self, Content, Target};
 
 /// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
 const LINES_IN_NOTE: usize = 500;

@@ -22,12 +22,12 @@ use super::draft;
 use super::error::Error;
 use super::guard::{Leave, Mailbox, NotDone};
 use super::inputs::{InputError, Inputs};
-use super::mail::{Body, Recipient, listed};
 use super::once::{Shows, once};
 use super::outcome::Outcome;
 use crate::audit::{Act, Deed};
-use crate::graph::{self, Failed, Mark, Path, Request, Route};
-use crate::soar::Attachment;
+use graph::models::{Body, Recipient, listed};
+use graph::{self, Failed, Mark, Path, Request, Route};
+use soar::Attachment;
 
 const PERMISSION: &str = "Mail.Send";
 const PERMISSION_TO_LOOK: &str = "Mail.Read (or Mail.ReadWrite)";

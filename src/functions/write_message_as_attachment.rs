@@ -14,8 +14,8 @@ use super::inputs::Inputs;
 use super::once::{Shows, once};
 use super::outcome::Outcome;
 use crate::audit::Deed;
-use crate::graph::{self, Download, Path, Request};
-use crate::soar::{self, Target};
+use graph::{self, Download, Path, Request};
+use soar::{self, Target};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 /// How often a message that broke off on the way is read again, from its start.

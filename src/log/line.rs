@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
-use crate::text::moves;
+use net::untrusted::text::moves;
 
 /// More of one value than this, in bytes, is not written: it may be a text that somebody made for that.
 const LONGEST_VALUE: usize = 8 * 1024;
@@ -33,7 +33,6 @@ pub(super) struct Fields {
 
 impl Fields {
     /// An event's text and one more field.
-    #[cfg(feature = "sandbox")]
     pub(super) fn of(message: &str, name: &'static str, value: &str) -> Self {
         Self { message: cut(message), named: vec![(name, cut(value).into())] }
     }
@@ -93,10 +92,18 @@ impl Visit for Fields {
     }
 }
 
+/// The crates of this program, by the first part of an event's target.
+const OWN: [&str; 6] = [env!("CARGO_CRATE_NAME"), "graph", "net", "sandbox", "soar", "stomp"];
+
+/// Whether an event or span of `target` is from this program, and not from a library.
+pub(super) fn is_own(target: &str) -> bool {
+    OWN.contains(&target.split("::").next().unwrap_or(target))
+}
+
 impl Line {
     pub(super) fn new(level: Level, target: &str, fields: Fields) -> Self {
-        let within = target.strip_prefix(env!("CARGO_CRATE_NAME")).unwrap_or(target);
-        let module = within.trim_start_matches("::").replace("::", ".");
+        let within = target.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::")).unwrap_or(target);
+        let module = within.replace("::", ".");
         let level = match level {
             Level::ERROR => "ERROR",
             Level::WARN => "WARNING",

@@ -5,8 +5,6 @@
 //! warnings: a library's may hold what must not be in a log.
 
 mod file;
-#[cfg(feature = "sandbox")]
-pub(crate) mod fuzzing;
 mod line;
 mod writer;
 
@@ -28,7 +26,13 @@ use self::file::LogFile;
 use self::line::{Fields, Line};
 use self::writer::{Stderr, Writer};
 use crate::config::{LogFormat, LogLevel, LogSettings};
-use crate::metrics::Counter;
+use net::metrics::Counter;
+
+/// A line of the log as it would be written, for property tests.
+#[doc(hidden)]
+pub fn line_of(format: LogFormat, message: &str, value: &str) -> String {
+    Line::new(Level::INFO, AUDIT, Fields::of(message, "value", value)).written(format).to_string()
+}
 
 /// The target of events that put on record what was done to somebody's mail; they are written at every level.
 const AUDIT: &str = "audit";
@@ -183,7 +187,7 @@ fn tracing_level(level: LogLevel) -> Level {
 
 fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
     let target = metadata.target();
-    let ours = target.starts_with(env!("CARGO_CRATE_NAME"));
+    let ours = line::is_own(target);
     if metadata.is_span() {
         // Whatever is logged within a call says which call it is.
         return ours;

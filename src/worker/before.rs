@@ -7,7 +7,7 @@
 //! connection. One that is older may have been with somebody a moment ago, whose connection broke with ours.
 
 use crate::functions::{Before, CLOCKS_APART};
-use crate::stomp::Delivery;
+use stomp::Delivery;
 
 /// Judges a delivery.
 pub(super) fn before(delivery: &Delivery) -> Before {
@@ -26,7 +26,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::*;
-    use crate::stomp::AckToken;
+    use stomp::AckToken;
 
     fn delivery(redelivered: bool, sent_after: Option<TimeDelta>) -> Delivery {
         let serving_since = DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap();
@@ -38,7 +38,7 @@ mod tests {
             redelivered,
             sent_at: sent_after.map(|after| serving_since + after),
             serving_since,
-            headers: crate::stomp::Headers::default(),
+            headers: stomp::Headers::default(),
             body: bytes::Bytes::new(),
             damage: None,
             ack: AckToken::of(1, "a"),

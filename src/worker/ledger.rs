@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::stomp::{AckToken, Reply};
+use stomp::{AckToken, Reply};
 
 /// How long a finished delivery is remembered.
 const REMEMBERED: Duration = Duration::from_secs(3600);

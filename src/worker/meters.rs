@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::ledger::Admission;
 use crate::functions::Function;
-use crate::metrics::{Counter, Each, Gauge, Histogram, Label};
-use crate::stomp::NotConfirmed;
+use net::metrics::{Counter, Each, Gauge, Histogram, Label};
+use stomp::NotConfirmed;
 
 /// From a message that is moved to a search through a tenant that Graph throttles.
 const DURATIONS: &[Duration] = &[

@@ -27,9 +27,9 @@ use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 use crate::audit::{Asker, Trail};
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
 use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
-use crate::soar::{FunctionCall, Results, reply};
-use crate::stomp::{Delivery, Reply, Session};
-use crate::{graph, soar};
+use soar::{FunctionCall, Results, reply};
+use stomp::{Delivery, Reply, Session};
+
 use ledger::{Admission, Ledger};
 pub use meters::{Arrival, Called, Ended, Meters, Sending};
 use places::Places;

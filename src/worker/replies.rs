@@ -8,8 +8,8 @@ use tracing::{debug, error, warn};
 
 use super::ledger::StoredReply;
 use super::shift::Shift;
-use crate::soar::reply;
-use crate::stomp::{AckToken, NotConfirmed, Reply};
+use soar::reply;
+use stomp::{AckToken, NotConfirmed, Reply};
 
 /// A reply that was lost with its connection this many times is not tried again if it is [`LARGE`].
 const MOST_LOSSES: u32 = 3;

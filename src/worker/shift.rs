@@ -13,9 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{Duty, Shared, Worker};
-use crate::metrics::{Gauge, Held};
-use crate::soar;
-use crate::stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
+use net::metrics::{Gauge, Held};
+use stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 
 /// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
 /// longer than half a minute.

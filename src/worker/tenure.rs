@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::Ledger;
 use crate::functions::{Claim, Hold};
-use crate::stomp::{AckToken, Session, State};
+use stomp::{AckToken, Session, State};
 
 /// How long after we are subscribed again a message takes to come back, where the broker knows that the old connection
 /// is gone. What was not delivered again by then makes room.

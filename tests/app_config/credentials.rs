@@ -1,6 +1,7 @@
 //! Who we are to Microsoft Graph: exactly one credential; and the ways there.
 
-use fn_exchange_online::config::{ApplicationCertificate, AssertionAlgorithm, Trust};
+use graph::{ApplicationCertificate, AssertionAlgorithm};
+use net::Trust;
 
 use super::*;
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fn_exchange_online::config::{Environment, Loaded, LogLevel, Proxy, Trust};
+use fn_exchange_online::config::{Environment, Loaded, LogLevel};
+use net::{Proxy, Trust};
 
 use super::*;
 

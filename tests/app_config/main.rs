@@ -4,7 +4,9 @@
 
 use std::fs;
 
-use fn_exchange_online::config::{Credential, LoadError, Loaded, Problem, Proof, ProxyUrl, Secret, Settings};
+use fn_exchange_online::config::{LoadError, Loaded, Problem, Settings};
+use graph::{Credential, Proof};
+use net::{ProxyUrl, Secret};
 use url::Url;
 
 mod credentials;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::config::{
-    ClientCertificate, GuardSettings, Loaded, LogFormat, LogLevel, Login, Proxy, Secret, Settings, Trust,
-};
+use fn_exchange_online::config::{GuardSettings, Loaded, LogFormat, LogLevel, Settings};
+use net::{ClientCertificate, Proxy, Secret, Trust};
+use soar::Login;
 
 use super::*;
 

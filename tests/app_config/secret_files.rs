@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use fn_exchange_online::config::{Login, Proxy};
+use net::Proxy;
+use soar::Login;
 use tempfile::TempDir;
 
 use super::*;

@@ -1,6 +1,5 @@
 //! Promise: whatever the program changes, at Graph or at SOAR, is on record in a file that is only added to, on whose
 //! behalf and with what outcome, before the call is answered. What cannot be put on record is not done.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/deployment.rs"]
@@ -17,9 +16,9 @@ use std::time::Duration;
 use deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::audit::Trail;
 use fn_exchange_online::config::GuardSettings;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
-use fn_exchange_online::sandbox::soar::INCIDENT;
-use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
+use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Caller, Reply};
 use serde_json::{Value, json};
 
 const DELETE: &str = "exchange_online_delete_email";

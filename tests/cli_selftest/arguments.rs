@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{ROLES, TokenRefusal};
+use sandbox::graph::{ROLES, TokenRefusal};
 use serde_json::Value;
 
 use crate::deployment::{Daemon, Deployment};

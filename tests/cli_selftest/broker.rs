@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::stomp::ClientCommand;
+use sandbox::certificates::Certificates;
 use serde_json::json;
+use stomp::ClientCommand;
 
 use crate::deployment::{Deployment, SOON};
 use crate::{PROFILE, nobody, selftest};

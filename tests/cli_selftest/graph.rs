@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{Fault, ROLES, RetryAfter, Target, TokenRefusal};
+use sandbox::graph::{Fault, ROLES, RetryAfter, Target, TokenRefusal};
 use serde_json::json;
 
 use crate::deployment::{Deployment, SOON};

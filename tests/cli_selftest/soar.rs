@@ -1,8 +1,8 @@
 //! What fails at SOAR's REST interface, with its exit code.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::certificates::Certificates;
+use sandbox::soar::rest::Failure;
 
 use crate::deployment::{Deployment, SOON};
 use crate::{PROFILE, nobody, selftest};

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use fn_exchange_online::stomp::{
-    ClientCommand, CodecError, Command, Frame, FrameCodec, HeartBeat, Received, ServerCommand,
-};
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use stomp::{ClientCommand, CodecError, Command, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;

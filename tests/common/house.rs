@@ -2,10 +2,10 @@
 #![allow(dead_code)] // each test uses its part
 
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::graph::Client;
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::sandbox::soar::SoarOptions;
+use graph::Client;
+use sandbox::Sandbox;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::SoarOptions;
 
 /// An embedded tenant and where its certificate lies.
 pub(crate) struct House {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::stomp::{ClientCommand, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
 use futures_util::{SinkExt, StreamExt};
+use stomp::{ClientCommand, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fn_exchange_online::config::Secret;
-use fn_exchange_online::stomp::{Backoff, Delivery, Failure, HeartBeatOffer, Session, SessionOptions, State};
+use net::Secret;
+use stomp::{Backoff, Delivery, Failure, HeartBeatOffer, Session, SessionOptions, State};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 

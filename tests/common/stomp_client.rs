@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fn_exchange_online::stomp::{ClientCommand, Frame, FrameCodec, Received, ServerCommand};
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::ServerName;
+use stomp::{ClientCommand, Frame, FrameCodec, Received, ServerCommand};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;

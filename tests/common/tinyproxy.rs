@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::config::{ProxyUrl, Secret};
+use net::{ProxyUrl, Secret};
 use tempfile::TempDir;
 
 pub struct TinyProxy {

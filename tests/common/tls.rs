@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fn_exchange_online::config::Trust;
-use fn_exchange_online::tls::{client_config, provider};
+use net::Trust;
+use net::tls::{client_config, provider};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };

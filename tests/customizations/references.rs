@@ -34,7 +34,7 @@ fn every_object_and_every_option_has_a_uuid() {
 #[cfg(feature = "sandbox")]
 #[test]
 fn soar_finds_nothing_wrong_with_it() {
-    use fn_exchange_online::sandbox::soar::customizations::{check, older_app};
+    use sandbox::soar::customizations::{check, older_app};
     for language in LANGUAGES {
         let file = export(language).unwrap();
         assert_eq!(check(&file), Vec::<String>::new());

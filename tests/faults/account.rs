@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use fn_exchange_online::sandbox::soar::caller::{Call, Caller};
+use sandbox::soar::caller::{Call, Caller};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::activemq::{ADMIN, ActiveMq, DEAD_LETTERS};

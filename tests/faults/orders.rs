@@ -1,8 +1,8 @@
 //! Calls of all functions, each with a mark of its own, so that what was done for it can be counted.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::soar::caller::Reply;
-use fn_exchange_online::sandbox::soar::rest::Owner;
+use sandbox::soar::caller::Reply;
+use sandbox::soar::rest::Owner;
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::stomp::ClientCommand;
+use stomp::ClientCommand;
 
 use crate::account::Account;
 use crate::activemq::{LOGIN, shared};

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
-use fn_exchange_online::stomp::ClientCommand;
+use sandbox::graph::{Fault, RetryAfter, Target};
+use stomp::ClientCommand;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Scope, Target};
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::graph::{Fault, RetryAfter, Scope, Target};
+use sandbox::soar::rest::Failure;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 

@@ -1,7 +1,7 @@
 //! Addresses and ids in URLs: encoded whole and once, whatever is in them. A guest's address cut at its `#` would
 //! turn the deletion of a message into the deletion of a user.
 
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::{

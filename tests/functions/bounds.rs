@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fn_exchange_online::graph::Path;
+use graph::Path;
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::soar::reply::{self, Results};
-use fn_exchange_online::soar::{CallError, FunctionCall};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use soar::reply::{self, Results};
+use soar::{CallError, FunctionCall};
 
 #[test]
 fn a_call_is_read_with_its_inputs_as_they_came() {

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use fn_exchange_online::audit::{Asker, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
-use fn_exchange_online::sandbox::Sandbox;
-use fn_exchange_online::sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
-use fn_exchange_online::sandbox::soar::SoarOptions;
-use fn_exchange_online::soar::reply::Results;
-use fn_exchange_online::{graph, soar};
+use sandbox::Sandbox;
+use sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
+use sandbox::soar::SoarOptions;
+use soar::reply::Results;
+
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -21,9 +21,9 @@ pub(crate) use fn_exchange_online::functions::Function::{
     CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage,
     MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment,
 };
-pub(crate) use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
-pub(crate) use fn_exchange_online::sandbox::soar::rest::Owner;
-pub(crate) use fn_exchange_online::sandbox::soar::{INCIDENT, TASK};
+pub(crate) use sandbox::graph::{Fault, RetryAfter, Target};
+pub(crate) use sandbox::soar::rest::Owner;
+pub(crate) use sandbox::soar::{INCIDENT, TASK};
 
 /// A wait that costs a test little.
 pub(crate) const SOON: RetryAfter = RetryAfter::Decimal(0.05);
@@ -244,7 +244,7 @@ pub(crate) fn saying(subject: &str, text: &str) -> NewMessage {
 
 /// A mail with a file.
 pub(crate) fn with_file(subject: &str) -> NewMessage {
-    let file = fn_exchange_online::sandbox::graph::Attachment {
+    let file = sandbox::graph::Attachment {
         name: "a.bin".to_owned(),
         content_type: "application/octet-stream".to_owned(),
         content: bytes::Bytes::from_static(b"x"),

@@ -1,7 +1,7 @@
 //! `exchange_online_delete_email`
 
-use fn_exchange_online::config::{Proxy, ProxyUrl};
-use fn_exchange_online::graph::Client;
+use graph::Client;
+use net::{Proxy, ProxyUrl};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};

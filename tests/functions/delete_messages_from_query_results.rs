@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use fn_exchange_online::sandbox::graph::{Phish, Scope, TenantOptions, Throttling, TokenRefusal};
+use sandbox::graph::{Phish, Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -1,7 +1,7 @@
 //! What the analyst reads when Graph does not do it, and what is tried again before.
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{TenantOptions, TokenRefusal};
+use sandbox::graph::{TenantOptions, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -8,10 +8,10 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Response};
 use bytes::Bytes;
-use fn_exchange_online::config::{Proxy, Trust};
-use fn_exchange_online::graph::Client;
-use fn_exchange_online::http::{client_builder, tls_config};
-use fn_exchange_online::sandbox::serve::{HTTP_ALPN, Server};
+use graph::Client;
+use net::http::{client_builder, tls_config};
+use net::{Proxy, Trust};
+use sandbox::serve::{HTTP_ALPN, Server};
 use serde_json::Value;
 
 use crate::common::House;

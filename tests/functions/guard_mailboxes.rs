@@ -1,6 +1,6 @@
 //! Which mailboxes may be changed (`mailboxes_allowed`, `mailboxes_denied`), whatever they are called.
 
-use fn_exchange_online::sandbox::graph::{TenantOptions, User};
+use sandbox::graph::{TenantOptions, User};
 use serde_json::{Value, json};
 
 use crate::common::*;

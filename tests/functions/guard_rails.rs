@@ -1,7 +1,7 @@
 //! The guard rails of `[fn_exchange_online]`: what they let through, and that they cannot be got around.
 
 use fn_exchange_online::functions::{Before, Function};
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::*;

@@ -1,6 +1,5 @@
 //! The nine functions, from their inputs to what they leave behind at Microsoft Graph and SOAR, over real
 //! sockets: what is asked, what comes back, and what happened.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod addresses;

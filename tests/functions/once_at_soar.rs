@@ -3,8 +3,8 @@
 
 use chrono::TimeDelta;
 use fn_exchange_online::functions::Before;
-use fn_exchange_online::sandbox::soar::rest::Failure;
 use futures_util::future::join_all;
+use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -1,6 +1,6 @@
 //! `exchange_online_query_emails`: how criteria become a question to Graph, and which messages they find.
 
-use fn_exchange_online::sandbox::graph::{Address, NewMessage};
+use sandbox::graph::{Address, NewMessage};
 use serde_json::json;
 
 use crate::common::{House, QueryEmails, at, decoded, empty, mail, ms, query, saying, subjects, with_file};

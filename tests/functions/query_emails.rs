@@ -1,6 +1,6 @@
 //! `exchange_online_query_emails`: who is searched, how far, and what comes back.
 
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::common::{

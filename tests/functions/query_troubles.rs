@@ -1,6 +1,6 @@
 //! `exchange_online_query_emails` when Graph stumbles: no mailbox is lost silently.
 
-use fn_exchange_online::sandbox::graph::{NewMessage, Scope, TenantOptions, Throttling, TokenRefusal};
+use sandbox::graph::{NewMessage, Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::common::{

@@ -1,6 +1,6 @@
 //! `exchange_online_send_message`, as long as it fits into one request.
 
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::common::{Fault, House, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target};

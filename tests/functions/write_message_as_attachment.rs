@@ -1,7 +1,7 @@
 //! `exchange_online_write_message_as_attachment`
 
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::rest::Failure;
 use serde_json::json;
 
 use crate::common::{

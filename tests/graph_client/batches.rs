@@ -3,11 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use fn_exchange_online::graph::{Path, Request};
-use fn_exchange_online::sandbox::graph::{
-    Fault, RecordedRequest, RetryAfter, Scope, Target, TenantOptions, Throttling,
-};
 use futures_util::future::{join_all, try_join_all};
+use graph::{Path, Request};
+use sandbox::graph::{Fault, RecordedRequest, RetryAfter, Scope, Target, TenantOptions, Throttling};
 use serde_json::Value;
 
 use super::house::House;

@@ -10,10 +10,11 @@ use axum::http::{Response, Uri};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fn_exchange_online::config::{GraphSettings, Trust};
-use fn_exchange_online::graph::{Client, Error, Path, Request};
-use fn_exchange_online::sandbox::graph::TenantOptions;
 use futures_util::stream;
+use graph::GraphSettings;
+use graph::{Client, Error, Path, Request};
+use net::Trust;
+use sandbox::graph::TenantOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::config::Trust;
-use fn_exchange_online::graph::{Client, Error, Route};
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 use futures_util::future::try_join_all;
+use graph::{Client, Error, Route};
+use net::Trust;
+use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
 use super::house::House;
 use super::user;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
-use fn_exchange_online::config::{Credential, Environment, GraphSettings, Proof, Settings};
-use fn_exchange_online::graph::{Certificate, Client, Error};
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use fn_exchange_online::config::{Environment, Settings};
+use graph::{Certificate, Client, Error};
+use graph::{Credential, GraphSettings, Proof};
+use sandbox::graph::TenantOptions;
 use tempfile::TempDir;
 
 use super::house::House;
@@ -195,7 +196,7 @@ async fn the_token_is_asked_for_the_graph_that_is_configured() {
     let mut settings = settings(&house, "client_secret=s", &Environment::default());
     settings.base_url = "https://dod-graph.microsoft.us/v1.0".parse().unwrap();
     let Credential::Application { proof, .. } = &mut settings.credential else { panic!("an application") };
-    *proof = Proof::Secret(fn_exchange_online::config::Secret::new(house.sandbox.graph.client_secret()));
+    *proof = Proof::Secret(net::Secret::new(house.sandbox.graph.client_secret()));
     let words = refusal(&house, &Client::new(&settings).unwrap()).await;
     assert!(words.contains("The scope https://dod-graph.microsoft.us/.default is not valid"), "{words}");
 }

@@ -1,7 +1,6 @@
 //! Promise: one Graph client serves the whole process. It signs in once for everybody, repeats what may be
 //! repeated and nothing else, puts requests into batches without losing any, stays within the limits of every
 //! mailbox, and never leaves the Graph it was told of.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/house.rs"]
@@ -19,7 +18,7 @@ mod scripted;
 mod tenant;
 mod tokens;
 
-use fn_exchange_online::graph::{Path, Request};
+use graph::{Path, Request};
 
 /// Asks for a user.
 fn user(mailbox: &str) -> Request {

@@ -1,6 +1,6 @@
 //! Addresses: what comes from outside stays one segment, whatever it holds.
 
-use fn_exchange_online::graph::Path;
+use graph::Path;
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use url::Url;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fn_exchange_online::audit::{Deed, Trail};
-use fn_exchange_online::graph::{Error, Path, Request};
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
+use graph::{Error, Path, Request};
+use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
 use super::house::House;
 use super::user;

@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use fn_exchange_online::config::{GraphSettings, Trust};
-use fn_exchange_online::graph::{Client, Criteria, Error, Mark, Whom, search};
 use futures_util::future::join_all;
+use graph::GraphSettings;
+use graph::{Client, Criteria, Error, Mark, Whom, search};
+use net::Trust;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::house::House;
 use super::messages;
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use sandbox::graph::TenantOptions;
 
 /// A server on loopback that answers `answer(path and query, body)` and hands out tokens. `{root}` stands for its own
 /// address.

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::graph::{Criteria, Search, Whom, search};
-use fn_exchange_online::sandbox::graph::{
-    Phish, Planted, RetryAfter, Scope, Tenant, TenantOptions, Throttling,
-};
+use graph::{Criteria, Search, Whom, search};
+use sandbox::graph::{Phish, Planted, RetryAfter, Scope, Tenant, TenantOptions, Throttling};
 use serde_json::Value;
 
 use super::batches::successes;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::graph::{Error, TokenError};
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target, TenantOptions, TokenRefusal};
 use futures_util::future::{join_all, try_join_all};
+use graph::{Error, TokenError};
+use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions, TokenRefusal};
 
 use super::house::House;
 use super::{messages, user};

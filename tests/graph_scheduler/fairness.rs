@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::graph::{Client, Path, Request};
-use fn_exchange_online::sandbox::graph::{RetryAfter, Scope};
 use futures_util::future::try_join_all;
+use graph::{Client, Path, Request};
+use sandbox::graph::{RetryAfter, Scope};
 
 use super::{messages, send_all, tenant, until};
 

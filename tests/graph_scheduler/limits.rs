@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::sandbox::graph::{RetryAfter, Scope, Throttling};
+use sandbox::graph::{RetryAfter, Scope, Throttling};
 
 use super::{assert_nothing_done_twice, messages, phishing, planted, search_all, send_all, tenant};
 

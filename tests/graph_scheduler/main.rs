@@ -1,6 +1,5 @@
 //! Promise: many batches go side by side as far as Graph allows, nobody keeps anybody waiting, nothing that
 //! succeeded is sent twice, and nothing is lost or left out without a word.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/house.rs"]
@@ -14,10 +13,10 @@ mod throttling;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::graph::{Client, Criteria, Path, Request, Search, Whom, search};
-use fn_exchange_online::sandbox::graph::{Phish, Tenant, TenantOptions};
 use futures_util::future::try_join_all;
+use graph::{Client, Criteria, Path, Request, Search, Whom, search};
 use house::House;
+use sandbox::graph::{Phish, Tenant, TenantOptions};
 
 /// A tenant of this many mailboxes whose batches take 50 ms.
 async fn tenant(mailboxes: usize) -> House {

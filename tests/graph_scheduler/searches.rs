@@ -1,10 +1,8 @@
 //! A search through a tenant: where it ends, and what it tells.
 
 use chrono::TimeDelta;
-use fn_exchange_online::graph::{Criteria, Error, Limit, Whom, search};
-use fn_exchange_online::sandbox::graph::{
-    Address, NewMessage, Phish, RetryAfter, Scope, TenantOptions, Throttling,
-};
+use graph::{Criteria, Error, Limit, Whom, search};
+use sandbox::graph::{Address, NewMessage, Phish, RetryAfter, Scope, TenantOptions, Throttling};
 
 use super::house::House;
 use super::{ids, phishing, planted, search_all, tenant};

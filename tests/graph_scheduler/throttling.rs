@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::graph::Error;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Scope, Target, Tenant, Throttling};
 use futures_util::future::join_all;
+use graph::Error;
+use sandbox::graph::{Fault, RetryAfter, Scope, Target, Tenant, Throttling};
 use tokio::time::timeout;
 
 use super::{assert_nothing_done_twice, ids, messages, phishing, planted, search_all, send_all, tenant};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fn_exchange_online::functions::Function;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::graph::{Fault, RetryAfter, Target};
 use serde_json::json;
 
 use crate::deployment::{Daemon, Deployment, SOON};

@@ -1,6 +1,5 @@
 //! Promise: whoever watches the daemon sees over HTTP whether it lives, whether it is ready, and what it has done, and
 //! cannot hurt it.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::float_cmp, clippy::cast_precision_loss)] // what is counted is whole, and not that much
 

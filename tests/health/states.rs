@@ -1,7 +1,7 @@
 //! Alive and ready.
 
-use fn_exchange_online::sandbox::graph::TokenRefusal;
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::graph::TokenRefusal;
+use sandbox::soar::rest::Failure;
 use serde_json::json;
 
 use crate::deployment::{Deployment, SOON};

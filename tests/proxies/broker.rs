@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::stomp::{Failure, Session, SessionOptions, State};
+use stomp::{Failure, Session, SessionOptions, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -2,10 +2,9 @@
 
 use std::process::Command;
 
-use fn_exchange_online::config::{Proxy, ProxyUrl};
-use fn_exchange_online::graph::{Client, Error, Path, Request};
-use fn_exchange_online::sandbox::graph::TenantOptions;
-use fn_exchange_online::soar;
+use graph::{Client, Error, Path, Request};
+use net::{Proxy, ProxyUrl};
+use sandbox::graph::TenantOptions;
 
 use super::house::House;
 use super::tinyproxy::{TinyProxy, proxy_url, unused_port};
@@ -30,7 +29,7 @@ async fn graph(house: &House, proxy: ProxyUrl) -> Result<(), Error> {
 }
 
 /// Signs in to SOAR by way of `proxy`, and gives what goes wrong.
-async fn soar(house: &House, proxy: ProxyUrl) -> Option<String> {
+async fn through_soar(house: &House, proxy: ProxyUrl) -> Option<String> {
     let mut settings = house.settings(&[]).soar;
     settings.proxy = through(proxy);
     settings.login_tries = Some(1);
@@ -45,7 +44,7 @@ async fn graph_and_soar_are_reached_through_the_proxy_with_and_without_a_login()
         graph(&house, proxy.url(login)).await.unwrap();
         let authority = house.settings(&[]).graph.base_url.authority().to_owned();
         assert!(proxy.led_to(&authority));
-        assert_eq!(soar(&house, proxy.url(login)).await, None);
+        assert_eq!(through_soar(&house, proxy.url(login)).await, None);
     }
 }
 
@@ -54,7 +53,7 @@ async fn a_dead_proxy_is_told_as_the_proxys_fault() {
     let house = house().await;
     let port = unused_port();
     let dead = || proxy_url(port, Some(LOGIN));
-    let soar = soar(&house, dead()).await.unwrap();
+    let soar = through_soar(&house, dead()).await.unwrap();
     let graph = graph(&house, dead()).await.unwrap_err().to_string();
     for words in [soar, graph] {
         let told = format!("the proxy http://127.0.0.1:{port} on the way cannot be reached");
@@ -68,7 +67,7 @@ async fn a_proxy_that_says_nothing_is_told_as_the_proxys_fault() {
     let house = house().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = || proxy_url(silent.local_addr().unwrap().port(), Some(LOGIN));
-    let (soar, graph) = tokio::join!(soar(&house, silent()), graph(&house, silent()));
+    let (soar, graph) = tokio::join!(through_soar(&house, silent()), graph(&house, silent()));
     for words in [soar.unwrap(), graph.unwrap_err().to_string()] {
         assert!(words.contains("on the way gave no connection in time"), "{words}");
     }
@@ -82,7 +81,7 @@ async fn a_proxy_that_wants_another_login_or_cannot_reach_the_server_is_told_so(
         [(None, "HTTP status 407"), (Some(("soar", "hunter2-wrong")), "refuses its user name")]
     {
         let graph = graph(&house, strict.url(login)).await.unwrap_err().to_string();
-        for words in [soar(&house, strict.url(login)).await.unwrap(), graph] {
+        for words in [through_soar(&house, strict.url(login)).await.unwrap(), graph] {
             assert!(words.contains("the proxy http://127.0.0.1:") && words.contains(said), "{words}");
             assert!(!words.contains("hunter2"), "{words}");
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use fn_exchange_online::sandbox::certificates::Certificates;
-use fn_exchange_online::sandbox::graph::{Tenant, TenantOptions};
 use reqwest::{Method, Response};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use sandbox::certificates::Certificates;
+use sandbox::graph::{Tenant, TenantOptions};
 use serde_json::{Value, json};
 
 /// A tenant and a client that has a token for it.

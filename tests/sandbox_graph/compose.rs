@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
 use reqwest::Method;
+use sandbox::graph::{Fault, RetryAfter, Target};
 use serde_json::{Value, json};
 
 use crate::client::{Setup, code, encode};

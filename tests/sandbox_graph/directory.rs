@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fn_exchange_online::sandbox::graph::TenantOptions;
+use sandbox::graph::TenantOptions;
 
 use crate::client::{Setup, code, encode};
 

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Scope, Target, Throttling};
 use futures_util::future::join_all;
 use reqwest::Method;
+use sandbox::graph::{Fault, RetryAfter, Scope, Target, Throttling};
 use serde_json::json;
 
 use crate::client::{Setup, code, encode};

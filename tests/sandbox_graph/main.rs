@@ -1,6 +1,5 @@
 //! The sandbox's Graph tenant keeps Graph's rules: what passes here passes there, and what Graph refuses is refused.
 
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod batches;

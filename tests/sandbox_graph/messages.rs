@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use fn_exchange_online::sandbox::graph::TenantOptions;
 use reqwest::Method;
+use sandbox::graph::TenantOptions;
 use serde_json::json;
 
 use crate::client::{Setup, code, encode};

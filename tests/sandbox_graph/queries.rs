@@ -1,7 +1,7 @@
 //! Message queries: filter, search, order, pages.
 
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
-use fn_exchange_online::sandbox::graph::{Address, NewMessage, Phish, TenantOptions};
+use sandbox::graph::{Address, NewMessage, Phish, TenantOptions};
 use serde_json::Value;
 
 use crate::client::{Setup, code, encode};

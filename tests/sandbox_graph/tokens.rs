@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fn_exchange_online::sandbox::certificates::{Certificates, Shown};
-use fn_exchange_online::sandbox::graph::{Tenant, TenantOptions, TokenRefusal};
+use sandbox::certificates::{Certificates, Shown};
+use sandbox::graph::{Tenant, TenantOptions, TokenRefusal};
 
 use crate::client::{Setup, ask_for_token, code, form, http_client, http_client_of, token};
 

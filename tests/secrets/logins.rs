@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use fn_exchange_online::sandbox::graph::{Fault, RetryAfter, Target};
-use fn_exchange_online::sandbox::soar::rest::Failure;
+use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::rest::Failure;
 use serde_json::Value;
 
 use crate::Stage;

@@ -3,7 +3,6 @@
 //!
 //! Every function is run with mails, inputs and files that are full of marks, in good times and in bad ones, and all
 //! that was written is searched for the marks, in each form that they may be written in.
-#![cfg(feature = "sandbox")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../common/deployment.rs"]
@@ -19,13 +18,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use deployment::{Daemon, Deployment, SOON};
-use fn_exchange_online::sandbox::graph::{
-    Address, Attachment, Fault, NewMessage, RetryAfter, Target, TenantOptions,
-};
-use fn_exchange_online::sandbox::soar::INCIDENT;
-use fn_exchange_online::sandbox::soar::caller::{Caller, Reply};
-use fn_exchange_online::sandbox::soar::rest::{Failure, Owner};
 use marks::{MAIL, Marks};
+use sandbox::graph::{Address, Attachment, Fault, NewMessage, RetryAfter, Target, TenantOptions};
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::rest::{Failure, Owner};
 use serde_json::{Value, json};
 
 /// A daemon in its most verbose mood, and what else writes.

@@ -8,9 +8,9 @@ use axum::extract::{DefaultBodyLimit, Multipart, Request};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fn_exchange_online::soar::{Attachment, Client, Content, Error, Target};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use soar::{Attachment, Client, Content, Error, Target};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::server::{self, Soar, soar};

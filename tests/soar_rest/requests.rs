@@ -8,8 +8,8 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use fn_exchange_online::soar::{Client, Error};
 use serde_json::{Value, json};
+use soar::{Client, Error};
 
 use super::server::{self, Soar, soar};
 

@@ -7,9 +7,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use fn_exchange_online::config::{Login, Secret};
-use fn_exchange_online::soar::{Client, Content, Error, Target};
+use net::Secret;
 use serde_json::{Value, json};
+use soar::Login;
+use soar::{Client, Content, Error, Target};
 
 use super::server::{self, Soar, session, soar};
 

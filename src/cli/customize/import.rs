@@ -8,10 +8,11 @@ use super::preview::Preview;
 use super::{Arguments, BAD_CONFIGURATION, FAILED};
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{Failure, packages};
-use crate::config::{Environment, LoadError, LogLevel, Login, SoarSettings};
+use crate::config::{Environment, LoadError, LogLevel, load_soar};
 use crate::customize::{ScriptLanguage, destination, export};
 use crate::log::Log;
-use crate::soar::{Access, Client, Decision, Error, GrantError};
+use soar::Login;
+use soar::{Access, Client, Decision, Error, GrantError};
 
 /// A person waits: signing in is not tried for ever, whatever the daemon does.
 const LOGIN_TRIES: u32 = 3;
@@ -77,7 +78,7 @@ async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
     let (mut settings, warnings) = environment
         .config_file(config_file, Path::new("."))
         .map_err(LoadError::from)
-        .and_then(|file| SoarSettings::load(&file, &environment))
+        .and_then(|file| load_soar(&file, &environment))
         .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
     let log = Log::of_command(LogLevel::Warning, false).map_err(|error| Failure::new(FAILED, &error))?;
     for warning in warnings {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cli::terminal::say;
 use crate::customize::{Kind, Standing};
-use crate::soar::{Client, Collection, Error};
+use soar::{Client, Collection, Error};
 
 /// How long a line of names gets.
 const WIDTH: usize = 100;

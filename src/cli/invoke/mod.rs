@@ -24,8 +24,7 @@ use crate::audit::{Asker, Trail};
 use crate::config::{Environment, LoadError, LogLevel, Settings};
 use crate::functions::{Call, Casebook, Claim, Context, Function, Guard, Inputs, Outcome, Status};
 use crate::log::Log;
-use crate::soar::Results;
-use crate::{graph, soar};
+use soar::Results;
 
 /// A call that cannot be made as it was typed, and a configuration that cannot be used.
 const USAGE: u8 = 2;

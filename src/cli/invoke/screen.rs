@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::functions::Progress;
-use crate::text::on_terminal;
+use net::untrusted::text::on_terminal;
 
 /// How often the bar is drawn.
 pub(super) const FRAME: Duration = Duration::from_millis(100);

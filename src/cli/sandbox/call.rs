@@ -9,9 +9,9 @@ use crate::cli::Failure;
 use crate::cli::invoke::inputs::{self, Given};
 use crate::cli::invoke::screen::Screen;
 use crate::cli::invoke::{named, write};
-use crate::sandbox::call_in;
-use crate::sandbox::soar::INCIDENT;
-use crate::sandbox::soar::caller::{Call, NoReply, Reply};
+use sandbox::call_in;
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Call, NoReply, Reply};
 
 /// How long the reply is waited for.
 const PATIENCE: Duration = Duration::from_secs(3600);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 use crate::cli::Failure;
-use crate::sandbox::Sandbox;
+use sandbox::Sandbox;
 
 /// How long the daemon may take until it listens, and until it has ended.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::story::Story;
 use crate::cli::Failure;
 use crate::functions::Function;
-use crate::sandbox::Sandbox;
-use crate::sandbox::graph::{Phish, Planted};
-use crate::sandbox::soar::INCIDENT;
-use crate::sandbox::soar::caller::{Caller, Reply};
-use crate::sandbox::soar::rest::Owner;
+use sandbox::Sandbox;
+use sandbox::graph::{Phish, Planted};
+use sandbox::soar::INCIDENT;
+use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::rest::Owner;
 
 /// No step takes longer.
 const PATIENCE: Duration = Duration::from_secs(300);

@@ -20,11 +20,11 @@ use uuid::Uuid;
 use super::Failure;
 use super::invoke::inputs::{self, Given};
 use crate::customize::{ScriptLanguage, export};
-use crate::sandbox::Sandbox;
-use crate::sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
-use crate::sandbox::soar::SoarOptions;
-use crate::sandbox::soar::customizations::older_app;
 use daemon::Daemon;
+use sandbox::Sandbox;
+use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
+use sandbox::soar::SoarOptions;
+use sandbox::soar::customizations::older_app;
 use story::Story;
 
 /// What can be chosen.

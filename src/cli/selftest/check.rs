@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::text::moves;
+use net::untrusted::text::moves;
 
 /// Checks of one thing.
 pub(super) struct Section {

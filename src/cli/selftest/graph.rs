@@ -7,10 +7,11 @@ use chrono::Utc;
 
 use super::check::{Check, Outcome, Section};
 use super::{short, within};
-use crate::config::{GraphSettings, Settings};
-use crate::exit::{self, OTHER};
+use crate::config::Settings;
+use crate::exit_code::{self, OTHER};
 use crate::functions::{Function, IDENTIFY, Permission, Use};
-use crate::graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
+use graph::GraphSettings;
+use graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
 
 const TOKEN: (&str, &str) = ("graph.token", "token");
 const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
@@ -37,7 +38,7 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
         Err(error) => {
             let advice = "Correct verify (or REQUESTS_CA_BUNDLE), token_verify, client_auth_cert and client_auth_key of \
                           [fn_exchange_online].";
-            return without_token(Check::failed(TOKEN.0, TOKEN.1, exit::of_tls(&error), error, advice));
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, exit_code::of_tls(&error), error, advice));
         }
     };
     let claims = match within(bound, client.claims()).await {

@@ -20,7 +20,7 @@ use futures_util::future::join;
 use self::check::{Check, Section};
 use self::report::Report;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
-use crate::exit::{Failure, OTHER};
+use crate::exit_code::{Failure, OTHER};
 use crate::functions::Function;
 use crate::log::Log;
 

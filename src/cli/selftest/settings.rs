@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::check::{Check, Outcome, Section};
 use crate::config::{LoadError, Loaded, LogSettings, Warning};
-use crate::exit::BAD_CONFIGURATION;
+use crate::exit_code::BAD_CONFIGURATION;
 use crate::log::cannot_rotate;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {

@@ -7,11 +7,12 @@ use futures_util::future::try_join_all;
 
 use super::check::{Check, Section};
 use super::{Queues, short, within};
-use crate::config::{Login, Settings, SoarSettings};
-use crate::exit::{NO_DESTINATION, NOT_SUBSCRIBED};
+use crate::config::Settings;
+use crate::exit_code::{NO_DESTINATION, NOT_SUBSCRIBED};
 use crate::functions::Function;
-use crate::soar::{Client, Credentials, Error};
-use crate::tls::TlsError;
+use net::tls::TlsError;
+use soar::{Client, Credentials, Error};
+use soar::{Login, SoarSettings};
 
 /// No answer in time.
 const NO_ANSWER: u8 = 20;

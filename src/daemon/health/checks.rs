@@ -8,8 +8,6 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use crate::{graph, soar};
-
 /// How long what was found out holds; longer than it takes to find it out.
 const HOLDS: Duration = Duration::from_secs(15);
 /// How long SOAR and Entra ID may take to answer.

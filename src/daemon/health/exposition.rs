@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chrono::{DateTime, Utc};
 
 use super::{Health, View, is_subscribed};
-use crate::metrics::{Exposition, Kind};
-use crate::{graph, stomp, worker};
+use crate::worker;
+use net::metrics::{Exposition, Kind};
 
 impl Health {
     /// The text. Who reads it is told as well whether it is ready, so that has to be found out.

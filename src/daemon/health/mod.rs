@@ -16,11 +16,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::exit::{BAD_CONFIGURATION, Failure};
+use crate::exit_code::{BAD_CONFIGURATION, Failure};
 use crate::log::Log;
-use crate::metrics::Counter;
 use crate::worker::Worker;
-use crate::{soar, stomp};
+use net::metrics::Counter;
+
 use checks::Checks;
 pub(super) use server::Listener;
 

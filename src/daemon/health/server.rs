@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::{Answer, Health};
-use crate::metrics;
+use net::metrics;
 
 /// Connections at once; more wait in the system's queue.
 const CONNECTIONS: usize = 32;

@@ -1,0 +1,85 @@
+//! What the fuzz targets need of this crate's internals. No part of the public interface.
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use super::criteria::{Checked, Criteria};
+use super::error::Error;
+use super::path::{InvalidSegment, Path};
+use super::retry::retry_after;
+use super::wire::{self, Body};
+use super::{envelope, grant, messages, token, upload, users};
+
+/// An answer of Graph: two bytes for its status, then its body, which is read as everything it might be.
+pub fn graph_answers(data: &[u8]) {
+    let Some((status, body)) = data.split_at_checked(2) else { return };
+    let status = u16::from_be_bytes([status[0], status[1]]);
+    let text = String::from_utf8_lossy(body);
+    let _ = retry_after(&text, Utc::now());
+    follow(&text);
+    let _ = serde_json::from_slice::<grant::Granted>(body);
+    let _ = serde_json::from_slice::<token::Denied>(body);
+    for status in [200, status] {
+        match wire::judge(status, None, None, Body::read(body)) {
+            Ok(answer) => {
+                assert!((200..300).contains(&answer.status));
+                for part in envelope::read(&answer).into_iter().flatten() {
+                    told(part.1.as_ref().err());
+                }
+                if let Ok(page) = answer.parse::<messages::Page>() {
+                    page.next.as_deref().map(follow);
+                    for message in &page.value.0 {
+                        let _ = serde_json::from_str::<messages::Identified<'_>>(message.get());
+                        let checked = serde_json::from_str::<Checked<'_>>(message.get());
+                        let _ = checked.map(|checked| everything().are_met_by(&checked));
+                    }
+                }
+                let _ = answer.parse::<users::Page>();
+                let _ = answer.parse::<upload::UploadSession>();
+                let _ = answer.parse::<upload::Missing>();
+            }
+            Err(error) => told(Some(&error)),
+        }
+    }
+}
+
+/// An error's words, for both of its readers, are bounded whatever Graph said.
+fn told(error: Option<&Error>) {
+    let Some(error) = error else { return };
+    assert!(error.to_string().len() < 16 * 1024 && error.for_log().len() < 16 * 1024);
+    let _ = error.failure();
+}
+
+/// A next page is below the service root, or not followed.
+fn follow(link: &str) {
+    let Ok(root) = Url::parse("https://graph.example.com/v1.0") else { return };
+    if let Some(path) = Path::from_next_link(link, &root) {
+        let url = Url::parse(&path.url(&root));
+        let below = |url: Url| url.origin() == root.origin() && url.path().starts_with("/v1.0/");
+        assert!(url.is_ok_and(below), "{path}");
+    }
+}
+
+fn everything() -> Criteria {
+    Criteria {
+        sender: Some("a@b.example".to_owned()),
+        received_from: DateTime::from_timestamp_millis(0),
+        received_to: DateTime::from_timestamp_millis(1 << 42),
+        has_attachments: Some(true),
+        subject: Some("ä".to_owned()),
+        ..Criteria::default()
+    }
+}
+
+/// The address of a search by `criteria` in `mailbox`.
+///
+/// # Errors
+/// The mailbox or folder cannot stand in a path.
+pub fn search_path(criteria: &Criteria, mailbox: &str) -> Result<Path, InvalidSegment> {
+    criteria.path(mailbox, criteria.days(), 100)
+}
+
+/// The address of the first page of the users whose names begin with `prefix`.
+pub fn users_path(prefix: &str) -> Path {
+    users::first_page(prefix)
+}

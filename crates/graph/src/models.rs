@@ -1,0 +1,44 @@
+//! What a mail and a meeting have in common in Graph's JSON: recipients, an HTML body, and lists as people type
+//! them.
+
+use serde::Serialize;
+
+/// A list as people type it: separated by commas, blanks and empty places dropped.
+pub fn listed(list: Option<String>) -> Vec<String> {
+    let list = list.unwrap_or_default();
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// Graph's `recipient`.
+#[derive(Serialize)]
+pub struct Recipient {
+    #[serde(rename = "emailAddress")]
+    email: Email,
+}
+
+#[derive(Serialize)]
+struct Email {
+    address: String,
+}
+
+impl Recipient {
+    /// The recipient with this address.
+    pub fn new(address: &str) -> Self {
+        Self { email: Email { address: address.to_owned() } }
+    }
+}
+
+/// Graph's `itemBody`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Body<'a> {
+    content_type: &'static str,
+    content: &'a str,
+}
+
+impl<'a> Body<'a> {
+    /// A body in HTML.
+    pub fn html(content: &'a str) -> Self {
+        Self { content_type: "HTML", content }
+    }
+}

@@ -1,0 +1,16 @@
+//! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and text.
+
+pub mod http;
+pub mod metrics;
+mod options;
+mod secret;
+mod small_file;
+pub mod tls;
+pub mod untrusted;
+
+pub use options::{ClientCertificate, Proxy, ProxyUrl, Trust};
+pub use secret::Secret;
+pub use small_file::read_small;
+
+/// The product's name, as outside systems see it.
+pub const PRODUCT: &str = "fn-exchange-online";

@@ -1,0 +1,26 @@
+//! Files that hold one value: a secret, a token, a key.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// More than any secret or token has. A file that is named by mistake must not fill the memory.
+const LARGEST: u64 = 64 * 1024;
+
+/// The text of a small file.
+///
+/// # Errors
+/// Words that follow "cannot be read: "; the content is in none of them.
+pub fn read_small(path: &Path) -> Result<String, String> {
+    let words = |error: io::Error| error.to_string();
+    // A pipe would keep whoever opens it waiting, a device would never end.
+    if !std::fs::metadata(path).map_err(words)?.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(words)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(words)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("it is larger than {} KiB", LARGEST / 1024));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+}

@@ -1,0 +1,220 @@
+//! The one TLS stack: rustls with one crypto provider, used by STOMP, SOAR's REST interface and Graph alike.
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use crate::{ClientCertificate, Trust};
+
+/// Why no TLS configuration could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A PEM file could not be read, or holds nothing of what it should.
+    #[error("cannot use {what} file {path}: {reason}")]
+    File {
+        /// "CA certificate", "client certificate" or "client key".
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// rustls refused the whole.
+    #[error("cannot set up TLS: {0}")]
+    Setup(#[from] rustls::Error),
+    /// The HTTP library refused the whole.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+    /// There is nobody to trust.
+    #[error("no trusted certificate authority was found on this system; name one (cafile = FILE)")]
+    NoRoots,
+}
+
+/// The crypto provider all of the program uses.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// A client configuration for TLS 1.2 and 1.3 that believes `trust` and shows `certificate` when asked to.
+pub fn client_config(
+    trust: &Trust,
+    certificate: Option<&ClientCertificate>,
+) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let believing = |believes| Arc::new(Verifier { provider: provider(), believes });
+    let builder = match trust {
+        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(believing(Believes::Any)),
+        Trust::System => builder.with_root_certificates(system_roots(None)?),
+        Trust::SystemAnd(file) => {
+            let signed = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
+            let signed = signed.build().map_err(|error| file_error("CA certificate", file, &error))?;
+            let named = certificates("CA certificate", file)?;
+            let believes = Believes::SignedOr { signed, named };
+            builder.dangerous().with_custom_certificate_verifier(believing(believes))
+        }
+    };
+    Ok(match certificate {
+        None => builder.with_no_client_auth(),
+        Some(own) => builder.with_client_auth_cert(
+            certificates("client certificate", &own.certificate)?,
+            PrivateKeyDer::from_pem_file(&own.key).map_err(|e| file_error("client key", &own.key, &e))?,
+        )?,
+    })
+}
+
+/// Why a certificate was refused, where that is what `error` or one of its sources tells.
+pub fn refused_certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
+    match rustls_error(error)? {
+        rustls::Error::InvalidCertificate(reason) => Some(reason),
+        _ => None,
+    }
+}
+
+/// The word of rustls among `error` and its sources.
+pub fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    std::iter::successors(Some(error), |&error| next_cause(error)).find_map(|error| error.downcast_ref())
+}
+
+/// What `error` comes from. An I/O error's own `source` passes over what it was made of.
+fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+/// Why a certificate was refused, in words that an operator can act on.
+pub fn refusal_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody among the trusted certificate authorities signed it; name its authority's file".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it was made for another host name, and only its alternative names count, not its common name".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet; is the clock right?".to_owned()
+        }
+        other if is_an_authoritys_own(other) => {
+            "it is a certificate authority's own, not one that was made for a server; to trust it all the same, name \
+             the file of this very certificate"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Whether a server showed a certificate that is marked as an authority's (`CA:TRUE`), as a self-signed one often is.
+/// Its dates were looked at before that.
+fn is_an_authoritys_own(reason: &CertificateError) -> bool {
+    matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
+}
+
+/// The system's certificate authorities, read once a process: there are well over a hundred of them.
+static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    // One unreadable system certificate must not keep the others out.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Arc::new(roots)
+});
+
+fn system_roots(extra: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
+    let mut roots = Arc::clone(&SYSTEM_ROOTS);
+    if let Some(path) = extra {
+        let roots = Arc::make_mut(&mut roots);
+        for certificate in certificates("CA certificate", path)? {
+            roots.add(certificate).map_err(|e| file_error("CA certificate", path, &e))?;
+        }
+    }
+    if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
+}
+
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|e| file_error(what, path, &e))?;
+    if found.is_empty() {
+        return Err(file_error(what, path, &"no PEM certificate in it"));
+    }
+    Ok(found)
+}
+
+fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> TlsError {
+    TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Looks at a server's certificate. The handshake's signatures are checked in any case.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    believes: Believes,
+}
+
+/// Which certificates are believed.
+#[derive(Debug)]
+enum Believes {
+    /// Every one, for `cafile = false`.
+    Any,
+    /// What an authority signed, and one that is itself in the file that the operator named, though it is marked as an
+    /// authority's: SOAR's own self-signed one is, and other TLS stacks take it.
+    SignedOr { signed: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Believes::SignedOr { signed, named } = &self.believes else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        match signed.verify_server_cert(shown, intermediates, host, ocsp, now) {
+            Err(rustls::Error::InvalidCertificate(reason))
+                if is_an_authoritys_own(&reason) && named.iter().any(|named| named == shown) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(shown)?, host)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            usual => usual,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

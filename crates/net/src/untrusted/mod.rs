@@ -1,0 +1,4 @@
+//! Bounds on JSON and text that come from outside.
+
+pub mod json;
+pub mod text;

@@ -1,0 +1,72 @@
+//! Characters of texts from outside that do more than stand there.
+
+/// Whether a character ends a line, moves the cursor, changes the direction of what follows, or cannot be seen.
+/// Joiners are left out: scripts and emoji need them.
+pub fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+        // Tags: a text within the text.
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+/// `text` as it may be shown on a terminal: line ends stay, and the other characters that [move](moves) leave a mark.
+pub fn on_terminal(text: &str) -> String {
+    text.chars().map(|c| if c != '\n' && moves(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// `text` on one line, for a person to read: blanks for line ends and tabs, and the other characters that
+/// [move](moves) spelt out.
+pub fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => line.push(' '),
+            c if moves(c) => line.extend(c.escape_default()),
+            c => line.push(c),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_moves_and_what_scripts_need_does_not() {
+        // Unicode's default ignorable and bidirectional characters, by hand.
+        for invisible in [
+            '\0',
+            '\u{7}',
+            '\u{1b}',
+            '\u{85}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200e}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{206f}',
+            '\u{feff}',
+            '\u{fff9}',
+            '\u{fffb}',
+            '\u{e0001}',
+            '\u{e0041}',
+            '\u{e007f}',
+        ] {
+            assert!(moves(invisible), "{invisible:?}");
+        }
+        for visible in ['a', ' ', 'é', 'ß', '\u{200c}', '\u{200d}', 'ا', '中', '😀', '\u{fe0f}'] {
+            assert!(!moves(visible), "{visible:?}");
+        }
+    }
+}

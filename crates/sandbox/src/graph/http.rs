@@ -1,0 +1,378 @@
+//! From HTTP to the endpoints and back: latency, tokens, limits and faults on the way, every request noted.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, BodyDataStream};
+use axum::extract::State as Extracted;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+
+use super::answer::{Answer, Content, JSON, Outcome, Refusal};
+use super::call::{Call, kind, perform};
+use super::chance::{guid, mix};
+use super::faults::{Fault, Faults, Kind, Subject};
+use super::path::Route;
+use super::record::{RecordedRequest, Recorder};
+use super::retry_after::RetryAfter;
+use super::state::State;
+use super::token::Entra;
+use super::{batch, identity, upload};
+use crate::serve::Connection;
+
+/// Graph's limit on a request's length, and Outlook's on an upload's range.
+const LARGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// All that requests share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: State,
+    pub(super) faults: Faults,
+    pub(super) recorder: Recorder,
+    pub(super) entra: Entra,
+    pub(super) requests: AtomicU64,
+}
+
+impl Shared {
+    /// A new `request-id`.
+    pub(super) fn request_id(&self) -> String {
+        let nth = self.requests.fetch_add(1, Ordering::Relaxed);
+        guid(mix(self.state.base.generator.seed, 0x1D, nth), mix(nth, 0x1E, 0))
+    }
+
+    /// The mailbox a request works in, if there is one.
+    pub(super) fn mailbox_of(&self, call: &Call) -> Option<u32> {
+        self.state.base.directory.find(call.mailbox()?)
+    }
+}
+
+pub(super) fn mailbox_busy() -> Refusal {
+    Refusal::new(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
+        .with_header("Retry-After", "1")
+}
+
+impl Shared {
+    /// `outcome`, with a refusal that quotes the request where that is wanted.
+    pub(super) fn quoted(&self, outcome: Outcome, call: &Call) -> Outcome {
+        let quotes = self.faults.quotes_requests();
+        outcome.map_err(|refusal| if quotes { refusal.quoting(call) } else { refusal })
+    }
+}
+
+/// The refusal that a fault asks for, in the words Graph has for its status.
+pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal {
+    let (code, message) = match status {
+        401 => ("InvalidAuthenticationToken", "Access token validation failure."),
+        403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+        404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
+        409 => ("ErrorIrresolvableConflict", "The send or update operation could not be performed."),
+        429 => ("TooManyRequests", "Too many requests. Please wait and try again."),
+        503 => ("serviceNotAvailable", "The service is temporarily unavailable."),
+        502 | 504 => ("UnknownError", ""),
+        400..500 => ("BadRequest", "The request is refused."),
+        _ => ("generalException", "An internal server error occurred."),
+    };
+    let refusal = Refusal::new(status, code, message);
+    match retry_after.header() {
+        Some((name, value)) => refusal.with_header(name, value),
+        None => refusal,
+    }
+}
+
+/// How an answer leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Proper,
+    Cut,
+    Broken,
+}
+
+pub(super) async fn handle(
+    Extracted(shared): Extracted<Arc<Shared>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let mut segments = path.trim_start_matches('/').split('/');
+    let tenant = segments.next().unwrap_or_default().to_owned();
+    if segments.eq(["oauth2", "v2.0", "token"]) || identity::is_endpoint(path) {
+        return token(&shared, &parts, body, &tenant).await;
+    }
+    if let Some(id) = path.strip_prefix(upload::PATH) {
+        let id = id.to_owned();
+        return upload_range(&shared, &parts, body, &id).await;
+    }
+    match path.strip_prefix("/v1.0") {
+        Some(below) if below.starts_with('/') => graph(&shared, &parts, body).await,
+        _ => {
+            let refusal = Refusal::bad_request(format!("Invalid version: {tenant}."));
+            let id = shared.request_id();
+            respond(refusal.into_answer(&id, &id), &id, &id, Ending::Proper)
+        }
+    }
+}
+
+async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
+    let at = Instant::now();
+    let request_id = shared.request_id();
+    let given = parts.headers.get("client-request-id").and_then(|value| value.to_str().ok());
+    let client_request_id = given.unwrap_or(&request_id).to_owned();
+
+    let whole = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let below = whole.strip_prefix("/v1.0").unwrap_or(whole);
+    let read = read_body(body).await;
+    let (body, too_large) = match read {
+        Ok(body) => (body, false),
+        Err(TooLarge) => (Bytes::new(), true),
+    };
+    let call = Call::new(parts.method.clone(), below, parts.headers.clone(), body);
+    let is_batch = matches!(call.route, Ok(Route::Batch));
+    let number = if is_batch { Some(shared.recorder.next_batch()) } else { None };
+    let at_work = shared.recorder.begin(is_batch);
+
+    let mut request = call.request_line();
+    if let Some(number) = number {
+        let _ = write!(request, " #{number}");
+    }
+    let graph_kind = if is_batch { Kind::Batch } else { Kind::Graph };
+    let mut fault = shared.faults.judge(&Subject { kind: graph_kind, in_batch: false, request: &request });
+    if shared.faults.http_limit().is_some_and(|limit| at_work.requests > limit) {
+        fault = fault.or(Some(Fault::Status(429, RetryAfter::Seconds(1))));
+    }
+
+    // Places in mailboxes are held as long as the work lasts: latency is work.
+    let steps = if is_batch && !too_large { Some(batch::read(&call.body)) } else { None };
+    let places = match &steps {
+        Some(Ok(steps)) => batch::enter(shared, steps),
+        _ => Vec::new(),
+    };
+    let place =
+        shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
+    let mut latency = shared.faults.latency(graph_kind);
+    if let Some(Fault::Delay(more)) = fault {
+        latency += more;
+    }
+    wait(latency).await;
+
+    let note = |status: Option<u16>| {
+        let request = RecordedRequest {
+            at,
+            method: call.method.to_string(),
+            path_and_query: call.path_and_query(),
+            status,
+            client_request_id: given.map(str::to_owned),
+            in_batch: number,
+            mailbox: call.mailbox().map(str::to_owned),
+        };
+        shared.recorder.graph(kind(&call), request);
+    };
+    if fault == Some(Fault::Close) {
+        note(None);
+        drop((place, places, at_work));
+        return cut(parts).await;
+    }
+    let busy = place.as_ref().is_some_and(|place| !place.allowed);
+    let work = || match steps {
+        _ if too_large => Err(Refusal::too_large()),
+        _ if busy => Err(mailbox_busy()),
+        Some(steps) if call.method == Method::POST => {
+            batch::answer(shared, steps?, places, number.unwrap_or(0), at, &client_request_id)
+        }
+        Some(_) => Err(Refusal::method_not_allowed()),
+        None => perform(&shared.state, &shared.faults, &call),
+    };
+    let (outcome, ending) = match shared.entra.authorize(&parts.headers) {
+        Err(refusal) => (Err(refusal), Ending::Proper),
+        Ok(()) => spoiled(fault, work),
+    };
+    drop((place, at_work));
+    let outcome = shared.quoted(outcome, &call);
+    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(&request_id, &client_request_id));
+    note(Some(answer.status));
+    respond(answer, &request_id, &client_request_id, ending)
+}
+
+/// Does the work, as far as the fault lets it, and says how the answer leaves.
+fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> Outcome) -> (Outcome, Ending) {
+    match fault {
+        Some(Fault::Status(status, retry_after)) => {
+            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
+        }
+        Some(Fault::DoneButStatus(status, retry_after)) => {
+            // Whatever came of it, the client does not get to know.
+            let _ = work();
+            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
+        }
+        Some(Fault::Html) => (Ok(Answer::page()), Ending::Proper),
+        Some(Fault::CutBody) => (work(), Ending::Cut),
+        Some(Fault::BrokenJson) => (work(), Ending::Broken),
+        None | Some(Fault::Close | Fault::Delay(_)) => (work(), Ending::Proper),
+    }
+}
+
+async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Response<Body> {
+    let at = Instant::now();
+    let body = read_body(body).await.unwrap_or_default();
+    let subject = Subject { kind: Kind::Token, in_batch: false, request: parts.uri.path() };
+    let fault = shared.faults.judge(&subject);
+    wait(shared.faults.latency(Kind::Token)).await;
+    if let Some(Fault::Delay(more)) = fault {
+        wait(more).await;
+    }
+    let request_id = shared.request_id();
+    let path = parts.uri.path();
+    let proper = || match (&parts.method, identity::is_endpoint(path)) {
+        (&Method::GET, true) => {
+            let query = parts.uri.query().unwrap_or_default();
+            Ok(identity::answer(&shared.entra, &shared.faults, path, query, &parts.headers))
+        }
+        (&Method::POST, false) => Ok(shared.entra.answer(&shared.faults, tenant, &parts.headers, &body)),
+        _ => Err(Refusal::method_not_allowed()),
+    };
+    faulty(shared, parts, fault, proper, &request_id, at, Recorder::token).await
+}
+
+async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> Response<Body> {
+    let at = Instant::now();
+    let read = read_body(body).await;
+    let subject = Subject { kind: Kind::Upload, in_batch: false, request: parts.uri.path() };
+    let fault = shared.faults.judge(&subject);
+    wait(shared.faults.latency(Kind::Upload)).await;
+    if let Some(Fault::Delay(more)) = fault {
+        wait(more).await;
+    }
+    let request_id = shared.request_id();
+    let query = parts.uri.query().unwrap_or_default();
+    let proper = || {
+        read.map_err(|TooLarge| Refusal::too_large())
+            .and_then(|body| upload::at(&shared.state, &parts.method, id, query, &parts.headers, &body))
+    };
+    faulty(shared, parts, fault, proper, &request_id, at, Recorder::upload).await
+}
+
+/// Answers a request outside of the version root, as far as its fault lets it.
+async fn faulty(
+    shared: &Shared,
+    parts: &Parts,
+    fault: Option<Fault>,
+    proper: impl FnOnce() -> Outcome,
+    request_id: &str,
+    at: Instant,
+    note: impl Fn(&Recorder, RecordedRequest),
+) -> Response<Body> {
+    let note = |status| {
+        let request = RecordedRequest {
+            at,
+            method: parts.method.to_string(),
+            path_and_query: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            status,
+            client_request_id: None,
+            in_batch: None,
+            mailbox: None,
+        };
+        note(&shared.recorder, request);
+    };
+    if fault == Some(Fault::Close) {
+        note(None);
+        return cut(parts).await;
+    }
+    let (outcome, ending) = spoiled(fault, proper);
+    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(request_id, request_id));
+    note(Some(answer.status));
+    respond(answer, request_id, request_id, ending)
+}
+
+async fn wait(latency: Duration) {
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+}
+
+/// Closes the connection. The response is never seen: nothing is left to send it on.
+async fn cut(parts: &Parts) -> Response<Body> {
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.cut();
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Response::new(Body::empty())
+}
+
+struct TooLarge;
+
+/// Reads a body to its end, also where it is too large: the client must get to hear so.
+async fn read_body(body: Body) -> Result<Bytes, TooLarge> {
+    let mut stream: BodyDataStream = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    let mut too_large = false;
+    while let Some(Ok(chunk)) = stream.next().await {
+        too_large |= bytes.len() + chunk.len() > LARGEST_BODY;
+        if !too_large {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if too_large { Err(TooLarge) } else { Ok(bytes.freeze()) }
+}
+
+fn respond(answer: Answer, request_id: &str, client_request_id: &str, ending: Ending) -> Response<Body> {
+    let mut headers = HeaderMap::new();
+    let mut set = |name: &str, value: &str| {
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+        {
+            headers.insert(name, value);
+        }
+    };
+    set("request-id", request_id);
+    set("client-request-id", client_request_id);
+    set(
+        "x-ms-ags-diagnostic",
+        "{\"ServerInfo\":{\"DataCenter\":\"Sandbox\",\"Slice\":\"E\",\"Ring\":\"1\"}}",
+    );
+    set("Cache-Control", "private");
+    for (name, value) in &answer.headers {
+        set(name, value);
+    }
+    let body = match answer.content {
+        Content::Empty => Body::empty(),
+        Content::Json(mut json) => {
+            set("Content-Type", JSON);
+            match ending {
+                Ending::Proper => Body::from(json),
+                Ending::Broken => {
+                    json.truncate(json.len() / 2);
+                    Body::from(json)
+                }
+                Ending::Cut => {
+                    set("Content-Length", &json.len().to_string());
+                    json.truncate(json.len() / 2);
+                    cut_after(std::iter::once(Bytes::from(json)))
+                }
+            }
+        }
+        Content::Stream(kind, chunks) => {
+            set("Content-Type", kind);
+            match ending {
+                Ending::Proper => Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>))),
+                Ending::Broken | Ending::Cut => cut_after(chunks.take(2)),
+            }
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// A body that breaks off.
+fn cut_after(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+    let broken = std::iter::once_with(|| Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
+    // The pause lets the first half leave before the connection does.
+    let pause = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(Bytes::new())
+    });
+    Body::from_stream(stream::iter(chunks.map(Ok)).chain(pause).chain(stream::iter(broken)))
+}

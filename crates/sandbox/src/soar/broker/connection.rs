@@ -1,0 +1,233 @@
+//! One client's connection: TLS, the login, heart-beats, and the traffic between the socket and the queues.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::codec::{FramedRead, FramedWrite};
+
+use super::Shared;
+use super::message::Outgoing;
+use super::refusal::Refusal;
+use super::session::{Next, Peer};
+use stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
+
+/// A client that opens a connection and says nothing is left after this time, as in ActiveMQ
+/// (`connectAttemptTimeout`).
+const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+type Reader = FramedRead<ReadHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
+type Writer = FramedWrite<WriteHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
+
+/// Serves a client until it goes, is sent away, or the broker cuts all connections.
+pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, tls: TlsAcceptor) {
+    let mut cuts = shared.cuts.subscribe();
+    tokio::select! {
+        _ = cuts.changed() => {}
+        ended = talk(stream, &shared, tls) => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "sandbox broker: a connection broke");
+            }
+        }
+    }
+}
+
+/// Takes a session out of the broker when its connection ends, however it ends.
+struct SessionGuard<'s> {
+    shared: &'s Shared,
+    session: u64,
+}
+
+impl Drop for SessionGuard<'_> {
+    fn drop(&mut self) {
+        self.shared.change(|state| state.queues.disconnect(self.session));
+    }
+}
+
+/// How often each side is to be heard, as agreed on.
+#[derive(Debug, Clone, Copy, Default)]
+struct HeartBeats {
+    from_client: Option<Duration>,
+    from_broker: Option<Duration>,
+}
+
+impl HeartBeats {
+    /// ActiveMQ promises all that a client asks for: `0,15000` is answered by `15000,0`.
+    fn agree(header: Option<&str>) -> Result<(Self, String), Refusal> {
+        let text = header.unwrap_or("0,0");
+        let parsed = text.split_once(',').and_then(|(sends, wants)| {
+            Some((sends.trim().parse::<u64>().ok()?, wants.trim().parse::<u64>().ok()?))
+        });
+        let (sends, wants) =
+            parsed.ok_or_else(|| Refusal::fatal(format!("Invalid heart-beat header:{text}")))?;
+        let period = |millis| (millis > 0).then(|| Duration::from_millis(millis));
+        Ok((Self { from_client: period(sends), from_broker: period(wants) }, format!("{wants},{sends}")))
+    }
+}
+
+async fn talk(stream: TcpStream, shared: &Shared, tls: TlsAcceptor) -> Result<(), CodecError> {
+    // Small frames must not wait for the peer's delayed acknowledgement.
+    stream.set_nodelay(true)?;
+    let Ok(stream) = timeout(LOGIN_TIMEOUT, tls.accept(stream)).await else { return Ok(()) };
+    let (reader, writer) = tokio::io::split(stream?);
+    let mut reader = FramedRead::new(reader, FrameCodec::new());
+    let mut writer = FramedWrite::new(writer, FrameCodec::new());
+
+    let first = timeout(LOGIN_TIMEOUT, next_frame(&mut reader, shared)).await;
+    let Ok(Some(first)) = first else { return Ok(()) };
+    shared.unmuted().await;
+    let (outbox, outgoing) = mpsc::unbounded_channel();
+    let welcome = first.map_err(Some).and_then(|connect| log_in(shared, &connect, outbox.clone()));
+    let (peer, beats) = match welcome {
+        Ok(welcome) => welcome,
+        Err(Some(refusal)) => {
+            writer.send(refusal.frame(None)).await?;
+            return SinkExt::<HeartBeat>::close(&mut writer).await;
+        }
+        // Nobody has noticed the CONNECT; the connection stays, and stays silent.
+        Err(None) => {
+            while next_frame(&mut reader, shared).await.is_some() {}
+            return Ok(());
+        }
+    };
+    let _guard = SessionGuard { shared, session: peer.session };
+    tokio::select! {
+        () = read(reader, shared, &peer, &outbox, beats.from_client) => Ok(()),
+        written = write(writer, shared, outgoing, beats.from_broker) => written,
+    }
+}
+
+/// Lets a client in, or says why not; no reason at all means silence.
+fn log_in(
+    shared: &Shared,
+    connect: &Frame<ClientCommand>,
+    outbox: UnboundedSender<Outgoing>,
+) -> Result<(Peer, HeartBeats), Option<Refusal>> {
+    shared.change(|state| {
+        state.note(connect);
+        if state.faults.lose_connects > 0 {
+            state.faults.lose_connects -= 1;
+            return Err(None);
+        }
+        let login = state.log_in(connect)?;
+        let (beats, answer) = HeartBeats::agree(connect.header("heart-beat"))?;
+        let session = shared.next_session();
+        state.queues.connect(session, outbox);
+        let connected = Frame::new(ServerCommand::Connected)
+            .with_header("server", concat!("sandbox/", env!("CARGO_PKG_VERSION")))
+            .with_header("heart-beat", answer)
+            .with_header("session", format!("ID:sandbox-2:{session}"))
+            .with_header("version", "1.2");
+        state.queues.tell(session, connected);
+        Ok((Peer { session, login }, beats))
+    })
+}
+
+/// The client's next frame; nothing at the connection's end.
+async fn next_frame(reader: &mut Reader, shared: &Shared) -> Option<Result<Frame<ClientCommand>, Refusal>> {
+    loop {
+        match reader.next().await? {
+            Ok(Received::HeartBeat) => shared.change(|state| state.seen.heart_beats += 1),
+            Ok(Received::Frame(frame)) => return Some(Ok(frame)),
+            Err(CodecError::Io(_) | CodecError::Truncated) => return None,
+            Err(error) => return Some(Err(Refusal::fatal(error.to_string()))),
+        }
+    }
+}
+
+/// Takes the client's frames in. When it is the broker who ends the connection, the writer is told and this
+/// never returns.
+async fn read(
+    mut reader: Reader,
+    shared: &Shared,
+    peer: &Peer,
+    outbox: &UnboundedSender<Outgoing>,
+    promised: Option<Duration>,
+) {
+    let mut check = promised.map(ticks);
+    let mut heard = true;
+    loop {
+        let frame = tokio::select! {
+            frame = reader.next() => frame,
+            () = tick(check.as_mut()) => {
+                // Like ActiveMQ's: whoever was silent between two ticks is left, so a client that sends no
+                // oftener than it promised is at risk.
+                if !std::mem::take(&mut heard) && !shared.is_muted() {
+                    return;
+                }
+                continue;
+            }
+        };
+        shared.unmuted().await;
+        heard = true;
+        let next = match frame {
+            None | Some(Err(CodecError::Io(_) | CodecError::Truncated)) => return,
+            Some(Ok(Received::HeartBeat)) => {
+                shared.change(|state| state.seen.heart_beats += 1);
+                Next::Continue
+            }
+            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, &frame)),
+            Some(Err(error)) => {
+                let refusal = Refusal::fatal(error.to_string());
+                shared.change(|state| state.queues.tell(peer.session, refusal.frame(None)));
+                Next::Close
+            }
+        };
+        match next {
+            Next::Continue => {}
+            Next::Break => return,
+            Next::Close => {
+                let _ = outbox.send(Outgoing::Close);
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Writes what the broker says, and heart-beats.
+async fn write(
+    mut writer: Writer,
+    shared: &Shared,
+    mut outgoing: UnboundedReceiver<Outgoing>,
+    period: Option<Duration>,
+) -> Result<(), CodecError> {
+    let mut beat = period.map(ticks);
+    loop {
+        let next = tokio::select! {
+            next = outgoing.recv() => next,
+            () = tick(beat.as_mut()) => {
+                if !shared.is_muted() {
+                    writer.send(HeartBeat).await?;
+                }
+                continue;
+            }
+        };
+        shared.unmuted().await;
+        match next {
+            Some(Outgoing::Frame(frame)) if outgoing.is_empty() => writer.send(frame).await?,
+            Some(Outgoing::Frame(frame)) => writer.feed(frame).await?,
+            None | Some(Outgoing::Close) => return SinkExt::<HeartBeat>::close(&mut writer).await,
+        }
+    }
+}
+
+fn ticks(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+async fn tick(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

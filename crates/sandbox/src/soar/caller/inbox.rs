@@ -1,0 +1,160 @@
+//! What has come back to SOAR, sorted by the call it belongs to.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use stomp::{Frame, Headers, ServerCommand};
+
+/// One reply: a status message, or the final word on a call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// 0: information; 1: the call has failed.
+    pub message_type: i64,
+    /// What SOAR shows.
+    pub message: String,
+    /// Whether it is the last.
+    pub complete: bool,
+    /// What the workflow gets; null where there is nothing.
+    pub results: Value,
+    /// The body as it came.
+    pub raw_body: String,
+    /// The headers of the MESSAGE it came in.
+    pub headers: Headers,
+}
+
+/// The fields SOAR reads of a reply's body.
+#[derive(Deserialize)]
+struct Body {
+    message_type: i64,
+    message: String,
+    complete: bool,
+    #[serde(default)]
+    results: Value,
+}
+
+/// A message that is no reply SOAR could read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unreadable {
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body, as far as it is text.
+    pub body: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// No final reply came in time.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no final reply to {correlation} within {deadline:?}; status messages so far: {statuses:?}; messages \
+         that are no reply: {unreadable}"
+)]
+pub struct NoReply {
+    /// The call.
+    pub correlation: String,
+    /// How long was waited.
+    pub deadline: Duration,
+    /// What was said in the meantime.
+    pub statuses: Vec<String>,
+    /// How many messages have come, for whatever call, that could not be read.
+    pub unreadable: usize,
+}
+
+/// What has come for one call.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) statuses: Vec<Reply>,
+    pub(super) finals: Vec<Reply>,
+}
+
+#[derive(Debug, Default)]
+struct Sorted {
+    calls: HashMap<String, Answers>,
+    unreadable: Vec<Unreadable>,
+    /// Ids of the messages seen: one delivered again is not another.
+    seen: HashSet<String>,
+}
+
+/// Everything that has come.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    sorted: Mutex<Sorted>,
+    changes: watch::Sender<u64>,
+}
+
+impl Inbox {
+    /// Takes a MESSAGE in.
+    pub(super) fn take(&self, frame: Frame<ServerCommand>) {
+        let id = frame.header("message-id").unwrap_or_default().to_owned();
+        let correlation = frame.header("correlation-id").map(ToOwned::to_owned);
+        let body = String::from_utf8_lossy(&frame.body).into_owned();
+        let parsed: Result<Body, _> = serde_json::from_slice(&frame.body);
+        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        if !sorted.seen.insert(id) {
+            return;
+        }
+        let headers = frame.headers;
+        match (correlation, parsed) {
+            (Some(correlation), Ok(parsed)) => {
+                let reply = Reply {
+                    message_type: parsed.message_type,
+                    message: parsed.message,
+                    complete: parsed.complete,
+                    results: parsed.results,
+                    raw_body: body,
+                    headers,
+                };
+                let answers = sorted.calls.entry(correlation).or_default();
+                if reply.complete { answers.finals.push(reply) } else { answers.statuses.push(reply) }
+            }
+            (None, _) => {
+                sorted.unreadable.push(Unreadable { headers, body, reason: "no correlation-id".to_owned() });
+            }
+            (_, Err(error)) => {
+                sorted.unreadable.push(Unreadable { headers, body, reason: error.to_string() });
+            }
+        }
+        drop(sorted);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Looks at what has come for a call.
+    pub(super) fn look<T>(&self, correlation: &str, look: impl FnOnce(&Answers) -> T) -> T {
+        let sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
+        match sorted.calls.get(correlation) {
+            Some(answers) => look(answers),
+            None => look(&Answers::default()),
+        }
+    }
+
+    pub(super) fn unreadable(&self) -> Vec<Unreadable> {
+        self.sorted.lock().unwrap_or_else(PoisonError::into_inner).unreadable.clone()
+    }
+
+    /// Waits for a call's final reply.
+    pub(super) async fn reply(&self, correlation: &str, deadline: Duration) -> Result<Reply, NoReply> {
+        let first = || self.look(correlation, |answers| answers.finals.first().cloned());
+        self.until(deadline, || first().is_some()).await;
+        first().ok_or_else(|| NoReply {
+            correlation: correlation.to_owned(),
+            deadline,
+            statuses: self.look(correlation, |a| a.statuses.iter().map(|s| s.message.clone()).collect()),
+            unreadable: self.unreadable().len(),
+        })
+    }
+
+    /// Waits until `condition` holds, or `deadline` has passed.
+    pub(super) async fn until(&self, deadline: Duration, condition: impl Fn() -> bool) {
+        let mut changes = self.changes.subscribe();
+        let wait = async {
+            // The sender lives in `self`: `changed` does not fail.
+            while !condition() && changes.changed().await.is_ok() {}
+        };
+        let _ = tokio::time::timeout(deadline, wait).await;
+    }
+}

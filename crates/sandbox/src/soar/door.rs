@@ -1,0 +1,62 @@
+//! SOAR's side of the queue for other processes: a file beside the sandbox's `app.config` says how to get in.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::caller::CallerOptions;
+use net::Trust;
+
+/// The file's name.
+const FILE: &str = "soar.json";
+
+/// How to connect to the broker as SOAR does.
+#[derive(Serialize, Deserialize)]
+pub struct Door {
+    pub(super) port: u16,
+    pub(super) login: String,
+    pub(super) passcode: String,
+    pub(super) org: i64,
+    pub(super) destination: String,
+}
+
+impl Door {
+    /// Writes it into `directory`, readable by its owner only: it holds a password.
+    pub fn write(&self, directory: &Path) -> io::Result<()> {
+        let text = serde_json::to_vec_pretty(self)?;
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(directory.join(FILE))?;
+        file.write_all(&text)
+    }
+
+    /// Reads what [`Door::write`] wrote into `directory`. The file stays locked while it is held, and is waited for:
+    /// of two callers at a time each would get replies of the other.
+    pub fn open(directory: &Path) -> io::Result<(Self, File)> {
+        let file = File::open(directory.join(FILE))?;
+        file.lock()?;
+        Ok((serde_json::from_reader(&file)?, file))
+    }
+
+    /// The options of a caller. `ca_file` is where the certificate authority's certificate was written to.
+    pub fn caller_options(&self, ca_file: &Path) -> CallerOptions {
+        CallerOptions {
+            host: "localhost".to_owned(),
+            port: self.port,
+            login: self.login.clone(),
+            passcode: self.passcode.clone(),
+            trust: Trust::SystemAnd(ca_file.to_owned()),
+            org: self.org,
+            destination: self.destination.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("port", &self.port).field("login", &self.login).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! What the platform holds: organisations and who may sign in, customizations, incidents, tasks, notes and
+//! attachments.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::imports::Import;
+use super::session::Sessions;
+use crate::soar::customizations::{Customizations, DESTINATIONS};
+
+/// The functions of the app, by the names SOAR knows them under.
+pub const FUNCTIONS: [&str; 9] = [
+    "exchange_online_create_meeting",
+    "exchange_online_delete_email",
+    "exchange_online_delete_messages_from_query_results",
+    "exchange_online_get_email_user_profile",
+    "exchange_online_get_message",
+    "exchange_online_move_message_to_folder",
+    "exchange_online_query_emails",
+    "exchange_online_send_message",
+    "exchange_online_write_message_as_attachment",
+];
+
+/// An organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organisation {
+    /// Its number in paths and queue names.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its UUID.
+    pub uuid: String,
+    /// Its cloud account.
+    pub cloud_account: String,
+    /// Whether the one who signs in may use it.
+    pub enabled: bool,
+    /// Whether functions can be called in it at all.
+    pub actions_framework_enabled: bool,
+}
+
+impl Organisation {
+    /// An enabled organisation with a UUID and a cloud account made from its number.
+    pub fn new(id: i64, name: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            uuid: format!("00000000-0000-4000-8000-{id:012}"),
+            cloud_account: format!("cloud-{id}"),
+            enabled: true,
+            actions_framework_enabled: true,
+        }
+    }
+}
+
+/// An API key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id, the user name of HTTP Basic and of the broker.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The number of its principal.
+    pub handle: i64,
+}
+
+/// A person's account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The e-mail address it signs in with.
+    pub email: String,
+    /// Its password.
+    pub password: String,
+    /// Its number.
+    pub user_id: i64,
+}
+
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
+/// What something is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The incident of this number.
+    Incident(i64),
+    /// The task of this number.
+    Task(i64),
+}
+
+/// A note of an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Its number.
+    pub id: i64,
+    /// `html` or `text`.
+    pub format: String,
+    /// Its text.
+    pub content: String,
+}
+
+/// An attachment. Its bytes are in a file that lives as long as the platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its number.
+    pub id: i64,
+    /// What it is attached to.
+    pub owner: Owner,
+    /// The file name it was given.
+    pub name: String,
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its description, empty where none was given.
+    pub description: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was attached, in milliseconds since 1970.
+    pub created: i64,
+    /// Where they are.
+    pub path: PathBuf,
+}
+
+impl Attachment {
+    /// Reads all of its bytes.
+    pub async fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        tokio::fs::read(&self.path).await
+    }
+
+    /// It as SOAR describes it.
+    pub(super) fn dto(&self, incident: i64) -> Value {
+        let (kind, task) = match self.owner {
+            Owner::Incident(_) => ("incident", None),
+            Owner::Task(task) => ("task", Some(task)),
+        };
+        json!({
+            "id": self.id,
+            "name": self.name,
+            "content_type": self.content_type,
+            "size": self.size,
+            "created": self.created,
+            "type": kind,
+            "inc_id": incident,
+            "task_id": task,
+            "description": self.description
+        })
+    }
+}
+
+/// Everything the platform holds.
+#[derive(Debug, Default)]
+pub(super) struct Data {
+    pub(super) organisations: Vec<Organisation>,
+    pub(super) api_keys: Vec<ApiKey>,
+    pub(super) accounts: Vec<Account>,
+    pub(super) sessions: Sessions,
+    /// The ids and CSRF tokens of all sessions so far.
+    pub(super) session_secrets: Vec<String>,
+    pub(super) customizations: Customizations,
+    /// Imports so far.
+    pub(super) imports: Vec<Import>,
+    /// The status imports have before anybody decides on them, where it is not the usual one.
+    pub(super) import_status: Option<String>,
+    /// Whether nobody who signs in has the permission to change customizations.
+    pub(super) customizing_forbidden: bool,
+    /// How many of the next changes of a destination find it changed by somebody else.
+    pub(super) conflicts: usize,
+    /// Names of incidents.
+    pub(super) incidents: BTreeMap<i64, String>,
+    /// The incident of each task.
+    pub(super) tasks: BTreeMap<i64, i64>,
+    pub(super) notes: BTreeMap<i64, Vec<Note>>,
+    pub(super) attachments: Vec<Attachment>,
+    /// Whether an upload is answered with a list of one.
+    pub(super) lists_uploads: bool,
+    pub(super) last_id: i64,
+}
+
+impl Data {
+    /// A number nothing else has.
+    pub(super) fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Refuses a change of customizations to those who may not make any.
+    pub(super) fn allow_customizing(&self) -> Result<(), ApiError> {
+        if self.customizing_forbidden { Err(ApiError::forbidden()) } else { Ok(()) }
+    }
+
+    /// Whether the API key or account that signs in as `login` may read `queue`. Of other queues, and other users,
+    /// nothing is known here.
+    pub(super) fn may_read(&self, login: &str, queue: &str) -> bool {
+        let Some(destination) = queue.strip_prefix("actions.").and_then(|rest| rest.split_once('.')) else {
+            return true;
+        };
+        let destination = self.customizations.get(&DESTINATIONS, destination.1);
+        let lists = |who: &str, number: i64| {
+            let listed = destination.and_then(|destination| destination[who].as_array());
+            listed.is_some_and(|listed| listed.iter().any(|one| *one == number))
+        };
+        let key = self.api_keys.iter().find(|key| key.id == login);
+        let account = self.accounts.iter().find(|account| account.email == login);
+        match (key, account) {
+            (Some(key), _) => lists("api_keys", key.handle),
+            (None, Some(account)) => lists("users", account.user_id),
+            (None, None) => true,
+        }
+    }
+
+    /// The incident that `owner` is, or belongs to; nothing where there is no such owner.
+    pub(super) fn incident_of(&self, owner: Owner) -> Option<i64> {
+        match owner {
+            Owner::Incident(id) => self.incidents.contains_key(&id).then_some(id),
+            Owner::Task(id) => self.tasks.get(&id).copied(),
+        }
+    }
+
+    pub(super) fn attachment(&self, owner: Owner, id: i64) -> Option<&Attachment> {
+        self.attachments.iter().find(|a| a.id == id && a.owner == owner)
+    }
+}

@@ -1,0 +1,103 @@
+//! Imports: a file is looked at, waits for a decision, and is taken over or forgotten.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::data::Data;
+use super::error::ApiError;
+use crate::soar::customizations;
+
+/// How many of the things that are wrong with a file are told.
+const TOLD: usize = 3;
+
+/// An import and what became of it.
+#[derive(Debug)]
+pub(super) struct Import {
+    id: i64,
+    status: String,
+    file: Value,
+    messages: Value,
+}
+
+const PENDING: &str = "PENDING";
+const ACCEPTED: &str = "ACCEPTED";
+const REJECTED: &str = "REJECTED";
+
+impl Import {
+    fn dto(&self) -> Value {
+        json!({"id": self.id, "status": self.status, "messages": self.messages})
+    }
+}
+
+/// `POST /configurations/imports`: looks at a file; nothing changes yet.
+pub(super) async fn post(
+    State(shared): State<Arc<Shared>>,
+    Json(file): Json<Value>,
+) -> Result<Json<Value>, ApiError> {
+    shared.look(Data::allow_customizing)?;
+    let faults = customizations::check(&file);
+    if !faults.is_empty() {
+        let told: Vec<_> = faults.iter().take(TOLD).map(String::as_str).collect();
+        return Err(ApiError::invalid(format!("The import is not valid: {}.", told.join("; "))));
+    }
+    shared.change(|data| {
+        if let Some(fault) = data.customizations.torn(&file) {
+            return Err(ApiError::invalid(format!("The import is not valid: {fault}.")));
+        }
+        let count = |kind: &str| file[kind].as_array().map_or(0, Vec::len);
+        let text = format!(
+            "{} functions, {} rules, {} workflows and {} scripts will be imported.",
+            count("functions"),
+            count("actions"),
+            count("workflows"),
+            count("scripts"),
+        );
+        let import = Import {
+            id: data.next_id(),
+            status: data.import_status.clone().unwrap_or_else(|| PENDING.to_owned()),
+            messages: json!([{"type": "INFO", "text": text}]),
+            file,
+        };
+        let dto = import.dto();
+        data.imports.push(import);
+        Ok(Json(dto))
+    })
+}
+
+/// `PUT /configurations/imports/{id}`: the decision, in the object that [`post`] answered.
+pub(super) async fn put(
+    State(shared): State<Arc<Shared>>,
+    Path((_, id)): Path<(i64, i64)>,
+    Json(wanted): Json<Value>,
+) -> Result<Json<Value>, ApiError> {
+    shared.change(|data| {
+        data.allow_customizing()?;
+        let import = data.imports.iter_mut().find(|import| import.id == id);
+        let import = import.ok_or_else(|| ApiError::not_found("import", id))?;
+        let mut expected = import.dto();
+        expected["status"] = wanted["status"].clone();
+        if wanted != expected {
+            return Err(ApiError::invalid("The import is not the one that is to be decided on."));
+        }
+        if import.status != PENDING {
+            return Err(ApiError::invalid(format!("The import is {} already.", import.status)));
+        }
+        match wanted["status"].as_str() {
+            Some(ACCEPTED) => {
+                ACCEPTED.clone_into(&mut import.status);
+                let last_id = &mut data.last_id;
+                data.customizations.import(&import.file, || {
+                    *last_id += 1;
+                    *last_id
+                });
+            }
+            Some(REJECTED) => REJECTED.clone_into(&mut import.status),
+            _ => return Err(ApiError::invalid("An import is accepted or rejected.")),
+        }
+        Ok(Json(import.dto()))
+    })
+}

@@ -1,0 +1,373 @@
+//! SOAR's REST interface over TLS, as far as the app meets it: signing in with an API key or an account,
+//! customizations and their import, incidents with their notes, and attachments of incidents and tasks.
+//!
+//! Faults are switched on by methods of [`Rest`], and what happened is read from it.
+
+mod attachments;
+mod data;
+mod error;
+mod gate;
+mod imports;
+mod incidents;
+mod platform;
+mod session;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post, put};
+use chrono::Utc;
+use rustls::ServerConfig;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use self::data::Data;
+pub use self::data::{Account, ApiKey, Attachment, FUNCTIONS, Note, Organisation, Owner};
+use self::error::ApiError;
+use self::gate::Traffic;
+pub use self::gate::{Failure, Recorded};
+use super::broker::Readers;
+use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
+use crate::serve::Server;
+
+/// The protocol to offer: SOAR's own server speaks no HTTP/2, and a cut connection then ends one request only.
+pub const ALPN: &[&[u8]] = &[b"http/1.1"];
+
+/// What a platform starts with.
+#[derive(Debug, Clone)]
+pub struct RestOptions {
+    /// The port on 127.0.0.1; 0: any that is free.
+    pub port: u16,
+    /// A path before `/rest`, with a slash before and none after it, as Cloud Pak for Security has; empty for
+    /// none.
+    pub resource_prefix: String,
+    /// The organisations those who sign in belong to.
+    pub organisations: Vec<Organisation>,
+    /// The API keys.
+    pub api_keys: Vec<ApiKey>,
+    /// The accounts.
+    pub accounts: Vec<Account>,
+    /// The customizations that are there already, in the form of an import file, or as [`functions_only`] gives
+    /// them. Whoever signs in above may read their message destinations.
+    pub customizations: Value,
+}
+
+/// A running platform. Dropping it closes its listener, its connections, and removes its attachments.
+#[derive(Debug)]
+pub struct Rest {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+/// What all requests share.
+#[derive(Debug)]
+struct Shared {
+    data: Mutex<Data>,
+    traffic: Mutex<Traffic>,
+    /// Counts changes of `data` and `traffic`.
+    changes: watch::Sender<u64>,
+    prefix: String,
+    /// Where attachments are.
+    directory: PathBuf,
+}
+
+impl Shared {
+    fn change<T>(&self, change: impl FnOnce(&mut Data) -> T) -> T {
+        let result = change(&mut self.data.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changes.send_modify(|count| *count += 1);
+        result
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Data) -> T) -> T {
+        look(&self.data.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
+        let result = change(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changes.send_modify(|count| *count += 1);
+        result
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
+            tracing::warn!(%error, "sandbox: cannot remove SOAR's attachments");
+        }
+    }
+}
+
+impl Rest {
+    /// Starts the platform. `tls` should offer [`ALPN`].
+    pub async fn start(options: RestOptions, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let directory = std::env::temp_dir().join(format!("sandbox-soar-{}", Uuid::new_v4()));
+        tokio::fs::create_dir(&directory).await?;
+        let mut data = Data {
+            organisations: options.organisations,
+            api_keys: options.api_keys,
+            accounts: options.accounts,
+            ..Data::default()
+        };
+        let mut last_id = 0;
+        data.customizations.import(&options.customizations, || {
+            last_id += 1;
+            last_id
+        });
+        data.last_id = last_id;
+        let keys: Vec<i64> = data.api_keys.iter().map(|key| key.handle).collect();
+        let users: Vec<i64> = data.accounts.iter().map(|account| account.user_id).collect();
+        for destination in data.customizations.all_mut(&DESTINATIONS) {
+            destination["api_keys"] = json!(keys);
+            destination["users"] = json!(users);
+        }
+        let shared = Arc::new(Shared {
+            data: Mutex::new(data),
+            traffic: Mutex::default(),
+            changes: watch::Sender::new(0),
+            prefix: options.resource_prefix,
+            directory,
+        });
+        let server = Server::start_on(listener, router(&shared), tls)?;
+        Ok(Self { shared, server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// How many connections were accepted since the start.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
+    /// Adds an incident.
+    pub fn add_incident(&self, id: i64, name: &str) {
+        self.shared.change(|data| data.incidents.insert(id, name.to_owned()));
+    }
+
+    /// Adds a task to an incident.
+    pub fn add_task(&self, id: i64, incident: i64) {
+        self.shared.change(|data| data.tasks.insert(id, incident));
+    }
+
+    /// Attaches a file.
+    pub async fn add_attachment(
+        &self,
+        owner: Owner,
+        name: &str,
+        content_type: &str,
+        bytes: &[u8],
+    ) -> io::Result<Attachment> {
+        let id = self.shared.change(Data::next_id);
+        let path = self.shared.directory.join(id.to_string());
+        tokio::fs::write(&path, bytes).await?;
+        let attachment = Attachment {
+            id,
+            owner,
+            name: name.to_owned(),
+            content_type: content_type.to_owned(),
+            description: String::new(),
+            size: bytes.len() as u64,
+            created: Utc::now().timestamp_millis(),
+            path,
+        };
+        self.shared.change(|data| data.attachments.push(attachment.clone()));
+        Ok(attachment)
+    }
+
+    /// Takes a function away: it is not found from now on.
+    pub fn remove_function(&self, name: &str) {
+        self.shared.change(|data| data.customizations.remove(&FUNCTIONS_KIND, name));
+    }
+
+    /// Adds a function, or one that was taken away again, with the app's message destination.
+    pub fn add_function(&self, name: &str) {
+        self.shared.change(|data| {
+            let destination = data.customizations.all(&DESTINATIONS).next().cloned().unwrap_or_default();
+            let destination = destination["programmatic_name"].as_str().unwrap_or_default();
+            let last_id = &mut data.last_id;
+            data.customizations.import(&functions_only(destination, [name]), || {
+                *last_id += 1;
+                *last_id
+            });
+        });
+    }
+
+    /// Adds a function with a message destination of its own, which the API keys and accounts may read.
+    pub fn add_function_at(&self, name: &str, destination: &str) {
+        self.shared.change(|data| {
+            let keys: Vec<i64> = data.api_keys.iter().map(|key| key.handle).collect();
+            let users: Vec<i64> = data.accounts.iter().map(|account| account.user_id).collect();
+            let last_id = &mut data.last_id;
+            data.customizations.import(&functions_only(destination, [name]), || {
+                *last_id += 1;
+                *last_id
+            });
+            if let Some(own) = data.customizations.object_mut("message_destinations", destination) {
+                own["api_keys"] = json!(keys);
+                own["users"] = json!(users);
+            }
+        });
+    }
+
+    /// Everything that customizations define, in the form of an export.
+    pub fn customizations(&self) -> Value {
+        self.shared.look(|data| data.customizations.export())
+    }
+
+    /// Changes an object that customizations define, as a person in SOAR does: `section` is its kind's key in an
+    /// export, `name` its name.
+    pub fn change_object(&self, section: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        self.shared.change(|data| data.customizations.object_mut(section, name).map(change));
+    }
+
+    /// Takes the permission to change customizations from all who sign in, or gives it back. They may still read.
+    pub fn forbid_customizing(&self, forbidden: bool) {
+        self.shared.change(|data| data.customizing_forbidden = forbidden);
+    }
+
+    /// Has imports that come from now on be in this status without anybody's decision.
+    pub fn decide_imports(&self, status: &str) {
+        self.shared.change(|data| data.import_status = Some(status.to_owned()));
+    }
+
+    /// Says who may read which queue of calls: the API keys and accounts that its message destination lists.
+    pub fn readers(&self) -> Readers {
+        let shared = Arc::downgrade(&self.shared);
+        Readers::new(move |login, queue| {
+            shared.upgrade().is_none_or(|shared| shared.look(|data| data.may_read(login, queue)))
+        })
+    }
+
+    /// Changes the organisation with number `id`.
+    pub fn change_organisation(&self, id: i64, change: impl FnOnce(&mut Organisation)) {
+        self.shared.change(|data| {
+            if let Some(org) = data.organisations.iter_mut().find(|o| o.id == id) {
+                change(org);
+            }
+        });
+    }
+
+    /// Ends the sessions of all accounts, as a restart of SOAR does.
+    pub fn end_sessions(&self) {
+        self.shared.change(|data| data.sessions.clear());
+    }
+
+    /// The id (`JSESSIONID`) and the CSRF token (`X-sess-id`) of every session that was opened so far.
+    pub fn session_secrets(&self) -> Vec<String> {
+        self.shared.look(|data| data.session_secrets.clone())
+    }
+
+    /// Has the next `count` changes of a message destination find that somebody else has changed it.
+    pub fn conflict_next(&self, count: usize) {
+        self.shared.change(|data| data.conflicts = count);
+    }
+
+    /// Whether an upload is answered with a list of one attachment, as some versions do, instead of the attachment.
+    pub fn list_uploads(&self, list: bool) {
+        self.shared.change(|data| data.lists_uploads = list);
+    }
+
+    /// Has the next `count` requests fail whose method and path (`POST /rest/orgs/201/incidents/2095/comments`)
+    /// contain `on`. Failures asked for earlier come first. `usize::MAX` is for ever.
+    pub fn fail_next(&self, on: &str, count: usize, failure: Failure) {
+        self.shared.traffic(|traffic| traffic.fail(on, count, failure));
+    }
+
+    /// Has the answers of [`Failure::Status`] quote what was sent, from now on.
+    pub fn quote_requests(&self) {
+        self.shared.traffic(|traffic| traffic.quotes = true);
+    }
+
+    /// Answers every request that much later.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared.traffic(|traffic| traffic.latency = latency);
+    }
+
+    /// Forgets all failures to come, and the latency.
+    pub fn heal(&self) {
+        self.shared.traffic(Traffic::heal);
+    }
+
+    /// The notes of an incident, oldest first.
+    pub fn notes(&self, incident: i64) -> Vec<Note> {
+        self.shared.look(|data| data.notes.get(&incident).cloned().unwrap_or_default())
+    }
+
+    /// The attachments of an incident or task, oldest first.
+    pub fn attachments(&self, owner: Owner) -> Vec<Attachment> {
+        self.shared.look(|data| data.attachments.iter().filter(|a| a.owner == owner).cloned().collect())
+    }
+
+    /// A message destination's body, by its programmatic name.
+    pub fn destination(&self, programmatic_name: &str) -> Option<Value> {
+        self.shared.look(|data| data.customizations.get(&DESTINATIONS, programmatic_name).cloned())
+    }
+
+    /// Every request so far, in the order they came.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).recorded.clone()
+    }
+
+    /// Waits until `condition` holds, looking again after every change; false when it does not hold within
+    /// `deadline`.
+    pub async fn until(&self, deadline: Duration, condition: impl Fn(&Self) -> bool) -> bool {
+        let mut changes = self.shared.changes.subscribe();
+        let wait = async {
+            while !condition(self) {
+                if changes.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(deadline, wait).await.unwrap_or(false)
+    }
+}
+
+fn router(shared: &Arc<Shared>) -> Router {
+    let of_org = Router::new()
+        .route("/functions", get(platform::functions))
+        .route("/functions/{name}", get(platform::function))
+        .route("/types/{type}", get(platform::data_table))
+        .route("/types/{type}/fields", get(platform::fields))
+        .route("/actions", get(platform::rules))
+        .route("/workflows", get(platform::workflows))
+        .route("/workflows/{id}", get(platform::workflow))
+        .route("/scripts", get(platform::scripts))
+        .route("/scripts/{id}", get(platform::script))
+        .route("/configurations/imports", post(imports::post))
+        .route("/configurations/imports/{id}", put(imports::put))
+        .route("/message_destinations", get(platform::destinations))
+        .route("/message_destinations/{id}", get(platform::destination).put(platform::put_destination))
+        .route("/incidents/{id}", get(incidents::incident))
+        .route("/tasks/{id}", get(incidents::task))
+        .route("/incidents/{id}/comments", post(incidents::add_note).get(incidents::notes))
+        .route("/{kind}/{id}/attachments", post(attachments::upload).get(attachments::list))
+        .route(
+            "/{kind}/{id}/attachments/{attachment}",
+            get(attachments::metadata).merge(delete(attachments::delete)),
+        )
+        .route("/{kind}/{id}/attachments/{attachment}/contents", get(attachments::contents));
+    let rest = Router::new()
+        .route("/session", get(session::get).post(session::post))
+        .route("/const", get(platform::constants))
+        .route("/orgs/{org}", get(platform::organisation))
+        .nest("/orgs/{org}", of_org);
+    Router::new()
+        .nest(&format!("{}/rest", shared.prefix), rest)
+        .fallback(|| async { ApiError::not_found("resource", "") })
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(shared.clone(), gate::pass))
+        .with_state(shared.clone())
+}

@@ -1,0 +1,167 @@
+//! A function call, as SOAR sends it over the broker.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use net::untrusted::json;
+
+/// No call has so many; what goes through as text, a query's results for instance, is one value.
+const MOST_VALUES: usize = 100_000;
+/// No name is longer, in bytes.
+const LONGEST_NAME: usize = 4096;
+
+/// A function call. Only the name and the inputs are sure to be there; a playbook leaves the workflow out.
+#[derive(Debug, Clone)]
+pub struct FunctionCall {
+    /// The function's API name.
+    pub function: String,
+    /// The inputs by API name.
+    pub inputs: Map<String, Value>,
+    /// The inputs as they came; the results echo them.
+    pub raw_inputs: Box<RawValue>,
+    /// Who asked.
+    pub caller: Caller,
+}
+
+/// Who asked for a call: for the log, not for any decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The user or key, by name.
+    pub principal: Option<String>,
+    /// The workflow, by programmatic name.
+    pub workflow: Option<String>,
+    /// The workflow instance.
+    pub workflow_instance: Option<i64>,
+}
+
+/// Why a message is no function call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It is not JSON.
+    #[error(
+        "The message from SOAR is not valid JSON (line {line}, column {column}), so no function was run."
+    )]
+    NotJson {
+        /// Where it stops being JSON.
+        line: usize,
+        /// Where it stops being JSON.
+        column: usize,
+    },
+    /// It is not text.
+    #[error("The message from SOAR is not UTF-8 text, so no function was run.")]
+    NotText,
+    /// It names no function.
+    #[error("The message from SOAR names no function, so none was run.")]
+    NoFunction,
+    /// It holds more values than any call.
+    #[error("The message from SOAR holds more than {MOST_VALUES} values, so no function was run.")]
+    TooManyValues,
+    /// Its inputs are no object.
+    #[error("The inputs of the function call are not a JSON object, so the function was not run.")]
+    InputsNoObject,
+}
+
+impl FunctionCall {
+    /// Reads the body of a message.
+    pub fn parse(body: &[u8]) -> Result<Self, CallError> {
+        #[derive(Deserialize)]
+        struct Body<'a> {
+            #[serde(default)]
+            function: Value,
+            #[serde(default, borrow)]
+            inputs: Option<&'a RawValue>,
+            #[serde(default)]
+            principal: Value,
+            #[serde(default)]
+            workflow: Value,
+            #[serde(default)]
+            workflow_instance: Value,
+        }
+        let text = text(body).ok_or(CallError::NotText)?;
+        let not_json =
+            |error: serde_json::Error| CallError::NotJson { line: error.line(), column: error.column() };
+        if !serde_json::from_str::<&RawValue>(&text).map_err(not_json)?.get().starts_with('{') {
+            return Err(CallError::NoFunction);
+        }
+        if json::values(&text) > MOST_VALUES {
+            return Err(CallError::TooManyValues);
+        }
+        let body: Body<'_> = serde_json::from_str(&text).map_err(not_json)?;
+        let function = string(&body.function, "name").ok_or(CallError::NoFunction)?;
+        let raw_inputs = body.inputs.map_or("{}", RawValue::get);
+        let not_inputs = |error: serde_json::Error| {
+            if error.is_data() { CallError::InputsNoObject } else { not_json(error) }
+        };
+        let inputs = serde_json::from_str(raw_inputs).map_err(not_inputs)?;
+        let raw_inputs = RawValue::from_string(raw_inputs.to_owned()).map_err(not_json)?;
+        let caller = Caller {
+            principal: string(&body.principal, "name"),
+            workflow: string(&body.workflow, "programmatic_name").or_else(|| string(&body.workflow, "name")),
+            workflow_instance: body.workflow_instance.get("workflow_instance_id").and_then(Value::as_i64),
+        };
+        Ok(Self { function, inputs, raw_inputs, caller })
+    }
+}
+
+fn string(object: &Value, key: &str) -> Option<String> {
+    object.get(key)?.as_str().filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME).map(str::to_owned)
+}
+
+/// The body as text. SOAR writes characters beyond the basic plane as two UTF-8-encoded surrogates now and then
+/// (CESU-8); those are joined, and a lone one becomes a replacement character.
+fn text(body: &[u8]) -> Option<Cow<'_, str>> {
+    if let Ok(text) = std::str::from_utf8(body) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut text = String::with_capacity(body.len());
+    let mut rest = body;
+    while !rest.is_empty() {
+        let valid = match std::str::from_utf8(rest) {
+            Ok(valid) => valid,
+            Err(error) => std::str::from_utf8(&rest[..error.valid_up_to()]).ok()?,
+        };
+        text.push_str(valid);
+        rest = &rest[valid.len()..];
+        if rest.is_empty() {
+            break;
+        }
+        let high = surrogate(rest)?;
+        rest = &rest[3..];
+        match surrogate(rest).filter(|low| (0xDC00..0xE000).contains(low)) {
+            Some(low) if high < 0xDC00 => {
+                rest = &rest[3..];
+                let code = 0x1_0000 + ((u32::from(high) - 0xD800) << 10) + (u32::from(low) - 0xDC00);
+                text.push(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            _ => text.push(char::REPLACEMENT_CHARACTER),
+        }
+    }
+    Some(Cow::Owned(text))
+}
+
+/// The UTF-8-encoded surrogate at the start of `bytes`.
+fn surrogate(bytes: &[u8]) -> Option<u16> {
+    match bytes {
+        [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, ..] => {
+            Some(0xD000 | (u16::from(second & 0x3F) << 6) | u16::from(third & 0x3F))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surrogate_halves_are_joined_and_lone_ones_replaced() {
+        assert_eq!(text(b"a\xED\xA0\xBD\xED\xB8\x80b").as_deref(), Some("a😀b"));
+        assert_eq!(text(b"\xED\xA0\xBD!").as_deref(), Some("\u{FFFD}!"));
+        assert_eq!(text(b"\xED\xB8\x80\xED\xA0\xBD").as_deref(), Some("\u{FFFD}\u{FFFD}"));
+        assert_eq!(text(b"ok \xFF").as_deref(), None);
+        assert_eq!(text(b"cut \xED\xA0").as_deref(), None);
+    }
+}

@@ -1,0 +1,319 @@
+//! What we ask of SOAR over REST. One client a process; clones share it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt};
+use reqwest::Method;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use super::connection::{Connection, Request, RequestBody};
+use super::session::{Organisation, Principal};
+use super::{ByteStream, Content, Error};
+use crate::SoarSettings;
+
+/// SOAR's REST interface, signed in to one organisation.
+#[derive(Clone)]
+pub struct Client {
+    connection: Arc<Connection>,
+    organisation: Arc<Organisation>,
+    principal: Option<Arc<Principal>>,
+    actions_enabled: Option<bool>,
+}
+
+/// What a file is attached to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// An incident, by its number.
+    Incident(i64),
+    /// A task, by its number.
+    Task(i64),
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (_, what, number) = self.named();
+        write!(f, "{what} {number}")
+    }
+}
+
+impl Target {
+    /// What it is called in an address, in words, and its number.
+    fn named(self) -> (&'static str, &'static str, String) {
+        match self {
+            Self::Incident(number) => ("incidents", "incident", number.to_string()),
+            Self::Task(number) => ("tasks", "task", number.to_string()),
+        }
+    }
+}
+
+/// A file of an incident or a task.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Attachment {
+    /// Its number.
+    pub id: i64,
+    /// The file's name; an incident may have several of the same.
+    pub name: String,
+    /// Its media type, where SOAR tells.
+    pub content_type: Option<String>,
+    /// Its size in bytes, where SOAR tells.
+    pub size: Option<u64>,
+    /// When it was attached, in milliseconds since 1970, by SOAR's clock, where SOAR tells.
+    #[serde(default)]
+    pub created: Option<i64>,
+}
+
+/// A note, as far as it is looked at.
+#[derive(Deserialize)]
+struct Note {
+    text: Option<NoteText>,
+}
+
+/// A text may come with its format.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum NoteText {
+    Plain(String),
+    Formatted { content: Option<String> },
+}
+
+impl Note {
+    fn into_text(self) -> Option<String> {
+        match self.text? {
+            NoteText::Plain(text) => Some(text),
+            NoteText::Formatted { content } => content,
+        }
+    }
+}
+
+/// SOAR answers with a thing, a list of things, or a list in an envelope.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Answered<T> {
+    List(Vec<T>),
+    Envelope { entities: Vec<T> },
+    One(T),
+}
+
+impl<T> Answered<T> {
+    pub(super) fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::List(all) | Self::Envelope { entities: all } => all,
+            Self::One(one) => vec![one],
+        }
+    }
+}
+
+impl Client {
+    /// Signs in, finds the organisation, and asks whether it lets actions (and so functions) run at all.
+    ///
+    /// # Errors
+    /// After `max_connection_retries` tries; at once where another try would bring nothing: wrong credentials, a
+    /// certificate that is not trusted, an organisation the account is not a member of.
+    pub async fn connect(settings: &SoarSettings) -> Result<Self, Error> {
+        let connection = Connection::new(settings)?;
+        let session = connection.sign_in(settings.login_tries).await?;
+        let organisation = session.organisation(&settings.org)?;
+        let mut client = Self {
+            connection: Arc::new(connection),
+            organisation: Arc::new(organisation),
+            principal: session.principal().map(Arc::new),
+            actions_enabled: None,
+        };
+        client.actions_enabled = client.ask_whether_actions_are_enabled().await?;
+        Ok(client)
+    }
+
+    /// The organisation's number; part of every destination's name at the broker.
+    pub fn org_id(&self) -> i64 {
+        self.organisation.id
+    }
+
+    /// The organisation's name.
+    pub fn org_name(&self) -> &str {
+        &self.organisation.name
+    }
+
+    /// Whether the organisation lets actions run, where SOAR tells us; where it does not, no function call will
+    /// ever come.
+    pub fn actions_framework_enabled(&self) -> Option<bool> {
+        self.actions_enabled
+    }
+
+    /// Asks SOAR whether it still takes us.
+    ///
+    /// # Errors
+    /// It does not, or cannot be asked.
+    pub async fn check(&self) -> Result<(), Error> {
+        self.ask_whether_actions_are_enabled().await.map(drop)
+    }
+
+    /// SOAR's version, as it writes it.
+    pub async fn server_version(&self) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Constants {
+            server_version: Version,
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let request = Request {
+            attempt: "read its version".to_owned(),
+            method: Method::GET,
+            url: self.connection.url(&["const"]),
+            body: RequestBody::None,
+            bound: None,
+        };
+        let constants: Constants = self.connection.fetch(&request).await?;
+        Ok(constants.server_version.version)
+    }
+
+    async fn ask_whether_actions_are_enabled(&self) -> Result<Option<bool>, Error> {
+        #[derive(Deserialize)]
+        struct Answer {
+            actions_framework_enabled: Option<bool>,
+        }
+        match self.connection.fetch(&self.get("read the organisation".to_owned(), &[])).await {
+            Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled),
+            // A key may be forbidden to read it, and yet run functions.
+            Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The message destination that calls of `function` are sent to, by its programmatic name; `None` where SOAR
+    /// knows no such function.
+    pub async fn destination_of(&self, function: &str) -> Result<Option<String>, Error> {
+        #[derive(Deserialize)]
+        struct Function {
+            destination_handle: String,
+        }
+        let mut request = self.get(format!("read the function {function}"), &["functions", function]);
+        request.url.set_query(Some("handle_format=names"));
+        match self.connection.fetch::<Function>(&request).await {
+            Ok(function) => Ok(Some(function.destination_handle)),
+            Err(Error::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds a note of HTML to an incident. After an error other than a refusal the note may be there all the same;
+    /// it is not sent twice.
+    pub async fn add_note(&self, incident: i64, html: &str) -> Result<(), Error> {
+        let note = json!({ "text": { "format": "html", "content": html } });
+        let request = self.request(
+            Method::POST,
+            format!("add a note to incident {incident}"),
+            &["incidents", &incident.to_string(), "comments"],
+            RequestBody::Json(note.to_string().into()),
+        );
+        self.connection.fetch::<IgnoredAny>(&request).await.map(drop)
+    }
+
+    /// The texts of an incident's notes.
+    pub async fn notes(&self, incident: i64) -> Result<Vec<String>, Error> {
+        let incident = incident.to_string();
+        let request =
+            self.get(format!("list the notes of incident {incident}"), &["incidents", &incident, "comments"]);
+        let notes = self.connection.fetch::<Answered<Note>>(&request).await?.into_vec();
+        Ok(notes.into_iter().filter_map(Note::into_text).collect())
+    }
+
+    /// Attaches a file called `name`. A stream is sent as it comes, in memory of its own size never; one that
+    /// fails leaves nothing behind. The answer's attachment carries the number that SOAR gave to it.
+    pub async fn attach(
+        &self,
+        target: Target,
+        name: &str,
+        content_type: &str,
+        content: Content,
+    ) -> Result<Attachment, Error> {
+        let (kind, what, number) = target.named();
+        if content.is_stream() && self.connection.may_expire() {
+            // A stream cannot be sent again after signing in again, so an expired session is found out first.
+            self.connection.fetch::<IgnoredAny>(&self.get("read the organisation".to_owned(), &[])).await?;
+        }
+        let request = self.request(
+            Method::POST,
+            format!("attach a file to {what} {number}"),
+            &[kind, &number, "attachments"],
+            RequestBody::File { name, content_type, content: &content },
+        );
+        let answered: Answered<Attachment> = self.connection.fetch(&request).await?;
+        answered.into_vec().into_iter().next().ok_or_else(|| Error::NotAnAnswer {
+            attempt: request.attempt,
+            reason: "it names no attachment".to_owned(),
+        })
+    }
+
+    /// How long to wait before content is opened anew and attached again, after `done` tries of which the last
+    /// failed with `error`: what [`Self::attach`] has begun to send of a stream it cannot send again. `None` where SOAR
+    /// may have it, will not take it, or was asked often enough.
+    pub fn attach_again_after(&self, done: u32, error: &Error) -> Option<Duration> {
+        self.connection.put_off(done, error)
+    }
+
+    /// The files of an incident or a task.
+    pub async fn attachments(&self, target: Target) -> Result<Vec<Attachment>, Error> {
+        let (kind, what, number) = target.named();
+        let request =
+            self.get(format!("list the attachments of {what} {number}"), &[kind, &number, "attachments"]);
+        self.connection.fetch::<Answered<Attachment>>(&request).await.map(Answered::into_vec)
+    }
+
+    /// The bytes of an incident's file, as they come. A stream that ends early ends with an error.
+    pub async fn attachment_contents(
+        &self,
+        incident: i64,
+        attachment: i64,
+    ) -> Result<ByteStream<Error>, Error> {
+        let (incident, attachment) = (incident.to_string(), attachment.to_string());
+        let request = self.get(
+            format!("read attachment {attachment} of incident {incident}"),
+            &["incidents", &incident, "attachments", &attachment, "contents"],
+        );
+        let response = self.connection.open(&request).await?;
+        let connection = Arc::clone(&self.connection);
+        let attempt = request.attempt;
+        Ok(response
+            .bytes_stream()
+            .map_err(move |error| Error::of_network(&error, connection.server(), &attempt))
+            .boxed())
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Who we signed in as, where SOAR told.
+    pub(super) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_deref()
+    }
+
+    pub(super) fn get(&self, attempt: String, segments: &[&str]) -> Request<'static> {
+        self.request(Method::GET, attempt, segments, RequestBody::None)
+    }
+
+    /// A request below the organisation's address.
+    pub(super) fn request<'a>(
+        &self,
+        method: Method,
+        attempt: String,
+        segments: &[&str],
+        body: RequestBody<'a>,
+    ) -> Request<'a> {
+        let organisation = self.organisation.id.to_string();
+        let mut all = vec!["orgs", &organisation];
+        all.extend(segments);
+        Request { attempt, method, url: self.connection.url(&all), body, bound: None }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("organisation", &self.organisation.name).finish_non_exhaustive()
+    }
+}

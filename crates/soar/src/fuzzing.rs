@@ -1,0 +1,30 @@
+//! What the fuzz targets need of this crate's internals. No part of the public interface.
+
+use reqwest::header::HeaderMap;
+
+use super::client::{Answered, Attachment};
+use super::connection;
+use super::session::Session;
+use net::Secret;
+
+use crate::Login;
+
+/// An answer of SOAR, read as everything it might be.
+pub fn soar_answers(data: &[u8]) {
+    if let Ok(session) = serde_json::from_slice::<Session>(data) {
+        match session.organisation("My Org") {
+            Ok(organisation) => assert_eq!(organisation.name, "My Org"),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+        let login =
+            Login::Password { email: "a@b.example".to_owned(), password: Secret::new("x".to_owned()) };
+        let headers = session.headers(&login, &HeaderMap::new());
+        assert!(headers.get("x-sess-id").is_none_or(reqwest::header::HeaderValue::is_sensitive));
+    }
+    if let Ok(answered) = serde_json::from_slice::<Answered<Attachment>>(data) {
+        let _ = answered.into_vec();
+    }
+    if let Some(words) = connection::message(data) {
+        assert!(words.chars().count() <= connection::MESSAGE && !words.contains(['\n', '\r']));
+    }
+}

@@ -1,0 +1,109 @@
+//! Signing in: what SOAR answers, which organisation is meant, and what later requests show.
+
+use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use crate::Login;
+
+/// SOAR's answer to `/rest/session`, as far as we need it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Session {
+    #[serde(default)]
+    orgs: Vec<Organisation>,
+    csrf_token: Option<String>,
+    api_key_handle: Option<Value>,
+    user_id: Option<Value>,
+    #[serde(rename = "session_ip")]
+    seen_from: Option<String>,
+}
+
+/// Who we are to SOAR, as message destinations list it.
+#[derive(Debug, Clone)]
+pub(super) enum Principal {
+    /// An API key. What kind of value its handle is, SOAR does not say.
+    ApiKey(Value),
+    /// An account.
+    User(Value),
+}
+
+impl Principal {
+    /// The key of a message destination's list of such principals.
+    pub(super) fn list(&self) -> &'static str {
+        match self {
+            Self::ApiKey(_) => "api_keys",
+            Self::User(_) => "users",
+        }
+    }
+
+    pub(super) fn handle(&self) -> &Value {
+        match self {
+            Self::ApiKey(handle) | Self::User(handle) => handle,
+        }
+    }
+}
+
+/// An organisation of the account.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Organisation {
+    pub(super) id: i64,
+    pub(super) name: String,
+    #[serde(default)]
+    enabled: bool,
+    uuid: Option<String>,
+    cloud_account: Option<String>,
+}
+
+impl Session {
+    /// Who we are; nothing where SOAR does not tell.
+    pub(super) fn principal(&self) -> Option<Principal> {
+        let api_key = self.api_key_handle.clone().map(Principal::ApiKey);
+        api_key.or_else(|| self.user_id.clone().map(Principal::User))
+    }
+
+    /// The first organisation whose cloud account, uuid or name is exactly `configured`.
+    pub(super) fn organisation(&self, configured: &str) -> Result<Organisation, Error> {
+        if self.orgs.is_empty() {
+            return Err(Error::NoOrganisation);
+        }
+        let is_meant = |org: &&Organisation| {
+            let names = [org.cloud_account.as_deref(), org.uuid.as_deref(), Some(org.name.as_str())];
+            names.contains(&Some(configured))
+        };
+        match self.orgs.iter().find(is_meant) {
+            None => Err(Error::WrongOrganisation {
+                configured: configured.to_owned(),
+                available: self.orgs.iter().map(|org| org.name.clone()).collect(),
+            }),
+            Some(org) if !org.enabled => Err(Error::OrganisationDisabled {
+                name: org.name.clone(),
+                address: self.seen_from.clone().unwrap_or_else(|| "unknown".to_owned()),
+            }),
+            Some(org) => Ok(org.clone()),
+        }
+    }
+
+    /// What later requests of a password's session show: the CSRF token and the cookies that came with it.
+    /// An API key is shown with every request instead, and no cookie is ever sent back.
+    pub(super) fn headers(&self, login: &Login, answered: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if matches!(login, Login::ApiKey { .. }) {
+            return headers;
+        }
+        if let Some(mut token) = self.csrf_token.as_deref().and_then(|t| HeaderValue::from_str(t).ok()) {
+            token.set_sensitive(true);
+            headers.insert(HeaderName::from_static("x-sess-id"), token);
+        }
+        let cookies: Vec<&str> = answered
+            .get_all(SET_COOKIE)
+            .iter()
+            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+            .collect();
+        if let Ok(mut cookies) = HeaderValue::from_str(&cookies.join("; ")) {
+            cookies.set_sensitive(true);
+            headers.insert(COOKIE, cookies);
+        }
+        headers
+    }
+}

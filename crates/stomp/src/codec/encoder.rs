@@ -1,0 +1,120 @@
+//! Frames to bytes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio_util::codec::Encoder;
+
+use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, HeartBeat, is_escaped};
+use crate::frame::{Frame, Headers};
+
+impl<In> FrameCodec<In> {
+    /// Writes everything of `frame` but its body, which stands before the last byte on the wire, and hands the
+    /// body out: so a large one is not copied. With an error, nothing is written.
+    pub(crate) fn encode_around<Out: Command>(
+        &self,
+        frame: Frame<Out>,
+        wire: &mut BytesMut,
+    ) -> Result<Bytes, CodecError> {
+        let start = wire.len();
+        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+            .inspect_err(|_| wire.truncate(start))?;
+        wire.put_u8(0);
+        Ok(frame.body)
+    }
+
+    /// Writes what precedes the body.
+    fn write_head(
+        &self,
+        command: &'static str,
+        headers: &Headers,
+        body: &Bytes,
+        wire: &mut BytesMut,
+    ) -> Result<(), CodecError> {
+        if !body.is_empty() && !matches!(command, "SEND" | "MESSAGE" | "ERROR") {
+            return Err(CodecError::BodyNotAllowed(command));
+        }
+        if body.len() > self.limits.body {
+            return Err(CodecError::BodyTooLarge(self.limits.body));
+        }
+        let own_length = !body.is_empty() || command == "SEND";
+        if headers.len() + usize::from(own_length) > self.limits.headers {
+            return Err(CodecError::TooManyHeaders(self.limits.headers));
+        }
+        let start = wire.len();
+        wire.put_slice(command.as_bytes());
+        self.end_line(start, wire)?;
+        for (name, value) in headers.iter() {
+            match name {
+                "" => return Err(CodecError::MalformedHeader),
+                CONTENT_LENGTH => return Err(CodecError::LengthGiven),
+                _ if !is_escaped(command) && name.contains(':') => {
+                    return Err(CodecError::ForbiddenCharacter);
+                }
+                _ => {}
+            }
+            let start = wire.len();
+            escape(command, name, wire)?;
+            wire.put_u8(b':');
+            escape(command, value, wire)?;
+            self.end_line(start, wire)?;
+        }
+        if own_length {
+            let start = wire.len();
+            wire.put_slice(format!("{CONTENT_LENGTH}:{}", body.len()).as_bytes());
+            self.end_line(start, wire)?;
+        }
+        wire.put_u8(b'\n');
+        Ok(())
+    }
+
+    /// Ends the line that starts at `start`, if it is not too long.
+    fn end_line(&self, start: usize, wire: &mut BytesMut) -> Result<(), CodecError> {
+        if wire.len() - start > self.limits.line {
+            return Err(CodecError::LineTooLong(self.limits.line));
+        }
+        wire.put_u8(b'\n');
+        Ok(())
+    }
+}
+
+impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
+    type Error = CodecError;
+
+    /// Writes the whole frame or, with an error, nothing: what this codec could not read back is not written.
+    fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
+        let start = wire.len();
+        wire.reserve(frame.body.len() + 256);
+        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+            .inspect_err(|_| wire.truncate(start))?;
+        wire.put_slice(&frame.body);
+        wire.put_u8(0);
+        Ok(())
+    }
+}
+
+impl<In> Encoder<HeartBeat> for FrameCodec<In> {
+    type Error = CodecError;
+
+    fn encode(&mut self, HeartBeat: HeartBeat, wire: &mut BytesMut) -> Result<(), CodecError> {
+        wire.put_u8(b'\n');
+        Ok(())
+    }
+}
+
+/// Appends `text` as it stands on the wire.
+fn escape(command: &str, text: &str, wire: &mut BytesMut) -> Result<(), CodecError> {
+    if !is_escaped(command) {
+        wire.put_slice(text.as_bytes());
+        return if text.contains(['\r', '\n', '\0']) { Err(CodecError::ForbiddenCharacter) } else { Ok(()) };
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'\r' => wire.put_slice(b"\\r"),
+            b'\n' => wire.put_slice(b"\\n"),
+            b':' => wire.put_slice(b"\\c"),
+            b'\\' => wire.put_slice(b"\\\\"),
+            0 => return Err(CodecError::ForbiddenCharacter),
+            other => wire.put_u8(other),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The task behind a session: connects, serves, and connects again.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::serving::{End, Number, Serving, Transactions, answer, open_for};
+use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
+use crate::connection::Connection;
+use crate::failure::{Failure, error_text};
+use crate::frame::Frame;
+use crate::{ServerCommand, frames, transport};
+
+/// How long to wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in
+/// twenty; another connection brings the answer sooner than more patience.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
+
+/// How long to wait when it did not come several times in a row: the broker may just be slow.
+const SLOW_ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a connection may be in the making before another is tried beside it.
+const NEXT_ATTEMPT_AFTER: Duration = Duration::from_secs(3);
+
+/// No more than so many are in the making.
+const MOST_ATTEMPTS: usize = 5;
+
+/// Connections without an answer in a row that are followed by another at once.
+const IMMEDIATE_TRIES: u32 = 3;
+
+/// A connection that was subscribed for so long was a good one: what comes after it starts anew.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// How often the same failure is logged again.
+const REPEAT_LOG_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs the session to its end.
+pub(super) async fn run(
+    session: u64,
+    options: SessionOptions,
+    inbox: mpsc::Receiver<Request>,
+    deliveries: mpsc::Sender<Delivery>,
+    state: watch::Sender<State>,
+) {
+    let driver = Driver {
+        session,
+        options,
+        inbox,
+        deliveries,
+        state,
+        connections: 0,
+        failures: 0,
+        unanswered: 0,
+        served: false,
+        transactions: Transactions::Offered { doubts: 0 },
+        warned: false,
+        logged: None,
+    };
+    driver.run().await;
+}
+
+struct Driver {
+    /// The session's number.
+    session: u64,
+    options: SessionOptions,
+    inbox: mpsc::Receiver<Request>,
+    deliveries: mpsc::Sender<Delivery>,
+    state: watch::Sender<State>,
+    /// Connections that were logged in.
+    connections: u64,
+    /// Failures since the last good connection.
+    failures: u32,
+    /// How many of the latest were connections without an answer.
+    unanswered: u32,
+    /// Whether there was a connection that served.
+    served: bool,
+    /// Whether the broker has transactions, as far as we know.
+    transactions: Transactions,
+    /// Whether it was warned of the broker's heart-beats.
+    warned: bool,
+    /// The failure that was last logged, and when.
+    logged: Option<(Failure, Instant)>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        while let Some(failure) = self.turn().await {
+            let wait = self.note(failure);
+            if refusing(&mut self.inbox, sleep(wait)).await.is_none() {
+                break;
+            }
+        }
+        self.state.send_replace(State::Closed);
+    }
+
+    /// One connection from beginning to end, and why it ended; `None` if the session was to end.
+    async fn turn(&mut self) -> Option<Failure> {
+        let patience = if self.unanswered <= IMMEDIATE_TRIES { ANSWER_WITHIN } else { SLOW_ANSWER_WITHIN };
+        let opening = open_one(&self.options, patience.min(self.options.timeout));
+        let connection = match refusing(&mut self.inbox, opening).await? {
+            Ok(connection) => connection,
+            Err(failure) => return Some(failure),
+        };
+        self.connections += 1;
+        self.unanswered = 0;
+        if !connection.leaves_first() && !std::mem::replace(&mut self.warned, true) {
+            tracing::warn!(
+                broker = self.options.host,
+                "by the heart-beats that the broker grants, it may give up a dead connection before we do, and hand \
+                 our calls to another worker meanwhile; several workers on one queue are not safe then"
+            );
+        }
+        let number = Number { session: self.session, connection: self.connections };
+        let serving = Serving::new(&self.options, connection, number, &mut self.transactions, &self.state);
+        let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;
+        if subscribed.is_some() {
+            self.logged = None;
+            self.served = true;
+        }
+        if subscribed.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
+            self.failures = 0;
+        }
+        failure
+    }
+
+    /// Publishes and logs `failure`, and says how long to wait before the next try.
+    fn note(&mut self, failure: Failure) -> Duration {
+        self.failures = self.failures.saturating_add(1);
+        self.options.meters.failures.increment();
+        self.unanswered = match failure {
+            Failure::NoAnswer(_) => self.unanswered.saturating_add(1),
+            _ => 0,
+        };
+        let wait = match self.unanswered {
+            1..=IMMEDIATE_TRIES => Duration::ZERO,
+            _ => self.options.reconnect.after(self.failures),
+        };
+        let known = |(logged, at): &(Failure, Instant)| *logged == failure && at.elapsed() < REPEAT_LOG_AFTER;
+        if !self.logged.as_ref().is_some_and(known) {
+            tracing::warn!(failures = self.failures, "{failure}; trying again");
+            self.logged = Some((failure.clone(), Instant::now()));
+        }
+        let (failures, served) = (self.failures, self.served);
+        self.state.send_replace(State::Connecting { failures, last: Some(failure), served });
+        wait
+    }
+}
+
+/// Does `work` while there is no connection, so that every request is refused. `None`: the session is to end.
+async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            outcome = &mut work => return Some(outcome),
+            request = inbox.recv() => match request {
+                Some(Request::Send { done, .. }) => answer(done, Err(NotConfirmed::ConnectionLost)),
+                Some(Request::Finish { done, .. }) => answer(done, Err(NotConfirmed::Stale)),
+                Some(Request::Knock(opened)) => open_for(opened),
+                Some(Request::Disconnect { .. }) | None => return None,
+            },
+        }
+    }
+}
+
+/// The first of several connections that is logged in. One that hangs says nothing of the next: what a balancer took
+/// while the broker was away may hang for as long as we let it, and the broker be back.
+async fn open_one(
+    options: &SessionOptions,
+    patience: Duration,
+) -> Result<Connection<transport::Stream>, Failure> {
+    let mut attempts = FuturesUnordered::new();
+    loop {
+        attempts.push(open(options, patience));
+        let next = sleep(NEXT_ATTEMPT_AFTER);
+        tokio::pin!(next);
+        loop {
+            tokio::select! {
+                Some(opened) = attempts.next() => match opened {
+                    Ok(connection) => return Ok(connection),
+                    Err(failure) if attempts.is_empty() => return Err(failure),
+                    Err(_) => {}
+                },
+                () = &mut next, if attempts.len() < MOST_ATTEMPTS => break,
+            }
+        }
+    }
+}
+
+/// A connection that is logged in.
+pub(crate) async fn open(
+    options: &SessionOptions,
+    patience: Duration,
+) -> Result<Connection<transport::Stream>, Failure> {
+    let SessionOptions { host, port, proxy, tls, timeout: limit, .. } = options;
+    let stream = transport::connect(host, *port, proxy.as_ref(), tls, *limit).await?;
+    let mut connection = Connection::new(stream);
+    connection
+        .queue(frames::connect(options))
+        .map_err(|error| Failure::LoginRefused(format!("it cannot be sent: {error}")))?;
+    let answer =
+        timeout(patience, connection.next_frame(true)).await.map_err(|_| Failure::NoAnswer(patience))??;
+    match answer.command {
+        ServerCommand::Connected => {
+            let (send_every, expect_every) = agreed(options, &answer)?;
+            connection.agree(send_every, expect_every);
+            Ok(connection)
+        }
+        ServerCommand::Error => Err(Failure::of_login(error_text(&answer, &options.passcode))),
+        ServerCommand::Message | ServerCommand::Receipt => {
+            Err(Failure::Protocol("the answer to CONNECT is neither CONNECTED nor ERROR".to_owned()))
+        }
+    }
+}
+
+/// How often to send a heart-beat and to expect one, zero for never, by what the broker's CONNECTED says.
+fn agreed(
+    options: &SessionOptions,
+    connected: &Frame<ServerCommand>,
+) -> Result<(Duration, Duration), Failure> {
+    // A CONNECTED without version is that of STOMP 1.0.
+    match connected.header("version").unwrap_or("1.0") {
+        "1.2" => {}
+        other => return Err(Failure::Version(other.to_owned())),
+    }
+    let theirs = connected.header("heart-beat").unwrap_or("0,0");
+    let (sends, expects) = theirs
+        .split_once(',')
+        .and_then(|(sends, expects)| Some((sends.trim().parse().ok()?, expects.trim().parse().ok()?)))
+        .ok_or_else(|| Failure::Protocol("its heart-beat header is not two numbers".to_owned()))?;
+    let both = |ours: Duration, theirs: u32| match (ours.as_millis(), theirs) {
+        (0, _) | (_, 0) => Duration::ZERO,
+        _ => ours.max(Duration::from_millis(theirs.into())),
+    };
+    Ok((both(options.heart_beat.send, expects), both(options.heart_beat.expect, sends)))
+}
