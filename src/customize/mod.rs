@@ -6,14 +6,14 @@
 //! every object has the uuid and the name it has in the older app, so that an import updates and never duplicates.
 
 mod bpmn;
-mod comparison;
+mod diff;
 mod objects;
 mod sources;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-pub use comparison::{Kind, Standing};
+pub use diff::{Change, Kind};
 use objects::Assembly;
 use sources::Sources;
 

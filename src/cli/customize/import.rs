@@ -42,7 +42,7 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
         }
     }
 
-    if preview.all_the_same() && access == Access::Granted {
+    if preview.is_empty() && access == Access::Granted {
         say("There is nothing to do.");
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
         say("This was a dry run: SOAR was only read. It checks the file itself when it is imported.");
         return Ok(());
     }
-    if preview.all_the_same() {
+    if preview.is_empty() {
         if !arguments.yes && !confirm(&format!("Add the {who}? (y/n): ")) {
             say("Nothing was changed.");
             return Ok(());

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::cli::terminal::say;
-use crate::customize::{Kind, Standing};
+use crate::customize::{Change, Kind};
 use soar::{Client, Collection, Error};
 
 /// How long a line of names gets.
@@ -14,7 +14,7 @@ const WIDTH: usize = 100;
 const INDENT: usize = 28;
 
 /// What an import would do, kind by kind.
-pub(super) struct Preview(Vec<(Kind, Vec<(String, Standing)>)>);
+pub(super) struct Preview(Vec<(Kind, Vec<(String, Change)>)>);
 
 impl Preview {
     /// Asks SOAR for what it has of each kind. Nothing but reading.
@@ -36,16 +36,16 @@ impl Preview {
                 Ok(theirs) => theirs,
                 // The key may be let import what it may not list.
                 Err(Error::Refused { status: 403, .. }) => {
-                    let untold = ours.iter().map(|object| (kind.name(object).to_owned(), Standing::Untold));
-                    kinds.push((kind, untold.collect()));
+                    let unknown = ours.iter().map(|object| (kind.name(object).to_owned(), Change::Unknown));
+                    kinds.push((kind, unknown.collect()));
                     continue;
                 }
                 Err(error) => return Err(error),
             };
             let mut objects = Vec::new();
             for object in ours {
-                let standing = standing(soar, kind, collection, object, &theirs).await?;
-                objects.push((kind.name(object).to_owned(), standing));
+                let change = change(soar, kind, collection, object, &theirs).await?;
+                objects.push((kind.name(object).to_owned(), change));
             }
             kinds.push((kind, objects));
         }
@@ -53,28 +53,25 @@ impl Preview {
     }
 
     /// Whether SOAR has all of it like this.
-    pub(super) fn all_the_same(&self) -> bool {
-        self.0.iter().flat_map(|(_, objects)| objects).all(|(_, standing)| *standing == Standing::Same)
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().flat_map(|(_, objects)| objects).all(|(_, change)| *change == Change::None)
     }
 
     /// Tells it. Where a kind stands in more than one way, what differs is named.
     pub(super) fn show(&self) {
         for (kind, objects) in &self.0 {
             let mut text = String::new();
-            for standing in [Standing::New, Standing::Changed, Standing::Untold, Standing::Same] {
-                let names: Vec<&str> = objects
-                    .iter()
-                    .filter(|(_, one)| *one == standing)
-                    .map(|(name, _)| name.as_str())
-                    .collect();
+            for change in [Change::New, Change::Modified, Change::Unknown, Change::None] {
+                let names: Vec<&str> =
+                    objects.iter().filter(|(_, one)| *one == change).map(|(name, _)| name.as_str()).collect();
                 if names.is_empty() {
                     continue;
                 }
-                let line = format!("{:>3} {}", names.len(), words(standing));
+                let line = format!("{:>3} {}", names.len(), words(change));
                 let title = if text.is_empty() { title(*kind) } else { "" };
                 // Writing to a String does not fail.
                 let _ = writeln!(text, "  {title:<21}{line}");
-                if names.len() < objects.len() && standing != Standing::Same {
+                if names.len() < objects.len() && change != Change::None {
                     list(&mut text, &names);
                 }
             }
@@ -84,20 +81,20 @@ impl Preview {
 }
 
 /// How one object stands. A list may leave out what is long; then the object is read by itself.
-async fn standing(
+async fn change(
     soar: &Client,
     kind: Kind,
     collection: Collection<'_>,
     ours: &Value,
     theirs: &[Value],
-) -> Result<Standing, Error> {
+) -> Result<Change, Error> {
     let counterpart = kind.counterpart(ours, theirs);
-    let standing = kind.standing(ours, counterpart);
+    let change = kind.change(ours, counterpart);
     let number = counterpart.and_then(|one| one["id"].as_i64().or_else(|| one["workflow_id"].as_i64()));
-    let (Standing::Untold, Some(number)) = (standing, number) else { return Ok(standing) };
+    let (Change::Unknown, Some(number)) = (change, number) else { return Ok(change) };
     match soar.object(collection, number).await {
-        Ok(whole) => Ok(kind.standing(ours, Some(&whole))),
-        Err(Error::Refused { status: 403 | 404, .. }) => Ok(standing),
+        Ok(whole) => Ok(kind.change(ours, Some(&whole))),
+        Err(Error::Refused { status: 403 | 404, .. }) => Ok(change),
         Err(error) => Err(error),
     }
 }
@@ -128,11 +125,11 @@ fn title(kind: Kind) -> &'static str {
     }
 }
 
-fn words(standing: Standing) -> &'static str {
-    match standing {
-        Standing::New => "new",
-        Standing::Changed => "will change: SOAR has it otherwise",
-        Standing::Untold => "will be written anew: SOAR does not tell whether it has it otherwise",
-        Standing::Same => "the same already",
+fn words(change: Change) -> &'static str {
+    match change {
+        Change::New => "new",
+        Change::Modified => "will change: SOAR has it otherwise",
+        Change::Unknown => "will be written anew: SOAR does not tell whether it has it otherwise",
+        Change::None => "the same already",
     }
 }

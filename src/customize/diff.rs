@@ -27,15 +27,15 @@ pub enum Kind {
 
 /// How an object of the file stands to SOAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum Change {
     /// SOAR does not have it.
     New,
     /// SOAR has it otherwise: it would be overwritten.
-    Changed,
+    Modified,
     /// SOAR has it; whether otherwise, it does not tell.
-    Untold,
+    Unknown,
     /// SOAR has it like this.
-    Same,
+    None,
 }
 
 /// Something that is compared: under which key it is, and how it is read.
@@ -105,18 +105,18 @@ impl Kind {
     }
 
     /// How `ours` stands to what SOAR has, which is nothing where it has no such thing.
-    pub fn standing(self, ours: &Value, theirs: Option<&Value>) -> Standing {
-        let Some(theirs) = theirs else { return Standing::New };
-        let mut standing = compare(self.aspects(), ours, theirs);
+    pub fn change(self, ours: &Value, theirs: Option<&Value>) -> Change {
+        let Some(theirs) = theirs else { return Change::New };
+        let mut change = compare(self.aspects(), ours, theirs);
         if self == Self::DataTable {
             for (name, column) in ours["fields"].as_object().into_iter().flatten() {
-                standing = standing.and(match theirs["fields"].get(name) {
+                change = change.and(match theirs["fields"].get(name) {
                     Some(theirs) => compare(FIELD, column, theirs),
-                    None => Standing::Changed,
+                    None => Change::Modified,
                 });
             }
         }
-        standing
+        change
     }
 
     fn aspects(self) -> &'static [Aspect] {
@@ -151,27 +151,27 @@ impl Kind {
     }
 }
 
-impl Standing {
+impl Change {
     /// What two parts make together.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::New, _) | (_, Self::New) => Self::New,
-            (Self::Changed, _) | (_, Self::Changed) => Self::Changed,
-            (Self::Untold, _) | (_, Self::Untold) => Self::Untold,
-            (Self::Same, Self::Same) => Self::Same,
+            (Self::Modified, _) | (_, Self::Modified) => Self::Modified,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::None, Self::None) => Self::None,
         }
     }
 }
 
-fn compare(aspects: &[Aspect], ours: &Value, theirs: &Value) -> Standing {
-    aspects.iter().fold(Standing::Same, |standing, (key, read)| {
+fn compare(aspects: &[Aspect], ours: &Value, theirs: &Value) -> Change {
+    aspects.iter().fold(Change::None, |change, (key, read)| {
         let (our, their) = (read(&ours[key]), read(&theirs[key]));
-        standing.and(if our == their {
-            Standing::Same
+        change.and(if our == their {
+            Change::None
         } else if theirs.get(key).is_none() && *key != ABSENT_MEANS_NO {
-            Standing::Untold
+            Change::Unknown
         } else {
-            Standing::Changed
+            Change::Modified
         })
     })
 }
