@@ -18,7 +18,7 @@ const LINKS: usize = 40;
 ///
 /// # Errors
 /// Nothing has changed then.
-pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(super) fn write_atomically(path: &Path, text: &[u8]) -> io::Result<()> {
     let path = followed(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
+use super::atomic_write::{followed, write_atomically};
 use super::packages::with_ours;
-use super::replace::{followed, replace};
 use super::terminal::{confirm, say};
-use crate::config::{Environment, NoHome, TEMPLATE, dialect};
+use crate::config::{Environment, NoHome, TEMPLATE, ini};
 
 /// The file could not be read or written.
 const FAILED: u8 = 1;
@@ -92,7 +92,7 @@ fn create(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     }
     say(&format!("Creating the configuration file {}", path.display()));
     let text = sections.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
-    replace(path, text.as_bytes()).map_err(|error| failed("write", path, &error))?;
+    write_atomically(path, text.as_bytes()).map_err(|error| failed("write", path, &error))?;
     say("The configuration file was generated.");
     say("Edit it by hand before the program is run: host, org, API key and the Entra application are yours.");
     Ok(())
@@ -116,7 +116,7 @@ fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
         Failure::new(FAILED, &format!("{} is {what}, so nothing was written to it", path.display()))
     };
     let text = String::from_utf8(bytes).map_err(|_| unusable("not UTF-8"))?;
-    let present = dialect::parse(&text).map_err(|error| unusable(&error.to_string()))?.sections;
+    let present = ini::parse(&text).map_err(|error| unusable(&error.to_string()))?.sections;
     let missing: Vec<_> = sections.iter().filter(|(name, _)| !present.contains_key(*name)).collect();
 
     say(&format!("Updating the configuration file {}", path.display()));
@@ -135,7 +135,7 @@ fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
         let of = if *name == SECTION { format!(" of {PACKAGE}") } else { String::new() };
         say(&format!("Adding the section [{name}]{of}"));
     }
-    replace(path, updated.as_bytes()).map_err(|error| failed("write", path, &error))?;
+    write_atomically(path, updated.as_bytes()).map_err(|error| failed("write", path, &error))?;
     say("The update is done. The new sections may have to be edited by hand.");
     Ok(())
 }

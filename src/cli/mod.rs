@@ -1,12 +1,13 @@
 //! What a person types: one file a command.
 
+mod atomic_write;
 mod config_file;
 mod customize;
 mod invoke;
 mod list;
 mod package;
 mod packages;
-mod replace;
+
 mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;

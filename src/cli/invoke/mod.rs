@@ -4,7 +4,7 @@
 
 pub(super) mod inputs;
 mod list;
-pub(super) mod screen;
+pub(super) mod progress;
 
 use std::io::{IsTerminal, Write, stdout};
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
 use self::inputs::Given;
-use self::screen::Screen;
+use self::progress::ProgressDisplay;
 use super::Failure;
 use crate::audit::{Asker, Trail};
 use crate::config::{Environment, LoadError, LogLevel, Settings};
@@ -71,9 +71,9 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     };
     let values = inputs::read(function, arguments.given, arguments.file.as_deref(), arguments.incident)?;
 
-    let mut screen = Screen::on_stderr();
+    let mut display = ProgressDisplay::on_stderr();
     let environment = Environment::of_process();
-    let (settings, _log) = load(config_file, &environment, screen.is_live())?;
+    let (settings, _log) = load(config_file, &environment, display.is_live())?;
     let (mut casebook, mut reports) = Casebook::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
@@ -83,7 +83,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let raw_inputs = to_raw_value(&values).map_err(|error| Failure::new(USAGE, &error))?;
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
-    let progress = status.progress();
+    let progress_changes = status.progress();
     let (call, claim) = (Call::by_hand(), Claim::undisputed());
     let asker = Asker {
         principal: Some(by_hand(&environment)),
@@ -97,7 +97,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let context = Context { graph, casebook, call, claim, guard, limits: settings.limits, status };
 
     let started = Instant::now();
-    let mut frames = interval(screen::FRAME);
+    let mut frames = interval(progress::FRAME);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let run = function.run(&context, &inputs);
     let interrupted = ctrl_c();
@@ -107,19 +107,19 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
             biased;
             ended = &mut run => break ended,
             _ = &mut interrupted => {
-                screen.clear();
+                display.clear();
                 return Err(Failure::new(INTERRUPTED, &"interrupted; what was done until then is done"));
             }
-            Some(text) = statuses.recv() => screen.status(&text),
-            _ = frames.tick(), if screen.is_live() => screen.draw(*progress.borrow()),
+            Some(text) = statuses.recv() => display.status(&text),
+            _ = frames.tick(), if display.is_live() => display.draw(*progress_changes.borrow()),
         }
     };
     while let Ok(text) = statuses.try_recv() {
-        screen.status(&text);
+        display.status(&text);
     }
-    screen.clear();
+    display.clear();
     while let Ok(report) = reports.try_recv() {
-        screen.report(&report);
+        display.report(&report);
     }
     // What was done is told first.
     let on_record = trail.flush().map_err(|failure| {
@@ -142,7 +142,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
         return Err(Failure::new(NOT_DONE, &reason));
     }
     if !reason.is_empty() {
-        screen.line(&reason);
+        display.line(&reason);
     }
     on_record
 }

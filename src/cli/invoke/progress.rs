@@ -16,14 +16,14 @@ pub(super) const FRAME: Duration = Duration::from_millis(100);
 const WIDTH: usize = 28;
 
 /// Standard error. Who does not look at it misses nothing that matters, so failures to write are not told.
-pub(in crate::cli) struct Screen {
+pub(in crate::cli) struct ProgressDisplay {
     /// It is a terminal that can be drawn on.
     live: bool,
     /// When the work that is shown as a bar began.
     bar_since: Option<Instant>,
 }
 
-impl Screen {
+impl ProgressDisplay {
     pub(in crate::cli) fn on_stderr() -> Self {
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
         Self { live: stderr().is_terminal() && !dumb, bar_since: None }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Failure;
 use crate::cli::invoke::inputs::{self, Given};
-use crate::cli::invoke::screen::Screen;
+use crate::cli::invoke::progress::ProgressDisplay;
 use crate::cli::invoke::{named, write};
 use sandbox::call_in;
 use sandbox::soar::INCIDENT;
@@ -24,11 +24,11 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
         // A workflow takes it from the incident it runs on.
         values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
     }
-    let mut screen = Screen::on_stderr();
+    let mut display = ProgressDisplay::on_stderr();
     let reply = call_in(directory, function.name(), Value::Object(values), async |call| {
-        screen
+        display
             .line(&format!("SOAR has called {}; the call waits in the queue for a daemon", function.name()));
-        replied(&call, &mut screen).await
+        replied(&call, &mut display).await
     })
     .await
     .map_err(|error| Failure::new(1, &error))?;
@@ -36,7 +36,7 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
     if message_type != 0 || results.is_null() {
         return Err(Failure::new(1, &message));
     }
-    screen.line(&message);
+    display.line(&message);
     write(results.to_string().as_bytes())?;
     if results["success"] == json!(true) {
         Ok(())
@@ -46,11 +46,11 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
 }
 
 /// Shows the status messages as they come, until the final reply does.
-async fn replied(call: &Call, screen: &mut Screen) -> Result<Reply, NoReply> {
+async fn replied(call: &Call, display: &mut ProgressDisplay) -> Result<Reply, NoReply> {
     let mut shown = 0;
     let mut show = |statuses: &[String]| {
         for status in statuses.iter().skip(shown) {
-            screen.status(status);
+            display.status(status);
         }
         shown = statuses.len();
         shown

@@ -11,13 +11,13 @@ use super::environment::Variable;
 const WIDEST_NAME: usize = 34;
 
 /// How it is written.
-pub(super) struct Words {
+pub(super) struct HumanReport {
     /// Signs instead of words; a terminal shows them.
     signs: bool,
     colours: bool,
 }
 
-impl Words {
+impl HumanReport {
     /// As standard output can show it (NO_COLOR: see no-color.org).
     pub(super) fn on_stdout() -> Self {
         let signs = stdout().is_terminal();
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_file_gets_words_and_no_colours() {
-        let text = Words { signs: false, colours: false }.section(&section());
+        let text = HumanReport { signs: false, colours: false }.section(&section());
         let expected = "\nMicrosoft Graph\n\
                         \x20 ok   sign in  fine\n\
                         \x20 FAIL token    no\u{FFFD}[2J\u{FFFD}token\n\
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_signs_and_colours() {
-        let text = Words { signs: true, colours: true }.section(&section());
+        let text = HumanReport { signs: true, colours: true }.section(&section());
         assert!(text.contains("  \x1b[32m✓\x1b[0m sign in  fine\n"), "{text:?}");
         assert!(
             text.contains("  \x1b[31m✗\x1b[0m token    no\u{FFFD}[2J\u{FFFD}token\n    → Do this.\n"),
@@ -136,13 +136,13 @@ mod tests {
 
     #[test]
     fn a_terminal_whose_reader_wants_no_colours_gets_signs_only() {
-        let text = Words { signs: true, colours: false }.section(&section());
+        let text = HumanReport { signs: true, colours: false }.section(&section());
         assert!(text.contains("✗ token") && !text.contains('\x1b'), "{text:?}");
     }
 
     #[test]
     fn the_end_counts_and_names_the_exit_code() {
-        let words = Words { signs: false, colours: false };
+        let words = HumanReport { signs: false, colours: false };
         let took = Duration::from_millis(1250);
         let all_well = words.end(&[Outcome::Passed; 3], 0, took);
         assert_eq!(all_well, "\nAll is well. 3 passed, in 1.2 s.\n");

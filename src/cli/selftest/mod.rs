@@ -5,11 +5,11 @@ mod broker;
 mod check;
 mod environment;
 mod graph;
+mod human;
 mod json;
 mod report;
 mod settings;
 mod soar;
-mod words;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use super::check::{Outcome, Section};
 use super::environment::Variable;
+use super::human::HumanReport;
 use super::json;
-use super::words::Words;
 
 /// What was found so far.
 pub(super) struct Report {
     /// `None`: as JSON, at the end.
-    words: Option<Words>,
+    words: Option<HumanReport>,
     file: PathBuf,
     started: Instant,
     environment: Option<Vec<Variable>>,
@@ -21,7 +21,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn start(as_json: bool, file: &Path) -> Self {
-        let words = (!as_json).then(Words::on_stdout);
+        let words = (!as_json).then(HumanReport::on_stdout);
         let report = Self {
             words,
             file: file.to_owned(),

@@ -20,7 +20,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
             checks.push(Check::passed(FILE.0, FILE.1, format!("{shown} can be used")));
             checks.extend(warnings.iter().map(|warning| {
                 let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
-                Check::warning("settings.option", warning.place.to_string(), &warning.text, advice)
+                Check::warning("settings.option", warning.location.to_string(), &warning.text, advice)
             }));
             checks.push(log(&settings.log));
             let lasts = settings.audit_that_does_not_last().is_none();
@@ -43,7 +43,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
                 "Correct what is listed here.",
             ));
             checks.extend(problems.iter().map(|problem| {
-                let name = problem.place.to_string();
+                let name = problem.location.to_string();
                 let advice = capitalized(&problem.right);
                 Check::failed("settings.option", name, BAD_CONFIGURATION, &problem.wrong, advice)
             }));
@@ -61,8 +61,8 @@ pub(super) fn blame_unknown_variables(report: &mut Section, sections: &[&str], w
     const SIGN_INS: [&str; 3] = ["soar.sign_in", "broker.sign_in", "graph.token"];
     let unknown = warnings.iter().filter(|warning| warning.is_of_unknown_variable());
     let of_sections =
-        unknown.filter(|warning| warning.place.section().is_some_and(|it| sections.contains(&it)));
-    let names: Vec<String> = of_sections.map(|warning| warning.place.to_string()).collect();
+        unknown.filter(|warning| warning.location.section().is_some_and(|it| sections.contains(&it)));
+    let names: Vec<String> = of_sections.map(|warning| warning.location.to_string()).collect();
     if names.is_empty() {
         return;
     }
