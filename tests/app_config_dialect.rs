@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use fn_exchange_online::config::dialect::{Dialect, ROOT, Sections};
+use fn_exchange_online::config::ini::{IniFormat, ROOT, Sections};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -46,7 +46,8 @@ fn python(files: &[String]) -> Vec<Option<Sections>> {
 }
 
 fn ours(text: &str) -> Option<Sections> {
-    let config = config::Config::builder().add_source(config::File::from_str(text, Dialect)).build().ok()?;
+    let config =
+        config::Config::builder().add_source(config::File::from_str(text, IniFormat)).build().ok()?;
     let sections: BTreeMap<String, config::Value> = config.get_table(ROOT).unwrap().into_iter().collect();
     Some(
         sections

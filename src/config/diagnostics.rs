@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::NoHome;
-use super::dialect::{Fault, FaultKind};
+use super::ini::{Fault, FaultKind};
 
 /// No settings, and why.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ fn listed(problems: &[Problem]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What is wrong there.
     pub wrong: String,
     /// What would be right.
@@ -66,7 +66,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}; {}", self.place, self.wrong, self.right)
+        write!(f, "{} {}; {}", self.location, self.wrong, self.right)
     }
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What to know.
     pub text: String,
 }
@@ -91,13 +91,13 @@ impl Warning {
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.place, self.text)
+        write!(f, "{} {}", self.location, self.text)
     }
 }
 
 /// A place in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A line of the file, counted from 1, for what is wrong with its form.
     Line {
         /// The line.
@@ -122,7 +122,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl Location {
     /// The section, where there is one.
     pub fn section(&self) -> Option<&str> {
         match self {
@@ -142,7 +142,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { line, section: Some(section), key: Some(key) } => {
@@ -183,7 +183,7 @@ impl From<Fault> for Problem {
             FaultKind::NoName => (None, "no option's name stands before = or :", "write name = value"),
         };
         Self {
-            place: Place::Line { line: fault.line, section: fault.section, key },
+            location: Location::Line { line: fault.line, section: fault.section, key },
             wrong: wrong.to_owned(),
             right: right.to_owned(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::protected::{self, ProtectedSecrets};
+use super::secrets::protected::{self, ProtectedSecrets};
 
 /// Environment variables, and the secrets that App Host protects, which win over them where `app.config` names
 /// a secret. Names and values that are not Unicode are left out.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use ::config::{FileStoredFormat, Format, Map, Value, ValueKind};
 
-/// The one key at the top of what [`Dialect`] gives to `config`; the sections are below it. `config` reads
+/// The one key at the top of what [`IniFormat`] gives to `config`; the sections are below it. `config` reads
 /// top-level keys as path expressions, and a section may be named `a.b` or `x[0]`.
 pub const ROOT: &str = "sections";
 
@@ -22,9 +22,9 @@ pub type Sections = BTreeMap<String, BTreeMap<String, String>>;
 
 /// `app.config`'s format, for [`::config::File`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Dialect;
+pub struct IniFormat;
 
-impl Format for Dialect {
+impl Format for IniFormat {
     fn parse(
         &self,
         uri: Option<&String>,
@@ -34,7 +34,7 @@ impl Format for Dialect {
     }
 }
 
-impl FileStoredFormat for Dialect {
+impl FileStoredFormat for IniFormat {
     fn file_extensions(&self) -> &'static [&'static str] {
         &["config"]
     }

@@ -10,7 +10,7 @@ use super::Environment;
 
 /// What became of a value.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Substituted {
+pub(super) enum Interpolated {
     /// It names no secret, or none that is known (`unknown`): the text stays.
     Literal { text: String, unknown: bool },
     /// Secrets were put in. `unknown`: not all of those it names are known.
@@ -20,15 +20,15 @@ pub(super) enum Substituted {
 }
 
 /// Puts the secrets that `raw` names in their places.
-pub(super) fn substitute(raw: &str, environment: &Environment) -> Substituted {
+pub(super) fn interpolate(raw: &str, environment: &Environment) -> Interpolated {
     if raw.starts_with('^') || braced(raw, "^{").is_some() {
-        return Substituted::PasswordStore;
+        return Interpolated::PasswordStore;
     }
     if braced(raw, "${").is_none() {
         return match raw.strip_prefix('$').map(|name| environment.secret(name)) {
-            None => Substituted::Literal { text: raw.to_owned(), unknown: false },
-            Some(None) => Substituted::Literal { text: raw.to_owned(), unknown: true },
-            Some(Some(text)) => Substituted::Replaced { text: text.to_owned(), unknown: false },
+            None => Interpolated::Literal { text: raw.to_owned(), unknown: false },
+            Some(None) => Interpolated::Literal { text: raw.to_owned(), unknown: true },
+            Some(Some(text)) => Interpolated::Replaced { text: text.to_owned(), unknown: false },
         };
     }
     let (mut text, mut rest, mut unknown, mut replaced) = (String::new(), raw, false, false);
@@ -44,7 +44,7 @@ pub(super) fn substitute(raw: &str, environment: &Environment) -> Substituted {
         rest = after;
     }
     text.push_str(rest);
-    if replaced { Substituted::Replaced { text, unknown } } else { Substituted::Literal { text, unknown } }
+    if replaced { Interpolated::Replaced { text, unknown } } else { Interpolated::Literal { text, unknown } }
 }
 
 /// The first `open`NAME`}` of `text`: what is before it, the name, what is behind it.

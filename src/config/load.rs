@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
 
-use super::dialect::{DEFAULT_ORIGIN, Dialect, ROOT, Syntax};
+use super::ini::{DEFAULT_ORIGIN, IniFormat, ROOT, Syntax};
 use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
-use super::{
-    Environment, LoadError, Place, Problem, Settings, Warning, graph_options, guard_options, soar_options,
-};
+use super::sections::{graph, guard, resilient};
+use super::{Environment, LoadError, Location, Problem, Settings, Warning};
 use soar::SoarSettings;
 
 /// The settings, and what whoever starts the program should know about them.
@@ -49,7 +48,7 @@ impl Settings {
 /// # Errors
 /// As [`Settings::load`].
 pub fn load_soar(file: &Path, environment: &Environment) -> Result<(SoarSettings, Vec<Warning>), LoadError> {
-    let (settings, warnings, _) = read(file, environment, soar_options::soar)?;
+    let (settings, warnings, _) = read(file, environment, resilient::soar)?;
     Ok((settings, warnings))
 }
 
@@ -75,7 +74,7 @@ fn read_text<T>(
     take: impl FnOnce(&mut Options<'_>) -> Option<T>,
 ) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-    let (sections, faults) = match layered(File::from_str(text, Dialect), environment) {
+    let (sections, faults) = match layered(File::from_str(text, IniFormat), environment) {
         Ok(sections) => (sections, Vec::new()),
         Err(error) => {
             let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
@@ -102,7 +101,7 @@ fn read_text<T>(
 /// A protected secret that is not there for us.
 fn unusable_secret((path, reason): &(PathBuf, String)) -> Warning {
     Warning {
-        place: Place::File(path.clone()),
+        location: Location::File(path.clone()),
         text: format!(
             "cannot be used for protected secrets ({reason}); the environment's variables stand in"
         ),
@@ -111,25 +110,25 @@ fn unusable_secret((path, reason): &(PathBuf, String)) -> Warning {
 
 /// `None` only where a problem was noted.
 fn settings(options: &mut Options<'_>) -> Option<Settings> {
-    let soar = soar_options::soar(options);
-    let worker = soar_options::worker(options);
-    let stomp = soar_options::stomp(options, soar.as_ref(), worker.num_workers);
-    let log = soar_options::log(options);
-    let selftest_timeout = soar_options::selftest_timeout(options);
+    let soar = resilient::soar(options);
+    let worker = resilient::worker(options);
+    let stomp = resilient::stomp(options, soar.as_ref(), worker.num_workers);
+    let log = resilient::log(options);
+    let selftest_timeout = resilient::selftest_timeout(options);
     if !options.sections.contains_key(APP) {
         options.problems.push(Problem {
-            place: Place::Section(APP.to_owned()),
+            location: Location::Section(APP.to_owned()),
             wrong: "is missing".to_owned(),
             right: "add the section as --print-config shows it".to_owned(),
         });
         return None;
     }
-    let graph = graph_options::graph(options);
-    let limits = graph_options::limits(options);
-    let guard = guard_options::guard(options, graph.as_ref().map(|graph| &graph.base_url));
-    let audit_file = guard_options::audit_file(options, &log);
-    guard_options::misspelt(options, is_known);
-    let health_listen = graph_options::health_listen(options);
+    let graph = graph::graph(options);
+    let limits = graph::limits(options);
+    let guard = guard::guard(options, graph.as_ref().map(|graph| &graph.base_url));
+    let audit_file = guard::audit_file(options, &log);
+    guard::misspelt(options, is_known);
+    let health_listen = graph::health_listen(options);
     Some(Settings {
         soar: soar?,
         stomp: stomp?,
@@ -239,7 +238,7 @@ fn unknown_options(options: &mut Options<'_>) {
             .collect();
         unknown.sort();
         options.warnings.extend(unknown.into_iter().map(|key| Warning {
-            place: Place::Option { section: (*section).to_owned(), key: key.clone(), variable: None },
+            location: Location::Option { section: (*section).to_owned(), key: key.clone(), variable: None },
             text: "is no option of this program; it is ignored".to_owned(),
         }));
     }

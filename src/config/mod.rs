@@ -2,27 +2,22 @@
 //! typed [`Settings`].
 
 mod address_pattern;
-mod credential_options;
-pub mod dialect;
+mod diagnostics;
 mod environment;
-mod graph_options;
-mod guard_options;
-mod jwe;
+pub mod ini;
+mod interpolation;
 mod load;
 mod options;
-mod problem;
-mod protected;
-mod proxy_options;
-mod secret_file;
+mod secrets;
+mod sections;
 mod settings;
-mod soar_options;
-mod substitution;
 mod template;
+mod url_option;
 pub mod watch;
 
 pub use address_pattern::{AddressPattern, Patterns};
+pub use diagnostics::{LoadError, Location, Problem, Warning};
 pub use environment::{Environment, NoHome};
 pub use load::{Loaded, load_soar};
-pub use problem::{LoadError, Place, Problem, Warning};
 pub use settings::*;
 pub use template::*;

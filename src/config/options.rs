@@ -9,9 +9,9 @@ use std::str::FromStr;
 
 use ::config::{Map, Value};
 
-use super::dialect::DEFAULT_ORIGIN;
-use super::substitution::{Substituted, substitute};
-use super::{Environment, Place, Problem, Warning};
+use super::ini::DEFAULT_ORIGIN;
+use super::interpolation::{Interpolated, interpolate};
+use super::{Environment, Location, Problem, Warning};
 use net::{ClientCertificate, Secret, Trust};
 
 /// SOAR's own section.
@@ -51,19 +51,19 @@ impl Text {
 impl Options<'_> {
     /// Notes that something is wrong with an option.
     pub(super) fn problem(&mut self, name: Name, wrong: impl Into<String>, right: impl Into<String>) {
-        let place = self.place(name);
-        self.problems.push(Problem { place, wrong: wrong.into(), right: right.into() });
+        let location = self.location(name);
+        self.problems.push(Problem { location, wrong: wrong.into(), right: right.into() });
     }
 
     /// Notes what somebody should know about an option.
     pub(super) fn warning(&mut self, name: Name, text: impl Into<String>) {
-        let place = self.place(name);
-        self.warnings.push(Warning { place, text: text.into() });
+        let location = self.location(name);
+        self.warnings.push(Warning { location, text: text.into() });
     }
 
-    fn place(&self, (section, key): Name) -> Place {
+    fn location(&self, (section, key): Name) -> Location {
         let variable = self.sections.get(section).and_then(|options| options.get(key)?.origin());
-        Place::Option {
+        Location::Option {
             section: section.to_owned(),
             key: key.to_owned(),
             variable: variable.filter(|origin| *origin != DEFAULT_ORIGIN).map(str::to_owned),
@@ -92,10 +92,10 @@ impl Options<'_> {
     /// The option's value as it is written, its secrets put in.
     fn text(&mut self, name: Name) -> Option<Text> {
         let value = self.sections.get(name.0)?.get(name.1)?.clone().into_string().ok()?;
-        let (text, literal, unknown) = match substitute(&value, self.environment) {
-            Substituted::Literal { text, unknown } => (text, true, unknown),
-            Substituted::Replaced { text, unknown } => (text, false, unknown),
-            Substituted::PasswordStore => {
+        let (text, literal, unknown) = match interpolate(&value, self.environment) {
+            Interpolated::Literal { text, unknown } => (text, true, unknown),
+            Interpolated::Replaced { text, unknown } => (text, false, unknown),
+            Interpolated::PasswordStore => {
                 self.problem(
                     name,
                     "names an entry of a password store (^NAME), which this program does not read",
@@ -143,11 +143,11 @@ impl Options<'_> {
 
     /// Whether the option takes its value from a variable that is not there, or that is empty.
     pub(super) fn is_void(&self, name: Name) -> bool {
-        self.raw(name).is_some_and(|raw| match substitute(&raw, self.environment) {
-            Substituted::Literal { text, unknown } | Substituted::Replaced { text, unknown } => {
+        self.raw(name).is_some_and(|raw| match interpolate(&raw, self.environment) {
+            Interpolated::Literal { text, unknown } | Interpolated::Replaced { text, unknown } => {
                 unknown || text.is_empty()
             }
-            Substituted::PasswordStore => false,
+            Interpolated::PasswordStore => false,
         })
     }
 

@@ -70,7 +70,7 @@ fn problems(text: impl AsRef<[u8]>) -> Vec<Problem> {
 fn places(problems: &[Problem]) -> Vec<String> {
     problems
         .iter()
-        .map(|p| format!("{}.{}", p.place.section().unwrap_or("-"), p.place.key().unwrap_or("-")))
+        .map(|p| format!("{}.{}", p.location.section().unwrap_or("-"), p.location.key().unwrap_or("-")))
         .collect()
 }
 

@@ -193,7 +193,7 @@ fn where_health_is_told_is_an_address_with_a_port_and_one_that_others_reach_is_w
         ["9108", "localhost:9108", "127.0.0.1", "127.0.0.1:99999", "http://127.0.0.1:9108", "::1:9108"]
     {
         let problem = only_problem(with("", &format!("health_listen={wrong}")));
-        assert_eq!(problem.place.key(), Some("health_listen"), "{wrong}");
+        assert_eq!(problem.location.key(), Some("health_listen"), "{wrong}");
         assert!(problem.right.contains("127.0.0.1:9108"), "{problem}");
     }
 }

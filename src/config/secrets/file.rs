@@ -3,13 +3,18 @@
 
 use std::path::PathBuf;
 
-use super::options::{Name, Options};
+use crate::config::options::{Name, Options};
 use net::Secret;
 use net::read_small;
 
 impl Options<'_> {
     /// A secret that has to be there, as the option `value` or in the file that the option `file` names.
-    pub(super) fn mandatory_secret(&mut self, value: Name, file: Name, right: &str) -> Option<Secret> {
+    pub(in crate::config) fn mandatory_secret(
+        &mut self,
+        value: Name,
+        file: Name,
+        right: &str,
+    ) -> Option<Secret> {
         if self.is_set(file) {
             self.secret_or_file(value, file)
         } else {
@@ -18,7 +23,7 @@ impl Options<'_> {
     }
 
     /// A secret: the option `value`, or what is in the file that the option `file` names; both are a problem.
-    pub(super) fn secret_or_file(&mut self, value: Name, file: Name) -> Option<Secret> {
+    pub(in crate::config) fn secret_or_file(&mut self, value: Name, file: Name) -> Option<Secret> {
         if !self.is_set(file) {
             return self.secret(value);
         }
@@ -50,7 +55,7 @@ impl Options<'_> {
 
     /// The path of a file that holds a credential. A relative one is within the directory of systemd's
     /// `LoadCredential=` where the service has one.
-    pub(super) fn credential_file(&mut self, name: Name) -> Option<PathBuf> {
+    pub(in crate::config) fn credential_file(&mut self, name: Name) -> Option<PathBuf> {
         let noted = self.problems.len();
         let Some(path) = self.path(name) else {
             if self.is_set(name) && self.problems.len() == noted {

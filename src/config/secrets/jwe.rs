@@ -20,7 +20,7 @@ const TAG_BYTES: usize = 16;
 
 /// Why a secret could not be opened. Neither key nor content is in the words.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum JweError {
+pub(in crate::config) enum JweError {
     #[error("it is no JSON Web Key with 256 secret bits (kty oct, k)")]
     NoKey,
     #[error("it is no JWE of five parts")]
@@ -34,7 +34,7 @@ pub(super) enum JweError {
 }
 
 /// The key that the secrets were encrypted with.
-pub(super) struct Key([u8; KEY_BYTES]);
+pub(in crate::config) struct Key([u8; KEY_BYTES]);
 
 #[derive(Deserialize)]
 struct Jwk {
@@ -53,7 +53,7 @@ struct Header {
 
 impl Key {
     /// Reads a JSON Web Key.
-    pub(super) fn from_jwk(json: &str) -> Result<Self, JweError> {
+    pub(in crate::config) fn from_jwk(json: &str) -> Result<Self, JweError> {
         let jwk: Jwk = serde_json::from_str(json).map_err(|_| JweError::NoKey)?;
         if jwk.kty != "oct" {
             return Err(JweError::NoKey);
@@ -64,7 +64,7 @@ impl Key {
     }
 
     /// The secret in `token`.
-    pub(super) fn open(&self, token: &str) -> Result<Secret, JweError> {
+    pub(in crate::config) fn open(&self, token: &str) -> Result<Secret, JweError> {
         let parts: Vec<&str> = token.split('.').collect();
         let [protected, key, nonce, content, tag] = parts[..] else { return Err(JweError::Form) };
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JweError::Form);

@@ -13,23 +13,23 @@ use net::Secret;
 use net::read_small;
 
 /// Where App Host puts them.
-pub(super) const DIRECTORY: &str = "/etc/secrets";
+pub(in crate::config) const DIRECTORY: &str = "/etc/secrets";
 /// The key's file within the directory.
 const KEY: &str = ".jwk/key.jwk";
 
 /// What was read of the directory.
 #[derive(Clone, Default)]
-pub(super) struct ProtectedSecrets {
+pub(in crate::config) struct ProtectedSecrets {
     /// Where a key was found: without one it is no directory of App Host's, and nothing in it is ours to remove.
     directory: Option<PathBuf>,
     secrets: BTreeMap<String, Secret>,
     /// What could not be used, and why.
-    pub(super) troubles: Vec<(PathBuf, String)>,
+    pub(in crate::config) troubles: Vec<(PathBuf, String)>,
 }
 
 impl ProtectedSecrets {
     /// Opens all secrets of `directory`; where there is none, there are no secrets.
-    pub(super) fn read(directory: &Path) -> Self {
+    pub(in crate::config) fn read(directory: &Path) -> Self {
         let mut read = Self::default();
         let tokens = read.tokens(directory);
         if tokens.is_empty() {
@@ -79,12 +79,12 @@ impl ProtectedSecrets {
         }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::config) fn get(&self, name: &str) -> Option<&str> {
         self.secrets.get(name).map(Secret::expose)
     }
 
     /// Removes the files. What cannot be removed stays: the platform may have mounted it for reading only.
-    pub(super) fn remove_files(&self) {
+    pub(in crate::config) fn remove_files(&self) {
         let entries = self.directory.iter().filter_map(|directory| std::fs::read_dir(directory).ok());
         for entry in entries.flatten().flatten() {
             let path = entry.path();

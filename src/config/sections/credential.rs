@@ -3,8 +3,8 @@
 
 use url::Url;
 
-use super::graph_options::url_or;
-use super::options::{APP, Name, Options};
+use crate::config::options::{APP, Name, Options};
+use crate::config::url_option::url_or;
 use graph::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 use net::Secret;
 
@@ -23,7 +23,7 @@ const FEDERATED: Name = (APP, "federated_token_file");
 const MANAGED: Name = (APP, "managed_identity");
 
 /// Where tokens are asked for, and with what. `None` only where a problem was noted.
-pub(super) fn credential(options: &mut Options<'_>) -> Option<(Url, Credential)> {
+pub(in crate::config) fn credential(options: &mut Options<'_>) -> Option<(Url, Credential)> {
     let managed = options.flag(MANAGED);
     let secret = [SECRET, SECRET_FILE].into_iter().find(|&name| options.is_filled_in(name));
     let given = [

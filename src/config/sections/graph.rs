@@ -5,26 +5,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::{Host, Url};
-
-use super::options::{APP, INTEGRATIONS, Name, Options};
-use super::{CallLimits, credential_options, proxy_options};
+use super::{credential, proxy};
+use crate::config::CallLimits;
+use crate::config::options::{APP, INTEGRATIONS, Name, Options};
+use crate::config::url_option::url_or;
 use graph::GraphSettings;
 use net::Trust;
 
 const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
-
-/// RFC 3986's unreserved characters stay as they are in a path segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const fn option(key: &'static str) -> Name {
     (APP, key)
 }
 
 /// `None` only where a problem was noted.
-pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
-    let credential = credential_options::credential(options);
+pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
+    let credential = credential::credential(options);
     let base_url = url_or(options, option("microsoft_graph_url"), GRAPH_URL, None);
     let token_trust = options.trust(option("token_verify"));
     let trust = match options.trust(option("verify")) {
@@ -35,7 +31,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
             .map_or(Trust::System, |path| Trust::SystemAnd(PathBuf::from(path))),
     };
     let client_certificate = options.client_certificate(APP);
-    let proxy = proxy_options::for_graph(options);
+    let proxy = proxy::for_graph(options);
     let timeout = seconds(options, option("timeout"));
     let common_timeout = seconds(options, (INTEGRATIONS, "timeout"));
     let max_batched_requests = options.number(option("max_batched_requests"), 1..=20, 20);
@@ -59,7 +55,7 @@ pub(super) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     })
 }
 
-pub(super) fn limits(options: &mut Options<'_>) -> CallLimits {
+pub(in crate::config) fn limits(options: &mut Options<'_>) -> CallLimits {
     const MOST: usize = 1_000_000;
     const WEEK: u64 = 7 * 24 * 3600;
     CallLimits {
@@ -73,7 +69,7 @@ pub(super) fn limits(options: &mut Options<'_>) -> CallLimits {
 }
 
 /// Where health and metrics are told. Who else than this machine can ask there is told.
-pub(super) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
+pub(in crate::config) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
     const NAME: Name = option("health_listen");
     let value = options.optional(NAME)?;
     let Ok(address) = value.text.parse::<SocketAddr>() else {
@@ -97,48 +93,4 @@ pub(super) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
 
 fn seconds(options: &mut Options<'_>, name: Name) -> Option<Duration> {
     options.number_if_set(name, 1..=3600).map(Duration::from_secs)
-}
-
-/// The option's URL, with `{tenant}` replaced; the client secret, tokens and mail go there, so it is https, or
-/// does not leave the machine.
-pub(super) fn url_or(
-    options: &mut Options<'_>,
-    name: Name,
-    default: &str,
-    tenant: Option<&str>,
-) -> Option<Url> {
-    let noted = options.problems.len();
-    let text = options.optional(name).map_or_else(|| default.to_owned(), |value| value.text);
-    if options.problems.len() > noted {
-        return None;
-    }
-    // Without a tenant (noted already) the rest of the URL can still be looked at.
-    let tenant = utf8_percent_encode(tenant.unwrap_or("tenant"), SEGMENT).to_string();
-    let text = text.replace("{tenant}", &tenant);
-    // The text is in none of the messages: somebody may have put a password in it.
-    let wrong = match Url::parse(text.trim_end_matches('/')) {
-        Err(reason) => format!("is no URL ({reason})"),
-        Ok(url) if url.host().is_none() || !matches!(url.scheme(), "https" | "http") => {
-            "is no https URL".to_owned()
-        }
-        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-            "has a user name or password in it".to_owned()
-        }
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => "has a ? or # in it".to_owned(),
-        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
-            "is http, which would show secrets and mail to everybody on the way".to_owned()
-        }
-        Ok(url) => return Some(url),
-    };
-    options.problem(name, wrong, format!("write it as in {default}"));
-    None
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

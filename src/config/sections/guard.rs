@@ -10,8 +10,10 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
-use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
-use super::{AddressPattern, Deletion, GuardSettings, LogSettings, Patterns, Place, Problem, Warning};
+use crate::config::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use crate::config::{
+    AddressPattern, Deletion, GuardSettings, Location, LogSettings, Patterns, Problem, Warning,
+};
 
 const fn option(key: &'static str) -> Name {
     (APP, key)
@@ -33,7 +35,7 @@ const GUARD_RAILS: [&str; 6] =
 const MOST_LINKS: usize = 40;
 const LONGEST_PATH: usize = 4096;
 
-pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
+pub(in crate::config) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
     for name in GUARD_RAILS.map(option) {
         if options.is_void(name) {
             let wrong =
@@ -53,7 +55,7 @@ pub(super) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSett
 }
 
 /// The file of the audit trail; relative to the directory of the log, in which it is where nothing is said.
-pub(super) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
+pub(in crate::config) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
     const FILE: Name = option("audit_file");
     let file = match options.path(FILE) {
         Some(file) => log.directory.join(file),
@@ -211,7 +213,7 @@ fn dry_run(options: &mut Options<'_>) -> bool {
 /// An option that nobody knows is ignored with a warning; one that may be a misspelt guard rail, or one that stands in
 /// another section that this program reads, must not be. The sections of other apps may hold what they like, but who
 /// means us should hear of it.
-pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) -> bool) {
+pub(in crate::config) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) -> bool) {
     for section in [RESILIENT, INTEGRATIONS, APP] {
         let suspects: Vec<String> = options
             .sections
@@ -229,7 +231,7 @@ pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) 
             .cloned()
             .collect();
         options.problems.extend(suspects.into_iter().map(|key| Problem {
-            place: Place::Option { section: section.to_owned(), key, variable: None },
+            location: Location::Option { section: section.to_owned(), key, variable: None },
             wrong: "is no option of this program, and may be meant to protect something".to_owned(),
             right: "see the guard rails in the section fn_exchange_online of --print-config, or delete the line"
                 .to_owned(),
@@ -244,7 +246,7 @@ pub(super) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) 
         })
         .collect();
     options.warnings.extend(elsewhere.into_iter().map(|(section, key)| Warning {
-        place: Place::Option { section, key: key.to_owned(), variable: None },
+        location: Location::Option { section, key: key.to_owned(), variable: None },
         text: "is a guard rail of this program, which does not read it in this section".to_owned(),
     }));
 }

@@ -4,11 +4,11 @@ use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use crate::config::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
 use net::{Proxy, ProxyUrl, Secret};
 
 /// `proxy_host` and its companions, for both kinds of requests.
-pub(super) fn for_soar(options: &mut Options<'_>) -> Proxy {
+pub(in crate::config) fn for_soar(options: &mut Options<'_>) -> Proxy {
     const HOST: Name = (RESILIENT, "proxy_host");
     let port = options.number((RESILIENT, "proxy_port"), 0..=u16::MAX, 0);
     let user = options.optional((RESILIENT, "proxy_user"));
@@ -26,7 +26,7 @@ pub(super) fn for_soar(options: &mut Options<'_>) -> Proxy {
 }
 
 /// The app section's pair where either of it is set, else that of `[integrations]`.
-pub(super) fn for_graph(options: &mut Options<'_>) -> Proxy {
+pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
     let [own, common] = [APP, INTEGRATIONS].map(|section| {
         let http = address(options, (section, "http_proxy"), "http");
         let https = address(options, (section, "https_proxy"), "http");
@@ -41,7 +41,7 @@ pub(super) fn for_graph(options: &mut Options<'_>) -> Proxy {
 /// `stomp_proxy`, for the broker at `host`: an address, or `environment`, for the one of `HTTPS_PROXY` unless
 /// `NO_PROXY` has the broker. Without the option the way is straight, whatever the environment has: installations
 /// that have a proxy for HTTP often let nothing else through it.
-pub(super) fn for_stomp(options: &mut Options<'_>, host: Option<&str>) -> Option<ProxyUrl> {
+pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>) -> Option<ProxyUrl> {
     const PROXY: Name = (RESILIENT, "stomp_proxy");
     let written = options.optional(PROXY)?.text;
     let proxy = if written.eq_ignore_ascii_case("environment") {

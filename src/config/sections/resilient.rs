@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::options::{Name, Options, RESILIENT};
-use super::{LogFormat, LogLevel, LogSettings, StompSettings, WorkerSettings, proxy_options};
+use super::proxy;
+use crate::config::options::{Name, Options, RESILIENT};
+use crate::config::{LogFormat, LogLevel, LogSettings, StompSettings, WorkerSettings};
 use net::Trust;
 use soar::{Login, SoarSettings};
 
@@ -13,7 +14,7 @@ const fn option(key: &'static str) -> Name {
 }
 
 /// `None` only where a problem was noted.
-pub(super) fn soar(options: &mut Options<'_>) -> Option<SoarSettings> {
+pub(in crate::config) fn soar(options: &mut Options<'_>) -> Option<SoarSettings> {
     let host = options
         .mandatory(option("host"), "give the host name of SOAR")
         .and_then(|host| options.host(option("host"), &host));
@@ -26,7 +27,7 @@ pub(super) fn soar(options: &mut Options<'_>) -> Option<SoarSettings> {
     let trust = options.trust(option("cafile")).unwrap_or(Trust::System);
     let resource_prefix = resource_prefix(options);
     let client_certificate = options.client_certificate(RESILIENT);
-    let proxy = proxy_options::for_soar(options);
+    let proxy = proxy::for_soar(options);
     let login_tries = options.number(option("max_connection_retries"), -1..=i64::from(u32::MAX), -1);
     let request_tries = options.number(option("request_max_retries"), 1..=1000, 5);
     let retry_delay = options.number(option("request_retry_delay"), 0.0..=3600.0, 2.0);
@@ -93,7 +94,7 @@ fn resource_prefix(options: &mut Options<'_>) -> Option<String> {
 }
 
 /// `None` only where a problem was noted.
-pub(super) fn stomp(
+pub(in crate::config) fn stomp(
     options: &mut Options<'_>,
     soar: Option<&SoarSettings>,
     num_workers: u16,
@@ -106,7 +107,7 @@ pub(super) fn stomp(
     let trust = options.trust(option("stomp_cafile"));
     let timeout = options.number(option("stomp_timeout"), 1..=3600, 60);
     let prefetch = options.number(option("stomp_prefetch_limit"), 1..=2000, num_workers);
-    let proxy = proxy_options::for_stomp(options, host.as_deref());
+    let proxy = proxy::for_stomp(options, host.as_deref());
     Some(StompSettings {
         host: host?,
         port,
@@ -117,18 +118,18 @@ pub(super) fn stomp(
     })
 }
 
-pub(super) fn worker(options: &mut Options<'_>) -> WorkerSettings {
+pub(in crate::config) fn worker(options: &mut Options<'_>) -> WorkerSettings {
     WorkerSettings {
         num_workers: options.number(option("num_workers"), 1..=2000, 25),
         trap_exception: options.flag(option("trap_exception")),
     }
 }
 
-pub(super) fn selftest_timeout(options: &mut Options<'_>) -> Duration {
+pub(in crate::config) fn selftest_timeout(options: &mut Options<'_>) -> Duration {
     Duration::from_secs(options.number(option("selftest_timeout"), 1..=3600, 10))
 }
 
-pub(super) fn log(options: &mut Options<'_>) -> LogSettings {
+pub(in crate::config) fn log(options: &mut Options<'_>) -> LogSettings {
     const MAX_BYTES: Name = option("log_max_bytes");
     const SMALLEST: u64 = 100_000;
     let max_bytes = options.number(MAX_BYTES, 0..=u64::MAX, 10_000_000);

@@ -1,0 +1,53 @@
+//! Options that hold the URL of a Microsoft service.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Host, Url};
+
+use super::options::{Name, Options};
+
+/// RFC 3986's unreserved characters stay as they are in a path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The option's URL, with `{tenant}` replaced; the client secret, tokens and mail go there, so it is https, or
+/// does not leave the machine.
+pub(super) fn url_or(
+    options: &mut Options<'_>,
+    name: Name,
+    default: &str,
+    tenant: Option<&str>,
+) -> Option<Url> {
+    let noted = options.problems.len();
+    let text = options.optional(name).map_or_else(|| default.to_owned(), |value| value.text);
+    if options.problems.len() > noted {
+        return None;
+    }
+    // Without a tenant (noted already) the rest of the URL can still be looked at.
+    let tenant = utf8_percent_encode(tenant.unwrap_or("tenant"), SEGMENT).to_string();
+    let text = text.replace("{tenant}", &tenant);
+    // The text is in none of the messages: somebody may have put a password in it.
+    let wrong = match Url::parse(text.trim_end_matches('/')) {
+        Err(reason) => format!("is no URL ({reason})"),
+        Ok(url) if url.host().is_none() || !matches!(url.scheme(), "https" | "http") => {
+            "is no https URL".to_owned()
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "has a user name or password in it".to_owned()
+        }
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => "has a ? or # in it".to_owned(),
+        Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
+            "is http, which would show secrets and mail to everybody on the way".to_owned()
+        }
+        Ok(url) => return Some(url),
+    };
+    options.problem(name, wrong, format!("write it as in {default}"));
+    None
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
