@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
 pub use ::graph::fuzzing::graph_answers;
-use fn_exchange_online::config::{Environment, Settings, dialect};
+use fn_exchange_online::config::{Environment, Settings, ini};
 pub use fn_exchange_online::functions::fuzzing::function_call;
 pub use soar::fuzzing::soar_answers;
 use stomp::{ClientCommand, Command, Frame, FrameCodec, Limits, Received, ServerCommand};
@@ -107,10 +107,10 @@ fn read<C: Command>(mut codec: FrameCodec<C>, pieces: &[&[u8]]) -> (Vec<Received
     (items, None)
 }
 
-/// `app.config`: its dialect, and the settings.
+/// `app.config`: its syntax, and the settings.
 pub fn app_config(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let document = match dialect::parse(&text) {
+    let document = match ini::parse(&text) {
         Ok(document) => document,
         Err(syntax) => {
             assert!(!syntax.faults.is_empty());
