@@ -3,6 +3,9 @@
 
 use fn_exchange_online::config::{Environment, load_soar};
 use fn_exchange_online::customize::{ScriptLanguage, export};
+use net::Trust;
+use net::tls::client_config;
+use reqwest::Method;
 use sandbox::certificates::Certificates;
 use sandbox::soar::{Soar, SoarOptions};
 use serde_json::{Value, json};
@@ -11,6 +14,7 @@ use soar::{Access, Client, Decision};
 struct House {
     soar: Soar,
     client: Client,
+    http: reqwest::Client,
     _directory: tempfile::TempDir,
 }
 
@@ -27,7 +31,9 @@ impl House {
         let nothing: [(&str, &str); 0] = [];
         let (settings, _) = load_soar(&app_config, &nothing.into_iter().collect::<Environment>()).unwrap();
         let client = Client::connect(&settings).await.unwrap();
-        Self { soar, client, _directory: directory }
+        let tls = client_config(&Trust::SystemAnd(ca), None).unwrap();
+        let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
+        Self { soar, client, http, _directory: directory }
     }
 
     async fn import(&self, file: &Value) {
@@ -180,4 +186,32 @@ async fn an_import_leaves_alone_who_may_read_the_message_destination() {
     assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::Granted);
     assert!(!house.client.grant_access_to("fn_exchange_online").await.unwrap());
     assert!(house.client.grant_access_to("other").await.is_err());
+}
+
+#[tokio::test]
+async fn import_is_decided_once_and_by_its_own_object() {
+    let house = House::new().await;
+    let path = "/rest/orgs/201/configurations/imports";
+    let url = |path: &str| format!("https://localhost:{}{path}", house.soar.rest.address().port());
+    let key = &house.soar.options().api_key;
+    let answer = async |method: Method, path: &str, body: &Value| {
+        let request = house.http.request(method, url(path)).basic_auth(&key.id, Some(&key.secret));
+        let response = request.json(body).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let (status, mut import) = answer(Method::POST, path, &file()).await;
+    assert_eq!((status, &import["status"]), (200, &json!("PENDING")));
+    let own = format!("{path}/{}", import["id"]);
+    let put = async |path: &str, body: &Value| answer(Method::PUT, path, body).await.0;
+
+    import["status"] = json!("ACCEPTED");
+    assert_eq!(put(&format!("{path}/99999"), &import).await, 404);
+    assert_eq!(put(&own, &json!({"status": "ACCEPTED"})).await, 400);
+    import["status"] = json!("PERHAPS");
+    assert_eq!(put(&own, &import).await, 400);
+    import["status"] = json!("ACCEPTED");
+    assert_eq!(put(&own, &import).await, 200);
+    assert_eq!(put(&own, &import).await, 400);
+    let unsigned = house.http.post(url(path)).json(&json!({})).send().await.unwrap();
+    assert_eq!(unsigned.status(), 401);
 }

@@ -4,12 +4,16 @@ use std::collections::HashSet;
 
 use sandbox::graph::TenantOptions;
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 #[tokio::test]
 async fn paging_through_users_ends_exactly() {
-    let s = Setup::new(TenantOptions { mailboxes: 96, users_without_mailbox: 4, ..TenantOptions::default() })
-        .await;
+    let s = TestTenant::new(TenantOptions {
+        mailboxes: 96,
+        users_without_mailbox: 4,
+        ..TenantOptions::default()
+    })
+    .await;
     for (top, pages) in [(50, 2), (100, 1), (33, 4), (999, 1)] {
         s.tenant.forget_requests();
         let users = s.all(&format!("/users?$select=userPrincipalName&$top={top}")).await;
@@ -23,7 +27,7 @@ async fn paging_through_users_ends_exactly() {
 
 #[tokio::test]
 async fn users_come_in_the_order_the_tenant_knows_them() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let listed = s.all("/users?$top=7").await;
     let known: Vec<String> = s.tenant.users().into_iter().map(|user| user.user_principal_name).collect();
     let listed: Vec<&str> = listed.iter().map(|user| user["userPrincipalName"].as_str().unwrap()).collect();
@@ -32,7 +36,7 @@ async fn users_come_in_the_order_the_tenant_knows_them() {
 
 #[tokio::test]
 async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let users = s.tenant.users();
     for part in ["mc", "MC", "R&D.", "50%"] {
         let filter = encode(&format!("startswith(userPrincipalName,'{part}')"));
@@ -52,7 +56,7 @@ async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
 
 #[tokio::test]
 async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     for user in s.tenant.users().into_iter().filter(|user| user.mail.is_some()) {
         for address in user.proxy_addresses() {
             let address = address.to_uppercase().replace("SMTP:", "smtp:").replace('\'', "''");
@@ -70,7 +74,7 @@ async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
 
 #[tokio::test]
 async fn every_user_is_found_by_an_encoded_name_and_by_id() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     for user in s.tenant.users() {
         let (status, found) = s.get(&format!("/users/{}", encode(&user.user_principal_name))).await;
         assert_eq!((status, found["displayName"].as_str().unwrap()), (200, user.display_name.as_str()));
@@ -84,7 +88,7 @@ async fn every_user_is_found_by_an_encoded_name_and_by_id() {
 
 #[tokio::test]
 async fn carelessly_written_names_find_nobody() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let users = s.tenant.users();
     let guest = users.iter().find(|user| user.guest && user.has_mailbox).unwrap();
     let name = &guest.user_principal_name;
@@ -102,7 +106,7 @@ async fn carelessly_written_names_find_nobody() {
 
 #[tokio::test]
 async fn an_attempt_to_delete_a_user_is_noticed() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let guest = s.tenant.users().into_iter().find(|user| user.guest && user.has_mailbox).unwrap();
     let id = s.tenant.messages(&guest.user_principal_name)[0].id.clone();
     let cut = guest.user_principal_name.split('#').next().unwrap();
@@ -117,7 +121,7 @@ async fn an_attempt_to_delete_a_user_is_noticed() {
 
 #[tokio::test]
 async fn users_without_a_mailbox_say_so() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let without: Vec<_> = s.tenant.users().into_iter().filter(|user| !user.has_mailbox).collect();
     assert_eq!(without.len(), 4);
     assert!(without.iter().any(|user| user.guest) && without.iter().any(|user| !user.guest));
@@ -134,7 +138,7 @@ async fn users_without_a_mailbox_say_so() {
 
 #[tokio::test]
 async fn what_the_directory_does_not_know_is_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     for query in [
         "$top=0",
         "$top=1000",
@@ -165,7 +169,7 @@ async fn what_the_directory_does_not_know_is_refused() {
 async fn a_tenant_of_twenty_thousand_starts_at_once() {
     let start = std::time::Instant::now();
     let options = TenantOptions { mailboxes: 20_000, users_without_mailbox: 500, ..TenantOptions::default() };
-    let s = Setup::new(options).await;
+    let s = TestTenant::new(options).await;
     assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
     let users = s.tenant.users();
     let names: HashSet<String> = users.iter().map(|user| user.user_principal_name.to_lowercase()).collect();

@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use sandbox::graph::{Address, NewMessage, Phish, TenantOptions};
 use serde_json::Value;
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 fn at(message: &Value) -> DateTime<Utc> {
     message["receivedDateTime"].as_str().unwrap().parse().unwrap()
@@ -13,7 +13,8 @@ fn at(message: &Value) -> DateTime<Utc> {
 #[tokio::test]
 async fn paging_through_messages_ends_exactly_and_newest_first() {
     let s =
-        Setup::new(TenantOptions { messages_per_mailbox: 60, phish: None, ..TenantOptions::default() }).await;
+        TestTenant::new(TenantOptions { messages_per_mailbox: 60, phish: None, ..TenantOptions::default() })
+            .await;
     let user = encode(&s.tenant.mailboxes()[0]);
     for (query, pages) in [("", 6), ("?$top=20", 3), ("?$top=59", 2), ("?$top=60", 1), ("?$top=1000", 1)] {
         s.tenant.forget_requests();
@@ -26,7 +27,7 @@ async fn paging_through_messages_ends_exactly_and_newest_first() {
 
 #[tokio::test]
 async fn next_links_are_absolute_and_keep_the_question() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[11]);
     let filter = encode("receivedDateTime ge 2020-01-01T00:00:00Z");
     let (_, page) = s.get(&format!("/users/{user}/messages?$select=id&$top=3&$filter={filter}")).await;
@@ -40,7 +41,7 @@ async fn next_links_are_absolute_and_keep_the_question() {
 
 #[tokio::test]
 async fn selected_properties_come_in_graphs_order() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[0]);
     let select = "webLink,id,subject,sender,hasAttachments,receivedDateTime";
     let (_, page) = s.get(&format!("/users/{user}/messages?$select={select}&$top=1")).await;
@@ -53,7 +54,7 @@ async fn selected_properties_come_in_graphs_order() {
 
 #[tokio::test]
 async fn filters_find_what_they_say_and_nothing_else() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.phish().0;
     let user = encode(&mailbox);
     let all = s.tenant.messages(&mailbox);
@@ -94,7 +95,7 @@ async fn filters_find_what_they_say_and_nothing_else() {
 
 #[tokio::test]
 async fn subjects_with_any_character_are_found_when_written_properly() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     for subject in ["Don't", "a\"b", "#1", "100%", "R&D", "a+b", "größer", "🎉", "a/b\\c", "and or not"] {
         let message = NewMessage {
@@ -117,7 +118,7 @@ async fn subjects_with_any_character_are_found_when_written_properly() {
 
 #[tokio::test]
 async fn a_filter_that_graph_does_not_know_is_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[0]);
     for filter in [
         "receivedDateTime ge 2024-01-01T00:00:00",
@@ -146,7 +147,7 @@ async fn a_filter_that_graph_does_not_know_is_refused() {
 
 #[tokio::test]
 async fn a_misspelt_option_is_the_callers_own_and_filters_nothing() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[0]);
     let all = s.all(&format!("/users/{user}/messages?$top=1000")).await.len();
     let filter = encode("hasAttachments eq true");
@@ -155,7 +156,7 @@ async fn a_misspelt_option_is_the_callers_own_and_filters_nothing() {
 
 #[tokio::test]
 async fn an_order_must_stand_in_the_filter_first() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[0]);
     let dated = encode("receivedDateTime ge 2020-01-01T00:00:00Z and hasAttachments eq false");
     let late = encode("hasAttachments eq false and receivedDateTime ge 2020-01-01T00:00:00Z");
@@ -174,7 +175,7 @@ fn search(kql: &str) -> String {
 
 #[tokio::test]
 async fn a_search_knows_words_and_days() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
     let day = s.tenant.message(&mailbox, &id).unwrap().received;
@@ -211,7 +212,7 @@ async fn a_search_knows_words_and_days() {
 
 #[tokio::test]
 async fn a_search_is_alone_or_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let user = encode(&s.tenant.mailboxes()[0]);
     let term = search("body:portal");
     for (more, expected) in [
@@ -241,7 +242,7 @@ async fn a_search_is_alone_or_refused() {
 async fn a_search_ends_at_a_thousand_hits_without_a_word() {
     let phish = Phish { mailboxes: 1, copies: 1_300, ..Phish::default() };
     let options = TenantOptions { mailboxes: 2, phish: Some(phish), ..TenantOptions::default() };
-    let s = Setup::new(options).await;
+    let s = TestTenant::new(options).await;
     let user = encode(&s.phish().0);
     let term = search("body:portal");
     let hits =

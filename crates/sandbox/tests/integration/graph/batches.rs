@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 fn part<'a>(answer: &'a Value, id: &str) -> &'a Value {
     answer["responses"].as_array().unwrap().iter().find(|part| part["id"] == id).unwrap()
@@ -10,7 +10,7 @@ fn part<'a>(answer: &'a Value, id: &str) -> &'a Value {
 
 #[tokio::test]
 async fn answers_come_in_another_order_and_all_of_them() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let urls: Vec<String> = s.tenant.mailboxes()[..20]
         .iter()
         .map(|mailbox| format!("/users/{}/messages?$select=subject&$top=1", encode(mailbox)))
@@ -42,7 +42,7 @@ async fn answers_come_in_another_order_and_all_of_them() {
 
 #[tokio::test]
 async fn an_envelope_that_breaks_a_rule_is_refused_whole() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let get = |id: &str| json!({"id": id, "method": "GET", "url": "/users"});
     let twenty_one: Vec<Value> = (0..21).map(|id| get(&id.to_string())).collect();
     for (requests, why) in [
@@ -67,7 +67,7 @@ async fn an_envelope_that_breaks_a_rule_is_refused_whole() {
 
 #[tokio::test]
 async fn each_part_has_its_own_fate() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
     let message = format!("users/{user}/messages/{}", encode(&id));
@@ -103,7 +103,7 @@ async fn each_part_has_its_own_fate() {
 
 #[tokio::test]
 async fn at_most_four_parts_work_in_one_mailbox_at_once() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = encode(&s.tenant.mailboxes()[0]);
     let urls: Vec<String> = (0..6).map(|_| format!("/users/{mailbox}/messages?$top=1")).collect();
     let (_, answer) = s.batch(&urls[..4]).await;
@@ -128,7 +128,7 @@ async fn at_most_four_parts_work_in_one_mailbox_at_once() {
 
 #[tokio::test]
 async fn what_depends_on_a_failure_fails() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (_, answer) = s
         .post(
             "/$batch",

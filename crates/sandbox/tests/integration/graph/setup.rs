@@ -11,13 +11,13 @@ use sandbox::graph::{Tenant, TenantOptions};
 use serde_json::{Value, json};
 
 /// A tenant and a client that has a token for it.
-pub(crate) struct Setup {
+pub(crate) struct TestTenant {
     pub(crate) tenant: Tenant,
     pub(crate) http: reqwest::Client,
     pub(crate) token: String,
 }
 
-impl Setup {
+impl TestTenant {
     pub(crate) async fn new(options: TenantOptions) -> Self {
         let certificates = Certificates::generate().unwrap();
         let tenant = Tenant::start(options, &certificates).await.unwrap();

@@ -7,16 +7,16 @@ use reqwest::Method;
 use sandbox::graph::{Fault, RetryAfter, Scope, Target, Throttling};
 use serde_json::json;
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
-fn queries(s: &Setup) -> Vec<String> {
+fn queries(s: &TestTenant) -> Vec<String> {
     let mailboxes = s.tenant.mailboxes();
     mailboxes.iter().map(|mailbox| format!("/users/{}/messages?$top=1", encode(mailbox))).collect()
 }
 
 #[tokio::test]
 async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_time() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let urls = queries(&s);
     let mut runs = Vec::new();
     for _ in 0..2 {
@@ -51,7 +51,7 @@ async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_t
 
 #[tokio::test]
 async fn pages_can_be_shorter_than_asked_for_and_still_have_a_next_one() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     s.tenant.faults().set_short_pages(true);
     let mailbox = s.phish().0;
     for (url, total) in [
@@ -67,7 +67,7 @@ async fn pages_can_be_shorter_than_asked_for_and_still_have_a_next_one() {
 
 #[tokio::test]
 async fn everything_is_throttled_for_a_while() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let while_ = Duration::from_millis(900);
     s.tenant.faults().throttle_everything(
         while_,
@@ -89,7 +89,7 @@ async fn everything_is_throttled_for_a_while() {
 
 #[tokio::test]
 async fn the_next_requests_fail_as_asked_and_no_more() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let faults = s.tenant.faults();
     faults.next(2, Target::HttpRequest, Fault::Status(503, RetryAfter::Absent));
     let first = s.request(Method::GET, "/users", None).await;
@@ -117,7 +117,7 @@ async fn the_next_requests_fail_as_asked_and_no_more() {
 
 #[tokio::test]
 async fn connections_and_answers_break() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let faults = s.tenant.faults();
     let url = s.tenant.graph_url().to_owned() + "/users";
     faults.next(1, Target::HttpRequest, Fault::Close);
@@ -148,7 +148,7 @@ async fn connections_and_answers_break() {
 
 #[tokio::test]
 async fn a_request_can_be_done_and_throttled_all_the_same() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}", encode(&mailbox), encode(&id));
     let fault = Fault::DoneButStatus(429, RetryAfter::Seconds(1));
@@ -163,7 +163,7 @@ async fn a_request_can_be_done_and_throttled_all_the_same() {
 
 #[tokio::test]
 async fn latency_is_waited_and_concurrency_is_counted() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     s.tenant.faults().set_latency(Duration::from_millis(100), Duration::from_millis(150));
     let start = Instant::now();
     s.get("/users").await;
@@ -188,7 +188,7 @@ async fn latency_is_waited_and_concurrency_is_counted() {
 
 #[tokio::test]
 async fn every_request_is_remembered_with_what_it_was_about() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     s.tenant.forget_requests();
     let mailbox = s.tenant.mailboxes()[11].clone();
     let url = format!("{}/users/{}/messages?$top=1", s.tenant.graph_url(), encode(&mailbox));

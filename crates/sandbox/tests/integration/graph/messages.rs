@@ -6,11 +6,11 @@ use reqwest::Method;
 use sandbox::graph::TenantOptions;
 use serde_json::json;
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 #[tokio::test]
 async fn ids_are_long_and_hold_what_must_be_encoded() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mut ids = HashSet::new();
     for mailbox in s.tenant.mailboxes() {
         for message in s.tenant.messages(&mailbox) {
@@ -27,7 +27,7 @@ async fn ids_are_long_and_hold_what_must_be_encoded() {
 
 #[tokio::test]
 async fn a_message_is_found_by_its_exact_id_only() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     for mailbox in s.tenant.mailboxes().into_iter().take(12) {
         let user = encode(&mailbox);
         let messages = s.tenant.messages(&mailbox);
@@ -63,7 +63,7 @@ fn swap_case(c: char) -> char {
 
 #[tokio::test]
 async fn a_whole_message_is_shown_in_graphs_order() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let (_, message) = s.get(&format!("/users/{}/messages/{}", encode(&mailbox), encode(&id))).await;
     let keys: Vec<&str> = message.as_object().unwrap().keys().map(String::as_str).collect();
@@ -77,7 +77,7 @@ async fn a_whole_message_is_shown_in_graphs_order() {
 
 #[tokio::test]
 async fn folders_are_known_by_name_in_any_case_and_by_id() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let user = encode(&mailbox);
     let all = s.tenant.messages(&mailbox);
@@ -104,7 +104,7 @@ async fn folders_are_known_by_name_in_any_case_and_by_id() {
 
 #[tokio::test]
 async fn a_deleted_message_is_gone_and_recoverable() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
     let url = format!("/users/{user}/messages/{}", encode(&id));
@@ -126,7 +126,7 @@ async fn a_deleted_message_is_gone_and_recoverable() {
 
 #[tokio::test]
 async fn a_moved_message_has_a_new_id_and_the_old_one_is_gone() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
     let folder = s.tenant.message(&mailbox, &id).unwrap().folder;
@@ -154,7 +154,7 @@ async fn a_moved_message_has_a_new_id_and_the_old_one_is_gone() {
 
 #[tokio::test]
 async fn mime_is_streamed_in_the_size_that_was_asked_for() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}/$value", encode(&mailbox), encode(&id));
     let natural = s.request(Method::GET, &url, None).await;
@@ -177,8 +177,8 @@ async fn mime_is_streamed_in_the_size_that_was_asked_for() {
 #[tokio::test]
 async fn the_same_seed_makes_the_same_tenant() {
     let options = || TenantOptions { seed: 42, mailboxes: 30, ..TenantOptions::default() };
-    let (one, two) = (Setup::new(options()).await, Setup::new(options()).await);
-    let other = Setup::new(TenantOptions { seed: 43, ..options() }).await;
+    let (one, two) = (TestTenant::new(options()).await, TestTenant::new(options()).await);
+    let other = TestTenant::new(TenantOptions { seed: 43, ..options() }).await;
     assert_eq!(one.tenant.users(), two.tenant.users());
     assert_eq!(one.tenant.planted(), two.tenant.planted());
     assert_eq!(one.tenant.client_secret(), two.tenant.client_secret());

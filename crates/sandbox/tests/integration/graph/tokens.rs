@@ -5,11 +5,11 @@ use std::time::Duration;
 use sandbox::certificates::{Certificates, Shown};
 use sandbox::graph::{Tenant, TenantOptions, TokenRefusal};
 
-use crate::client::{Setup, ask_for_token, code, form, http_client, http_client_of, token};
+use super::setup::{TestTenant, ask_for_token, code, form, http_client, http_client_of, token};
 
 #[tokio::test]
 async fn a_token_is_given_for_the_right_form_only() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     for (field, wrong, status, error, number) in [
         ("client_secret", "guess", 401, "invalid_client", 7_000_215),
         ("client_id", "nobody", 400, "unauthorized_client", 700_016),
@@ -30,7 +30,7 @@ async fn a_token_is_given_for_the_right_form_only() {
 
 #[tokio::test]
 async fn another_tenant_is_unknown() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let url = s.tenant.token_url().replace("{tenant}", "someone-else");
     let answer = s.http.post(url).form(&form(&s.tenant)).send().await.unwrap();
     assert_eq!(answer.status(), 400);
@@ -39,7 +39,7 @@ async fn another_tenant_is_unknown() {
 
 #[tokio::test]
 async fn graph_answers_nobody_without_a_living_token() {
-    let mut s = Setup::small().await;
+    let mut s = TestTenant::small().await;
     let url = s.tenant.graph_url().to_owned() + "/users";
     let answer = s.http.get(&url).send().await.unwrap();
     assert_eq!(answer.status(), 401);
@@ -61,7 +61,7 @@ async fn graph_answers_nobody_without_a_living_token() {
 
 #[tokio::test]
 async fn a_refused_login_says_why() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     s.tenant.faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
     let (status, answer) = ask_for_token(&s.tenant, &s.http, &form(&s.tenant)).await;
     assert_eq!((status, &answer["error_codes"][0]), (401, &7_000_222.into()));
@@ -71,10 +71,10 @@ async fn a_refused_login_says_why() {
 
 #[tokio::test]
 async fn a_missing_permission_is_refused_in_the_words_of_the_service() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
-    let user = crate::client::encode(&mailbox);
-    let message = format!("/users/{user}/messages/{}", crate::client::encode(&id));
+    let user = super::setup::encode(&mailbox);
+    let message = format!("/users/{user}/messages/{}", super::setup::encode(&id));
     s.tenant.faults().take_role("Mail.ReadWrite");
     s.tenant.faults().take_role("User.Read.All");
     assert_eq!(code(&s.get(&message).await.1), "ErrorAccessDenied");

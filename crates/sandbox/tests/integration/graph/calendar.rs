@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 fn event(zone: &str) -> Value {
     json!({
@@ -18,7 +18,7 @@ fn event(zone: &str) -> Value {
 
 #[tokio::test]
 async fn a_mailbox_tells_its_time_zone() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/mailboxSettings/timeZone", encode(&mailbox));
     let (status, answer) = s.get(&url).await;
@@ -34,7 +34,7 @@ async fn a_mailbox_tells_its_time_zone() {
 
 #[tokio::test]
 async fn an_event_is_created_once_for_each_transaction_id() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/calendar/events", encode(&mailbox));
     let (status, first) = s.post(&url, event("Eastern Standard Time")).await;
@@ -58,7 +58,7 @@ async fn an_event_is_created_once_for_each_transaction_id() {
 
 #[tokio::test]
 async fn an_event_that_outlook_would_refuse_is_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/calendar/events", encode(&mailbox));
     for zone in ["UTC", "W. Europe Standard Time", "Asia/Tokyo", "America/Argentina/Buenos_Aires"] {

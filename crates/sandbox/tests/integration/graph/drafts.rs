@@ -6,7 +6,7 @@ use reqwest::Method;
 use sandbox::graph::{Fault, RetryAfter, Target};
 use serde_json::{Value, json};
 
-use crate::client::{Setup, code, encode};
+use super::setup::{TestTenant, code, encode};
 
 fn message() -> Value {
     json!({
@@ -18,7 +18,7 @@ fn message() -> Value {
 
 #[tokio::test]
 async fn mail_is_sent_and_saved() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/sendMail", encode(&mailbox));
     let mut with_file = message();
@@ -38,7 +38,7 @@ async fn mail_is_sent_and_saved() {
 
 #[tokio::test]
 async fn mail_that_graph_would_not_send_is_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let url = format!("/users/{}/sendMail", encode(&s.tenant.mailboxes()[0]));
     for (key, value, expected) in [
         ("toRecipients", json!([]), "ErrorInvalidRecipients"),
@@ -66,7 +66,7 @@ async fn mail_that_graph_would_not_send_is_refused() {
 
 #[tokio::test]
 async fn a_request_over_four_megabytes_is_refused() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let url = format!("/users/{}/sendMail", encode(&s.tenant.mailboxes()[0]));
     let mut large = message();
     large["attachments"] = json!([{"@odata.type": "#microsoft.graph.fileAttachment", "name": "a.bin",
@@ -79,7 +79,7 @@ async fn a_request_over_four_megabytes_is_refused() {
 #[tokio::test]
 async fn a_large_mail_goes_by_draft_upload_and_send() {
     const RANGE: usize = 4 * 1024 * 1024 - 327_680;
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let user = encode(&mailbox);
     let mut draft = message();
@@ -156,7 +156,7 @@ async fn a_large_mail_goes_by_draft_upload_and_send() {
 
 #[tokio::test]
 async fn only_a_draft_can_be_sent() {
-    let s = Setup::small().await;
+    let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}/send", encode(&mailbox), encode(&id));
     assert_eq!(s.post(&url, json!({})).await.0, 403);

@@ -1,0 +1,73 @@
+//! Logins and heart-beats.
+
+use stomp::{ClientCommand, Frame, Received, ServerCommand};
+
+use super::{QUEUE, TestBroker};
+use crate::stomp_client::{StompClient, send};
+
+#[tokio::test]
+async fn a_good_login_is_answered_with_the_version_and_the_heart_beats_asked_for() {
+    let setting = TestBroker::new();
+    let mut client = setting.connect("app", "s3cret", "0,15000").await;
+    let connected = client.next().await;
+    assert_eq!(connected.command, ServerCommand::Connected);
+    assert_eq!(connected.header("version"), Some("1.2"));
+    assert_eq!(connected.header("heart-beat"), Some("15000,0"));
+    assert!(connected.header("session").is_some());
+}
+
+#[tokio::test]
+async fn a_wrong_passcode_is_refused_in_activemqs_words_and_the_connection_closed() {
+    let setting = TestBroker::new();
+    let mut client = setting.connect("app", "wrong", "0,0").await;
+    assert_eq!(client.error().await, "User name [app] or password is invalid.");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn logins_can_be_refused_for_a_time() {
+    let setting = TestBroker::new();
+    setting.broker.refuse_logins(Some("unable to connect to authentication service"));
+    let mut client = setting.connect("app", "s3cret", "0,0").await;
+    assert_eq!(client.error().await, "unable to connect to authentication service");
+    client.closed().await;
+    setting.broker.refuse_logins(None);
+    setting.client().await;
+}
+
+#[tokio::test]
+async fn a_frame_before_connect_and_a_version_it_does_not_speak_are_refused() {
+    let setting = TestBroker::new();
+    let mut client = StompClient::from_stream(setting.tls().await);
+    client.send(send(QUEUE, "too early")).await;
+    assert_eq!(client.error().await, "Not connected.");
+    client.closed().await;
+
+    let mut client = StompClient::from_stream(setting.tls().await);
+    client.send(Frame::new(ClientCommand::Connect).with_header("accept-version", "1.0,1.1")).await;
+    assert_eq!(client.error().await, "Supported protocol versions are 1.2");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn heart_beats_are_sent_as_promised() {
+    let setting = TestBroker::new();
+    let mut client = setting.connect("app", "s3cret", "0,50").await;
+    client.next().await;
+    for _ in 0..3 {
+        assert_eq!(client.received().await, Some(Received::HeartBeat));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_its_promise_of_heart_beats_is_left() {
+    let setting = TestBroker::new();
+    let mut silent = setting.connect("app", "s3cret", "100,0").await;
+    silent.next().await;
+    let mut lively = setting.connect("app", "s3cret", "1000,0").await;
+    lively.next().await;
+    silent.closed().await;
+    lively.heart_beat().await;
+    lively.put(QUEUE, "still here").await;
+    assert_eq!(setting.broker.heart_beats(), 1);
+}
