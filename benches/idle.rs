@@ -2,7 +2,8 @@
 //! the sandbox on loopback. Prints; judges nothing. `cargo bench --bench idle`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-#[path = "../tests/common/deployment.rs"]
+#[path = "../tests/support/deployment.rs"]
+#[allow(dead_code, reason = "the benchmark uses a part of it")]
 mod deployment;
 
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //! a format of the `config` crate.
 //!
 //! The crate's own INI reader drops backslashes, strips quotes and knows no continuation lines, so that secrets
-//! would come out changed. This one is compared with Python's, file by file, in `tests/app_config_dialect.rs`.
+//! would come out changed. This one is compared with Python's, file by file, in `tests/integration/app_config_dialect.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use sandbox::soar::caller::{Call, Caller};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::activemq::{ADMIN, ActiveMq, DEAD_LETTERS};
-use crate::deployment::{Deployment, SOON};
 use crate::orders::Order;
-use crate::stomp_client::StompClient;
+use crate::support::activemq::{ADMIN, ActiveMq, DEAD_LETTERS};
+use crate::support::deployment::{Deployment, SOON};
+use crate::support::stomp_client::StompClient;
 
 /// How long the calls that are left may take when no more faults come.
 const SETTLED_WITHIN: Duration = Duration::from_secs(90);

@@ -9,11 +9,11 @@ use fn_exchange_online::functions::Function;
 use futures_util::{StreamExt, stream};
 
 use crate::account::Account;
-use crate::activemq::{ActiveMq, LOGIN, shared};
-use crate::cutter::{Passing, Verdict, cutter};
-use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::{Order, add_files};
 use crate::plan::Form;
+use crate::support::activemq::{ActiveMq, LOGIN, shared};
+use crate::support::cutter::{Passing, Verdict, cutter};
+use crate::support::deployment::OtherBroker;
 
 /// More frames than a call takes by far.
 const MOST_FRAMES: usize = 100;
@@ -86,7 +86,7 @@ async fn a_connection_cut_or_a_daemon_killed_at_any_frame_loses_nothing_and_repe
 async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usize {
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let destination = format!("every_frame_{}", fastrand::u64(..));
-    let deployment = Deployment::with_destination(other, &destination).await;
+    let deployment = crate::with_destination(other, &destination).await;
     add_files(&deployment).await;
     let soar = deployment.caller().await;
     let mut account = Account::default();

@@ -7,17 +7,6 @@
 //! `FAULTS=long` runs the long form, `FAULTS_SEED` and `FAULTS_CALLS` set seed and size (see CONTRIBUTING.md).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-#[path = "../common/activemq.rs"]
-mod activemq;
-#[path = "../common/cutter.rs"]
-mod cutter;
-#[path = "../common/deployment.rs"]
-mod deployment;
-#[path = "../common/stomp_client.rs"]
-mod stomp_client;
-#[path = "../common/tls.rs"]
-mod tls;
-
 mod account;
 mod every_frame;
 mod orders;
@@ -26,6 +15,31 @@ mod plan;
 mod redelivery;
 mod several_daemons;
 mod storm;
+
+#[path = "../support"]
+#[allow(dead_code, reason = "these tests use a part of it; `integration` uses the rest")]
+mod support {
+    pub(crate) mod activemq;
+    pub(crate) mod cutter;
+    pub(crate) mod deployment;
+    pub(crate) mod stomp_client;
+    pub(crate) mod tls;
+}
+
+use sandbox::soar::SoarOptions;
+use sandbox::soar::customizations::functions_only;
+use sandbox::soar::rest::FUNCTIONS;
+use support::deployment::{Deployment, OtherBroker};
+
+/// A deployment with a message destination of its own, for tests that share the broker.
+async fn with_destination(broker: OtherBroker, destination: &str) -> Deployment {
+    let soar = SoarOptions {
+        destination: destination.to_owned(),
+        customizations: functions_only(destination, FUNCTIONS),
+        ..SoarOptions::default()
+    };
+    Deployment::start(Some(broker), soar).await
+}
 
 /// What does not apply proves nothing; `tests/faults/break` runs them.
 #[test]

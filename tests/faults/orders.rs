@@ -5,7 +5,7 @@ use sandbox::soar::caller::Reply;
 use sandbox::soar::rest::Owner;
 use serde_json::{Value, json};
 
-use crate::deployment::Deployment;
+use crate::support::deployment::Deployment;
 
 /// Incidents and tasks of calls have numbers from here on.
 const FIRST_INCIDENT: i64 = 100_000;

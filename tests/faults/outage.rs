@@ -7,10 +7,10 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::activemq::{ActiveMq, LOGIN, Tls};
-use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
 use crate::plan::Form;
+use crate::support::activemq::{ActiveMq, LOGIN, Tls};
+use crate::support::deployment::{Deployment, OtherBroker};
 
 /// The promise.
 const BACK_WITHIN: Duration = Duration::from_secs(5);

@@ -8,10 +8,10 @@ use fn_exchange_online::functions::Function;
 use stomp::ClientCommand;
 
 use crate::account::Account;
-use crate::activemq::{LOGIN, shared};
-use crate::cutter::{Passing, Verdict, cutter};
-use crate::deployment::{Deployment, OtherBroker};
 use crate::orders::Order;
+use crate::support::activemq::{LOGIN, shared};
+use crate::support::cutter::{Passing, Verdict, cutter};
+use crate::support::deployment::OtherBroker;
 
 /// Twice as often as JMS clients of ActiveMQ deliver a message before they give it up.
 const CUTS: usize = 12;
@@ -20,7 +20,7 @@ const CUTS: usize = 12;
 async fn a_call_whose_connection_breaks_at_every_delivery_is_never_given_up_by_the_broker() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
-    let deployment = Deployment::with_destination(other, "redelivery").await;
+    let deployment = crate::with_destination(other, "redelivery").await;
     let cuts = Arc::new(AtomicUsize::new(0));
     let judge = {
         let cuts = Arc::clone(&cuts);

@@ -10,10 +10,10 @@ use stomp::ClientCommand;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::activemq::{LOGIN, shared};
-use crate::cutter::{Passing, Verdict, cutter};
-use crate::deployment::{Deployment, OtherBroker, SOON};
 use crate::orders::Order;
+use crate::support::activemq::{LOGIN, shared};
+use crate::support::cutter::{Passing, Verdict, cutter};
+use crate::support::deployment::{OtherBroker, SOON};
 
 /// Calls each daemon runs at a time.
 const WORKERS: usize = 3;
@@ -22,7 +22,7 @@ const WORKERS: usize = 3;
 async fn three_daemons_share_the_calls_and_one_that_is_killed_leaves_its_own_to_the_others() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
-    let deployment = Deployment::with_destination(other, "several_daemons").await;
+    let deployment = crate::with_destination(other, "several_daemons").await;
     let faults = deployment.sandbox.graph.faults();
     // The first calls are not done before the daemon that runs them is killed.
     faults.next(3 * WORKERS, Target::containing("GET /users/"), Fault::Delay(Duration::from_secs(3)));
@@ -61,7 +61,7 @@ const BREAKS_AFTER: Duration = Duration::from_millis(700);
 async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_same() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
-    let deployment = Deployment::with_destination(other, "lost_call").await;
+    let deployment = crate::with_destination(other, "lost_call").await;
     let away = Arc::new(AtomicBool::new(false));
     let judge = {
         let (away, broken) = (Arc::clone(&away), AtomicBool::new(false));

@@ -13,11 +13,11 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::activemq::{ActiveMq, LOGIN, Tls};
-use crate::cutter::{Passing, Verdict, cutter};
-use crate::deployment::{Daemon, Deployment, OtherBroker};
 use crate::orders::{Order, add_files};
 use crate::plan::{Form, Step};
+use crate::support::activemq::{ActiveMq, LOGIN, Tls};
+use crate::support::cutter::{Passing, Verdict, cutter};
+use crate::support::deployment::{Daemon, Deployment, OtherBroker};
 
 /// Calls that SOAR has open at a time.
 const OPEN: usize = 24;

@@ -1,0 +1,11 @@
+//! The documents agree with the program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod readme;
+mod template;
+
+#[path = "../support"]
+#[allow(dead_code, reason = "these tests use a part of it; `integration` uses the rest")]
+mod support {
+    pub(crate) mod app_config;
+}

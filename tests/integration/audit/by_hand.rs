@@ -1,0 +1,107 @@
+//! Calls by hand (`invoke`).
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::audit::{DELETE, Fault, Target, acts, app_config, until};
+use crate::support::deployment::{Daemon, Deployment};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_by_hand_is_on_record_as_that() {
+    let deployment = Deployment::new().await;
+    let trail = deployment.directory().join("acts.jsonl");
+    let config = deployment.write("app.config", &app_config(&deployment, &trail, &[]));
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "x", "y");
+    let (mailbox, id) = (format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}"));
+    let config = config.display().to_string();
+    let invoke = |function: &str| {
+        Daemon::spawn_in(
+            &[("USER", "mary")],
+            &["invoke", function, "--input", &mailbox, "--input", &id, "--config-file", &config],
+        )
+    };
+    // Who only reads leaves nothing, not even a file.
+    assert_eq!(invoke("get_message").outcome().await.0, 0);
+    assert!(!trail.exists());
+    let (code, _, log) = invoke("delete_email").outcome().await;
+    assert_eq!(code, 0, "{log}");
+    let acts = acts(&trail);
+    // What the environment says of the user, anybody can set.
+    let uid = fs::metadata("/proc/self").unwrap().uid();
+    assert_eq!((acts.len(), &acts[0]["principal"]), (1, &json!(format!("mary (by hand, uid {uid})"))));
+    assert_eq!((&acts[0]["function"], &acts[0]["outcome"]), (&json!(DELETE), &json!("deleted")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_by_hand_without_a_file_is_on_record_on_the_screen() {
+    let deployment = Deployment::new().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "x", "y");
+    let config = deployment.write("app.config", &app_config(&deployment, Path::new(""), &[]));
+    let (mailbox, id) = (format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}"));
+    let config = config.display().to_string();
+    let arguments = ["invoke", "delete_email", "--input", &mailbox, "--input", &id, "--config-file", &config];
+    let (code, _, log) = Daemon::spawn(&arguments).outcome().await;
+    let line = log.lines().find(|line| line.contains("[audit] delete message")).unwrap_or_default();
+    assert!(code == 0 && line.contains("outcome=deleted"), "{log}");
+}
+
+/// What is called by hand to delete a message, and where its trail is to be.
+struct ByHand {
+    deployment: Deployment,
+    directory: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl ByHand {
+    async fn new() -> Self {
+        let deployment = Deployment::new().await;
+        let directory = deployment.directory().join("trail");
+        let config = app_config(&deployment, &directory.join("acts"), &[]);
+        let config = deployment.write("app.config", &config).display().to_string();
+        let mailbox = deployment.mailbox(0);
+        let id = deployment.add_message(&mailbox, "x", "y");
+        let inputs = [format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}")];
+        let mut arguments = vec!["invoke".to_owned(), "delete_email".to_owned()];
+        for (option, value) in [("--input", &inputs[0]), ("--input", &inputs[1]), ("--config-file", &config)]
+        {
+            arguments.extend([option.to_owned(), value.clone()]);
+        }
+        Self { deployment, directory, arguments }
+    }
+
+    fn call(&self) -> Daemon {
+        Daemon::spawn(&self.arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_by_hand_that_cannot_be_put_on_record_is_not_made_and_ends_with_1() {
+    let by_hand = ByHand::new().await;
+    let (code, out, log) = by_hand.call().outcome().await;
+    assert_eq!((code, out.as_str()), (1, ""), "{log}");
+    assert!(log.contains("Nothing was changed") && log.contains("audit_file"), "{log}");
+    assert!(by_hand.deployment.sandbox.graph.deleted().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_by_hand_that_was_made_and_is_in_no_file_ends_with_1_and_its_result() {
+    let by_hand = ByHand::new().await;
+    fs::create_dir(&by_hand.directory).unwrap();
+    let graph = &by_hand.deployment.sandbox.graph;
+    graph.faults().next(1, Target::containing("DELETE"), Fault::Delay(Duration::from_secs(1)));
+    let call = by_hand.call();
+    until(|| graph.counters().most_http_requests == 1).await;
+    fs::rename(&by_hand.directory, by_hand.directory.with_extension("away")).unwrap();
+    let (code, out, log) = call.outcome().await;
+    assert_eq!((code, graph.deleted().len()), (1, 1), "{log}");
+    let results: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(results["success"], true);
+    assert!(log.contains("on record in the lines above only"), "{log}");
+    assert!(log.contains("[audit] delete message") && log.contains("outcome=deleted"), "{log}");
+}

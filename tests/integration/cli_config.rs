@@ -1,0 +1,258 @@
+//! Promise: `config --create` and `config --update` write a configuration file to fill in, never over what
+//! somebody wrote without asking, and never more into it than it lacks.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use fn_exchange_online::config::template;
+
+/// Runs `config` with these arguments in `directory`, which is its home as well, and answers its questions.
+fn config(directory: &Path, arguments: &[&str], answers: &str) -> Output {
+    config_in(directory, arguments, answers, &[])
+}
+
+fn config_in(directory: &Path, arguments: &[&str], answers: &str, environment: &[(&str, &str)]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+        .arg("config")
+        .args(arguments)
+        .current_dir(directory)
+        .env_remove("APP_CONFIG_FILE")
+        .env("HOME", directory)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Who asks nothing may have ended already.
+    let _ = child.stdin.take().unwrap().write_all(answers.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn asked(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// The files in a directory.
+fn files(directory: &Path) -> Vec<String> {
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+    let mut names: Vec<_> = fs::read_dir(directory).unwrap().map(name).collect();
+    names.sort();
+    names
+}
+
+/// The template's text of one section, up to the next.
+fn section(name: &str) -> String {
+    let from = template().find(&format!("[{name}]")).unwrap();
+    let text = &template()[from..];
+    text[1..].find("\n[").map_or(text, |end| &text[..=end]).to_owned()
+}
+
+#[test]
+fn a_new_file_is_the_template_and_its_owners_only() {
+    let directory = tempfile::tempdir().unwrap();
+    for (arguments, file) in [
+        (&["--create", "a.config"][..], "a.config"),
+        (&["-c", "b.config"], "b.config"),
+        (&["$WHERE/c.config", "-c"], "sub/c.config"),
+        (&["-c"], ".resilient/app.config"),
+    ] {
+        fs::create_dir_all(directory.path().join("sub")).unwrap();
+        let output = config_in(directory.path(), arguments, "", &[("WHERE", "~/sub")]);
+        let file = directory.path().join(file);
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(fs::read_to_string(&file).unwrap(), template());
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(asked(&output), "");
+        assert!(said(&output).contains(file.file_name().unwrap().to_str().unwrap()), "{}", said(&output));
+        assert!(said(&output).contains("by hand"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn the_environment_names_the_file_before_the_command_line_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let environment = [("APP_CONFIG_FILE", "from-environment.config")];
+    let output = config_in(directory.path(), &["-c", "named.config"], "", &environment);
+    assert_eq!(files(directory.path()), ["from-environment.config"]);
+    assert!(said(&output).contains("APP_CONFIG_FILE"), "{}", said(&output));
+}
+
+#[test]
+fn an_existing_file_is_overwritten_only_after_a_yes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    fs::write(&file, "mine").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    for (answers, questions) in [("n\n", 1), ("", 1), ("what?\n\nno\n", 3), ("perhaps\n", 2)] {
+        let output = config(directory.path(), &["-c", "app.config"], answers);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{answers:?}");
+        assert_eq!(asked(&output).matches("(y/n)").count(), questions, "{answers:?}");
+        assert_eq!(output.status.code(), Some(0));
+        assert!(said(&output).contains("left as it was"), "{}", said(&output));
+    }
+    let output = config(directory.path(), &["-c", "app.config"], "maybe\nY\n");
+    assert!(output.status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), template());
+    assert_eq!((mode(&file), files(directory.path())), (0o640, vec!["app.config".to_owned()]));
+}
+
+#[test]
+fn an_update_adds_what_is_missing_behind_what_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    let mine = "; mine\n[integrations]\n[fn_other]\nsecret=a\\b\"c\" # no comment\n  and more\n\n[resilient]\nhost : x";
+    fs::write(&file, mine).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let output = config(directory.path(), &["--update", "app.config"], "");
+    assert!(output.status.success(), "{}", said(&output));
+    let expected = format!("{mine}\n\n{}", section("fn_exchange_online"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+    assert_eq!(mode(&file), 0o644);
+    assert!(said(&output).contains("[fn_exchange_online] of fn-exchange-online"), "{}", said(&output));
+    assert!(!said(&output).contains("[resilient]"), "{}", said(&output));
+
+    let again = config(directory.path(), &["-u", "app.config"], "");
+    assert!(said(&again).contains("nothing to update"), "{}", said(&again));
+    assert_eq!(fs::read_to_string(&file).unwrap(), expected);
+}
+
+#[test]
+fn an_update_of_an_empty_file_makes_it_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    fs::write(&file, "").unwrap();
+    assert!(config(directory.path(), &["-u", "app.config"], "").status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap().trim_start(), template());
+}
+
+#[test]
+fn an_update_keeps_line_ends_byte_order_mark_and_symbolic_link() {
+    let directory = tempfile::tempdir().unwrap();
+    let (real, link) = (directory.path().join("real.config"), directory.path().join("app.config"));
+    let mine = "\u{feff}[resilient]\r\nhost=x\r\n[integrations]\r\n";
+    fs::write(&real, mine).unwrap();
+    symlink("real.config", &link).unwrap();
+    assert!(config(directory.path(), &["-u", "app.config"], "").status.success());
+    let added = section("fn_exchange_online").replace('\n', "\r\n");
+    assert_eq!(fs::read_to_string(&real).unwrap(), format!("{mine}\r\n{added}"));
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("real.config"));
+    assert_eq!(files(directory.path()), ["app.config", "real.config"]);
+}
+
+#[test]
+fn a_dangling_symbolic_link_stays_one_and_gets_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    symlink("real.config", directory.path().join("app.config")).unwrap();
+    assert!(config(directory.path(), &["-c", "app.config"], "").status.success());
+    assert_eq!(fs::read_to_string(directory.path().join("real.config")).unwrap(), template());
+    assert!(directory.path().join("app.config").is_symlink());
+}
+
+#[test]
+fn what_cannot_be_read_as_a_configuration_is_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    for (text, why) in
+        [(&b"[resilient]\nhost=x\n[resilient]\n"[..], "line 3"), (b"[resilient]\nhost=\xff\n", "UTF-8")]
+    {
+        fs::write(&file, text).unwrap();
+        let output = config(directory.path(), &["-u", "app.config"], "");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(why), "{}", said(&output));
+        assert_eq!(fs::read(&file).unwrap(), text);
+    }
+}
+
+#[test]
+fn an_update_of_no_file_writes_none_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = config(directory.path(), &["-u", "app.config"], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).contains("There is no configuration file app.config"), "{}", said(&output));
+    assert!(files(directory.path()).is_empty());
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_a_failure_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = config(directory.path(), &["-c", "nowhere/app.config"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("cannot write nowhere/app.config"), "{}", said(&output));
+}
+
+#[test]
+fn packages_can_be_chosen_and_unknown_ones_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = config(directory.path(), &["-c", "app.config", "-l", "fn_other", "fn_more"], "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said(&output).contains("no package fn_other, fn_more"), "{}", said(&output));
+    let text = fs::read_to_string(directory.path().join("app.config")).unwrap();
+    assert!(text.contains("[integrations]") && !text.contains("[fn_exchange_online]"));
+    let output = config(directory.path(), &["-u", "app.config", "-l", "fn-exchange-online"], "");
+    assert!(said(&output).contains("[fn_exchange_online]"), "{}", said(&output));
+}
+
+#[test]
+fn one_of_create_and_update_is_chosen() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [&["-c", "-u"][..], &["app.config"], &[]] {
+        assert_eq!(config(directory.path(), arguments, "").status.code(), Some(2), "{arguments:?}");
+    }
+    assert!(files(directory.path()).is_empty());
+}
+
+#[test]
+fn without_a_home_nothing_is_written_to_a_directory_named_so() {
+    for (arguments, environment) in [
+        (&["-c"][..], None),
+        (&["-c", "~/app.config"], None),
+        (&["-c", "~somebody/app.config"], None),
+        (&["-c", "--config-file=~/app.config"], None),
+        (&["-c"], Some(("APP_CONFIG_FILE", "~/app.config"))),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        // What writes into a directory named ~ would find one.
+        fs::create_dir(directory.path().join("~")).unwrap();
+        let mut variables = vec![("HOME", "")];
+        variables.extend(environment);
+        let output = config_in(directory.path(), arguments, "", &variables);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("HOME is not set") || said(&output).contains("the full path"));
+        assert!(files(&directory.path().join("~")).is_empty(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_command_refuses_a_configuration_in_a_home_that_is_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    for (command, code) in [
+        (&["run"][..], 2),
+        (&["customize", "--dry-run"], 2),
+        (&["invoke", "get_email_user_profile", "--input", "exo_email_address=a@example.com"], 2),
+        (&["selftest"], 2),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(command)
+            .current_dir(directory.path())
+            .env_remove("APP_CONFIG_FILE")
+            .env_remove("HOME")
+            .output()
+            .unwrap();
+        let told = said(&output) + &asked(&output);
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {told}");
+        assert!(told.contains("~/.resilient/app.config") && told.contains("HOME is not set"), "{told}");
+    }
+    assert!(files(directory.path()).is_empty());
+}

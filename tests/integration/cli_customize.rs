@@ -1,0 +1,476 @@
+//! Promise: `customize` says what an import would do, asks, imports, and lets the daemon read its calls; twice in a row
+//! it does nothing the second time, and whatever SOAR refuses is told with what to do about it.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use crate::support::deployment::Daemon;
+use fn_exchange_online::customize::{ScriptLanguage, export};
+use sandbox::Sandbox;
+use sandbox::graph::TenantOptions;
+use sandbox::soar::SoarOptions;
+use sandbox::soar::customizations::older_app;
+use sandbox::soar::rest::{Failure, Rest};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+const DESTINATION: &str = "fn_exchange_online";
+const KINDS: [&str; 8] = [
+    "message_destinations",
+    "functions",
+    "fields",
+    "types",
+    "actions",
+    "workflows",
+    "scripts",
+    "incident_types",
+];
+
+struct House {
+    sandbox: Sandbox,
+    directory: tempfile::TempDir,
+}
+
+/// How the program ended, what it asked and what it said.
+struct Said {
+    code: i32,
+    asked: String,
+    told: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn tells(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.told);
+        for text in texts {
+            assert!(self.told.contains(text), "{text:?} is not in:\n{}", self.told);
+        }
+    }
+}
+
+impl House {
+    /// A SOAR with these customizations.
+    async fn with(customizations: Value) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let tenant = TenantOptions { mailboxes: 10, ..TenantOptions::default() };
+        let soar = SoarOptions { customizations, ..SoarOptions::default() };
+        let sandbox = Sandbox::start(directory.path(), tenant, soar).await.unwrap();
+        Self { sandbox, directory }
+    }
+
+    /// A SOAR that knows nothing of us.
+    async fn fresh() -> Self {
+        Self::with(json!({})).await
+    }
+
+    /// A SOAR as the older app left it.
+    async fn older() -> Self {
+        Self::with(older_app(export(ScriptLanguage::Python).unwrap())).await
+    }
+
+    fn rest(&self) -> &Rest {
+        &self.sandbox.soar.rest
+    }
+
+    /// SOAR's section of a configuration, and nothing else; with these options.
+    fn app_config(&self, options: &str) -> PathBuf {
+        let section = self.sandbox.soar.app_config_section(&self.sandbox.ca_file());
+        self.write(&format!("{section}request_max_retries=1\nrequest_retry_delay=0\n{options}"))
+    }
+
+    fn write(&self, text: &str) -> PathBuf {
+        let path = self.directory.path().join("customize.config");
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    async fn customize(&self, arguments: &[&str], answers: &str) -> Said {
+        self.customize_as(&self.app_config(""), arguments, answers).await
+    }
+
+    async fn customize_as(&self, app_config: &PathBuf, arguments: &[&str], answers: &str) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["customize", "--config-file"])
+            .arg(app_config)
+            .args(arguments)
+            .env_remove("APP_CONFIG_FILE")
+            .env_remove("LOGLEVEL")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // Who asks nothing may have ended already.
+        let _ = child.stdin.take().unwrap().write_all(answers.as_bytes()).await;
+        let output = child.wait_with_output().await.unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            asked: String::from_utf8(output.stdout).unwrap(),
+            told: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// How many requests there were of that method to paths that contain this.
+    fn count(&self, method: &str, path: &str) -> usize {
+        let is_one = |seen: &&_| {
+            let sandbox::soar::rest::Recorded { method: m, path: p, .. } = seen;
+            m == method && p.contains(path)
+        };
+        self.rest().requests().iter().filter(is_one).count()
+    }
+
+    /// How many requests may have changed something.
+    fn changes(&self) -> usize {
+        ["POST", "PUT", "DELETE", "PATCH"].iter().map(|method| self.count(method, "")).sum()
+    }
+
+    fn listed(&self) -> Value {
+        self.rest().destination(DESTINATION).unwrap()["api_keys"].clone()
+    }
+}
+
+fn list<'v>(all: &'v Value, kind: &str) -> &'v [Value] {
+    all[kind].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Section, uuid and number of everything.
+fn identities(all: &Value) -> Vec<(&'static str, String, String)> {
+    let number = |one: &Value| one.get("workflow_id").or(one.get("id")).unwrap().to_string();
+    KINDS
+        .iter()
+        .flat_map(|kind| list(all, kind).iter().map(|one| (*kind, one["uuid"].to_string(), number(one))))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_would_be_new_and_only_reads() {
+    let house = House::fresh().await;
+    let said = house.customize(&["--dry-run"], "").await;
+    said.tells(
+        0,
+        &["functions              9 new", "workflows             10 new", "rules                 11 new"],
+    );
+    said.tells(0, &["The API key will be added to the message destination fn_exchange_online", "dry run"]);
+    assert_eq!(said.asked, "");
+    assert_eq!(house.changes(), 0);
+    assert_eq!(house.rest().customizations(), json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_is_imported_and_a_second_run_finds_nothing_to_do() {
+    let house = House::fresh().await;
+    let said = house.customize(&["-y"], "").await;
+    said.tells(0, &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"]);
+    assert_eq!(said.asked, "");
+    let imported = house.rest().customizations();
+    let file = export(ScriptLanguage::Python3).unwrap();
+    for kind in KINDS {
+        assert_eq!(list(&imported, kind).len(), list(&file, kind).len(), "{kind}");
+    }
+    assert_eq!(house.listed(), json!([17]));
+
+    let changes = house.changes();
+    house
+        .customize(&["-y"], "")
+        .await
+        .tells(0, &["functions              9 the same already", "nothing to do"]);
+    assert_eq!(house.changes(), changes);
+    assert_eq!(house.rest().customizations(), imported);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_imports_in_a_row_leave_the_state_of_one() {
+    let house = House::fresh().await;
+    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
+    let once = house.rest().customizations();
+    // In the older language all workflows differ, so that everything is imported again, and back.
+    house
+        .customize(&["-y", "--script-language", "python"], "")
+        .await
+        .tells(0, &["workflows             10 will"]);
+    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
+    let mut twice = house.rest().customizations();
+    assert_eq!(house.count("POST", "/configurations/imports"), 3);
+    // Each import counts as a change of it.
+    twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
+    assert_eq!(twice, once);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
+    let house = House::older().await;
+    let before = house.rest().customizations();
+    house.customize(&["-y"], "").await.tells(
+        0,
+        &[
+            "functions              9 will change",
+            "rules                 11 the same already",
+            "The API key may read the message destination",
+        ],
+    );
+    let after = house.rest().customizations();
+    assert_eq!(identities(&after), identities(&before));
+    assert_eq!(house.listed(), json!([17]));
+    assert_eq!(after["scripts"][0]["language"], "python3");
+    let tooltips = list(&after, "fields").iter().filter(|field| field["tooltip"] == "").count();
+    assert_eq!(tooltips, 0);
+    house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_asks_and_only_a_yes_imports() {
+    let house = House::older().await;
+    let before = house.rest().customizations();
+    for no in ["n\n", "NO\n", "perhaps\nn\n", ""] {
+        let said = house.customize(&[], no).await;
+        said.tells(0, &["Nothing was imported; SOAR calls the import REJECTED"]);
+        assert!(said.asked.contains("(y/n): "));
+        assert_eq!(house.rest().customizations(), before);
+    }
+    let said = house.customize(&[], "what?\n Y \n").await;
+    said.tells(0, &["SOAR has imported it"]);
+    assert_eq!(said.asked.matches("(y/n): ").count(), 2);
+    assert_ne!(house.rest().customizations(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_changed_in_soar_is_named_before_it_is_overwritten() {
+    let house = House::fresh().await;
+    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+    let imported = house.rest().customizations();
+    let rest = house.rest();
+    rest.change_object("workflows", "example_exchange_online_query_emails", |workflow| {
+        let xml =
+            workflow["content"]["xml"].as_str().unwrap().replace("</process>", "<!-- mine --></process>");
+        workflow["content"]["xml"] = json!(xml);
+    });
+    rest.change_object("scripts", "Exchange Online Create Artifacts from Message", |script| {
+        script["script_text"] = json!("pass");
+    });
+    rest.change_object("actions", "Example: Exchange Online Send Message", |rule| {
+        rule["enabled"] = json!(false);
+    });
+    rest.change_object("fields", "__function/exo_email_address", |field| field["text"] = json!("Mailbox"));
+    rest.change_object("types", "exo_message_query_results_dt", |table| {
+        table["fields"]["exo_dt_status"]["input_type"] = json!("text");
+        table["fields"]["mine"] = json!({"name": "mine", "input_type": "text"});
+    });
+    rest.remove_function("exchange_online_get_message");
+
+    let said = house.customize(&["--dry-run"], "").await;
+    let named = [
+        "example_exchange_online_query_emails\n",
+        "script                 1 will change",
+        "Example: Exchange Online Send Message\n",
+        "exo_email_address\n",
+        "exchange_online_get_message\n",
+        "functions              1 new\n",
+        "data table             1 will change",
+        "workflows              1 will change",
+        "9 the same already",
+    ];
+    said.tells(0, &named);
+    assert!(!said.told.contains("exo_email_address_sender"), "{}", said.told);
+    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
+    let after = house.rest().customizations();
+    assert_eq!(after["workflows"], imported["workflows"]);
+    assert_eq!(after["actions"], imported["actions"]);
+    assert_eq!(list(&after, "functions").len(), 9);
+    assert!(after["types"][0]["fields"]["mine"].is_object(), "a column of theirs is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_soar_does_not_tell_is_not_claimed() {
+    let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
+    house.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
+    let said = house.customize(&["--dry-run"], "").await;
+    said.tells(0, &["workflows             10 will be written anew: SOAR does not tell", "dry run"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_listed_is_added_without_an_import() {
+    let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
+    house.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
+    house.customize(&[], "n\n").await.tells(0, &["Nothing was changed"]);
+    assert_eq!(house.listed(), json!([99]));
+    house.customize(&[], "y\n").await.tells(0, &["The API key was added"]);
+    assert_eq!(house.listed(), json!([99, 17]));
+    assert_eq!(house.count("POST", "/configurations/imports"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_added_to_the_users() {
+    let house = House::fresh().await;
+    let section = house.sandbox.soar.app_config_section_of_account(&house.sandbox.ca_file());
+    let app_config = house.write(&section);
+    house.customize_as(&app_config, &["-y"], "").await.tells(0, &["The account was added"]);
+    let destination = house.rest().destination(DESTINATION).unwrap();
+    assert_eq!((&destination["users"], &destination["api_keys"]), (&json!([1]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_may_read_its_calls_only_after_it() {
+    let house = House::fresh().await;
+    let app_config = house.sandbox.write_app_config(&[]).unwrap().display().to_string();
+    let mut waiting = Daemon::spawn(&["run", "--config-file", &app_config]);
+    waiting.logged("knows none of the Exchange Online functions").await;
+    house.customize(&["-y"], "").await.tells(0, &["Done. The daemon can take calls."]);
+    waiting.subscribed().await;
+
+    house.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([]));
+    let mut refused = Daemon::spawn(&["run", "--config-file", &app_config]);
+    assert_eq!(refused.ended().await.code(), Some(32));
+    house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
+    Daemon::spawn(&["run", "--config-file", &app_config]).subscribed().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
+    let house = House::fresh().await;
+    house.rest().conflict_next(3);
+    house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
+    assert_eq!(house.listed(), json!([17]));
+    assert_eq!(house.count("PUT", "/message_destinations/"), 4);
+
+    let house = House::fresh().await;
+    house.rest().conflict_next(usize::MAX);
+    let said = house.customize(&["-y"], "").await;
+    said.tells(1, &["changed by somebody else each of 10 times", "run customize again"]);
+    assert_eq!(house.listed(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_permitted_says_which_permission_it_needs() {
+    for (on, attempt) in [
+        ("POST /rest/orgs/201/configurations/imports", "import customizations"),
+        ("PUT /rest/orgs/201/configurations/imports", "accept the import"),
+        ("PUT /rest/orgs/201/message_destinations", "change the message destination"),
+    ] {
+        let house = House::fresh().await;
+        house.rest().fail_next(on, 1, Failure::Status(403));
+        let said = house.customize(&["-y"], "").await;
+        said.tells(1, &[attempt, "HTTP status 403", "Administration and Customization", "--export FILE"]);
+        let was_imported = on.contains("message_destinations");
+        assert_eq!(house.rest().customizations() == json!({}), !was_imported, "{on}");
+        house.customize(&["-y"], "").await.tells(0, &["Done"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_the_key_may_not_read_is_told_as_that_and_stops_nothing() {
+    let house = House::older().await;
+    for list in ["functions", "actions", "scripts"] {
+        house.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
+    }
+    let said = house.customize(&["--dry-run"], "").await;
+    said.tells(
+        0,
+        &[
+            "functions              9 will be written anew: SOAR does not tell",
+            "workflows             10 will",
+        ],
+    );
+    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_only_read_is_enough_for_a_dry_run() {
+    let house = House::older().await;
+    house.rest().forbid_customizing(true);
+    let before = house.rest().customizations();
+    house.customize(&["--dry-run"], "").await.tells(0, &["functions              9 will change"]);
+    let said = house.customize(&["-y"], "").await;
+    said.tells(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);
+    assert_eq!(house.rest().customizations(), before);
+    house.rest().forbid_customizing(false);
+    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
+    let house = House::fresh().await;
+    house.rest().fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::Status(400));
+    let said = house.customize(&["-y"], "").await;
+    said.tells(1, &["HTTP status 400", "Nothing was imported", "--script-language python"]);
+    house.rest().decide_imports("FAILED");
+    let said = house.customize(&["-y"], "").await;
+    said.tells(1, &["does not wait for a decision", "calls it FAILED", "    INFO: "]);
+    assert_eq!(house.rest().customizations(), json!({}));
+    assert_eq!(house.count("PUT", ""), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
+    let lost = [
+        (Failure::CutAfter, "the connection to SOAR failed"),
+        // A balancer that did not wait for SOAR.
+        (Failure::DoneButStatus(504), "with HTTP status 504"),
+    ];
+    for (failure, words) in lost {
+        let house = House::fresh().await;
+        let rest = house.rest();
+        rest.fail_next("POST /rest/orgs/201/configurations/imports", 1, failure);
+        house.customize(&["-y"], "").await.tells(20, &["Nothing was imported: ", words]);
+        assert_eq!(rest.customizations(), json!({}));
+        rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, failure);
+        let said = house.customize(&["-y"], "").await;
+        said.tells(20, &["accept the import", words, "is not known; run customize again"]);
+        let imported = rest.customizations();
+        assert_eq!(list(&imported, "functions").len(), 9);
+
+        rest.fail_next("PUT /rest/orgs/201/message_destinations", 1, failure);
+        house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
+        assert_eq!(house.listed(), json!([17]));
+        house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_lead_nowhere_end_it_soon() {
+    let house = House::fresh().await;
+    let section = house.sandbox.soar.app_config_section(&house.sandbox.ca_file());
+    let wrong_org = house.write(&section.replace("org=Sandbox", "org=Elsewhere"));
+    house.customize_as(&wrong_org, &["-y"], "").await.tells(24, &["Elsewhere", "a member of: Sandbox"]);
+    let key = &house.sandbox.soar.options().api_key;
+    let wrong_key = house.write(&section.replace(&key.secret, "wrong"));
+    house.customize_as(&wrong_key, &["-y"], "").await.tells(21, &["api_key_secret"]);
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let port = house.rest().address().port();
+    let nobody = section.replace(&format!("\nport={port}\n"), &format!("\nport={closed}\n"));
+    let nobody = house.write(&(nobody + "request_retry_delay=0\n"));
+    house.customize_as(&nobody, &["-y"], "").await.tells(20, &["cannot reach SOAR"]);
+    let incomplete = house.write("[resilient]\nhost=localhost\n");
+    house.customize_as(&incomplete, &["-y"], "").await.tells(2, &["org", "api_key_id"]);
+    assert_eq!(house.rest().customizations(), json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_are_named_as_in_the_older_tool() {
+    let house = House::fresh().await;
+    house.customize(&["-y", "-l", "fn_other"], "").await.tells(0, &["There is no package fn_other"]);
+    assert_eq!(house.rest().customizations(), json!({}));
+    house.customize(&["-y", "-l", "fn-exchange-online", "fn_other"], "").await.tells(0, &["Done"]);
+    for wrong in [&["-y", "--dry-run"][..], &["--export", "-", "-y"], &["--export", "-", "--dry-run"]] {
+        assert_eq!(house.customize(wrong, "").await.code, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_shows_every_function_and_where_its_calls_come() {
+    for (arguments, more) in [(&["list"][..], false), (&["list", "-v"], true), (&["list", "--verbose"], true)]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online")).args(arguments).output().await;
+        let output = output.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success());
+        assert!(text.contains(concat!("fn_exchange_online==", env!("CARGO_PKG_VERSION"))), "{text}");
+        assert!(text.contains("message destination fn_exchange_online"), "{text}");
+        for function in fn_exchange_online::functions::Function::ALL {
+            assert!(text.contains(&format!("\t{}\n", function.name())), "{text}");
+            assert_eq!(text.contains(function.summary()), more, "{text}");
+        }
+        assert_eq!(text.contains(env!("CARGO_BIN_EXE_fn-exchange-online")), more);
+    }
+}

@@ -1,0 +1,75 @@
+//! What can be asked for.
+
+use fn_exchange_online::functions::Function;
+use sandbox::graph::{ROLES, TokenRefusal};
+use serde_json::Value;
+
+use crate::cli_selftest::selftest_with;
+use crate::support::deployment::{Daemon, Deployment};
+
+#[tokio::test]
+async fn the_apps_own_name_checks_everything() {
+    let deployment = Deployment::new().await;
+    for name in ["fn_exchange_online", "fn-exchange-online"] {
+        let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["-l", name]).await;
+        assert_eq!(said.code, 0, "{:#}", said.report);
+        assert_eq!(said.check("graph.request")["outcome"], "passed");
+        assert!(said.with_outcome("warning").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_name_is_a_warning_and_only_the_connections_are_checked() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
+    let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["--list", "fn_other"]).await;
+    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["packages"]), "{:#}", said.report);
+    assert!(said.checks().all(|check| !check["id"].as_str().unwrap().starts_with("graph.")));
+    assert_eq!(said.check("broker.subscription")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn print_env_shows_what_the_program_looks_at_and_no_password() {
+    let deployment = Deployment::new().await;
+    let file = deployment.write("selftest.config", &deployment.app_config(&[], &[])).display().to_string();
+    let environment = [
+        ("HTTPS_PROXY", "http://somebody:password-of-proxy@proxy.example.com:8080"),
+        ("NO_PROXY", "localhost,127.0.0.1"),
+        ("SOME_SECRET", "secret-of-somebody"),
+    ];
+    let arguments = ["selftest", "--print-env", "--config-file", &file];
+    let (code, out, _) = Daemon::spawn_in(&environment, &arguments).outcome().await;
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.contains("http://***@proxy.example.com:8080") && out.contains("localhost,127.0.0.1"),
+        "{out}"
+    );
+    for hidden in ["somebody", "password-of-proxy", "secret-of-somebody"] {
+        assert!(!out.contains(hidden), "{hidden} is in:\n{out}");
+    }
+    let (_, out, _) = Daemon::spawn_in(&environment, &[&arguments[..], &["--json"]].concat()).outcome().await;
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(report["environment"]["HTTPS_PROXY"], "http://***@proxy.example.com:8080");
+    assert_eq!(report["environment"]["APP_HOST_CONTAINER"], Value::Null);
+}
+
+#[tokio::test]
+async fn nobody_is_sent_to_a_document_that_is_not_on_the_machine() {
+    let deployment = Deployment::new().await;
+    for function in Function::ALL {
+        deployment.sandbox.soar.rest.remove_function(function.name());
+    }
+    for role in ROLES {
+        deployment.sandbox.graph.faults().take_role(role);
+    }
+    let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &[]).await;
+    let advice = |id: &str| said.check(id)["advice"].as_str().unwrap().to_owned();
+    assert!(advice("broker.subscription").contains("`fn-exchange-online customize`"));
+    let permissions = advice("graph.permissions");
+    for name in
+        ["Calendars.ReadWrite", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All"]
+    {
+        assert!(permissions.contains(name), "{permissions}");
+    }
+    assert!(said.checks().all(|check| !check["advice"].to_string().contains("docs/")), "{:#}", said.report);
+}

@@ -1,0 +1,87 @@
+//! What fails at the message broker, with its exit code; and that no call is taken.
+
+use std::time::Instant;
+
+use sandbox::certificates::Certificates;
+use serde_json::json;
+use stomp::ClientCommand;
+
+use crate::cli_selftest::{PROFILE, nobody, selftest};
+use crate::support::deployment::{Deployment, SOON};
+
+#[tokio::test]
+async fn nobody_at_the_port_is_30() {
+    let deployment = Deployment::new().await;
+    let said = selftest(&deployment, &deployment.app_config(&[("stomp_port", &nobody())], &[])).await;
+    said.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
+    assert_eq!(said.check("broker.subscription")["outcome"], "skipped");
+    assert_eq!(said.check("graph.request")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn a_refused_login_is_30() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.broker.refuse_logins(Some("User name [x] or password is invalid."));
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("broker.sign_in", 30, &["refused the login", "password is invalid"]);
+}
+
+#[tokio::test]
+async fn a_missing_ca_file_is_22_and_a_wrong_one_23() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[("stomp_cafile", "/nowhere/ca.pem")], &[]);
+    selftest(&deployment, &text).await.first_failure("broker.sign_in", 22, &["/nowhere/ca.pem"]);
+    let another = Certificates::generate().unwrap();
+    let another = deployment.write("another.pem", another.ca_pem()).display().to_string();
+    let text = deployment.app_config(&[("stomp_cafile", &another)], &[]);
+    selftest(&deployment, &text).await.first_failure("broker.sign_in", 23, &["certificate of the broker"]);
+}
+
+#[tokio::test]
+async fn a_queue_that_may_not_be_read_is_32() {
+    let deployment = Deployment::new().await;
+    let login = &deployment.sandbox.soar.options().api_key.id;
+    deployment.sandbox.soar.broker.allow_reading(login, &deployment.queue(), false);
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("broker.subscription", 32, &["not authorised to read", &deployment.queue()]);
+    let advice = said.check("broker.subscription")["advice"].as_str().unwrap();
+    assert!(advice.contains("message destination"), "{advice}");
+}
+
+#[tokio::test]
+async fn a_broker_that_hangs_is_33_within_selftest_timeout() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.broker.mute(true);
+    let started = Instant::now();
+    let said = selftest(&deployment, &deployment.app_config(&[("selftest_timeout", "1")], &[])).await;
+    said.first_failure("broker.sign_in", 33, &["did not answer within 1s"]);
+    assert!(started.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_connect_that_the_broker_loses_is_sent_again() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.broker.lose_connects(1);
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!(said.code, 0, "{:#}", said.report);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_stays_and_a_running_daemon_is_not_disturbed() {
+    let deployment = Deployment::new().await;
+    let soar = deployment.caller().await;
+    let inputs = json!({"exo_email_address": deployment.mailbox(0)});
+    let waiting = soar.call(PROFILE, inputs.clone()).await.unwrap();
+    assert_eq!(selftest(&deployment, &deployment.app_config(&[], &[])).await.code, 0);
+    let broker = &deployment.sandbox.soar.broker;
+    assert_eq!((broker.queue_depth(&deployment.queue()), broker.unacknowledged(&deployment.queue())), (1, 0));
+    assert_eq!(broker.consumers(&deployment.queue()), 0, "it has unsubscribed");
+    assert_eq!(broker.frames(ClientCommand::Disconnect), 1, "and taken leave");
+
+    let daemon = deployment.daemon().await;
+    waiting.reply(SOON).await.unwrap();
+    assert_eq!(selftest(&deployment, &deployment.app_config(&[], &[])).await.code, 0);
+    soar.call(PROFILE, inputs).await.unwrap().reply(SOON).await.unwrap();
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "{}", daemon.log());
+    assert_eq!(daemon.count_in_log("redelivered=true"), 0, "{}", daemon.log());
+}

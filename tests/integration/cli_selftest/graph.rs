@@ -1,0 +1,196 @@
+//! What fails at Microsoft Graph, and which permissions are missing.
+
+use std::net::TcpListener;
+use std::time::Instant;
+
+use fn_exchange_online::functions::Function;
+use sandbox::graph::{Fault, ROLES, RetryAfter, Target, TokenRefusal};
+use serde_json::json;
+
+use crate::cli_selftest::{selftest, selftest_with};
+use crate::support::deployment::{Deployment, SOON};
+
+#[tokio::test]
+async fn a_refused_secret_is_1_and_says_what_to_do() {
+    let deployment = Deployment::new().await;
+    for (refusal, word) in [
+        (TokenRefusal::InvalidSecret, "Secret ID"),
+        (TokenRefusal::ExpiredSecret, "new client secret"),
+        (TokenRefusal::UnknownApplication, "client_id"),
+        (TokenRefusal::UnknownTenant, "tenant_id"),
+    ] {
+        deployment.sandbox.graph.faults().refuse_tokens(Some(refusal));
+        let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+        said.first_failure("graph.token", 1, &["Entra ID refuses application", "AADSTS"]);
+        let advice = said.check("graph.token")["advice"].as_str().unwrap();
+        assert!(advice.contains(word), "{advice}");
+        assert_eq!(said.with_outcome("skipped"), ["graph.permissions", "graph.request"]);
+        assert_eq!(said.check("broker.subscription")["outcome"], "passed");
+    }
+}
+
+#[tokio::test]
+async fn each_function_whose_permission_is_missing_is_named_with_it() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().take_role("User.Read.All");
+    deployment.sandbox.graph.faults().take_role("Mail.Send");
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let missing: Vec<(&str, &str)> = said
+        .checks()
+        .filter(|check| check["outcome"] == "warning")
+        .map(|check| (check["name"].as_str().unwrap(), check["found"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("get_email_user_profile", "missing User.Read.All"),
+        ("send_message", "missing Mail.Send"),
+        ("send_message over 4 MB", "missing Mail.Send"),
+        ("send_message when it may have been sent", "missing Mail.Send"),
+        ("query_emails over all users", "missing User.Read.All"),
+    ];
+    assert_eq!(missing, expected);
+    assert_eq!(said.code, 0, "a function that is not used needs no permission");
+    assert_eq!(said.check("graph.request")["outcome"], "passed", "Graph answers, if only with a refusal");
+}
+
+#[tokio::test]
+async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permission_to_identify_it() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().take_role("User.Read.All");
+    let text = deployment.app_config(&[], &[("mailboxes_denied", "ceo@contoso.example")]);
+    let said = selftest(&deployment, &text).await;
+    for function in Function::ALL {
+        let check = said.check(&format!("graph.permission.{}", function.name()));
+        if function.changes_a_mailbox() {
+            assert_eq!(check["outcome"], "warning", "{check}");
+            let found = check["found"].as_str().unwrap();
+            assert!(found.contains("missing User.Read.All") && found.contains("mailboxes_denied"), "{found}");
+        } else if function != Function::GetEmailUserProfile {
+            assert_eq!(check["outcome"], "passed", "{check}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_larger_permission_includes_is_not_missing() {
+    let deployment = Deployment::new().await;
+    let faults = deployment.sandbox.graph.faults();
+    faults.take_role("Mail.ReadWrite");
+    faults.give_role("Mail.Read");
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let read = said.check("graph.permission.exchange_online_get_message");
+    assert_eq!((&read["outcome"], &read["found"]), (&json!("passed"), &json!("allowed by Mail.Read")));
+    let delete = said.check("graph.permission.exchange_online_delete_email");
+    assert_eq!((&delete["outcome"], &delete["found"]), (&json!("warning"), &json!("missing Mail.ReadWrite")));
+    faults.give_role("Mail.ReadWrite");
+    faults.take_role("Mail.Read");
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let read = said.check("graph.permission.exchange_online_get_message");
+    assert_eq!((&read["outcome"], &read["found"]), (&json!("passed"), &json!("allowed by Mail.ReadWrite")));
+}
+
+#[tokio::test]
+async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
+    let deployment = Deployment::new().await;
+    for role in ROLES {
+        deployment.sandbox.graph.faults().take_role(role);
+    }
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("graph.permissions", 1, &["no application permission"]);
+    assert!(said.check("graph.permissions")["advice"].as_str().unwrap().contains("admin consent"));
+}
+
+#[tokio::test]
+async fn a_mailbox_that_can_be_looked_into_proves_what_the_token_does_not_show() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().show_roles(false);
+    let text = deployment.app_config(&[], &[]);
+    assert_eq!(selftest(&deployment, &text).await.code, 1);
+    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    assert_eq!(
+        (said.code, said.with_outcome("warning")),
+        (0, vec!["graph.permissions"]),
+        "{:#}",
+        said.report
+    );
+    assert_eq!(said.check("graph.mailbox")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_closed_or_is_none_is_1() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[]);
+    let said = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
+    said.first_failure("graph.mailbox", 1, &["HTTP status 404"]);
+    deployment.sandbox.graph.faults().take_role("Mail.ReadWrite");
+    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    said.first_failure("graph.mailbox", 1, &["HTTP status 403", "ErrorAccessDenied"]);
+    assert!(said.check("graph.mailbox")["advice"].as_str().unwrap().contains("Mail.ReadWrite"));
+}
+
+#[tokio::test]
+async fn a_graph_that_hangs_is_1_within_selftest_timeout() {
+    let deployment = Deployment::new().await;
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
+    let options = [("selftest_timeout", "1")];
+    let text = deployment.app_config(&options, &[("microsoft_graph_token_url", &format!("{url}/token"))]);
+    selftest(&deployment, &text).await.first_failure("graph.token", 1, &["no answer within 1 s"]);
+}
+
+#[tokio::test]
+async fn a_graph_that_breaks_the_connection_although_there_is_a_token_is_1() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().next(usize::MAX, Target::containing("GET /users"), Fault::Close);
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("graph.request", 1, &["could not be reached"]);
+    assert_eq!(said.check("graph.token")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn an_error_of_graphs_is_1_at_once() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.graph.faults().next(
+        usize::MAX,
+        Target::containing("GET /users"),
+        Fault::Status(503, RetryAfter::Absent),
+    );
+    let started = Instant::now();
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("graph.request", 1, &["HTTP status 503"]);
+    assert!(started.elapsed() < SOON);
+}
+
+#[tokio::test]
+async fn a_missing_ca_file_is_22() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[("verify", "/nowhere/ca.pem")]);
+    selftest(&deployment, &text).await.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
+}
+
+#[tokio::test]
+async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refused() {
+    let deployment = Deployment::new().await;
+    let calls = deployment.calls_of_all_functions();
+    let _daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    for role in ROLES {
+        deployment.sandbox.graph.faults().take_role(role);
+    }
+    for (name, inputs) in calls {
+        let reply = soar.call(name, inputs).await.unwrap().reply(SOON).await.unwrap();
+        let said = format!("{} {}", reply.message, reply.results);
+        let usual = Function::named(name).unwrap().uses()[0];
+        // The reason of a deletion in a list is Graph's own.
+        let named = usual.permissions.iter().any(|permission| said.contains(permission.name()));
+        assert!(named || said.contains("ErrorAccessDenied"), "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_token_endpoints_certificates_is_told_by_the_settings_name() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[("token_verify", "/nowhere/ca.pem")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
+    assert!(said.check("graph.token")["advice"].as_str().unwrap().contains("token_verify"));
+}

@@ -1,0 +1,26 @@
+//! Promise: `selftest` tells what works and what does not, says what to do, ends with the exit code of the first
+//! failure, tries everything it can however much is broken, takes no call, and shows no secret.
+
+mod arguments;
+mod broker;
+mod graph;
+mod passing;
+mod settings;
+mod soar;
+
+use std::net::TcpListener;
+
+use crate::support::deployment::Deployment;
+use crate::support::selftest::{PROFILE, Said, selftest, selftest_with, spawn};
+
+/// Runs it for a person.
+async fn words(deployment: &Deployment, app_config: &str, arguments: &[&str]) -> (i32, String) {
+    let (code, out, log) = spawn(deployment, app_config, arguments).outcome().await;
+    assert_eq!(log, "");
+    (code, out)
+}
+
+/// A port at which nobody listens.
+fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+}

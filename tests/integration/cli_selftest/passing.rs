@@ -1,0 +1,77 @@
+//! What works is told so, and only looked at.
+
+use fn_exchange_online::functions::Function;
+
+use crate::cli_selftest::{selftest, words};
+use crate::support::deployment::Deployment;
+
+#[tokio::test]
+async fn what_is_set_up_well_passes_every_check() {
+    let deployment = Deployment::new().await;
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!(said.code, 0, "{:#}", said.report);
+    assert_eq!(said.with_outcome("passed").len(), said.checks().count(), "{:#}", said.report);
+    for id in [
+        "settings.file",
+        "settings.log",
+        "soar.sign_in",
+        "soar.version",
+        "soar.actions",
+        "broker.sign_in",
+        "broker.subscription",
+        "graph.token",
+        "graph.request",
+        "graph.permission.exchange_online_query_emails.over_all_users",
+    ] {
+        said.check(id);
+    }
+    for function in Function::ALL {
+        let check = said.check(&format!("soar.function.{}", function.name()));
+        assert!(check["found"].as_str().unwrap().contains("fn_exchange_online"), "{check:#}");
+        said.check(&format!("graph.permission.{}", function.name()));
+    }
+    assert!(said.check("soar.sign_in")["found"].as_str().unwrap().contains("\"Sandbox\" (number 201)"));
+    assert_eq!(said.check("soar.version")["found"], "51.0.0.0.1");
+    assert!(said.check("graph.token")["found"].as_str().unwrap().contains("with a client secret"));
+    assert_eq!(said.report["schema"], 1);
+    assert_eq!(said.report["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn a_person_reads_words_without_colours_where_there_is_no_terminal() {
+    let deployment = Deployment::new().await;
+    let (code, out) = words(&deployment, &deployment.app_config(&[], &[]), &[]).await;
+    assert_eq!(code, 0, "{out}");
+    for title in ["Settings\n", "SOAR at localhost:", "Message broker at localhost:", "Microsoft Graph at "] {
+        assert!(out.contains(title), "{title:?} is not in:\n{out}");
+    }
+    assert!(out.contains("\nAll is well. "), "{out}");
+    assert!(out.contains("  ok   sign-in ") && !out.contains('\x1b') && !out.contains("FAIL"), "{out}");
+}
+
+#[tokio::test]
+async fn an_account_instead_of_an_api_key_is_warned_about() {
+    let deployment = Deployment::new().await;
+    let account = &deployment.sandbox.soar.options().account;
+    let login = [
+        ("api_key_id", ""),
+        ("api_key_secret", ""),
+        ("email", account.email.as_str()),
+        ("password", account.password.as_str()),
+    ];
+    let said = selftest(&deployment, &deployment.app_config(&login, &[])).await;
+    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["settings.option"]), "{:#}", said.report);
+}
+
+#[tokio::test]
+async fn only_reading_requests_reach_soar_and_graph() {
+    let deployment = Deployment::new().await;
+    selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let soar = deployment.sandbox.soar.rest.requests();
+    assert!(soar.iter().all(|request| request.method == "GET"), "{soar:?}");
+    let graph = deployment.sandbox.graph.requests();
+    let asked: Vec<String> =
+        graph.iter().map(|request| format!("{} {}", request.method, request.path_and_query)).collect();
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("GET /")).count(), 1, "{asked:?}");
+    assert!(asked.iter().all(|asked| asked.starts_with("GET ") || asked.contains("/token")), "{asked:?}");
+}

@@ -1,0 +1,130 @@
+//! The settings, and the log's place.
+
+use serde_json::{Value, json};
+
+use crate::cli_selftest::{Said, selftest};
+use crate::support::deployment::{Daemon, Deployment};
+
+#[tokio::test]
+async fn a_missing_file_ends_it_with_2() {
+    let (code, out, _) =
+        Daemon::spawn(&["selftest", "--json", "--config-file", "/nowhere/app.config"]).outcome().await;
+    let said = Said { code, report: serde_json::from_str(&out).unwrap() };
+    said.first_failure("settings.file", 2, &["/nowhere/app.config"]);
+    assert_eq!(said.with_outcome("skipped"), ["soar", "broker", "graph"]);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_told_at_once_and_nobody_is_asked() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[("port", "many"), ("org", "")], &[("tenant_id", "")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("settings.file", 2, &[]);
+    let names: Vec<&Value> =
+        said.checks().filter(|check| check["id"] == "settings.option").map(|check| &check["name"]).collect();
+    assert_eq!(names, ["[resilient] org", "[resilient] port", "[fn_exchange_online] tenant_id"]);
+    assert_eq!(deployment.sandbox.soar.rest.requests(), []);
+}
+
+#[tokio::test]
+async fn odd_settings_are_told_and_are_no_failure() {
+    let deployment = Deployment::new().await;
+    let said = selftest(&deployment, &deployment.app_config(&[("num_worker", "5")], &[])).await;
+    assert_eq!(said.code, 0, "{:#}", said.report);
+    let check = said.check("settings.option");
+    assert_eq!((&check["outcome"], &check["name"]), (&json!("warning"), &json!("[resilient] num_worker")));
+}
+
+#[tokio::test]
+async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_checked() {
+    let deployment = Deployment::new().await;
+    let options = [("logdir", "/nowhere"), ("logfile", "app.log")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &[])).await;
+    said.first_failure("settings.log", 2, &["/nowhere/app.log"]);
+    assert_eq!(said.check("graph.request")["outcome"], "passed");
+}
+
+#[tokio::test]
+async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[("audit_file", "/nowhere/acts.jsonl")]);
+    let said = selftest(&deployment, &text).await;
+    said.first_failure("settings.audit", 2, &["/nowhere/acts.jsonl"]);
+    assert!(said.check("settings.audit")["advice"].as_str().unwrap().contains("audit_file"));
+    // The daemon agrees.
+    assert_eq!(deployment.spawn(&text).outcome().await.0, 2);
+}
+
+#[tokio::test]
+async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
+    let deployment = Deployment::new().await;
+    let below = tempfile::tempdir_in("/var/tmp").unwrap();
+    for trail in [format!("/tmp/{}", deployment.queue()), format!("{}/acts.jsonl", below.path().display())] {
+        let text = deployment.app_config(&[], &[("audit_file", &trail)]);
+        let said = selftest(&deployment, &text).await;
+        assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")), "{trail}");
+        assert!(!std::path::Path::new(&trail).exists());
+        // The daemon agrees, and runs all the same.
+        let mut daemon = deployment.spawn(&text);
+        daemon.logged("the audit trail does not last there").await;
+        daemon.logged("ready: listening for calls").await;
+        daemon.stop().await;
+        let _ = std::fs::remove_file(&trail);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_that_cannot_be_rotated_is_warned_of() {
+    let deployment = Deployment::new().await;
+    // A file that can be written, in a directory in which nobody makes one.
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
+    let audit = [("audit_file", "")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    let check = said.check("settings.log");
+    assert_eq!((said.code, &check["outcome"]), (0, &json!("warning")), "{check:#}");
+    assert!(check["advice"].as_str().unwrap().contains("logdir"), "{check:#}");
+    let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "0")];
+    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    assert_eq!(said.check("settings.log")["outcome"], "passed", "{:#}", said.report);
+}
+
+#[tokio::test]
+async fn the_log_file_is_neither_made_nor_changed() {
+    let deployment = Deployment::new().await;
+    let file = deployment.directory().join("app.log");
+    let text = deployment.app_config(&[("logfile", "app.log")], &[]);
+    assert_eq!(selftest(&deployment, &text).await.code, 0);
+    assert!(!file.exists());
+    std::fs::write(&file, "the daemon's").unwrap();
+    assert_eq!(selftest(&deployment, &text).await.code, 0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "the daemon's");
+}
+
+#[tokio::test]
+async fn a_secret_that_names_a_variable_nobody_has_set_is_told_where_the_sign_in_fails() {
+    let deployment = Deployment::new().await;
+    let secret = deployment.sandbox.graph.client_secret();
+    let key = &deployment.sandbox.soar.options().api_key.secret;
+    let text = deployment
+        .app_config(&[], &[])
+        .replace(&format!("client_secret={secret}"), "client_secret=$FN_TEST_NOT_SET")
+        .replace(&format!("api_key_secret={key}"), "api_key_secret=$FN_TEST_NOT_SET");
+    let said = selftest(&deployment, &text).await;
+    let warned: Vec<&Value> = said.checks().filter(|check| check["id"] == "settings.option").collect();
+    assert_eq!(warned.len(), 2, "{:#}", said.report);
+    for (id, option) in [
+        ("soar.sign_in", "[resilient] api_key_secret"),
+        ("broker.sign_in", "[resilient] api_key_secret"),
+        ("graph.token", "[fn_exchange_online] client_secret"),
+    ] {
+        let check = said.check(id);
+        assert_eq!(check["outcome"], "failed", "{check:#}");
+        let advice = check["advice"].as_str().unwrap();
+        assert!(advice.starts_with("Set the variable") && advice.contains("EnvironmentFile="), "{advice}");
+        assert!(advice.contains(&format!("missing for: {option}.")), "{advice}");
+    }
+    for check in warned {
+        assert!(check["advice"].as_str().unwrap().contains("EnvironmentFile="), "{check:#}");
+    }
+}

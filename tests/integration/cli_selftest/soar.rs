@@ -1,0 +1,134 @@
+//! What fails at SOAR's REST interface, with its exit code.
+
+use fn_exchange_online::functions::Function;
+use sandbox::certificates::Certificates;
+use sandbox::soar::rest::Failure;
+
+use crate::cli_selftest::{PROFILE, nobody, selftest};
+use crate::support::deployment::{Deployment, SOON};
+
+/// SOAR fails like this; the broker lets us in all the same, and Graph passes.
+async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, words: &[&str]) {
+    let said = selftest(deployment, &deployment.app_config(options, &[])).await;
+    said.first_failure("soar.sign_in", code, words);
+    assert_eq!(said.check("soar.permissions")["outcome"], "skipped");
+    assert_eq!(said.check("graph.request")["outcome"], "passed");
+    said.check("broker.sign_in");
+}
+
+#[tokio::test]
+async fn nobody_at_the_port_is_20() {
+    let deployment = Deployment::new().await;
+    fails(&deployment, &[("port", &nobody())], 20, &["cannot reach SOAR", "connection refused"]).await;
+}
+
+#[tokio::test]
+async fn an_error_of_soars_is_20_at_once() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
+    fails(&deployment, &[], 20, &["HTTP status 503"]).await;
+    let tries = deployment.sandbox.soar.rest.requests().len();
+    assert_eq!(tries, 1, "it is told, not waited for");
+}
+
+#[tokio::test]
+async fn a_wrong_api_key_is_21() {
+    let deployment = Deployment::new().await;
+    fails(&deployment, &[("api_key_secret", "wrong")], 21, &["does not accept the API key", "401"]).await;
+}
+
+#[tokio::test]
+async fn a_missing_ca_file_is_22() {
+    let deployment = Deployment::new().await;
+    let ca_file = deployment.sandbox.ca_file().display().to_string();
+    let options = [("cafile", "/nowhere/ca.pem"), ("stomp_cafile", &ca_file)];
+    fails(&deployment, &options, 22, &["/nowhere/ca.pem"]).await;
+}
+
+#[tokio::test]
+async fn a_certificate_of_somebody_elses_is_23() {
+    let deployment = Deployment::new().await;
+    let another = Certificates::generate().unwrap();
+    let another = deployment.write("another.pem", another.ca_pem()).display().to_string();
+    let ca_file = deployment.sandbox.ca_file().display().to_string();
+    let options = [("cafile", another.as_str()), ("stomp_cafile", &ca_file)];
+    fails(&deployment, &options, 23, &["certificate of SOAR", "not trusted"]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_organisation_is_24_and_names_the_right_ones() {
+    let deployment = Deployment::new().await;
+    fails(&deployment, &[("org", "Elsewhere")], 24, &["\"Elsewhere\"", "Sandbox"]).await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_25() {
+    let deployment = Deployment::new().await;
+    let email = &deployment.sandbox.soar.options().account.email;
+    let login =
+        [("api_key_id", ""), ("api_key_secret", ""), ("email", email.as_str()), ("password", "wrong")];
+    fails(&deployment, &login, 25, &["does not accept the e-mail address and password"]).await;
+}
+
+#[tokio::test]
+async fn a_soar_that_hangs_is_20_within_selftest_timeout() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.set_latency(SOON * 10);
+    fails(&deployment, &[("selftest_timeout", "1")], 20, &["no answer within 1 s"]).await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_20() {
+    let deployment = Deployment::new().await;
+    let options = [("proxy_host", "http://localhost"), ("proxy_port", &nobody())];
+    fails(&deployment, &options, 20, &["cannot reach SOAR"]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_read_functions_is_31_and_told_which_permission_it_needs() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.fail_next("/functions/", usize::MAX, Failure::Status(403));
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("soar.permissions", 31, &["HTTP status 403"]);
+    assert!(said.check("soar.permissions")["advice"].as_str().unwrap().contains("read functions"));
+    assert_eq!(said.check("broker.sign_in")["outcome"], "passed");
+    assert_eq!(said.check("broker.subscription")["outcome"], "skipped");
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_told_is_no_failure() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.fail_next("/rest/const", usize::MAX, Failure::Status(500));
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["soar.version"]), "{:#}", said.report);
+}
+
+#[tokio::test]
+async fn a_function_that_is_missing_is_a_warning() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.remove_function(PROFILE);
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let id = format!("soar.function.{PROFILE}");
+    assert_eq!((said.code, said.with_outcome("warning")), (0, vec![id.as_str()]), "{:#}", said.report);
+}
+
+#[tokio::test]
+async fn no_function_at_all_is_33() {
+    let deployment = Deployment::new().await;
+    for function in Function::ALL {
+        deployment.sandbox.soar.rest.remove_function(function.name());
+    }
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("broker.subscription", 33, &["none of the functions"]);
+    assert!(said.check("broker.subscription")["advice"].as_str().unwrap().contains("customizations"));
+}
+
+#[tokio::test]
+async fn an_organisation_without_actions_is_33() {
+    let deployment = Deployment::new().await;
+    let id = deployment.sandbox.soar.options().organisation.id;
+    let rest = &deployment.sandbox.soar.rest;
+    rest.change_organisation(id, |organisation| organisation.actions_framework_enabled = false);
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    said.first_failure("soar.actions", 33, &["not enabled"]);
+}

@@ -1,0 +1,121 @@
+//! Promise: SOAR's own tool for developers, `resilient-sdk`, reads what `customize --export` writes without an error,
+//! finds everything in it, and makes a package of it.
+
+use std::fs;
+use std::process::Output;
+
+use crate::support::resilient_sdk::{said, sdk};
+use fn_exchange_online::customize::{ScriptLanguage, export, export_text};
+use serde_json::Value;
+
+/// The smallest number of words that says a script was shown: its first line.
+const SCRIPT: &str = "# Adds what the row says about its message as artifacts.";
+
+/// A directory with the import file in it.
+fn directory(text: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("export.res"), text).unwrap();
+    directory
+}
+
+fn docgen(text: &str) -> (Output, String) {
+    let directory = directory(text);
+    let output = sdk(directory.path(), &["docgen", "-e", "export.res", "-o", "out.md"]);
+    (output, fs::read_to_string(directory.path().join("out.md")).unwrap_or_default())
+}
+
+#[test]
+fn its_documentation_lists_everything() {
+    for language in [ScriptLanguage::Python3, ScriptLanguage::Python] {
+        let (output, document) = docgen(&export_text(language).unwrap());
+        assert!(output.status.success(), "{}", said(&output));
+        let headings = |start: &str| document.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(headings("## Function - Exchange Online: "), 9);
+        assert_eq!(headings("## Script - Exchange Online "), 1);
+        assert_eq!(headings("## Data Table - Exchange Online "), 1);
+        assert!(document.contains(SCRIPT));
+
+        let from = document.find("## Rules").unwrap();
+        let rules = &document[from..];
+        assert_eq!(rules.lines().filter(|line| line.starts_with("| Example: Exchange Online ")).count(), 11);
+        let file = export(language).unwrap();
+        let names = |kind: &str, key: &str| -> Vec<String> {
+            let all = file[kind].as_array().unwrap().iter();
+            all.map(|one| one[key].as_str().unwrap().to_owned()).collect()
+        };
+        let workflows = names("workflows", "programmatic_name");
+        assert_eq!(workflows.len(), 10);
+        for workflow in workflows {
+            assert!(rules.contains(&format!("`{workflow}`")), "{workflow}");
+        }
+        for field in file["fields"].as_array().unwrap().iter().filter(|field| field["type_id"] == 11) {
+            assert!(
+                document.contains(&format!("| `{}` |", field["name"].as_str().unwrap())),
+                "{}",
+                field["name"]
+            );
+        }
+        for column in file["types"][0]["fields"].as_object().unwrap().keys() {
+            assert!(document.contains(&format!("| `{column}` |")), "{column}");
+        }
+    }
+}
+
+/// The check above is worth what the tool notices.
+#[test]
+fn it_would_notice_what_refers_to_nothing() {
+    let good = export_text(ScriptLanguage::Python3).unwrap();
+    let message_id = "00ca7e22-f9fa-4477-a056-602139d0dbd0";
+    for (what, by) in [
+        (format!(r#""content": "{message_id}""#), r#""content": "00000000-0000-4000-8000-000000000000""#),
+        (r#""destination_handle": "fn_exchange_online""#.to_owned(), r#""destination_handle": "nowhere""#),
+        (r#""scripts_to_run": "Exchange Online"#.to_owned(), r#""scripts_to_run": "Unknown"#),
+        ("</definitions>".to_owned(), "</definition>"),
+    ] {
+        assert!(good.contains(&what), "{what}");
+        let (output, _) = docgen(&good.replace(&what, by));
+        assert!(!output.status.success(), "{what} became {by}, and the tool was content");
+    }
+}
+
+#[test]
+fn it_makes_a_package_of_it() {
+    let file = export(ScriptLanguage::Python3).unwrap();
+    let directory = directory(&export_text(ScriptLanguage::Python3).unwrap());
+    let names = |kind: &str, key: &str| -> Vec<String> {
+        let all = file[kind].as_array().unwrap().iter();
+        all.map(|one| one[key].as_str().unwrap().to_owned()).collect()
+    };
+    let (rules, workflows) = (names("actions", "name"), names("workflows", "programmatic_name"));
+    fs::create_dir(directory.path().join("made")).unwrap();
+    let mut arguments =
+        vec!["codegen", "-p", "new_pkg", "-m", "fn_exchange_online", "-e", "export.res", "-o", "made"];
+    arguments.push("-r");
+    arguments.extend(rules.iter().map(String::as_str));
+    arguments.push("-w");
+    arguments.extend(workflows.iter().map(String::as_str));
+    arguments.extend([
+        "-d",
+        "exo_message_query_results_dt",
+        "-s",
+        "Exchange Online Create Artifacts from Message",
+    ]);
+    let output = sdk(directory.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+
+    let trimmed = directory.path().join("made/new_pkg/new_pkg/util/data/export.res");
+    let trimmed: Value = serde_json::from_slice(&fs::read(trimmed).unwrap()).unwrap();
+    for kind in [
+        "functions",
+        "actions",
+        "workflows",
+        "scripts",
+        "types",
+        "message_destinations",
+        "incident_types",
+        "fields",
+    ] {
+        let count = |file: &Value| file[kind].as_array().unwrap().len();
+        assert_eq!(count(&trimmed), count(&file), "{kind}");
+    }
+}

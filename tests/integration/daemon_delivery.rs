@@ -1,0 +1,271 @@
+//! Promise: whatever happens to the connection or to the broker, a call is run once and answered once.
+
+use std::time::Duration;
+
+use crate::support::deployment::{Daemon, Deployment, SOON};
+use sandbox::graph::{Fault, Target};
+use sandbox::soar::broker::CommitFault;
+use sandbox::soar::caller::{Call, Caller};
+use serde_json::json;
+use stomp::ClientCommand;
+
+const PROFILE: &str = "exchange_online_get_email_user_profile";
+const MESSAGE: &str = "exchange_online_get_message";
+
+/// How long a slow call takes; a connection is back in less.
+const SLOW: Duration = Duration::from_secs(5);
+
+async fn call_for(deployment: &Deployment, soar: &Caller, nth: usize) -> Call {
+    soar.call(PROFILE, json!({"exo_email_address": deployment.mailbox(nth)})).await.unwrap()
+}
+
+/// A call that has begun and will go on for a while.
+async fn running_call(deployment: &Deployment, soar: &Caller) -> Call {
+    deployment.sandbox.graph.faults().next(1, Target::containing("GET /users/"), Fault::Delay(SLOW));
+    let call = call_for(deployment, soar, 0).await;
+    assert_eq!(call.statuses_up_to(1, SOON).await.len(), 1);
+    call
+}
+
+/// Checks that the daemon still works and, by the order of things, that no more than one reply came to `call`.
+async fn answered_once(deployment: &Deployment, soar: &Caller, call: &Call) {
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    deployment.queue_is_empty().await;
+    let after = call_for(deployment, soar, 1).await;
+    assert_eq!(after.reply(SOON).await.unwrap().message_type, 0);
+    deployment.queue_is_empty().await;
+    assert_eq!(call.replies(), 1);
+}
+
+/// How many profiles were read: one for each call, where none is run twice.
+fn profiles_read(deployment: &Deployment) -> u64 {
+    deployment.sandbox.graph.counters().by_kind.get("get user").copied().unwrap_or(0)
+}
+
+fn commits(deployment: &Deployment) -> usize {
+    deployment.sandbox.soar.broker.frames(ClientCommand::Commit)
+}
+
+/// Waits until the message of a call was handed out again.
+async fn redelivered(deployment: &Deployment, daemon: &mut Daemon, connections: usize) {
+    daemon.logged_times("subscribed to", connections).await;
+    let queue = deployment.queue();
+    assert!(deployment.sandbox.soar.broker.until(SOON, |broker| broker.unacknowledged(&queue) == 1).await);
+}
+
+#[tokio::test]
+async fn a_call_that_runs_while_the_connection_breaks_is_not_run_again_and_answered_once() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let call = running_call(&deployment, &soar).await;
+    deployment.sandbox.soar.broker.cut_connections();
+    redelivered(&deployment, &mut daemon, 2).await;
+    assert_eq!(call.replies(), 0, "it runs on while the message comes again");
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 2);
+    assert_eq!(daemon.count_in_log("call started"), 2);
+}
+
+#[tokio::test]
+async fn a_call_that_ends_while_there_is_no_connection_is_answered_when_its_message_comes_again() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let call = running_call(&deployment, &soar).await;
+    deployment.sandbox.soar.broker.stop().await;
+    daemon.logged("call completed").await;
+    deployment.sandbox.soar.broker.restart().unwrap();
+    daemon.subscribed().await;
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 2);
+}
+
+#[tokio::test]
+async fn a_broker_that_restarts_gets_the_answers_to_what_it_had_handed_out() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let call = running_call(&deployment, &soar).await;
+    deployment.sandbox.soar.broker.stop().await;
+    deployment.sandbox.soar.broker.restart().unwrap();
+    redelivered(&deployment, &mut daemon, 2).await;
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 2);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_not_committed_is_sent_again_without_running_the_call_again() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.soar.broker.break_commit(CommitFault::CutBefore);
+    let call = call_for(&deployment, &soar, 0).await;
+    answered_once(&deployment, &soar, &call).await;
+    daemon.logged("sending the stored reply").await;
+    assert_eq!(profiles_read(&deployment), 2);
+    assert_eq!(commits(&deployment), 3);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_committed_but_not_confirmed_is_not_sent_again() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.soar.broker.break_commit(CommitFault::CutAfter);
+    let call = call_for(&deployment, &soar, 0).await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    daemon.logged_times("subscribed to", 2).await;
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 2);
+    assert_eq!(commits(&deployment), 2);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_after_it_was_answered_is_only_acknowledged() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.soar.broker.break_commit(CommitFault::Forget);
+    let call = call_for(&deployment, &soar, 0).await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    // The confirmation of the first has arrived before the second call does.
+    let next = call_for(&deployment, &soar, 2).await;
+    assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(deployment.sandbox.soar.broker.queue_depth(&deployment.queue()), 1, "the broker forgot");
+    let sent = deployment.sandbox.soar.broker.frames(ClientCommand::Send);
+    deployment.sandbox.soar.broker.cut_connections();
+    daemon.logged("delivered again after it was answered").await;
+    deployment.queue_is_empty().await;
+    assert_eq!(deployment.sandbox.soar.broker.frames(ClientCommand::Send), sent);
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 3);
+}
+
+#[tokio::test]
+async fn a_broker_without_transactions_is_served_and_that_is_said_once() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.broker.refuse_transactions(true);
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let call = running_call(&deployment, &soar).await;
+    deployment.sandbox.soar.broker.cut_connections();
+    redelivered(&deployment, &mut daemon, 2).await;
+    answered_once(&deployment, &soar, &call).await;
+    assert_eq!(profiles_read(&deployment), 2);
+    assert_eq!(daemon.count_in_log("refuses transactions"), 1);
+    assert_eq!(commits(&deployment), 0);
+}
+
+#[tokio::test]
+async fn many_calls_survive_many_broken_connections() {
+    const CALLS: usize = 40;
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon_with(&[("num_workers", "8")]).await;
+    let soar = deployment.caller().await;
+    deployment.sandbox.graph.faults().set_latency(Duration::from_millis(50), Duration::ZERO);
+    let mut calls = Vec::new();
+    for nth in 0..CALLS {
+        calls.push(call_for(&deployment, &soar, nth % 20).await);
+    }
+    for cut in 1..=4 {
+        match cut % 2 {
+            0 => deployment.sandbox.soar.broker.break_commit(CommitFault::CutBefore),
+            _ => deployment.sandbox.soar.broker.cut_connections(),
+        }
+        daemon.logged_times("subscribed to", cut + 1).await;
+    }
+    for call in &calls {
+        assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    }
+    deployment.queue_is_empty().await;
+    assert!(calls.iter().all(|call| call.replies() == 1));
+    assert_eq!(profiles_read(&deployment), CALLS as u64);
+}
+
+#[tokio::test]
+async fn a_reply_the_broker_refuses_is_replaced_by_an_error() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "Long", &"Blah. ".repeat(10_000));
+    deployment.sandbox.soar.broker.refuse_bodies_over(Some(20_000));
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let call = soar.call(MESSAGE, inputs).await.unwrap();
+    let reply = call.reply(SOON).await.unwrap();
+    assert_eq!(reply.message_type, 1);
+    for words in ["could not be sent", "too large", "stays done"] {
+        assert!(reply.message.contains(words), "{}", reply.message);
+    }
+    daemon.logged("the broker took an error in place of the reply").await;
+    deployment.queue_is_empty().await;
+    let next = call_for(&deployment, &soar, 1).await;
+    assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(call.replies(), 1);
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
+}
+
+#[tokio::test]
+async fn a_reply_for_which_the_broker_has_no_room_waits_until_there_is() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "Long", &"Blah. ".repeat(10_000));
+    // No call is to be sent after the broker is full.
+    let call = running_call(&deployment, &soar).await;
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    deployment.sandbox.graph.faults().next(
+        1,
+        Target::containing("messages"),
+        Fault::Delay(Duration::from_secs(1)),
+    );
+    let large = soar.call(MESSAGE, inputs).await.unwrap();
+    deployment.sandbox.soar.broker.be_full(true);
+    // Longer than it takes until less is tried.
+    daemon.logged_times("the broker refused the reply", 8).await;
+    deployment.sandbox.soar.broker.be_full(false);
+    for call in [&call, &large] {
+        let reply = call.reply(SOON).await.unwrap();
+        assert_eq!((reply.message_type, call.replies()), (0, 1), "{}", reply.message);
+    }
+    deployment.queue_is_empty().await;
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
+}
+
+#[tokio::test]
+async fn a_message_whose_reply_can_go_nowhere_is_logged_and_acknowledged() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mut headers = soar.usual_headers("invid:5");
+    headers.remove("reply-to");
+    headers.push("reply-to", "/queue//nowhere");
+    soar.send_raw(headers, "{}").await.unwrap();
+    daemon.logged("no reply can be sent").await;
+    deployment.queue_is_empty().await;
+    let next = call_for(&deployment, &soar, 1).await;
+    assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
+}
+
+#[tokio::test]
+async fn a_large_reply_that_ends_each_connection_is_given_up_for_an_error() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "Long", &"Blah. ".repeat(100_000));
+    for _ in 0..3 {
+        deployment.sandbox.soar.broker.break_commit(CommitFault::CutBefore);
+    }
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let call = soar.call(MESSAGE, inputs).await.unwrap();
+    let reply = call.reply(SOON).await.unwrap();
+    assert_eq!(reply.message_type, 1);
+    assert!(reply.message.contains("broke each time"), "{}", reply.message);
+    daemon.logged("the connection broke each time").await;
+    deployment.queue_is_empty().await;
+    assert_eq!(daemon.count_in_log("call started"), 1);
+}

@@ -1,0 +1,150 @@
+//! Addresses and ids in URLs: encoded whole and once, whatever is in them. A guest's address cut at its `#` would
+//! turn the deletion of a message into the deletion of a user.
+
+use sandbox::graph::TenantOptions;
+use serde_json::{Value, json};
+
+use crate::functions::common::{
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House,
+    INCIDENT, MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, encoded, found, mail,
+    query,
+};
+
+/// Mailboxes with `'`, `+`, `#EXT#`, `&`, `%` and `/` in their names.
+async fn odd_names() -> (House, Vec<String>) {
+    let tenant = TenantOptions {
+        mailboxes: 40,
+        users_without_mailbox: 0,
+        messages_per_mailbox: 0,
+        ..TenantOptions::default()
+    };
+    let house = House::with(tenant).await;
+    let odd: Vec<String> = house
+        .graph()
+        .mailboxes()
+        .into_iter()
+        .filter(|name| name.contains(['\'', '+', '#', '&', '%', '/']))
+        .collect();
+    for mark in ["'", "+", "#EXT#", "&", "%", "/"] {
+        assert!(odd.iter().any(|name| name.contains(mark)), "a name with {mark}: {odd:?}");
+    }
+    (house, odd)
+}
+
+#[tokio::test]
+async fn every_function_reaches_the_very_mailbox_it_was_given() {
+    let (house, odd) = odd_names().await;
+    let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
+    for name in odd {
+        let [a, b, c] = ["a", "b", "c"].map(|subject| house.put(&name, mail(subject)));
+        let of =
+            |id: &str| json!({"exo_email_address": name, "exo_messages_id": id, "incident_id": INCIDENT});
+        let profile = house.done(GetEmailUserProfile, of(&a)).await;
+        assert_eq!(profile["content"]["userPrincipalName"], name);
+        assert_eq!(house.done(GetMessage, of(&a)).await["content"]["subject"], "a");
+        house.done(WriteMessageAsAttachment, of(&a)).await;
+        let mut to = of(&a);
+        to["exo_destination_mailfolder_id"] = json!("archive");
+        house.done(MoveMessageToFolder, to).await;
+        house.done(DeleteEmail, of(&b)).await;
+        let results = house.done(QueryEmails, query(&name, json!({"exo_message_subject": "c"}))).await;
+        assert_eq!(found(&results), [(name.clone(), "c".to_owned())]);
+        let deletion = json!({"exo_query_messages_results": results["raw"]});
+        house.done(DeleteMessagesFromQueryResults, deletion).await;
+        let deleted = house.graph().deleted();
+        let last_two: Vec<_> =
+            deleted[deleted.len() - 2..].iter().map(|d| (d.mailbox.clone(), d.id.clone())).collect();
+        assert_eq!(last_two, [(name.clone(), b), (name.clone(), c)]);
+        house.done(SendMessage, json!({"exo_email_address": name, "exo_recipients": "a@b.example"})).await;
+        assert_eq!(house.graph().sent_mail().pop().unwrap().mailbox, name);
+        let meeting = json!({
+            "exo_meeting_email_address": name, "exo_meeting_start_time": start, "exo_meeting_end_time": start + 60_000,
+            "exo_meeting_subject": "s", "exo_meeting_body": "b",
+        });
+        house.done(CreateMeeting, meeting).await;
+        assert_eq!(house.graph().events(&name).len(), 1);
+        for request in house.requests() {
+            let whole = format!("/users/{}", encoded(&name));
+            let rest = request.path_and_query.strip_prefix(&whole).expect("the whole name is in the path");
+            assert!(rest.is_empty() || rest.starts_with('/'), "{}", request.path_and_query);
+        }
+    }
+}
+
+#[tokio::test]
+async fn message_ids_are_encoded_exactly_once() {
+    let house = House::new().await;
+    let ids = |mailbox: &String| {
+        let messages = house.graph().messages(mailbox);
+        messages.into_iter().map(|message| (mailbox.clone(), message.id)).collect::<Vec<_>>()
+    };
+    let all: Vec<(String, String)> = house.graph().mailboxes().iter().flat_map(ids).collect();
+    for mark in ['/', '+', '='] {
+        let (mailbox, id) = all.iter().find(|(_, id)| id.contains(mark)).expect("an id with every mark");
+        let results =
+            house.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
+        assert_eq!(results["content"]["id"], *id);
+        assert_eq!(house.asked(), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_begins_with_a_dollar_takes_the_quoted_form() {
+    let house = House::new().await;
+    let name = "$o'brien@contoso.example";
+    let user = "/users('%24o%27%27brien@contoso.example')";
+    let inputs = json!({"exo_email_address": name, "exo_messages_id": "AAMk="});
+    let _ = house.run(GetEmailUserProfile, inputs.clone()).await;
+    let _ = house.run(GetMessage, inputs.clone()).await;
+    let _ = house.run(DeleteEmail, inputs).await;
+    let expected = [
+        format!("GET {user}"),
+        format!("GET {user}/messages/AAMk%3D"),
+        format!("DELETE {user}/messages/AAMk%3D"),
+    ];
+    assert_eq!(house.asked(), expected);
+}
+
+#[tokio::test]
+async fn dot_segments_are_refused_and_nothing_is_asked() {
+    let house = House::new().await;
+    let mailbox = house.mailbox(0);
+    for dots in [".", ".."] {
+        let cases: Vec<Value> = vec![
+            json!({"exo_email_address": dots, "exo_messages_id": "AAMk"}),
+            json!({"exo_email_address": mailbox, "exo_messages_id": dots}),
+            json!({"exo_email_address": mailbox, "exo_messages_id": "AAMk", "exo_mailfolders_id": dots}),
+        ];
+        for inputs in cases {
+            let error = house.failed(DeleteEmail, inputs).await;
+            assert!(error.contains(&format!("\"{dots}\" cannot be a ")), "{error}");
+        }
+        let listed = json!([{"email_address": mailbox, "email_list": [{"id": dots}]}]).to_string();
+        let inputs = json!({"exo_query_messages_results": listed});
+        let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
+        assert_eq!(results["success"], false);
+        assert_eq!(results["content"]["failures"][0]["id"], dots);
+        let error = house.failed(QueryEmails, query(dots, json!({"exo_has_attachments": true}))).await;
+        assert!(error.contains("cannot be a mailbox address"), "{error}");
+    }
+    assert_eq!(house.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_looks_like_a_path_or_a_query_stays_a_name() {
+    let house = House::new().await;
+    for name in ["a@b.example/messages", "a@b.example?$select=id", "%2e%2e", "..%2f..", "a b@c", "a\\b"] {
+        let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
+        let results = house.run(DeleteEmail, inputs).await;
+        assert!(results.is_err() || results.unwrap()["success"] == false);
+        let path = encoded(name);
+        assert_eq!(house.asked(), [format!("DELETE /users/{path}/messages/{path}")]);
+    }
+    // A server that takes an encoded slash for a slash would climb; and no name holds a control character.
+    for name in ["a b\u{7}@c", "../../x", "x/..", "users('x')"] {
+        let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
+        let error = house.failed(DeleteEmail, inputs).await;
+        assert!(error.contains("cannot be a mailbox address in Microsoft Graph"), "{error}");
+        assert_eq!(house.asked(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,234 @@
+//! `exchange_online_create_meeting`
+
+use chrono::{Datelike, NaiveDate, TimeDelta, Utc, Weekday};
+use serde_json::{Value, json};
+
+use crate::functions::common::{CreateMeeting, Fault, House, RetryAfter, SOON, Target};
+use crate::functions::front::Front;
+
+/// In two years, so that it is never past.
+fn year() -> i32 {
+    Utc::now().year() + 2
+}
+
+fn ms(text: &str) -> i64 {
+    format!("{}-{text}Z", year()).parse::<chrono::DateTime<Utc>>().unwrap().timestamp_millis()
+}
+
+fn meeting(organizer: &str, start: i64, end: i64) -> Value {
+    json!({
+        "exo_meeting_email_address": organizer, "exo_meeting_start_time": start, "exo_meeting_end_time": end,
+        "exo_meeting_subject": "Lessons", "exo_meeting_body": {"format": "html", "content": "<p>Come</p>"},
+    })
+}
+
+#[tokio::test]
+async fn the_event_is_asked_for_to_the_letter_and_comes_back_whole() {
+    let mut house = House::new().await;
+    let organizer = house.mailbox(0);
+    house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
+    let front = Front::before(&mut house).await;
+    let mut inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:30:00"));
+    inputs["exo_meeting_required_attendees"] = json!(" a@b.example,, c@d.example , ");
+    inputs["exo_meeting_optional_attendees"] = json!("e@f.example");
+    inputs["exo_meeting_location"] = json!("Room 4");
+    let results = house.done(CreateMeeting, inputs).await;
+    assert_eq!(
+        front.lines(),
+        [
+            format!("GET /users/{organizer}/mailboxSettings/timeZone"),
+            format!("POST /users/{organizer}/calendar/events")
+        ]
+    );
+    let mut asked = front.the("/events").json();
+    let transaction_id = asked.as_object_mut().unwrap().remove("transactionId").unwrap();
+    assert!(!transaction_id.as_str().unwrap().is_empty());
+    let attendee = |address: &str, kind: &str| json!({"emailAddress": {"address": address}, "type": kind});
+    let expected = json!({
+        "subject": "Lessons",
+        "body": {"contentType": "HTML", "content": "<p>Come</p>"},
+        "start": {"dateTime": format!("{}-01-15T09:00:00", year()), "timeZone": "Eastern Standard Time"},
+        "end": {"dateTime": format!("{}-01-15T10:30:00", year()), "timeZone": "Eastern Standard Time"},
+        "location": {"displayName": "Room 4"},
+        "attendees": [
+            attendee("a@b.example", "required"), attendee("c@d.example", "required"), attendee("e@f.example", "optional"),
+        ],
+    });
+    assert_eq!(asked, expected);
+    let events = house.graph().events(&organizer);
+    assert_eq!(events.len(), 1);
+    assert_eq!(results["content"]["id"], events[0].id);
+    assert!(results["content"]["@odata.context"].is_string(), "nothing is left out");
+    assert_eq!(house.said(), [format!("Creating a meeting in the calendar of {organizer}")]);
+}
+
+#[tokio::test]
+async fn the_pretty_string_keeps_graphs_order_with_an_indent_of_four() {
+    let house = House::new().await;
+    let results = house
+        .done(CreateMeeting, meeting(&house.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00")))
+        .await;
+    let pretty = results["pretty_string"].as_str().unwrap();
+    assert!(pretty.starts_with("{\n    \"@odata.context\": \""), "{pretty}");
+    let shown: Value = serde_json::from_str(pretty).unwrap();
+    assert_eq!(shown.to_string(), results["content"].to_string());
+    assert!(!shown.as_object().unwrap().keys().is_sorted());
+}
+
+#[tokio::test]
+async fn without_lists_and_place_there_are_no_attendees_and_no_location() {
+    let mut house = House::new().await;
+    let front = Front::before(&mut house).await;
+    for nothing in [Value::Null, json!(""), json!(" , ")] {
+        let mut inputs = meeting(&house.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+        inputs["exo_meeting_required_attendees"] = nothing.clone();
+        inputs["exo_meeting_optional_attendees"] = nothing;
+        inputs["exo_meeting_location"] = json!(" ");
+        house.done(CreateMeeting, inputs).await;
+        let asked = front.seen().pop().unwrap().json();
+        assert_eq!(asked.get("attendees").unwrap_or(&json!([])), &json!([]));
+        assert_eq!(asked.get("location"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_meeting_that_ends_before_it_starts_or_is_past_is_refused_before_anything_is_asked() {
+    let house = House::new().await;
+    let organizer = house.mailbox(0);
+    let start = ms("01-15T14:00:00");
+    for end in [start, start - 1] {
+        let error = house.failed(CreateMeeting, meeting(&organizer, start, end)).await;
+        assert!(error.starts_with("The meeting was not created: "), "{error}");
+    }
+    let now = Utc::now().timestamp_millis();
+    let error = house.failed(CreateMeeting, meeting(&organizer, now - 1000, now + 1_000_000)).await;
+    assert_eq!(error, "The meeting was not created: its start is in the past.");
+    assert_eq!(house.graph().counters().token_requests, 0);
+}
+
+#[tokio::test]
+async fn the_time_is_the_wall_time_of_the_organizers_zone_whatever_its_name_is() {
+    let mut house = House::new().await;
+    let organizer = house.mailbox(0);
+    let (winter, summer) = (ms("01-15T12:00:00"), ms("07-15T12:00:00"));
+    for (zone, name, in_winter, in_summer) in [
+        (Some("Eastern Standard Time"), "Eastern Standard Time", "07:00", "08:00"),
+        (Some("W. Europe Standard Time"), "W. Europe Standard Time", "13:00", "14:00"),
+        (Some("Europe/Berlin"), "Europe/Berlin", "13:00", "14:00"),
+        (Some("America/Argentina/Buenos_Aires"), "America/Argentina/Buenos_Aires", "09:00", "09:00"),
+        (Some("India Standard Time"), "India Standard Time", "17:30", "17:30"),
+        (Some("AUS Eastern Standard Time"), "AUS Eastern Standard Time", "23:00", "22:00"),
+        (Some("UTC"), "UTC", "12:00", "12:00"),
+        (Some("Customized Time Zone"), "UTC", "12:00", "12:00"),
+        (Some("tzone://Microsoft/Custom"), "UTC", "12:00", "12:00"),
+        (Some(""), "UTC", "12:00", "12:00"),
+        (None, "UTC", "12:00", "12:00"),
+    ] {
+        house.graph().set_time_zone(&organizer, zone);
+        for (start, day, time) in [(winter, "01-15", in_winter), (summer, "07-15", in_summer)] {
+            house.context.call.id = format!("{zone:?} {day}");
+            let results = house.done(CreateMeeting, meeting(&organizer, start, start + 1_800_000)).await;
+            let expected = json!({"dateTime": format!("{}-{day}T{time}:00", year()), "timeZone": name});
+            assert_eq!(results["content"]["start"], expected, "{zone:?}");
+        }
+    }
+}
+
+/// The day on which the clocks go back in New York: the first Sunday of November.
+fn back_in_new_york() -> NaiveDate {
+    NaiveDate::from_weekday_of_month_opt(year(), 11, Weekday::Sun, 1).unwrap()
+}
+
+#[tokio::test]
+async fn a_meeting_across_a_change_of_the_clocks_has_each_ends_own_wall_time() {
+    let mut house = House::new().await;
+    let organizer = house.mailbox(0);
+    for zone in ["Eastern Standard Time", "America/New_York"] {
+        house.graph().set_time_zone(&organizer, Some(zone));
+        let day = back_in_new_york();
+        house.context.call.id = format!("{zone} in November");
+        // 23:00 the evening before, summer time, to 09:00, winter time: 11 hours.
+        let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
+        let results = house.done(CreateMeeting, meeting(&organizer, start, start + 11 * 3_600_000)).await;
+        assert_eq!(results["content"]["start"]["dateTime"], format!("{}T23:00:00", day.pred_opt().unwrap()));
+        assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T09:00:00"));
+        // 22:00 to 07:00 around the night in March in which an hour is left out: 8 hours.
+        let day = NaiveDate::from_weekday_of_month_opt(year(), 3, Weekday::Sun, 2).unwrap();
+        house.context.call.id = format!("{zone} in March");
+        let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
+        let results = house.done(CreateMeeting, meeting(&organizer, start, start + 8 * 3_600_000)).await;
+        assert_eq!(results["content"]["start"]["dateTime"], format!("{}T22:00:00", day.pred_opt().unwrap()));
+        assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T07:00:00"));
+    }
+}
+
+#[tokio::test]
+async fn a_wall_time_that_happens_twice_is_told_in_utc() {
+    let house = House::new().await;
+    let organizer = house.mailbox(0);
+    house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
+    let day = back_in_new_york();
+    // 01:45 summer time; half an hour later it is 01:15.
+    let start = day.and_hms_opt(5, 45, 0).unwrap().and_utc();
+    let end = start + TimeDelta::minutes(30);
+    let inputs = meeting(&organizer, start.timestamp_millis(), end.timestamp_millis());
+    let results = house.done(CreateMeeting, inputs).await;
+    assert_eq!(
+        results["content"]["start"],
+        json!({"dateTime": format!("{day}T05:45:00"), "timeZone": "UTC"})
+    );
+    assert_eq!(results["content"]["end"], json!({"dateTime": format!("{day}T06:15:00"), "timeZone": "UTC"}));
+}
+
+#[tokio::test]
+async fn a_zone_that_is_not_found_is_utc() {
+    let house = House::new().await;
+    let organizer = house.mailbox(0);
+    house.graph().faults().next(1, Target::containing("timeZone"), Fault::Status(404, RetryAfter::Absent));
+    let results =
+        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+    assert_eq!(results["content"]["start"]["timeZone"], "UTC");
+    assert_eq!(results["content"]["start"]["dateTime"], format!("{}-01-15T14:00:00", year()));
+}
+
+#[tokio::test]
+async fn an_organizer_who_does_not_exist_is_an_answer() {
+    let house = House::new().await;
+    let inputs = meeting("nobody@contoso.example", ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+    let results = house.run(CreateMeeting, inputs).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
+    assert_eq!(results["reason"], "The calendar of nobody@contoso.example was not found (ErrorInvalidUser).");
+    assert_eq!(results.get("pretty_string"), None);
+}
+
+#[tokio::test]
+async fn the_same_call_makes_one_meeting_and_another_call_another() {
+    let mut house = House::new().await;
+    let organizer = house.mailbox(0);
+    let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+    let first = house.done(CreateMeeting, inputs.clone()).await;
+    let again = house.done(CreateMeeting, inputs.clone()).await;
+    assert_eq!(first["content"]["id"], again["content"]["id"]);
+    assert_eq!(house.graph().events(&organizer).len(), 1);
+    house.context.call.id = "ID:soar-1234-2".to_owned();
+    house.done(CreateMeeting, inputs).await;
+    assert_eq!(house.graph().events(&organizer).len(), 2);
+}
+
+#[tokio::test]
+async fn a_try_whose_answer_was_lost_is_repeated_and_makes_one_meeting() {
+    for fault in [
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(429, SOON),
+        Fault::CutBody,
+        Fault::BrokenJson,
+        Fault::Close,
+    ] {
+        let house = House::new().await;
+        let organizer = house.mailbox(0);
+        house.graph().faults().next(1, Target::containing("/events"), fault);
+        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+        assert_eq!(house.graph().events(&organizer).len(), 1, "{fault:?}");
+    }
+}

@@ -1,0 +1,102 @@
+//! `exchange_online_delete_email`
+
+use graph::Client;
+use net::{Proxy, ProxyUrl};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
+
+use crate::functions::common::{DeleteEmail, Fault, House, RetryAfter, SOON, Target, encoded};
+
+#[tokio::test]
+async fn a_message_is_deleted_by_one_request_and_nothing_else_is() {
+    let mut house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let results = house.done(DeleteEmail, inputs).await;
+    assert_eq!(results["content"], json!({"value": true}));
+    let path = format!("/users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id));
+    assert_eq!(house.asked(), [format!("DELETE {path}")]);
+    let deleted = house.graph().deleted();
+    assert_eq!(deleted.len(), 1);
+    assert_eq!((&deleted[0].mailbox, &deleted[0].id), (&phish.mailbox, &phish.id));
+    assert_eq!(house.said(), [format!("Deleting a message of {}", phish.mailbox)]);
+}
+
+#[tokio::test]
+async fn the_folder_is_part_of_the_address_where_it_is_given() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let folder = house.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
+    let inputs = json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_mailfolders_id": folder,
+    });
+    house.done(DeleteEmail, inputs).await;
+    let mailbox = encoded(&phish.mailbox);
+    let asked = format!("DELETE /users/{mailbox}/mailFolders/{folder}/messages/{}", encoded(&phish.id));
+    assert_eq!(house.asked(), [asked]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_there_is_an_answer() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    house.done(DeleteEmail, inputs.clone()).await;
+    let results = house.run(DeleteEmail, inputs).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
+    assert!(results["reason"].as_str().unwrap().ends_with("was not found (ErrorItemNotFound)."));
+    assert_eq!(house.graph().deleted().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
+    let house = House::new().await;
+    let faults =
+        [Fault::DoneButStatus(429, SOON), Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody];
+    for (phish, fault) in house.graph().planted().into_iter().zip(faults) {
+        house.graph().faults().next(1, Target::containing("DELETE"), fault);
+        let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+        let results = house.done(DeleteEmail, inputs).await;
+        assert_eq!(results["content"], json!({"value": true}), "{fault:?}");
+    }
+    assert_eq!(house.graph().deleted().len(), 3);
+}
+
+#[tokio::test]
+async fn a_try_that_never_reached_graph_deleted_nothing() {
+    let mut house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    house.done(DeleteEmail, inputs.clone()).await;
+    // On the way stands a proxy that hangs up on the second who comes: the first comes for a token.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    house.settings.graph.proxy = Proxy::Explicit { http: None, https: Some(ProxyUrl { url, login: None }) };
+    // By another name, so that they come over connections of their own.
+    house.settings.graph.token_url.set_host(Some("localhost")).unwrap();
+    house.context.graph = Client::new(&house.settings.graph).unwrap();
+    let tenant = ("127.0.0.1", house.settings.graph.base_url.port().unwrap());
+    tokio::spawn(async move {
+        for number in 1.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            if number == 2 {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await.unwrap();
+                let mut onward = TcpStream::connect(tenant).await.unwrap();
+                copy_bidirectional(&mut stream, &mut onward).await
+            });
+        }
+    });
+    let results = house.run(DeleteEmail, inputs).await.unwrap();
+    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound", "somebody else deleted it");
+    assert!(!results["reason"].as_str().unwrap().contains("all the same"));
+}

@@ -1,0 +1,373 @@
+//! `exchange_online_delete_messages_from_query_results`
+
+use std::collections::{HashMap, HashSet};
+
+use sandbox::graph::{Phish, Scope, TenantOptions, Throttling, TokenRefusal};
+use serde_json::{Value, json};
+
+use crate::functions::common::{
+    DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder, Owner, QueryEmails,
+    RetryAfter, SOON, Target, empty, encoded, mail, query,
+};
+
+fn deletion(results: &Value) -> Value {
+    json!({"exo_query_messages_results": results.to_string()})
+}
+
+/// Two mailboxes with three messages each, and what a query finds in them.
+async fn found(options: &[(&str, &str)], formats: &[&str]) -> (House, Vec<String>, Value) {
+    let house = House::configured(empty(4), options).await;
+    let names = house.graph().mailboxes()[..2].to_vec();
+    for name in &names {
+        house.put_many(name, 3);
+    }
+    let mut inputs = query(&names.join(","), json!({"exo_start_date": 0}));
+    inputs["exo_query_output_format"] = json!(["Exchange Online data table"]);
+    let mut content = house.done(QueryEmails, inputs).await["content"].clone();
+    content["exo_query_output_format"] = json!(formats);
+    house.asked();
+    (house, names, content)
+}
+
+fn list(content: &Value, nth: usize) -> &Value {
+    &content["email_results"][nth]["email_list"]
+}
+
+#[tokio::test]
+async fn every_listed_message_is_deleted_in_batches_and_comes_back_as_it_came() {
+    let (mut house, names, content) = found(&[], &["Exchange Online data table"]).await;
+    house.said();
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let expected = json!({
+        "incident_id": INCIDENT,
+        "exo_query_output_format": ["Exchange Online data table"],
+        "delete_results": [
+            {"email_address": names[0], "deleted_list": list(&content, 0), "not_deleted_list": []},
+            {"email_address": names[1], "deleted_list": list(&content, 1), "not_deleted_list": []},
+        ],
+        "failures": [],
+    });
+    assert_eq!(results["content"], expected);
+    let keys: Vec<_> = results["content"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["incident_id", "exo_query_output_format", "delete_results", "failures"]);
+    assert_eq!(results["reason"], Value::Null);
+    assert_eq!(house.graph().deleted().len(), 6);
+    let counters = house.graph().counters();
+    assert_eq!((counters.http_requests, counters.batches, counters.sub_requests), (1, 1, 6));
+    assert_eq!(house.said(), ["Deleting 6 messages"]);
+    house.assert_incident_untouched();
+}
+
+#[tokio::test]
+async fn messages_come_back_with_all_their_fields_in_their_order() {
+    let (house, names, content) = found(&[], &[]).await;
+    let id = &list(&content, 0)[0]["id"];
+    let text = format!(
+        r#"[{{"status_code":200,"email_address":"{}","email_list":[{{"z":1.50,"id":{id},"a":{{"ü":"\u00e9"}},"subject":null}}]}}]"#,
+        names[0]
+    );
+    let results =
+        house.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+    let raw = results["raw"].as_str().unwrap();
+    assert!(
+        raw.contains(&format!(r#"[{{"z":1.50,"id":{id},"a":{{"ü":"\u00e9"}},"subject":null}}]"#)),
+        "{raw}"
+    );
+}
+
+#[tokio::test]
+async fn the_raw_of_a_query_is_taken_as_it_is() {
+    let house = House::with(empty(2)).await;
+    let names = house.graph().mailboxes();
+    for name in &names {
+        house.put(name, mail("é\u{1F98A} \"q\" \\ "));
+    }
+    let found = house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
+    let inputs = json!({"exo_query_messages_results": found["raw"]});
+    house.done(DeleteMessagesFromQueryResults, inputs).await;
+    assert_eq!(house.graph().deleted().len(), 2);
+    let inputs = json!({"exo_query_messages_results": {"format": "text", "content": found["raw"]}});
+    let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
+    assert_eq!(results["content"]["failures"].as_array().unwrap().len(), 2, "they are gone already");
+}
+
+#[tokio::test]
+async fn the_bare_list_of_older_workflows_needs_no_incident() {
+    let (house, names, content) = found(&[], &[]).await;
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content["email_results"])).await;
+    assert_eq!(results["content"]["incident_id"], Value::Null);
+    assert_eq!(results["content"]["exo_query_output_format"], json!([]));
+    assert_eq!(results["content"]["delete_results"][1]["email_address"], names[1]);
+    assert_eq!(house.graph().deleted().len(), 6);
+}
+
+#[tokio::test]
+async fn what_is_no_query_result_is_refused_and_nothing_is_deleted() {
+    let (house, names, content) = found(&[], &[]).await;
+    let whole = content.to_string();
+    let id = list(&content, 0)[0]["id"].clone();
+    let good = json!({"email_address": names[0], "email_list": [{"id": id}]});
+    let cases = [
+        "geheim".to_owned(),
+        "{}".to_owned(),
+        "7".to_owned(),
+        "null".to_owned(),
+        "\"[]\"".to_owned(),
+        whole[..whole.len() - 1].to_owned(),
+        format!("{whole}}}"),
+        json!({"email_results": {"a": 1}}).to_string(),
+        json!([good, {"email_address": names[1]}]).to_string(),
+        json!([good, {"email_list": []}]).to_string(),
+        json!([good, {"email_address": " ", "email_list": [{"id": "AAMk"}]}]).to_string(),
+        json!([good, {"email_address": names[1], "email_list": [{"subject": "geheim"}]}]).to_string(),
+        json!([good, {"email_address": names[1], "email_list": [{"id": ""}]}]).to_string(),
+        json!([good, {"email_address": names[1], "email_list": [{"id": 7}]}]).to_string(),
+        json!([good, {"email_address": names[1], "email_list": ["AAMk"]}]).to_string(),
+        json!([good, good["email_list"]]).to_string(),
+    ];
+    for text in cases {
+        let error =
+            house.failed(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+        let start = "The input \"exo_query_messages_results\" is not the result of a message query: ";
+        assert!(error.starts_with(start) && error.ends_with("Nothing was deleted."), "{text}: {error}");
+        assert!(!error.contains("geheim"), "mail is not quoted: {error}");
+    }
+    assert_eq!(house.asked(), Vec::<String>::new());
+    assert!(house.graph().deleted().is_empty());
+}
+
+#[tokio::test]
+async fn a_note_or_a_file_needs_an_incident_and_without_one_nothing_is_deleted() {
+    for format in ["Incident note", "Incident attachment"] {
+        let (house, _, mut content) = found(&[], &[format]).await;
+        content.as_object_mut().unwrap().remove("incident_id");
+        let error = house.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        assert!(error.contains("incident_id"), "{error}");
+        assert!(house.graph().deleted().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
+    let (house, names, content) = found(&[("max_retries_total", "1")], &[]).await;
+    let id = |nth: usize, place: usize| list(&content, nth)[place]["id"].as_str().unwrap().to_owned();
+    house.graph().faults().next(
+        9,
+        Target::containing(encoded(&id(0, 1))),
+        Fault::Status(403, RetryAfter::Absent),
+    );
+    house.graph().faults().next(9, Target::containing(encoded(&id(1, 0))), Fault::Status(503, SOON));
+    house.graph().faults().next(
+        1,
+        Target::containing(encoded(&id(1, 2))),
+        Fault::Status(404, RetryAfter::Absent),
+    );
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let lists = |nth: usize| {
+        let mailbox = &results["content"]["delete_results"][nth];
+        (mailbox["deleted_list"].clone(), mailbox["not_deleted_list"].clone())
+    };
+    let (first, second) = (list(&content, 0), list(&content, 1));
+    assert_eq!(lists(0), (json!([first[0], first[2]]), json!([first[1]])));
+    assert_eq!(lists(1), (json!([second[1]]), json!([second[0], second[2]])));
+    let expected = json!([
+        {"email_address": names[0], "id": id(0, 1), "status_code": 403, "code": "ErrorAccessDenied",
+         "message": "Access is denied. Check credentials and try again."},
+        {"email_address": names[1], "id": id(1, 0), "status_code": 503, "code": "serviceNotAvailable",
+         "message": "The service is temporarily unavailable. It may have been deleted all the same"},
+        {"email_address": names[1], "id": id(1, 2), "status_code": 404, "code": "ErrorItemNotFound",
+         "message": "The specified object was not found in the store."},
+    ]);
+    assert_eq!(results["content"]["failures"], expected);
+    let reason = results["reason"].as_str().unwrap();
+    assert!(reason.starts_with("3 of 6 messages could not be deleted; see failures."), "{reason}");
+    assert!(reason.contains("Mail.ReadWrite"), "a 403 names the permission: {reason}");
+    assert_eq!(house.graph().deleted().len(), 3);
+}
+
+#[tokio::test]
+async fn where_nothing_could_be_deleted_it_is_no_success() {
+    let (house, _, content) = found(&[], &[]).await;
+    house.graph().faults().take_role("Mail.ReadWrite");
+    let results = house.run(DeleteMessagesFromQueryResults, deletion(&content)).await.unwrap();
+    assert_eq!(results["success"], false);
+    let reason = results["reason"].as_str().unwrap();
+    assert!(reason.contains("6 of 6") && reason.contains("Mail.ReadWrite"), "{reason}");
+    assert_eq!(results["content"]["failures"][0]["status_code"], 403);
+    house.graph().revoke_tokens();
+    house.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
+    let error = house.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    assert!(error.contains("AADSTS7000215"), "{error}");
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
+    for fault in [
+        Fault::DoneButStatus(429, SOON),
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(503, SOON),
+    ] {
+        let (house, _, content) = found(&[], &[]).await;
+        house.graph().faults().next(3, Target::containing("DELETE"), fault);
+        let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        assert_eq!(results["content"]["failures"], json!([]), "{fault:?}");
+    }
+    for fault in [Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody, Fault::Html, Fault::Close] {
+        let (house, _, content) = found(&[], &[]).await;
+        house.graph().faults().next(1, Target::Batch, fault);
+        let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        assert_eq!(results["content"]["failures"], json!([]), "{fault:?}");
+        assert_eq!(house.graph().deleted().len(), 6);
+    }
+}
+
+#[tokio::test]
+async fn at_most_four_deletions_are_at_work_in_one_mailbox() {
+    let house = House::with(empty(2)).await;
+    let names = house.graph().mailboxes();
+    for name in &names {
+        house.put_many(name, 30);
+    }
+    let found = house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
+    house.graph().forget_requests();
+    house.graph().faults().set_latency(std::time::Duration::from_millis(10), std::time::Duration::ZERO);
+    house.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
+    let counters = house.graph().counters();
+    assert_eq!(counters.most_in_one_mailbox, 4);
+    assert_eq!(counters.throttled, 0);
+    assert_eq!(house.graph().deleted().len(), 60);
+    assert!(counters.http_requests < 60, "in batches");
+}
+
+#[tokio::test]
+async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() {
+    let phish = Phish { mailboxes: 50, copies: 20, ..Phish::default() };
+    let house = House::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
+    let planted = house.graph().planted();
+    assert_eq!(planted.len(), 1000);
+    let entries = planted.chunks(20).map(|messages| {
+        let list: Vec<_> = messages.iter().map(|message| json!({"id": message.id})).collect();
+        json!({"email_address": messages[0].mailbox, "email_list": list})
+    });
+    let entries: Vec<_> = entries.collect();
+    let throttling =
+        Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(1), times: 2 };
+    house.graph().faults().throttle(Some(throttling));
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&json!(entries))).await;
+    let content = &results["content"];
+    assert_eq!((&content["failures"], &results["reason"]), (&json!([]), &Value::Null));
+    for (entry, result) in entries.iter().zip(content["delete_results"].as_array().unwrap()) {
+        assert_eq!(result["email_address"], entry["email_address"]);
+        assert_eq!(result["deleted_list"], entry["email_list"]);
+        assert_eq!(result["not_deleted_list"], json!([]));
+    }
+    let deleted: HashSet<_> = house.graph().deleted().into_iter().map(|deleted| deleted.id).collect();
+    assert_eq!(deleted, planted.into_iter().map(|planted| planted.id).collect());
+    let counters = house.graph().counters();
+    assert!(counters.throttled > 20, "{counters:?}");
+    assert!(counters.most_in_one_mailbox <= 4, "{counters:?}");
+    let mut answers: HashMap<String, Vec<Option<u16>>> = HashMap::new();
+    for request in house.requests().into_iter().filter(|request| request.method == "DELETE") {
+        answers.entry(request.path_and_query).or_default().push(request.status);
+    }
+    assert_eq!(answers.len(), 1000);
+    for (path, answers) in answers {
+        let (last, before) = answers.split_last().unwrap();
+        assert_eq!(*last, Some(204), "{path}: {answers:?}");
+        assert!(before.iter().all(|status| *status == Some(429)), "{path}: {answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_listed_twice_is_deleted_once_and_told_twice() {
+    let (house, names, content) = found(&[], &[]).await;
+    let message = &list(&content, 0)[0];
+    let twice = json!([
+        {"email_address": names[0], "email_list": [message, message]},
+        {"email_address": names[0].to_uppercase(), "email_list": [message]},
+    ]);
+    let results = house.done(DeleteMessagesFromQueryResults, deletion(&twice)).await;
+    assert_eq!(house.asked().len(), 1);
+    assert_eq!(results["content"]["delete_results"][0]["deleted_list"], json!([message, message]));
+    assert_eq!(results["content"]["delete_results"][1]["deleted_list"], json!([message]));
+}
+
+#[tokio::test]
+async fn note_and_file_tell_what_was_deleted_and_what_was_not() {
+    let (house, names, mut content) = found(&[], &["Incident note", "Incident attachment"]).await;
+    let id = list(&content, 1)[1]["id"].as_str().unwrap().to_owned();
+    house.graph().faults().next(1, Target::containing(encoded(&id)), Fault::Status(404, RetryAfter::Absent));
+    content["email_results"][0]["email_list"][0]["subject"] = json!("<script>");
+    house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let (name, media_type, bytes) = house.attachment().await;
+    let time = name.strip_prefix("exo-delete-results-").unwrap().strip_suffix(".txt").unwrap();
+    assert!(chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S").is_ok(), "{name}");
+    assert_eq!(media_type, "text/plain");
+    let text = String::from_utf8(bytes).unwrap();
+    let note = house.note();
+    for line in [
+        "5 messages deleted.".to_owned(),
+        "1 message not deleted.".to_owned(),
+        format!("{}: 3 deleted", names[0]),
+        format!("{}: 2 deleted", names[1]),
+        format!("Message {id} of {} was not deleted: ErrorItemNotFound", names[1]),
+        "Time: ".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}\n{text}");
+        assert!(note.contains(&line), "{line}\n{note}");
+    }
+    assert_eq!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
+}
+
+#[tokio::test]
+async fn an_empty_result_deletes_nothing_and_is_a_success() {
+    let house = House::new().await;
+    for text in ["[]", r#"{"email_results": []}"#, r#"[{"email_address": "a@b.example", "email_list": []}]"#]
+    {
+        let results =
+            house.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+        assert_eq!(results["content"]["failures"], json!([]));
+    }
+    assert_eq!(house.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn long_deletions_tell_their_progress_every_few_seconds() {
+    let mut house = House::with(empty(1)).await;
+    let name = house.graph().mailboxes().remove(0);
+    house.put_many(&name, 60);
+    let found = house.done(QueryEmails, query(&name, json!({"exo_start_date": 0}))).await;
+    house.said();
+    house.graph().faults().set_latency(std::time::Duration::from_millis(300), std::time::Duration::ZERO);
+    house.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
+    let said = house.said();
+    assert_eq!(said[0], "Deleting 60 messages");
+    assert!(
+        said.len() == 2 && said[1].starts_with("Dealt with ") && said[1].ends_with(" of 60 messages"),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
+async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_refused_at_once() {
+    let house = House::with(empty(1)).await;
+    let mailbox = house.mailbox(0);
+    let long = "a".repeat(5_000);
+    let many: Vec<Value> = (0..150_000).map(|nth| json!({"id": nth.to_string()})).collect();
+    for (address, list, words) in [
+        (long.as_str(), json!([{"id": "1"}]), "longer than any address"),
+        (mailbox.as_str(), json!([{"id": long}]), "an id that is longer than any"),
+        (&long[..4_000], json!(many), "too large to be accounted for"),
+    ] {
+        let results = json!([{"email_address": address, "email_list": list}]);
+        let inputs = json!({"exo_query_messages_results": results.to_string()});
+        let error = house.failed(DeleteMessagesFromQueryResults, inputs).await;
+        assert!(error.contains(words) && error.len() < 500, "{error}");
+    }
+    assert_eq!(house.asked(), [""; 0]);
+    let inputs = json!({
+        "exo_email_address": mailbox, "exo_messages_id": "x", "exo_destination_mailfolder_id": long,
+    });
+    let error = house.failed(MoveMessageToFolder, inputs).await;
+    assert_eq!(error, "The input \"exo_destination_mailfolder_id\" must be a choice of ordinary length.");
+}

@@ -1,0 +1,49 @@
+//! `exchange_online_get_email_user_profile`
+
+use serde_json::{Value, json};
+
+use crate::functions::common::{GetEmailUserProfile, House};
+
+#[tokio::test]
+async fn the_content_is_graphs_user_object_and_one_request_is_made() {
+    let mut house = House::new().await;
+    let user = house.graph().users().remove(0);
+    let results =
+        house.done(GetEmailUserProfile, json!({"exo_email_address": user.user_principal_name})).await;
+    assert_eq!(house.asked(), [format!("GET /users/{}", user.user_principal_name)]);
+    let content = &results["content"];
+    assert_eq!(content["id"], user.id);
+    assert_eq!(content["displayName"], user.display_name);
+    assert_eq!(content["mobilePhone"], Value::Null);
+    assert!(content["@odata.context"].is_string(), "nothing is left out");
+    assert_eq!(house.said(), [format!("Reading the profile of {}", user.user_principal_name)]);
+}
+
+#[tokio::test]
+async fn the_pretty_string_has_sorted_keys_and_an_indent_of_four() {
+    let house = House::new().await;
+    let results = house.done(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(1)})).await;
+    let pretty = results["pretty_string"].as_str().unwrap();
+    assert!(pretty.starts_with("{\n    \"@odata.context\": \""), "{pretty}");
+    let shown: Value = serde_json::from_str(pretty).unwrap();
+    assert_eq!(shown, results["content"]);
+    let keys: Vec<_> = shown.as_object().unwrap().keys().collect();
+    assert!(keys.is_sorted(), "{keys:?}");
+    let graphs: Vec<_> = results["content"].as_object().unwrap().keys().collect();
+    assert!(!graphs.is_sorted(), "the content keeps Graph's order");
+}
+
+#[tokio::test]
+async fn a_user_who_does_not_exist_is_an_answer() {
+    let house = House::new().await;
+    let results =
+        house.run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"})).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "Request_ResourceNotFound");
+    assert!(results["content"]["error"]["message"].as_str().unwrap().contains("nobody@contoso.example"));
+    assert_eq!(
+        results["reason"],
+        "The user nobody@contoso.example was not found (Request_ResourceNotFound)."
+    );
+    assert_eq!(results.get("pretty_string"), None);
+}

@@ -1,0 +1,48 @@
+//! `exchange_online_get_message`
+
+use serde_json::{Value, json};
+
+use crate::functions::common::{GetMessage, House, encoded};
+
+#[tokio::test]
+async fn the_content_is_graphs_message_with_sorted_keys_in_its_pretty_string() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let results = house.done(GetMessage, inputs).await;
+    assert_eq!(
+        house.asked(),
+        [format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id))]
+    );
+    assert_eq!(results["content"]["id"], phish.id);
+    assert_eq!(results["content"]["body"]["contentType"], "html");
+    let pretty = results["pretty_string"].as_str().unwrap();
+    assert!(pretty.starts_with("{\n    \"@odata."), "{pretty}");
+    let shown: Value = serde_json::from_str(pretty).unwrap();
+    assert_eq!(shown, results["content"]);
+    assert!(shown.as_object().unwrap().keys().is_sorted());
+    assert!(shown["body"].as_object().unwrap().keys().is_sorted(), "inner objects too");
+}
+
+#[tokio::test]
+async fn a_message_or_mailbox_that_does_not_exist_is_an_answer_with_graphs_error() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let user = house.mailbox(0);
+    for (mailbox, id, code) in [
+        (phish.mailbox.clone(), house.graph().planted().remove(1).id, "ErrorItemNotFound"),
+        ("nobody@contoso.example".to_owned(), phish.id.clone(), "ErrorInvalidUser"),
+    ] {
+        let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+        let results = house.run(GetMessage, inputs).await.unwrap();
+        assert_eq!(results["success"], false);
+        assert_eq!(results["content"]["error"]["code"], code);
+        assert_eq!(results["reason"], format!("Message {id} of mailbox {mailbox} was not found ({code})."));
+        assert_eq!(results.get("pretty_string"), None);
+    }
+    let unlicensed = house.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
+    let inputs = json!({"exo_email_address": unlicensed.user_principal_name, "exo_messages_id": phish.id});
+    let results = house.run(GetMessage, inputs).await.unwrap();
+    assert_eq!(results["content"]["error"]["code"], "MailboxNotEnabledForRESTAPI");
+    drop(user);
+}

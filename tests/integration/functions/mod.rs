@@ -1,0 +1,29 @@
+//! The nine functions, from their inputs to what they leave behind at Microsoft Graph and SOAR, over real
+//! sockets: what is asked, what comes back, and what happened.
+
+mod addresses;
+mod bounds;
+mod calls;
+mod common;
+mod create_meeting;
+mod delete_email;
+mod delete_messages_from_query_results;
+mod encodings;
+mod errors;
+mod front;
+mod get_email_user_profile;
+mod get_message;
+mod guard_mailboxes;
+mod guard_rails;
+mod injection;
+mod move_message_to_folder;
+mod once_at_graph;
+mod once_at_soar;
+mod payload;
+mod query_criteria;
+mod query_emails;
+mod query_report;
+mod query_troubles;
+mod send_large_message;
+mod send_message;
+mod write_message_as_attachment;

@@ -1,0 +1,79 @@
+//! `exchange_online_move_message_to_folder`
+
+use serde_json::json;
+
+use crate::functions::common::{Fault, House, MoveMessageToFolder, SOON, Target, encoded};
+use crate::functions::front::Front;
+
+#[tokio::test]
+async fn a_move_answers_the_new_id_and_link() {
+    let mut house = House::new().await;
+    let front = Front::before(&mut house).await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": phish.id,
+        "exo_destination_mailfolder_id": {"id": 346, "name": "junkemail"},
+    });
+    let results = house.done(MoveMessageToFolder, inputs).await;
+    let moved = house.graph().moved();
+    assert_eq!((moved.len(), moved[0].folder), (1, "junkemail"));
+    let content = &results["content"];
+    assert_eq!(content.as_object().unwrap().len(), 2);
+    assert_eq!(content["new_message_id"], moved[0].new_id);
+    assert_ne!(content["new_message_id"], phish.id);
+    let link = content["new_web_link"].as_str().unwrap();
+    assert!(link.contains(&moved[0].new_id.replace('=', "%3D")) || link.contains("ItemID="), "{link}");
+    assert_eq!(results["inputs"]["exo_destination_mailfolder_id"]["name"], "junkemail", "scripts read it");
+
+    let asked = front.the("/move");
+    let path = format!("/users/{}/messages/{}/move", encoded(&phish.mailbox), encoded(&phish.id));
+    assert_eq!(asked.line(), format!("POST {path}"));
+    assert_eq!(asked.json(), json!({"destinationId": "junkemail"}));
+    assert_eq!(asked.headers["content-type"], "application/json");
+    let marked = front.seen().remove(0);
+    assert_eq!(format!("{}/move", marked.line()), format!("PATCH {path}"));
+    let mark = &marked.json()["singleValueExtendedProperties"][0];
+    assert_eq!(mark["value"], house.context.call.reference().to_string());
+}
+
+#[tokio::test]
+async fn the_folder_it_is_in_is_part_of_the_address_where_it_is_given() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let folder = house.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
+    let inputs = json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_mailfolders_id": folder,
+        "exo_destination_mailfolder_id": "deleteditems",
+    });
+    house.done(MoveMessageToFolder, inputs).await;
+    let (mailbox, id) = (encoded(&phish.mailbox), encoded(&phish.id));
+    let path = format!("/users/{mailbox}/mailFolders/{folder}/messages/{id}");
+    assert_eq!(house.asked(), [format!("PATCH {path}"), format!("POST {path}/move")]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_there_is_an_answer() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": house.graph().planted().remove(1).id,
+        "exo_destination_mailfolder_id": "archive",
+    });
+    let results = house.run(MoveMessageToFolder, inputs).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
+    assert!(results["reason"].as_str().unwrap().contains("was not found"));
+    assert!(house.graph().moved().is_empty());
+}
+
+#[tokio::test]
+async fn a_throttled_move_is_made_once() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    house.graph().faults().next(2, Target::containing("/move"), Fault::Status(429, SOON));
+    let inputs = json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_destination_mailfolder_id": "archive",
+    });
+    house.done(MoveMessageToFolder, inputs).await;
+    assert_eq!(house.graph().moved().len(), 1);
+}

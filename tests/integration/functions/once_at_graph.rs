@@ -1,0 +1,417 @@
+//! What is done at Graph is done once: when the call was run before, by somebody whose reply was lost, and when it
+//! is not known what became of a try.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use fn_exchange_online::functions::{Before, Function};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::functions::common::{
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder,
+    Owner, RetryAfter, SOON, SendMessage, Target, empty, mail,
+};
+
+/// Whatever the broker knows of it, the call may have been run before.
+const MAY_HAVE_BEEN_RUN: [Before; 2] = [Before::Perhaps, Before::Likely];
+
+/// What leaves it open whether a request was carried out: it was, or it was not.
+const DONE: [Fault; 6] = [
+    Fault::DoneButStatus(504, RetryAfter::Absent),
+    Fault::DoneButStatus(500, RetryAfter::Absent),
+    Fault::CutBody,
+    Fault::DoneButStatus(504, SOON),
+    Fault::DoneButStatus(503, SOON),
+    Fault::DoneButStatus(429, SOON),
+];
+const NOT_DONE: [Fault; 5] = [
+    Fault::Status(504, RetryAfter::Absent),
+    Fault::Status(502, RetryAfter::Absent),
+    Fault::Close,
+    Fault::Status(503, SOON),
+    Fault::Status(429, SOON),
+];
+
+fn mail_to(house: &House) -> Value {
+    json!({
+        "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+        "exo_message_subject": "Warning", "exo_message_body": "<b>Look out</b>",
+    })
+}
+
+/// A mail that is too large for one request.
+async fn large_mail_to(house: &House) -> Value {
+    let content = vec![7; 4 << 20];
+    let owner = Owner::Incident(INCIDENT);
+    house.sandbox.soar.rest.add_attachment(owner, "large.bin", "a/b", &content).await.unwrap();
+    let mut inputs = mail_to(house);
+    inputs["incident_id"] = json!(INCIDENT);
+    inputs["exo_attachment_names"] = json!("large.bin");
+    inputs
+}
+
+fn message_to_move(house: &House) -> Value {
+    let phish = house.graph().planted().remove(0);
+    json!({
+        "exo_email_address": phish.mailbox, "exo_messages_id": phish.id,
+        "exo_destination_mailfolder_id": "junkemail",
+    })
+}
+
+fn message_to_delete(house: &House) -> Value {
+    let phish = house.graph().planted().remove(0);
+    json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id})
+}
+
+/// Runs a call that was run before; both runs are to end with the same.
+async fn run_again(house: &mut House, before: Before, function: Function, inputs: Value) {
+    house.context.call.before = Before::Never;
+    let first = house.done(function, inputs.clone()).await;
+    house.context.call.before = before;
+    let second = house.done(function, inputs).await;
+    assert_eq!(first["content"], second["content"], "{before:?}");
+    assert_eq!(first["reason"], second["reason"]);
+}
+
+fn drafts(house: &House) -> usize {
+    house.graph().messages(&house.mailbox(0)).iter().filter(|message| message.folder == "drafts").count()
+}
+
+fn sent(house: &House) -> usize {
+    house.graph().sent_mail().len()
+}
+
+#[tokio::test]
+async fn a_mail_that_an_earlier_run_sent_is_not_sent_again() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        let inputs = mail_to(&house);
+        run_again(&mut house, before, SendMessage, inputs).await;
+        assert_eq!(sent(&house), 1, "{before:?}");
+        let mut house = House::with(empty(2)).await;
+        let inputs = large_mail_to(&house).await;
+        run_again(&mut house, before, SendMessage, inputs).await;
+        assert_eq!((sent(&house), drafts(&house)), (1, 0), "{before:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_no_earlier_run_sent_is_sent() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        // A mail of another call is no mail of this one.
+        house.done(SendMessage, mail_to(&house)).await;
+        house.context.call.id = "ID:soar-1234-2".to_owned();
+        house.context.call.before = before;
+        house.done(SendMessage, mail_to(&house)).await;
+        assert_eq!(sent(&house), 2, "{before:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_surely_not_run_sends_without_looking() {
+    let house = House::new().await;
+    house.done(SendMessage, mail_to(&house)).await;
+    assert_eq!(house.asked(), [format!("POST /users/{}/sendMail", house.mailbox(0))]);
+}
+
+#[tokio::test]
+async fn a_copy_that_shows_late_in_sent_items_is_waited_for() {
+    let mut house = House::new().await;
+    house.graph().set_sent_items_lag(Duration::from_millis(250));
+    let inputs = mail_to(&house);
+    run_again(&mut house, Before::Likely, SendMessage, inputs).await;
+    assert_eq!(sent(&house), 1);
+    house.context.call.id = "ID:soar-1234-2".to_owned();
+    house.context.call.before = Before::Never;
+    house.graph().faults().next(1, Target::containing("sendMail"), DONE[0]);
+    house.done(SendMessage, mail_to(&house)).await;
+    assert_eq!(sent(&house), 2);
+}
+
+#[tokio::test]
+async fn a_mail_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
+    join_all(DONE.into_iter().chain(NOT_DONE).map(|fault| async move {
+        let house = House::new().await;
+        house.graph().faults().next(1, Target::containing("sendMail"), fault);
+        let results = house.done(SendMessage, mail_to(&house)).await;
+        assert_eq!(results["content"], json!({"value": true, "failed_attachments": null}));
+        assert_eq!(sent(&house), 1, "{fault:?}");
+        let posts = house.asked().iter().filter(|line| line.ends_with("sendMail")).count();
+        assert_eq!(posts, if NOT_DONE.contains(&fault) { 2 } else { 1 }, "{fault:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_never_gets_an_answer_and_never_shows_is_told_as_in_doubt() {
+    join_all([NOT_DONE[0], NOT_DONE[3]].map(|fault| async move {
+        let house = House::configured(empty(1), &[("max_retries_total", "2")]).await;
+        house.graph().faults().next(99, Target::containing("sendMail"), fault);
+        let error = house.failed(SendMessage, mail_to(&house)).await;
+        assert!(error.contains("HTTP status 50") && error.contains("may have been sent"), "{error}");
+        let posts = house.asked().iter().filter(|line| line.ends_with("sendMail")).count();
+        assert_eq!((sent(&house), posts), (0, 3));
+        assert_eq!(house.trail().last().unwrap()["outcome"], "unknown", "{fault:?}");
+    }))
+    .await;
+    let house = House::new().await;
+    house.graph().faults().next(1, Target::containing("sendMail"), Fault::Status(403, RetryAfter::Absent));
+    let error = house.failed(SendMessage, mail_to(&house)).await;
+    assert!(!error.contains("may have been sent"), "{error}");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_refused_after_a_try_of_which_nothing_is_known_is_in_doubt_too() {
+    let house = House::new().await;
+    house.graph().faults().next(1, Target::containing("sendMail"), NOT_DONE[0]);
+    house.graph().faults().next(1, Target::containing("sendMail"), Fault::Status(403, RetryAfter::Absent));
+    let error = house.failed(SendMessage, mail_to(&house)).await;
+    assert!(error.contains("HTTP status 403") && error.contains("An earlier try may have"), "{error}");
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown");
+}
+
+#[tokio::test]
+async fn where_mail_may_not_be_read_a_mail_that_was_throttled_is_sent_later() {
+    let house = House::new().await;
+    house.graph().faults().take_role("Mail.ReadWrite");
+    house.graph().faults().next(3, Target::containing("sendMail"), Fault::Status(429, SOON));
+    house.done(SendMessage, mail_to(&house)).await;
+    assert_eq!(sent(&house), 1);
+    house.graph().faults().next(
+        99,
+        Target::containing("sendMail"),
+        Fault::Status(429, RetryAfter::Seconds(3_600)),
+    );
+    let error = house.failed(SendMessage, mail_to(&house)).await;
+    assert!(error.contains("could not be looked up") && error.contains("permission Mail.Read "), "{error}");
+}
+
+#[tokio::test]
+async fn where_mail_may_not_be_read_nothing_is_sent_that_may_have_been_sent() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        house.graph().faults().take_role("Mail.ReadWrite");
+        house.done(SendMessage, mail_to(&house)).await;
+        house.context.call.before = before;
+        let error = house.failed(SendMessage, mail_to(&house)).await;
+        assert!(
+            error.contains("could not be looked up") && error.contains("permission Mail.Read "),
+            "{error}"
+        );
+        assert_eq!(sent(&house), 1);
+    }
+    let house = House::new().await;
+    house.graph().faults().take_role("Mail.ReadWrite");
+    house.graph().faults().next(1, Target::containing("sendMail"), DONE[0]);
+    let error = house.failed(SendMessage, mail_to(&house)).await;
+    assert!(error.contains("could not be looked up") && error.contains("permission Mail.Read "), "{error}");
+    assert_eq!(sent(&house), 1);
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown", "it was sent");
+}
+
+#[tokio::test]
+async fn a_draft_that_an_earlier_run_left_is_removed_and_the_mail_sent_once() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::with(empty(2)).await;
+        let inputs = large_mail_to(&house).await;
+        let refused = Fault::Status(403, RetryAfter::Absent);
+        house.graph().faults().next(1, Target::containing("/send"), refused);
+        house.graph().faults().next(1, Target::containing("DELETE"), refused);
+        house.failed(SendMessage, inputs.clone()).await;
+        assert_eq!((sent(&house), drafts(&house)), (0, 1), "as if it had been killed before it sent it");
+        house.context.call.before = before;
+        house.done(SendMessage, inputs).await;
+        assert_eq!((sent(&house), drafts(&house)), (1, 0), "{before:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_draft_of_which_it_is_not_known_whether_it_was_created_is_left_nowhere() {
+    for fault in DONE.into_iter().chain(NOT_DONE) {
+        let house = House::with(empty(2)).await;
+        let inputs = large_mail_to(&house).await;
+        house.graph().faults().next(1, Target::Path(Box::new(|line| line.ends_with("/messages"))), fault);
+        house.done(SendMessage, inputs).await;
+        assert_eq!((sent(&house), drafts(&house)), (1, 0), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_draft_that_somebody_removes_before_it_is_sent_is_made_anew() {
+    let house = House::with(empty(2)).await;
+    let inputs = large_mail_to(&house).await;
+    let gone = Fault::Status(404, RetryAfter::Absent);
+    house.graph().faults().next(1, Target::containing("/send"), gone);
+    house.graph().faults().next(1, Target::containing("DELETE"), gone);
+    house.done(SendMessage, inputs).await;
+    assert_eq!((sent(&house), drafts(&house)), (1, 0));
+}
+
+#[tokio::test]
+async fn a_message_that_an_earlier_run_moved_is_found_where_it_was_to_go() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        let inputs = message_to_move(&house);
+        run_again(&mut house, before, MoveMessageToFolder, inputs).await;
+        assert_eq!(house.graph().moved().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_move_whose_answer_was_lost_answers_the_new_id() {
+    let faults = DONE.into_iter().chain(NOT_DONE);
+    let each = faults.flat_map(|fault| [1, 99].map(|times| (fault, times)));
+    join_all(each.map(|(fault, times)| async move {
+        let house = House::configured(empty(1), &[("max_retries_total", "2")]).await;
+        let mailbox = house.mailbox(0);
+        let id = house.put(&mailbox, mail("Move me"));
+        house.graph().faults().next(times, Target::containing("/move"), fault);
+        let inputs = json!({
+            "exo_email_address": mailbox, "exo_messages_id": id, "exo_destination_mailfolder_id": "junkemail",
+        });
+        let ended = house.run(MoveMessageToFolder, inputs).await;
+        let moved = house.graph().moved();
+        if times == 1 || !NOT_DONE.contains(&fault) {
+            let results = ended.unwrap();
+            assert_eq!(results["success"], true, "{fault:?} {}", results["reason"]);
+            assert_eq!((moved.len(), moved[0].folder), (1, "junkemail"));
+            assert_eq!(results["content"]["new_message_id"], moved[0].new_id, "{fault:?}");
+            assert!(results["content"]["new_web_link"].is_string());
+        } else {
+            assert!(ended.is_err() && moved.is_empty(), "{fault:?}");
+        }
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
+    for before in [Before::Never, Before::Perhaps, Before::Likely] {
+        let mut house = House::new().await;
+        let inputs = message_to_move(&house);
+        house.done(MoveMessageToFolder, inputs.clone()).await;
+        house.context.call.id = "ID:soar-1234-2".to_owned();
+        house.context.call.before = before;
+        let results = house.run(MoveMessageToFolder, inputs.clone()).await.unwrap();
+        assert_eq!(
+            (&results["success"], &results["content"]["error"]["code"]),
+            (&json!(false), &json!("ErrorItemNotFound"))
+        );
+        let unsure = before != Before::Never;
+        let reason = results["reason"].as_str().unwrap();
+        assert_eq!(
+            reason.contains("An earlier try may have been carried out"),
+            unsure,
+            "{before:?}: {reason}"
+        );
+        let outcome = if unsure { "unknown" } else { "not moved" };
+        assert_eq!(house.trail().last().unwrap()["outcome"], outcome, "{before:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_gone_after_a_try_of_which_nothing_is_known_leaves_the_mail_in_doubt() {
+    let house = House::new().await;
+    house.graph().faults().next(1, Target::containing("sendMail"), NOT_DONE[0]);
+    house.graph().faults().next(9, Target::containing("/messages?"), Fault::Status(404, RetryAfter::Absent));
+    let results = house.run(SendMessage, mail_to(&house)).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert!(results["reason"].as_str().unwrap().ends_with("may have sent the message all the same."));
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown");
+}
+
+#[tokio::test]
+async fn where_only_the_mark_is_in_doubt_the_message_was_not_moved() {
+    let house = House::configured(empty(1), &[("max_retries_total", "1")]).await;
+    let mailbox = house.mailbox(0);
+    let id = house.put(&mailbox, mail("Move me"));
+    house.graph().faults().next(9, Target::containing("PATCH"), Fault::Status(504, RetryAfter::Absent));
+    let inputs = json!({
+        "exo_email_address": mailbox, "exo_messages_id": id, "exo_destination_mailfolder_id": "junkemail",
+    });
+    let error = house.failed(MoveMessageToFolder, inputs).await;
+    assert!(error.contains("HTTP status 504") && !error.contains("all the same"), "{error}");
+    assert_eq!(house.trail().last().unwrap()["outcome"], "not moved");
+}
+
+#[tokio::test]
+async fn a_message_that_takes_no_mark_is_moved_all_the_same() {
+    let house = House::new().await;
+    house.graph().faults().next(1, Target::containing("PATCH"), Fault::Status(400, RetryAfter::Absent));
+    house.done(MoveMessageToFolder, message_to_move(&house)).await;
+    assert_eq!(house.graph().moved().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_an_earlier_run_deleted_is_deleted_and_one_that_never_was_there_is_not_found() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        let inputs = message_to_delete(&house);
+        house.done(DeleteEmail, inputs.clone()).await;
+        house.context.call.before = before;
+        let again = house.done(DeleteEmail, inputs.clone()).await;
+        assert_eq!(again["content"], json!({"value": true}));
+        let reason = again["reason"].as_str().unwrap();
+        assert!(reason.contains("was not there any more. It counts as deleted"), "{reason}");
+        assert_eq!(house.graph().deleted().len(), 1);
+        assert_eq!(house.trail()[1]["outcome"], "gone", "it may have been somebody else");
+        house.context.call.before = Before::Never;
+        let results = house.run(DeleteEmail, inputs).await.unwrap();
+        assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
+    }
+}
+
+#[tokio::test]
+async fn of_listed_messages_those_an_earlier_run_deleted_count_as_deleted() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::with(empty(2)).await;
+        let mailbox = house.mailbox(0);
+        let ids: Vec<String> = (0..3).map(|_| house.put(&mailbox, mail("x"))).collect();
+        // The earlier run came to the second of them.
+        for id in &ids[..2] {
+            house.done(DeleteEmail, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
+        }
+        let list: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+        let results = json!([{"email_address": mailbox, "email_list": list}]);
+        let inputs = json!({"exo_query_messages_results": results.to_string()});
+        house.context.call.before = before;
+        let results = house.done(DeleteMessagesFromQueryResults, inputs.clone()).await;
+        assert_eq!(results["content"]["delete_results"][0]["deleted_list"], json!(list), "{before:?}");
+        assert_eq!(results["content"]["failures"], json!([]));
+        let reason = results["reason"].as_str().unwrap();
+        assert!(
+            reason.starts_with("Of the messages that count as deleted, 2 were not there any more"),
+            "{reason}"
+        );
+        house.context.call.before = Before::Never;
+        let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
+        assert_eq!(results["success"], false);
+        assert_eq!(results["content"]["delete_results"][0]["not_deleted_list"], json!(list));
+    }
+}
+
+#[tokio::test]
+async fn a_meeting_that_an_earlier_run_created_is_the_answer() {
+    for before in MAY_HAVE_BEEN_RUN {
+        let mut house = House::new().await;
+        let organizer = house.mailbox(0);
+        let start = (Utc::now() + TimeDelta::days(1)).timestamp_millis();
+        let inputs = json!({
+            "exo_meeting_email_address": organizer, "exo_meeting_start_time": start,
+            "exo_meeting_end_time": start + 1_800_000, "exo_meeting_subject": "x", "exo_meeting_body": "y",
+        });
+        run_again(&mut house, before, CreateMeeting, inputs.clone()).await;
+        assert_eq!(house.graph().events(&organizer).len(), 1);
+        // Something else under the same id is refused, and told as such.
+        let mut other = inputs.clone();
+        other["exo_meeting_subject"] = json!("z");
+        let error = house.failed(CreateMeeting, other).await;
+        assert!(error.contains("ErrorDuplicateTransactionId"), "{error}");
+        let mut past = inputs;
+        past["exo_meeting_start_time"] = json!(0);
+        let error = house.failed(CreateMeeting, past).await;
+        assert!(error.contains("in the past") && error.contains("may hold it all the same"), "{error}");
+    }
+}

@@ -1,0 +1,64 @@
+//! The result payload: what every function's results look like to SOAR's scripts.
+
+use serde_json::{Value, json};
+
+use crate::functions::common::{
+    CreateMeeting, DeleteEmail, GetEmailUserProfile, GetMessage, House, QueryEmails, query,
+};
+
+#[tokio::test]
+async fn results_have_soars_keys_in_soars_order_and_tell_how_they_were_made() {
+    let house = House::new().await;
+    let user = house.mailbox(0);
+    let results = house
+        .done(GetEmailUserProfile, json!({"exo_email_address": user, "unknown": [1, {"a": null}]}))
+        .await;
+    let keys: Vec<_> = results.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        ["version", "success", "reason", "content", "raw", "pretty_string", "inputs", "metrics"]
+    );
+    assert_eq!((&results["version"], &results["reason"]), (&json!("1.0"), &Value::Null));
+    let metrics = results["metrics"].as_object().unwrap();
+    let keys: Vec<_> = metrics.keys().map(String::as_str).collect();
+    let expected = ["version", "package", "package_version", "host", "execution_time_ms", "timestamp"];
+    assert_eq!(keys, expected);
+    assert_eq!(metrics["version"], "1.0");
+    assert_eq!(metrics["package"], "fn-exchange-online");
+    assert_eq!(metrics["package_version"], env!("CARGO_PKG_VERSION"));
+    assert!(!metrics["host"].as_str().unwrap().is_empty());
+    assert!(metrics["execution_time_ms"].is_u64());
+    let timestamp = metrics["timestamp"].as_str().unwrap();
+    assert!(chrono::NaiveDateTime::parse_from_str(timestamp, "%Y-%m-%d %H:%M:%S").is_ok(), "{timestamp}");
+}
+
+#[tokio::test]
+async fn raw_is_the_content_as_compact_json_text() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let results = house.done(DeleteEmail, inputs).await;
+    assert_eq!(results["raw"], r#"{"value":true}"#);
+    let inputs = query(&house.mailbox(0), json!({"exo_has_attachments": false}));
+    let results = house.done(QueryEmails, inputs).await;
+    assert!(
+        results["raw"].as_str().unwrap().starts_with(r#"{"incident_id":2095,"exo_query_output_format":["#)
+    );
+    assert!(!results["raw"].as_str().unwrap().contains('\n'));
+}
+
+#[tokio::test]
+async fn only_meeting_message_and_profile_have_a_pretty_string() {
+    let house = House::new().await;
+    let phish = house.graph().planted().remove(0);
+    let message = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
+    let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
+    let meeting = json!({
+        "exo_meeting_email_address": phish.mailbox, "exo_meeting_start_time": start,
+        "exo_meeting_end_time": start + 1_800_000, "exo_meeting_subject": "s", "exo_meeting_body": "b",
+    });
+    assert!(house.done(GetMessage, message.clone()).await["pretty_string"].is_string());
+    assert!(house.done(GetEmailUserProfile, message.clone()).await["pretty_string"].is_string());
+    assert!(house.done(CreateMeeting, meeting).await["pretty_string"].is_string());
+    assert_eq!(house.done(DeleteEmail, message).await.get("pretty_string"), None);
+}

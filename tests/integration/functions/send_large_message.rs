@@ -1,0 +1,255 @@
+//! `exchange_online_send_message` beyond Graph's limit for one request: draft, attachments, send.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::functions::common::{Fault, House, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target, empty};
+use crate::functions::front::Front;
+
+const MIB: usize = 1024 * 1024;
+
+fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|n| u8::try_from((n * 7 + n / 251) % 256).unwrap()).collect()
+}
+
+/// A house whose incident has files of these sizes, and the inputs that send them.
+async fn with_files(sizes: &[usize]) -> (House, Value) {
+    let house = House::configured(empty(3), &[("max_retries_total", "3")]).await;
+    let mut names = Vec::new();
+    for (nth, size) in sizes.iter().enumerate() {
+        let name = format!("{nth}.bin");
+        let owner = Owner::Incident(INCIDENT);
+        house
+            .sandbox
+            .soar
+            .rest
+            .add_attachment(owner, &name, "application/x-test", &bytes(*size))
+            .await
+            .unwrap();
+        names.push(name);
+    }
+    let inputs = json!({
+        "incident_id": INCIDENT, "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+        "exo_message_subject": "Large", "exo_message_body": "<p>x</p>", "exo_attachment_names": names.join(","),
+    });
+    (house, inputs)
+}
+
+fn assert_sent_once(house: &House, sizes: &[usize]) {
+    let sent = house.graph().sent_mail();
+    assert_eq!(sent.len(), 1);
+    assert_eq!((sent[0].subject.as_str(), sent[0].body.as_str(), sent[0].html), ("Large", "<p>x</p>", true));
+    assert_eq!(sent[0].to[0].address, "a@b.example");
+    assert!(sent[0].saved_to_sent_items);
+    let arrived: Vec<_> = sent[0].attachments.iter().map(|attachment| attachment.content.len()).collect();
+    assert_eq!(arrived, sizes);
+    for (attachment, size) in sent[0].attachments.iter().zip(sizes) {
+        assert!(attachment.content == bytes(*size), "unchanged");
+        assert_eq!(attachment.content_type, "application/x-test");
+    }
+    assert_no_draft(house);
+}
+
+fn assert_no_draft(house: &House) {
+    let messages = house.graph().messages(&house.mailbox(0));
+    let drafts = messages.iter().filter(|message| message.folder == "drafts").count();
+    assert_eq!(drafts, 0, "no draft is left behind");
+}
+
+#[tokio::test]
+async fn a_large_file_goes_by_session_in_ranges_in_order_without_authorization() {
+    let sizes = [9 * MIB + 5];
+    let (mut house, inputs) = with_files(&sizes).await;
+    let front = Front::before(&mut house).await;
+    let results = house.done(SendMessage, inputs).await;
+    assert_eq!(results["content"], json!({"value": true, "failed_attachments": null}));
+    assert_sent_once(&house, &sizes);
+    let seen = front.seen();
+    let last: Vec<_> = seen
+        .iter()
+        .map(|seen| {
+            format!("{} {}", seen.method, seen.path.split('?').next().unwrap().rsplit('/').next().unwrap())
+        })
+        .collect();
+    assert_eq!(last[..2], ["POST messages", "POST createUploadSession"]);
+    assert_eq!(last.last().unwrap(), "POST send");
+    let puts: Vec<_> = seen.iter().filter(|seen| seen.method == "PUT").collect();
+    assert_eq!(puts.len(), seen.len() - 3);
+    let mut next = 0;
+    for put in &puts {
+        assert!(!put.headers.contains_key("authorization"), "the address is authorised by itself");
+        assert!(put.body.len() < 4 * MIB, "less than 4 MB each");
+        let range = put.headers["content-range"].to_str().unwrap();
+        assert_eq!(range, format!("bytes {next}-{}/{}", next + put.body.len() - 1, sizes[0]));
+        next += put.body.len();
+    }
+    assert_eq!(next, sizes[0]);
+    let session = seen[1].json();
+    let item = json!({"attachmentType": "file", "name": "0.bin", "size": sizes[0], "contentType": "application/x-test"});
+    assert_eq!(session, json!({"AttachmentItem": item}));
+    let draft = seen[0].json();
+    assert_eq!(draft["body"], json!({"contentType": "HTML", "content": "<p>x</p>"}));
+    assert_eq!(draft["toRecipients"], json!([{"emailAddress": {"address": "a@b.example"}}]));
+}
+
+#[tokio::test]
+async fn files_of_all_sizes_arrive_whatever_way_they_take() {
+    for sizes in [
+        vec![MIB, MIB],
+        vec![2 * MIB, 2 * MIB],
+        vec![2_750_000],
+        vec![2_900_000],
+        vec![3_100_000],
+        vec![3 * MIB],
+        vec![3 * MIB + 1, 10],
+        vec![2_900_000, 4 * MIB, 0, 1],
+    ] {
+        let (house, inputs) = with_files(&sizes).await;
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{sizes:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_grows_beyond_the_limit_when_written_as_json_still_arrives() {
+    let (house, mut inputs) = with_files(&[500_000]).await;
+    let body = "\"\n".repeat(950_000);
+    inputs["exo_message_body"] = json!(body);
+    house.done(SendMessage, inputs).await;
+    let sent = house.graph().sent_mail();
+    assert_eq!((sent.len(), sent[0].body == body), (1, true));
+}
+
+#[tokio::test]
+async fn a_range_whose_answer_is_lost_is_resumed_where_graph_misses_it() {
+    for fault in [
+        Fault::Close,
+        Fault::Status(503, SOON),
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::CutBody,
+        Fault::Html,
+    ] {
+        let sizes = [9 * MIB];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Upload, fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+    }
+}
+
+#[tokio::test]
+async fn a_draft_of_which_it_is_not_known_what_it_holds_is_made_anew() {
+    let attachment = |line: &str| line.ends_with("/attachments");
+    for fault in [
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(503, SOON),
+        Fault::CutBody,
+        Fault::Status(502, SOON),
+    ] {
+        let sizes = [4 * MIB, 10];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Path(Box::new(attachment)), fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+        // A file of one range: its only one is the last.
+        let sizes = [3 * MIB + 1, MIB];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Upload, fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&house, &sizes);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
+    let (house, inputs) = with_files(&[4 * MIB, 10]).await;
+    for (part, fault) in [
+        ("createUploadSession", Fault::Status(403, RetryAfter::Absent)),
+        ("/attachments", Fault::Status(400, RetryAfter::Absent)),
+        ("/send", Fault::Status(403, RetryAfter::Absent)),
+        ("/messages", Fault::Status(400, RetryAfter::Absent)),
+    ] {
+        house.graph().faults().next(1, Target::containing(part), fault);
+        let error = house.failed(SendMessage, inputs.clone()).await;
+        assert!(
+            error.starts_with(&format!("Could not send a message from {}: ", house.mailbox(0))),
+            "{error}"
+        );
+        assert!(!error.contains("may have been sent"), "the draft was still there: {error}");
+        assert_no_draft(&house);
+    }
+    house.graph().faults().next(1, Target::Upload, Fault::Status(400, RetryAfter::Absent));
+    house.failed(SendMessage, inputs.clone()).await;
+    assert_no_draft(&house);
+    assert!(house.graph().sent_mail().is_empty());
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_short_leaves_no_draft() {
+    let (mut house, inputs) = with_files(&[4 * MIB]).await;
+    house.context.limits.call_timeout = Duration::from_secs(1);
+    house.graph().faults().next(1, Target::Upload, Fault::Delay(Duration::from_secs(20)));
+    let error = house.failed(SendMessage, inputs).await;
+    assert!(error.contains("call_timeout"), "{error}");
+    let mailbox = house.mailbox(0);
+    let drafts =
+        || house.graph().messages(&mailbox).iter().filter(|message| message.folder == "drafts").count();
+    let removed = async {
+        while drafts() > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), removed).await.expect("the draft is removed");
+    assert!(house.graph().sent_mail().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_found_is_no_missing_mailbox() {
+    let (house, inputs) = with_files(&[4 * MIB]).await;
+    house.graph().faults().next(1, Target::Upload, Fault::Status(404, RetryAfter::Absent));
+    let error = house.failed(SendMessage, inputs).await;
+    assert!(error.contains("HTTP status 404"), "{error}");
+    assert_no_draft(&house);
+}
+
+#[tokio::test]
+async fn a_sender_who_does_not_exist_is_an_answer_here_too() {
+    let (house, mut inputs) = with_files(&[4 * MIB]).await;
+    inputs["exo_email_address"] = json!("nobody@contoso.example");
+    let results = house.run(SendMessage, inputs).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
+}
+
+#[tokio::test]
+async fn a_missing_permission_for_drafts_is_named() {
+    let (house, inputs) = with_files(&[4 * MIB]).await;
+    house.graph().faults().take_role("Mail.ReadWrite");
+    let error = house.failed(SendMessage, inputs).await;
+    assert!(error.contains("Mail.Send and Mail.ReadWrite"), "{error}");
+}
+
+#[tokio::test]
+async fn a_draft_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
+    for fault in [
+        Fault::DoneButStatus(504, RetryAfter::Absent),
+        Fault::DoneButStatus(429, SOON),
+        Fault::CutBody,
+        Fault::Status(504, RetryAfter::Absent),
+        Fault::Close,
+    ] {
+        let sizes = [4 * MIB];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::containing("/send"), fault);
+        let results = house.run(SendMessage, inputs).await;
+        assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_eq!(results.unwrap()["success"], true);
+        assert_sent_once(&house, &sizes);
+    }
+}

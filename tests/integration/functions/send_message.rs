@@ -1,0 +1,135 @@
+//! `exchange_online_send_message`, as long as it fits into one request.
+
+use sandbox::soar::rest::Failure;
+use serde_json::{Value, json};
+
+use crate::functions::common::{Fault, House, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target};
+use crate::functions::front::Front;
+
+fn to(house: &House, recipients: &str) -> Value {
+    json!({
+        "exo_email_address": house.mailbox(0), "exo_recipients": recipients,
+        "exo_message_subject": "Subject \"é\"", "exo_message_body": {"format": "html", "content": "<b>Body</b>"},
+    })
+}
+
+async fn attach(house: &House, name: &str, content_type: &str, bytes: &[u8]) {
+    let owner = Owner::Incident(INCIDENT);
+    house.sandbox.soar.rest.add_attachment(owner, name, content_type, bytes).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_request_says_it_all_to_the_letter() {
+    let mut house = House::new().await;
+    let front = Front::before(&mut house).await;
+    let results = house.done(SendMessage, to(&house, "a@b.example, , c@d.example ,")).await;
+    assert_eq!(results["content"], json!({"value": true, "failed_attachments": null}));
+    assert_eq!(front.lines(), [format!("POST /users/{}/sendMail", house.mailbox(0))]);
+    let expected = json!({
+        "message": {
+            "subject": "Subject \"é\"",
+            "body": {"contentType": "HTML", "content": "<b>Body</b>"},
+            "toRecipients": [
+                {"emailAddress": {"address": "a@b.example"}}, {"emailAddress": {"address": "c@d.example"}},
+            ],
+            "singleValueExtendedProperties": [{
+                "id": "String {8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46} Name fn-exchange-online-call",
+                "value": house.context.call.reference().to_string(),
+            }],
+        },
+        "saveToSentItems": true,
+    });
+    assert_eq!(front.the("/sendMail").json(), expected);
+    let sent = house.graph().sent_mail();
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].html && sent[0].saved_to_sent_items);
+    assert_eq!(house.said(), [format!("Sending a message from {}", house.mailbox(0))]);
+}
+
+#[tokio::test]
+async fn without_a_recipient_nothing_is_sent() {
+    let house = House::new().await;
+    for recipients in [" , ,", ","] {
+        let error = house.failed(SendMessage, to(&house, recipients)).await;
+        assert!(error.contains("\"exo_recipients\" holds no address"), "{error}");
+    }
+    assert_eq!(house.graph().counters().token_requests, 0);
+}
+
+#[tokio::test]
+async fn attachments_of_the_incident_go_along_and_missing_ones_are_named() {
+    let mut house = House::new().await;
+    let front = Front::before(&mut house).await;
+    attach(&house, "a.txt", "text/plain", b"alpha").await;
+    attach(&house, "b.bin", "application/x-b", &[0, 159, 146, 150]).await;
+    attach(&house, "not asked for", "text/plain", b"!").await;
+    let mut inputs = to(&house, "a@b.example");
+    inputs["incident_id"] = json!(INCIDENT);
+    inputs["exo_attachment_names"] = json!("b.bin, nowhere.pdf ,, a.txt,A.TXT");
+    let results = house.done(SendMessage, inputs).await;
+    assert_eq!(results["content"], json!({"value": true, "failed_attachments": ["nowhere.pdf", "A.TXT"]}));
+    let attachments = front.the("/sendMail").json()["message"]["attachments"].clone();
+    let expected = json!([
+        {"@odata.type": "#microsoft.graph.fileAttachment", "name": "b.bin", "contentType": "application/x-b",
+         "contentBytes": "AJ+Slg=="},
+        {"@odata.type": "#microsoft.graph.fileAttachment", "name": "a.txt", "contentType": "text/plain",
+         "contentBytes": "YWxwaGE="},
+    ]);
+    assert_eq!(attachments, expected);
+}
+
+#[tokio::test]
+async fn a_name_given_twice_is_one_attachment() {
+    let house = House::new().await;
+    attach(&house, "a.txt", "text/plain", b"alpha").await;
+    let mut inputs = to(&house, "a@b.example");
+    inputs["incident_id"] = json!(INCIDENT);
+    inputs["exo_attachment_names"] = json!("a.txt, a.txt");
+    let results = house.done(SendMessage, inputs).await;
+    assert_eq!(results["content"]["failed_attachments"], Value::Null);
+    assert_eq!(house.graph().sent_mail()[0].attachments.len(), 1);
+}
+
+#[tokio::test]
+async fn attachments_that_cannot_be_read_keep_the_mail_from_being_sent() {
+    let house = House::new().await;
+    attach(&house, "a.txt", "text/plain", b"alpha").await;
+    let mut inputs = to(&house, "a@b.example");
+    inputs["exo_attachment_names"] = json!("a.txt");
+    inputs["incident_id"] = json!(1);
+    let error = house.failed(SendMessage, inputs.clone()).await;
+    assert!(error.contains("incident 1"), "{error}");
+    inputs["incident_id"] = json!(INCIDENT);
+    house.sandbox.soar.rest.fail_next("/contents", 99, Failure::Status(403));
+    house.failed(SendMessage, inputs).await;
+    assert!(house.graph().sent_mail().is_empty());
+    assert_eq!(house.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_sender_who_does_not_exist_is_an_answer() {
+    let house = House::new().await;
+    let mut inputs = to(&house, "a@b.example");
+    inputs["exo_email_address"] = json!("nobody@contoso.example");
+    let results = house.run(SendMessage, inputs).await.unwrap();
+    assert_eq!(results["success"], false);
+    assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
+    assert_eq!(results["reason"], "The mailbox nobody@contoso.example was not found (ErrorInvalidUser).");
+}
+
+#[tokio::test]
+async fn a_recipient_graph_does_not_take_fails_the_call_in_graphs_words() {
+    let house = House::new().await;
+    let error = house.failed(SendMessage, to(&house, "not an address")).await;
+    assert!(error.contains("HTTP status 400, ErrorInvalidRecipients"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_surely_not_sent_is_sent_again() {
+    for fault in [Fault::Status(429, SOON), Fault::Status(503, RetryAfter::Absent)] {
+        let house = House::new().await;
+        house.graph().faults().next(2, Target::containing("sendMail"), fault);
+        house.done(SendMessage, to(&house, "a@b.example")).await;
+        assert_eq!(house.graph().sent_mail().len(), 1);
+    }
+}

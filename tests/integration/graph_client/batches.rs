@@ -1,0 +1,147 @@
+//! Requests in batches.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::{join_all, try_join_all};
+use graph::{Path, Request};
+use sandbox::graph::{Fault, RecordedRequest, RetryAfter, Scope, Target, TenantOptions, Throttling};
+use serde_json::Value;
+
+use super::messages;
+use crate::support::graph_tenant::TestTenant;
+
+/// How often each sub-request was answered 200.
+pub(crate) fn successes(requests: &[RecordedRequest]) -> HashMap<String, usize> {
+    let mut times = HashMap::new();
+    for request in requests.iter().filter(|request| request.status == Some(200) && request.mailbox.is_some())
+    {
+        *times.entry(request.path_and_query.clone()).or_default() += 1;
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_share_batches_of_the_configured_size() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let requests: Vec<_> = tenant.mailboxes().iter().take(45).map(|mailbox| messages(mailbox)).collect();
+    for (setting, batches) in [("20", 3), ("7", 7), ("1", 45)] {
+        let client = house.client(&[("max_batched_requests", setting)]);
+        tenant.forget_requests();
+        let route = client.batched();
+        try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
+        let counters = tenant.counters();
+        assert_eq!((counters.batches, counters.sub_requests, counters.http_requests), (batches, 45, batches));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_gets_its_own_answer_though_they_come_shuffled() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let client = house.client(&[]);
+    let mailboxes = house.sandbox.graph.mailboxes();
+    let requests: Vec<_> =
+        mailboxes.iter().map(|mailbox| Request::get(Path::user(mailbox).unwrap())).collect();
+    let route = client.batched();
+    let done = try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
+    for (mailbox, done) in mailboxes.iter().zip(done) {
+        let user: Value = done.answer.parse().unwrap();
+        assert_eq!(user["userPrincipalName"], mailbox.as_str());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_is_retried_on_its_own_and_none_that_succeeded_is_sent_again() {
+    let house = TestTenant::new(TenantOptions { mailboxes: 200, ..TenantOptions::default() }).await;
+    let tenant = &house.sandbox.graph;
+    let throttling =
+        Throttling { share: 0.3, scope: Scope::SubRequests, retry_after: RetryAfter::Decimal(0.1), times: 2 };
+    tenant.faults().throttle(Some(throttling));
+    let client = house.client(&[]);
+    let requests: Vec<_> = tenant.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    let route = client.batched();
+    try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
+    let times = successes(&tenant.requests());
+    assert_eq!(times.len(), 200);
+    assert!(times.values().all(|times| *times == 1), "{times:?}");
+    let counters = tenant.counters();
+    assert!(counters.throttled > 60, "{counters:?}");
+    assert_eq!(counters.sub_requests, 200 + counters.throttled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_fails_as_a_whole_fails_over_to_its_parts() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let requests: Vec<_> = tenant.mailboxes().iter().take(20).map(|mailbox| messages(mailbox)).collect();
+    for fault in [
+        Fault::Status(429, RetryAfter::Decimal(0.2)),
+        Fault::Status(503, RetryAfter::Absent),
+        Fault::Status(500, RetryAfter::Absent),
+        Fault::Status(502, RetryAfter::Absent),
+        Fault::Status(504, RetryAfter::Absent),
+        Fault::Status(400, RetryAfter::Absent),
+        Fault::Close,
+        Fault::CutBody,
+        Fault::Html,
+        Fault::BrokenJson,
+    ] {
+        let client = house.client(&[]);
+        tenant.faults().next(1, Target::Batch, fault);
+        let route = client.batched();
+        let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
+        for done in done {
+            assert!(done.is_ok(), "{fault:?}: {:?}", done.err());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_fails_for_good_leaves_the_others_alone() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let nobody: Vec<_> = tenant
+        .users()
+        .into_iter()
+        .filter(|user| !user.has_mailbox)
+        .map(|user| user.user_principal_name)
+        .collect();
+    let everybody: Vec<_> = nobody.iter().cloned().chain(tenant.mailboxes().into_iter().take(10)).collect();
+    let requests: Vec<_> = everybody.iter().map(|mailbox| messages(mailbox)).collect();
+    let route = client.batched();
+    let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
+    for (mailbox, done) in everybody.iter().zip(done) {
+        match done {
+            Ok(_) => assert!(!nobody.contains(mailbox)),
+            Err(failed) => assert_eq!(failed.error.refusal().unwrap().code, "MailboxNotEnabledForRESTAPI"),
+        }
+    }
+    assert_eq!(tenant.counters().sub_requests, 13, "a missing mailbox is asked once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_never_has_more_than_four_requests_at_once_however_they_travel() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    tenant.faults().set_latency(Duration::from_millis(20), Duration::ZERO);
+    let client = house.client(&[]);
+    let mailbox = &tenant.mailboxes()[0];
+    // The same mailbox, written in other letters too.
+    let requests = [messages(mailbox), messages(&mailbox.to_uppercase())];
+    let (lane, other) = (client.batched(), client.batched());
+    let batched = (0..60).map(|n| {
+        let (client, request, route) = (&client, &requests[n % 2], if n % 3 == 0 { &lane } else { &other });
+        async move { client.send_by(route, request).await.map(|_| ()).map_err(|failed| failed.error) }
+    });
+    let alone = (0..20).map(|n| {
+        let (client, request) = (&client, &requests[n % 2]);
+        async move { client.send(request).await.map(|_| ()) }
+    });
+    let (batched, alone) = tokio::join!(try_join_all(batched), try_join_all(alone));
+    batched.unwrap();
+    alone.unwrap();
+    let counters = tenant.counters();
+    assert_eq!((counters.most_in_one_mailbox, counters.throttled), (4, 0));
+}

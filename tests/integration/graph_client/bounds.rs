@@ -1,0 +1,168 @@
+//! Answers of a size no Graph gives, from a server that has no end.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Response, Uri};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::stream;
+use graph::GraphSettings;
+use graph::{Client, Error, Path, Request};
+use net::Trust;
+use sandbox::graph::TenantOptions;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::support::graph_tenant::TestTenant;
+
+const MIB: usize = 1 << 20;
+static ZEROS: [u8; MIB] = [b'0'; MIB];
+const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"T"}"#;
+
+/// Settings for a Graph at `address` that tries once.
+async fn settings(address: std::net::SocketAddr) -> GraphSettings {
+    let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = house.settings(&[("max_retries_total", "0")]).graph;
+    settings.trust = Trust::Anyone;
+    settings.base_url = format!("http://{address}/v1.0").parse().unwrap();
+    settings.token_url = format!("http://{address}/token").parse().unwrap();
+    settings
+}
+
+/// A server that hands out tokens and answers all else with `answer`.
+async fn graph(answer: impl Fn() -> Response<Body> + Clone + Send + Sync + 'static) -> Client {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let respond = move |uri: Uri| {
+        let response = if uri.path() == "/token" { Response::new(Body::from(TOKEN)) } else { answer() };
+        std::future::ready(response)
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    Client::new(&settings(address).await).unwrap()
+}
+
+fn message() -> Request {
+    Request::get(Path::message("a@x.example", None, "id").unwrap())
+}
+
+/// Zeros without end, and how many bytes of them were taken.
+fn endless(taken: &Arc<AtomicUsize>) -> Body {
+    let taken = Arc::clone(taken);
+    Body::from_stream(stream::repeat_with(move || {
+        taken.fetch_add(MIB, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(Bytes::from_static(&ZEROS))
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_without_an_end_is_left_at_the_bound() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let client = graph(move || Response::new(endless(&counted))).await;
+    let error = client.send(&message()).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge(128)), "{error}");
+    assert!(error.leaves_open(), "what was asked for may have been done");
+    assert!(taken.load(Ordering::Relaxed) < 200 * MIB, "the server was left soon after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_without_an_end_is_a_refusal() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let client = graph(move || {
+        let mut response = Response::new(endless(&counted));
+        *response.status_mut() = axum::http::StatusCode::FORBIDDEN;
+        response
+    })
+    .await;
+    let error = client.send(&message()).await.unwrap_err();
+    assert_eq!(error.refusal().map(|refusal| refusal.status), Some(403), "{error}");
+    assert!(taken.load(Ordering::Relaxed) < 64 * MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_answer_that_unpacks_to_a_large_one_is_left_at_the_bound() {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    let zeros = vec![b'0'; MIB];
+    (0..400).for_each(|_| packed.write_all(&zeros).unwrap());
+    let packed = Bytes::from(packed.finish().unwrap());
+    assert!(packed.len() < MIB, "a bomb is small: {}", packed.len());
+    let client = graph(move || {
+        Response::builder().header("content-encoding", "gzip").body(Body::from(packed.clone())).unwrap()
+    })
+    .await;
+    let error = client.send(&message()).await.unwrap_err();
+    assert!(matches!(error, Error::TooLarge(128)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_not_followed_anywhere() {
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let address = elsewhere.local_addr().unwrap();
+    let client = graph(move || {
+        Response::builder()
+            .status(302)
+            .header("location", format!("http://{address}/"))
+            .body(Body::empty())
+            .unwrap()
+    })
+    .await;
+    let error = client.send(&message()).await.unwrap_err();
+    assert_eq!(error.refusal().map(|refusal| refusal.status), Some(302), "{error}");
+    assert!(elsewhere.accept().is_err(), "nobody came, and no token with them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_without_an_end_are_no_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let counted = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut request = vec![0; 64 * 1024];
+                while let Ok(1..) = stream.read(&mut request).await {
+                    if request.starts_with(b"POST /token") {
+                        let answer =
+                            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{TOKEN}", TOKEN.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                        continue;
+                    }
+                    stream.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+                    let header = format!("x-more: {}\r\n", "a".repeat(8000));
+                    while stream.write_all(header.as_bytes()).await.is_ok() {
+                        counted.fetch_add(header.len(), Ordering::Relaxed);
+                    }
+                    return;
+                }
+            });
+        }
+    });
+    let client = Client::new(&settings(address).await).unwrap();
+    let error = client.send(&message()).await.unwrap_err();
+    assert!(matches!(error, Error::Unreachable { sent: true, .. }), "{error}");
+    assert!(sent.load(Ordering::Relaxed) < 64 * MIB, "the server was left soon");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_answer_without_an_end_is_no_token() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let counted = Arc::clone(&taken);
+    let respond = move || std::future::ready(Response::new(endless(&counted)));
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    let client = Client::new(&settings(address).await).unwrap();
+    let error = client.send(&message()).await.unwrap_err();
+    assert!(matches!(error, Error::Token(_)), "{error}");
+    assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
+    assert!(taken.load(Ordering::Relaxed) < 64 * MIB);
+}

@@ -1,0 +1,81 @@
+//! Connections.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use graph::{Client, Error, Route};
+use net::Trust;
+use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
+
+use super::user;
+use crate::support::graph_tenant::TestTenant;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_in_a_row_and_side_by_side_share_one_http_2_connection() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let requests: Vec<_> = tenant.mailboxes().iter().map(|mailbox| user(mailbox)).collect();
+    for request in requests.iter().take(10) {
+        client.send(request).await.unwrap();
+    }
+    assert_eq!(tenant.connections(), 1, "the token came over it too");
+    tenant.faults().set_latency(Duration::from_millis(200), Duration::ZERO);
+    try_join_all(requests.iter().map(|request| client.send(request))).await.unwrap();
+    assert_eq!(tenant.connections(), 1);
+    assert_eq!(tenant.counters().most_http_requests, requests.len(), "they were at work all at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_503_is_sent_again_over_a_new_connection_and_so_is_what_follows() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let request = user(&tenant.mailboxes()[0]);
+    client.send(&request).await.unwrap();
+    let mut connections = 1;
+    for route in [Route::Alone, client.batched()] {
+        for status in [429, 503, 500, 503] {
+            tenant.faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
+            assert!(client.send_by(&route, &request).await.unwrap().repeated);
+            connections += usize::from(status == 503);
+            assert_eq!(tenant.connections(), connections, "{status} {route:?}");
+            assert!(!client.send_by(&route, &request).await.unwrap().repeated);
+            assert_eq!(tenant.connections(), connections, "after {status} {route:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_when_another_is_answered_503_comes_to_its_end() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let (slow, put_off) = (user(&tenant.mailboxes()[0]), user(&tenant.mailboxes()[1]));
+    client.send(&slow).await.unwrap();
+    // Long enough for the other to be answered, sent again, and answered over its new connection.
+    let delay = Fault::Delay(Duration::from_secs(1));
+    tenant.faults().next(1, Target::containing(slow.path().as_str()), delay);
+    let refused = Fault::Status(503, RetryAfter::Absent);
+    tenant.faults().next(1, Target::containing(put_off.path().as_str()), refused);
+    let (slow, put_off) =
+        tokio::join!(client.send_by(&Route::Alone, &slow), client.send_by(&Route::Alone, &put_off));
+    assert!(!slow.unwrap().repeated && put_off.unwrap().repeated);
+    assert_eq!((tenant.connections(), tenant.counters().most_http_requests), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_nobody_vouches_for_is_refused_in_words_and_nothing_is_sent() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let other = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let stranger = other.sandbox.ca_file();
+    let mut settings = house.settings(&[]).graph;
+    settings.trust = Trust::SystemAnd(stranger);
+    let client = Client::new(&settings).unwrap();
+    let error = client.send(&user(&tenant.mailboxes()[0])).await.unwrap_err();
+    let Error::Token(error) = error else { panic!("{error:?}") };
+    assert!(error.to_string().contains("is not trusted"), "{error}");
+    let counters = tenant.counters();
+    assert_eq!((counters.token_requests, counters.http_requests), (0, 0));
+}

@@ -1,0 +1,239 @@
+//! Signing in without a client secret.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use chrono::{TimeDelta, Utc};
+use fn_exchange_online::config::{Environment, Settings};
+use graph::{Certificate, Client, Error};
+use graph::{Credential, GraphSettings, Proof};
+use sandbox::graph::TenantOptions;
+use tempfile::TempDir;
+
+use super::user;
+use crate::support::graph_tenant::TestTenant;
+use crate::support::rsa::Files;
+
+/// The house's settings, with these lines instead of the client secret.
+fn settings(house: &TestTenant, lines: &str, environment: &Environment) -> GraphSettings {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    let text = house.sandbox.app_config(&[("max_retries_backoff_factor", "0.1"), ("max_retries_total", "1")]);
+    let secret = format!("client_secret={}", house.sandbox.graph.client_secret());
+    assert!(text.contains(&secret));
+    fs::write(&file, text.replace(&secret, lines)).unwrap();
+    Settings::load(&file, environment).unwrap().settings.graph
+}
+
+/// The same, as a client.
+fn client(house: &TestTenant, lines: &str) -> Client {
+    Client::new(&settings(house, lines, &Environment::default())).unwrap()
+}
+
+fn certificate_lines(files: &Files) -> String {
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    format!("client_certificate_file={certificate}\nclient_certificate_key_file={key}")
+}
+
+/// Asks for a user, and gives why there was no token.
+async fn refusal(house: &TestTenant, client: &Client) -> String {
+    match client.send(&user(&house.sandbox.graph.mailboxes()[0])).await {
+        Err(Error::Token(error)) => error.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn works(house: &TestTenant, client: &Client) {
+    client.send(&user(&house.sandbox.graph.mailboxes()[0])).await.unwrap();
+}
+
+async fn house() -> (TestTenant, TempDir) {
+    let house = TestTenant::new(TenantOptions { mailboxes: 3, ..TenantOptions::default() }).await;
+    (house, tempfile::tempdir().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_signs_in_by_either_algorithm_and_from_one_file_as_well_as_two() {
+    let (house, directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    let files = Files::make(directory.path(), "soar-exchange", 365);
+    assert!(tenant.trust_certificate(&files.pem()));
+    let lines = certificate_lines(&files);
+    for algorithm in ["PS256", "RS256"] {
+        let client = client(&house, &format!("{lines}\nclient_assertion_algorithm={algorithm}"));
+        works(&house, &client).await;
+        // A second assertion is another one; the tenant takes none twice.
+        tenant.revoke_tokens();
+        works(&house, &client).await;
+    }
+    let both = directory.path().join("both.pem");
+    fs::write(&both, fs::read_to_string(&files.key).unwrap() + &files.pem()).unwrap();
+    works(&house, &client(&house, &format!("client_certificate_file={}", both.display()))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_registered_is_refused_and_the_words_name_the_option() {
+    let (house, directory) = house().await;
+    let files = Files::make(directory.path(), "stranger", 365);
+    let words = refusal(&house, &client(&house, &certificate_lines(&files))).await;
+    assert!(words.contains("AADSTS700027") && words.contains("client_certificate_file"), "{words}");
+    assert!(words.contains("with a certificate") && !words.contains("client_secret"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewed_certificate_is_used_for_the_next_token_without_a_restart() {
+    let (house, directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    let files = Files::make(directory.path(), "app", 365);
+    tenant.trust_certificate(&files.pem());
+    let client = client(&house, &certificate_lines(&files));
+    works(&house, &client).await;
+    let renewed = Files::make(directory.path(), "renewed", 365);
+    fs::rename(&renewed.certificate, &files.certificate).unwrap();
+    fs::rename(&renewed.key, &files.key).unwrap();
+    tenant.revoke_tokens();
+    let words = refusal(&house, &client).await;
+    assert!(words.contains("AADSTS700027"), "the new one was shown: {words}");
+    tenant.trust_certificate(&files.pem());
+    works(&house, &client).await;
+    fs::remove_file(&files.key).unwrap();
+    tenant.revoke_tokens();
+    let words = refusal(&house, &client).await;
+    assert!(words.contains("app.key") && words.contains("No such file"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_no_certificate_or_not_its_key_are_told_before_anything_is_sent() {
+    let (house, directory) = house().await;
+    let files = Files::make(directory.path(), "app", 365);
+    let other = Files::make(directory.path(), "other", 365);
+    let empty = directory.path().join("empty");
+    fs::write(&empty, "hunter2").unwrap();
+    let elliptic = directory.path().join("ec.key");
+    fs::write(&elliptic, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let nowhere = Path::new("/nowhere/at/all");
+    for (certificate, key, words) in [
+        (&files.certificate, other.key.as_path(), "it is not the key of the certificate"),
+        (&files.certificate, &elliptic, "no RSA key"),
+        (&files.certificate, &empty, "no PEM key"),
+        (&files.key, &files.key, "no PEM certificate"),
+        (&files.certificate, nowhere, "/nowhere/at/all"),
+    ] {
+        let lines = certificate_lines(&Files { certificate: certificate.clone(), key: key.to_owned() });
+        let error = Client::new(&settings(&house, &lines, &Environment::default())).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("hunter2"), "{error}");
+    }
+    assert_eq!(house.sandbox.graph.connections(), 0);
+}
+
+#[test]
+fn a_certificates_end_and_its_subject_are_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = Files::make(directory.path(), "soar-exchange", 10);
+    let text = certificate_lines(&files);
+    let config = format!(
+        "[resilient]\nhost=h\norg=o\napi_key_id=k\napi_key_secret=s\n[fn_exchange_online]\ntenant_id=t\n\
+         client_id=c\n{text}\n"
+    );
+    let file = directory.path().join("app.config");
+    fs::write(&file, config).unwrap();
+    let settings = Settings::load(&file, &Environment::default()).unwrap().settings.graph;
+    let certificate = Certificate::read(settings.credential.certificate().unwrap()).unwrap();
+    assert_eq!(certificate.subject(), "CN=soar-exchange");
+    let left = certificate.not_after() - Utc::now();
+    assert!(left > TimeDelta::days(9) && left <= TimeDelta::days(10), "{left}");
+    assert_eq!(settings.credential.to_string(), "application c with a certificate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_federated_token_is_read_anew_each_time() {
+    let (house, directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    let file = directory.path().join("token");
+    let client = client(&house, &format!("federated_token_file={}", file.display()));
+    let words = refusal(&house, &client).await;
+    assert!(words.contains("federated_token_file") && words.contains("No such file"), "{words}");
+    for token in ["first", "second"] {
+        fs::write(&file, format!("{token}\n")).unwrap();
+        tenant.trust_federated_token(token);
+        tenant.revoke_tokens();
+        works(&house, &client).await;
+    }
+    fs::write(&file, "hunter2.is.long").unwrap();
+    tenant.revoke_tokens();
+    let words = refusal(&house, &client).await;
+    assert!(words.contains("AADSTS50027") && !words.contains("hunter2"), "{words}");
+    fs::write(&file, "\n").unwrap();
+    let words = refusal(&house, &client).await;
+    assert!(words.contains("the file is empty"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_identity_gets_its_token_from_the_machine() {
+    let (house, _directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    for app_service in [false, true] {
+        let environment: Environment = tenant.identity_variables(app_service).into_iter().collect();
+        let mut settings = settings(&house, "managed_identity=true", &environment);
+        works(&house, &Client::new(&settings).unwrap()).await;
+        let Credential::ManagedIdentity { client_id, .. } = &mut settings.credential else {
+            panic!("{:?}", settings.credential);
+        };
+        assert_eq!(client_id.take().as_deref(), Some(tenant.client_id()));
+        works(&house, &Client::new(&settings).unwrap()).await;
+        let Credential::ManagedIdentity { client_id, .. } = &mut settings.credential else { unreachable!() };
+        *client_id = Some("somebody else".to_owned());
+        let words = refusal(&house, &Client::new(&settings).unwrap()).await;
+        assert!(words.contains("Identity not found") && words.contains("managed_identity"), "{words}");
+        assert!(words.contains("the managed identity somebody else"), "{words}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_asked_for_the_graph_that_is_configured() {
+    let (house, _directory) = house().await;
+    let mut settings = settings(&house, "client_secret=s", &Environment::default());
+    settings.base_url = "https://dod-graph.microsoft.us/v1.0".parse().unwrap();
+    let Credential::Application { proof, .. } = &mut settings.credential else { panic!("an application") };
+    *proof = Proof::Secret(net::Secret::new(house.sandbox.graph.client_secret()));
+    let words = refusal(&house, &Client::new(&settings).unwrap()).await;
+    assert!(words.contains("The scope https://dod-graph.microsoft.us/.default is not valid"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_ends_soon_or_has_ended_is_warned_of() {
+    let (house, directory) = house().await;
+    let tenant = &house.sandbox.graph;
+    let said = |files: &Files| {
+        assert!(tenant.trust_certificate(&files.pem()));
+        let secret = format!("client_secret={}", tenant.client_secret());
+        let text = house.sandbox.app_config(&[]).replace(&secret, &certificate_lines(files));
+        let config = directory.path().join("app.config");
+        fs::write(&config, text).unwrap();
+        let mailbox = tenant.mailboxes().swap_remove(0);
+        let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["invoke", "get_email_user_profile", "--input", &format!("exo_email_address={mailbox}")])
+            .arg("--config-file")
+            .arg(&config)
+            .env_remove("LOGLEVEL")
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        stderr
+    };
+    let said = |files: &Files| tokio::task::block_in_place(|| said(files));
+    let long = Files::make(directory.path(), "long", 60);
+    assert!(!said(&long).contains("certificate"));
+    let words = said(&Files::make(directory.path(), "soon", 20));
+    assert!(
+        words.contains("the application's certificate expires soon") && words.contains("CN=soon"),
+        "{words}"
+    );
+    let key = rcgen::KeyPair::from_pem(&fs::read_to_string(&long.key).unwrap()).unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.not_after = rcgen::date_time_ymd(2001, 1, 1);
+    fs::write(&long.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+    assert!(said(&long).contains("the application's certificate has expired"));
+}

@@ -1,0 +1,195 @@
+//! Answers no Graph should give, from a server that gives what it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use futures_util::future::join_all;
+use graph::GraphSettings;
+use graph::{Client, Criteria, Error, Mark, Whom, search};
+use net::Trust;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::messages;
+use crate::support::graph_tenant::TestTenant;
+use sandbox::graph::TenantOptions;
+
+/// A server on loopback that answers `answer(path and query, body)` and hands out tokens. `{root}` stands for its own
+/// address.
+async fn graph(
+    answer: impl Fn(&str, &[u8]) -> (u16, Value) + Clone + Send + Sync + 'static,
+) -> GraphSettings {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    let own = root.clone();
+    let respond = move |uri: Uri, headers: HeaderMap, body: Bytes| {
+        let (status, json) = if uri.path() == "/token" {
+            (200, json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "T"}))
+        } else {
+            assert_eq!(headers[header::AUTHORIZATION], "Bearer T");
+            answer(&uri.to_string(), &body)
+        };
+        let text = json.to_string().replace("{root}", &own);
+        std::future::ready((
+            StatusCode::from_u16(status).unwrap(),
+            [(header::CONTENT_TYPE, "application/json")],
+            text,
+        ))
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = house.settings(&[]).graph;
+    settings.trust = Trust::Anyone;
+    settings.base_url = format!("{root}/v1.0").parse().unwrap();
+    settings.token_url = format!("{root}/token").parse().unwrap();
+    settings
+}
+
+/// The requests of a batch.
+fn requests(batch: &[u8]) -> Vec<Value> {
+    let batch: Value = serde_json::from_slice(batch).unwrap();
+    batch["requests"].as_array().unwrap().clone()
+}
+
+fn answered(request: &Value) -> Value {
+    json!({"id": request["id"], "status": 200, "headers": {}, "body": {"url": request["url"]}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_the_answer_leaves_out_is_asked_for_again_and_no_other() {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&sent);
+    let settings = graph(move |_, batch| {
+        let mut parts = requests(batch);
+        let first = counted.fetch_add(parts.len(), Ordering::Relaxed) == 0;
+        parts.reverse();
+        if first {
+            parts.remove(4);
+        }
+        (200, json!({"responses": parts.iter().map(answered).collect::<Vec<_>>()}))
+    })
+    .await;
+    let client = Client::new(&settings).unwrap();
+    let route = client.batched();
+    let asked: Vec<_> = (0..10).map(|n| messages(&format!("user{n}@x.example"))).collect();
+    for (request, done) in
+        asked.iter().zip(join_all(asked.iter().map(|request| client.send_by(&route, request))).await)
+    {
+        let body: Value = done.unwrap().answer.parse().unwrap();
+        assert_eq!(body["url"], request.path().as_str(), "each got its own answer");
+    }
+    assert_eq!(sent.load(Ordering::Relaxed), 11);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_refused_as_such_goes_on_one_by_one() {
+    let settings = graph(|path, _| match path {
+        "/v1.0/$batch" => (400, json!({"error": {"code": "BadRequest", "message": "Invalid batch."}})),
+        path if path.contains("user3") => {
+            (400, json!({"error": {"code": "ErrorInvalidUser", "message": "No."}}))
+        }
+        path => (200, json!({"url": path})),
+    })
+    .await;
+    let client = Client::new(&settings).unwrap();
+    let route = client.batched();
+    let asked: Vec<_> = (0..10).map(|n| messages(&format!("user{n}@x.example"))).collect();
+    let done = join_all(asked.iter().map(|request| client.send_by(&route, request))).await;
+    for (n, done) in done.into_iter().enumerate() {
+        match done {
+            Ok(_) => assert_ne!(n, 3),
+            Err(failed) => {
+                assert_eq!((n, failed.error.refusal().unwrap().code.as_str()), (3, "ErrorInvalidUser"));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_whose_body_is_no_object_is_asked_for_again() {
+    let times = Arc::new(AtomicUsize::new(0));
+    let settings = graph(move |_, batch| {
+        let mut answer = answered(&requests(batch)[0]);
+        let body =
+            [json!("PGh0bWw+"), Value::Null, json!([1])].get(times.fetch_add(1, Ordering::Relaxed)).cloned();
+        if let Some(body) = body {
+            answer["body"] = body;
+        }
+        (200, json!({"responses": [answer]}))
+    })
+    .await;
+    let client = Client::new(&settings).unwrap();
+    let request = messages("a@x.example");
+    let done = client.send_by(&client.batched(), &request).await.unwrap();
+    assert!(done.repeated);
+    let body: Value = done.answer.parse().unwrap();
+    assert_eq!(body["url"], request.path().as_str());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_link_to_another_host_is_not_followed() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let settings = graph(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        (200, json!({"value": [], "@odata.nextLink": "https://evil.example/v1.0/users?$skiptoken=1"}))
+    })
+    .await;
+    let client = Client::new(&settings).unwrap();
+    let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
+    let everybody = Whom::Tenant { prefix: String::new() };
+    let error = search(&client, everybody, &criteria, 10, 10, |_| ()).await.unwrap_err();
+    assert!(matches!(error, Error::ForeignNextLink), "{error:?}");
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // In a mailbox it is that mailbox's failure, and named.
+    let listed = Whom::Listed(vec!["a@x.example".to_owned()]);
+    let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
+    assert!(matches!(found.mailboxes[0].failure, Some(Error::ForeignNextLink)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn next_links_without_end_are_left_at_some_point() {
+    let settings = graph(|path, _| {
+        let next =
+            if path.contains("users?") { "users?again=1" } else { "users/a@x.example/messages?again=1" };
+        (200, json!({"value": [], "@odata.nextLink": format!("{{root}}/v1.0/{next}")}))
+    })
+    .await;
+    let client = Client::new(&settings).unwrap();
+    let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
+    let listed = Whom::Listed(vec!["a@x.example".to_owned()]);
+    let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
+    assert!(matches!(found.mailboxes[0].failure, Some(Error::TooManyPages(_))), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
+    let pages = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pages);
+    let settings = graph(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let entries = vec![json!({"id": "m"}); 400];
+        (200, json!({"value": entries, "@odata.nextLink": "{root}/v1.0/users/a/messages?$skip=400"}))
+    })
+    .await;
+    let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+    assert!(matches!(found, Err(Error::TooManyMarked(1000))), "{found:?}");
+    assert_eq!(pages.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer() {
+    for (entries, is_answer) in [(1000, true), (1001, false)] {
+        let mut settings =
+            graph(move |_, _| (200, json!({"value": vec![json!({"id": "m"}); entries]}))).await;
+        settings.max_retries = 0;
+        let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+        match found {
+            Ok(found) => assert!(is_answer && found.len() == entries),
+            Err(error) => assert!(!is_answer && matches!(error, Error::NotAnAnswer { .. }), "{error}"),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The access token.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join_all, try_join_all};
+use graph::{Error, TokenError};
+use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions, TokenRefusal};
+
+use super::{messages, user};
+use crate::support::graph_tenant::TestTenant;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_callers_at_once_share_one_token() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    tenant.faults().set_latency(Duration::from_millis(50), Duration::ZERO);
+    let client = house.client(&[]);
+    let mailboxes = tenant.mailboxes();
+    let requests: Vec<_> = mailboxes.iter().map(|mailbox| user(mailbox)).collect();
+    assert_eq!(requests.len(), 50);
+    try_join_all(requests.iter().map(|request| client.send(request))).await.unwrap();
+    assert_eq!(tenant.counters().token_requests, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_it() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    tenant.faults().set_token_lifetime(Duration::from_secs(5));
+    let client = house.client(&[]);
+    let request = user(&tenant.mailboxes()[0]);
+    client.send(&request).await.unwrap();
+    // The renewal takes its time; the token at hand is good until then.
+    tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_secs(60)));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while tenant.counters().token_requests < 2 {
+        assert!(Instant::now() < deadline, "no renewal");
+        client.send(&request).await.unwrap();
+    }
+    // The renewal is under way, and will be for a minute.
+    let answered = tokio::time::timeout(Duration::from_secs(30), client.send(&request)).await;
+    answered.expect("a request waited for the renewal").unwrap();
+    assert!(tenant.requests().iter().all(|request| request.status == Some(200)), "no token was refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_token_is_replaced_once_and_the_request_signed_again() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let mailboxes = tenant.mailboxes();
+    client.send(&user(&mailboxes[0])).await.unwrap();
+    tenant.revoke_tokens();
+    let requests: Vec<_> = mailboxes.iter().map(|mailbox| user(mailbox)).collect();
+    try_join_all(requests.iter().map(|request| client.send(request))).await.unwrap();
+    assert_eq!(tenant.counters().token_requests, 2, "one for all who were refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_refused_with_a_new_token_too_fails() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    tenant.faults().next(2, Target::HttpRequest, Fault::Status(401, RetryAfter::Absent));
+    let error = client.send(&user(&tenant.mailboxes()[0])).await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().status, 401);
+    assert_eq!((tenant.counters().token_requests, tenant.counters().http_requests), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_part_of_a_batch_that_is_answered_401_is_sent_again_with_a_new_token_and_no_other() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let client = house.client(&[]);
+    let mailboxes = tenant.mailboxes();
+    let unlucky = format!("GET {}", messages(&mailboxes[3]).path());
+    tenant.faults().next(1, Target::containing(unlucky), Fault::Status(401, RetryAfter::Absent));
+    let route = client.batched();
+    let requests: Vec<_> = mailboxes.iter().take(10).map(|mailbox| messages(mailbox)).collect();
+    try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
+    let counters = tenant.counters();
+    assert_eq!((counters.sub_requests, counters.token_requests), (11, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sign_in_is_one_request_and_one_clear_error_with_entras_code() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    for (refusal, code) in [
+        (TokenRefusal::InvalidSecret, "AADSTS7000215"),
+        (TokenRefusal::ExpiredSecret, "AADSTS7000222"),
+        (TokenRefusal::UnknownApplication, "AADSTS700016"),
+        (TokenRefusal::UnknownTenant, "AADSTS90002"),
+        (TokenRefusal::Blocked, "AADSTS53003"),
+    ] {
+        tenant.faults().refuse_tokens(Some(refusal));
+        tenant.forget_requests();
+        // Latency, so that all of them ask before the first answer is there.
+        tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_millis(100)));
+        let client = house.client(&[]);
+        let request = user(&tenant.mailboxes()[0]);
+        for outcome in join_all((0..10).map(|_| client.send(&request))).await {
+            let Err(Error::Token(error)) = outcome else { panic!("{outcome:?}") };
+            assert!(matches!(*error, TokenError::Refused { .. }));
+            let words = error.to_string();
+            assert!(words.contains(code) && words.contains(tenant.client_id()), "{words}");
+            assert!(!words.contains(tenant.client_secret()), "{words}");
+        }
+        let counters = tenant.counters();
+        assert_eq!((counters.token_requests, counters.http_requests), (1, 0), "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_endpoint_that_throttles_or_breaks_is_asked_again() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    let request = user(&tenant.mailboxes()[0]);
+    for fault in [
+        Fault::Status(429, RetryAfter::Decimal(0.2)),
+        Fault::Status(503, RetryAfter::Absent),
+        Fault::Close,
+        Fault::CutBody,
+        Fault::Html,
+    ] {
+        tenant.forget_requests();
+        tenant.faults().next(2, Target::Token, fault);
+        house.client(&[]).send(&request).await.unwrap();
+        assert_eq!(tenant.counters().token_requests, 3, "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_renewal_fails_the_old_token_is_used_and_entra_left_in_peace() {
+    let house = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &house.sandbox.graph;
+    tenant.faults().set_token_lifetime(Duration::from_secs(5));
+    let client = house.client(&[]);
+    let request = user(&tenant.mailboxes()[0]);
+    client.send(&request).await.unwrap();
+    tenant.faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while tenant.counters().token_requests < 2 {
+        assert!(Instant::now() < deadline, "no renewal");
+        client.send(&request).await.unwrap();
+    }
+    for _ in 0..50 {
+        client.send(&request).await.unwrap();
+    }
+    assert_eq!(tenant.counters().token_requests, 2);
+}

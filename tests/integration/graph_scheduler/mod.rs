@@ -1,0 +1,80 @@
+//! Promise: many batches go side by side as far as Graph allows, nobody keeps anybody waiting, nothing that
+//! succeeded is sent twice, and nothing is lost or left out without a word.
+
+mod fairness;
+mod limits;
+mod searches;
+mod throttling;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::support::graph_tenant::TestTenant;
+use futures_util::future::try_join_all;
+use graph::{Client, Criteria, Path, Request, Search, Whom, search};
+use sandbox::graph::{Phish, Tenant, TenantOptions};
+
+/// A tenant of this many mailboxes whose batches take 50 ms.
+async fn tenant(mailboxes: usize) -> TestTenant {
+    let house = TestTenant::new(TenantOptions { mailboxes, ..TenantOptions::default() }).await;
+    house.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(50));
+    house
+}
+
+/// Asks for a mailbox's messages.
+fn messages(mailbox: &str) -> Request {
+    let path = Path::messages(mailbox, None).unwrap().option("$top", "1").option("$select", "id");
+    Request::get(path).in_mailbox(mailbox)
+}
+
+/// Sends `requests` through one lane of batches; all succeed.
+async fn send_all(client: &Client, requests: &[Request]) {
+    let route = client.batched();
+    try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
+}
+
+fn phishing() -> Criteria {
+    Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() }
+}
+
+/// Searches all mailboxes.
+async fn search_all(client: &Client, criteria: &Criteria, max_messages: usize) -> Search {
+    let everybody = Whom::Tenant { prefix: String::new() };
+    search(client, everybody, criteria, 100_000, max_messages, |_| ()).await.unwrap()
+}
+
+/// The ids that were found, in their order.
+fn ids(found: &Search) -> Vec<String> {
+    let messages = found.mailboxes.iter().flat_map(|mailbox| &mailbox.messages);
+    messages
+        .map(|message| {
+            let message: serde_json::Value = serde_json::from_str(message.get()).unwrap();
+            message["id"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+fn planted(tenant: &Tenant) -> Vec<String> {
+    tenant.planted().into_iter().map(|planted| planted.id).collect()
+}
+
+/// No sub-request that was answered was sent once more.
+fn assert_nothing_done_twice(tenant: &Tenant) {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for request in tenant.requests() {
+        if request.status == Some(200) && request.mailbox.is_some() {
+            *times.entry(request.path_and_query).or_default() += 1;
+        }
+    }
+    let twice: Vec<_> = times.into_iter().filter(|(_, times)| *times > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// Waits until `condition` holds.
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}

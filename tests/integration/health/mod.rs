@@ -1,0 +1,22 @@
+//! Promise: whoever watches the daemon sees over HTTP whether it lives, whether it is ready, and what it has done, and
+//! cannot hurt it.
+#![allow(clippy::float_cmp, clippy::cast_precision_loss)] // what is counted is whole, and not that much
+
+mod counts;
+mod listening;
+mod monitoring;
+mod states;
+mod watcher;
+
+use crate::support::deployment::{Daemon, Deployment};
+use watcher::Watcher;
+
+/// A port that is free.
+const LISTEN: (&str, &str) = ("health_listen", "127.0.0.1:0");
+
+/// A daemon that is watched.
+async fn watched(deployment: &Deployment, app: &[(&str, &str)]) -> (Daemon, Watcher) {
+    let mut daemon = deployment.spawn(&deployment.app_config(&[], &[&[LISTEN], app].concat()));
+    let watcher = Watcher::of(&mut daemon, 1).await;
+    (daemon, watcher)
+}

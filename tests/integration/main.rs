@@ -1,0 +1,50 @@
+//! The program from outside: what it promises, over real sockets and with real processes. One module for each promise.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod app_config;
+mod app_config_dialect;
+mod audit;
+mod certificates;
+mod cli_config;
+mod cli_customize;
+mod cli_invoke;
+mod cli_package;
+mod cli_selftest;
+mod config_watch;
+mod customizations;
+mod customizations_sdk;
+mod customize_scripts;
+mod daemon_bounds;
+mod daemon_calls;
+mod daemon_delivery;
+mod daemon_handover;
+mod daemon_killed;
+mod daemon_lifecycle;
+mod daemon_reload;
+mod functions;
+mod graph_client;
+mod graph_scheduler;
+mod health;
+mod logs;
+mod proxies;
+mod secrets;
+mod soar_rest;
+mod stomp_codec;
+mod stomp_failures;
+mod stomp_session;
+mod systemd_notify;
+
+#[path = "../support"]
+mod support {
+    pub(crate) mod app_config;
+    pub(crate) mod deployment;
+    pub(crate) mod exposition;
+    pub(crate) mod graph_tenant;
+    pub(crate) mod peer;
+    pub(crate) mod resilient_sdk;
+    pub(crate) mod rsa;
+    pub(crate) mod selftest;
+    pub(crate) mod session;
+    pub(crate) mod tinyproxy;
+    pub(crate) mod tls;
+}

@@ -1,0 +1,120 @@
+//! The same for every other way to sign in, and for what guard rails refuse, rehearse or purge.
+
+use std::fs;
+
+use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::rest::Failure;
+use serde_json::Value;
+
+use crate::secrets::Stage;
+use crate::support::deployment::Deployment;
+use crate::support::rsa::Files;
+
+/// Fewer rounds of calls than elsewhere leave fewer lines.
+const LEAST: usize = 20;
+
+impl Stage {
+    /// A round of calls in good times, and one in which nobody lets us in at once.
+    async fn sign_in_again_and_again(&mut self) {
+        let found = self.every_function().await;
+        assert!(found["raw"].as_str().unwrap().contains("zqSUBJECTzq"));
+        let graph = &self.deployment.sandbox.graph;
+        graph.revoke_tokens();
+        graph.faults().next(1, Target::Token, Fault::Status(401, RetryAfter::Absent));
+        let rest = &self.deployment.sandbox.soar.rest;
+        rest.end_sessions();
+        for failure in [Failure::Status(401), Failure::Status(500)] {
+            rest.fail_next("POST /rest/session", 1, failure);
+        }
+        self.every_function().await;
+        self.deployment.sandbox.graph.faults().clear();
+        self.deployment.sandbox.soar.rest.heal();
+        self.every_function().await;
+        self.by_hand(&["selftest"]).await;
+    }
+
+    /// The lines of the trail.
+    fn trail(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.deployment.directory().join("acts.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_and_a_certificate_are_told_by_nothing_nor_what_is_denied_and_purged() {
+    let deployment = Deployment::new().await;
+    let account = deployment.sandbox.soar.options().account.clone();
+    let files = Files::make(deployment.directory(), "app", 365);
+    assert!(deployment.sandbox.graph.trust_certificate(&files.pem()));
+    let (certificate, key) = (files.certificate.display().to_string(), files.key.display().to_string());
+    let denied = deployment.mailbox(2);
+    let resilient = [
+        ("api_key_id", ""),
+        ("api_key_secret", ""),
+        ("email", account.email.as_str()),
+        ("password", account.password.as_str()),
+    ];
+    let app = [
+        ("client_secret", ""),
+        ("client_certificate_file", certificate.as_str()),
+        ("client_certificate_key_file", key.as_str()),
+        ("mailboxes_denied", denied.as_str()),
+        ("deletion", "permanent"),
+    ];
+    let mut stage = Stage::of(deployment, &resilient, &app, &[]).await;
+    stage.marks.0.push(account.password);
+    let key = fs::read_to_string(&files.key).unwrap();
+    stage.marks.0.extend(key.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
+    stage.sign_in_again_and_again().await;
+    // The others' mailboxes are open, this one is not.
+    stage.mailbox = denied;
+    stage.every_function().await;
+
+    let graph = &stage.deployment.sandbox.graph;
+    let deleted = graph.deleted();
+    assert!(!deleted.is_empty());
+    assert!(deleted.iter().all(|deleted| deleted.permanently && deleted.mailbox != stage.mailbox));
+    assert!(stage.trail().iter().any(|line| line["outcome"] == "refused"));
+    let (assertions, sessions) = (graph.assertions(), stage.deployment.sandbox.soar.rest.session_secrets());
+    assert!(assertions.len() > 1 && sessions.len() > 2, "{} {}", assertions.len(), sessions.len());
+    stage.marks.0.extend(assertions.iter().flat_map(|assertion| assertion.split('.')).map(str::to_owned));
+    stage.marks.0.extend(sessions);
+    stage.end(LEAST).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_federated_token_is_told_by_nothing_nor_what_a_dry_run_would_do() {
+    let deployment = Deployment::new().await;
+    let parts = ["zqFEDERATEDzq", "zqTOKENzq", "zqSIGNATUREzq"];
+    deployment.sandbox.graph.trust_federated_token(&parts.join("."));
+    let token = deployment.write("federated", &parts.join(".")).display().to_string();
+    let app = [("client_secret", ""), ("federated_token_file", token.as_str()), ("dry_run", "true")];
+    let mut stage = Stage::of(deployment, &[("log_format", "json")], &app, &[]).await;
+    stage.marks.0.extend(parts.map(str::to_owned));
+    stage.sign_in_again_and_again().await;
+
+    let graph = &stage.deployment.sandbox.graph;
+    assert!(graph.deleted().is_empty() && graph.moved().is_empty() && graph.sent_mail().is_empty());
+    assert!(graph.assertions().contains(&parts.join(".")));
+    assert!(stage.trail().iter().any(|line| line["outcome"] == "would be deleted"));
+    // One that has no federated credential is refused, and told by nothing either.
+    graph.trust_federated_token("another");
+    graph.revoke_tokens();
+    stage.every_function().await;
+    stage.end(LEAST).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_header_of_a_managed_identity_is_told_by_nothing() {
+    let deployment = Deployment::new().await;
+    let variables = deployment.sandbox.graph.identity_variables(true);
+    let environment: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let header = variables.iter().find(|(name, _)| *name == "IDENTITY_HEADER").unwrap().1.clone();
+    let app = [("client_secret", ""), ("managed_identity", "true")];
+    let mut stage = Stage::of(deployment, &[], &app, &environment).await;
+    stage.marks.0.push(header);
+    stage.sign_in_again_and_again().await;
+    assert!(stage.deployment.sandbox.graph.assertions().is_empty());
+    assert!(!stage.deployment.sandbox.graph.deleted().is_empty());
+    stage.end(LEAST).await;
+}

@@ -1,0 +1,160 @@
+//! Promise: systemd knows when the daemon takes calls, reads its configuration, waits for its broker, stops, and
+//! whether it is alive.
+
+use std::collections::VecDeque;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram as StdUnixDatagram};
+use std::path::Path;
+
+use crate::support::deployment::{Daemon, Deployment, SOON};
+use sandbox::soar::rest::Failure;
+use serde_json::json;
+use tokio::net::UnixDatagram;
+use tokio::time::timeout;
+
+const WAITING: &str = "STATUS=waiting for SOAR and its broker";
+const LISTENING: &str = "STATUS=listening for calls";
+const ALIVE: &str = "WATCHDOG=1";
+
+/// systemd's end of the socket.
+struct Manager {
+    socket: UnixDatagram,
+    address: String,
+    /// Lines that came with one that was waited for.
+    more: VecDeque<String>,
+}
+
+impl Manager {
+    fn at(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        Self { socket, address: path.display().to_string(), more: VecDeque::new() }
+    }
+
+    fn in_abstract_namespace(name: &str) -> Self {
+        let socket = StdUnixDatagram::bind_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let socket = UnixDatagram::from_std(socket).unwrap();
+        Self { socket, address: format!("@{name}"), more: VecDeque::new() }
+    }
+
+    /// The next assignment.
+    async fn told(&mut self) -> String {
+        loop {
+            if let Some(line) = self.more.pop_front() {
+                return line;
+            }
+            let mut buffer = [0; 4096];
+            let bytes =
+                timeout(SOON, self.socket.recv(&mut buffer)).await.expect("a message in time").unwrap();
+            self.more.extend(std::str::from_utf8(&buffer[..bytes]).unwrap().lines().map(str::to_owned));
+        }
+    }
+
+    /// The assignments up to this one.
+    async fn told_up_to(&mut self, last: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while lines.last().is_none_or(|line| line != last) {
+            lines.push(self.told().await);
+        }
+        lines
+    }
+
+    fn daemon(&self, deployment: &Deployment, environment: &[(&str, &str)]) -> Daemon {
+        let file = deployment.write("app.config", &deployment.app_config(&[], &[]));
+        let environment = [&[("NOTIFY_SOCKET", self.address.as_str())], environment].concat();
+        Daemon::spawn_in(&environment, &["run", "--config-file", &file.display().to_string()])
+    }
+}
+
+#[tokio::test]
+async fn it_is_ready_when_it_takes_calls_and_not_before() {
+    let deployment = Deployment::new().await;
+    deployment.sandbox.soar.rest.fail_next("/functions/", 1, Failure::Status(503));
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let mut daemon = manager.daemon(&deployment, &[]);
+    assert_eq!(manager.told().await, WAITING);
+    assert_eq!(manager.told().await, "READY=1");
+    assert_eq!(manager.told().await, LISTENING);
+    daemon.subscribed().await;
+    assert_eq!(daemon.count_in_log("a request to SOAR is tried again"), 1);
+}
+
+#[tokio::test]
+async fn it_tells_of_reading_its_configuration_and_of_stopping() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let mut daemon = manager.daemon(&deployment, &[]);
+    manager.told_up_to(LISTENING).await;
+    daemon.signal("HUP").await;
+    assert_eq!([manager.told().await, manager.told().await], ["RELOADING=1", "READY=1"]);
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    assert_eq!(manager.told().await, "STOPPING=1");
+}
+
+#[tokio::test]
+async fn it_tells_why_it_has_no_broker() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let mut daemon = manager.daemon(&deployment, &[]);
+    manager.told_up_to(LISTENING).await;
+    deployment.sandbox.soar.broker.cut_connections();
+    let lines = manager.told_up_to(LISTENING).await;
+    let (reason, _) = lines.split_last().unwrap().1.split_first().expect("a reason before it listens again");
+    assert!(reason.starts_with("STATUS=") && reason.ends_with("; trying again"), "{lines:?}");
+    daemon.logged_times("subscribed to", 2).await;
+}
+
+#[tokio::test]
+async fn a_socket_in_the_abstract_namespace_is_as_good() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::in_abstract_namespace(&format!("fn-exchange-online-{}", fastrand::u64(..)));
+    let _daemon = manager.daemon(&deployment, &[]);
+    assert_eq!(manager.told_up_to("READY=1").await, [WAITING, "READY=1"]);
+}
+
+#[tokio::test]
+async fn it_gives_signs_of_life_while_it_serves_whatever_session_is_in_service() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let mut daemon = manager.daemon(&deployment, &[("WATCHDOG_USEC", "50000")]);
+    for _ in 0..3 {
+        manager.told_up_to(ALIVE).await;
+    }
+    let soar = deployment.caller().await;
+    let mailbox = json!({"exo_email_address": deployment.mailbox(1)});
+    let call = soar.call("exchange_online_get_email_user_profile", mailbox).await.unwrap();
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    manager.told_up_to(ALIVE).await;
+    // With other settings for SOAR comes another session.
+    deployment.write("app.config", &deployment.app_config(&[("stomp_timeout", "61")], &[]));
+    daemon.signal("HUP").await;
+    daemon.logged("calls come over the new connection").await;
+    for _ in 0..3 {
+        manager.told_up_to(ALIVE).await;
+    }
+}
+
+#[tokio::test]
+async fn signs_of_life_that_another_process_owes_are_not_given() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let mut daemon = manager.daemon(&deployment, &[("WATCHDOG_USEC", "50000"), ("WATCHDOG_PID", "1")]);
+    manager.told_up_to(LISTENING).await;
+    daemon.signal("HUP").await;
+    manager.told_up_to("READY=1").await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+    let lines = manager.told_up_to("STOPPING=1").await;
+    assert!(!lines.iter().any(|line| line == ALIVE), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_manager_that_is_not_there_is_no_reason_not_to_run() {
+    let deployment = Deployment::new().await;
+    let file = deployment.write("app.config", &deployment.app_config(&[], &[]));
+    let nowhere = deployment.directory().join("nowhere").display().to_string();
+    let arguments = ["run", "--config-file", &file.display().to_string()];
+    let mut daemon = Daemon::spawn_in(&[("NOTIFY_SOCKET", &nowhere)], &arguments);
+    daemon.logged("systemd cannot be told anything").await;
+    daemon.subscribed().await;
+    assert_eq!(daemon.stop().await.code(), Some(0));
+}
