@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use fn_exchange_online::audit::{Asker, Trail};
+use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Status};
+use fn_exchange_online::functions::{Call, Context, Function, Guard, Inputs, Lease, Status};
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, TenantOptions};
 use sandbox::soar::rest::Owner;
@@ -34,8 +34,8 @@ async fn main() {
         graph: graph::Client::new(&settings.graph).unwrap(),
         casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
         call: Call::by_hand(),
-        claim: Claim::undisputed(),
-        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Asker::default()),
+        claim: Lease::undisputed(),
+        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
         limits: settings.limits,
         status: Status::channel().0,
     };

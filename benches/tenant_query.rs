@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fn_exchange_online::config::{Environment, Settings};
-use graph::{Client, Criteria, Whom, search};
+use graph::{Client, Criteria, SearchScope, search};
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use sandbox::soar::SoarOptions;
@@ -35,7 +35,7 @@ async fn query(config: &Path) {
     let settings = Settings::load(config, &environment).unwrap().settings;
     let client = Client::new(&settings.graph).unwrap();
     let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
-    let everybody = Whom::Tenant { prefix: String::new() };
+    let everybody = SearchScope::Tenant { prefix: String::new() };
     let started = Instant::now();
     let found = search(&client, everybody, &criteria, 1_000_000, 1_000_000, |_| ()).await.unwrap();
     let took = started.elapsed().as_secs_f64();

@@ -5,7 +5,7 @@ use std::path::Path;
 use fn_exchange_online::config::LogFormat;
 use fn_exchange_online::functions::fuzzing::{escaped, file_name};
 use fn_exchange_online::log::line_of as line;
-use net::untrusted::text::on_one_line;
+use net::untrusted::text::sanitize_line;
 
 use super::texts_of;
 
@@ -23,7 +23,7 @@ pub fn texts(data: &[u8]) {
         assert!(written == text || cut, "{written:?} of {text:?}");
     }
 
-    is_one_line(&format!("{}\n", on_one_line(&message)));
+    is_one_line(&format!("{}\n", sanitize_line(&message)));
 
     let html = escaped(&message);
     assert!(!html.contains(['<', '>', '"', '\'']), "{html}");

@@ -1,6 +1,6 @@
 //! The audit trail: a line for each act that changes something, on behalf of whom, to what, and with what outcome.
 //!
-//! What changes something takes an [`Act`], and an act is begun here: so nothing is changed that is not put on
+//! What changes something takes an [`PendingAction`], and an act is begun here: so nothing is changed that is not put on
 //! record, whatever becomes of the call afterwards. Each line is in the log, too, at whatever level; the file is for
 //! who has to show what was done.
 
@@ -37,7 +37,7 @@ pub struct Trail(Arc<TrailFile>);
 
 /// On whose behalf something is done: the call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Asker {
+pub struct Initiator {
     /// The user or key of SOAR, by name, or the user who made the call by hand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
@@ -60,7 +60,7 @@ pub struct Asker {
 
 /// What is done, to what. No word of a mail is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Deed {
+pub struct AuditRecord {
     /// "delete message"
     pub act: &'static str,
     /// The mailbox, as it was named.
@@ -97,13 +97,13 @@ pub struct Deed {
 struct Line<'a> {
     time: String,
     #[serde(flatten)]
-    deed: &'a Deed,
+    deed: &'a AuditRecord,
     outcome: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     dry_run: bool,
     #[serde(flatten)]
-    asker: &'a Asker,
+    asker: &'a Initiator,
 }
 
 impl Trail {
@@ -173,30 +173,30 @@ impl Trail {
         self.0.is_failing()
     }
 
-    /// Puts on record that something begins. What ends it is [`Act::end`].
+    /// Puts on record that something begins. What ends it is [`PendingAction::end`].
     ///
     /// # Errors
     /// The file cannot be written; nothing must be changed then.
-    pub fn begin(&self, asker: &Arc<Asker>, deed: Deed) -> Result<Act, AuditError> {
+    pub fn begin(&self, asker: &Arc<Initiator>, deed: AuditRecord) -> Result<PendingAction, AuditError> {
         self.ready()?;
-        Ok(Act(self.entry(asker, deed, false)))
+        Ok(PendingAction(self.entry(asker, deed, false)))
     }
 
     /// Puts on record what would be done.
     ///
     /// # Errors
     /// The file cannot be written, so it would not be done.
-    pub fn rehearse(&self, asker: &Arc<Asker>, deed: Deed) -> Result<Rehearsal, AuditError> {
+    pub fn rehearse(&self, asker: &Arc<Initiator>, deed: AuditRecord) -> Result<DryRun, AuditError> {
         self.ready()?;
-        Ok(Rehearsal(self.entry(asker, deed, true)))
+        Ok(DryRun(self.entry(asker, deed, true)))
     }
 
     /// Puts on record what was asked for and refused here.
-    pub fn refused(&self, asker: &Arc<Asker>, deed: Deed, why: &str) {
+    pub fn refused(&self, asker: &Arc<Initiator>, deed: AuditRecord, why: &str) {
         self.entry(asker, deed, false).write("refused", Some(why));
     }
 
-    fn entry(&self, asker: &Arc<Asker>, deed: Deed, dry_run: bool) -> Entry {
+    fn entry(&self, asker: &Arc<Initiator>, deed: AuditRecord, dry_run: bool) -> Entry {
         Entry { trail: self.clone(), asker: Arc::clone(asker), deed, dry_run, written: false }
     }
 }
@@ -205,23 +205,23 @@ impl Trail {
 /// outcome is not known.
 #[derive(Debug)]
 #[must_use = "it is on record as of unknown outcome otherwise"]
-pub struct Act(Entry);
+pub struct PendingAction(Entry);
 
 /// Something that would be done, but is not.
 #[derive(Debug)]
 #[must_use = "it is on record as of unknown outcome otherwise"]
-pub struct Rehearsal(Entry);
+pub struct DryRun(Entry);
 
-impl graph::ChangePermit for Act {}
+impl graph::ChangePermit for PendingAction {}
 
-impl Act {
+impl PendingAction {
     /// What came of it, in a word or two, and what stood against it.
     pub fn end(self, outcome: &str, error: Option<&str>) {
         self.0.write(outcome, error);
     }
 }
 
-impl Rehearsal {
+impl DryRun {
     /// What would have come of it.
     pub fn end(self, outcome: &str, error: Option<&str>) {
         self.0.write(outcome, error);
@@ -231,8 +231,8 @@ impl Rehearsal {
 #[derive(Debug)]
 struct Entry {
     trail: Trail,
-    asker: Arc<Asker>,
-    deed: Deed,
+    asker: Arc<Initiator>,
+    deed: AuditRecord,
     dry_run: bool,
     written: bool,
 }

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 pub use crate::exit_code::Failure;
-use net::untrusted::text::on_terminal;
+use net::untrusted::text::sanitize_terminal;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
 ///
@@ -92,7 +92,7 @@ impl Cli {
         match done {
             Ok(()) => 0,
             Err(Failure { code, message }) => {
-                let _ = writeln!(stderr(), "fn-exchange-online: {}", on_terminal(&message));
+                let _ = writeln!(stderr(), "fn-exchange-online: {}", sanitize_terminal(&message));
                 code
             }
         }

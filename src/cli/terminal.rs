@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, Write, stderr, stdin, stdout};
 
-use net::untrusted::text::on_terminal;
+use net::untrusted::text::sanitize_terminal;
 
 /// Says it.
 pub(super) fn say(text: &str) {
     // Who has closed standard error does not want to know.
-    let _ = writeln!(stderr(), "{}", on_terminal(text));
+    let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
 }
 
 /// Asks until it is answered with yes or no. Where there is nobody to answer, that is a no.

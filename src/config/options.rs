@@ -234,7 +234,7 @@ impl Options<'_> {
                 name,
                 "is false: the server's certificate is not verified, and whoever is on the way can read along",
             );
-            return Some(Trust::Anyone);
+            return Some(Trust::Insecure);
         }
         if value.text.eq_ignore_ascii_case("true") {
             return Some(Trust::System);

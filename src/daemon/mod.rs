@@ -10,10 +10,10 @@
 //! What cannot be used changes nothing. A generation that hands over ends what it has begun and replies over its own
 //! session. All share the worker's ledger, so nothing is done or answered twice in between.
 
-mod configuration;
-mod generation;
+mod config_source;
 mod health;
 mod signals;
+mod subscription;
 mod systemd;
 
 use std::fmt;
@@ -32,13 +32,13 @@ use crate::config::watch::Contents;
 use crate::config::{Environment, LoadError, Loaded, LogSettings, Settings};
 use crate::exit_code::{BAD_CONFIGURATION, Failure};
 use crate::log::{Log, cannot_rotate};
-use crate::worker::{Duty, Equipment, Worker};
-use configuration::Configuration;
-use generation::{Generation, Route, SignedIn};
+use crate::worker::{Mode, Services, Worker};
+use config_source::Configuration;
 use graph::GraphSettings;
-use health::{Health, Knock, Listener, View};
+use health::{Health, Listener, LivenessPing, ServiceState};
 use signals::{Asked, Signals};
 use stomp::State;
+use subscription::{Route, SignedIn, Subscription};
 use systemd::Systemd;
 
 /// How long saying good-bye to the broker may take.
@@ -94,7 +94,7 @@ struct Daemon<'l> {
     worker: Worker,
     /// What is told over HTTP, whoever wants a sign of life for it, and where.
     health: Arc<Health>,
-    knocks: mpsc::Receiver<Knock>,
+    knocks: mpsc::Receiver<LivenessPing>,
     listener: Option<Listener>,
     /// The generation in service.
     current: Option<AtWork>,
@@ -115,11 +115,11 @@ type GraphParts = (GraphSettings, Contents);
 struct AtWork {
     signed_in: SignedIn,
     session: watch::Receiver<State>,
-    duty: watch::Sender<Duty>,
+    duty: watch::Sender<Mode>,
 }
 
 /// What came of opening a generation: none where the one in service is as good.
-type Opened = Result<Option<Generation>, Failure>;
+type Opened = Result<Option<Subscription>, Failure>;
 
 impl<'l> Daemon<'l> {
     /// Nobody is asked for anything before [`Self::live`], so what is wrong with our own files shows first.
@@ -135,7 +135,7 @@ impl<'l> Daemon<'l> {
         let of_graph = graph_parts(&settings, contents);
         let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
             .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
-        let worker = Worker::new(Equipment {
+        let worker = Worker::new(Services {
             graph,
             limits: settings.limits,
             rails: Arc::new(settings.guard),
@@ -145,7 +145,7 @@ impl<'l> Daemon<'l> {
         let (health, knocks) = Health::new(worker.clone(), log);
         let listener = settings.health_listen.map(|address| health.listen(address)).transpose()?;
         let connections = Arc::clone(&health.connections);
-        let opening = Generation::first(route.clone(), connections);
+        let opening = Subscription::first(route.clone(), connections);
         let first = async { opening.await.map(Some) };
         Ok(Self {
             log,
@@ -180,7 +180,7 @@ impl<'l> Daemon<'l> {
                 () = configuration.changed() => self.reload(configuration, "a file has changed").await,
                 opened = or_never(&mut self.opening) => {
                     self.opening = None;
-                    self.take_over(opened?);
+                    self.promote(opened?);
                 }
                 Some(_) = self.shifts.join_next() => self.note_ended(),
                 () = or_never(&mut self.company) => self.company = None,
@@ -207,7 +207,7 @@ impl<'l> Daemon<'l> {
                 self.systemd.reloading();
             }
             Phase::Stopping { by } => {
-                self.health.show(View::Stopping);
+                self.health.show(ServiceState::Stopping);
                 info!("stopping: {by}");
                 self.systemd.stopping();
             }
@@ -217,7 +217,7 @@ impl<'l> Daemon<'l> {
     async fn reload(&mut self, configuration: &mut Configuration, why: &'static str) {
         self.enter(&Phase::Reloading { why });
         let taken_up = match configuration.load().await {
-            Ok(loaded) => self.take_up(loaded, configuration.contents()).map_err(|failure| failure.message),
+            Ok(loaded) => self.apply(loaded, configuration.contents()).map_err(|failure| failure.message),
             Err(error) => Err(in_a_line(&error)),
         };
         match &taken_up {
@@ -233,7 +233,7 @@ impl<'l> Daemon<'l> {
     }
 
     /// Puts settings into force. Where that fails, those before are in force as a whole.
-    fn take_up(&mut self, loaded: Loaded, contents: &Contents) -> Result<(), Failure> {
+    fn apply(&mut self, loaded: Loaded, contents: &Contents) -> Result<(), Failure> {
         let Loaded { settings, warnings, .. } = loaded;
         let route = Route::new(&settings, contents);
         route.check()?;
@@ -285,7 +285,7 @@ impl<'l> Daemon<'l> {
         self.of_graph = of_graph;
         self.route = route.clone();
         self.of_audit = settings.audit_file;
-        self.worker.equip(Equipment {
+        self.worker.reconfigure(Services {
             graph,
             limits: settings.limits,
             rails: Arc::new(settings.guard),
@@ -302,23 +302,23 @@ impl<'l> Daemon<'l> {
         // Even where nothing has changed: SOAR may have.
         let connections = Arc::clone(&self.health.connections);
         self.opening = Some(match in_service {
-            None => async { Generation::first(route, connections).await.map(Some) }.boxed(),
-            in_service => async { Ok(Generation::next(route, in_service, connections).await) }.boxed(),
+            None => async { Subscription::first(route, connections).await.map(Some) }.boxed(),
+            in_service => async { Ok(Subscription::next(route, in_service, connections).await) }.boxed(),
         });
         Ok(())
     }
 
     /// Puts a generation into service, and has the one before hand over.
-    fn take_over(&mut self, next: Option<Generation>) {
-        let Some(Generation { signed_in, session, deliveries }) = next else {
+    fn promote(&mut self, next: Option<Subscription>) {
+        let Some(Subscription { signed_in, session, deliveries }) = next else {
             info!("SOAR's message destinations are as before; the connection stays");
             return;
         };
-        let (duty, told) = watch::channel(Duty::Serve);
+        let (duty, told) = watch::channel(Mode::Serving);
         let (worker, soar) = (self.worker.clone(), signed_in.soar.clone());
         let (systemd, in_service, state) = (Arc::clone(&self.systemd), session.clone(), session.state());
-        self.company = Some(async move { systemd.accompany(in_service).await }.boxed());
-        self.health.show(View::Serving(session.clone(), signed_in.soar.clone()));
+        self.company = Some(async move { systemd.report(in_service).await }.boxed());
+        self.health.show(ServiceState::Serving(session.clone(), signed_in.soar.clone()));
         self.shifts.spawn(async move {
             worker.serve(session.clone(), deliveries, soar, told).await;
             session.disconnect(DISCONNECT_BOUND).await;
@@ -327,7 +327,7 @@ impl<'l> Daemon<'l> {
             None => self.enter(&Phase::Ready),
             Some(former) => {
                 info!("calls come over the new connection; the one before ends when its calls have");
-                former.duty.send_replace(Duty::HandOver);
+                former.duty.send_replace(Mode::Draining);
                 self.former.push(former);
             }
         }
@@ -338,11 +338,11 @@ impl<'l> Daemon<'l> {
         self.former.retain(AtWork::goes_on);
         if self.current.take_if(|current| !current.goes_on()).is_some() {
             error!("the session with the broker has ended by itself; another is opened");
-            self.health.show(View::Starting);
+            self.health.show(ServiceState::Starting);
             // By the newest settings, which another may just have been about to be opened by.
             let route = self.route.clone();
             let connections = Arc::clone(&self.health.connections);
-            self.opening = Some(async { Ok(Generation::next(route, None, connections).await) }.boxed());
+            self.opening = Some(async { Ok(Subscription::next(route, None, connections).await) }.boxed());
         }
     }
 
@@ -352,7 +352,7 @@ impl<'l> Daemon<'l> {
         self.opening = None;
         self.worker.close();
         for generation in self.former.iter().chain(&self.current) {
-            generation.duty.send_replace(Duty::Stop);
+            generation.duty.send_replace(Mode::Stopping);
         }
         tokio::select! {
             () = async { while self.shifts.join_next().await.is_some() {} } => info!("stopped"),

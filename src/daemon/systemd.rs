@@ -60,7 +60,7 @@ impl Systemd {
 
     /// Goes along with the session in service: tells how it is, and that it is alive. Does not come back; whoever
     /// polls it in a loop proves with each sign of life that the loop goes round.
-    pub(super) async fn accompany(&self, session: Session) {
+    pub(super) async fn report(&self, session: Session) {
         tokio::join!(self.tell_states(&session), self.show_life(&session));
     }
 

@@ -22,16 +22,16 @@ pub struct Call {
     /// When it was asked for, by the clock of whoever did.
     pub asked_at: Option<DateTime<Utc>>,
     /// Whether it may have been run before it was given to us.
-    pub before: Before,
+    pub before: PriorRun,
 }
 
 /// Whether a call may have been run before, by this process or another, in whole or in part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
+pub enum PriorRun {
     /// It surely was not.
-    Never,
+    None,
     /// Nothing shows that it was, and nothing rules it out.
-    Perhaps,
+    Possible,
     /// It was handed out before. Whoever had it may have run it, and may even be doing so yet.
     Likely,
 }
@@ -39,7 +39,7 @@ pub enum Before {
 impl Call {
     /// A call that is made now, by hand.
     pub fn by_hand() -> Self {
-        Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), before: Before::Never }
+        Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), before: PriorRun::None }
     }
 
     /// Whether what was done at that time, by SOAR's clock, can have been done for it.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::call::{Before, Call};
-use super::casebook::Casebook;
-use super::claim::Claim;
+use super::call::{Call, PriorRun};
 use super::guard::Guard;
+use super::incident_sink::IncidentSink;
+use super::lease::Lease;
 use crate::config::CallLimits;
 
 /// Progress is told at most this often.
@@ -20,13 +20,13 @@ pub struct Context {
     /// Microsoft Graph.
     pub graph: graph::Client,
     /// Where notes and attachments go.
-    pub casebook: Casebook,
+    pub casebook: IncidentSink,
     /// The call that is run.
     pub call: Call,
     /// What the call may change.
     pub guard: Guard,
     /// Whether it is still ours to run.
-    pub claim: Claim,
+    pub claim: Lease,
     /// How far the call goes.
     pub limits: CallLimits,
     /// Where status messages go.
@@ -35,13 +35,13 @@ pub struct Context {
 
 impl Context {
     /// Whether the call may have been run in another run than this one, before or meanwhile, as far as is known now.
-    pub(super) fn run_elsewhere(&self) -> Before {
-        if self.claim.is_in_doubt() { Before::Likely } else { self.call.before }
+    pub(super) fn run_elsewhere(&self) -> PriorRun {
+        if self.claim.is_in_doubt() { PriorRun::Likely } else { self.call.before }
     }
 
     /// Whether it may have been.
     pub(super) fn may_have_been_run(&self) -> bool {
-        self.run_elsewhere() != Before::Never
+        self.run_elsewhere() != PriorRun::None
     }
 }
 

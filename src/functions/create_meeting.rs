@@ -10,12 +10,12 @@ use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone, on_record};
+use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
-use crate::audit::Deed;
+use crate::audit::AuditRecord;
 use graph::models::{Body, Recipient, listed};
-use graph::{self, Path, Request, Route};
+use graph::{self, Dispatch, Path, Request};
 
 const PERMISSION: &str = "Calendars.ReadWrite";
 const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
@@ -151,7 +151,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
-    let mailbox = match context.guard.mailbox(&context.graph, &Route::Alone, organizer).await {
+    let mailbox = match context.guard.mailbox(&context.graph, &Dispatch::Single, organizer).await {
         Ok(mailbox) => mailbox,
         Err(not_done) => return answer(organizer, not_done),
     };
@@ -187,17 +187,17 @@ async fn create(
     event: Bytes,
 ) -> Result<Box<RawValue>, NotDone> {
     let attendees = meeting.required.len() + meeting.optional.len();
-    let deed = Deed { act: "create meeting", attendees: Some(attendees), ..Deed::default() };
+    let deed = AuditRecord { act: "create meeting", attendees: Some(attendees), ..AuditRecord::default() };
     let act = match context.guard.begin(mailbox, deed)? {
-        Leave::Act(act) => act,
-        Leave::DryRun(rehearsal) => {
+        Authorization::PendingAction(act) => act,
+        Authorization::DryRun(rehearsal) => {
             rehearsal.end("would be created", None);
             return Err(NotDone::DryRun);
         }
     };
     let created = async {
         let path = Path::user(mailbox.address())?.then("calendar").then("events");
-        let request = Request::post(path, event, &act).harmless_twice().in_mailbox(mailbox.address());
+        let request = Request::post(path, event, &act).idempotent().in_mailbox(mailbox.address());
         context.graph.send(&request).await?.json()
     };
     let created: Result<_, graph::Error> = created.await;

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone, on_record};
+use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
-use crate::audit::{Act, Deed};
+use crate::audit::{AuditRecord, PendingAction};
 use crate::config::Deletion;
-use graph::{self, Failed, Path, Request, Route};
+use graph::{self, Dispatch, Failed, Path, Request};
 
 pub(super) const PERMISSION: &str = "Mail.ReadWrite";
 
@@ -29,12 +29,12 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Deleting a message of {mailbox}"));
     let deleted = async {
-        let mailbox = context.guard.mailbox(&context.graph, &Route::Alone, &mailbox).await?;
-        delete(context, &Route::Alone, &mailbox, folder.as_deref(), &id).await
+        let mailbox = context.guard.mailbox(&context.graph, &Dispatch::Single, &mailbox).await?;
+        delete(context, &Dispatch::Single, &mailbox, folder.as_deref(), &id).await
     };
     match deleted.await {
         Ok(Deleted::Now) => Outcome::done(&Content { value: true }),
-        Ok(Deleted::Before) => {
+        Ok(Deleted::PriorRun) => {
             let mut outcome = Outcome::done(&Content { value: true })?;
             outcome.reason = Some(format!(
                 "Message {id} of mailbox {mailbox} was not there any more. It counts as deleted, since this call may \
@@ -59,18 +59,18 @@ pub(super) enum Deleted {
     /// By this run of the call.
     Now,
     /// By an earlier run of the call, as it seems: it was gone, and there may have been one.
-    Before,
+    PriorRun,
 }
 
 /// Deletes one message, to where the settings say, and puts what became of it on record.
 pub(super) async fn delete(
     context: &Context,
-    route: &Route,
+    route: &Dispatch,
     mailbox: &Mailbox,
     folder: Option<&str>,
     id: &str,
 ) -> Result<Deleted, NotDone> {
-    let deed = Deed {
+    let deed = AuditRecord {
         act: "delete message",
         message_id: Some(id.to_owned()),
         destination: match context.guard.deletion() {
@@ -78,18 +78,18 @@ pub(super) async fn delete(
             Deletion::DeletedItems => Some("deleteditems".to_owned()),
             Deletion::Permanent => Some("permanently".to_owned()),
         },
-        ..Deed::default()
+        ..AuditRecord::default()
     };
     let path = || Path::message(mailbox.address(), folder, id).map_err(graph::Error::from);
     match context.guard.begin(mailbox, deed)? {
-        Leave::Act(act) => {
+        Authorization::PendingAction(act) => {
             let deleted = async {
                 let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());
                 carry_out(context, route, &request).await
             };
             let deleted = deleted.await;
             let (outcome, error) = match &deleted {
-                Ok(Deleted::Before) => (
+                Ok(Deleted::PriorRun) => (
                     "gone",
                     Some("it was not there; an earlier run of the call may have deleted it".to_owned()),
                 ),
@@ -98,7 +98,7 @@ pub(super) async fn delete(
             act.end(outcome, error.as_deref());
             deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
         }
-        Leave::DryRun(rehearsal) => {
+        Authorization::DryRun(rehearsal) => {
             let there = look(context, route, mailbox, path()).await;
             let (outcome, error) = on_record(["would be deleted", "not deleted"], &there);
             rehearsal.end(outcome, error.as_deref());
@@ -108,20 +108,18 @@ pub(super) async fn delete(
 }
 
 /// What deletes the message at `path`. Each may be sent twice: the second finds nothing.
-fn request(path: Path, deletion: Deletion, act: &Act) -> Request {
+fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
     match deletion {
         Deletion::Recoverable => Request::delete(path, act),
         Deletion::DeletedItems => {
             let body = json!({"destinationId": "deleteditems"}).to_string();
-            Request::post(path.then("move"), body.into(), act).harmless_twice()
+            Request::post(path.then("move"), body.into(), act).idempotent()
         }
-        Deletion::Permanent => {
-            Request::post(path.then("permanentDelete"), Bytes::new(), act).harmless_twice()
-        }
+        Deletion::Permanent => Request::post(path.then("permanentDelete"), Bytes::new(), act).idempotent(),
     }
 }
 
-async fn carry_out(context: &Context, route: &Route, request: &Request) -> Result<Deleted, graph::Error> {
+async fn carry_out(context: &Context, route: &Dispatch, request: &Request) -> Result<Deleted, graph::Error> {
     match context.graph.send_by(route, request).await {
         Ok(_) => Ok(Deleted::Now),
         // A request that was answered "try again" may have been carried out all the same. Then the message is gone,
@@ -129,7 +127,7 @@ async fn carry_out(context: &Context, route: &Route, request: &Request) -> Resul
         Err(Failed { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),
         // So may an earlier run of the call.
         Err(Failed { error, .. }) if error.is_item_gone() && context.may_have_been_run() => {
-            Ok(Deleted::Before)
+            Ok(Deleted::PriorRun)
         }
         Err(failed) => Err(failed.error),
     }
@@ -138,7 +136,7 @@ async fn carry_out(context: &Context, route: &Route, request: &Request) -> Resul
 /// Looks whether a message is there.
 pub(super) async fn look(
     context: &Context,
-    route: &Route,
+    route: &Dispatch,
     mailbox: &Mailbox,
     path: Result<Path, graph::Error>,
 ) -> Result<(), graph::Error> {

@@ -14,11 +14,11 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
-use super::casebook::Casebook;
 use super::context::{Context, Progress};
 use super::delete_email::{Deleted, PERMISSION, delete};
 use super::error::{Error, Needs};
 use super::guard::{Mailbox, NotDone};
+use super::incident_sink::IncidentSink;
 use super::inputs::{Inputs, LONGEST_WORD, label};
 use super::outcome::Outcome;
 use super::query_emails::counted;
@@ -80,7 +80,7 @@ const BESIDE_ADDRESS: usize = 200;
 
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
-    pub(super) fn parse(text: &str, casebook: &Casebook) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str, casebook: &IncidentSink) -> Result<Self, Error> {
         let refused = |what: &str| {
             Error::Refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
@@ -234,7 +234,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
         }
         format!("{failed} of {all} could not be deleted; see failures.{}", needs.unwrap_or_default())
     });
-    let before = fates.values().filter(|fate| matches!(fate, Ok(Deleted::Before))).count();
+    let before = fates.values().filter(|fate| matches!(fate, Ok(Deleted::PriorRun))).count();
     let before = (before > 0).then(|| {
         format!(
             "Of the messages that count as deleted, {before} were not there any more: this call may have been run \
@@ -357,7 +357,7 @@ impl<'a> Failure<'a> {
         let (status_code, code, message) = match not_done {
             NotDone::Graph(error) => match error.refusal() {
                 Some(refusal) => {
-                    let message = match (error.leaves_open(), refusal.message.trim_end_matches('.')) {
+                    let message = match (error.is_indeterminate(), refusal.message.trim_end_matches('.')) {
                         (false, _) => refusal.message.clone(),
                         (true, "") => "It may have been deleted all the same".to_owned(),
                         (true, said) => format!("{said}. It may have been deleted all the same"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Progress;
 use super::inputs::InputError;
-use graph::AsksToWait;
+use graph::BackoffHint;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -111,10 +111,10 @@ impl Error {
     }
 
     /// Whether what was attempted may have been done all the same.
-    pub(super) fn leaves_open(&self) -> bool {
+    pub(super) fn is_indeterminate(&self) -> bool {
         match self {
             Self::InDoubt { .. } | Self::AfterUnknown(_) | Self::OutOfTime { .. } => true,
-            Self::Soar(error) => error.leaves_open(),
+            Self::Soar(error) => error.is_indeterminate(),
             Self::Input(_)
             | Self::Refused(_)
             | Self::Attachment { .. }
@@ -135,17 +135,17 @@ impl Error {
     }
 
     /// Whether Graph asks to go slower.
-    pub(super) fn asks_to_wait(&self) -> Option<AsksToWait> {
+    pub(super) fn backoff_hint(&self) -> Option<BackoffHint> {
         match self {
-            Self::Graph { source, .. } | Self::InDoubt { source, .. } => source.asks_to_wait(),
+            Self::Graph { source, .. } | Self::InDoubt { source, .. } => source.backoff_hint(),
             _ => None,
         }
     }
 
     /// Whether Graph refused because it was asked too much. It says so before it does anything, as a rule.
     pub(super) fn is_throttling(&self) -> bool {
-        self.asks_to_wait().is_some()
-            && matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if !source.leaves_open())
+        self.backoff_hint().is_some()
+            && matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if !source.is_indeterminate())
     }
 
     /// Whether it could not be looked whether something was done, for want of a permission.

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::casebook::{self, Casebook};
 use super::create_meeting::Meeting;
 use super::delete_messages_from_query_results::Order;
+use super::incident_sink::{self, IncidentSink};
 use super::inputs::Inputs;
 use super::query_emails::Query;
 use super::send_message::Mail;
@@ -14,7 +14,7 @@ use soar::FunctionCall;
 /// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
 /// the order to delete messages.
 pub fn function_call(data: &[u8]) {
-    let (casebook, _reports) = Casebook::local(Path::new("."));
+    let (casebook, _reports) = IncidentSink::local(Path::new("."));
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = Order::parse(text, &casebook);
     }
@@ -56,5 +56,5 @@ pub fn escaped(text: &str) -> String {
 
 /// `name` as the name of a file that `invoke` writes.
 pub fn file_name(name: &str) -> String {
-    casebook::file_name(name)
+    incident_sink::file_name(name)
 }

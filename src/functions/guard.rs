@@ -1,6 +1,6 @@
 //! The guard: what a call may change, by the settings, and that it is on record.
 //!
-//! A request that changes something takes an [`Act`], and an act of a mailbox is begun in [`Guard::begin`] only,
+//! A request that changes something takes an [`PendingAction`], and an act of a mailbox is begun in [`Guard::begin`] only,
 //! with a [`Mailbox`] that [`Guard::mailbox`] let pass; in a dry run there is none to be had. So no function can
 //! forget the guard rails.
 
@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::error::Error;
 use super::outcome::Outcome;
-use crate::audit::{Act, Asker, AuditError, Deed, Rehearsal, Trail};
+use crate::audit::{AuditError, AuditRecord, DryRun, Initiator, PendingAction, Trail};
 use crate::config::{Deletion, GuardSettings};
-use graph::{self, Client, Path, Request, Route};
+use graph::{self, Client, Dispatch, Path, Request};
 
 const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
 const REFUSED: &str = "MailboxRefused";
@@ -26,7 +26,7 @@ const NOT_IDENTIFIED: &str = "MailboxNotIdentified";
 pub struct Guard {
     rails: Arc<GuardSettings>,
     trail: Trail,
-    asker: Arc<Asker>,
+    asker: Arc<Initiator>,
 }
 
 /// A mailbox that may be changed.
@@ -48,9 +48,9 @@ impl Mailbox {
 
 /// Leave to do something, or to say that it would be done.
 #[must_use]
-pub(super) enum Leave {
-    Act(Act),
-    DryRun(Rehearsal),
+pub(super) enum Authorization {
+    PendingAction(PendingAction),
+    DryRun(DryRun),
 }
 
 /// Why something was not done.
@@ -102,7 +102,7 @@ pub(super) fn on_record<T>(
 ) -> (&'static str, Option<String>) {
     match what {
         Ok(_) => (done, None),
-        Err(error) if error.leaves_open() => ("unknown", Some(error.for_log())),
+        Err(error) if error.is_indeterminate() => ("unknown", Some(error.for_log())),
         Err(error) => (not_done, Some(error.for_log())),
     }
 }
@@ -185,7 +185,7 @@ impl fmt::Display for Unidentified {
 
 impl Guard {
     /// Within `rails`, on behalf of `asker`, everything on record in `trail`.
-    pub fn new(rails: Arc<GuardSettings>, trail: Trail, asker: Asker) -> Self {
+    pub fn new(rails: Arc<GuardSettings>, trail: Trail, asker: Initiator) -> Self {
         Self { rails, trail, asker: Arc::new(asker) }
     }
 
@@ -201,7 +201,7 @@ impl Guard {
             "Nothing was deleted: {count} messages are listed, and one call may delete {most} at most \
              (max_deletions). Narrow the query down and run it again, or have the limit raised."
         );
-        let deed = Deed { act: "delete messages", messages: Some(count), ..Deed::default() };
+        let deed = AuditRecord { act: "delete messages", messages: Some(count), ..AuditRecord::default() };
         self.trail.refused(&self.asker, deed, &why);
         Err(why)
     }
@@ -211,7 +211,7 @@ impl Guard {
     pub(super) async fn mailbox(
         &self,
         graph: &Client,
-        route: &Route,
+        route: &Dispatch,
         name: &str,
     ) -> Result<Mailbox, NotDone> {
         let GuardSettings { allowed, denied, .. } = &*self.rails;
@@ -266,28 +266,28 @@ impl Guard {
     }
 
     fn put_refusal_on_record(&self, mailbox: &Mailbox, why: &str) {
-        let deed = Deed { act: "change mailbox", ..Deed::default() };
+        let deed = AuditRecord { act: "change mailbox", ..AuditRecord::default() };
         self.trail.refused(&self.asker, in_mailbox(deed, mailbox), why);
     }
 
     /// Begins something in `mailbox`, or, in a dry run, only says so.
-    pub(super) fn begin(&self, mailbox: &Mailbox, deed: Deed) -> Result<Leave, NotDone> {
+    pub(super) fn begin(&self, mailbox: &Mailbox, deed: AuditRecord) -> Result<Authorization, NotDone> {
         let deed = in_mailbox(deed, mailbox);
         if self.rails.dry_run {
-            return self.trail.rehearse(&self.asker, deed).map(Leave::DryRun).map_err(not_on_record);
+            return self.trail.rehearse(&self.asker, deed).map(Authorization::DryRun).map_err(not_on_record);
         }
-        self.on_record(deed).map(Leave::Act)
+        self.on_record(deed).map(Authorization::PendingAction)
     }
 
     /// Begins something that is done at SOAR.
-    pub(super) fn at_soar(&self, deed: Deed) -> Result<Act, Error> {
+    pub(super) fn at_soar(&self, deed: AuditRecord) -> Result<PendingAction, Error> {
         self.on_record(deed).map_err(|not_done| match not_done {
             NotDone::Refused { why, .. } => Error::Refused(why),
             NotDone::Graph(_) | NotDone::DryRun => Error::Refused("It was not done.".to_owned()),
         })
     }
 
-    fn on_record(&self, deed: Deed) -> Result<Act, NotDone> {
+    fn on_record(&self, deed: AuditRecord) -> Result<PendingAction, NotDone> {
         self.trail.begin(&self.asker, deed).map_err(not_on_record)
     }
 }
@@ -302,8 +302,8 @@ fn not_on_record(AuditError { reason, .. }: AuditError) -> NotDone {
     }
 }
 
-fn in_mailbox(deed: Deed, mailbox: &Mailbox) -> Deed {
-    Deed { mailbox: Some(mailbox.name.clone()), mailbox_id: mailbox.id.clone(), ..deed }
+fn in_mailbox(deed: AuditRecord, mailbox: &Mailbox) -> AuditRecord {
+    AuditRecord { mailbox: Some(mailbox.name.clone()), mailbox_id: mailbox.id.clone(), ..deed }
 }
 
 fn is_not_found(error: &graph::Error) -> bool {
@@ -312,7 +312,7 @@ fn is_not_found(error: &graph::Error) -> bool {
 
 /// The names of the user that is called `name`: by its principal name or id, or else by one of its addresses, under
 /// which Graph's directory does not know it (Graph page "Get a user").
-async fn identify(graph: &Client, route: &Route, name: &str) -> Result<Names, Unidentified> {
+async fn identify(graph: &Client, route: &Dispatch, name: &str) -> Result<Names, Unidentified> {
     const LEFT_OUT: &str = "Microsoft Graph left out some of its names, all of which were asked for (id, \
                             userPrincipalName, mail, proxyAddresses)";
     const AMBIGUOUS: &str = "Microsoft Graph names more than one mailbox for this address, or another one";
@@ -334,6 +334,6 @@ async fn identify(graph: &Client, route: &Route, name: &str) -> Result<Names, Un
     }
 }
 
-async fn ask(graph: &Client, route: &Route, path: Path) -> Result<graph::Answer, graph::Error> {
+async fn ask(graph: &Client, route: &Dispatch, path: Path) -> Result<graph::Answer, graph::Error> {
     graph.send_by(route, &Request::get(path)).await.map(|done| done.answer).map_err(|failed| failed.error)
 }

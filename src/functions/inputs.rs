@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
 
-use super::casebook::Casebook;
+use super::incident_sink::IncidentSink;
 
 /// No address, id or name is longer, in bytes. What is longer would only fill logs and error messages.
 pub(super) const LONGEST_WORD: usize = 4096;
@@ -155,7 +155,7 @@ impl Reader<'_> {
     }
 
     /// The incident, which is required where there is one to write to.
-    pub(super) fn incident(&mut self, casebook: &Casebook) -> Option<i64> {
+    pub(super) fn incident(&mut self, casebook: &IncidentSink) -> Option<i64> {
         let incident = self.number("incident_id");
         if casebook.needs_incident() { Some(self.require("incident_id", incident)) } else { incident }
     }

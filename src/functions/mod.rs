@@ -5,43 +5,42 @@
 //! and ends in an [`Outcome`] or an [`Error`].
 
 mod call;
-mod casebook;
-mod catalog;
-mod claim;
 mod context;
 mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
-mod draft;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod get_email_user_profile;
 mod get_message;
 mod guard;
+mod idempotency;
+mod incident_sink;
 mod inputs;
+mod lease;
 mod move_message_to_folder;
-mod once;
 mod outcome;
 mod permissions;
 mod query_emails;
 mod report;
 mod send_message;
+mod spec;
 mod write_message_as_attachment;
 
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
-pub use call::{Before, CLOCKS_APART, Call};
-pub use casebook::{Casebook, Local};
-pub use catalog::{Input, InputKind};
-pub use claim::{Claim, Hold};
+pub use call::{CLOCKS_APART, Call, PriorRun};
 pub use context::{Context, Progress, Status};
 pub use error::Error;
 pub use guard::Guard;
+pub use incident_sink::{IncidentSink, Local};
 pub use inputs::{InputError, Inputs};
+pub use lease::{Lease, LeaseState};
 pub use outcome::Outcome;
 pub use permissions::{IDENTIFY, Permission, Use};
+pub use spec::{Input, InputKind};
 
 /// The functions by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

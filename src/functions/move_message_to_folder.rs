@@ -11,12 +11,12 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
-use super::guard::{Leave, Mailbox, NotDone, on_record};
+use super::guard::{Authorization, Mailbox, NotDone, on_record};
+use super::idempotency::{LOOK_AGAIN_AFTER, look_for};
 use super::inputs::Inputs;
-use super::once::{LOOK_AGAIN_AFTER, look_for};
 use super::outcome::Outcome;
-use crate::audit::{Act, Deed};
-use graph::{self, Failed, Mark, Path, Request, Route};
+use crate::audit::{AuditRecord, PendingAction};
+use graph::{self, CallTag, Dispatch, Failed, Path, Request};
 
 const PERMISSION: &str = "Mail.ReadWrite";
 
@@ -70,23 +70,24 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 impl Order {
     async fn carry_out(&self, context: &Context) -> Result<Moved, NotDone> {
-        let deed = Deed {
+        let deed = AuditRecord {
             act: "move message",
             message_id: Some(self.id.clone()),
             destination: Some(self.destination.clone()),
-            ..Deed::default()
+            ..AuditRecord::default()
         };
-        let mailbox = context.guard.mailbox(&context.graph, &Route::Alone, &self.mailbox).await?;
+        let mailbox = context.guard.mailbox(&context.graph, &Dispatch::Single, &self.mailbox).await?;
         match context.guard.begin(&mailbox, deed)? {
-            Leave::Act(act) => {
+            Authorization::PendingAction(act) => {
                 let moved = Move { order: self, mailbox: &mailbox, act: &act }.carry_out(context).await;
                 let (outcome, error) = on_record(["moved", "not moved"], &moved);
                 act.end(outcome, error.as_deref());
                 Ok(moved?)
             }
-            Leave::DryRun(rehearsal) => {
+            Authorization::DryRun(rehearsal) => {
                 let path = Path::message(mailbox.address(), self.folder.as_deref(), &self.id);
-                let there = look(context, &Route::Alone, &mailbox, path.map_err(graph::Error::from)).await;
+                let there =
+                    look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
                 let (outcome, error) = on_record(["would be moved", "not moved"], &there);
                 rehearsal.end(outcome, error.as_deref());
                 there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
@@ -99,18 +100,18 @@ impl Order {
 struct Move<'a> {
     order: &'a Order,
     mailbox: &'a Mailbox,
-    act: &'a Act,
+    act: &'a PendingAction,
 }
 
 impl Move<'_> {
     /// Moves the message, or finds it moved.
     async fn carry_out(&self, context: &Context) -> Result<Moved, graph::Error> {
-        let mark = Mark::of(context.call.reference());
+        let mark = CallTag::of(context.call.reference());
         let Failed { error, repeated } = match self.move_marked(context, &mark).await {
             Ok(moved) => return Ok(moved),
             Err(failed) => failed,
         };
-        let tried = repeated || error.leaves_open();
+        let tried = repeated || error.is_indeterminate();
         if !(tried || context.may_have_been_run()) {
             return Err(error);
         }
@@ -136,7 +137,7 @@ impl Move<'_> {
         }
     }
 
-    async fn move_marked(&self, context: &Context, mark: &Mark) -> Result<Moved, Failed> {
+    async fn move_marked(&self, context: &Context, mark: &CallTag) -> Result<Moved, Failed> {
         let Self { order, act, .. } = *self;
         let path = || {
             Path::message(self.mailbox.address(), order.folder.as_deref(), &order.id)
@@ -144,7 +145,7 @@ impl Move<'_> {
         };
         let marking = json!({"singleValueExtendedProperties": [mark]}).to_string();
         let request = Request::patch(path()?, marking.into(), act).in_mailbox(self.mailbox.address());
-        match context.graph.send_by(&Route::Alone, &request).await {
+        match context.graph.send_by(&Dispatch::Single, &request).await {
             Ok(_) => {}
             // What stands against the mark need not stand against the move.
             Err(Failed { error, .. })
@@ -165,14 +166,14 @@ impl Move<'_> {
         let body = json!({"destinationId": order.destination}).to_string();
         // Once moved, the message has another id, so a second try can find nothing to move.
         let request = Request::post(path()?.then("move"), body.into(), act)
-            .harmless_twice()
+            .idempotent()
             .in_mailbox(self.mailbox.address());
-        let done = context.graph.send_by(&Route::Alone, &request).await?;
+        let done = context.graph.send_by(&Dispatch::Single, &request).await?;
         done.answer.parse::<Moved>().map_err(|error| Failed { error, repeated: done.repeated })
     }
 
     /// Looks in the folder it was to go to.
-    async fn find_moved(&self, context: &Context, mark: &Mark) -> Result<Option<Moved>, graph::Error> {
+    async fn find_moved(&self, context: &Context, mark: &CallTag) -> Result<Option<Moved>, graph::Error> {
         let Self { order, mailbox, .. } = self;
         let found = mark.find(&context.graph, mailbox.address(), Some(&order.destination)).await?;
         let moved = found.into_iter().find(|message| message.id != order.id);

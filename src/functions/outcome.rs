@@ -52,7 +52,7 @@ impl Outcome {
         let Error::Graph { source, .. } = &error else { return Err(error) };
         match source.refusal() {
             Some(graph::Refusal { status: 404, code, body, .. }) => {
-                let doubt = if source.leaves_open() {
+                let doubt = if source.is_indeterminate() {
                     " An earlier try may have been carried out all the same."
                 } else {
                     ""

@@ -8,13 +8,13 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::casebook::Casebook;
 use super::context::{Context, Progress};
 use super::error::Error;
+use super::incident_sink::IncidentSink;
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
 use super::report::{Output, Report};
-use graph::{self, Criteria, Limit, Search, Whom};
+use graph::{self, Criteria, Limit, Search, SearchScope};
 
 const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
 const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrite)";
@@ -23,7 +23,7 @@ const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrit
 pub(super) struct Query {
     /// `None` only where the call was made without an incident.
     incident: Option<i64>,
-    whom: Whom,
+    whom: SearchScope,
     /// `exo_email_address` as it was typed.
     asked: String,
     criteria: Criteria,
@@ -31,7 +31,7 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn read(inputs: &Inputs, casebook: &Casebook) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs, casebook: &IncidentSink) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let asked = reader.required_words("exo_email_address");
         let query = Self {
@@ -72,14 +72,14 @@ impl Query {
 }
 
 /// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
-fn whom(asked: &str) -> Whom {
+fn whom(asked: &str) -> SearchScope {
     let lower = asked.to_ascii_lowercase();
     if matches!(lower.as_str(), "all" | "all user" | "all users") {
-        return Whom::Tenant { prefix: String::new() };
+        return SearchScope::Tenant { prefix: String::new() };
     }
     if lower.starts_with("all:") {
         // Four characters are taken off, not every a and l: "all:alice" means Alice.
-        return Whom::Tenant { prefix: asked[4..].trim().to_owned() };
+        return SearchScope::Tenant { prefix: asked[4..].trim().to_owned() };
     }
     let mut listed: Vec<String> = Vec::new();
     for address in asked.split(',').map(str::trim).filter(|address| !address.is_empty()) {
@@ -87,7 +87,7 @@ fn whom(asked: &str) -> Whom {
             listed.push(address.to_owned());
         }
     }
-    Whom::Listed(listed)
+    SearchScope::Listed(listed)
 }
 
 #[derive(Serialize)]
@@ -169,7 +169,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
                 .to_owned(),
         ));
     }
-    if query.whom == Whom::Listed(Vec::new()) {
+    if query.whom == SearchScope::Listed(Vec::new()) {
         return Err(Error::Refused("The input \"exo_email_address\" holds no address.".to_owned()));
     }
 
@@ -182,7 +182,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let started = Instant::now();
     context.status.say(match &query.whom {
-        Whom::Listed(list) if list.len() > 1 => format!("Searching the messages of {} mailboxes", list.len()),
+        SearchScope::Listed(list) if list.len() > 1 => {
+            format!("Searching the messages of {} mailboxes", list.len())
+        }
         _ => format!("Searching the messages of {}", query.asked),
     });
     let mut pace = context.status.every_few_seconds();
@@ -222,7 +224,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 }
 
 fn failed(query: &Query, source: graph::Error) -> Error {
-    let permission = if matches!(query.whom, Whom::Tenant { .. }) { PERMISSION_FOR_ALL } else { PERMISSION };
+    let permission =
+        if matches!(query.whom, SearchScope::Tenant { .. }) { PERMISSION_FOR_ALL } else { PERMISSION };
     Error::Graph { attempt: format!("search the messages of {}", query.asked), permission, source }
 }
 
@@ -239,7 +242,7 @@ fn nothing_could_be_searched(search: &Search) -> Option<&graph::Error> {
 fn nobody_was_found(query: &Query, search: &Search) -> bool {
     let nothing =
         search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
-    matches!(query.whom, Whom::Listed(_)) && nothing
+    matches!(query.whom, SearchScope::Listed(_)) && nothing
 }
 
 /// Graph says that there is no such mailbox, or none it can look into.
@@ -253,7 +256,7 @@ fn is_not_found(error: &graph::Error) -> bool {
 }
 
 fn content<'a>(query: &'a Query, search: &'a Search, users: Users) -> Content<'a> {
-    let everybody = matches!(query.whom, Whom::Tenant { .. });
+    let everybody = matches!(query.whom, SearchScope::Tenant { .. });
     let listed = search
         .mailboxes
         .iter()
@@ -342,7 +345,7 @@ fn sentences(query: &Query, search: &Search) -> Vec<String> {
         .map(|mailbox| mailbox.address.as_str())
         .collect();
     // Who types an address wants to know that it was wrong; a tenant is full of users without a mailbox.
-    if matches!(query.whom, Whom::Listed(_)) && !no_mailbox.is_empty() {
+    if matches!(query.whom, SearchScope::Listed(_)) && !no_mailbox.is_empty() {
         sentences.push(format!("No mailbox was found for {}.", no_mailbox.join(", ")));
     }
     sentences

@@ -8,13 +8,13 @@ use chrono::{Local, Utc};
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
-use super::casebook::{Casebook, on_record};
 use super::context::Context;
 use super::error::Error;
-use super::once::{Shows, once};
+use super::idempotency::{Visibility, once};
+use super::incident_sink::{IncidentSink, on_record};
 use super::outcome::Trouble;
-use crate::audit::Deed;
-use net::untrusted::text::on_one_line;
+use crate::audit::AuditRecord;
+use net::untrusted::text::sanitize_line;
 use soar::{self, Content, Target};
 
 /// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
@@ -82,8 +82,8 @@ impl Report {
             return Vec::new();
         }
         let soar = match &context.casebook {
-            Casebook::Soar(soar) => soar,
-            Casebook::Local(local) => {
+            IncidentSink::Soar(soar) => soar,
+            IncidentSink::Local(local) => {
                 local.report(self.text(None));
                 return Vec::new();
             }
@@ -108,7 +108,7 @@ impl Report {
     fn html(&self, reference: Uuid) -> String {
         let mut html = format!("<div><b>{}</b></div>", escaped(self.title));
         for total in &self.totals {
-            let _ = write!(html, "<div>{}</div>", escaped(&on_one_line(total)));
+            let _ = write!(html, "<div>{}</div>", escaped(&sanitize_line(total)));
         }
         html_list(&mut html, "Criteria", &self.criteria_lines());
         html_list(&mut html, "Mailboxes", &self.mailbox_lines());
@@ -131,7 +131,7 @@ impl Report {
             if !lines.is_empty() {
                 let _ = write!(text, "\n{heading}:\n");
                 for line in lines {
-                    let _ = writeln!(text, "  {}", on_one_line(&line));
+                    let _ = writeln!(text, "  {}", sanitize_line(&line));
                 }
             }
         }
@@ -165,8 +165,12 @@ struct Filed<'a> {
 }
 
 impl Filed<'_> {
-    fn deed(&self, act: &'static str) -> Deed {
-        Deed { act, target: Some(Target::Incident(self.incident).to_string()), ..Deed::default() }
+    fn deed(&self, act: &'static str) -> AuditRecord {
+        AuditRecord {
+            act,
+            target: Some(Target::Incident(self.incident).to_string()),
+            ..AuditRecord::default()
+        }
     }
 
     async fn note(&self, html: &str) -> Result<(), Error> {
@@ -179,7 +183,7 @@ impl Filed<'_> {
             on_record(&self.context.guard, self.deed("write note"), self.soar.add_note(self.incident, html))
                 .await
         };
-        once(self.context, "the note", Shows::AtOnce, look, act).await
+        once(self.context, "the note", Visibility::Immediate, look, act).await
     }
 
     async fn file(&self, prefix: &str, text: String) -> Result<(), Error> {
@@ -192,7 +196,8 @@ impl Filed<'_> {
             let attach = self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone()));
             on_record(&self.context.guard, self.deed("attach report"), attach).await.map(drop)
         };
-        once(self.context, "the attachment", Shows::AtOnce, || self.look_for_file(prefix, &name), act).await
+        once(self.context, "the attachment", Visibility::Immediate, || self.look_for_file(prefix, &name), act)
+            .await
     }
 
     /// Looks for the file among those that may be it, in which it stands whose they are.
@@ -223,7 +228,7 @@ impl Filed<'_> {
 }
 
 fn not_written(what: &str, error: &Error) -> Trouble {
-    let was_not = if error.leaves_open() { "may not have been" } else { "was not" };
+    let was_not = if error.is_indeterminate() { "may not have been" } else { "was not" };
     Trouble {
         for_analyst: format!("The {what} {was_not} written: {error}"),
         for_log: format!("The {what} {was_not} written: {}.", error.for_log()),
@@ -236,7 +241,7 @@ fn html_list(html: &mut String, heading: &str, lines: &[String]) {
     }
     let _ = write!(html, "<div><br/><b>{heading}</b></div><ul>");
     for line in lines.iter().take(LINES_IN_NOTE) {
-        let _ = write!(html, "<li>{}</li>", escaped(&on_one_line(line)));
+        let _ = write!(html, "<li>{}</li>", escaped(&sanitize_line(line)));
     }
     if let Some(left_out) = lines.len().checked_sub(LINES_IN_NOTE).filter(|left_out| *left_out > 0) {
         let _ = write!(html, "<li>… and {left_out} more</li>");

@@ -10,10 +10,10 @@ use tracing::info;
 
 use super::context::Context;
 use super::error::Error;
+use super::idempotency::{Visibility, once};
 use super::inputs::Inputs;
-use super::once::{Shows, once};
 use super::outcome::Outcome;
-use crate::audit::Deed;
+use crate::audit::AuditRecord;
 use graph::{self, Download, Path, Request};
 use soar::{self, Target};
 
@@ -40,7 +40,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Writing a message of {mailbox} to an attachment"));
     let copy = Copy { context, mailbox: &mailbox, id: &id, target, name: &name };
-    match once(context, "the attachment", Shows::AtOnce, || copy.look(), || copy.keep()).await {
+    match once(context, "the attachment", Visibility::Immediate, || copy.look(), || copy.keep()).await {
         Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
         Err(error) => Outcome::not_found(error, &format!("Message {id} of mailbox {mailbox}")),
     }
@@ -88,12 +88,12 @@ impl Copy<'_> {
             if message.length().is_some_and(|length| length > most) {
                 return Err(self.too_large());
             }
-            let deed = Deed {
+            let deed = AuditRecord {
                 act: "attach message",
                 mailbox: Some(self.mailbox.to_owned()),
                 message_id: Some(self.id.to_owned()),
                 target: Some(self.target.to_string()),
-                ..Deed::default()
+                ..AuditRecord::default()
             };
             let on_record = (&self.context.guard, deed);
             match self.context.casebook.keep_message(on_record, self.target, self.name, message, most).await {

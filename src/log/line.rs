@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
-use net::untrusted::text::moves;
+use net::untrusted::text::is_unsafe_to_display;
 
 /// More of one value than this, in bytes, is not written: it may be a text that somebody made for that.
 const LONGEST_VALUE: usize = 8 * 1024;
@@ -165,7 +165,7 @@ impl Line {
         let object = Value::Object(object).to_string();
         let mut line = String::with_capacity(object.len() + 1);
         for c in object.chars() {
-            if moves(c) {
+            if is_unsafe_to_display(c) {
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     let _ = write!(line, "\\u{unit:04x}");
                 }
@@ -190,13 +190,13 @@ fn cut(text: impl AsRef<str> + Into<String>) -> String {
 
 /// Whether a value can stand without quotes.
 fn is_plain(text: &str) -> bool {
-    let special = |c: char| c.is_whitespace() || moves(c) || matches!(c, '"' | '=' | '\\');
+    let special = |c: char| c.is_whitespace() || is_unsafe_to_display(c) || matches!(c, '"' | '=' | '\\');
     !text.is_empty() && !text.contains(special)
 }
 
 fn escape(line: &mut String, text: &str) {
     for c in text.chars() {
-        if moves(c) {
+        if is_unsafe_to_display(c) {
             line.extend(c.escape_default());
         } else {
             line.push(c);

@@ -4,13 +4,13 @@
 //! fails, or even panics, gets an error reply and disturbs no other. The ledger says what happens when the
 //! broker delivers again.
 
-mod before;
+mod consumer;
+mod lease_keeper;
 mod ledger;
-mod meters;
-mod places;
+mod metrics;
+mod redelivery;
 mod replies;
-mod shift;
-mod tenure;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
@@ -24,17 +24,17 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
-use crate::audit::{Asker, Trail};
+use crate::audit::{Initiator, Trail};
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
-use crate::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Guard, Inputs, Lease, Outcome, Status};
 use soar::{FunctionCall, Results, reply};
 use stomp::{Delivery, Reply, Session};
 
+use consumer::Consumer;
+use lease_keeper::LeaseKeeper;
 use ledger::{Admission, Ledger};
-pub use meters::{Arrival, Called, Ended, Meters, Sending};
-use places::Places;
-use shift::Shift;
-use tenure::Tenure;
+pub use metrics::{Arrival, Called, Ended, Meters, Sending};
+use slots::Slots;
 
 /// Why a call failed, for each of its two readers: the log must not quote what is investigated.
 struct Failed {
@@ -49,12 +49,12 @@ const MOST_HELD: usize = 512 << 20;
 const LONGEST_HEADER: usize = 4096;
 
 /// The room that a delivery takes, until it is answered.
-struct Held {
+struct MemoryPermit {
     shared: Arc<Shared>,
     bytes: usize,
 }
 
-impl Drop for Held {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         self.shared.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -62,7 +62,7 @@ impl Drop for Held {
 
 /// What calls are worked on with. A call keeps what it began with.
 #[derive(Debug, Clone)]
-pub struct Equipment {
+pub struct Services {
     /// Microsoft Graph.
     pub graph: graph::Client,
     /// How far a call goes.
@@ -77,13 +77,13 @@ pub struct Equipment {
 
 /// What is asked of the work on a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duty {
+pub enum Mode {
     /// To take calls.
-    Serve,
+    Serving,
     /// To end: another session takes the calls now. What was begun is ended and answered, however long it takes.
-    HandOver,
+    Draining,
     /// To end within a bound, the whole program with it.
-    Stop,
+    Stopping,
 }
 
 /// Works on calls, of one session or, while one takes over from another, of several at once. Clones are the same.
@@ -94,10 +94,10 @@ pub struct Worker {
 
 #[derive(Debug)]
 struct Shared {
-    equipment: RwLock<Arc<Equipment>>,
+    equipment: RwLock<Arc<Services>>,
     ledger: Ledger,
     meters: Arc<Meters>,
-    places: Places,
+    places: Slots,
     /// Bytes of the deliveries that are worked on or wait for a place.
     held: AtomicUsize,
     /// The sessions that are served, by their numbers.
@@ -106,8 +106,8 @@ struct Shared {
 
 impl Worker {
     /// A worker that nobody gives calls to yet.
-    pub fn new(equipment: Equipment) -> Self {
-        let places = Places::new(equipment.settings.num_workers);
+    pub fn new(equipment: Services) -> Self {
+        let places = Slots::new(equipment.settings.num_workers);
         let shared = Shared {
             held: AtomicUsize::new(0),
             equipment: RwLock::new(Arc::new(equipment)),
@@ -120,13 +120,13 @@ impl Worker {
     }
 
     /// Gives other equipment to the calls that begin from now on.
-    pub fn equip(&self, equipment: Equipment) {
+    pub fn reconfigure(&self, equipment: Services) {
         self.shared.places.resize(equipment.settings.num_workers);
         *self.shared.equipment.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(equipment);
     }
 
     /// What calls that begin now are worked on with.
-    pub fn equipment(&self) -> Arc<Equipment> {
+    pub fn equipment(&self) -> Arc<Services> {
         self.shared.equipment()
     }
 
@@ -142,9 +142,9 @@ impl Worker {
         session: Session,
         deliveries: mpsc::Receiver<Delivery>,
         soar: soar::Client,
-        duty: watch::Receiver<Duty>,
+        duty: watch::Receiver<Mode>,
     ) {
-        Shift::new(self, session, soar).run(deliveries, duty).await;
+        Consumer::new(self, session, soar).run(deliveries, duty).await;
     }
 
     /// Lets no call begin any more, over whatever session. Those that are served are to be told to stop.
@@ -154,12 +154,12 @@ impl Worker {
 }
 
 impl Shared {
-    fn equipment(&self) -> Arc<Equipment> {
+    fn equipment(&self) -> Arc<Services> {
         Arc::clone(&self.equipment.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Shift {
+impl Consumer {
     fn take(&self, delivery: Delivery, tasks: &mut JoinSet<()>) {
         let Delivery { message_id, redelivered, .. } = &delivery;
         // It waited to be taken until its connection was lost. It comes again, and may have already, with an ACK that
@@ -198,9 +198,9 @@ impl Shift {
 
     /// Makes room for a delivery, or says why there is none. A broker that keeps to the prefetch hands out no more
     /// messages than that, but they may be large; one that does not keep to it must not fill the memory.
-    fn hold(&self, delivery: &Delivery) -> Result<Held, String> {
+    fn hold(&self, delivery: &Delivery) -> Result<MemoryPermit, String> {
         let bytes = delivery.size();
-        let held = Held { shared: Arc::clone(&self.shared), bytes };
+        let held = MemoryPermit { shared: Arc::clone(&self.shared), bytes };
         let before = self.shared.held.fetch_add(bytes, Ordering::Relaxed);
         if before > 0 && before + bytes > MOST_HELD {
             return Err(format!(
@@ -212,7 +212,7 @@ impl Shift {
         Ok(held)
     }
 
-    async fn work(&self, mut delivery: Delivery, held: Result<Held, String>) {
+    async fn work(&self, mut delivery: Delivery, held: Result<MemoryPermit, String>) {
         can_be_answered(&mut delivery);
         // What is refused takes no place.
         let running = if held.is_ok() { self.place(&delivery).await } else { None };
@@ -273,7 +273,7 @@ impl Shift {
         let Delivery { message_id, ack, .. } = delivery;
         let replaced = self.replaced.clone();
         let (tenure, claim) =
-            Tenure::begin(&self.session, replaced, ledger, places.wanted(), message_id, ack)?;
+            LeaseKeeper::begin(&self.session, replaced, ledger, places.wanted(), message_id, ack)?;
         tokio::select! {
             biased;
             reply = self.run_call(delivery, call, claim) => Some(reply),
@@ -282,7 +282,7 @@ impl Shift {
     }
 
     /// Runs a call to its end; returns its final reply.
-    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Claim) -> Bytes {
+    async fn run_call(&self, delivery: &Delivery, call: FunctionCall, claim: Lease) -> Bytes {
         let inputs = Inputs::new(call.inputs);
         let span = Span::current();
         span.record("function", &call.function);
@@ -301,7 +301,7 @@ impl Shift {
         info!(redelivered = delivery.redelivered, "call started");
         let started = Instant::now();
         let equipment = self.shared.equipment();
-        let asker = Asker {
+        let asker = Initiator {
             principal: call.caller.principal,
             incident: inputs.incident(),
             workflow: call.caller.workflow,
@@ -345,15 +345,15 @@ impl Shift {
         delivery: &Delivery,
         function: Function,
         inputs: &Inputs,
-        claim: Claim,
-        equipment: &Equipment,
-        asker: Asker,
+        claim: Lease,
+        equipment: &Services,
+        asker: Initiator,
     ) -> Result<Outcome, Failed> {
         let (status, mut statuses) = Status::channel();
         let call = Call {
             id: delivery.message_id.clone(),
             asked_at: delivery.sent_at,
-            before: before::before(delivery),
+            before: redelivery::before(delivery),
         };
         let context = Context {
             graph: equipment.graph.clone(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
+use super::consumer::Consumer;
 use super::ledger::StoredReply;
-use super::shift::Shift;
 use soar::reply;
 use stomp::{AckToken, NotConfirmed, Reply};
 
@@ -27,7 +27,7 @@ const SMALL: usize = 4096;
 /// The longest wait before a reply that the broker refused is sent again.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-impl Shift {
+impl Consumer {
     /// Sends the stored reply of a finished delivery, together with its ACK, until the broker confirms both or
     /// the connection is lost. In the latter case the broker delivers the message again, and that brings us
     /// back here.

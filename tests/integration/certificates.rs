@@ -208,7 +208,7 @@ async fn verification_is_switched_off_for_the_one_endpoint_it_is_switched_off_fo
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         let server = place.serve(Shown::Expired).await;
-        let told = speak(endpoint, server.address().port(), Trust::Anyone, &other).await;
+        let told = speak(endpoint, server.address().port(), Trust::Insecure, &other).await;
         assert_eq!(told, Ok(()), "{endpoint:?}");
     }
 }
@@ -311,14 +311,14 @@ async fn no_endpoint_speaks_tls_1_1() {
     let server = OldServer::start(directory.path(), "-tls1_1");
     assert!(server.speaks("-tls1_1"), "this OpenSSL can");
     for endpoint in ALL {
-        let told = speak(endpoint, server.port, Trust::Anyone, &other).await.unwrap_err();
+        let told = speak(endpoint, server.port, Trust::Insecure, &other).await.unwrap_err();
         assert!(
             told.to_lowercase().contains("protocol version") || told.contains("ProtocolVersion"),
             "{endpoint:?}: {told}"
         );
     }
     let server = OldServer::start(directory.path(), "-tls1_2");
-    let broker = speak(Endpoint::Broker, server.port, Trust::Anyone, &other);
+    let broker = speak(Endpoint::Broker, server.port, Trust::Insecure, &other);
     // It is no broker, and waits for what we have to say; the handshake is all that matters.
     let told = broker.await;
     assert_eq!(told, Ok(()), "TLS 1.2 is spoken");

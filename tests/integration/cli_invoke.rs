@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fn_exchange_online::audit::{Asker, Trail};
+use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
-    Call, Casebook, Claim, Context, Error, Function, Guard, InputKind, Inputs, Status,
+    Call, Context, Error, Function, Guard, IncidentSink, InputKind, Inputs, Lease, Status,
 };
 use sandbox::Sandbox;
 use sandbox::graph::{Fault, Phish, Target, TenantOptions};
@@ -110,8 +110,8 @@ impl Desk {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call::by_hand(),
-            claim: Claim::undisputed(),
-            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Asker::default()),
+            claim: Lease::undisputed(),
+            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
             limits: settings.limits,
             status: Status::channel().0,
         }
@@ -459,7 +459,7 @@ async fn a_login_that_soar_refuses_ends_with_soars_exit_code() {
 async fn long_names_and_numbers_fit_into_a_file_name() {
     let desk = Desk::new().await;
     let (mailbox, id, _) = desk.planted();
-    let (casebook, _reports) = Casebook::local(desk.directory.path());
+    let (casebook, _reports) = IncidentSink::local(desk.directory.path());
     let context = Context { casebook, ..desk.context().await };
     let values = json!({ "exo_email_address": mailbox, "exo_messages_id": id,
         "exo_attachment_name": format!("{}.eml", "ü".repeat(300)) });

@@ -109,7 +109,7 @@ async fn any_certificate_is_believed_where_that_is_asked_for() {
     let authority = Authority::new();
     let peer = Peer::new(&authority.vouch_for(&["broker.example"])).await;
     let mut options = options(&peer, &authority);
-    options.tls = Arc::new(client_config(&Trust::Anyone, None).unwrap());
+    options.tls = Arc::new(client_config(&Trust::Insecure, None).unwrap());
     let (session, _deliveries) = Session::start(options);
     let _line = peer.serve().await;
     reach(&session, |state| matches!(state, State::Subscribed { .. })).await;

@@ -10,18 +10,18 @@ use reqwest::{Method, Response};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::debug;
 
-use super::batch::{BatchState, Batches, Lane, Tried};
-use super::claims::Claims;
-use super::envelope::Part;
 use super::error::Error;
-use super::mailboxes::{Gate, Mailboxes};
-use super::meters::Meters;
 use super::path::Path;
-use super::retry::{AsksToWait, Failure, Policy, Repeat, Tries};
-use super::service::Service;
-use super::token::TokenLife;
-use super::wire::{self, Answer};
+use super::retry::{BackoffHint, Failure, Policy, RetrySafety, Tries};
 use crate::GraphSettings;
+use crate::auth::claims::Claims;
+use crate::auth::token::TokenLife;
+use crate::batch::payload::Part;
+use crate::batch::scheduler::{BatchState, Batches, Lane, Tried};
+use crate::mailbox_limiter::{MailboxGate, MailboxLimiter};
+use crate::metrics::Meters;
+use crate::response::{self as wire, Answer};
+use crate::transport::Transport;
 use net::tls::TlsError;
 
 /// Microsoft Graph. Cloning is cheap, and all clones share connections, token, limits and batches.
@@ -32,9 +32,9 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    service: Arc<Service>,
+    service: Arc<Transport>,
     policy: Policy,
-    mailboxes: Mailboxes,
+    mailboxes: MailboxLimiter,
     batches: Batches,
 }
 
@@ -52,13 +52,13 @@ pub struct Request {
     /// Whose mailbox it reads or changes.
     mailbox: Option<String>,
     body: Option<Bytes>,
-    repeat: Repeat,
+    repeat: RetrySafety,
 }
 
 impl Request {
     /// Reads `path`.
     pub fn get(path: Path) -> Self {
-        Self { method: Method::GET, path, mailbox: None, body: None, repeat: Repeat::Harmless }
+        Self { method: Method::GET, path, mailbox: None, body: None, repeat: RetrySafety::Harmless }
     }
 
     /// Deletes what is at `path`, an act `on_record`. What is deleted twice is deleted.
@@ -68,7 +68,7 @@ impl Request {
 
     /// Sends the JSON `body` to `path`, an act `on_record`; again only where it surely was not carried out.
     pub fn post(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::POST, body: Some(body), repeat: Repeat::OnlyIfUndone, ..Self::get(path) }
+        Self { method: Method::POST, body: Some(body), repeat: RetrySafety::OnlyIfUndone, ..Self::get(path) }
     }
 
     /// Changes what is at `path` to the JSON `body`, an act `on_record`. What is changed twice is changed.
@@ -78,15 +78,15 @@ impl Request {
 
     /// Says that doing it twice is as good as once, so that it may be sent again whatever became of it.
     #[must_use]
-    pub fn harmless_twice(self) -> Self {
-        Self { repeat: Repeat::Harmless, ..self }
+    pub fn idempotent(self) -> Self {
+        Self { repeat: RetrySafety::Harmless, ..self }
     }
 
     /// Says that whoever sends it looks whether it was done before it is sent again; by itself it is sent again only
     /// where it never reached Graph.
     #[must_use]
-    pub fn looked_up(self) -> Self {
-        Self { repeat: Repeat::OnlyIfNotSent, ..self }
+    pub fn retry_if_unsent(self) -> Self {
+        Self { repeat: RetrySafety::OnlyIfNotSent, ..self }
     }
 
     /// Where it goes.
@@ -113,9 +113,9 @@ pub struct Done {
 
 /// Where a request travels.
 #[derive(Debug, Clone)]
-pub enum Route {
+pub enum Dispatch {
     /// By itself.
-    Alone,
+    Single,
     /// With others, in batches.
     Batched(Lane),
 }
@@ -129,11 +129,11 @@ impl Client {
 
     /// The same, which counts in `meters` beside others.
     pub fn with_meters(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
-        let service = Arc::new(Service::new(settings, meters)?);
+        let service = Arc::new(Transport::new(settings, meters)?);
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
-        let shared = Shared { service, policy, mailboxes: Mailboxes::default(), batches };
+        let shared = Shared { service, policy, mailboxes: MailboxLimiter::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -164,18 +164,18 @@ impl Client {
     }
 
     /// A new lane through the batches, for one piece of work.
-    pub fn batched(&self) -> Route {
-        Route::Batched(self.shared.batches.lane())
+    pub fn batched(&self) -> Dispatch {
+        Dispatch::Batched(self.shared.batches.lane())
     }
 
     /// Sends `request` by itself, as often as the retry policy allows.
     pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
-        Ok(self.send_by(&Route::Alone, request).await.map_err(|failed| failed.error)?.answer)
+        Ok(self.send_by(&Dispatch::Single, request).await.map_err(|failed| failed.error)?.answer)
     }
 
     /// Sends `request` by `route`, as often as the retry policy allows. The place in the mailbox is given up
     /// while it waits.
-    pub async fn send_by(&self, route: &Route, request: &Request) -> Result<Done, Failed> {
+    pub async fn send_by(&self, route: &Dispatch, request: &Request) -> Result<Done, Failed> {
         let mut tries = self.tries(request.repeat);
         // Whether a try of a change may have been carried out, and whether any try reached Graph.
         let (mut open, mut repeated) = (false, false);
@@ -185,7 +185,7 @@ impl Client {
                 Err(error) => error,
             };
             let retries = tries.retries();
-            open |= request.method != Method::GET && error.leaves_open();
+            open |= request.method != Method::GET && error.is_indeterminate();
             let Some(wait) = tries.after(error.failure()) else {
                 let error = if open { Error::MayBeDone(Box::new(error)) } else { error };
                 return Err(Failed { error, repeated });
@@ -199,22 +199,22 @@ impl Client {
                 "trying again"
             );
             match route {
-                Route::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
-                Route::Alone => tokio::time::sleep(wait).await,
+                Dispatch::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
+                Dispatch::Single => tokio::time::sleep(wait).await,
             }
         }
     }
 
-    async fn once(&self, route: &Route, request: &Request, first_try: bool) -> Result<Answer, Error> {
+    async fn once(&self, route: &Dispatch, request: &Request, first_try: bool) -> Result<Answer, Error> {
         request.path.checked()?;
         match route {
-            Route::Batched(lane) => {
+            Dispatch::Batched(lane) => {
                 let Request { method, path, body, .. } = request.clone();
                 let tried = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
                 note(request, &tried);
                 tried.outcome
             }
-            Route::Alone => {
+            Dispatch::Single => {
                 let _place = self.place(request).await;
                 let body = request.body.clone();
                 let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;
@@ -241,7 +241,7 @@ impl Client {
         }
     }
 
-    fn gate(&self, request: &Request) -> Option<Arc<Gate>> {
+    fn gate(&self, request: &Request) -> Option<Arc<MailboxGate>> {
         request.mailbox.as_ref().map(|mailbox| self.shared.mailboxes.gate(mailbox))
     }
 
@@ -252,7 +252,7 @@ impl Client {
     /// Lets the batches know when a request outside of them is throttled.
     fn noticing<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &outcome
-            && let Some(AsksToWait { named: wait }) = error.asks_to_wait()
+            && let Some(BackoffHint { named: wait }) = error.backoff_hint()
         {
             self.shared.batches.throttled(wait);
         }
@@ -271,11 +271,11 @@ impl Client {
         policy.wait(asked, retries).filter(|_| retries < policy.max_retries())
     }
 
-    pub(super) fn tries(&self, repeat: Repeat) -> Tries {
+    pub(super) fn tries(&self, repeat: RetrySafety) -> Tries {
         self.shared.policy.tries(repeat, self.meters())
     }
 
-    pub(super) fn service(&self) -> &Service {
+    pub(super) fn service(&self) -> &Transport {
         &self.shared.service
     }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::path::InvalidSegment;
-use super::retry::{AsksToWait, Failure};
-use super::token::TokenError;
+use super::retry::{BackoffHint, Failure};
+use crate::auth::token::TokenError;
 
 /// More of Graph's words than this, in characters, help nobody.
 const LONGEST_MESSAGE: usize = 500;
@@ -198,15 +198,15 @@ impl Error {
 
     /// Whether the request may have been carried out all the same. Of an answer that is too large no more is known than
     /// that it was no refusal, though asking again would be no use.
-    pub fn leaves_open(&self) -> bool {
-        matches!(self, Self::TooLarge(_)) || self.failure().leaves_open()
+    pub fn is_indeterminate(&self) -> bool {
+        matches!(self, Self::TooLarge(_)) || self.failure().is_indeterminate()
     }
 
     /// Whether Graph asks to go slower.
-    pub fn asks_to_wait(&self) -> Option<AsksToWait> {
+    pub fn backoff_hint(&self) -> Option<BackoffHint> {
         match self {
-            Self::MayBeDone(last) => last.asks_to_wait(),
-            other => other.failure().asks_to_wait(),
+            Self::MayBeDone(last) => last.backoff_hint(),
+            other => other.failure().backoff_hint(),
         }
     }
 

@@ -3,12 +3,17 @@
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::criteria::{Checked, Criteria};
 use super::error::Error;
 use super::path::{InvalidSegment, Path};
 use super::retry::retry_after;
-use super::wire::{self, Body};
-use super::{envelope, grant, messages, token, upload, users};
+use super::upload;
+use crate::auth::token;
+use crate::auth::token_response as grant;
+use crate::batch::payload;
+use crate::response::{self as wire, Body};
+use crate::search::criteria::{Checked, Criteria};
+use crate::search::mailbox as messages;
+use crate::search::users;
 
 /// An answer of Graph: two bytes for its status, then its body, which is read as everything it might be.
 pub fn graph_answers(data: &[u8]) {
@@ -17,13 +22,13 @@ pub fn graph_answers(data: &[u8]) {
     let text = String::from_utf8_lossy(body);
     let _ = retry_after(&text, Utc::now());
     follow(&text);
-    let _ = serde_json::from_slice::<grant::Granted>(body);
+    let _ = serde_json::from_slice::<grant::TokenResponse>(body);
     let _ = serde_json::from_slice::<token::Denied>(body);
     for status in [200, status] {
         match wire::judge(status, None, None, Body::read(body)) {
             Ok(answer) => {
                 assert!((200..300).contains(&answer.status));
-                for part in envelope::read(&answer).into_iter().flatten() {
+                for part in payload::read(&answer).into_iter().flatten() {
                     told(part.1.as_ref().err());
                 }
                 if let Ok(page) = answer.parse::<messages::Page>() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::meters::{Meters, Reason};
 use crate::GraphSettings;
+use crate::metrics::{Meters, Reason};
 
 /// No wait of our own choosing is longer than this.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 
 /// That Graph asks to go slower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AsksToWait {
+pub struct BackoffHint {
     /// The wait that it names, if any.
     pub named: Option<Duration>,
 }
@@ -55,22 +55,22 @@ impl Failure {
     }
 
     /// Whether it asks to go slower.
-    pub(super) fn asks_to_wait(self) -> Option<AsksToWait> {
+    pub(super) fn backoff_hint(self) -> Option<BackoffHint> {
         match self {
-            Self::Throttled(named) | Self::Busy(named) => Some(AsksToWait { named }),
+            Self::Throttled(named) | Self::Busy(named) => Some(BackoffHint { named }),
             Self::NotSent | Self::Unknown | Self::Final => None,
         }
     }
 
     /// Whether the request may have been carried out, by what its answer means.
-    pub(super) fn leaves_open(self) -> bool {
+    pub(super) fn is_indeterminate(self) -> bool {
         matches!(self, Self::Busy(_) | Self::Unknown)
     }
 }
 
 /// Whether a request may be sent again when nobody knows what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
+pub(super) enum RetrySafety {
     /// It changes nothing, or twice is as good as once.
     Harmless,
     /// Only when it was not carried out, by what the answer means.
@@ -116,7 +116,7 @@ impl Policy {
     }
 
     /// The count of one request's tries, which `meters` count as well.
-    pub(super) fn tries(self, repeat: Repeat, meters: &Arc<Meters>) -> Tries {
+    pub(super) fn tries(self, repeat: RetrySafety, meters: &Arc<Meters>) -> Tries {
         Tries { policy: self, repeat, retries: 0, meters: Arc::clone(meters) }
     }
 
@@ -130,7 +130,7 @@ impl Policy {
 #[derive(Debug)]
 pub(super) struct Tries {
     policy: Policy,
-    repeat: Repeat,
+    repeat: RetrySafety,
     retries: u32,
     meters: Arc<Meters>,
 }
@@ -145,9 +145,9 @@ impl Tries {
     pub(super) fn after(&mut self, failure: Failure) -> Option<Duration> {
         let may_repeat = match (self.repeat, failure) {
             (_, Failure::Final) => false,
-            (Repeat::Harmless, _) => true,
-            (Repeat::OnlyIfUndone, failure) => !failure.leaves_open(),
-            (Repeat::OnlyIfNotSent, failure) => failure == Failure::NotSent,
+            (RetrySafety::Harmless, _) => true,
+            (RetrySafety::OnlyIfUndone, failure) => !failure.is_indeterminate(),
+            (RetrySafety::OnlyIfNotSent, failure) => failure == Failure::NotSent,
         };
         if !may_repeat {
             return None;
@@ -194,7 +194,7 @@ mod tests {
 
     const POLICY: Policy = Policy { max_retries: 10, backoff: Duration::from_secs(5) };
 
-    fn waits(failure: Failure, repeat: Repeat) -> Vec<u64> {
+    fn waits(failure: Failure, repeat: RetrySafety) -> Vec<u64> {
         let mut tries = POLICY.tries(repeat, &Arc::default());
         std::iter::from_fn(|| tries.after(failure)).map(|wait| wait.as_secs()).collect()
     }
@@ -209,16 +209,19 @@ mod tests {
     #[test]
     fn without_a_named_wait_the_back_off_doubles_up_to_its_cap_and_ends() {
         let expected = [5, 10, 20, 40, 60, 60, 60, 60, 60, 60];
-        about(&waits(Failure::Throttled(None), Repeat::OnlyIfUndone), &expected);
-        about(&waits(Failure::Unknown, Repeat::Harmless), &expected);
+        about(&waits(Failure::Throttled(None), RetrySafety::OnlyIfUndone), &expected);
+        about(&waits(Failure::Unknown, RetrySafety::Harmless), &expected);
     }
 
     #[test]
     fn a_named_wait_is_kept_and_grows_where_it_does_not_help() {
         let second = Some(Duration::from_secs(1));
-        about(&waits(Failure::Throttled(second), Repeat::Harmless), &[1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+        about(
+            &waits(Failure::Throttled(second), RetrySafety::Harmless),
+            &[1, 2, 4, 8, 16, 32, 60, 60, 60, 60],
+        );
         let long = Some(Duration::from_secs(100));
-        about(&waits(Failure::Throttled(long), Repeat::Harmless), &[100; 10]);
+        about(&waits(Failure::Throttled(long), RetrySafety::Harmless), &[100; 10]);
     }
 
     #[test]
@@ -230,19 +233,19 @@ mod tests {
             Failure::of_status(504, soon),
             Failure::of_status(503, None),
         ] {
-            assert_eq!(waits(open, Repeat::Harmless).len(), 10, "{open:?}");
-            assert!(waits(open, Repeat::OnlyIfUndone).is_empty(), "{open:?}");
-            assert!(waits(open, Repeat::OnlyIfNotSent).is_empty(), "{open:?}");
+            assert_eq!(waits(open, RetrySafety::Harmless).len(), 10, "{open:?}");
+            assert!(waits(open, RetrySafety::OnlyIfUndone).is_empty(), "{open:?}");
+            assert!(waits(open, RetrySafety::OnlyIfNotSent).is_empty(), "{open:?}");
         }
-        assert!(waits(Failure::Final, Repeat::Harmless).is_empty());
-        assert_eq!(waits(Failure::Throttled(None), Repeat::OnlyIfUndone).len(), 10);
-        assert!(waits(Failure::Throttled(None), Repeat::OnlyIfNotSent).is_empty());
-        assert_eq!(waits(Failure::NotSent, Repeat::OnlyIfNotSent).len(), 10);
+        assert!(waits(Failure::Final, RetrySafety::Harmless).is_empty());
+        assert_eq!(waits(Failure::Throttled(None), RetrySafety::OnlyIfUndone).len(), 10);
+        assert!(waits(Failure::Throttled(None), RetrySafety::OnlyIfNotSent).is_empty());
+        assert_eq!(waits(Failure::NotSent, RetrySafety::OnlyIfNotSent).len(), 10);
     }
 
     #[test]
     fn a_wait_of_hours_is_given_up() {
-        assert!(waits(Failure::Throttled(Some(Duration::from_secs(7200))), Repeat::Harmless).is_empty());
+        assert!(waits(Failure::Throttled(Some(Duration::from_secs(7200))), RetrySafety::Harmless).is_empty());
     }
 
     #[test]

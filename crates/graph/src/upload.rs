@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::Client;
 use super::error::Error;
-use super::retry::Repeat;
+use super::retry::RetrySafety;
 
 /// The size of a range: below the 4 MB a range may have, and a multiple of 320 KiB.
 const RANGE: usize = 12 * 320 * 1024;
@@ -79,7 +79,7 @@ impl UploadSession {
 
 /// Sends one range. When nobody knows what became of a try, Graph is asked what it misses.
 async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: u64) -> Result<(), Error> {
-    let mut tries = client.tries(Repeat::Harmless);
+    let mut tries = client.tries(RetrySafety::Harmless);
     let end = start + range.len() as u64;
     let mut from = start;
     let mut open = false;
@@ -87,7 +87,7 @@ async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: 
         let rest = range.slice(usize::try_from(from - start).unwrap_or(range.len())..);
         let header = format!("bytes {from}-{}/{size}", end - 1);
         let Err(error) = client.service().upload(to, Some((header, rest))).await else { return Ok(()) };
-        open |= error.leaves_open();
+        open |= error.is_indeterminate();
         let Some(wait) = tries.after(error.failure()) else {
             // A session ends with its last range, so a range of which nobody knows what became may have been that.
             return Err(if open { Error::MayBeDone(error.into()) } else { error });

@@ -14,7 +14,7 @@ pub enum Trust {
     /// The system's, and those in this PEM file.
     SystemAnd(PathBuf),
     /// Anybody's: `false` in the file. Logged as a warning.
-    Anyone,
+    Insecure,
 }
 
 impl Trust {
@@ -22,7 +22,7 @@ impl Trust {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::SystemAnd(file) => Some(file),
-            Self::System | Self::Anyone => None,
+            Self::System | Self::Insecure => None,
         }
     }
 }

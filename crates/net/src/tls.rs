@@ -53,13 +53,13 @@ pub fn client_config(
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let believing = |believes| Arc::new(Verifier { provider: provider(), believes });
     let builder = match trust {
-        Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(believing(Believes::Any)),
+        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(believing(Verification::Any)),
         Trust::System => builder.with_root_certificates(system_roots(None)?),
         Trust::SystemAnd(file) => {
             let signed = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
             let signed = signed.build().map_err(|error| file_error("CA certificate", file, &error))?;
             let named = certificates("CA certificate", file)?;
-            let believes = Believes::SignedOr { signed, named };
+            let believes = Verification::SignedOr { signed, named };
             builder.dangerous().with_custom_certificate_verifier(believing(believes))
         }
     };
@@ -158,12 +158,12 @@ fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    believes: Believes,
+    believes: Verification,
 }
 
 /// Which certificates are believed.
 #[derive(Debug)]
-enum Believes {
+enum Verification {
     /// Every one, for `cafile = false`.
     Any,
     /// What an authority signed, and one that is itself in the file that the operator named, though it is marked as an
@@ -180,7 +180,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Believes::SignedOr { signed, named } = &self.believes else {
+        let Verification::SignedOr { signed, named } = &self.believes else {
             return Ok(ServerCertVerified::assertion());
         };
         match signed.verify_server_cert(shown, intermediates, host, ocsp, now) {

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use super::connection::{Connection, Request, RequestBody};
-use super::session::{Organisation, Principal};
+use super::rest::{Connection, Request, RequestBody};
+use super::sign_in::{Organisation, Principal};
 use super::{ByteStream, Content, Error};
 use crate::SoarSettings;
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::Error;
 use super::client::{Answered, Client};
-use super::connection::{Request, RequestBody};
-use super::session::Principal;
+use super::rest::{Request, RequestBody};
+use super::sign_in::Principal;
 
 /// How long SOAR may take for an import: it looks at every object, and rebuilds forms and workflows.
 const IMPORT_BOUND: Duration = Duration::from_secs(600);
@@ -246,7 +246,7 @@ impl Client {
                 Ok(_) => return Ok(true),
                 // Somebody was faster; or it was done, or not, which the next reading tells.
                 Err(Error::Refused { status: 409, .. }) => {}
-                Err(error) if error.leaves_open() => {}
+                Err(error) if error.is_indeterminate() => {}
                 Err(error) => return Err(error.into()),
             }
         }

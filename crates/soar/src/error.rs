@@ -206,7 +206,7 @@ impl Error {
     }
 
     /// SOAR may have done it, or not.
-    pub fn leaves_open(&self) -> bool {
+    pub fn is_indeterminate(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
             Self::Refused { status, .. } => *status >= 500,

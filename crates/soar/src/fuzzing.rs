@@ -3,8 +3,8 @@
 use reqwest::header::HeaderMap;
 
 use super::client::{Answered, Attachment};
-use super::connection;
-use super::session::Session;
+use super::rest;
+use super::sign_in::Session;
 use net::Secret;
 
 use crate::Login;
@@ -24,7 +24,7 @@ pub fn soar_answers(data: &[u8]) {
     if let Ok(answered) = serde_json::from_slice::<Answered<Attachment>>(data) {
         let _ = answered.into_vec();
     }
-    if let Some(words) = connection::message(data) {
-        assert!(words.chars().count() <= connection::MESSAGE && !words.contains(['\n', '\r']));
+    if let Some(words) = rest::message(data) {
+        assert!(words.chars().count() <= rest::MESSAGE && !words.contains(['\n', '\r']));
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::codec::{CodecError, FrameCodec, HeartBeat, Received};
-use super::failure::Failure;
+use super::error::Failure;
 use super::frame::Frame;
 use super::{ClientCommand, ServerCommand};
 

@@ -3,22 +3,22 @@
 //! The vocabulary (commands and frame builders) is `stomp-rs`; the wire is ours, because that crate's reader
 //! ignores `content-length` and header escapes, and its client has neither login, TLS nor heart-beats.
 
+mod client_frames;
 mod codec;
 mod connection;
-mod failure;
+mod error;
 mod frame;
-mod frames;
-mod meters;
+mod http_connect;
+mod metrics;
 mod probe;
-mod prompt;
-mod proxy;
+mod quick_ack;
 mod session;
 mod transport;
 
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
-pub use failure::Failure;
+pub use error::Failure;
 pub use frame::{Frame, Headers};
-pub use meters::Meters;
+pub use metrics::Meters;
 pub use probe::Probe;
 pub use session::{
     AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,

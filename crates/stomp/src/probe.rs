@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::Connection;
-use super::failure::{Failure, error_text};
+use super::error::{Failure, error_text};
 use super::session::SessionOptions;
 use super::session::driver::{ANSWER_WITHIN, open};
 use super::transport::Stream;
-use super::{ClientCommand, Frame, ServerCommand, frames};
+use super::{ClientCommand, Frame, ServerCommand, client_frames};
 
 /// A connection that is logged in, to look around.
 pub struct Probe<'a> {
@@ -45,15 +45,15 @@ impl<'a> Probe<'a> {
     /// Why the broker does not let us. The connection may be of no use afterwards.
     pub async fn subscribe(&mut self, destination: &str) -> Result<(), Failure> {
         let receipt = self.next_receipt();
-        self.ask(frames::subscribe_to_nothing(destination, receipt), receipt, destination).await?;
+        self.ask(client_frames::subscribe_to_nothing(destination, receipt), receipt, destination).await?;
         let receipt = self.next_receipt();
-        self.ask(frames::unsubscribe(destination, receipt), receipt, destination).await
+        self.ask(client_frames::unsubscribe(destination, receipt), receipt, destination).await
     }
 
     /// Takes leave. A broker that does not answer to that is left all the same, `within` this time.
     pub async fn leave(mut self, within: Duration) {
         let receipt = self.next_receipt();
-        if self.connection.queue(frames::disconnect().with_receipt(receipt)).is_ok() {
+        if self.connection.queue(client_frames::disconnect().with_receipt(receipt)).is_ok() {
             // Whatever comes, we are leaving.
             let _ = timeout(within, self.connection.next_frame(true)).await;
         }

@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::failure::Failure;
-use super::prompt::Prompt;
-use super::proxy;
+use super::error::Failure;
+use super::http_connect;
+use super::quick_ack::QuickAckStream;
 use net::ProxyUrl;
 use net::tls;
 
@@ -31,7 +31,7 @@ const TUNNEL_WITHIN: Duration = Duration::from_secs(10);
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A secured connection.
-pub(super) type Stream = TlsStream<Prompt>;
+pub(super) type Stream = TlsStream<QuickAckStream>;
 
 /// Connects to `host`, by way of `proxy` where there is one, and secures the connection; the certificate must be
 /// `host`'s.
@@ -63,7 +63,7 @@ async fn reach_through(proxy: &ProxyUrl, target: &str, limit: Duration) -> Resul
         .await
         .map_err(|error| failure(format!("it cannot be reached: {error}")))?;
     let limit = limit.min(TUNNEL_WITHIN);
-    match timeout(limit, proxy::tunnel(&mut stream, target, proxy)).await {
+    match timeout(limit, http_connect::tunnel(&mut stream, target, proxy)).await {
         Ok(made) => made.map_err(failure)?,
         Err(_) => return Err(failure(format!("no answer within {limit:?}"))),
     }
@@ -109,7 +109,7 @@ async fn secure(
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
     let connector = TlsConnector::from(Arc::clone(config));
-    match timeout(limit, connector.connect(name, Prompt::new(stream))).await {
+    match timeout(limit, connector.connect(name, QuickAckStream::new(stream))).await {
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(match tls::refused_certificate(&error) {
             Some(reason) => {

@@ -159,7 +159,7 @@ fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
 fn undecided(error: &Error) -> Failure {
     let Failure { code, message } = refused(error);
     let told = "Whether SOAR imported it is not known; run customize again, which does no harm";
-    if error.leaves_open() {
+    if error.is_indeterminate() {
         return Failure::new(code, &format!("{message}. {told}"));
     }
     Failure { code, message }

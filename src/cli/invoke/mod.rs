@@ -20,9 +20,9 @@ use tracing::warn;
 use self::inputs::Given;
 use self::progress::ProgressDisplay;
 use super::Failure;
-use crate::audit::{Asker, Trail};
+use crate::audit::{Initiator, Trail};
 use crate::config::{Environment, LoadError, LogLevel, Settings};
-use crate::functions::{Call, Casebook, Claim, Context, Function, Guard, Inputs, Outcome, Status};
+use crate::functions::{Call, Context, Function, Guard, IncidentSink, Inputs, Lease, Outcome, Status};
 use crate::log::Log;
 use soar::Results;
 
@@ -74,7 +74,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let mut display = ProgressDisplay::on_stderr();
     let environment = Environment::of_process();
     let (settings, _log) = load(config_file, &environment, display.is_live())?;
-    let (mut casebook, mut reports) = Casebook::local(Path::new("."));
+    let (mut casebook, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
         casebook = connected.map_err(|error| Failure::new(error.exit_code(), &error))?.into();
@@ -84,13 +84,13 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
     let progress_changes = status.progress();
-    let (call, claim) = (Call::by_hand(), Claim::undisputed());
-    let asker = Asker {
+    let (call, claim) = (Call::by_hand(), Lease::undisputed());
+    let asker = Initiator {
         principal: Some(by_hand(&environment)),
         incident: inputs.incident(),
         correlation_id: Some(call.id.clone()),
         function: Some(function.name().to_owned()),
-        ..Asker::default()
+        ..Initiator::default()
     };
     let trail = Trail::at(settings.audit_file);
     let guard = Guard::new(Arc::new(settings.guard), trail.clone(), asker);

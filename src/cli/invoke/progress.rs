@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::functions::Progress;
-use net::untrusted::text::on_terminal;
+use net::untrusted::text::sanitize_terminal;
 
 /// How often the bar is drawn.
 pub(super) const FRAME: Duration = Duration::from_millis(100);
@@ -62,7 +62,7 @@ impl ProgressDisplay {
     /// Anything else, on a line of its own. What moves the cursor was not written by us.
     pub(in crate::cli) fn line(&mut self, text: &str) {
         self.clear();
-        let _ = writeln!(stderr(), "{}", on_terminal(text));
+        let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use net::untrusted::text::moves;
+use net::untrusted::text::is_unsafe_to_display;
 
 /// Checks of one thing.
 pub(super) struct Section {
@@ -88,7 +88,7 @@ impl Check {
         Self::new(id, name, Outcome::Skipped, &why, None)
     }
 
-    /// What others write, and we quote, moves no cursor and fills no screen.
+    /// What others write, and we quote, is_unsafe_to_display no cursor and fills no screen.
     fn new(
         id: impl Into<String>,
         name: impl Into<String>,
@@ -96,7 +96,7 @@ impl Check {
         found: &dyn fmt::Display,
         advice: Option<String>,
     ) -> Self {
-        let harmless = |c: char| if moves(c) { '\u{FFFD}' } else { c };
+        let harmless = |c: char| if is_unsafe_to_display(c) { '\u{FFFD}' } else { c };
         let found = found.to_string().chars().map(harmless).collect();
         Self { id: id.into(), name: name.into(), outcome, found, advice }
     }

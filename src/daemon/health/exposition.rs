@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 
-use super::{Health, View, is_subscribed};
+use super::{Health, ServiceState, is_subscribed};
 use crate::worker;
 use net::metrics::{Exposition, Kind};
 
@@ -80,8 +80,8 @@ fn calls(text: &mut Exposition, meters: &worker::Meters) {
     text.by("replies_total", help, "outcome", &meters.replies);
 }
 
-fn broker(text: &mut Exposition, meters: &stomp::Meters, view: &View) {
-    let subscribed = matches!(view, View::Serving(session, _) if is_subscribed(session));
+fn broker(text: &mut Exposition, meters: &stomp::Meters, view: &ServiceState) {
+    let subscribed = matches!(view, ServiceState::Serving(session, _) if is_subscribed(session));
     let help = "Whether calls can arrive: 1 while the broker has confirmed every subscription.";
     text.single(Kind::Gauge, "broker_subscribed", help, u8::from(subscribed));
     let help = "Connections to the broker that were subscribed; all after the first are reconnects.";

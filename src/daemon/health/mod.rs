@@ -38,8 +38,8 @@ pub(super) struct Health {
     /// How many acts are on record.
     acts: Arc<Counter>,
     started: SystemTime,
-    view: watch::Sender<View>,
-    door: mpsc::Sender<Knock>,
+    view: watch::Sender<ServiceState>,
+    door: mpsc::Sender<LivenessPing>,
     checks: Checks,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Reloads {
 
 /// Where the daemon is in its life.
 #[derive(Debug, Clone, Default)]
-pub(super) enum View {
+pub(super) enum ServiceState {
     /// It was not subscribed yet.
     #[default]
     Starting,
@@ -66,9 +66,9 @@ pub(super) enum View {
 
 /// Whoever wants a sign of life of the daemon's loop.
 #[derive(Debug)]
-pub(super) struct Knock(oneshot::Sender<()>);
+pub(super) struct LivenessPing(oneshot::Sender<()>);
 
-impl Knock {
+impl LivenessPing {
     /// Gives it.
     pub(super) fn answer(self) {
         // They may have left.
@@ -81,7 +81,7 @@ pub(super) type Answer = Result<String, String>;
 
 impl Health {
     /// Of a daemon that starts, whose loop is to answer the knocks.
-    pub(super) fn new(worker: Worker, log: &Log) -> (Arc<Self>, mpsc::Receiver<Knock>) {
+    pub(super) fn new(worker: Worker, log: &Log) -> (Arc<Self>, mpsc::Receiver<LivenessPing>) {
         let (door, knocks) = mpsc::channel(1);
         let health = Self {
             worker,
@@ -97,7 +97,7 @@ impl Health {
     }
 
     /// Says where the daemon is.
-    pub(super) fn show(&self, view: View) {
+    pub(super) fn show(&self, view: ServiceState) {
         self.view.send_replace(view);
     }
 
@@ -117,7 +117,7 @@ impl Health {
         })
     }
 
-    fn view(&self) -> View {
+    fn view(&self) -> ServiceState {
         self.view.borrow().clone()
     }
 
@@ -126,7 +126,7 @@ impl Health {
         if !goes_round(&self.door).await {
             return Err(format!("the daemon's loop does not answer within {ALIVE_WITHIN:?}"));
         }
-        if let View::Serving(session, _) = self.view()
+        if let ServiceState::Serving(session, _) = self.view()
             && !timeout(ALIVE_WITHIN, session.answers()).await.unwrap_or(false)
         {
             return Err(format!("the session with the broker does not answer within {ALIVE_WITHIN:?}"));
@@ -137,9 +137,11 @@ impl Health {
     /// `/readyz`
     async fn ready(&self) -> Answer {
         let (session, soar) = match self.view() {
-            View::Starting => return Err("waiting for SOAR and its broker; the log says why".to_owned()),
-            View::Stopping => return Err("stopping".to_owned()),
-            View::Serving(session, soar) => (session, soar),
+            ServiceState::Starting => {
+                return Err("waiting for SOAR and its broker; the log says why".to_owned());
+            }
+            ServiceState::Stopping => return Err("stopping".to_owned()),
+            ServiceState::Serving(session, soar) => (session, soar),
         };
         let mut problems = Vec::new();
         if !is_subscribed(&session) {
@@ -152,9 +154,9 @@ impl Health {
 }
 
 /// Whether the loop behind `door` answers in time.
-async fn goes_round(door: &mpsc::Sender<Knock>) -> bool {
+async fn goes_round(door: &mpsc::Sender<LivenessPing>) -> bool {
     let (knock, answered) = oneshot::channel();
-    let answers = async { door.send(Knock(knock)).await.is_ok() && answered.await.is_ok() };
+    let answers = async { door.send(LivenessPing(knock)).await.is_ok() && answered.await.is_ok() };
     timeout(ALIVE_WITHIN, answers).await.unwrap_or(false)
 }
 

@@ -118,7 +118,7 @@ fn the_token_endpoint_may_have_authorities_of_its_own() {
     assert_eq!(settings.trust, Trust::SystemAnd("/graph.pem".into()));
     assert_eq!(settings.token_trust, Some(Trust::SystemAnd("/token.pem".into())));
     let off = with("", "token_verify=false");
-    assert_eq!(loaded(&off).graph.token_trust, Some(Trust::Anyone));
+    assert_eq!(loaded(&off).graph.token_trust, Some(Trust::Insecure));
     assert!(warnings(&off)[0].contains("not verified"));
 }
 

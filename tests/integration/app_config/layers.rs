@@ -67,7 +67,7 @@ fn requests_ca_bundle_stands_in_for_verify() {
     let environment = [("REQUESTS_CA_BUNDLE", "/bundle.pem")];
     let trust = |text: &str| load_in(text, &environment).unwrap().settings.graph.trust;
     assert_eq!(trust(MINIMAL), Trust::SystemAnd("/bundle.pem".into()));
-    assert_eq!(trust(&with("", "verify=false")), Trust::Anyone);
+    assert_eq!(trust(&with("", "verify=false")), Trust::Insecure);
     assert_eq!(loaded(MINIMAL).graph.trust, Trust::System);
 }
 

@@ -62,7 +62,7 @@ fn a_minimal_file_gets_the_defaults() {
 fn every_option_of_resilient_is_honoured() {
     assert_eq!(resilient("port=8443").soar.port, 8443);
     assert_eq!(resilient("cafile=/etc/ca.pem").soar.trust, Trust::SystemAnd("/etc/ca.pem".into()));
-    assert_eq!(resilient("cafile=FALSE").stomp.trust, Trust::Anyone);
+    assert_eq!(resilient("cafile=FALSE").stomp.trust, Trust::Insecure);
     let split = resilient("cafile=/a.pem\nstomp_cafile=/b.pem");
     assert_eq!(split.soar.trust, Trust::SystemAnd("/a.pem".into()));
     assert_eq!(split.stomp.trust, Trust::SystemAnd("/b.pem".into()));
@@ -119,7 +119,7 @@ fn every_option_of_the_app_is_honoured() {
                     microsoft_graph_url=https://graph.microsoft.us/v1.0/");
     assert_eq!(urls.graph.token_url.as_str(), "http://127.0.0.1:8080/tenant/token");
     assert_eq!(urls.graph.base_url.as_str(), "https://graph.microsoft.us/v1.0");
-    assert_eq!(app("verify=false").graph.trust, Trust::Anyone);
+    assert_eq!(app("verify=false").graph.trust, Trust::Insecure);
     assert_eq!(app("verify=True").graph.trust, Trust::System);
     assert_eq!(app("verify=/g.pem").graph.trust, Trust::SystemAnd("/g.pem".into()));
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fn_exchange_online::audit::{Asker, Deed, Trail};
+use fn_exchange_online::audit::{AuditRecord, Initiator, Trail};
 use serde_json::json;
 
 use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, until};
@@ -68,8 +68,9 @@ fn ten_thousand_lines_wait_and_how_many_more_there_were_is_written_in_their_plac
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("later");
     let trail = Trail::at(Some(place.join("acts")));
-    let asker = Arc::new(Asker::default());
-    let deed = |nth: usize| Deed { act: "delete messages", messages: Some(nth), ..Deed::default() };
+    let asker = Arc::new(Initiator::default());
+    let deed =
+        |nth: usize| AuditRecord { act: "delete messages", messages: Some(nth), ..AuditRecord::default() };
     for nth in 0..10_003 {
         trail.refused(&asker, deed(nth), "too many");
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use fn_exchange_online::audit::{Asker, Trail};
+use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Claim, Context, Function, Guard, Inputs, Outcome, Status};
+use fn_exchange_online::functions::{Call, Context, Function, Guard, Inputs, Lease, Outcome, Status};
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use sandbox::soar::SoarOptions;
@@ -78,11 +78,11 @@ impl House {
             graph: graph::Client::new(&settings.graph).unwrap(),
             casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
-            claim: Claim::undisputed(),
+            claim: Lease::undisputed(),
             guard: Guard::new(
                 Arc::new(settings.guard.clone()),
                 Trail::open(settings.audit_file.clone(), &settings.guard).unwrap(),
-                Asker { principal: Some("Mary".to_owned()), ..Asker::default() },
+                Initiator { principal: Some("Mary".to_owned()), ..Initiator::default() },
             ),
             limits: settings.limits,
             status,

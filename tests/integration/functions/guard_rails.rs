@@ -1,6 +1,6 @@
 //! The guard rails of `[fn_exchange_online]`: what they let through, and that they cannot be got around.
 
-use fn_exchange_online::functions::{Before, Function};
+use fn_exchange_online::functions::{Function, PriorRun};
 use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wher
         let (mut house, lists) = house(&[("deletion", deletion)]).await;
         let inputs = message(&lists[0].0, &lists[0].1[0]);
         house.done(DeleteEmail, inputs.clone()).await;
-        house.context.call.before = Before::Likely;
+        house.context.call.before = PriorRun::Likely;
         house.done(DeleteEmail, inputs).await;
         house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
         let graph = house.graph();

@@ -75,12 +75,12 @@ async fn a_note_shows_what_was_asked_and_holds_no_markup_of_it() {
         assert!(!rest.contains(['<', '>', '"', '\'']), "{subject:?}: {rest}");
         let shown =
             rest.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
-        assert!(shown.replace("&amp;", "&").contains(&on_one_line(subject)), "{subject:?}: {shown}");
+        assert!(shown.replace("&amp;", "&").contains(&sanitize_line(subject)), "{subject:?}: {shown}");
     }
 }
 
 /// A text as a report shows it.
-fn on_one_line(text: &str) -> String {
+fn sanitize_line(text: &str) -> String {
     let blank = text.replace(['\r', '\n'], " ");
     blank.replace('\0', "\\u{0}").replace('\u{202e}', "\\u{202e}")
 }
@@ -93,7 +93,7 @@ async fn a_report_has_the_lines_that_we_wrote_and_no_others() {
         inputs["exo_query_output_format"] = json!(["Incident attachment"]);
         house.done(QueryEmails, inputs).await;
         let report = String::from_utf8(house.attachment().await.2).unwrap();
-        let line = format!("  Message subject: {}", on_one_line(subject));
+        let line = format!("  Message subject: {}", sanitize_line(subject));
         assert_eq!(report.lines().filter(|shown| *shown == line).count(), 1, "{subject:?}: {report}");
         assert!(!report.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{report:?}");
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use fn_exchange_online::functions::{Before, Function};
+use fn_exchange_online::functions::{Function, PriorRun};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::functions::common::{
 };
 
 /// Whatever the broker knows of it, the call may have been run before.
-const MAY_HAVE_BEEN_RUN: [Before; 2] = [Before::Perhaps, Before::Likely];
+const MAY_HAVE_BEEN_RUN: [PriorRun; 2] = [PriorRun::Possible, PriorRun::Likely];
 
 /// What leaves it open whether a request was carried out: it was, or it was not.
 const DONE: [Fault; 6] = [
@@ -65,8 +65,8 @@ fn message_to_delete(house: &House) -> Value {
 }
 
 /// Runs a call that was run before; both runs are to end with the same.
-async fn run_again(house: &mut House, before: Before, function: Function, inputs: Value) {
-    house.context.call.before = Before::Never;
+async fn run_again(house: &mut House, before: PriorRun, function: Function, inputs: Value) {
+    house.context.call.before = PriorRun::None;
     let first = house.done(function, inputs.clone()).await;
     house.context.call.before = before;
     let second = house.done(function, inputs).await;
@@ -121,10 +121,10 @@ async fn a_copy_that_shows_late_in_sent_items_is_waited_for() {
     let mut house = House::new().await;
     house.graph().set_sent_items_lag(Duration::from_millis(250));
     let inputs = mail_to(&house);
-    run_again(&mut house, Before::Likely, SendMessage, inputs).await;
+    run_again(&mut house, PriorRun::Likely, SendMessage, inputs).await;
     assert_eq!(sent(&house), 1);
     house.context.call.id = "ID:soar-1234-2".to_owned();
-    house.context.call.before = Before::Never;
+    house.context.call.before = PriorRun::None;
     house.graph().faults().next(1, Target::containing("sendMail"), DONE[0]);
     house.done(SendMessage, mail_to(&house)).await;
     assert_eq!(sent(&house), 2);
@@ -288,7 +288,7 @@ async fn a_move_whose_answer_was_lost_answers_the_new_id() {
 
 #[tokio::test]
 async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
-    for before in [Before::Never, Before::Perhaps, Before::Likely] {
+    for before in [PriorRun::None, PriorRun::Possible, PriorRun::Likely] {
         let mut house = House::new().await;
         let inputs = message_to_move(&house);
         house.done(MoveMessageToFolder, inputs.clone()).await;
@@ -299,7 +299,7 @@ async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
             (&results["success"], &results["content"]["error"]["code"]),
             (&json!(false), &json!("ErrorItemNotFound"))
         );
-        let unsure = before != Before::Never;
+        let unsure = before != PriorRun::None;
         let reason = results["reason"].as_str().unwrap();
         assert_eq!(
             reason.contains("An earlier try may have been carried out"),
@@ -357,7 +357,7 @@ async fn a_message_that_an_earlier_run_deleted_is_deleted_and_one_that_never_was
         assert!(reason.contains("was not there any more. It counts as deleted"), "{reason}");
         assert_eq!(house.graph().deleted().len(), 1);
         assert_eq!(house.trail()[1]["outcome"], "gone", "it may have been somebody else");
-        house.context.call.before = Before::Never;
+        house.context.call.before = PriorRun::None;
         let results = house.run(DeleteEmail, inputs).await.unwrap();
         assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
     }
@@ -385,7 +385,7 @@ async fn of_listed_messages_those_an_earlier_run_deleted_count_as_deleted() {
             reason.starts_with("Of the messages that count as deleted, 2 were not there any more"),
             "{reason}"
         );
-        house.context.call.before = Before::Never;
+        house.context.call.before = PriorRun::None;
         let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
         assert_eq!(results["success"], false);
         assert_eq!(results["content"]["delete_results"][0]["not_deleted_list"], json!(list));

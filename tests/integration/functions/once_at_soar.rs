@@ -2,7 +2,7 @@
 //! try.
 
 use chrono::TimeDelta;
-use fn_exchange_online::functions::Before;
+use fn_exchange_online::functions::PriorRun;
 use futures_util::future::join_all;
 use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::functions::common::{
     empty, mail, query,
 };
 
-const BEFORE: [Before; 3] = [Before::Never, Before::Perhaps, Before::Likely];
+const BEFORE: [PriorRun; 3] = [PriorRun::None, PriorRun::Possible, PriorRun::Likely];
 const OPEN: [Failure; 4] =
     [Failure::CutAfter, Failure::DoneButStatus(500), Failure::DoneButStatus(504), Failure::CutBefore];
 
@@ -39,7 +39,7 @@ fn message(house: &House) -> Value {
 
 #[tokio::test]
 async fn a_note_and_a_file_of_an_earlier_run_are_not_written_again() {
-    for before in [Before::Perhaps, Before::Likely] {
+    for before in [PriorRun::Possible, PriorRun::Likely] {
         let (mut house, inputs) = house().await;
         house.done(QueryEmails, inputs.clone()).await;
         assert_eq!(written(&house), (1, 1));
@@ -60,7 +60,7 @@ async fn without_the_time_of_the_message_the_file_is_found_all_the_same() {
     let (mut house, inputs) = house().await;
     house.context.call.asked_at = None;
     house.done(QueryEmails, inputs.clone()).await;
-    house.context.call.before = Before::Perhaps;
+    house.context.call.before = PriorRun::Possible;
     house.done(QueryEmails, inputs.clone()).await;
     assert_eq!(written(&house), (1, 1));
 }
@@ -106,7 +106,7 @@ async fn the_report_of_a_deletion_is_written_once_and_says_the_same() {
     });
     let inputs = json!({"exo_query_messages_results": results.to_string()});
     let first = house.done(DeleteMessagesFromQueryResults, inputs.clone()).await;
-    house.context.call.before = Before::Likely;
+    house.context.call.before = PriorRun::Likely;
     let second = house.done(DeleteMessagesFromQueryResults, inputs).await;
     assert_eq!(first["content"], second["content"]);
     assert_eq!(written(&house), (1, 1));
@@ -114,7 +114,7 @@ async fn the_report_of_a_deletion_is_written_once_and_says_the_same() {
 
 #[tokio::test]
 async fn a_message_that_an_earlier_run_wrote_as_attachment_is_not_written_again() {
-    for before in [Before::Perhaps, Before::Likely] {
+    for before in [PriorRun::Possible, PriorRun::Likely] {
         for task in [false, true] {
             let (mut house, _) = house().await;
             let mut inputs = message(&house);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use graph::{Client, Error, Route};
+use graph::{Client, Error, Dispatch};
 use net::Trust;
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
@@ -34,7 +34,7 @@ async fn what_is_answered_503_is_sent_again_over_a_new_connection_and_so_is_what
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     let mut connections = 1;
-    for route in [Route::Alone, client.batched()] {
+    for route in [Dispatch::Single, client.batched()] {
         for status in [429, 503, 500, 503] {
             tenant.faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
             assert!(client.send_by(&route, &request).await.unwrap().repeated);
@@ -59,7 +59,7 @@ async fn what_is_under_way_when_another_is_answered_503_comes_to_its_end() {
     let refused = Fault::Status(503, RetryAfter::Absent);
     tenant.faults().next(1, Target::containing(put_off.path().as_str()), refused);
     let (slow, put_off) =
-        tokio::join!(client.send_by(&Route::Alone, &slow), client.send_by(&Route::Alone, &put_off));
+        tokio::join!(client.send_by(&Dispatch::Single, &slow), client.send_by(&Dispatch::Single, &put_off));
     assert!(!slow.unwrap().repeated && put_off.unwrap().repeated);
     assert_eq!((tenant.connections(), tenant.counters().most_http_requests), (2, 2));
 }

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use futures_util::future::join_all;
 use graph::GraphSettings;
-use graph::{Client, Criteria, Error, Mark, Whom, search};
+use graph::{CallTag, Client, Criteria, Error, SearchScope, search};
 use net::Trust;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -42,7 +42,7 @@ async fn graph(
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
     let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
     let mut settings = house.settings(&[]).graph;
-    settings.trust = Trust::Anyone;
+    settings.trust = Trust::Insecure;
     settings.base_url = format!("{root}/v1.0").parse().unwrap();
     settings.token_url = format!("{root}/token").parse().unwrap();
     settings
@@ -140,12 +140,12 @@ async fn a_next_link_to_another_host_is_not_followed() {
     .await;
     let client = Client::new(&settings).unwrap();
     let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
-    let everybody = Whom::Tenant { prefix: String::new() };
+    let everybody = SearchScope::Tenant { prefix: String::new() };
     let error = search(&client, everybody, &criteria, 10, 10, |_| ()).await.unwrap_err();
     assert!(matches!(error, Error::ForeignNextLink), "{error:?}");
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     // In a mailbox it is that mailbox's failure, and named.
-    let listed = Whom::Listed(vec!["a@x.example".to_owned()]);
+    let listed = SearchScope::Listed(vec!["a@x.example".to_owned()]);
     let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
     assert!(matches!(found.mailboxes[0].failure, Some(Error::ForeignNextLink)));
 }
@@ -160,7 +160,7 @@ async fn next_links_without_end_are_left_at_some_point() {
     .await;
     let client = Client::new(&settings).unwrap();
     let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
-    let listed = Whom::Listed(vec!["a@x.example".to_owned()]);
+    let listed = SearchScope::Listed(vec!["a@x.example".to_owned()]);
     let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
     assert!(matches!(found.mailboxes[0].failure, Some(Error::TooManyPages(_))), "{found:?}");
 }
@@ -175,7 +175,7 @@ async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
         (200, json!({"value": entries, "@odata.nextLink": "{root}/v1.0/users/a/messages?$skip=400"}))
     })
     .await;
-    let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+    let found = CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
     assert!(matches!(found, Err(Error::TooManyMarked(1000))), "{found:?}");
     assert_eq!(pages.load(Ordering::Relaxed), 3);
 }
@@ -186,7 +186,8 @@ async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer()
         let mut settings =
             graph(move |_, _| (200, json!({"value": vec![json!({"id": "m"}); entries]}))).await;
         settings.max_retries = 0;
-        let found = Mark::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+        let found =
+            CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
         match found {
             Ok(found) => assert!(is_answer && found.len() == entries),
             Err(error) => assert!(!is_answer && matches!(error, Error::NotAnAnswer { .. }), "{error}"),

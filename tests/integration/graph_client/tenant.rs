@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graph::{Criteria, Search, Whom, search};
+use graph::{Criteria, Search, SearchScope, search};
 use sandbox::graph::{Phish, Planted, RetryAfter, Scope, Tenant, TenantOptions, Throttling};
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ async fn large() -> TestTenant {
 
 async fn find(house: &TestTenant) -> Search {
     let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
-    let everybody = Whom::Tenant { prefix: String::new() };
+    let everybody = SearchScope::Tenant { prefix: String::new() };
     search(&house.client(&[]), everybody, &criteria, 5000, 1000, |_| ()).await.unwrap()
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::graph_tenant::TestTenant;
 use futures_util::future::try_join_all;
-use graph::{Client, Criteria, Path, Request, Search, Whom, search};
+use graph::{Client, Criteria, Path, Request, Search, SearchScope, search};
 use sandbox::graph::{Phish, Tenant, TenantOptions};
 
 /// A tenant of this many mailboxes whose batches take 50 ms.
@@ -39,7 +39,7 @@ fn phishing() -> Criteria {
 
 /// Searches all mailboxes.
 async fn search_all(client: &Client, criteria: &Criteria, max_messages: usize) -> Search {
-    let everybody = Whom::Tenant { prefix: String::new() };
+    let everybody = SearchScope::Tenant { prefix: String::new() };
     search(client, everybody, criteria, 100_000, max_messages, |_| ()).await.unwrap()
 }
 

@@ -1,7 +1,7 @@
 //! A search through a tenant: where it ends, and what it tells.
 
 use chrono::TimeDelta;
-use graph::{Criteria, Error, Limit, Whom, search};
+use graph::{Criteria, Error, Limit, SearchScope, search};
 use sandbox::graph::{Address, NewMessage, Phish, RetryAfter, Scope, TenantOptions, Throttling};
 
 use super::{ids, phishing, planted, search_all, tenant};
@@ -94,7 +94,7 @@ fn overdue() -> Criteria {
 async fn a_search_that_graph_cuts_off_is_split_by_date_until_it_is_complete() {
     let (house, mailbox, added) =
         full_of(&[(0, 700), (1, 900), (2, 10), (40, 800), (41, 800), (900, 300)]).await;
-    let listed = Whom::Listed(vec![mailbox]);
+    let listed = SearchScope::Listed(vec![mailbox]);
     let found = search(&house.client(&[]), listed.clone(), &overdue(), 10, 100_000, |_| ()).await.unwrap();
     assert!(found.mailboxes[0].failure.is_none(), "{:?}", found.mailboxes[0].failure);
     let mut all = ids(&found);
@@ -113,7 +113,7 @@ async fn a_search_that_graph_cuts_off_is_split_by_date_until_it_is_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_holds_more_than_graph_tells_is_named_and_the_rest_is_found() {
     let (house, mailbox, added) = full_of(&[(1, 200), (2, 1200), (3, 300)]).await;
-    let everybody = Whom::Tenant { prefix: String::new() };
+    let everybody = SearchScope::Tenant { prefix: String::new() };
     let found = search(&house.client(&[]), everybody, &overdue(), 10, 100_000, |_| ()).await.unwrap();
     let full = found.mailboxes.iter().find(|result| result.address == mailbox).unwrap();
     assert_eq!(full.messages.len(), added.len() - 200, "1,000 of the day's 1,200");

@@ -2,7 +2,7 @@
 
 /// Whether a character ends a line, moves the cursor, changes the direction of what follows, or cannot be seen.
 /// Joiners are left out: scripts and emoji need them.
-pub fn moves(c: char) -> bool {
+pub fn is_unsafe_to_display(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
@@ -11,18 +11,20 @@ pub fn moves(c: char) -> bool {
 }
 
 /// `text` as it may be shown on a terminal: line ends stay, and the other characters that [move](moves) leave a mark.
-pub fn on_terminal(text: &str) -> String {
-    text.chars().map(|c| if c != '\n' && moves(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+pub fn sanitize_terminal(text: &str) -> String {
+    text.chars()
+        .map(|c| if c != '\n' && is_unsafe_to_display(c) { char::REPLACEMENT_CHARACTER } else { c })
+        .collect()
 }
 
 /// `text` on one line, for a person to read: blanks for line ends and tabs, and the other characters that
 /// [move](moves) spelt out.
-pub fn on_one_line(text: &str) -> String {
+pub fn sanitize_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => line.push(' '),
-            c if moves(c) => line.extend(c.escape_default()),
+            c if is_unsafe_to_display(c) => line.extend(c.escape_default()),
             c => line.push(c),
         }
     }
@@ -63,10 +65,10 @@ mod tests {
             '\u{e0041}',
             '\u{e007f}',
         ] {
-            assert!(moves(invisible), "{invisible:?}");
+            assert!(is_unsafe_to_display(invisible), "{invisible:?}");
         }
         for visible in ['a', ' ', 'é', 'ß', '\u{200c}', '\u{200d}', 'ا', '中', '😀', '\u{fe0f}'] {
-            assert!(!moves(visible), "{visible:?}");
+            assert!(!is_unsafe_to_display(visible), "{visible:?}");
         }
     }
 }

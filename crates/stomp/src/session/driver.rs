@@ -8,12 +8,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::serving::{End, Number, Serving, Transactions, answer, open_for};
+use super::active::{ActiveConnection, End, Number, Transactions, answer, open_for};
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::connection::Connection;
-use crate::failure::{Failure, error_text};
+use crate::error::{Failure, error_text};
 use crate::frame::Frame;
-use crate::{ServerCommand, frames, transport};
+use crate::{ServerCommand, client_frames, transport};
 
 /// How long to wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in
 /// twenty; another connection brings the answer sooner than more patience.
@@ -114,7 +114,8 @@ impl Driver {
             );
         }
         let number = Number { session: self.session, connection: self.connections };
-        let serving = Serving::new(&self.options, connection, number, &mut self.transactions, &self.state);
+        let serving =
+            ActiveConnection::new(&self.options, connection, number, &mut self.transactions, &self.state);
         let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;
         if subscribed.is_some() {
             self.logged = None;
@@ -158,7 +159,7 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
             request = inbox.recv() => match request {
                 Some(Request::Send { done, .. }) => answer(done, Err(NotConfirmed::ConnectionLost)),
                 Some(Request::Finish { done, .. }) => answer(done, Err(NotConfirmed::Stale)),
-                Some(Request::Knock(opened)) => open_for(opened),
+                Some(Request::LivenessPing(opened)) => open_for(opened),
                 Some(Request::Disconnect { .. }) | None => return None,
             },
         }
@@ -198,7 +199,7 @@ pub(crate) async fn open(
     let stream = transport::connect(host, *port, proxy.as_ref(), tls, *limit).await?;
     let mut connection = Connection::new(stream);
     connection
-        .queue(frames::connect(options))
+        .queue(client_frames::connect(options))
         .map_err(|error| Failure::LoginRefused(format!("it cannot be sent: {error}")))?;
     let answer =
         timeout(patience, connection.next_frame(true)).await.map_err(|_| Failure::NoAnswer(patience))??;

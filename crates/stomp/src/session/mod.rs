@@ -3,8 +3,8 @@
 //! One task owns the socket; [`Session`] handles and the receiver of [`Delivery`]s talk to it through channels.
 //! Being without a connection is a [`State`] of it, not an end: it tries again for as long as there is a handle.
 
+mod active;
 pub(super) mod driver;
-mod serving;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::Failure;
+use super::error::Failure;
 use super::frame::Headers;
-use super::meters::Meters;
+use super::metrics::Meters;
 use net::{ProxyUrl, Secret};
 
 /// Where to find the broker, who we are, and what we want of it.
@@ -278,7 +278,7 @@ pub struct Session {
 enum Request {
     Send { reply: Reply, done: Answer },
     Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
-    Knock(oneshot::Sender<()>),
+    LivenessPing(oneshot::Sender<()>),
     Disconnect { until: Instant, done: oneshot::Sender<()> },
 }
 
@@ -329,7 +329,7 @@ impl Session {
     /// session that has ended; one without a connection is alive.
     pub async fn answers(&self) -> bool {
         let (opened, door) = oneshot::channel();
-        self.requests.send(Request::Knock(opened)).await.is_ok() && door.await.is_ok()
+        self.requests.send(Request::LivenessPing(opened)).await.is_ok() && door.await.is_ok()
     }
 
     /// Takes leave of the broker and ends the session: what was asked before is sent first, and the broker's word

@@ -1,0 +1,38 @@
+//! What an access token says of itself, for diagnosis. Microsoft asks applications to take tokens as opaque: nothing
+//! that is done for anybody may depend on it.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::auth::token::Token;
+
+/// The payload of an access token, as far as it helps whoever looks for a mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The application permissions with admin consent (`roles`).
+    pub roles: BTreeSet<String>,
+    /// When it ends, where it says so (`exp`).
+    pub expires: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    // Without a permission there is no such claim.
+    #[serde(default)]
+    roles: BTreeSet<String>,
+    exp: Option<i64>,
+}
+
+impl Claims {
+    /// `None` where the token is not one that can be read.
+    pub(crate) fn of(token: &Token) -> Option<Self> {
+        let payload = token.header.to_str().ok()?.split('.').nth(1)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+        let Payload { roles, exp } = serde_json::from_slice(&payload).ok()?;
+        Some(Self { roles, expires: exp.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) })
+    }
+}

@@ -1,0 +1,334 @@
+//! The access token: fetched once for all who wait for it, renewed before it expires (Microsoft identity
+//! platform, "OAuth 2.0 client credentials flow").
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use reqwest::header::{HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+use tracing::{Instrument, info, warn};
+use url::Url;
+
+use crate::auth::token_request;
+use crate::auth::token_response::TokenResponse;
+use crate::error::{Error, shortened};
+use crate::metrics::{Meters, TokenAnswer};
+use crate::response as wire;
+use crate::retry::{Failure, Policy, RetrySafety, retry_after};
+use crate::{Credential, GraphSettings};
+use net::Proxy;
+
+/// A token is renewed this long before its end, or after four fifths of its life where that is later.
+const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// After a renewal that failed, the next one is tried this much later, or when the token has ended.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
+/// A token answer is a few kilobytes.
+const LARGEST_ANSWER: usize = 1 << 20;
+
+/// More of Entra's words than this, in characters, help nobody.
+const LONGEST_DESCRIPTION: usize = 500;
+/// No code and no id of Entra's is longer, in characters.
+const LONGEST_WORD: usize = 100;
+
+/// Why there is no token.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenError {
+    /// Entra ID, or the machine's identity endpoint, refused what we sign in with.
+    #[error(
+        "Microsoft Entra ID refused the sign-in of {whom} with HTTP status {status}, {error}: {description}{}. \
+         Check {check} in app.config",
+        Trace(trace_id)
+    )]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Who signed in, and with what kind of credential.
+        whom: String,
+        /// The options to look at.
+        check: String,
+        /// OAuth's `error`.
+        error: String,
+        /// The first line of `error_description`; it holds Entra's code (AADSTS…).
+        description: String,
+        /// Microsoft's id of the attempt.
+        trace_id: Option<String>,
+    },
+    /// What we sign in with cannot be used: a file is missing, or is not what it should be. Nothing was sent.
+    #[error("no access token was asked for, because {option} of app.config does not do: {reason}")]
+    Credential {
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The token endpoint could not be asked.
+    #[error("no access token could be fetched from {url}: {reason}")]
+    Unavailable {
+        /// The endpoint.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+struct Trace<'a>(&'a Option<String>);
+
+impl std::fmt::Display for Trace<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |id| write!(f, " (trace id {id})"))
+    }
+}
+
+/// A token, ready to be sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    /// `Bearer …`, marked as sensitive.
+    pub(crate) header: HeaderValue,
+    fetched_at: Instant,
+    renew_at: Instant,
+    expires_at: Instant,
+}
+
+/// From when to when a token is good.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenLife {
+    /// When it was asked for.
+    pub fetched_at: Instant,
+    /// When it ends.
+    pub expires_at: Instant,
+}
+
+type Fetch = Shared<BoxFuture<'static, Result<Token, TokenError>>>;
+
+/// Where tokens come from.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    endpoint: Arc<Endpoint>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Token>,
+    fetching: Option<Fetch>,
+    /// Counts fetches begun and tokens refused: only the fetch that nothing came after may set the token.
+    generation: u64,
+}
+
+impl State {
+    /// Takes in what the fetch of `generation` brought.
+    fn settle(&mut self, generation: u64, fetched: &Result<Token, TokenError>) {
+        if self.generation != generation {
+            return;
+        }
+        self.fetching = None;
+        match (fetched, &mut self.current) {
+            (Ok(token), _) => self.current = Some(token.clone()),
+            (Err(error), Some(current)) => {
+                warn!(%error, "the access token could not be renewed; the current one is used while it lasts");
+                current.renew_at = Instant::now() + RENEW_AGAIN_AFTER;
+            }
+            (Err(_), None) => {}
+        }
+    }
+}
+
+impl Tokens {
+    pub(crate) fn new(
+        (http, proxy): (reqwest::Client, Proxy),
+        settings: &GraphSettings,
+        meters: Arc<Meters>,
+    ) -> Self {
+        let endpoint = Endpoint {
+            http,
+            proxy,
+            url: settings.token_url.clone(),
+            credential: settings.credential.clone(),
+            resource: settings.base_url.origin().ascii_serialization(),
+            policy: Policy::new(settings),
+            meters,
+        };
+        Self { endpoint: Arc::new(endpoint), state: Arc::default() }
+    }
+
+    /// The life of the token in use, where it is good.
+    pub(crate) fn life(&self) -> Option<TokenLife> {
+        let state = lock(&self.state);
+        let Token { fetched_at, expires_at, .. } = *state.current.as_ref()?;
+        (Instant::now() < expires_at).then_some(TokenLife { fetched_at, expires_at })
+    }
+
+    /// A token that is still good. Nobody waits for a renewal: it goes on beside the requests.
+    pub(crate) async fn get(&self) -> Result<Token, TokenError> {
+        let fetch = {
+            let mut state = lock(&self.state);
+            let now = Instant::now();
+            if let Some(token) = state.current.clone().filter(|token| now < token.expires_at) {
+                if token.renew_at <= now {
+                    drop(self.join_fetch(&mut state));
+                }
+                return Ok(token);
+            }
+            state.current = None;
+            self.join_fetch(&mut state)
+        };
+        fetch.await
+    }
+
+    /// Forgets `refused`, which Graph does not take, so that the next [`get`](Self::get) fetches another.
+    pub(crate) fn discard(&self, refused: &Token) {
+        let mut state = lock(&self.state);
+        if state.current.as_ref().is_some_and(|token| token.header == refused.header) {
+            *state = State { generation: state.generation + 1, ..State::default() };
+        }
+    }
+
+    /// The fetch under way, or a new one. It is a task of its own, so it goes on when its first caller leaves; its
+    /// lines of the log are that caller's.
+    fn join_fetch(&self, state: &mut State) -> Fetch {
+        if let Some(fetch) = state.fetching.as_ref().filter(|fetch| fetch.peek().is_none()) {
+            return fetch.clone();
+        }
+        state.generation += 1;
+        let generation = state.generation;
+        let (endpoint, shared) = (Arc::clone(&self.endpoint), Arc::clone(&self.state));
+        let url = endpoint.url.to_string();
+        let fetching = async move {
+            let fetched = endpoint.fetch().await;
+            lock(&shared).settle(generation, &fetched);
+            fetched
+        };
+        let task = tokio::spawn(fetching.in_current_span());
+        let fetch = task
+            .map(|joined| {
+                joined.unwrap_or_else(|error| Err(TokenError::Unavailable { url, reason: error.to_string() }))
+            })
+            .boxed()
+            .shared();
+        state.fetching = Some(fetch.clone());
+        fetch
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    http: reqwest::Client,
+    proxy: Proxy,
+    url: Url,
+    credential: Credential,
+    /// Graph, whatever cloud it is in: scheme and host.
+    resource: String,
+    policy: Policy,
+    meters: Arc<Meters>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Denied {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    trace_id: Option<String>,
+}
+
+/// One try's failure, and how the retry policy sees it.
+struct Failed(TokenError, Failure);
+
+impl Endpoint {
+    async fn fetch(&self) -> Result<Token, TokenError> {
+        let mut tries = self.policy.tries(RetrySafety::Harmless, &self.meters);
+        loop {
+            let tried = self.try_once().await;
+            let answer = TokenAnswer::of(tried.as_ref().err().map(|Failed(error, _)| error));
+            self.meters.token_requests.of(answer).increment();
+            let Failed(error, failure) = match tried {
+                Ok(token) => return Ok(token),
+                Err(failed) => failed,
+            };
+            let Some(wait) = tries.after(failure) else { return Err(error) };
+            warn!(%error, wait_ms = wait.as_millis(), "no access token yet; trying again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn try_once(&self) -> Result<Token, Failed> {
+        let asked_at = Instant::now();
+        let request = token_request::request(&self.http, &self.url, &self.credential, &self.resource).await;
+        let request = request.map_err(|reason| {
+            Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
+        })?;
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| self.not_asked(&wire::no_answer(&self.proxy, &error)))?;
+        let status = answer.status().as_u16();
+        let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let wait = wait.and_then(|value| retry_after(value, Utc::now()));
+        let body = wire::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
+        if status == 200 {
+            return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
+        }
+        let failure = match &self.credential {
+            // While it starts or is updated ("How to use managed identities … to acquire an access token").
+            Credential::ManagedIdentity { .. } if matches!(status, 404 | 410) => Failure::Throttled(wait),
+            _ => Failure::of_status(status, wait),
+        };
+        match (failure, serde_json::from_slice::<Denied>(&body)) {
+            (Failure::Final, Ok(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
+            (failure, _) => Err(self.unreadable(status, failure)),
+        }
+    }
+
+    fn granted(&self, body: &[u8], asked_at: Instant) -> Option<Token> {
+        let granted: TokenResponse = serde_json::from_slice(body).ok()?;
+        let mut header = HeaderValue::try_from(format!("Bearer {}", granted.access_token)).ok()?;
+        header.set_sensitive(true);
+        let life = Duration::from_secs(granted.life()?.min(7 * 24 * 3600));
+        info!(expires_in_s = life.as_secs(), credential = %self.credential, "access token fetched");
+        let renew_after = life.saturating_sub(RENEW_BEFORE).max(life * 4 / 5);
+        Some(Token {
+            header,
+            fetched_at: asked_at,
+            renew_at: asked_at + renew_after,
+            expires_at: asked_at + life,
+        })
+    }
+
+    fn refused(&self, status: u16, denied: Denied) -> TokenError {
+        TokenError::Refused {
+            status,
+            whom: self.credential.to_string(),
+            check: match &self.credential {
+                Credential::Application { .. } => {
+                    format!("tenant_id, client_id and {}", self.credential.option())
+                }
+                Credential::ManagedIdentity { .. } => "client_id and managed_identity".to_owned(),
+            },
+            error: shortened(denied.error, LONGEST_WORD),
+            description: shortened(
+                denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
+                LONGEST_DESCRIPTION,
+            ),
+            trace_id: denied.trace_id.map(|id| shortened(id, LONGEST_WORD)),
+        }
+    }
+
+    fn unreadable(&self, status: u16, failure: Failure) -> Failed {
+        let reason = match failure {
+            Failure::Throttled(_) | Failure::Busy(_) => format!("it asks to wait (HTTP status {status})"),
+            _ => format!("HTTP status {status}, and not the answer of a token endpoint"),
+        };
+        Failed(TokenError::Unavailable { url: self.url.to_string(), reason }, failure)
+    }
+
+    fn not_asked(&self, error: &Error) -> Failed {
+        Failed(
+            TokenError::Unavailable { url: self.url.to_string(), reason: error.to_string() },
+            error.failure(),
+        )
+    }
+}

@@ -1,0 +1,78 @@
+//! How tokens are asked for: the request of each kind of credential.
+
+use reqwest::RequestBuilder;
+use url::Url;
+
+use crate::auth::assertion::Certificate;
+use crate::{Credential, Proof};
+use net::read_small;
+
+/// RFC 7523, 2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// The versions of the identity endpoints of a virtual machine and of App Service.
+const MACHINE_VERSION: &str = "2018-02-01";
+const APP_SERVICE_VERSION: &str = "2019-08-01";
+
+/// Asks the endpoint at `url` for a token for the service `resource` (scheme and host).
+///
+/// # Errors
+/// Words on why the credential cannot be used.
+pub(crate) async fn request(
+    http: &reqwest::Client,
+    url: &Url,
+    credential: &Credential,
+    resource: &str,
+) -> Result<RequestBuilder, String> {
+    let (client_id, proof) = match credential {
+        Credential::Application { client_id, proof } => (client_id, proof),
+        Credential::ManagedIdentity { client_id, app_service_header } => {
+            let mut url = url.clone();
+            let version = if app_service_header.is_some() { APP_SERVICE_VERSION } else { MACHINE_VERSION };
+            url.query_pairs_mut()
+                .append_pair("api-version", version)
+                .append_pair("resource", resource)
+                .extend_pairs(client_id.as_deref().map(|id| ("client_id", id)));
+            let request = http.get(url);
+            return Ok(match app_service_header {
+                Some(header) => request.header("X-IDENTITY-HEADER", header.expose()),
+                // What a web page that is made to ask in our place cannot send.
+                None => request.header("Metadata", "true"),
+            });
+        }
+    };
+    let (key, proof) = match proof {
+        Proof::Secret(secret) => ("client_secret", secret.expose().to_owned()),
+        proof => ("client_assertion", assertion(proof.clone(), client_id.clone(), url.clone()).await?),
+    };
+    let scope = format!("{resource}/.default");
+    let mut form = vec![
+        ("client_id", client_id.as_str()),
+        (key, proof.as_str()),
+        ("scope", scope.as_str()),
+        ("grant_type", "client_credentials"),
+    ];
+    if key == "client_assertion" {
+        form.push(("client_assertion_type", ASSERTION_TYPE));
+    }
+    Ok(http.post(url.clone()).form(&form))
+}
+
+/// Reads files and signs, on a thread where that may take its time. The files may have been renewed since.
+async fn assertion(proof: Proof, client_id: String, audience: Url) -> Result<String, String> {
+    let made = tokio::task::spawn_blocking(move || match proof {
+        Proof::Secret(secret) => Ok(secret.expose().to_owned()),
+        Proof::Certificate(settings) => {
+            let certificate = Certificate::read(&settings).map_err(|error| error.to_string())?;
+            certificate.warn_of_its_end();
+            let assertion = certificate.assertion(&client_id, &audience);
+            assertion.ok_or_else(|| "the system has no random numbers".to_owned())
+        }
+        Proof::FederatedTokenFile(path) => {
+            let cannot = |reason: &str| format!("cannot use the token in {}: {reason}", path.display());
+            let text = read_small(&path).map_err(|reason| cannot(&reason))?;
+            let token = text.trim();
+            if token.is_empty() { Err(cannot("the file is empty")) } else { Ok(token.to_owned()) }
+        }
+    });
+    made.await.unwrap_or_else(|error| Err(error.to_string()))
+}
