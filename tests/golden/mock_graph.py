@@ -22,15 +22,16 @@ FOLDERS = {"inbox", "junkemail", "deleteditems", "archive", "drafts", "sentitems
 
 
 class Graph(Mock):
-    """`page`: how many entries a page has at most; `zone`: the organizer's time zone."""
+    """`page`: how many entries a page has at most; `zone`: the organizer's time zone; `more`: further messages of ada."""
 
-    def __init__(self, rules, page=1000, users_page=999, zone="UTC"):
+    def __init__(self, rules, page=1000, users_page=999, zone="UTC", more=()):
         super().__init__(rules)
         self.page, self.users_page, self.zone = page, users_page, zone
         self.tokens = 0
         self.moves = 0
         self.token_requests = []
         self.mailboxes = {name: tenant.mailbox(name) for name in tenant.PEOPLE}
+        self.mailboxes["ada"] += [dict(entry) for entry in more]
         self.uploaded = {}
 
     def handle(self, request):

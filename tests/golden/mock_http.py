@@ -161,7 +161,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def read_body(self):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise ValueError("the client left within its request")
+            return body
         body = b""
         while True:
             line = self.rfile.readline()
@@ -174,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self):
         try:
             body = self.read_body()
-        except ValueError:  # the client left within its request
+        except ValueError:  # such a request does not count
             self.close_connection = True
             return
         headers = {name.lower(): value for name, value in self.headers.items()}

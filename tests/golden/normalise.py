@@ -5,8 +5,8 @@ import itertools
 import json
 import re
 import urllib.parse
-import uuid
 
+import tenant
 from mock_soar import form
 
 #: Headers of HTTP itself, and of the client library.
@@ -23,8 +23,6 @@ PROGRESS = re.compile(r"(Searched|Deleted|Dealt with) \d+ of ")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: The mark's property. It must never change: mails that are on their way bear it.
 PROPERTY = "8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46"
-#: The names of calls' references. Daemons of several versions share a queue, so this must not change either.
-NAMESPACE = uuid.UUID("3d0f2c8e-91b7-4a54-8c6e-57a1b9e204d3")
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|\+00:00)?)?")
 MILLISECONDS = re.compile(r"\b1\d{12}\b")
 LONGEST_TEXT = 1500
@@ -66,6 +64,13 @@ class Normaliser:
             return found[0]
         return "<reference>" if found[0] in self.references else "<uuid>"
 
+    def content(self, body):
+        """Bytes as text, or their hash."""
+        try:
+            return shortened(self.text(body.decode()))
+        except UnicodeDecodeError:
+            return f"({len(body)} bytes, sha256 {hashlib.sha256(body).hexdigest()[:16]})"
+
     def value(self, value):
         """The same within JSON. Long texts are named by their hash."""
         if isinstance(value, dict):
@@ -84,14 +89,6 @@ def shortened(text):
         return text
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     return f"{text[:80]}… ({len(text)} characters, sha256 {digest})"
-
-
-def content_of(body):
-    """Bytes as text, or their hash."""
-    try:
-        return shortened(body.decode())
-    except UnicodeDecodeError:
-        return f"({len(body)} bytes, sha256 {hashlib.sha256(body).hexdigest()[:16]})"
 
 
 def pretty(value, indent=0):
@@ -133,7 +130,7 @@ class Record:
     def references(self):
         """The references of the calls, by the ids that the audit trail names."""
         ids = {line.get("correlation_id") for line in self.seen.audit} | {headers["message-id"] for headers in self.delivered()}
-        return {str(uuid.uuid5(NAMESPACE, known)) for known in ids if known}
+        return {tenant.reference(known) for known in ids if known}
 
     def delivered(self):
         numbers = range(1, len(self.call.get("messages", [])) + 1)
@@ -147,12 +144,11 @@ class Record:
         seen = self.seen
         self.lines.append(f"exit code: {seen.exit_code}")
         log, screen = self.split_stderr()
+        self.section("screen", indented(screen))
         if self.call.get("messages"):
             self.section("frames", self.frames())
-        else:
-            self.section("screen", indented(screen))
-            if seen.stdout:
-                self.section("result", indented(pretty(self.result(json.loads(seen.stdout), self.call["inputs"])).splitlines()))
+        elif seen.stdout:
+            self.section("result", indented(pretty(self.result(json.loads(seen.stdout), self.call["inputs"])).splitlines()))
         concurrent = self.is_concurrent()
         in_order = sorted if concurrent or self.call.get("unordered") else list
         self.section("token requests", in_order(self.token(request) for request in seen.tokens))
@@ -161,7 +157,7 @@ class Record:
         self.section("soar", self.requests(in_order, soar))
         self.section("files", self.files())
         self.section("audit", in_order(self.audit()))
-        self.section("log", in_order(f"  {line}" for line in log))
+        self.section("log", [] if self.call.get("no_log") else in_order(f"  {line}" for line in log))
         return visible("\n".join(line.rstrip() for line in self.lines)) + "\n"
 
     def is_concurrent(self):
@@ -227,11 +223,11 @@ class Record:
 
     def body(self, request):
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            name, media_type, content = form(request) or (None, None, b"")
-            return self.normaliser.text(f"file {name!r} ({media_type}):\n{content_of(content)}")
+            name, media_type, content = form(request) or ("", None, b"")
+            return f"file {self.normaliser.text(name)!r} ({media_type}):\n{self.normaliser.content(content)}"
         if request.body and request.json is not None:
             return pretty(self.normaliser.value(request.json))
-        return self.normaliser.text(content_of(request.body))
+        return self.normaliser.content(request.body)
 
     def frames(self):
         blocks = [self.frame(*frame) for frame in self.seen.frames]
@@ -258,7 +254,7 @@ class Record:
     def files(self):
         lines = []
         for name, content in self.seen.files.items():
-            lines += [f"  {self.normaliser.text(name)}", *indented(self.normaliser.text(content_of(content)).splitlines(), 4)]
+            lines += [f"  {self.normaliser.text(name)}", *indented(self.normaliser.content(content).splitlines(), 4)]
         return lines
 
     def audit(self):

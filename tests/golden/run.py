@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what the program does in some 200 calls, and compares it with what is recorded.
+"""Records what the program does in some 440 calls, and compares it with what is recorded.
 
     tests/golden/run.py --binary target/debug/fn-exchange-online            compares all calls
     tests/golden/run.py --binary … NAME-PART …                              those whose name has one of the parts

@@ -1,4 +1,5 @@
 """The tenant of the mock: its users and their messages. All of it is fixed, so records do not change."""
+import uuid
 
 PHISHER = "mallory@evil.example"
 GUEST = "dave_partner.example#EXT#@contoso.example"
@@ -15,6 +16,13 @@ PEOPLE = {
     "mc2": ("mc.two@contoso.example", [], 0, True),
     "obrien": (QUOTED, [], 1, True),
 }
+#: The names of calls' references. Daemons of several versions share a queue, so this must never change.
+NAMESPACE = uuid.UUID("3d0f2c8e-91b7-4a54-8c6e-57a1b9e204d3")
+
+
+def reference(message_id):
+    """What marks everything that is done for the call of that message."""
+    return str(uuid.uuid5(NAMESPACE, message_id))
 
 
 def user(name):

@@ -2,6 +2,8 @@
 
 A call is a dict: `inputs`; `arguments` of `invoke`; `settings` of [fn_exchange_online]; `resilient`, those of its section;
 `graph` and `soar`, rules for answers; `tenant` and `incident`, what there is; `messages`, by which the daemon runs instead.
+Of the record: `unordered` sorts requests and log; `no_log` leaves the log out where it depends on the pace of the machine;
+`start` has all of a daemon's start. `slow` calls begin first.
 """
 
 ADA = "ada@contoso.example"

@@ -1,7 +1,7 @@
 """Calls over the broker: replies, status messages, and what is no call."""
 import json
 
-from tenant import PHISHER, QUOTED
+from tenant import QUOTED, mailbox, mime, reference
 
 from .common import ADA, MAIL, ONE, rule, throttled
 from .create_meeting import ATTENDEES
@@ -20,6 +20,10 @@ REPORT = INCIDENT | {"exo_query_output_format": [{"id": 1, "name": "Incident not
 MOVE = ONE | {"exo_destination_mailfolder_id": {"id": 126, "name": "junkemail"}}
 LOOKED_FOR = {"headers": {"redelivered": "true"}}
 NOW = {"age": 0}
+REFERENCE = reference("ID:soar.example-1")
+SENT = {"id": "sent-1=", "isDraft": False, "webLink": "https://outlook.example/sent-1", "mark": REFERENCE}
+MOVED = SENT | {"id": "moved-1=", "folder": "junkemail"}
+EVIDENCE = mime(next(entry for entry in mailbox("ada") if entry["id"] == MAIL["ada"]))
 
 
 def body(function, inputs, **more):
@@ -50,18 +54,27 @@ CALLS = {
     "get-message-missing": call("get_message", {"exo_email_address": None}),
     "get-message-missing-trapped": call("get_message", {}, resilient={"trap_exception": "true"}),
     "get-message-too-large": call("get_message", ONE, settings={"max_reply_mb": 1}, graph=[rule(f"GET {MESSAGE}", 200, json={"id": "x", "body": "y" * 1_100_000})]),
-    "get-message-out-of-time": call("get_message", ONE, settings={"call_timeout": 1}, graph=[throttled(f"GET {MESSAGE}", after="30")]),
+    "get-message-out-of-time": call("get_message", ONE, settings={"call_timeout": 3}, graph=[throttled(f"GET {MESSAGE}", after="30")], slow=True),
     "write-attachment": call("write_message_as_attachment", ONE | INCIDENT),
     "write-attachment-to-task": call("write_message_as_attachment", ONE | INCIDENT | {"task_id": 31.0}),
     "write-attachment-again": call("write_message_as_attachment", ONE | INCIDENT | {"exo_attachment_name": "e.eml"}, **LOOKED_FOR, slow=True),
+    "write-attachment-again-there": call("write_message_as_attachment", ONE | INCIDENT | {"exo_attachment_name": "e.eml"}, incident={"files": [("e.eml", EVIDENCE, None)]}, **LOOKED_FOR),
+    "write-attachment-again-other": call("write_message_as_attachment", ONE | INCIDENT | {"exo_attachment_name": "e.eml"}, incident={"files": [("e.eml", b"other", None)]}, **LOOKED_FOR, slow=True),
     "write-attachment-no-incident": call("write_message_as_attachment", ONE),
     "move": call("move_message_to_folder", MOVE),
     "move-again-gone": call("move_message_to_folder", MOVE | {"exo_messages_id": "AA/gone=="}, **LOOKED_FOR, slow=True),
+    "move-again-moved": call("move_message_to_folder", MOVE | {"exo_messages_id": "AA/gone=="}, tenant={"more": [MOVED]}, **LOOKED_FOR),
     "move-dry-run": call("move_message_to_folder", MOVE, settings={"dry_run": "true"}),
     "send": call("send_message", MAIL_INPUTS),
     "send-with-attachments": call("send_message", MAIL_INPUTS | INCIDENT | {"exo_attachment_names": "a.txt,none.txt"}, incident={"files": SMALL}),
     "send-large": call("send_message", MAIL_INPUTS | INCIDENT | {"exo_attachment_names": "large.bin"}, incident={"files": LARGE}),
     "send-again": call("send_message", MAIL_INPUTS, **LOOKED_FOR, slow=True),
+    "send-again-sent": call("send_message", MAIL_INPUTS, tenant={"more": [SENT]}, **LOOKED_FOR),
+    "send-again-draft": call("send_message", MAIL_INPUTS, tenant={"more": [SENT | {"isDraft": True}]}, **LOOKED_FOR, slow=True),
+    "send-again-look-forbidden": call("send_message", MAIL_INPUTS, graph=[rule(f"GET /users/{ADA}/messages", 403, "ErrorAccessDenied", "No.")], **LOOKED_FOR),
+    "send-just-now": call("send_message", MAIL_INPUTS, **NOW),
+    "send-without-time": call("send_message", MAIL_INPUTS, headers={"timestamp": None}, slow=True),
+    "send-throttled-once": call("send_message", MAIL_INPUTS, graph=[throttled(f"POST /users/{ADA}/sendMail")], slow=True),
     "send-denied": call("send_message", MAIL_INPUTS, settings={"mailboxes_denied": "ada@*"}),
     "meeting": call("create_meeting", MEETING | ATTENDEES),
     "meeting-in-the-past": call("create_meeting", MEETING | {"exo_meeting_start_time": 1}),
@@ -73,6 +86,7 @@ CALLS = {
     "query": call("query_emails", QUERY | INCIDENT),
     "query-reported": call("query_emails", QUERY | REPORT),
     "query-reported-again": call("query_emails", QUERY | REPORT, **LOOKED_FOR, slow=True),
+    "query-reported-again-noted": call("query_emails", QUERY | REPORT, incident={"notes": ["other", f"<div>Reference: {REFERENCE}</div>"]}, **LOOKED_FOR, slow=True),
     "query-tenant": call("query_emails", QUERY | REPORT | {"exo_email_address": "all"}),
     "query-no-incident": call("query_emails", QUERY),
     "query-no-criteria": call("query_emails", INCIDENT | {"exo_email_address": ADA, "exo_query_output_format": TABLE}),
@@ -92,8 +106,8 @@ CALLS = {
     "without-correlation-id": call(*PROFILE, headers={"correlation-id": None}),
     "by-playbook": raw(body(*PROFILE, workflow=None, workflow_instance=None, playbook_instance={"playbook_instance_id": 5})),
     "sent-just-now": call("delete_email", ONE, **NOW),
-    "three-calls": {"messages": [(body(*PROFILE), {}), (body("get_message", ONE), {}), (body("make_coffee", {}), {})], "unordered": True},
-    "connection-lost-with-reply": call("delete_email", ONE, drop_at="COMMIT", slow=True),
-    "connection-lost-with-status": call("get_message", ONE, drop_at="SEND", slow=True),
+    "three-calls": {"messages": [(body(*PROFILE), {}), (body("get_message", {}), {}), (body("make_coffee", {}), {})], "unordered": True},
+    "connection-lost-with-reply": call("delete_email", ONE, drop_at="COMMIT", slow=True, no_log=True),
+    "connection-lost-with-status": call("get_message", ONE, drop_at="SEND", slow=True, no_log=True),
     "soar-login": call(*PROFILE, soar=[rule("GET /rest/session", 401, json={"message": "no"})]),
 }
