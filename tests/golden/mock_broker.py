@@ -53,7 +53,8 @@ class Broker:
         self.lock = threading.Lock()
         #: What was committed or sent outside of a transaction, in order: ("SEND" or "ACK", headers, body).
         self.frames = []
-        self.subscriptions = []
+        #: The frames that open a session: command and headers.
+        self.opening = []
         self.done = threading.Event()
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -108,6 +109,8 @@ class Session:
                 if self.delivered and command == self.broker.drop_at:
                     self.broker.drop_at = None
                     return
+                if command in ("CONNECT", "STOMP", "SUBSCRIBE"):
+                    self.broker.opening.append((command, headers))
                 if command in ("CONNECT", "STOMP"):
                     self.greet(headers, beats)
                 else:
@@ -162,7 +165,6 @@ class Session:
                 self.broker.acknowledged(headers["id"])
 
     def subscribe(self, headers):
-        self.broker.subscriptions.append(headers)
         if headers["destination"].removeprefix("/queue/") != QUEUE or "selector" in headers:
             return
         self.delivered = True

@@ -145,6 +145,9 @@ class Record:
         self.lines.append(f"exit code: {seen.exit_code}")
         log, screen = self.split_stderr()
         self.section("screen", indented(screen))
+        if self.call.get("start"):
+            told = [(command, {name: value for name, value in sorted(headers.items()) if name != "receipt"}) for command, headers in seen.opening]
+            self.section("opening frames", [self.normaliser.text(f"  {command} {json.dumps(headers)}") for command, headers in told])
         if self.call.get("messages"):
             self.section("frames", self.frames())
         elif seen.stdout:

@@ -47,7 +47,8 @@ class Seen:
     tokens: list = field(default_factory=list)
     soar: list = field(default_factory=list)
     frames: list = field(default_factory=list)
-    subscriptions: list = field(default_factory=list)
+    #: The frames that open a session with the broker: command and headers.
+    opening: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
     audit: list = field(default_factory=list)
     #: Texts of this run and what stands for them in the record.
@@ -103,7 +104,7 @@ class Play:
         else:
             self.invoke(directory, seen)
         seen.graph, seen.tokens, seen.soar = self.graph.requests, self.graph.token_requests, self.soar.requests
-        seen.frames, seen.subscriptions = self.broker.frames, self.broker.subscriptions
+        seen.frames, seen.opening = self.broker.frames, self.broker.opening
         seen.names = {
             str(directory): "<directory>",
             f"127.0.0.1:{self.graph.server.server_address[1]}": "<graph>",
