@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use graph::{Client, Error, Dispatch};
+use graph::{Client, Dispatch, Error};
 use net::Trust;
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
