@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use graph::fuzzing::{search_path, users_path};
 use graph::{Criteria, Path};
-use sandbox::graph::Meaning;
+use sandbox::graph::ParsedUrl;
 use url::Url;
 
 use super::texts_of;
@@ -19,7 +19,7 @@ pub fn addresses(data: &[u8]) {
     for (what, path) in
         [("", path.clone()), ("move", path.clone().then("move")), ("$value", path.then("$value"))]
     {
-        let meaning = Meaning {
+        let parsed = ParsedUrl {
             user: Some(mailbox.clone()),
             folder: folder.clone(),
             message: Some(id.clone()),
@@ -27,7 +27,7 @@ pub fn addresses(data: &[u8]) {
             filter: Vec::new(),
             search: Vec::new(),
         };
-        assert_eq!(Meaning::of(path.as_str()), Ok(meaning), "{path}");
+        assert_eq!(ParsedUrl::of(path.as_str()), Ok(parsed), "{path}");
         is_unchanged_by_a_url(&path);
     }
 }
@@ -62,11 +62,11 @@ pub fn odata(data: &[u8]) {
         ("hasAttachments eq", (data.len().is_multiple_of(2)).to_string()),
         ("subject contains", subject.to_lowercase()),
     ];
-    let meaning = Meaning::of(path.as_str());
-    let filter = meaning.as_ref().map(|meaning| meaning.filter.clone());
+    let parsed = ParsedUrl::of(path.as_str());
+    let filter = parsed.as_ref().map(|parsed| parsed.filter.clone());
     assert_eq!(filter, Ok(expected.map(|(name, value)| (name.to_owned(), value)).to_vec()));
     assert!(
-        meaning.is_ok_and(|meaning| meaning.user.as_deref() == Some(MAILBOX) && meaning.what == "messages")
+        parsed.is_ok_and(|parsed| parsed.user.as_deref() == Some(MAILBOX) && parsed.what == "messages")
     );
     is_unchanged_by_a_url(&path);
     is_unchanged_by_a_url(&users_path(&prefix));
@@ -95,8 +95,8 @@ pub fn kql(data: &[u8]) {
     ];
     expected.extend(criteria.sender.as_deref().map(|sender| ("from", words(sender))));
     expected.sort_unstable();
-    let search = Meaning::of(path.as_str()).map(|meaning| {
-        let mut search = meaning.search;
+    let search = ParsedUrl::of(path.as_str()).map(|parsed| {
+        let mut search = parsed.search;
         search.sort_unstable();
         search
     });

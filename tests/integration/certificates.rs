@@ -21,7 +21,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use sandbox::certificates::{Certificates, Shown};
-use sandbox::serve::{HTTP_ALPN, Server};
+use sandbox::server::{HTTP_ALPN, Server};
 use stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
 use tempfile::TempDir;
 

@@ -3,7 +3,8 @@
 
 pub mod certificates;
 pub mod graph;
-pub mod serve;
+mod observed;
+pub mod server;
 pub mod soar;
 
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use self::certificates::Certificates;
 use self::graph::{Tenant, TenantOptions};
 use self::soar::caller::{Call, Caller, CallerError};
-use self::soar::{Door, Soar, SoarOptions};
+use self::soar::{EndpointFile, Soar, SoarOptions};
 use serde_json::Value;
 
 /// A SOAR and a tenant, and a directory with what a program needs to speak to them.
@@ -83,9 +84,9 @@ impl Sandbox {
         Ok(path)
     }
 
-    /// Lets other processes come to SOAR's side of the queue, by [`call_in`].
-    pub fn let_call(&self) -> io::Result<()> {
-        self.soar.door().write(&self.directory)
+    /// Writes the file by which other processes find SOAR's side of the queue, for [`call_in`].
+    pub fn write_endpoint_file(&self) -> io::Result<()> {
+        self.soar.endpoint_file().write(&self.directory)
     }
 
     /// SOAR's side of the queue.
@@ -106,8 +107,8 @@ pub async fn call_in<T>(
     inputs: Value,
     listen: impl AsyncFnOnce(Call) -> T,
 ) -> Result<T, NotCalled> {
-    let (door, _alone) = Door::open(directory).map_err(NotCalled::NoDoor)?;
-    let caller = Caller::connect(door.caller_options(&ca_file(directory))).await?;
+    let (endpoint_file, _lock) = EndpointFile::open(directory).map_err(NotCalled::NoEndpointFile)?;
+    let caller = Caller::connect(endpoint_file.caller_options(&ca_file(directory))).await?;
     let call = caller.call(function, inputs).await?;
     Ok(listen(call).await)
 }
@@ -117,7 +118,7 @@ pub async fn call_in<T>(
 pub enum NotCalled {
     /// None was ever served there.
     #[error("no sandbox is served in that directory: {0}")]
-    NoDoor(io::Error),
+    NoEndpointFile(io::Error),
     /// It is served no more, or its broker fails.
     #[error("the sandbox cannot be called: {0}")]
     Caller(#[from] CallerError),

@@ -132,7 +132,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     ]);
     if arguments.serve {
         // Before anybody reads how.
-        sandbox.let_call().map_err(failed)?;
+        sandbox.write_endpoint_file().map_err(failed)?;
         let program = program();
         let (app_config, directory) = (in_a_shell(&app_config), in_a_shell(&directory));
         let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };

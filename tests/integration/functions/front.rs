@@ -11,7 +11,7 @@ use bytes::Bytes;
 use graph::Client;
 use net::http::{client_builder, tls_config};
 use net::{Proxy, Trust};
-use sandbox::serve::{HTTP_ALPN, Server};
+use sandbox::server::{HTTP_ALPN, Server};
 use serde_json::Value;
 
 use crate::functions::common::House;

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::token::Denial;
+use super::denial::Denial;
 
 /// RFC 7523, 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -10,14 +10,17 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, Content, JSON, Outcome, Refusal};
-use super::call::{Call, kind, perform};
-use super::chance::{below, mix};
 use super::faults::{Fault, Kind, Subject};
-use super::http::{Shared, mailbox_busy, refused_by_fault};
 use super::json::{Object, string};
 use super::record::{InMailbox, RecordedRequest};
+use super::refusal::{GraphResult, Refusal};
+use super::refusal::{mailbox_busy, refused_by_fault};
+use super::request::GraphRequest;
+use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
+use super::rng::{below, mix};
+use super::router::{kind, perform};
+use super::shared::Shared;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;
@@ -47,14 +50,14 @@ struct Step<'a> {
 /// A sub-request that waits for its turn.
 pub(super) struct Pending {
     id: String,
-    call: Call,
+    call: GraphRequest,
     depends_on: Vec<String>,
 }
 
 /// A sub-request's answer.
 struct Done {
     id: String,
-    answer: Answer,
+    answer: GraphResponse,
 }
 
 /// Reads the envelope. What is wrong with it is wrong with all of the batch.
@@ -108,7 +111,11 @@ fn pending(step: Step<'_>) -> Result<Pending, Refusal> {
     // A bare '#' starts a fragment, here as everywhere.
     let url = step.url.split_once('#').map_or(step.url.as_str(), |(url, _)| url);
     let body = step.body.map_or_else(Bytes::new, |body| Bytes::from(body.get().to_owned()));
-    Ok(Pending { id: step.id, call: Call::new(method, url, headers, body), depends_on: step.depends_on })
+    Ok(Pending {
+        id: step.id,
+        call: GraphRequest::new(method, url, headers, body),
+        depends_on: step.depends_on,
+    })
 }
 
 /// Takes each sub-request's place in its mailbox, as far as there is one, for as long as the batch is at work.
@@ -132,7 +139,7 @@ pub(super) fn answer(
     number: u64,
     at: Instant,
     client_request_id: &str,
-) -> Outcome {
+) -> GraphResult {
     let mut done: Vec<Done> = Vec::with_capacity(steps.len());
     let mut failed: HashMap<String, bool> = HashMap::with_capacity(steps.len());
     let mut waiting: Vec<(Pending, Option<InMailbox<'_>>)> = steps.into_iter().zip(places).collect();
@@ -154,7 +161,7 @@ pub(super) fn answer(
             };
             let answer = outcome.unwrap_or_else(|refusal| {
                 let id = shared.request_id();
-                refusal.into_answer(&id, client_request_id)
+                refusal.into_response(&id, client_request_id)
             });
             shared.recorder.graph(
                 kind(&step.call),
@@ -176,11 +183,11 @@ pub(super) fn answer(
         waiting = later;
     }
     shuffle(&mut done, mix(shared.state.base.generator.seed, 0x5BF1, number));
-    Ok(Answer::json(200, write(done)))
+    Ok(GraphResponse::json(200, write(done)))
 }
 
 /// Performs a sub-request, unless a fault stands in the way.
-fn judged(shared: &Shared, call: &Call) -> Outcome {
+fn judged(shared: &Shared, call: &GraphRequest) -> GraphResult {
     let request = call.request_line();
     let subject = Subject { kind: Kind::Graph, in_batch: true, request: &request };
     let perform = || perform(&shared.state, &shared.faults, call);
@@ -192,11 +199,11 @@ fn judged(shared: &Shared, call: &Call) -> Outcome {
             Err(refused_by_fault(status, retry_after))
         }
         Some(Fault::Close | Fault::CutBody) => Err(refused_by_fault(502, RetryAfter::Absent)),
-        Some(Fault::Html) => Ok(Answer::page()),
+        Some(Fault::Html) => Ok(GraphResponse::page()),
         Some(Fault::BrokenJson) => {
             let half = b"{\"value\":[{\"id\":\"AAMkA".to_vec();
-            let content = Content::Stream("application/json", Box::new(std::iter::once(Bytes::from(half))));
-            Ok(Answer { status: 200, headers: Vec::new(), content })
+            let content = Payload::Stream("application/json", Box::new(std::iter::once(Bytes::from(half))));
+            Ok(GraphResponse { status: 200, headers: Vec::new(), content })
         }
     }
 }
@@ -224,9 +231,9 @@ fn write(done: Vec<Done>) -> Vec<u8> {
         let headers = part.key("headers");
         headers.extend_from_slice(b"{\"Cache-Control\":\"private\"");
         let content_type = match &answer.content {
-            Content::Empty => None,
-            Content::Json(_) => Some(JSON),
-            Content::Stream(kind, _) => Some(*kind),
+            Payload::Empty => None,
+            Payload::Json(_) => Some(JSON),
+            Payload::Stream(kind, _) => Some(*kind),
         };
         for (name, value) in answer.headers.iter().map(|(name, value)| (*name, value.as_str())) {
             headers.push(b',');
@@ -240,10 +247,10 @@ fn write(done: Vec<Done>) -> Vec<u8> {
         }
         headers.push(b'}');
         match answer.content {
-            Content::Empty => {}
-            Content::Json(json) => part.key("body").extend_from_slice(&json),
+            Payload::Empty => {}
+            Payload::Json(json) => part.key("body").extend_from_slice(&json),
             // What is no JSON comes as base64 text.
-            Content::Stream(_, chunks) => {
+            Payload::Stream(_, chunks) => {
                 let mut bytes = Vec::new();
                 for chunk in chunks {
                     bytes.extend_from_slice(&chunk);

@@ -3,32 +3,20 @@
 use chrono::NaiveDateTime;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, Outcome, Refusal};
-use super::call::Call;
-use super::chance::{guid, mix};
-use super::compose::invalid_recipients;
+use super::changes::Event;
 use super::identifier::{Key, message_id};
 use super::message::date_time;
 use super::query::encode;
+use super::refusal::{GraphResult, Refusal};
+use super::request::GraphRequest;
+use super::response::GraphResponse;
+use super::rng::{guid, mix};
 use super::state::State;
 use super::zones;
 
-/// An event in a user's calendar.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// The id Graph gave it.
-    pub id: String,
-    /// The client's key against repeated creation, if it sent one.
-    pub transaction_id: Option<String>,
-    /// The event object as Graph shows it, without `@odata.context`.
-    pub object: Value,
-    /// What it was created from.
-    asked: Map<String, Value>,
-}
-
-pub(super) fn create(state: &State, user: &str, call: &Call) -> Outcome {
+pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
-    let asked: Map<String, Value> = call.json()?;
+    let asked: Map<String, Value> = request.json()?;
     let transaction_id = asked.get("transactionId").and_then(Value::as_str).map(str::to_owned);
     check(&asked)?;
     let owner = state.base.directory.user(mailbox);
@@ -65,10 +53,10 @@ pub(super) fn create(state: &State, user: &str, call: &Call) -> Outcome {
     if let Value::Object(object) = event.object {
         body.extend(object);
     }
-    Ok(Answer::json(201, Value::Object(body).to_string()))
+    Ok(GraphResponse::json(201, Value::Object(body).to_string()))
 }
 
-pub(super) fn list(state: &State, user: &str) -> Outcome {
+pub(super) fn list(state: &State, user: &str) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let changes = state.changes();
     let events: Vec<&Value> = changes
@@ -77,7 +65,7 @@ pub(super) fn list(state: &State, user: &str) -> Outcome {
         .map(|changed| changed.events.iter().map(|event| &event.object).collect())
         .unwrap_or_default();
     let context = format!("{}/$metadata#users('{}')/calendar/events", state.base.root, encode(user));
-    Ok(Answer::json(200, json!({"@odata.context": context, "value": events}).to_string()))
+    Ok(GraphResponse::json(200, json!({"@odata.context": context, "value": events}).to_string()))
 }
 
 /// What of an event must be right, and what of it exists ("event resource type").
@@ -120,7 +108,7 @@ fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
     for attendee in asked.get("attendees").and_then(Value::as_array).into_iter().flatten() {
         let address = attendee.pointer("/emailAddress/address").and_then(Value::as_str).unwrap_or_default();
         if !address.trim().contains('@') {
-            return Err(invalid_recipients());
+            return Err(Refusal::invalid_recipients());
         }
         let kind = attendee.get("type").and_then(Value::as_str).unwrap_or("required");
         if !["required", "optional", "resource"].contains(&kind) {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::chance::{below, guid, hash, mix, pick};
+use super::rng::{below, guid, hash, mix, pick};
 
 const DOMAIN: &str = "contoso.example";
 

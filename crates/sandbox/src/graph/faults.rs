@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::chance::{hash, unit};
 use super::retry_after::RetryAfter;
+use super::rng::{hash, unit};
 
 /// Which requests throttling meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, NaiveDate};
 
-use super::answer::Refusal;
 use super::message::Message;
+use super::refusal::Refusal;
 
 /// Conditions that a message must all meet.
 #[derive(Debug, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl UserFilter {
                 "userPrincipalName" => UserProperty::UserPrincipalName,
                 "displayName" => UserProperty::DisplayName,
                 "mail" => UserProperty::Mail,
-                other => return Err(no_property(other, "microsoft.graph.user")),
+                other => return Err(Refusal::no_property(other, "microsoft.graph.user")),
             };
             cursor.expect(",")?;
             Self::Starts { property, start: cursor.string()?.to_lowercase() }
@@ -208,11 +208,6 @@ impl UserFilter {
             }
         }
     }
-}
-
-/// The refusal of a property that a type does not have.
-pub(super) fn no_property(name: &str, kind: &str) -> Refusal {
-    Refusal::bad_request(format!("Could not find a property named '{name}' on type '{kind}'."))
 }
 
 /// Reads a filter from left to right.
@@ -329,7 +324,7 @@ impl<'a> Cursor<'a> {
                 self.extended_property()
             }
             "" => Err(self.error("expression expected")),
-            other => Err(no_property(other, "microsoft.graph.message")),
+            other => Err(Refusal::no_property(other, "microsoft.graph.message")),
         }
     }
 

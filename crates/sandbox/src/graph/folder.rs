@@ -1,7 +1,7 @@
 //! A mailbox's folders: the well-known ones, by name or by id.
 
-use super::answer::Refusal;
 use super::identifier;
+use super::refusal::Refusal;
 
 /// A folder of a mailbox, as a place in [`WELL_KNOWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

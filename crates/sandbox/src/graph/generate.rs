@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use super::chance::{below, mix, pick};
 use super::directory::Directory;
 use super::folder::Folder;
 use super::options::{Address, Phish};
+use super::rng::{below, mix, pick};
 
 /// How far back the oldest message lies, in seconds.
 const SPAN: i64 = 120 * 86_400;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream};
@@ -12,76 +11,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 
-use super::answer::{Answer, Content, JSON, Outcome, Refusal};
-use super::call::{Call, kind, perform};
-use super::chance::{guid, mix};
-use super::faults::{Fault, Faults, Kind, Subject};
+use super::faults::{Fault, Kind, Subject};
 use super::path::Route;
 use super::record::{RecordedRequest, Recorder};
+use super::refusal::{GraphResult, Refusal, mailbox_busy, refused_by_fault};
+use super::request::GraphRequest;
+use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
-use super::state::State;
-use super::token::Entra;
+use super::router::{kind, perform};
+use super::shared::Shared;
 use super::{batch, identity, upload};
-use crate::serve::Connection;
+use crate::server::Connection;
 
 /// Graph's limit on a request's length, and Outlook's on an upload's range.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
-
-/// All that requests share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) state: State,
-    pub(super) faults: Faults,
-    pub(super) recorder: Recorder,
-    pub(super) entra: Entra,
-    pub(super) requests: AtomicU64,
-}
-
-impl Shared {
-    /// A new `request-id`.
-    pub(super) fn request_id(&self) -> String {
-        let nth = self.requests.fetch_add(1, Ordering::Relaxed);
-        guid(mix(self.state.base.generator.seed, 0x1D, nth), mix(nth, 0x1E, 0))
-    }
-
-    /// The mailbox a request works in, if there is one.
-    pub(super) fn mailbox_of(&self, call: &Call) -> Option<u32> {
-        self.state.base.directory.find(call.mailbox()?)
-    }
-}
-
-pub(super) fn mailbox_busy() -> Refusal {
-    Refusal::new(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
-        .with_header("Retry-After", "1")
-}
-
-impl Shared {
-    /// `outcome`, with a refusal that quotes the request where that is wanted.
-    pub(super) fn quoted(&self, outcome: Outcome, call: &Call) -> Outcome {
-        let quotes = self.faults.quotes_requests();
-        outcome.map_err(|refusal| if quotes { refusal.quoting(call) } else { refusal })
-    }
-}
-
-/// The refusal that a fault asks for, in the words Graph has for its status.
-pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal {
-    let (code, message) = match status {
-        401 => ("InvalidAuthenticationToken", "Access token validation failure."),
-        403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
-        404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
-        409 => ("ErrorIrresolvableConflict", "The send or update operation could not be performed."),
-        429 => ("TooManyRequests", "Too many requests. Please wait and try again."),
-        503 => ("serviceNotAvailable", "The service is temporarily unavailable."),
-        502 | 504 => ("UnknownError", ""),
-        400..500 => ("BadRequest", "The request is refused."),
-        _ => ("generalException", "An internal server error occurred."),
-    };
-    let refusal = Refusal::new(status, code, message);
-    match retry_after.header() {
-        Some((name, value)) => refusal.with_header(name, value),
-        None => refusal,
-    }
-}
 
 /// How an answer leaves.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,7 +54,7 @@ pub(super) async fn handle(
         _ => {
             let refusal = Refusal::bad_request(format!("Invalid version: {tenant}."));
             let id = shared.request_id();
-            respond(refusal.into_answer(&id, &id), &id, &id, Ending::Proper)
+            respond(refusal.into_response(&id, &id), &id, &id, Ending::Proper)
         }
     }
 }
@@ -129,7 +72,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         Ok(body) => (body, false),
         Err(TooLarge) => (Bytes::new(), true),
     };
-    let call = Call::new(parts.method.clone(), below, parts.headers.clone(), body);
+    let call = GraphRequest::new(parts.method.clone(), below, parts.headers.clone(), body);
     let is_batch = matches!(call.route, Ok(Route::Batch));
     let number = if is_batch { Some(shared.recorder.next_batch()) } else { None };
     let at_work = shared.recorder.begin(is_batch);
@@ -191,13 +134,13 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     };
     drop((place, at_work));
     let outcome = shared.quoted(outcome, &call);
-    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(&request_id, &client_request_id));
+    let answer = outcome.unwrap_or_else(|refusal| refusal.into_response(&request_id, &client_request_id));
     note(Some(answer.status));
     respond(answer, &request_id, &client_request_id, ending)
 }
 
 /// Does the work, as far as the fault lets it, and says how the answer leaves.
-fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> Outcome) -> (Outcome, Ending) {
+fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> GraphResult) -> (GraphResult, Ending) {
     match fault {
         Some(Fault::Status(status, retry_after)) => {
             (Err(refused_by_fault(status, retry_after)), Ending::Proper)
@@ -207,7 +150,7 @@ fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> Outcome) -> (Outcome, En
             let _ = work();
             (Err(refused_by_fault(status, retry_after)), Ending::Proper)
         }
-        Some(Fault::Html) => (Ok(Answer::page()), Ending::Proper),
+        Some(Fault::Html) => (Ok(GraphResponse::page()), Ending::Proper),
         Some(Fault::CutBody) => (work(), Ending::Cut),
         Some(Fault::BrokenJson) => (work(), Ending::Broken),
         None | Some(Fault::Close | Fault::Delay(_)) => (work(), Ending::Proper),
@@ -259,7 +202,7 @@ async fn faulty(
     shared: &Shared,
     parts: &Parts,
     fault: Option<Fault>,
-    proper: impl FnOnce() -> Outcome,
+    proper: impl FnOnce() -> GraphResult,
     request_id: &str,
     at: Instant,
     note: impl Fn(&Recorder, RecordedRequest),
@@ -281,7 +224,7 @@ async fn faulty(
         return cut(parts).await;
     }
     let (outcome, ending) = spoiled(fault, proper);
-    let answer = outcome.unwrap_or_else(|refusal| refusal.into_answer(request_id, request_id));
+    let answer = outcome.unwrap_or_else(|refusal| refusal.into_response(request_id, request_id));
     note(Some(answer.status));
     respond(answer, request_id, request_id, ending)
 }
@@ -317,7 +260,12 @@ async fn read_body(body: Body) -> Result<Bytes, TooLarge> {
     if too_large { Err(TooLarge) } else { Ok(bytes.freeze()) }
 }
 
-fn respond(answer: Answer, request_id: &str, client_request_id: &str, ending: Ending) -> Response<Body> {
+fn respond(
+    answer: GraphResponse,
+    request_id: &str,
+    client_request_id: &str,
+    ending: Ending,
+) -> Response<Body> {
     let mut headers = HeaderMap::new();
     let mut set = |name: &str, value: &str| {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
@@ -336,8 +284,8 @@ fn respond(answer: Answer, request_id: &str, client_request_id: &str, ending: En
         set(name, value);
     }
     let body = match answer.content {
-        Content::Empty => Body::empty(),
-        Content::Json(mut json) => {
+        Payload::Empty => Body::empty(),
+        Payload::Json(mut json) => {
             set("Content-Type", JSON);
             match ending {
                 Ending::Proper => Body::from(json),
@@ -352,7 +300,7 @@ fn respond(answer: Answer, request_id: &str, client_request_id: &str, ending: En
                 }
             }
         }
-        Content::Stream(kind, chunks) => {
+        Payload::Stream(kind, chunks) => {
             set("Content-Type", kind);
             match ending {
                 Ending::Proper => Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>))),

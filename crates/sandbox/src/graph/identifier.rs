@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use super::chance::mix;
 use super::generate::Origin;
+use super::rng::mix;
 
 /// The length of a message's id.
 const MESSAGE_ID_LENGTH: usize = 152;

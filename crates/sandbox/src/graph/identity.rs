@@ -7,8 +7,8 @@ use axum::http::HeaderMap;
 use chrono::Utc;
 use serde_json::json;
 
-use super::answer::Answer;
 use super::faults::Faults;
+use super::response::GraphResponse;
 use super::token::Entra;
 
 /// Where a virtual machine asks.
@@ -22,7 +22,13 @@ pub(super) fn is_endpoint(path: &str) -> bool {
 }
 
 /// Answers `GET` with this `query`.
-pub(super) fn answer(entra: &Entra, faults: &Faults, path: &str, query: &str, headers: &HeaderMap) -> Answer {
+pub(super) fn answer(
+    entra: &Entra,
+    faults: &Faults,
+    path: &str,
+    query: &str,
+    headers: &HeaderMap,
+) -> GraphResponse {
     let query: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_machine = path == MACHINE;
@@ -33,7 +39,7 @@ pub(super) fn answer(entra: &Entra, faults: &Faults, path: &str, query: &str, he
         (header("x-identity-header") == Some(entra.identity_header().as_str()), "2019-08-01")
     };
     let refused = |status, error: &str, description: &str| {
-        Answer::json(status, json!({ "error": error, "error_description": description }).to_string())
+        GraphResponse::json(status, json!({ "error": error, "error_description": description }).to_string())
     };
     if !allowed {
         return refused(400, "bad_request_102", "Required metadata header not specified");
@@ -61,5 +67,5 @@ pub(super) fn answer(entra: &Entra, faults: &Faults, path: &str, query: &str, he
         granted["expires_in"] = lifetime.as_secs().to_string().into();
         granted["not_before"] = Utc::now().timestamp().to_string().into();
     }
-    Answer::json(200, granted.to_string())
+    GraphResponse::json(200, granted.to_string())
 }

@@ -5,19 +5,20 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, Content, Outcome, Refusal};
-use super::call::{Call, written};
-use super::compose::Property;
+use super::changes::{Deleted, Moved};
 use super::faults::Faults;
 use super::filter::Filter;
 use super::folder::Folder;
 use super::json::{Object, string};
-use super::message::{Item, Select};
+use super::message::{Item, Property, Select};
 use super::mime;
 use super::path::Place;
 use super::query::{Query, encode};
+use super::refusal::{GraphResult, Refusal};
+use super::request::GraphRequest;
+use super::response::{GraphResponse, Payload, written};
 use super::search::{MOST_HITS, Search};
-use super::state::{Deleted, Moved, State};
+use super::state::State;
 
 /// Page sizes of "List messages".
 const DEFAULT_PAGE: usize = 10;
@@ -30,7 +31,7 @@ pub(super) fn list(
     folder: Option<&str>,
     query: &Query,
     path: &str,
-) -> Outcome {
+) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let folder = state.folder(mailbox, folder)?;
     let select = query.select.as_deref().map_or(Ok(Select::ALL), Select::parse)?;
@@ -186,7 +187,7 @@ fn next_link(state: &State, path: &str, query: &Query, offset: usize) -> String 
     link
 }
 
-pub(super) fn get(state: &State, place: &Place, query: &Query) -> Outcome {
+pub(super) fn get(state: &State, place: &Place, query: &Query) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let select = query.select.as_deref().map_or(Ok(Select::ALL), Select::parse)?;
@@ -195,24 +196,24 @@ pub(super) fn get(state: &State, place: &Place, query: &Query) -> Outcome {
 }
 
 /// The answer that shows one message.
-pub(super) fn shown(state: &State, status: u16, mailbox: u32, item: &Item, select: Select) -> Answer {
+pub(super) fn shown(state: &State, status: u16, mailbox: u32, item: &Item, select: Select) -> GraphResponse {
     let user = state.base.directory.user(mailbox).id;
     let context = format!("{}/$metadata#users('{user}')/messages/$entity", state.base.root);
     written(status, |out| state.look(mailbox, item).write(out, select, Some(&context)))
 }
 
-pub(super) fn mime(state: &State, place: &Place) -> Outcome {
+pub(super) fn mime(state: &State, place: &Place) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let item = state.item(mailbox, folder, &place.id)?;
-    Ok(Answer {
+    Ok(GraphResponse {
         status: 200,
         headers: Vec::new(),
-        content: Content::Stream("text/plain", Box::new(mime::chunks(state, mailbox, &item))),
+        content: Payload::Stream("text/plain", Box::new(mime::chunks(state, mailbox, &item))),
     })
 }
 
-pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> Outcome {
+pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let mut changes = state.changes();
@@ -226,7 +227,7 @@ pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> Outcome
     }
     let owner = state.base.directory.user(mailbox).user_principal_name;
     changes.deleted.push(Deleted { mailbox: owner, id: place.id.clone(), subject, permanently });
-    Ok(Answer::empty(204))
+    Ok(GraphResponse::empty(204))
 }
 
 /// What can be changed of a message that is no draft, as far as it is needed here.
@@ -236,10 +237,10 @@ struct Change {
     single_value_extended_properties: Vec<Property>,
 }
 
-pub(super) fn change(state: &State, place: &Place, call: &Call) -> Outcome {
+pub(super) fn change(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
-    let Change { single_value_extended_properties: properties } = call.json()?;
+    let Change { single_value_extended_properties: properties } = request.json()?;
     let mut changes = state.changes();
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
     let own = changes.mailboxes.entry(mailbox).or_default();
@@ -256,10 +257,10 @@ struct Destination {
     destination_id: String,
 }
 
-pub(super) fn move_to(state: &State, place: &Place, call: &Call) -> Outcome {
+pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
-    let Destination { destination_id } = call.json()?;
+    let Destination { destination_id } = request.json()?;
     let destination = Folder::named(&destination_id, state.base.generator.seed, mailbox)?;
     let mut changes = state.changes();
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
@@ -276,7 +277,7 @@ pub(super) fn move_to(state: &State, place: &Place, call: &Call) -> Outcome {
     Ok(shown(state, 201, mailbox, &moved, Select::ALL))
 }
 
-pub(super) fn folders(state: &State, user: &str) -> Outcome {
+pub(super) fn folders(state: &State, user: &str) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let items = state.items(mailbox, None);
     Ok(written(200, |out| {
@@ -296,7 +297,7 @@ pub(super) fn folders(state: &State, user: &str) -> Outcome {
     }))
 }
 
-pub(super) fn folder(state: &State, user: &str, folder: &str) -> Outcome {
+pub(super) fn folder(state: &State, user: &str, folder: &str) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let folder = Folder::named(folder, state.base.generator.seed, mailbox)?;
     let items = state.items(mailbox, Some(folder));

@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use chrono::DateTime;
+use serde::Deserialize;
 
-use super::answer::Refusal;
-use super::chance::{guid, mix};
-use super::filter::no_property;
+use super::base::Base;
 use super::folder::Folder;
 use super::generate::Origin;
 use super::identifier::{self, Key};
 use super::json::{Object, string};
-use super::options::Address;
-use super::state::Base;
+use super::options::{Address, Attachment};
+use super::refusal::Refusal;
+use super::rng::{guid, mix};
 
 /// A message in a mailbox.
 #[derive(Debug, Clone)]
@@ -57,15 +56,12 @@ pub(super) struct Written {
     pub(super) number: u64,
 }
 
-/// A file that came with a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// The file's name.
-    pub name: String,
-    /// Its MIME type.
-    pub content_type: String,
-    /// Its bytes.
-    pub content: Bytes,
+/// A single-value extended property, as a request states it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Property {
+    pub(super) id: String,
+    pub(super) value: String,
 }
 
 /// The properties a request asked for.
@@ -116,7 +112,7 @@ impl Select {
             let place = PROPERTY
                 .iter()
                 .position(|property| property.eq_ignore_ascii_case(name))
-                .ok_or_else(|| no_property(name, "microsoft.graph.message"))?;
+                .ok_or_else(|| Refusal::no_property(name, "microsoft.graph.message"))?;
             selected |= 1 << place;
         }
         Ok(Self(selected))

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::DateTime;
 
-use super::chance::mix;
-use super::message::{Attachment, Item, Text};
-use super::options::Address;
+use super::message::{Item, Text};
+use super::options::{Address, Attachment};
+use super::rng::mix;
 use super::state::State;
 
 const LINE: usize = 76;

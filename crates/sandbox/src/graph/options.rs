@@ -1,8 +1,7 @@
 //! What a tenant is made of: how many mailboxes, how much in them, and the mail that is to be found.
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-
-use super::message::Attachment;
 
 /// How a tenant is made. The same options make the same tenant, to the last message id.
 #[derive(Debug, Clone)]
@@ -91,6 +90,17 @@ impl Address {
     pub fn new(name: impl Into<String>, address: impl Into<String>) -> Self {
         Self { name: name.into(), address: address.into() }
     }
+}
+
+/// A file that came with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file's name.
+    pub name: String,
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its bytes.
+    pub content: Bytes,
 }
 
 /// A message to put into a mailbox while the tenant runs.

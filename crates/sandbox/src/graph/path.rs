@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::answer::Refusal;
+use super::refusal::Refusal;
 
 /// What a path under the version root names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode;
 
-use super::answer::Refusal;
+use super::refusal::Refusal;
 
 /// The query options of one request, decoded.
 #[derive(Debug, Default)]

@@ -3,9 +3,9 @@
 
 use chrono::{DateTime, NaiveDate};
 
-use super::answer::Refusal;
 use super::generate;
 use super::message::Message;
+use super::refusal::Refusal;
 
 /// A search gives this many hits and no more, without a word ("Use the $search query parameter").
 pub(super) const MOST_HITS: usize = 1_000;

@@ -1,143 +1,14 @@
 //! What a tenant is made of (never changes) and what happened to it since (one lock, held for short).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use super::answer::Refusal;
-use super::directory::Directory;
+use super::base::Base;
+use super::changes::Changes;
 use super::folder::Folder;
-use super::generate::Generator;
 use super::identifier::{self, Key};
-use super::message::{Item, Message, Text, Written};
-use super::upload::Session;
-
-/// What the seed says.
-#[derive(Debug)]
-pub(super) struct Base {
-    pub(super) directory: Directory,
-    pub(super) generator: Generator,
-    /// `https://127.0.0.1:PORT`
-    pub(super) origin: String,
-    /// `https://127.0.0.1:PORT/v1.0`
-    pub(super) root: String,
-    /// The length of a message's MIME form, where it is set for all.
-    pub(super) mime_bytes: Option<u64>,
-}
-
-/// What happened since: only what differs from the seed is kept.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    pub(super) mailboxes: HashMap<u32, MailboxChanges>,
-    pub(super) deleted: Vec<Deleted>,
-    pub(super) moved: Vec<Moved>,
-    pub(super) sent: Vec<super::SentMail>,
-    pub(super) users_deleted: Vec<String>,
-    pub(super) sessions: HashMap<String, Session>,
-    /// Organizer and time zone, where it differs from what the seed says.
-    pub(super) time_zones: HashMap<u32, Option<String>>,
-    pub(super) mime_bytes: HashMap<(u32, Key), u64>,
-    pub(super) written: u64,
-    /// How long it takes until what was sent is listed in Sent Items.
-    pub(super) sent_items_lag: Duration,
-}
-
-/// What happened to one mailbox.
-#[derive(Debug, Default)]
-pub(super) struct MailboxChanges {
-    gone: HashSet<Key>,
-    added: BTreeMap<u32, Item>,
-    next: u32,
-    /// Extended properties of messages that lie where the seed put them.
-    marked: HashMap<Key, Vec<(String, String)>>,
-    pub(super) events: Vec<super::calendar::Event>,
-}
-
-/// A message that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deleted {
-    /// Whose mailbox: the userPrincipalName.
-    pub mailbox: String,
-    /// The id it had.
-    pub id: String,
-    /// Its subject.
-    pub subject: String,
-    /// Whether it was by `permanentDelete`, after which nobody can recover it.
-    pub permanently: bool,
-}
-
-/// A message that was moved to another folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Whose mailbox: the userPrincipalName.
-    pub mailbox: String,
-    /// The id it had.
-    pub id: String,
-    /// The id it has now.
-    pub new_id: String,
-    /// The well-known name of the folder it lies in now.
-    pub folder: &'static str,
-}
-
-impl MailboxChanges {
-    /// Puts a message into the mailbox, under a key of its own.
-    pub(super) fn add(&mut self, received: i64, folder: Folder, text: Text) -> Item {
-        let properties = match &text {
-            Text::Written(written) => written.properties.clone(),
-            Text::Original(_) => Vec::new(),
-        };
-        let key = Key::Added(self.next);
-        let item = Item { key, received, folder, text, properties, listed_from: None };
-        self.added.insert(self.next, item.clone());
-        self.next += 1;
-        item
-    }
-
-    pub(super) fn remove(&mut self, key: Key) {
-        match key {
-            Key::Added(number) => {
-                self.added.remove(&number);
-            }
-            Key::Original(_) => {
-                self.gone.insert(key);
-            }
-        }
-    }
-
-    /// Sets an extended property of a message.
-    pub(super) fn mark(&mut self, key: Key, id: String, value: String) {
-        let properties = match key {
-            Key::Added(number) => self.added.get_mut(&number).map(|item| &mut item.properties),
-            Key::Original(_) => Some(self.marked.entry(key).or_default()),
-        };
-        if let Some(properties) = properties {
-            properties.retain(|(known, _)| *known != id);
-            properties.push((id, value));
-        }
-    }
-
-    /// Lets lists show a message that was put here from a moment on only.
-    pub(super) fn list_from(&mut self, key: Key, from: Instant) {
-        if let Key::Added(number) = key
-            && let Some(item) = self.added.get_mut(&number)
-        {
-            item.listed_from = Some(from);
-        }
-    }
-
-    fn properties(&self, key: Key) -> Vec<(String, String)> {
-        self.marked.get(&key).cloned().unwrap_or_default()
-    }
-
-    /// Changes a message that was written here.
-    pub(super) fn edit(&mut self, key: Key, change: impl FnOnce(&mut Written)) {
-        if let Key::Added(number) = key
-            && let Some(Item { text: Text::Written(written), .. }) = self.added.get_mut(&number)
-        {
-            change(Arc::make_mut(written));
-        }
-    }
-}
+use super::message::{Item, Message, Text};
+use super::refusal::Refusal;
 
 /// A tenant's state, shared by all requests.
 #[derive(Debug)]

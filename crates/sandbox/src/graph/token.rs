@@ -10,10 +10,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
 use serde_json::json;
 
-use super::answer::{Answer, Refusal};
 use super::assertion::Proofs;
-use super::chance::{guid, mix};
+use super::denial::Denial;
 use super::faults::{Faults, TokenRefusal};
+use super::refusal::Refusal;
+use super::response::GraphResponse;
+use super::rng::{guid, mix};
 
 /// Whom Entra knows, and which tokens it gave.
 #[derive(Debug)]
@@ -34,9 +36,6 @@ struct Issued {
     /// Each token with its end.
     valid: HashMap<String, Instant>,
 }
-
-/// Entra's words for a refusal: status, `error`, AADSTS number, description.
-pub(super) struct Denial(pub(super) u16, pub(super) &'static str, pub(super) u32, pub(super) String);
 
 impl Entra {
     pub(super) fn new(seed: u64, origin: &str) -> Self {
@@ -77,7 +76,13 @@ impl Entra {
     }
 
     /// Answers a `POST /{tenant}/oauth2/v2.0/token`.
-    pub(super) fn answer(&self, faults: &Faults, tenant: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
+    pub(super) fn answer(
+        &self,
+        faults: &Faults,
+        tenant: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> GraphResponse {
         match self.check(faults, tenant, headers, body) {
             Ok(()) => {
                 let lifetime = faults.token_lifetime();
@@ -88,7 +93,7 @@ impl Entra {
                     "ext_expires_in": lifetime.as_secs(),
                     "access_token": token,
                 });
-                Answer::json(200, body.to_string())
+                GraphResponse::json(200, body.to_string())
             }
             Err(denial) => self.deny(denial),
         }
@@ -185,7 +190,7 @@ impl Entra {
         }
     }
 
-    fn deny(&self, Denial(status, error, code, text): Denial) -> Answer {
+    fn deny(&self, Denial(status, error, code, text): Denial) -> GraphResponse {
         let nth = {
             let mut issued = self.issued();
             issued.count += 1;
@@ -205,7 +210,7 @@ impl Entra {
             "correlation_id": correlation,
             "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
         });
-        Answer::json(status, body.to_string())
+        GraphResponse::json(status, body.to_string())
     }
 
     /// A token that looks like a JWT; clients must not care.

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::{Answer, Outcome, Refusal};
-use super::call::Call;
-use super::chance::{guid, mix};
-use super::compose::draft_in;
-use super::identifier::Key;
-use super::message::{Attachment, date_time};
+use super::changes::UploadSession;
+use super::drafts::draft_in;
+use super::message::date_time;
+use super::options::Attachment;
 use super::path::Place;
+use super::refusal::{GraphResult, Refusal};
+use super::request::GraphRequest;
+use super::response::GraphResponse;
+use super::rng::{guid, mix};
 use super::state::State;
 
 /// Where upload URLs lie: outside of Graph's version root, as they do on outlook.office.com.
@@ -21,18 +23,6 @@ pub(super) const PATH: &str = "/api/v2.0/attachmentsessions/";
 /// Smaller files are attached in one request.
 const SMALLEST: u64 = 3 * 1024 * 1024;
 const LARGEST: u64 = 150 * 1024 * 1024;
-
-/// An attachment on its way.
-#[derive(Debug)]
-pub(super) struct Session {
-    mailbox: u32,
-    draft: Key,
-    name: String,
-    content_type: String,
-    size: u64,
-    received: Vec<u8>,
-    token: String,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,9 +40,9 @@ struct AttachmentItem {
     content_type: Option<String>,
 }
 
-pub(super) fn create(state: &State, place: &Place, call: &Call) -> Outcome {
+pub(super) fn create(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
-    let NewSession { attachment_item: item } = call.json()?;
+    let NewSession { attachment_item: item } = request.json()?;
     if item.attachment_type != "file" {
         return Err(Refusal::bad_request("Only attachmentType 'file' is known here."));
     }
@@ -77,7 +67,7 @@ pub(super) fn create(state: &State, place: &Place, call: &Call) -> Outcome {
     let id = guid(mix(seed, 0x5E55, nth), mix(seed, 0x5E56, nth));
     let token = format!("eyJ{:016x}{:016x}", mix(seed, 0x70CE, nth), mix(seed, 0x70CF, nth));
     let url = format!("{}{PATH}{id}?authtoken={token}", state.base.origin);
-    let session = Session {
+    let session = UploadSession {
         mailbox,
         draft: draft.key,
         name: item.name,
@@ -93,7 +83,7 @@ pub(super) fn create(state: &State, place: &Place, call: &Call) -> Outcome {
         "expirationDateTime": expiration(state),
         "nextExpectedRanges": ["0-"],
     });
-    Ok(Answer::json(201, body.to_string()))
+    Ok(GraphResponse::json(201, body.to_string()))
 }
 
 fn expiration(state: &State) -> String {
@@ -108,7 +98,7 @@ pub(super) fn at(
     query: &str,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Outcome {
+) -> GraphResult {
     if headers.contains_key("authorization") {
         return Err(Refusal::new(
             401,
@@ -126,7 +116,7 @@ pub(super) fn at(
         Method::GET => return Ok(progress(state, session)),
         Method::DELETE => {
             changes.sessions.remove(id);
-            return Ok(Answer::empty(204));
+            return Ok(GraphResponse::empty(204));
         }
         Method::PUT => {}
         _ => return Err(Refusal::method_not_allowed()),
@@ -157,17 +147,17 @@ pub(super) fn at(
         .entry(done.mailbox)
         .or_default()
         .edit(done.draft, |written| written.attachments.push(attachment));
-    let mut answer = Answer::empty(201);
+    let mut answer = GraphResponse::empty(201);
     answer.headers.push(("Location", format!("{}/attachments/{id}", state.base.root)));
     Ok(answer)
 }
 
-fn progress(state: &State, session: &Session) -> Answer {
+fn progress(state: &State, session: &UploadSession) -> GraphResponse {
     let body = json!({
         "expirationDateTime": expiration(state),
         "nextExpectedRanges": [session.received.len().to_string()],
     });
-    Answer::json(200, body.to_string())
+    GraphResponse::json(200, body.to_string())
 }
 
 /// `bytes FIRST-LAST/TOTAL`

@@ -3,7 +3,7 @@
 pub mod broker;
 pub mod caller;
 pub mod customizations;
-mod door;
+mod endpoint_file;
 pub mod rest;
 
 use std::fmt::Write;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::broker::{Broker, User};
 use self::caller::{Caller, CallerError};
 use self::customizations::functions_only;
-pub use self::door::Door;
+pub use self::endpoint_file::EndpointFile;
 use self::rest::{Account, ApiKey, FUNCTIONS, Organisation, Rest, RestOptions};
 use super::certificates::Certificates;
 
@@ -159,12 +159,12 @@ impl Soar {
 
     /// Connects SOAR's side of the queue to the broker.
     pub async fn caller(&self, ca_file: &Path) -> Result<Caller, CallerError> {
-        Caller::connect(self.door().caller_options(ca_file)).await
+        Caller::connect(self.endpoint_file().caller_options(ca_file)).await
     }
 
     /// What another process needs for that.
-    pub fn door(&self) -> Door {
-        Door {
+    pub fn endpoint_file(&self) -> EndpointFile {
+        EndpointFile {
             port: self.broker.address().port(),
             login: self.own.login.clone(),
             passcode: self.own.passcode.clone(),

@@ -46,7 +46,7 @@ struct SessionGuard<'s> {
 
 impl Drop for SessionGuard<'_> {
     fn drop(&mut self) {
-        self.shared.change(|state| state.queues.disconnect(self.session));
+        self.shared.state.change(|state| state.queues.disconnect(self.session));
     }
 }
 
@@ -109,7 +109,7 @@ fn log_in(
     connect: &Frame<ClientCommand>,
     outbox: UnboundedSender<Outgoing>,
 ) -> Result<(Peer, HeartBeats), Option<Refusal>> {
-    shared.change(|state| {
+    shared.state.change(|state| {
         state.note(connect);
         if state.faults.lose_connects > 0 {
             state.faults.lose_connects -= 1;
@@ -133,7 +133,7 @@ fn log_in(
 async fn next_frame(reader: &mut Reader, shared: &Shared) -> Option<Result<Frame<ClientCommand>, Refusal>> {
     loop {
         match reader.next().await? {
-            Ok(Received::HeartBeat) => shared.change(|state| state.seen.heart_beats += 1),
+            Ok(Received::HeartBeat) => shared.state.change(|state| state.seen.heart_beats += 1),
             Ok(Received::Frame(frame)) => return Some(Ok(frame)),
             Err(CodecError::Io(_) | CodecError::Truncated) => return None,
             Err(error) => return Some(Err(Refusal::fatal(error.to_string()))),
@@ -169,13 +169,13 @@ async fn read(
         let next = match frame {
             None | Some(Err(CodecError::Io(_) | CodecError::Truncated)) => return,
             Some(Ok(Received::HeartBeat)) => {
-                shared.change(|state| state.seen.heart_beats += 1);
+                shared.state.change(|state| state.seen.heart_beats += 1);
                 Next::Continue
             }
-            Some(Ok(Received::Frame(frame))) => shared.change(|state| state.handle(peer, &frame)),
+            Some(Ok(Received::Frame(frame))) => shared.state.change(|state| state.handle(peer, &frame)),
             Some(Err(error)) => {
                 let refusal = Refusal::fatal(error.to_string());
-                shared.change(|state| state.queues.tell(peer.session, refusal.frame(None)));
+                shared.state.change(|state| state.queues.tell(peer.session, refusal.frame(None)));
                 Next::Close
             }
         };

@@ -24,6 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use self::session::State;
+use crate::observed::Observed;
 use stomp::{ClientCommand, Headers};
 
 /// Who may come in.
@@ -92,9 +93,7 @@ pub struct Broker {
 /// What all connections share.
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
-    /// Counts changes of `state`.
-    changes: watch::Sender<u64>,
+    state: Observed<State>,
     /// Counts the times all connections were cut.
     cuts: watch::Sender<u64>,
     muted: watch::Sender<bool>,
@@ -102,17 +101,6 @@ struct Shared {
 }
 
 impl Shared {
-    /// Changes the state and tells those who wait for a change.
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changes.send_modify(|count| *count += 1);
-        result
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn next_session(&self) -> u64 {
         self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -141,8 +129,7 @@ impl Broker {
         let listener = listener(address)?;
         let broker = Self {
             shared: Arc::new(Shared {
-                state: Mutex::new(State { users, ..State::default() }),
-                changes: watch::Sender::new(0),
+                state: Observed::new(State { users, ..State::default() }),
                 cuts: watch::Sender::new(0),
                 muted: watch::Sender::new(false),
                 sessions: AtomicU64::new(0),
@@ -166,7 +153,7 @@ impl Broker {
 
     /// Has `readers` say who may subscribe to what.
     pub fn ask_who_may_read(&self, readers: Readers) {
-        self.shared.change(|state| state.readers = Some(readers));
+        self.shared.state.change(|state| state.readers = Some(readers));
     }
 
     /// Where it listens.
@@ -184,7 +171,7 @@ impl Broker {
             // Ends with the cancellation asked for, when the listener is dropped.
             let _ = task.await;
         }
-        self.shared.change(|state| state.queues.restart());
+        self.shared.state.change(|state| state.queues.restart());
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
@@ -207,7 +194,7 @@ impl Broker {
 
     /// Breaks all connections. New ones are welcome.
     pub fn cut_connections(&self) {
-        self.shared.change(|state| state.queues.disconnect_all());
+        self.shared.state.change(|state| state.queues.disconnect_all());
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
@@ -219,40 +206,40 @@ impl Broker {
 
     /// Refuses all logins with an ERROR of this message; `None` lets the users in again.
     pub fn refuse_logins(&self, reason: Option<&str>) {
-        self.shared.change(|state| state.faults.refuse_logins = reason.map(ToOwned::to_owned));
+        self.shared.state.change(|state| state.faults.refuse_logins = reason.map(ToOwned::to_owned));
     }
 
     /// Never answers the CONNECT of the next `count` connections, and leaves them open, as ActiveMQ on Java 17
     /// does now and then with TLS 1.3.
     pub fn lose_connects(&self, count: usize) {
-        self.shared.change(|state| state.faults.lose_connects = count);
+        self.shared.state.change(|state| state.faults.lose_connects = count);
     }
 
     /// Has the next COMMIT go wrong; called again, the one after it too.
     pub fn break_commit(&self, fault: CommitFault) {
-        self.shared.change(|state| state.faults.commits.push_back(fault));
+        self.shared.state.change(|state| state.faults.commits.push_back(fault));
     }
 
     /// Whether BEGIN is answered with an ERROR (it is not, unless told so).
     pub fn refuse_transactions(&self, refuse: bool) {
-        self.shared.change(|state| state.faults.no_transactions = refuse);
+        self.shared.state.change(|state| state.faults.no_transactions = refuse);
     }
 
     /// Refuses every message to come, as a broker does whose store is full.
     pub fn be_full(&self, full: bool) {
-        self.shared.change(|state| state.faults.full = full);
+        self.shared.state.change(|state| state.faults.full = full);
     }
 
     /// Refuses every message to come with a body of more than `bytes`; `None` ends it.
     pub fn refuse_bodies_over(&self, bytes: Option<usize>) {
-        self.shared.change(|state| state.faults.largest_body = bytes);
+        self.shared.state.change(|state| state.faults.largest_body = bytes);
     }
 
     /// Whether `login` may subscribe to `queue` (everyone may, unless told otherwise). Holds for subscriptions
     /// to come.
     pub fn allow_reading(&self, login: &str, queue: &str, allowed: bool) {
         let entry = (login.to_owned(), queue.to_owned());
-        self.shared.change(|state| {
+        self.shared.state.change(|state| {
             if allowed {
                 state.faults.unreadable.remove(&entry);
             } else {
@@ -263,53 +250,44 @@ impl Broker {
 
     /// How many messages are in `queue`, those handed out and not acknowledged included.
     pub fn queue_depth(&self, queue: &str) -> usize {
-        self.shared.look(|state| state.queues.depth(queue))
+        self.shared.state.look(|state| state.queues.depth(queue))
     }
 
     /// How many messages of `queue` are handed out and not acknowledged, or so in a transaction only.
     pub fn unacknowledged(&self, queue: &str) -> usize {
-        self.shared.look(|state| state.queues.unacknowledged(queue))
+        self.shared.state.look(|state| state.queues.unacknowledged(queue))
     }
 
     /// How many subscriptions `queue` has.
     pub fn consumers(&self, queue: &str) -> usize {
-        self.shared.look(|state| state.queues.consumers(queue))
+        self.shared.state.look(|state| state.queues.consumers(queue))
     }
 
     /// How many frames with `command` have come in since the start.
     pub fn frames(&self, command: ClientCommand) -> usize {
         let command: &'static str = command.into();
-        self.shared.look(|state| state.seen.frames.get(command).copied().unwrap_or(0))
+        self.shared.state.look(|state| state.seen.frames.get(command).copied().unwrap_or(0))
     }
 
     /// How many heart-beats have come in since the start.
     pub fn heart_beats(&self) -> usize {
-        self.shared.look(|state| state.seen.heart_beats)
+        self.shared.state.look(|state| state.seen.heart_beats)
     }
 
     /// The headers of every CONNECT so far, without the passcode.
     pub fn connects(&self) -> Vec<Headers> {
-        self.shared.look(|state| state.seen.connects.clone())
+        self.shared.state.look(|state| state.seen.connects.clone())
     }
 
     /// The headers of every SUBSCRIBE so far.
     pub fn subscribes(&self) -> Vec<Headers> {
-        self.shared.look(|state| state.seen.subscribes.clone())
+        self.shared.state.look(|state| state.seen.subscribes.clone())
     }
 
-    /// Waits until `condition` holds, looking again after every change; false when it does not hold within
-    /// `deadline`.
+    /// Waits until `condition` holds, and checks it again after each change. Returns `false` if it does not hold
+    /// within `deadline`.
     pub async fn until(&self, deadline: Duration, condition: impl Fn(&Self) -> bool) -> bool {
-        let mut changes = self.shared.changes.subscribe();
-        let wait = async {
-            while !condition(self) {
-                if changes.changed().await.is_err() {
-                    return false;
-                }
-            }
-            true
-        };
-        tokio::time::timeout(deadline, wait).await.unwrap_or(false)
+        self.shared.state.until(deadline, || condition(self)).await
     }
 }
 

@@ -1,13 +1,11 @@
 //! What has come back to SOAR, sorted by the call it belongs to.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::observed::Observed;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::watch;
-
 use stomp::{Frame, Headers, ServerCommand};
 
 /// One reply: a status message, or the final word on a call.
@@ -83,8 +81,7 @@ struct Sorted {
 /// Everything that has come.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    sorted: Mutex<Sorted>,
-    changes: watch::Sender<u64>,
+    sorted: Observed<Sorted>,
 }
 
 impl Inbox {
@@ -94,46 +91,45 @@ impl Inbox {
         let correlation = frame.header("correlation-id").map(ToOwned::to_owned);
         let body = String::from_utf8_lossy(&frame.body).into_owned();
         let parsed: Result<Body, _> = serde_json::from_slice(&frame.body);
-        let mut sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        if !sorted.seen.insert(id) {
-            return;
-        }
         let headers = frame.headers;
-        match (correlation, parsed) {
-            (Some(correlation), Ok(parsed)) => {
-                let reply = Reply {
-                    message_type: parsed.message_type,
-                    message: parsed.message,
-                    complete: parsed.complete,
-                    results: parsed.results,
-                    raw_body: body,
-                    headers,
-                };
-                let answers = sorted.calls.entry(correlation).or_default();
-                if reply.complete { answers.finals.push(reply) } else { answers.statuses.push(reply) }
+        self.sorted.change(|sorted| {
+            if !sorted.seen.insert(id) {
+                return;
             }
-            (None, _) => {
-                sorted.unreadable.push(Unreadable { headers, body, reason: "no correlation-id".to_owned() });
+            let unreadable = |headers, body, reason: &dyn ToString| Unreadable {
+                headers,
+                body,
+                reason: reason.to_string(),
+            };
+            match (correlation, parsed) {
+                (Some(correlation), Ok(parsed)) => {
+                    let reply = Reply {
+                        message_type: parsed.message_type,
+                        message: parsed.message,
+                        complete: parsed.complete,
+                        results: parsed.results,
+                        raw_body: body,
+                        headers,
+                    };
+                    let answers = sorted.calls.entry(correlation).or_default();
+                    if reply.complete { answers.finals.push(reply) } else { answers.statuses.push(reply) }
+                }
+                (None, _) => sorted.unreadable.push(unreadable(headers, body, &"no correlation-id")),
+                (_, Err(error)) => sorted.unreadable.push(unreadable(headers, body, &error)),
             }
-            (_, Err(error)) => {
-                sorted.unreadable.push(Unreadable { headers, body, reason: error.to_string() });
-            }
-        }
-        drop(sorted);
-        self.changes.send_modify(|count| *count += 1);
+        });
     }
 
     /// Looks at what has come for a call.
     pub(super) fn look<T>(&self, correlation: &str, look: impl FnOnce(&Answers) -> T) -> T {
-        let sorted = self.sorted.lock().unwrap_or_else(PoisonError::into_inner);
-        match sorted.calls.get(correlation) {
+        self.sorted.look(|sorted| match sorted.calls.get(correlation) {
             Some(answers) => look(answers),
             None => look(&Answers::default()),
-        }
+        })
     }
 
     pub(super) fn unreadable(&self) -> Vec<Unreadable> {
-        self.sorted.lock().unwrap_or_else(PoisonError::into_inner).unreadable.clone()
+        self.sorted.look(|sorted| sorted.unreadable.clone())
     }
 
     /// Waits for a call's final reply.
@@ -150,11 +146,6 @@ impl Inbox {
 
     /// Waits until `condition` holds, or `deadline` has passed.
     pub(super) async fn until(&self, deadline: Duration, condition: impl Fn() -> bool) {
-        let mut changes = self.changes.subscribe();
-        let wait = async {
-            // The sender lives in `self`: `changed` does not fail.
-            while !condition() && changes.changed().await.is_ok() {}
-        };
-        let _ = tokio::time::timeout(deadline, wait).await;
+        self.sorted.until(deadline, condition).await;
     }
 }

@@ -6,16 +6,16 @@
 mod attachments;
 mod data;
 mod error;
-mod gate;
 mod imports;
 mod incidents;
+mod middleware;
 mod platform;
 mod session;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -26,17 +26,17 @@ use chrono::Utc;
 use rustls::ServerConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::data::Data;
 pub use self::data::{Account, ApiKey, Attachment, FUNCTIONS, Note, Organisation, Owner};
 use self::error::ApiError;
-use self::gate::Traffic;
-pub use self::gate::{Failure, Recorded};
+use self::middleware::Traffic;
+pub use self::middleware::{Failure, Recorded};
 use super::broker::Readers;
 use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
-use crate::serve::Server;
+use crate::observed::Observed;
+use crate::server::Server;
 
 /// The protocol to offer: SOAR's own server speaks no HTTP/2, and a cut connection then ends one request only.
 pub const ALPN: &[&[u8]] = &[b"http/1.1"];
@@ -70,30 +70,30 @@ pub struct Rest {
 /// What all requests share.
 #[derive(Debug)]
 struct Shared {
-    data: Mutex<Data>,
-    traffic: Mutex<Traffic>,
-    /// Counts changes of `data` and `traffic`.
-    changes: watch::Sender<u64>,
+    platform: Observed<Platform>,
     prefix: String,
     /// Where attachments are.
     directory: PathBuf,
 }
 
+/// The platform's data, and the requests for it.
+#[derive(Debug)]
+struct Platform {
+    data: Data,
+    traffic: Traffic,
+}
+
 impl Shared {
     fn change<T>(&self, change: impl FnOnce(&mut Data) -> T) -> T {
-        let result = change(&mut self.data.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changes.send_modify(|count| *count += 1);
-        result
+        self.platform.change(|platform| change(&mut platform.data))
     }
 
     fn look<T>(&self, look: impl FnOnce(&Data) -> T) -> T {
-        look(&self.data.lock().unwrap_or_else(PoisonError::into_inner))
+        self.platform.look(|platform| look(&platform.data))
     }
 
     fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
-        let result = change(&mut self.traffic.lock().unwrap_or_else(PoisonError::into_inner));
-        self.changes.send_modify(|count| *count += 1);
-        result
+        self.platform.change(|platform| change(&mut platform.traffic))
     }
 }
 
@@ -130,9 +130,7 @@ impl Rest {
             destination["users"] = json!(users);
         }
         let shared = Arc::new(Shared {
-            data: Mutex::new(data),
-            traffic: Mutex::default(),
-            changes: watch::Sender::new(0),
+            platform: Observed::new(Platform { data, traffic: Traffic::default() }),
             prefix: options.resource_prefix,
             directory,
         });
@@ -316,22 +314,13 @@ impl Rest {
 
     /// Every request so far, in the order they came.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.traffic.lock().unwrap_or_else(PoisonError::into_inner).recorded.clone()
+        self.shared.platform.look(|platform| platform.traffic.recorded.clone())
     }
 
-    /// Waits until `condition` holds, looking again after every change; false when it does not hold within
-    /// `deadline`.
+    /// Waits until `condition` holds, and checks it again after each change. Returns `false` if it does not hold
+    /// within `deadline`.
     pub async fn until(&self, deadline: Duration, condition: impl Fn(&Self) -> bool) -> bool {
-        let mut changes = self.shared.changes.subscribe();
-        let wait = async {
-            while !condition(self) {
-                if changes.changed().await.is_err() {
-                    return false;
-                }
-            }
-            true
-        };
-        tokio::time::timeout(deadline, wait).await.unwrap_or(false)
+        self.shared.platform.until(deadline, || condition(self)).await
     }
 }
 
@@ -368,6 +357,6 @@ fn router(shared: &Arc<Shared>) -> Router {
         .nest(&format!("{}/rest", shared.prefix), rest)
         .fallback(|| async { ApiError::not_found("resource", "") })
         .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(shared.clone(), gate::pass))
+        .layer(from_fn_with_state(shared.clone(), middleware::pass))
         .with_state(shared.clone())
 }

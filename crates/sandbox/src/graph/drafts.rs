@@ -9,36 +9,19 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Outcome, Refusal};
-use super::call::Call;
+use super::changes::{Changes, SentMail};
 use super::folder::Folder;
 use super::mail::shown;
-use super::message::{Attachment, Item, Select, Text, Written};
-use super::options::Address;
+use super::message::{Item, Property, Select, Text, Written};
+use super::options::{Address, Attachment};
 use super::path::Place;
-use super::state::{Changes, State};
+use super::refusal::{GraphResult, Refusal};
+use super::request::GraphRequest;
+use super::response::GraphResponse;
+use super::state::State;
 
 /// Recipients of one message, all kinds together ("Exchange Online limits").
 const MOST_RECIPIENTS: usize = 500;
-
-/// A mail that left the tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SentMail {
-    /// Whose mailbox sent it: the userPrincipalName.
-    pub mailbox: String,
-    /// Its subject.
-    pub subject: String,
-    /// To whom.
-    pub to: Vec<Address>,
-    /// Whether the body is HTML.
-    pub html: bool,
-    /// The body.
-    pub body: String,
-    /// The files with it.
-    pub attachments: Vec<Attachment>,
-    /// Whether it lies in Sent Items now.
-    pub saved_to_sent_items: bool,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -104,13 +87,6 @@ struct FileAttachment {
 struct Header {
     name: String,
     value: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Property {
-    pub(super) id: String,
-    pub(super) value: String,
 }
 
 impl NewMessage {
@@ -195,20 +171,16 @@ fn addresses(recipients: Vec<Recipient>) -> Result<Vec<Address>, Refusal> {
                 !local.is_empty() && !domain.is_empty() && !address.contains(char::is_whitespace)
             });
             if !valid {
-                return Err(invalid_recipients());
+                return Err(Refusal::invalid_recipients());
             }
             Ok(Address::new(recipient.email_address.name.unwrap_or_else(|| address.clone()), address))
         })
         .collect()
 }
 
-pub(super) fn invalid_recipients() -> Refusal {
-    Refusal::new(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
-}
-
-pub(super) fn send_mail(state: &State, user: &str, call: &Call) -> Outcome {
+pub(super) fn send_mail(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
-    let SendMail { message, save_to_sent_items } = call.json()?;
+    let SendMail { message, save_to_sent_items } = request.json()?;
     // Documented as a boolean, and shown as a string in the page's own example.
     let save = match save_to_sent_items {
         None => true,
@@ -218,7 +190,7 @@ pub(super) fn send_mail(state: &State, user: &str, call: &Call) -> Outcome {
     };
     let written = message.into_written()?;
     deliver(state, &mut state.changes(), mailbox, written, save)?;
-    Ok(Answer::empty(202))
+    Ok(GraphResponse::empty(202))
 }
 
 fn deliver(
@@ -230,7 +202,7 @@ fn deliver(
 ) -> Result<(), Refusal> {
     let recipients = written.to.len() + written.cc.len() + written.bcc.len();
     if recipients == 0 {
-        return Err(invalid_recipients());
+        return Err(Refusal::invalid_recipients());
     }
     if recipients > MOST_RECIPIENTS {
         return Err(Refusal::new(400, "ErrorTooManyRecipients", "The message has too many recipients."));
@@ -262,9 +234,9 @@ fn deliver(
     Ok(())
 }
 
-pub(super) fn draft(state: &State, user: &str, call: &Call) -> Outcome {
+pub(super) fn draft(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
-    let message: NewMessage = call.json()?;
+    let message: NewMessage = request.json()?;
     let mut written = message.into_written()?;
     let mut changes = state.changes();
     changes.written += 1;
@@ -302,9 +274,9 @@ pub(super) fn draft_in(
     }
 }
 
-pub(super) fn attach(state: &State, place: &Place, call: &Call) -> Outcome {
+pub(super) fn attach(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
-    let attachment = call.json::<FileAttachment>()?.read()?;
+    let attachment = request.json::<FileAttachment>()?.read()?;
     let mut changes = state.changes();
     let (item, written) = draft_in(state, &changes, mailbox, place)?;
     let body = json!({
@@ -322,14 +294,14 @@ pub(super) fn attach(state: &State, place: &Place, call: &Call) -> Outcome {
         .entry(mailbox)
         .or_default()
         .edit(item.key, |written| written.attachments.push(attachment));
-    Ok(Answer::json(201, body.to_string()))
+    Ok(GraphResponse::json(201, body.to_string()))
 }
 
-pub(super) fn send_draft(state: &State, place: &Place) -> Outcome {
+pub(super) fn send_draft(state: &State, place: &Place) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let mut changes = state.changes();
     let (item, written) = draft_in(state, &changes, mailbox, place)?;
     deliver(state, &mut changes, mailbox, Arc::unwrap_or_clone(written), true)?;
     changes.mailboxes.entry(mailbox).or_default().remove(item.key);
-    Ok(Answer::empty(202))
+    Ok(GraphResponse::empty(202))
 }

@@ -1,58 +1,17 @@
-//! What an endpoint answers, whether it was asked alone or within a batch, and how Graph words a refusal.
+//! Graph's refusals: status, code, message and headers.
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use chrono::Utc;
 use serde_json::json;
 
-use super::call::Call;
+use super::response::{GraphResponse, Payload};
+use super::retry_after::RetryAfter;
 
-/// The content type of Graph's JSON.
-pub(super) const JSON: &str = "application/json;odata.metadata=minimal;odata.streaming=true;\
-                               IEEE754Compatible=false;charset=utf-8";
+/// A response, or a refusal.
+pub(super) type GraphResult = Result<GraphResponse, Refusal>;
 
-/// An answer, before it is wrapped into HTTP or into a part of a batch.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) content: Content,
-}
-
-/// What an answer holds.
-pub(super) enum Content {
-    Empty,
-    Json(Vec<u8>),
-    /// Bytes that are made as they are sent, with their content type.
-    Stream(&'static str, Box<dyn Iterator<Item = Bytes> + Send>),
-}
-
-impl Answer {
-    pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), content: Content::Empty }
-    }
-
-    pub(super) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: Vec::new(), content: Content::Json(body.into()) }
-    }
-
-    /// What a proxy in between shows when it thinks that a person is looking.
-    pub(super) fn page() -> Self {
-        let page = Bytes::from_static(
-            b"<!DOCTYPE html><html><body><h1>Please sign in to the proxy</h1></body></html>",
-        );
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            content: Content::Stream("text/html", Box::new(std::iter::once(page))),
-        }
-    }
-}
-
-/// An answer, or a refusal.
-pub(super) type Outcome = Result<Answer, Refusal>;
-
-/// Why Graph does not do what it was asked to.
+/// Why Graph does not carry out a request.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -71,13 +30,6 @@ impl Refusal {
         self
     }
 
-    /// The same, which quotes the request it is about.
-    pub(super) fn quoting(mut self, call: &Call) -> Self {
-        let body = String::from_utf8_lossy(&call.body);
-        self.message = format!("{:.150} {:.300} {}", call.path_and_query(), body, self.message).into();
-        self
-    }
-
     pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(400, "BadRequest", message)
     }
@@ -92,6 +44,15 @@ impl Refusal {
 
     pub(super) fn item_not_found() -> Self {
         Self::new(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+    }
+
+    pub(super) fn invalid_recipients() -> Self {
+        Self::new(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
+    }
+
+    /// A type does not have the property that the request names.
+    pub(super) fn no_property(name: &str, kind: &str) -> Self {
+        Self::bad_request(format!("Could not find a property named '{name}' on type '{kind}'."))
     }
 
     pub(super) fn no_segment(segment: &str) -> Self {
@@ -114,8 +75,8 @@ impl Refusal {
         )
     }
 
-    /// The answer, with the ids a support case asks for.
-    pub(super) fn into_answer(self, request_id: &str, client_request_id: &str) -> Answer {
+    /// Turns the refusal into a response, with the ids that a support case needs.
+    pub(super) fn into_response(self, request_id: &str, client_request_id: &str) -> GraphResponse {
         let body = json!({"error": {
             "code": self.code,
             "message": self.message,
@@ -125,10 +86,36 @@ impl Refusal {
                 "client-request-id": client_request_id,
             },
         }});
-        Answer {
+        GraphResponse {
             status: self.status,
             headers: self.headers,
-            content: Content::Json(body.to_string().into_bytes()),
+            content: Payload::Json(body.to_string().into_bytes()),
         }
+    }
+}
+
+/// More requests work in one mailbox than Outlook allows.
+pub(super) fn mailbox_busy() -> Refusal {
+    Refusal::new(429, "ApplicationThrottled", "Application is over its MailboxConcurrency limit.")
+        .with_header("Retry-After", "1")
+}
+
+/// The refusal that a fault requests, with the code and message that Graph uses for the status.
+pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal {
+    let (code, message) = match status {
+        401 => ("InvalidAuthenticationToken", "Access token validation failure."),
+        403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
+        404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
+        409 => ("ErrorIrresolvableConflict", "The send or update operation could not be performed."),
+        429 => ("TooManyRequests", "Too many requests. Please wait and try again."),
+        503 => ("serviceNotAvailable", "The service is temporarily unavailable."),
+        502 | 504 => ("UnknownError", ""),
+        400..500 => ("BadRequest", "The request is refused."),
+        _ => ("generalException", "An internal server error occurred."),
+    };
+    let refusal = Refusal::new(status, code, message);
+    match retry_after.header() {
+        Some((name, value)) => refusal.with_header(name, value),
+        None => refusal,
     }
 }

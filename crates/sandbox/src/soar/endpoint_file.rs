@@ -15,7 +15,7 @@ const FILE: &str = "soar.json";
 
 /// How to connect to the broker as SOAR does.
 #[derive(Serialize, Deserialize)]
-pub struct Door {
+pub struct EndpointFile {
     pub(super) port: u16,
     pub(super) login: String,
     pub(super) passcode: String,
@@ -23,7 +23,7 @@ pub struct Door {
     pub(super) destination: String,
 }
 
-impl Door {
+impl EndpointFile {
     /// Writes it into `directory`, readable by its owner only: it holds a password.
     pub fn write(&self, directory: &Path) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
@@ -33,7 +33,7 @@ impl Door {
         file.write_all(&text)
     }
 
-    /// Reads what [`Door::write`] wrote into `directory`. The file stays locked while it is held, and is waited for:
+    /// Reads what [`EndpointFile::write`] wrote into `directory`. The file stays locked while it is held, and is waited for:
     /// of two callers at a time each would get replies of the other.
     pub fn open(directory: &Path) -> io::Result<(Self, File)> {
         let file = File::open(directory.join(FILE))?;
@@ -55,8 +55,11 @@ impl Door {
     }
 }
 
-impl std::fmt::Debug for Door {
+impl std::fmt::Debug for EndpointFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Door").field("port", &self.port).field("login", &self.login).finish_non_exhaustive()
+        f.debug_struct("EndpointFile")
+            .field("port", &self.port)
+            .field("login", &self.login)
+            .finish_non_exhaustive()
     }
 }

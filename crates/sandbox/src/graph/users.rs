@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::answer::{Outcome, Refusal};
-use super::call::written;
 use super::directory::User;
 use super::faults::Faults;
-use super::filter::{UserFilter, no_property};
+use super::filter::UserFilter;
 use super::json::{Object, string};
 use super::query::{Query, encode};
+use super::refusal::{GraphResult, Refusal};
+use super::response::written;
 use super::state::State;
 
 /// Page sizes of "List users".
@@ -36,7 +36,7 @@ const DEFAULT_PROPERTY: [&str; 11] = [
 /// What is shown only where it is selected.
 const MORE_PROPERTY: [&str; 3] = ["accountEnabled", "proxyAddresses", "userType"];
 
-pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
+pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult {
     let unsupported = |message: String| Refusal::new(400, "Request_UnsupportedQuery", message);
     if query.search.is_some() || query.order_by.is_some() {
         return Err(unsupported(
@@ -85,7 +85,7 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> Outcome {
     }))
 }
 
-pub(super) fn get(state: &State, faults: &Faults, name: &str, query: &Query) -> Outcome {
+pub(super) fn get(state: &State, faults: &Faults, name: &str, query: &Query) -> GraphResult {
     let selected = select(query.select.as_deref(), faults)?;
     let number = state.base.directory.find(name).ok_or_else(|| {
         Refusal::new(
@@ -112,7 +112,7 @@ fn select(list: Option<&str>, faults: &Faults) -> Result<Vec<&'static str>, Refu
                 .into_iter()
                 .chain(MORE_PROPERTY)
                 .find(|property| property.eq_ignore_ascii_case(name))
-                .ok_or_else(|| no_property(name, "microsoft.graph.user"))
+                .ok_or_else(|| Refusal::no_property(name, "microsoft.graph.user"))
         })
         .collect();
     let mut selected = selected?;
@@ -194,7 +194,7 @@ fn zone(state: &State, user: &str) -> Result<Option<String>, Refusal> {
     })
 }
 
-pub(super) fn time_zone(state: &State, user: &str) -> Outcome {
+pub(super) fn time_zone(state: &State, user: &str) -> GraphResult {
     let zone = zone(state, user)?;
     let context = format!("{}/$metadata#users('{}')/mailboxSettings/timeZone", state.base.root, encode(user));
     Ok(written(200, |out| {
@@ -208,7 +208,7 @@ pub(super) fn time_zone(state: &State, user: &str) -> Outcome {
     }))
 }
 
-pub(super) fn mailbox_settings(state: &State, user: &str) -> Outcome {
+pub(super) fn mailbox_settings(state: &State, user: &str) -> GraphResult {
     let zone = zone(state, user)?;
     let context = format!("{}/$metadata#users('{}')/mailboxSettings", state.base.root, encode(user));
     Ok(written(200, |out| {

@@ -15,7 +15,7 @@ use futures_util::StreamExt;
 use super::Shared;
 use super::error::ApiError;
 use super::session;
-use crate::serve::Connection;
+use crate::server::Connection;
 
 /// Bytes of a request that an answer quotes.
 const MOST_QUOTED: usize = 400;

@@ -8,7 +8,7 @@ use super::search::Search;
 
 /// An address as the tenant reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meaning {
+pub struct ParsedUrl {
     /// The user, where one is named.
     pub user: Option<String>,
     /// The folder, where one is named.
@@ -24,13 +24,13 @@ pub struct Meaning {
     pub search: Vec<(&'static str, String)>,
 }
 
-impl Meaning {
+impl ParsedUrl {
     /// Reads an address below the version root, as it stands in a request line.
     ///
     /// # Errors
     /// What the tenant would answer to it.
     pub fn of(address: &str) -> Result<Self, String> {
-        let words = |refusal: super::answer::Refusal| refusal.message.into_owned();
+        let words = |refusal: super::refusal::Refusal| refusal.message.into_owned();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let query = Query::parse(query).map_err(words)?;
         let (user, folder, message, what) = match Route::parse(path).map_err(words)? {

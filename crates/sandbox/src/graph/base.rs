@@ -1,0 +1,17 @@
+//! What the seed defines. It never changes while the tenant runs.
+
+use super::directory::Directory;
+use super::generate::Generator;
+
+/// The parts of a tenant that the seed and the options define.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) directory: Directory,
+    pub(super) generator: Generator,
+    /// `https://127.0.0.1:PORT`
+    pub(super) origin: String,
+    /// `https://127.0.0.1:PORT/v1.0`
+    pub(super) root: String,
+    /// The length of a message's MIME form, where it is set for all.
+    pub(super) mime_bytes: Option<u64>,
+}

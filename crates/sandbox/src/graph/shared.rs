@@ -1,0 +1,40 @@
+//! What all requests share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::faults::Faults;
+use super::record::Recorder;
+use super::refusal::GraphResult;
+use super::request::GraphRequest;
+use super::rng::{guid, mix};
+use super::state::State;
+use super::token::Entra;
+
+/// All that requests share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) state: State,
+    pub(super) faults: Faults,
+    pub(super) recorder: Recorder,
+    pub(super) entra: Entra,
+    pub(super) requests: AtomicU64,
+}
+
+impl Shared {
+    /// A new `request-id`.
+    pub(super) fn request_id(&self) -> String {
+        let nth = self.requests.fetch_add(1, Ordering::Relaxed);
+        guid(mix(self.state.base.generator.seed, 0x1D, nth), mix(nth, 0x1E, 0))
+    }
+
+    /// The mailbox a request works in, if there is one.
+    pub(super) fn mailbox_of(&self, request: &GraphRequest) -> Option<u32> {
+        self.state.base.directory.find(request.mailbox()?)
+    }
+
+    /// `outcome`, with a refusal that quotes the request where that is wanted.
+    pub(super) fn quoted(&self, outcome: GraphResult, request: &GraphRequest) -> GraphResult {
+        let quotes = self.faults.quotes_requests();
+        outcome.map_err(|refusal| if quotes { request.quote_in(refusal) } else { refusal })
+    }
+}
