@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::GraphSettings;
 use crate::metrics::{Meters, Reason};
+use net::{Backoff, Jitter};
 
 /// No wait of our own choosing is longer than this.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
@@ -15,6 +16,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second, over and over.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// Requests that were throttled together do not come back together.
+const JITTER: Jitter = Jitter::Longer(0.1);
 
 /// That Graph asks to go slower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,18 +87,18 @@ pub(super) enum RetrySafety {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Policy {
     max_retries: u32,
-    backoff: Duration,
+    backoff: Backoff,
 }
 
 impl Policy {
     /// The rule of `settings`.
     pub(super) fn new(settings: &GraphSettings) -> Self {
-        Self { max_retries: settings.max_retries, backoff: settings.retry_backoff }
+        Self { max_retries: settings.max_retries, backoff: backoff(settings.retry_backoff) }
     }
 
     #[cfg(test)]
     pub(super) fn for_tests(max_retries: u32, backoff: Duration) -> Self {
-        Self { max_retries, backoff }
+        Self { max_retries, backoff: self::backoff(backoff) }
     }
 
     /// How many repeats there may be.
@@ -109,8 +112,8 @@ impl Policy {
     pub(super) fn wait(self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
         let wait = match asked {
             Some(asked) if asked > LONGEST_RETRY_AFTER => return None,
-            Some(asked) => asked.max(doubled(asked, retries)),
-            None => doubled(self.backoff, retries),
+            Some(asked) => asked.max(backoff(asked).nominal(retries)),
+            None => self.backoff.nominal(retries),
         };
         Some(wait.max(SHORTEST_WAIT))
     }
@@ -122,7 +125,7 @@ impl Policy {
 
     /// The waits of our own choosing, one after the other, without end.
     pub(super) fn waits(self) -> impl Iterator<Item = Duration> {
-        (0..).map(move |n| jittered(doubled(self.backoff, n).max(SHORTEST_WAIT)))
+        (0..).map(move |n| JITTER.apply(self.backoff.nominal(n).max(SHORTEST_WAIT)))
     }
 }
 
@@ -162,20 +165,15 @@ impl Tries {
             return None;
         }
         self.retries += 1;
-        let wait = jittered(wait);
+        let wait = JITTER.apply(wait);
         self.meters.retried(reason, wait);
         Some(wait)
     }
 }
 
-/// `first` × 2ⁿ, capped.
-fn doubled(first: Duration, n: u32) -> Duration {
-    first.saturating_mul(1 << n.min(16)).min(LONGEST_BACKOFF)
-}
-
-/// Up to a tenth longer, so that what was throttled together does not come back together.
-fn jittered(wait: Duration) -> Duration {
-    wait + wait.mul_f64(fastrand::f64() / 10.0)
+/// Waits that double from `first` up to a minute.
+fn backoff(first: Duration) -> Backoff {
+    Backoff::new(first, LONGEST_BACKOFF, JITTER)
 }
 
 /// Reads a `Retry-After`: seconds, whole or decimal, or an HTTP date (RFC 9110, 10.2.3; decimals are Graph's).
@@ -192,10 +190,12 @@ pub(super) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    const POLICY: Policy = Policy { max_retries: 10, backoff: Duration::from_secs(5) };
+    fn policy() -> Policy {
+        Policy::for_tests(10, Duration::from_secs(5))
+    }
 
     fn waits(failure: Failure, repeat: RetrySafety) -> Vec<u64> {
-        let mut tries = POLICY.tries(repeat, &Arc::default());
+        let mut tries = policy().tries(repeat, &Arc::default());
         std::iter::from_fn(|| tries.after(failure)).map(|wait| wait.as_secs()).collect()
     }
 

@@ -1,5 +1,6 @@
 //! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and text.
 
+mod backoff;
 pub mod http;
 pub mod metrics;
 mod options;
@@ -8,6 +9,7 @@ mod small_file;
 pub mod tls;
 pub mod untrusted;
 
+pub use backoff::{Backoff, Jitter};
 pub use options::{ClientCertificate, Proxy, ProxyUrl, Trust};
 pub use secret::Secret;
 pub use small_file::read_small;
