@@ -1,7 +1,17 @@
-//! What must be done once: a mail, a note, a file. None of them can be asked for in a way that makes a repeat
-//! harmless, so before anything is repeated it is looked whether it is there already.
+//! Effects that must happen at most once: a mail, a note, a file.
 //!
-//! A call that surely was not run before, and whose tries tell what became of them, looks for nothing.
+//! Neither Graph nor SOAR offers a key that makes creating one of these repeatable. [`ensure_once`] therefore looks up
+//! whether the effect already exists before each attempt that might repeat it. A call that has not run before, and
+//! whose attempts have a clear outcome, needs no lookup.
+//!
+//! ```text
+//!                  ┌───────── lease lost ◀─────────┐
+//!                  ▼                               │
+//! start ─▶ AwaitLease ─▶ Verify ─ not found ─▶    Act ─ done or refused ─▶ Finish
+//!            ▲   │          └ found ─▶ Finish      ▲│
+//!            │   └─ cannot be a repeat ────────────┘└─ outcome unknown ─▶ Settle ─ found ─▶ Finish
+//!            └───────────────────── BackOff ◀─────────── not found ──────────┘
+//! ```
 
 use std::time::Duration;
 
@@ -12,130 +22,225 @@ use super::call::PriorRun;
 use super::context::Context;
 use super::error::Error;
 
-/// How long to wait before looking again. What was done a moment ago may not show yet, and whoever had the call
-/// before may be about to do it.
-pub(super) const LOOK_AGAIN_AFTER: [Duration; 3] =
+/// Delays between lookups. An effect may take a moment to become visible, and the process that held the call before may
+/// be about to apply it.
+pub(super) const LOOKUP_DELAYS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-/// How often something is done again whose outcome is not known and which is not there. What is put off by Graph is
-/// done again as often as the retry policy says.
-const AGAIN: u32 = 2;
+/// Maximum number of repeats after an unknown outcome. Repeats that Graph asks to delay are counted by the retry policy
+/// instead.
+const MAX_REPEATS: u32 = 2;
 
-/// When what was done can be seen.
+/// When an effect becomes visible to a lookup.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Visibility {
-    /// At once.
+    /// As soon as it is applied.
     Immediate,
-    /// Later: Exchange files a mail that was sent when it gets to it. Between two looks it is waited at least as long
-    /// as the retry policy says.
+    /// Some seconds later: Exchange files a sent mail asynchronously. Lookups are spaced by at least the retry policy's
+    /// back-off.
     Eventual,
 }
 
-/// Does `act`, unless `look` finds that it was done, by an earlier run of the call or by a try whose outcome is not
-/// known. What cannot be looked up is not done. What was begun is dropped when the call's message is ours no more, and
-/// begun again, after a look, when it is ours again.
-pub(super) async fn once<T, L, A>(
+/// Runs `act` at most once across retries, redeliveries and daemons.
+///
+/// Before each attempt that might be a repeat, `lookup` checks whether an earlier attempt took effect. If the lookup
+/// itself fails, `act` does not run. If the lease on the call's message is lost, the attempt is cancelled; it resumes,
+/// after another lookup, once the lease is regained.
+pub(super) async fn ensure_once<T, L, A>(
     context: &Context,
-    what: &'static str,
-    shows: Visibility,
-    look: impl Fn() -> L,
+    effect: &'static str,
+    visibility: Visibility,
+    lookup: impl Fn() -> L,
     act: impl Fn() -> A,
 ) -> Result<T, Error>
 where
     L: Future<Output = Result<Option<T>, Error>>,
     A: Future<Output = Result<T, Error>>,
 {
-    let patience = || {
-        context.graph.waits().zip(LOOK_AGAIN_AFTER).map(|(policy, short)| match shows {
-            Visibility::Immediate => short,
-            Visibility::Eventual => short.max(policy),
-        })
+    let mut attempt = Attempt {
+        context,
+        effect,
+        visibility,
+        lookup,
+        act,
+        delivery: 1,
+        unverified: context.may_have_been_run(),
+        indeterminate: false,
+        repeats: 0,
+        delayed_repeats: 0,
     };
-    let mut deliveries = 1;
-    let mut begun = false;
-    let mut in_doubt = context.may_have_been_run();
-    let (mut unknown, mut put_off) = (0, 0);
+    let mut step = Step::AwaitLease;
     loop {
-        // As long as the message is not ours, another worker may be doing it; when it is ours again, may have done it.
-        if !context.claim.is_held() {
-            info!(what, "not begun: the connection over which the call came is gone");
-        }
-        let delivered = context.claim.held().await;
-        if delivered != deliveries {
-            (deliveries, in_doubt) = (delivered, true);
-        }
-        if in_doubt {
-            let found = look_for(context, begun, patience(), &look).await.map_err(Error::after_unknown)?;
-            if let Some(done) = found {
-                info!(what, "an earlier run of this call did it");
-                return Ok(done);
+        step = match attempt.next(step).await {
+            Step::Finish(result) => return result,
+            step => step,
+        };
+    }
+}
+
+/// The next thing to do.
+enum Step<T> {
+    /// Wait until this process holds the lease on the call's message.
+    AwaitLease,
+    /// Look up whether an earlier run, or a cancelled attempt, applied the effect.
+    Verify,
+    /// Apply the effect.
+    Act,
+    /// Look up whether the attempt that failed with `error` applied the effect all the same.
+    Settle { error: Error, failed_at: Instant },
+    /// Wait before the effect is applied again.
+    BackOff { until: Instant },
+    /// Return the result.
+    Finish(Result<T, Error>),
+}
+
+/// The attempts of one run to apply an effect.
+struct Attempt<'a, L, A> {
+    context: &'a Context,
+    effect: &'static str,
+    visibility: Visibility,
+    lookup: L,
+    act: A,
+    /// Number of the delivery whose lease covers the attempt.
+    delivery: u32,
+    /// Whether an attempt that nobody looked up yet may have applied the effect.
+    unverified: bool,
+    /// Whether an attempt of this run may have applied the effect, as far as its own outcome says.
+    indeterminate: bool,
+    /// Repeats after an unknown outcome.
+    repeats: u32,
+    /// Repeats that Graph asked to delay.
+    delayed_repeats: u32,
+}
+
+impl<T, L, A, LookedUp, Acted> Attempt<'_, L, A>
+where
+    L: Fn() -> LookedUp,
+    A: Fn() -> Acted,
+    LookedUp: Future<Output = Result<Option<T>, Error>>,
+    Acted: Future<Output = Result<T, Error>>,
+{
+    /// Carries out `step` and decides what follows it.
+    async fn next(&mut self, step: Step<T>) -> Step<T> {
+        match step {
+            Step::AwaitLease => self.await_lease().await,
+            Step::Verify => self.verify().await,
+            Step::Act => self.apply().await,
+            Step::Settle { error, failed_at } => self.settle(error, failed_at).await,
+            Step::BackOff { until } => {
+                sleep_until(until).await;
+                info!(effect = self.effect, "not done by the earlier attempt; trying again");
+                Step::AwaitLease
             }
+            Step::Finish(result) => Step::Finish(result),
         }
-        in_doubt = false;
+    }
+
+    /// Without the lease another worker may be applying the effect, and may have applied it when the lease returns.
+    async fn await_lease(&mut self) -> Step<T> {
+        let lease = &self.context.claim;
+        if !lease.is_held() {
+            info!(effect = self.effect, "waiting: the connection that delivered the call has closed");
+        }
+        let delivery = lease.held().await;
+        if delivery != self.delivery {
+            self.delivery = delivery;
+            self.unverified = true;
+        }
+        if self.unverified { Step::Verify } else { Step::Act }
+    }
+
+    async fn verify(&mut self) -> Step<T> {
+        let delays = delays(self.context, self.visibility);
+        match look_for(self.context, self.indeterminate, delays, &self.lookup).await {
+            Ok(Some(done)) => {
+                info!(effect = self.effect, "already done by an earlier run of this call");
+                Step::Finish(Ok(done))
+            }
+            Ok(None) => {
+                self.unverified = false;
+                Step::Act
+            }
+            Err(error) => Step::Finish(Err(error.after_unknown())),
+        }
+    }
+
+    async fn apply(&mut self) -> Step<T> {
         let acted = tokio::select! {
             biased;
-            () = context.claim.lost(deliveries) => None,
-            acted = act() => Some(acted),
+            () = self.context.claim.lost(self.delivery) => None,
+            acted = (self.act)() => Some(acted),
         };
-        let error = match acted {
-            Some(Ok(done)) => return Ok(done),
-            Some(Err(error)) => error,
-            None => {
-                warn!(what, "stopped: the connection over which the call came is gone");
-                (in_doubt, begun) = (true, true);
-                continue;
+        match acted {
+            Some(Ok(done)) => Step::Finish(Ok(done)),
+            Some(Err(error)) if error.is_indeterminate() => {
+                warn!(effect = self.effect, error = error.for_log(), "outcome unknown; looking it up");
+                self.indeterminate = true;
+                Step::Settle { error, failed_at: Instant::now() }
             }
-        };
-        if !error.is_indeterminate() {
-            return Err(if begun { error.after_unknown() } else { error });
+            Some(Err(error)) => {
+                Step::Finish(Err(if self.indeterminate { error.after_unknown() } else { error }))
+            }
+            None => {
+                warn!(effect = self.effect, "cancelled: the connection that delivered the call has closed");
+                (self.unverified, self.indeterminate) = (true, true);
+                Step::AwaitLease
+            }
         }
-        begun = true;
-        let asked = error.backoff_hint();
-        warn!(what, error = error.for_log(), "looking whether it was done all the same");
-        let failed_at = Instant::now();
-        let error = match looks(patience(), &look).await {
+    }
+
+    async fn settle(&mut self, error: Error, failed_at: Instant) -> Step<T> {
+        let hint = error.backoff_hint();
+        let error = match look_repeatedly(delays(self.context, self.visibility), &self.lookup).await {
             Ok(Some(done)) => {
-                info!(what, "it was done");
-                return Ok(done);
+                info!(effect = self.effect, "done in spite of the failed request");
+                return Step::Finish(Ok(done));
             }
             Ok(None) => error,
-            // Where nobody may look, what throttling means is all there is to go by.
+            // Without the permission to look, the meaning of throttling (not carried out) has to do.
             Err(forbidden) if error.is_throttling() && forbidden.is_forbidden_look() => forbidden,
-            Err(not_looked_up) => return Err(not_looked_up.after_unknown()),
+            Err(not_looked_up) => return Step::Finish(Err(not_looked_up.after_unknown())),
         };
-        let wait = match asked {
-            Some(asked) => context.graph.again_after(asked.named, put_off),
-            None => (unknown < AGAIN).then_some(Duration::ZERO),
+        let wait = match hint {
+            Some(hint) => self.context.graph.again_after(hint.named, self.delayed_repeats),
+            None => (self.repeats < MAX_REPEATS).then_some(Duration::ZERO),
         };
-        let Some(wait) = wait else { return Err(error.after_unknown()) };
-        *(if asked.is_some() { &mut put_off } else { &mut unknown }) += 1;
-        sleep_until(failed_at + wait).await;
-        info!(what, "it was not done; doing it again");
+        let Some(wait) = wait else { return Step::Finish(Err(error.after_unknown())) };
+        *(if hint.is_some() { &mut self.delayed_repeats } else { &mut self.repeats }) += 1;
+        Step::BackOff { until: failed_at + wait }
     }
 }
 
-/// Looks whether it was done: once, or, where a try was made a moment ago or another worker may be at it, several
-/// times.
+/// Delays between the lookups of an effect.
+fn delays(context: &Context, visibility: Visibility) -> impl Iterator<Item = Duration> {
+    context.graph.waits().zip(LOOKUP_DELAYS).map(move |(policy, short)| match visibility {
+        Visibility::Immediate => short,
+        Visibility::Eventual => short.max(policy),
+    })
+}
+
+/// Looks up an effect: several times where an attempt was made a moment ago or another worker may be applying the
+/// effect, else once.
 pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
     context: &Context,
-    tried: bool,
-    waits: impl Iterator<Item = Duration>,
-    look: impl Fn() -> L,
+    attempted: bool,
+    delays: impl Iterator<Item = Duration>,
+    lookup: impl Fn() -> L,
 ) -> Result<Option<T>, E> {
-    // A call that is not marked and was run all the same was run by way of a broker that was killed since: nobody
-    // is at it any more, and nothing is on its way.
-    let several = tried || context.run_elsewhere() == PriorRun::Likely;
-    looks(waits.filter(|_| several), look).await
+    // A call without the redelivery mark that ran all the same came through a broker that was killed since. Nothing of
+    // that run is still on its way.
+    let several = attempted || context.run_elsewhere() == PriorRun::Likely;
+    look_repeatedly(delays.filter(|_| several), lookup).await
 }
 
-async fn looks<T, E, L: Future<Output = Result<Option<T>, E>>>(
-    waits: impl Iterator<Item = Duration>,
-    look: impl Fn() -> L,
+async fn look_repeatedly<T, E, L: Future<Output = Result<Option<T>, E>>>(
+    delays: impl Iterator<Item = Duration>,
+    lookup: impl Fn() -> L,
 ) -> Result<Option<T>, E> {
-    for wait in waits {
-        if let Some(found) = look().await? {
+    for delay in delays {
+        if let Some(found) = lookup().await? {
             return Ok(Some(found));
         }
-        sleep(wait).await;
+        sleep(delay).await;
     }
-    look().await
+    lookup().await
 }

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
 use super::guard::{Authorization, Mailbox, NotDone, on_record};
-use super::idempotency::{LOOK_AGAIN_AFTER, look_for};
+use super::idempotency::{LOOKUP_DELAYS, look_for};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::audit::{AuditRecord, PendingAction};
@@ -120,8 +120,7 @@ impl Move<'_> {
             let gone_before = context.may_have_been_run() && error.is_item_gone();
             if gone_before { graph::Error::MayBeDone(Box::new(error)) } else { error }
         };
-        match look_for(context, tried, LOOK_AGAIN_AFTER.into_iter(), || self.find_moved(context, &mark)).await
-        {
+        match look_for(context, tried, LOOKUP_DELAYS.into_iter(), || self.find_moved(context, &mark)).await {
             Ok(Some(moved)) => Ok(moved),
             Ok(None) => Err(unsure(error)),
             Err(look) => {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::error::Error;
-use super::idempotency::{Visibility, once};
+use super::idempotency::{Visibility, ensure_once};
 use super::incident_sink::{IncidentSink, on_record};
 use super::outcome::Trouble;
 use crate::audit::AuditRecord;
@@ -183,7 +183,7 @@ impl Filed<'_> {
             on_record(&self.context.guard, self.deed("write note"), self.soar.add_note(self.incident, html))
                 .await
         };
-        once(self.context, "the note", Visibility::Immediate, look, act).await
+        ensure_once(self.context, "the note", Visibility::Immediate, look, act).await
     }
 
     async fn file(&self, prefix: &str, text: String) -> Result<(), Error> {
@@ -196,8 +196,14 @@ impl Filed<'_> {
             let attach = self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone()));
             on_record(&self.context.guard, self.deed("attach report"), attach).await.map(drop)
         };
-        once(self.context, "the attachment", Visibility::Immediate, || self.look_for_file(prefix, &name), act)
-            .await
+        ensure_once(
+            self.context,
+            "the attachment",
+            Visibility::Immediate,
+            || self.look_for_file(prefix, &name),
+            act,
+        )
+        .await
     }
 
     /// Looks for the file among those that may be it, in which it stands whose they are.

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::context::Context;
 use super::error::Error;
-use super::idempotency::{Visibility, once};
+use super::idempotency::{Visibility, ensure_once};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use crate::audit::AuditRecord;
@@ -40,7 +40,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Writing a message of {mailbox} to an attachment"));
     let copy = Copy { context, mailbox: &mailbox, id: &id, target, name: &name };
-    match once(context, "the attachment", Visibility::Immediate, || copy.look(), || copy.keep()).await {
+    match ensure_once(context, "the attachment", Visibility::Immediate, || copy.look(), || copy.keep()).await
+    {
         Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
         Err(error) => Outcome::not_found(error, &format!("Message {id} of mailbox {mailbox}")),
     }

@@ -1,6 +1,6 @@
-//! A mail that is too large for one request: it is put together as a draft in the sender's Drafts, its attachments
-//! after it, and sent then (Graph pages "Create message", "Attach large files to Outlook messages or events", "message:
-//! send"). A draft can be sent once only. One that is not sent is removed.
+//! A mail that is too large for one request: created as a draft, filled with its attachments one by one, then sent
+//! (Graph pages "Create message", "Attach large files to Outlook messages or events", "message: send"). A draft can be
+//! sent only once. A draft that is not sent is removed.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -8,25 +8,22 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tracing::warn;
 
-use super::{
-    Ended, FileAttachment, Post, SMALLEST_IN_SESSION, failed, in_doubt, may_be_done, read, removal,
-    remove_draft,
-};
+use super::message::{FileAttachment, SMALLEST_IN_SESSION};
+use super::outgoing::{Ended, Outgoing, may_be_done};
 use crate::functions::error::Error;
 use graph::{self, Dispatch, Failed, Path, Request, UploadError, UploadSession};
 use soar::Attachment;
 
 const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
-/// How often a draft is made anew of which it is not known whether it is there, or what it holds. One that Graph puts
-/// off is as often as the retry policy says.
-const MOST_DRAFTS: u32 = 3;
+/// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
+/// policy decides instead.
+const MAX_DRAFTS: u32 = 3;
 
-/// Puts the mail together in the sender's Drafts and sends it. A draft of which nobody knows whether it is there,
-/// or what it holds, is made anew.
-pub(super) async fn send(post: Post<'_>, attachments: &[Attachment]) -> Result<Ended, Error> {
+/// Creates the mail as a draft and sends it. After an indeterminate failure the draft is removed and created again.
+pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ended, Error> {
     let mut tries = 0;
     loop {
-        let (error, at_work) = match Draft::create(post).await {
+        let (error, at_work) = match Draft::create(outgoing).await {
             Ok(draft) => match draft.fill_and_send(attachments).await {
                 Ok(()) => return Ok(Ended::Sent),
                 Err(error) => (error, true),
@@ -36,17 +33,21 @@ pub(super) async fn send(post: Post<'_>, attachments: &[Attachment]) -> Result<E
         let wait = match &error {
             Error::Graph { source, .. } if may_be_done(source) => {
                 let asked = source.backoff_hint();
-                let again = asked.is_some() || tries < MOST_DRAFTS;
-                post.context.graph.again_after(asked.and_then(|asked| asked.named), tries).filter(|_| again)
+                let again = asked.is_some() || tries < MAX_DRAFTS;
+                outgoing
+                    .context
+                    .graph
+                    .again_after(asked.and_then(|asked| asked.named), tries)
+                    .filter(|_| again)
             }
             _ => None,
         };
         let Some(wait) = wait else {
-            // It was not sent, whatever became of the request; it may lie there.
+            // The draft was not sent, whatever became of the request, but it may exist.
             let error = match error {
                 Error::Graph { attempt, permission, source } => {
                     if may_be_done(&source)
-                        && let Ok(Some(ended)) = post.was_sent().await
+                        && let Ok(Some(ended)) = outgoing.find_sent().await
                     {
                         return Ok(ended);
                     }
@@ -54,26 +55,26 @@ pub(super) async fn send(post: Post<'_>, attachments: &[Attachment]) -> Result<E
                 }
                 other => other,
             };
-            return if at_work { Err(error) } else { post.no_mailbox(error) };
+            return if at_work { Err(error) } else { outgoing.no_mailbox(error) };
         };
         tries += 1;
-        warn!(mailbox = post.mail.sender, error = error.for_log(), "putting the mail together once more");
+        warn!(mailbox = outgoing.mail.sender, error = error.for_log(), "creating the draft again");
         sleep(wait).await;
-        // What lies there of it is removed.
-        if let Some(ended) = post.was_sent().await? {
+        // Also removes an earlier draft.
+        if let Some(ended) = outgoing.find_sent().await? {
             return Ok(ended);
         }
     }
 }
 
-/// A mail that is put together in the sender's Drafts.
+/// A mail in the sender's Drafts folder.
 struct Draft<'a> {
-    post: Post<'a>,
+    outgoing: Outgoing<'a>,
     id: String,
     leftover: Leftover,
 }
 
-/// What removes the draft where the call is cut short, by `call_timeout` or because its message is ours no more.
+/// Removes the draft when the call is cut short, by `call_timeout` or because it lost the lease on its message.
 struct Leftover(Option<(graph::Client, Request)>);
 
 impl Drop for Leftover {
@@ -81,10 +82,7 @@ impl Drop for Leftover {
         if let (Some((graph, removal)), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(async move {
                 if let Err(error) = graph.send(&removal).await {
-                    warn!(
-                        error = error.for_log(),
-                        "the draft of a call that was cut short could not be removed"
-                    );
+                    warn!(error = error.for_log(), "could not remove the draft of a call that was cut short");
                 }
             });
         }
@@ -97,21 +95,21 @@ struct Created {
 }
 
 impl<'a> Draft<'a> {
-    async fn create(post: Post<'a>) -> Result<Self, Error> {
-        let Post { context, mail, from, mark, act } = post;
-        let body = serde_json::to_vec(&mail.message(mark, Vec::new()))?;
+    async fn create(outgoing: Outgoing<'a>) -> Result<Self, Error> {
+        let Outgoing { context, mail, from, tag, act } = outgoing;
+        let body = serde_json::to_vec(&mail.message(tag, Vec::new()))?;
         let created = async {
             let path = Path::messages(from.address(), None)?;
             let request = Request::post(path, body.into(), act).retry_if_unsent().in_mailbox(from.address());
             context.graph.send(&request).await?.parse::<Created>()
         };
-        let created = created.await.map_err(|source| failed(mail, PERMISSION_FOR_LARGE, source));
-        let Created { id } = created?;
-        let removal = removal(from, &id, act).map_err(|source| failed(mail, PERMISSION_FOR_LARGE, source))?;
-        Ok(Self { post, id, leftover: Leftover(Some((context.graph.clone(), removal))) })
+        let failed = |source| outgoing.failed(PERMISSION_FOR_LARGE, source);
+        let Created { id } = created.await.map_err(failed)?;
+        let removal = outgoing.removal(&id).map_err(failed)?;
+        Ok(Self { outgoing, id, leftover: Leftover(Some((context.graph.clone(), removal))) })
     }
 
-    /// Adds the attachments and sends the draft. One that was not sent is removed.
+    /// Adds the attachments and sends the draft, or removes it.
     async fn fill_and_send(mut self, attachments: &[Attachment]) -> Result<(), Error> {
         let ended = self.send_or_remove(attachments).await;
         self.leftover.0 = None;
@@ -121,53 +119,53 @@ impl<'a> Draft<'a> {
     async fn send_or_remove(&self, attachments: &[Attachment]) -> Result<(), Error> {
         if let Err(error) = self.fill(attachments).await {
             if let Err(Failed { error, .. }) = self.remove().await {
-                self.is_left(&error);
+                self.warn_left_over(&error);
             }
             return Err(error);
         }
         let source = match self.send().await {
             Ok(()) => return Ok(()),
-            // It was sent by a try that was answered "try again"; or its owner has removed it, or another run of the
-            // call has. The mailbox tells.
-            Err(Failed { error, .. }) if error.is_item_gone() => return Err(in_doubt(self.post.mail, error)),
+            // An attempt that was answered "try again" sent it, or its owner or another run of the call removed it.
+            // A lookup in the mailbox decides.
+            Err(Failed { error, .. }) if error.is_item_gone() => return Err(self.outgoing.in_doubt(error)),
             Err(Failed { error, .. }) => error,
         };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
             Err(Failed { error, repeated: false }) if error.is_item_gone() => {
-                Err(in_doubt(self.post.mail, source))
+                Err(self.outgoing.in_doubt(source))
             }
             Err(Failed { error, .. }) => {
-                self.is_left(&error);
-                Err(if may_be_done(&source) { in_doubt(self.post.mail, source) } else { self.failed(source) })
+                self.warn_left_over(&error);
+                Err(if may_be_done(&source) { self.outgoing.in_doubt(source) } else { self.failed(source) })
             }
         }
     }
 
-    /// A draft can be sent once only, so this is as good as once however often it is asked for.
+    /// A draft can be sent only once, so repeating the request is harmless.
     async fn send(&self) -> Result<(), Failed> {
         let path = self.path().map_err(|error| Failed { error, repeated: false })?;
-        let Post { context, from, act, .. } = self.post;
+        let Outgoing { context, from, act, .. } = self.outgoing;
         let request =
             Request::post(path.then("send"), Bytes::new(), act).idempotent().in_mailbox(from.address());
         context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
     }
 
     async fn remove(&self) -> Result<(), Failed> {
-        remove_draft(self.post.context, self.post.from, &self.id, self.post.act).await
+        self.outgoing.remove_draft(&self.id).await
     }
 
-    fn is_left(&self, error: &graph::Error) {
+    fn warn_left_over(&self, error: &graph::Error) {
         warn!(
-            mailbox = self.post.mail.sender,
+            mailbox = self.outgoing.mail.sender,
             message_id = self.id,
             error = error.for_log(),
-            "the unsent draft could not be removed"
+            "could not remove the unsent draft"
         );
     }
 
     fn failed(&self, source: graph::Error) -> Error {
-        failed(self.post.mail, PERMISSION_FOR_LARGE, source)
+        self.outgoing.failed(PERMISSION_FOR_LARGE, source)
     }
 
     async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {
@@ -175,7 +173,8 @@ impl<'a> Draft<'a> {
             match attachment.size {
                 Some(size) if size >= SMALLEST_IN_SESSION => self.upload(attachment, size).await?,
                 _ => {
-                    let content = read(self.post.context, self.post.mail, attachment).await?;
+                    let Outgoing { context, mail, .. } = self.outgoing;
+                    let content = mail.read_attachment(context, attachment).await?;
                     let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
                     self.post("attachments", body.into(), Request::retry_if_unsent)
                         .await
@@ -186,7 +185,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Sends a large attachment in ranges, straight from SOAR.
+    /// Streams a large attachment from SOAR to Graph, in ranges.
     async fn upload(&self, attachment: &Attachment, size: u64) -> Result<(), Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -206,15 +205,15 @@ impl<'a> Draft<'a> {
         let content_type = attachment.content_type.as_deref();
         let item = Item { attachment_type: "file", name: &attachment.name, size, content_type };
         let body = serde_json::to_vec(&NewSession { item })?;
-        // A session that nobody uses does no harm.
+        // An unused session does no harm.
         let session: UploadSession = self
             .post("attachments/createUploadSession", body.into(), Request::idempotent)
             .await
             .and_then(|answer| answer.parse())
             .map_err(|source| self.failed(source))?;
-        let incident = self.post.mail.incident.unwrap_or_default();
-        let content = self.post.context.casebook.attachment_contents(incident, attachment.id).await?;
-        session.send(&self.post.context.graph, content, size).await.map_err(|error| match error {
+        let Outgoing { context, mail, .. } = self.outgoing;
+        let content = mail.open(context, attachment).await?;
+        session.send(&context.graph, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => Error::NotRead(source),
             UploadError::Graph(source) => self.failed(source),
             error => Error::Attachment {
@@ -225,7 +224,7 @@ impl<'a> Draft<'a> {
     }
 
     fn path(&self) -> Result<Path, graph::Error> {
-        Ok(Path::message(self.post.from.address(), None, &self.id)?)
+        Ok(Path::message(self.outgoing.from.address(), None, &self.id)?)
     }
 
     async fn post(
@@ -234,7 +233,7 @@ impl<'a> Draft<'a> {
         body: Bytes,
         repeated: fn(Request) -> Request,
     ) -> Result<graph::Answer, graph::Error> {
-        let Post { context, from, act, .. } = self.post;
+        let Outgoing { context, from, act, .. } = self.outgoing;
         let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
         context.graph.send(&repeated(request)).await
     }
