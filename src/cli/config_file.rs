@@ -9,7 +9,7 @@ use super::Failure;
 use super::atomic_write::{followed, write_atomically};
 use super::packages::with_ours;
 use super::terminal::{confirm, say};
-use crate::config::{Environment, NoHome, TEMPLATE, ini};
+use crate::config::{Environment, NoHome, ini, sections};
 
 /// The file could not be read or written.
 const FAILED: u8 = 1;
@@ -47,7 +47,8 @@ impl Arguments {
     /// The sections to write.
     fn sections(&self) -> Vec<(&'static str, &'static str)> {
         let with_app = with_ours(&self.packages, "written");
-        TEMPLATE.into_iter().filter(|(name, _)| with_app || *name != SECTION).collect()
+        let all = sections().iter().map(|(name, text)| (*name, text.as_str()));
+        all.filter(|(name, _)| with_app || *name != SECTION).collect()
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
 
+use super::definitions::{APP, Opt, RESILIENT, SECTIONS, Variable, resilient as resilient_options};
 use super::ini::{DEFAULT_ORIGIN, IniFormat, ROOT, Syntax};
-use super::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use super::options::Options;
 use super::sections::{graph, guard, resilient};
 use super::{Environment, LoadError, Location, Problem, Settings, Warning};
 use soar::SoarSettings;
@@ -127,7 +128,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let limits = graph::limits(options);
     let guard = guard::guard(options, graph.as_ref().map(|graph| &graph.base_url));
     let audit_file = guard::audit_file(options, &log);
-    guard::misspelt(options, is_known);
+    guard::misspelt(options);
     let health_listen = graph::health_listen(options);
     Some(Settings {
         soar: soar?,
@@ -150,9 +151,9 @@ fn layered(
     environment: &Environment,
 ) -> Result<BTreeMap<String, Map<String, Value>>, ConfigError> {
     let config = Config::builder()
-        .add_source(Layer::of_variables(environment, SUGGESTIONS))
+        .add_source(Layer::of_variables(environment, |it| matches!(it, Variable::StandsIn(_))))
         .add_source(file)
-        .add_source(Layer::of_variables(environment, OVERRIDES))
+        .add_source(Layer::of_variables(environment, |it| matches!(it, Variable::Overrides(_))))
         .add_source(Layer::of_app_host(environment))
         .build()?;
     config
@@ -173,25 +174,18 @@ fn syntax(error: ConfigError) -> Result<Syntax, ConfigError> {
     }
 }
 
-/// Variables that stand in for an option that is absent from `[resilient]`.
-const SUGGESTIONS: &[(&str, &str)] = &[("APP_LOG_DIR", "logdir")];
-
-/// Variables that win over the option of `[resilient]`.
-const OVERRIDES: &[(&str, &str)] = &[
-    ("LOGLEVEL", "loglevel"),
-    ("RESILIENT_STOMP_TIMEOUT", "stomp_timeout"),
-    ("RESOURCE_PREFIX", "resource_prefix"),
-];
-
 /// A layer that is there already.
 #[derive(Debug, Clone)]
 struct Layer(Map<String, Value>);
 
 impl Layer {
-    fn of_variables(environment: &Environment, variables: &[(&str, &str)]) -> Self {
-        Self::of_options(variables.iter().filter_map(|&(variable, key)| {
+    /// The options of `[resilient]` that the environment gives by variables of the wanted kind.
+    fn of_variables(environment: &Environment, is_wanted: impl Fn(Variable) -> bool) -> Self {
+        Self::of_options(resilient_options::SECTION.options().filter_map(|definition| {
+            let opt = definition.opt();
+            let variable = opt.variable.filter(|variable| is_wanted(*variable))?.name();
             let value = environment.get_filled(variable)?;
-            Some((key.to_owned(), Value::new(Some(&variable.to_owned()), value)))
+            Some((opt.key.to_owned(), Value::new(Some(&variable.to_owned()), value)))
         }))
     }
 
@@ -200,7 +194,10 @@ impl Layer {
         const VARIABLE: &str = "RESILIENT_MAX_CONNECTION_RETRIES";
         Self::of_options(environment.get_filled("APP_HOST_CONTAINER").map(|_| {
             let tries = environment.get_filled(VARIABLE).unwrap_or("0");
-            ("max_connection_retries".to_owned(), Value::new(Some(&VARIABLE.to_owned()), tries))
+            (
+                resilient_options::MAX_CONNECTION_RETRIES.opt.key.to_owned(),
+                Value::new(Some(&VARIABLE.to_owned()), tries),
+            )
         }))
     }
 
@@ -221,57 +218,27 @@ impl Source for Layer {
     }
 }
 
-const STOMP: Name = (RESILIENT, "stomp");
+/// An ignored option of SOAR's framework, of which one value deserves a warning.
+static STOMP: Opt = Opt::ignored(RESILIENT, "stomp");
 
-/// Options in our sections that nobody knows are most likely misspelt.
+/// Warns of unknown options in the sections of this program, which are most likely misspelt.
 fn unknown_options(options: &mut Options<'_>) {
-    for (section, known) in KNOWN {
+    for section in SECTIONS {
         let mut unknown: Vec<&String> = options
             .sections
-            .get(*section)
+            .get(section.name)
             .into_iter()
             .flatten()
-            .filter(|(key, value)| {
-                value.origin() != Some(DEFAULT_ORIGIN) && !known.split(' ').any(|name| name == *key)
-            })
+            .filter(|(key, value)| value.origin() != Some(DEFAULT_ORIGIN) && !section.knows(key))
             .map(|(key, _)| key)
             .collect();
         unknown.sort();
         options.warnings.extend(unknown.into_iter().map(|key| Warning {
-            location: Location::Option { section: (*section).to_owned(), key: key.clone(), variable: None },
-            text: "is no option of this program; it is ignored".to_owned(),
+            location: Location::Option { section: section.name.to_owned(), key: key.clone(), variable: None },
+            text: "is not an option of this program; it is ignored".to_owned(),
         }));
     }
-    if options.optional(STOMP).is_some_and(|value| value.text == "0") {
-        options.warning(STOMP, "is 0, and is ignored: this program does nothing without the broker");
+    if options.optional(&STOMP).is_some_and(|value| value.text == "0") {
+        options.warning(&STOMP, "is 0, and is ignored: this program does nothing without the broker");
     }
 }
-
-fn is_known(section: &str, key: &str) -> bool {
-    KNOWN.iter().any(|(known, keys)| *known == section && keys.split(' ').any(|name| name == key))
-}
-
-/// Every option that installations may have, those we do without among them.
-const KNOWN: &[(&str, &str)] = &[
-    (
-        RESILIENT,
-        "host port org api_key_id api_key_secret api_key_secret_file email password password_file no_prompt_password cafile client_auth_cert \
-         client_auth_key proxy_host proxy_port proxy_user proxy_password proxy_password_file proxy cache_ttl max_connection_retries \
-         request_max_retries request_retry_delay request_retry_backoff stomp_host stomp_port stomp_cafile stomp_proxy \
-         stomp_timeout stomp_max_retries stomp_prefetch_limit stomp_timer_interval stomp_max_connection_errors \
-         stomp ignore_message_failure resource_prefix heartbeat_timeout_threshold num_workers trap_exception \
-         selftest_timeout rc_use_persistent_sessions logdir logfile loglevel log_format log_max_bytes log_backup_count \
-         log_http_responses pam_type componentsdir noload test_actions test_host test_port resilient_mock \
-         low_code_queues_list multitenancy multi_org_function_json actions_component",
-    ),
-    (INTEGRATIONS, "http_proxy https_proxy timeout verify client_auth_cert client_auth_key"),
-    (
-        APP,
-        "microsoft_graph_token_url microsoft_graph_url tenant_id client_id client_secret client_secret_file client_certificate_file \
-         client_certificate_key_file client_assertion_algorithm federated_token_file managed_identity token_verify \
-         max_messages max_users call_timeout max_attachment_mb max_reply_mb \
-         max_retries_total max_retries_backoff_factor max_batched_requests max_concurrent_batches http_proxy \
-         https_proxy timeout verify client_auth_cert client_auth_key max_deletions mailboxes_allowed \
-         mailboxes_denied deletion dry_run audit_file health_listen",
-    ),
-];

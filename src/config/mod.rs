@@ -2,6 +2,7 @@
 //! typed [`Settings`].
 
 mod address_pattern;
+pub mod definitions;
 mod diagnostics;
 mod environment;
 pub mod ini;
@@ -20,4 +21,4 @@ pub use diagnostics::{LoadError, Location, Problem, Warning};
 pub use environment::{Environment, NoHome};
 pub use load::{Loaded, load_soar};
 pub use settings::*;
-pub use template::*;
+pub use template::{sections, template};

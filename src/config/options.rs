@@ -9,20 +9,16 @@ use std::str::FromStr;
 
 use ::config::{Map, Value};
 
+use super::definitions::{Choice, Number, Opt, OptionalNumber, is_placeholder};
 use super::ini::DEFAULT_ORIGIN;
 use super::interpolation::{Interpolated, interpolate};
 use super::{Environment, Location, Problem, Warning};
 use net::{ClientCertificate, Secret, Trust};
 
-/// SOAR's own section.
-pub(super) const RESILIENT: &str = "resilient";
-/// What all apps of an installation share.
-pub(super) const INTEGRATIONS: &str = "integrations";
-/// Our section.
-pub(super) const APP: &str = "fn_exchange_online";
+/// The types of numbers that an option can be.
+pub(super) trait Numeric: FromStr + PartialOrd + Display + Copy {}
 
-/// An option's name: section, key.
-pub(super) type Name = (&'static str, &'static str);
+impl<T: FromStr + PartialOrd + Display + Copy> Numeric for T {}
 
 /// The layered options, and what was noted about them.
 pub(super) struct Options<'a> {
@@ -50,18 +46,19 @@ impl Text {
 
 impl Options<'_> {
     /// Notes that something is wrong with an option.
-    pub(super) fn problem(&mut self, name: Name, wrong: impl Into<String>, right: impl Into<String>) {
-        let location = self.location(name);
+    pub(super) fn problem(&mut self, opt: &Opt, wrong: impl Into<String>, right: impl Into<String>) {
+        let location = self.location(opt);
         self.problems.push(Problem { location, wrong: wrong.into(), right: right.into() });
     }
 
     /// Notes what somebody should know about an option.
-    pub(super) fn warning(&mut self, name: Name, text: impl Into<String>) {
-        let location = self.location(name);
+    pub(super) fn warning(&mut self, opt: &Opt, text: impl Into<String>) {
+        let location = self.location(opt);
         self.warnings.push(Warning { location, text: text.into() });
     }
 
-    fn location(&self, (section, key): Name) -> Location {
+    fn location(&self, opt: &Opt) -> Location {
+        let Opt { section, key, .. } = *opt;
         let variable = self.sections.get(section).and_then(|options| options.get(key)?.origin());
         Location::Option {
             section: section.to_owned(),
@@ -71,11 +68,11 @@ impl Options<'_> {
     }
 
     /// The option's value; `None` where it is absent, empty, or wrong in itself.
-    pub(super) fn optional(&mut self, name: Name) -> Option<Text> {
-        let text = self.text(name)?;
+    pub(super) fn optional(&mut self, opt: &Opt) -> Option<Text> {
+        let text = self.text(opt)?;
         if text.text.chars().any(|c| c.is_control() && c != '\t') {
             self.problem(
-                name,
+                opt,
                 "goes over several lines or holds control characters",
                 "write it on one line; mind that an indented line belongs to the option above it",
             );
@@ -85,19 +82,19 @@ impl Options<'_> {
     }
 
     /// The value of an option that may go over several lines.
-    pub(super) fn several_lines(&mut self, name: Name) -> Option<String> {
-        self.text(name).map(|text| text.text).filter(|text| !text.is_empty())
+    pub(super) fn several_lines(&mut self, opt: &Opt) -> Option<String> {
+        self.text(opt).map(|text| text.text).filter(|text| !text.is_empty())
     }
 
     /// The option's value as it is written, its secrets put in.
-    fn text(&mut self, name: Name) -> Option<Text> {
-        let value = self.sections.get(name.0)?.get(name.1)?.clone().into_string().ok()?;
+    fn text(&mut self, opt: &Opt) -> Option<Text> {
+        let value = self.sections.get(opt.section)?.get(opt.key)?.clone().into_string().ok()?;
         let (text, literal, unknown) = match interpolate(&value, self.environment) {
             Interpolated::Literal { text, unknown } => (text, true, unknown),
             Interpolated::Replaced { text, unknown } => (text, false, unknown),
             Interpolated::PasswordStore => {
                 self.problem(
-                    name,
+                    opt,
                     "names an entry of a password store (^NAME), which this program does not read",
                     "give the value by an environment variable ($NAME or ${NAME}), a secret by a file as well \
                      (client_secret_file and the like); in both a value may begin with ^",
@@ -107,24 +104,24 @@ impl Options<'_> {
         };
         if unknown {
             // The name is not shown: it may be no name, but a secret that begins with a dollar sign.
-            self.warning(name, Warning::UNKNOWN_VARIABLE);
+            self.warning(opt, Warning::UNKNOWN_VARIABLE);
         }
         Some(Text { text, literal })
     }
 
     /// An option that has to be there; its absence, emptiness or unedited placeholder is noted.
-    pub(super) fn mandatory(&mut self, name: Name, right: &str) -> Option<String> {
+    pub(super) fn mandatory(&mut self, opt: &Opt, right: &str) -> Option<String> {
         let noted = self.problems.len();
-        let value = self.optional(name);
+        let value = self.optional(opt);
         match value {
             Some(value) if is_placeholder(&value.text) => {
-                self.problem(name, "still has the template's placeholder", right);
+                self.problem(opt, "still has the template's placeholder", right);
                 None
             }
             Some(value) => Some(value.text),
             None => {
                 if self.problems.len() == noted {
-                    self.problem(name, if self.is_there(name) { "is empty" } else { "is missing" }, right);
+                    self.problem(opt, if self.is_there(opt) { "is empty" } else { "is missing" }, right);
                 }
                 None
             }
@@ -132,18 +129,18 @@ impl Options<'_> {
     }
 
     /// Whether the option is there, empty or not.
-    pub(super) fn is_there(&self, (section, key): Name) -> bool {
-        self.sections.get(section).is_some_and(|options| options.contains_key(key))
+    pub(super) fn is_there(&self, opt: &Opt) -> bool {
+        self.sections.get(opt.section).is_some_and(|options| options.contains_key(opt.key))
     }
 
     /// Whether the option is there and not empty, without looking at it closely.
-    pub(super) fn is_set(&self, name: Name) -> bool {
-        self.raw(name).is_some()
+    pub(super) fn is_set(&self, opt: &Opt) -> bool {
+        self.raw(opt).is_some()
     }
 
     /// Whether the option takes its value from a variable that is not there, or that is empty.
-    pub(super) fn is_void(&self, name: Name) -> bool {
-        self.raw(name).is_some_and(|raw| match interpolate(&raw, self.environment) {
+    pub(super) fn is_void(&self, opt: &Opt) -> bool {
+        self.raw(opt).is_some_and(|raw| match interpolate(&raw, self.environment) {
             Interpolated::Literal { text, unknown } | Interpolated::Replaced { text, unknown } => {
                 unknown || text.is_empty()
             }
@@ -152,86 +149,91 @@ impl Options<'_> {
     }
 
     /// Whether the option is there, and neither empty nor the template's placeholder.
-    pub(super) fn is_filled_in(&self, name: Name) -> bool {
-        self.raw(name).is_some_and(|text| !is_placeholder(&text))
+    pub(super) fn is_filled_in(&self, opt: &Opt) -> bool {
+        self.raw(opt).is_some_and(|text| !is_placeholder(&text))
     }
 
-    fn raw(&self, (section, key): Name) -> Option<String> {
-        let value = self.sections.get(section)?.get(key)?.clone();
+    fn raw(&self, opt: &Opt) -> Option<String> {
+        let value = self.sections.get(opt.section)?.get(opt.key)?.clone();
         value.into_string().ok().filter(|text| !text.is_empty())
     }
 
-    /// A number within `range`, `default` where it is absent.
-    pub(super) fn number<T>(&mut self, name: Name, range: RangeInclusive<T>, default: T) -> T
-    where
-        T: FromStr + PartialOrd + Display + Copy,
-    {
-        self.number_if_set(name, range).unwrap_or(default)
+    /// A number within its bounds; its default where it is absent or wrong.
+    pub(super) fn number<T: Numeric>(&mut self, Number { opt, range, default }: &Number<T>) -> T {
+        self.within(opt, range).unwrap_or(*default)
     }
 
-    /// A number within `range`.
-    pub(super) fn number_if_set<T>(&mut self, name: Name, range: RangeInclusive<T>) -> Option<T>
-    where
-        T: FromStr + PartialOrd + Display + Copy,
-    {
-        let value = self.optional(name)?;
+    /// A number within its bounds; `None` where it is absent or wrong.
+    pub(super) fn number_if_set<T: Numeric>(&mut self, number: &OptionalNumber<T>) -> Option<T> {
+        self.within(&number.opt, &number.range)
+    }
+
+    fn within<T: Numeric>(&mut self, opt: &Opt, range: &RangeInclusive<T>) -> Option<T> {
+        let value = self.optional(opt)?;
         let number = value.text.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
             let right = format!("give a number from {} to {}", range.start(), range.end());
-            self.problem(name, value.quoted(), right);
+            self.problem(opt, value.quoted(), right);
         }
         number
     }
 
+    /// The value that a choice names, its default where it is absent; `None` where it is wrong.
+    pub(super) fn choice<T: Copy>(&mut self, choice: &Choice<T>) -> Option<T> {
+        let Some(value) = self.optional(&choice.opt) else { return Some(choice.default) };
+        let chosen = choice.value_of(&value.text);
+        if chosen.is_none() {
+            self.problem(&choice.opt, value.quoted(), format!("give {}", choice.names()));
+        }
+        chosen
+    }
+
     /// True where the first letter is 1, t or y; `false` where the option is absent.
-    pub(super) fn flag(&mut self, name: Name) -> bool {
-        self.optional(name).is_some_and(|value| value.text.starts_with(|c: char| "1tTyY".contains(c)))
+    pub(super) fn flag(&mut self, opt: &Opt) -> bool {
+        self.optional(opt).is_some_and(|value| value.text.starts_with(|c: char| "1tTyY".contains(c)))
     }
 
     /// A file's path; a leading `~` is the home directory.
-    pub(super) fn path(&mut self, name: Name) -> Option<PathBuf> {
-        let value = self.optional(name)?;
-        self.expanded(name, &value.text)
+    pub(super) fn path(&mut self, opt: &Opt) -> Option<PathBuf> {
+        let value = self.optional(opt)?;
+        self.expanded(opt, &value.text)
     }
 
     /// The path that is written in the option; `None` where its `~` is no directory, which is noted.
-    fn expanded(&mut self, name: Name, path: &str) -> Option<PathBuf> {
+    fn expanded(&mut self, opt: &Opt, path: &str) -> Option<PathBuf> {
         self.environment
             .expand_home(path)
-            .inspect_err(|no_home| self.problem(name, no_home.wrong(), no_home.right()))
+            .inspect_err(|no_home| self.problem(opt, no_home.wrong(), no_home.right()))
             .ok()
     }
 
     /// A secret.
-    pub(super) fn secret(&mut self, name: Name) -> Option<Secret> {
-        self.optional(name).map(|value| Secret::new(value.text))
+    pub(super) fn secret(&mut self, opt: &Opt) -> Option<Secret> {
+        self.optional(opt).map(|value| Secret::new(value.text))
     }
 
-    /// A client certificate of the section; one half alone is a problem.
-    pub(super) fn client_certificate(&mut self, section: &'static str) -> Option<ClientCertificate> {
-        let (certificate, key) = ((section, "client_auth_cert"), (section, "client_auth_key"));
+    /// A client certificate and its key; one of them alone is a problem.
+    pub(super) fn client_certificate(&mut self, certificate: &Opt, key: &Opt) -> Option<ClientCertificate> {
         let noted = self.problems.len();
-        match (self.path(certificate), self.path(key)) {
-            (Some(certificate), Some(key)) => Some(ClientCertificate { certificate, key }),
-            (None, None) => None,
-            // One is there, and wrong in itself.
-            _ if self.problems.len() > noted => None,
-            (certificate_path, _) => {
-                let (set, unset) =
-                    if certificate_path.is_some() { (certificate, key) } else { (key, certificate) };
-                self.problem(unset, format!("is missing beside {}", set.1), "set both or none");
-                None
-            }
-        }
+        let (set, unset) = match (self.path(certificate), self.path(key)) {
+            (Some(certificate), Some(key)) => return Some(ClientCertificate { certificate, key }),
+            (None, None) => return None,
+            // One is set, and wrong in itself.
+            _ if self.problems.len() > noted => return None,
+            (Some(_), None) => (certificate, key),
+            (None, Some(_)) => (key, certificate),
+        };
+        self.problem(unset, format!("is missing, while {} is set", set.key), "set both or none");
+        None
     }
 
     /// Whose certificates are believed: `false` in the file is nobody's in particular, a path adds to the
     /// system's; `None` where the option is absent.
-    pub(super) fn trust(&mut self, name: Name) -> Option<Trust> {
-        let value = self.optional(name)?;
+    pub(super) fn trust(&mut self, opt: &Opt) -> Option<Trust> {
+        let value = self.optional(opt)?;
         if value.text.eq_ignore_ascii_case("false") {
             self.warning(
-                name,
+                opt,
                 "is false: the server's certificate is not verified, and whoever is on the way can read along",
             );
             return Some(Trust::Insecure);
@@ -239,11 +241,11 @@ impl Options<'_> {
         if value.text.eq_ignore_ascii_case("true") {
             return Some(Trust::System);
         }
-        self.expanded(name, &value.text).map(Trust::SystemAnd)
+        self.expanded(opt, &value.text).map(Trust::SystemAnd)
     }
 
     /// A server's name or address, without scheme, port and path.
-    pub(super) fn host(&mut self, name: Name, text: &str) -> Option<String> {
+    pub(super) fn host(&mut self, opt: &Opt, text: &str) -> Option<String> {
         const RIGHT: &str = "give the server's name or address only, without https://, port and path";
         if let Ok(address) = text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
             return Some(address.to_string());
@@ -251,14 +253,7 @@ impl Options<'_> {
         if let Ok(url::Host::Domain(host)) = url::Host::parse(text) {
             return Some(host);
         }
-        self.problem(name, "is no host name", RIGHT);
+        self.problem(opt, "is no host name", RIGHT);
         None
     }
-}
-
-/// What the templates put where a value has to be filled in.
-const PLACEHOLDERS: &[&str] = &["xxx", "ApiKeyId", "ApiKeySecret"];
-
-fn is_placeholder(text: &str) -> bool {
-    PLACEHOLDERS.iter().any(|placeholder| placeholder.eq_ignore_ascii_case(text))
 }

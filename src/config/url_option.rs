@@ -3,21 +3,17 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
-use super::options::{Name, Options};
+use super::definitions::Opt;
+use super::options::Options;
 
 /// RFC 3986's unreserved characters stay as they are in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The option's URL, with `{tenant}` replaced; the client secret, tokens and mail go there, so it is https, or
 /// does not leave the machine.
-pub(super) fn url_or(
-    options: &mut Options<'_>,
-    name: Name,
-    default: &str,
-    tenant: Option<&str>,
-) -> Option<Url> {
+pub(super) fn url(options: &mut Options<'_>, opt: &Opt, tenant: Option<&str>) -> Option<Url> {
     let noted = options.problems.len();
-    let text = options.optional(name).map_or_else(|| default.to_owned(), |value| value.text);
+    let text = options.optional(opt).map_or_else(|| opt.default_text().to_owned(), |value| value.text);
     if options.problems.len() > noted {
         return None;
     }
@@ -39,7 +35,7 @@ pub(super) fn url_or(
         }
         Ok(url) => return Some(url),
     };
-    options.problem(name, wrong, format!("write it as in {default}"));
+    options.problem(opt, wrong, format!("write it as in {}", opt.default_text()));
     None
 }
 

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use crate::config::TEMPLATE;
+use crate::config::sections;
 use crate::customize::{self, ScriptLanguage};
 use archive::{Entry, tar_gz, zip};
 pub use image::{Image, NotAnImage};
@@ -100,7 +100,7 @@ pub fn package(image: &Image, language: ScriptLanguage) -> Result<Vec<u8>, Error
 
 fn descriptor(image: &Image, server_version: &Value) -> Value {
     let png = |bytes: &[u8]| json!({"data": BASE64.encode(bytes), "media_type": "image/png"});
-    let config = TEMPLATE.iter().find(|(section, _)| *section == NAME).map(|(_, text)| *text);
+    let config = sections().iter().find(|(section, _)| *section == NAME).map(|(_, text)| text);
     json!({
         "name": NAME,
         "display_name": DISPLAY_NAME,

@@ -37,7 +37,7 @@ fn the_template_filled_in_loads_without_a_word() {
         })
         .collect();
     let Loaded { warnings, .. } = load_in(suggested, &[("HOME", "/home/me")]).unwrap();
-    let unknown: Vec<_> = warnings.iter().filter(|w| w.to_string().contains("no option")).collect();
+    let unknown: Vec<_> = warnings.iter().filter(|w| w.to_string().contains("not an option")).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use crate::support::resilient_sdk::{python, said, sdk};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use fn_exchange_online::config::TEMPLATE;
+use fn_exchange_online::config::sections;
 use fn_exchange_online::customize::{ScriptLanguage, export};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ fn source(path: &str) -> Vec<u8> {
 }
 
 fn section() -> &'static str {
-    TEMPLATE.iter().find(|(name, _)| *name == NAME).unwrap().1
+    &sections().iter().find(|(name, _)| *name == NAME).unwrap().1
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::options::{Name, Options};
+use crate::config::definitions::Opt;
+use crate::config::options::Options;
 use net::Secret;
 use net::read_small;
 
@@ -11,8 +12,8 @@ impl Options<'_> {
     /// A secret that has to be there, as the option `value` or in the file that the option `file` names.
     pub(in crate::config) fn mandatory_secret(
         &mut self,
-        value: Name,
-        file: Name,
+        value: &Opt,
+        file: &Opt,
         right: &str,
     ) -> Option<Secret> {
         if self.is_set(file) {
@@ -23,12 +24,12 @@ impl Options<'_> {
     }
 
     /// A secret: the option `value`, or what is in the file that the option `file` names; both are a problem.
-    pub(in crate::config) fn secret_or_file(&mut self, value: Name, file: Name) -> Option<Secret> {
+    pub(in crate::config) fn secret_or_file(&mut self, value: &Opt, file: &Opt) -> Option<Secret> {
         if !self.is_set(file) {
             return self.secret(value);
         }
         if self.is_filled_in(value) {
-            self.problem(file, format!("is set beside {}", value.1), "set one of the two");
+            self.problem(file, format!("conflicts with {}", value.key), "set one of the two");
             return None;
         }
         let path = self.credential_file(file)?;
@@ -43,11 +44,11 @@ impl Options<'_> {
         }
     }
 
-    fn secret_of_file(&mut self, name: Name, path: &std::path::Path, text: &str) -> Option<Secret> {
+    fn secret_of_file(&mut self, opt: &Opt, path: &std::path::Path, text: &str) -> Option<Secret> {
         if text.is_empty() || text.chars().any(char::is_control) {
             let what = if text.is_empty() { "is empty" } else { "holds more than one line of text" };
             let wrong = format!("names {}, which {what}", path.display());
-            self.problem(name, wrong, "write the secret into it, and nothing else");
+            self.problem(opt, wrong, "write the secret into it, and nothing else");
             return None;
         }
         Some(Secret::new(text))
@@ -55,11 +56,11 @@ impl Options<'_> {
 
     /// The path of a file that holds a credential. A relative one is within the directory of systemd's
     /// `LoadCredential=` where the service has one.
-    pub(in crate::config) fn credential_file(&mut self, name: Name) -> Option<PathBuf> {
+    pub(in crate::config) fn credential_file(&mut self, opt: &Opt) -> Option<PathBuf> {
         let noted = self.problems.len();
-        let Some(path) = self.path(name) else {
-            if self.is_set(name) && self.problems.len() == noted {
-                self.problem(name, "is empty", "name a file");
+        let Some(path) = self.path(opt) else {
+            if self.is_set(opt) && self.problems.len() == noted {
+                self.problem(opt, "is empty", "name a file");
             }
             return None;
         };

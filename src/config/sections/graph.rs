@@ -7,37 +7,32 @@ use std::time::Duration;
 
 use super::{credential, proxy};
 use crate::config::CallLimits;
-use crate::config::options::{APP, INTEGRATIONS, Name, Options};
-use crate::config::url_option::url_or;
+use crate::config::definitions::{app as opt, integrations};
+use crate::config::options::Options;
+use crate::config::url_option::url;
 use graph::GraphSettings;
 use net::Trust;
-
-const GRAPH_URL: &str = "https://graph.microsoft.com/v1.0";
-
-const fn option(key: &'static str) -> Name {
-    (APP, key)
-}
 
 /// `None` only where a problem was noted.
 pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     let credential = credential::credential(options);
-    let base_url = url_or(options, option("microsoft_graph_url"), GRAPH_URL, None);
-    let token_trust = options.trust(option("token_verify"));
-    let trust = match options.trust(option("verify")) {
+    let base_url = url(options, &opt::MICROSOFT_GRAPH_URL, None);
+    let token_trust = options.trust(&opt::TOKEN_VERIFY);
+    let trust = match options.trust(&opt::VERIFY) {
         Some(trust) => trust,
         None => options
             .environment
             .get_filled("REQUESTS_CA_BUNDLE")
             .map_or(Trust::System, |path| Trust::SystemAnd(PathBuf::from(path))),
     };
-    let client_certificate = options.client_certificate(APP);
+    let client_certificate = options.client_certificate(&opt::CLIENT_AUTH_CERT, &opt::CLIENT_AUTH_KEY);
     let proxy = proxy::for_graph(options);
-    let timeout = seconds(options, option("timeout"));
-    let common_timeout = seconds(options, (INTEGRATIONS, "timeout"));
-    let max_batched_requests = options.number(option("max_batched_requests"), 1..=20, 20);
-    let max_concurrent_batches = options.number(option("max_concurrent_batches"), 1..=32, 8);
-    let max_retries = options.number(option("max_retries_total"), 0..=1000, 10);
-    let backoff = options.number(option("max_retries_backoff_factor"), 0.0..=3600.0, 5.0);
+    let common_timeout = options.number(&integrations::TIMEOUT);
+    let timeout = options.number_if_set(&opt::TIMEOUT).unwrap_or(common_timeout);
+    let max_batched_requests = options.number(&opt::MAX_BATCHED_REQUESTS);
+    let max_concurrent_batches = options.number(&opt::MAX_CONCURRENT_BATCHES);
+    let max_retries = options.number(&opt::MAX_RETRIES_TOTAL);
+    let backoff = options.number(&opt::MAX_RETRIES_BACKOFF_FACTOR);
     let (token_url, credential) = credential?;
     Some(GraphSettings {
         token_url,
@@ -47,7 +42,7 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
         token_trust,
         client_certificate,
         proxy,
-        timeout: timeout.or(common_timeout).unwrap_or(Duration::from_secs(30)),
+        timeout: Duration::from_secs(timeout),
         max_batched_requests,
         max_concurrent_batches,
         max_retries,
@@ -56,26 +51,22 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
 }
 
 pub(in crate::config) fn limits(options: &mut Options<'_>) -> CallLimits {
-    const MOST: usize = 1_000_000;
-    const WEEK: u64 = 7 * 24 * 3600;
     CallLimits {
-        max_messages: options.number(option("max_messages"), 1..=MOST, 100),
-        max_users: options.number(option("max_users"), 1..=MOST, 2000),
-        call_timeout: Duration::from_secs(options.number(option("call_timeout"), 1..=WEEK, WEEK / 7)),
-        max_attachment: options.number(option("max_attachment_mb"), 1..=1 << 20, 1024) << 20,
-        // The session takes no larger one.
-        max_reply: options.number(option("max_reply_mb"), 1..=96, 96) << 20,
+        max_messages: options.number(&opt::MAX_MESSAGES),
+        max_users: options.number(&opt::MAX_USERS),
+        call_timeout: Duration::from_secs(options.number(&opt::CALL_TIMEOUT)),
+        max_attachment: options.number(&opt::MAX_ATTACHMENT_MB) << 20,
+        max_reply: options.number(&opt::MAX_REPLY_MB) << 20,
     }
 }
 
-/// Where health and metrics are told. Who else than this machine can ask there is told.
+/// The address that serves health and metrics. An address that other machines can reach is a warning.
 pub(in crate::config) fn health_listen(options: &mut Options<'_>) -> Option<SocketAddr> {
-    const NAME: Name = option("health_listen");
-    let value = options.optional(NAME)?;
+    let value = options.optional(&opt::HEALTH_LISTEN)?;
     let Ok(address) = value.text.parse::<SocketAddr>() else {
         options.problem(
-            NAME,
-            "is no address with a port",
+            &opt::HEALTH_LISTEN,
+            "is not an address with a port",
             "give this machine's address and a port, for instance 127.0.0.1:9108 or [::1]:9108; 0.0.0.0:9108 is all of \
              its addresses",
         );
@@ -83,14 +74,10 @@ pub(in crate::config) fn health_listen(options: &mut Options<'_>) -> Option<Sock
     };
     if !address.ip().to_canonical().is_loopback() {
         options.warning(
-            NAME,
-            "can be reached from other machines: there is no login, so whoever reaches it reads what this program \
-             does, though not to whose mail; let a firewall or network policy admit only who has to ask",
+            &opt::HEALTH_LISTEN,
+            "can be reached from other machines: there is no login, so anyone who reaches it can read what this program \
+             does, though not to whose mail; let a firewall or network policy admit only your monitoring",
         );
     }
     Some(address)
-}
-
-fn seconds(options: &mut Options<'_>, name: Name) -> Option<Duration> {
-    options.number_if_set(name, 1..=3600).map(Duration::from_secs)
 }

@@ -10,14 +10,11 @@ use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
-use crate::config::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use crate::config::definitions::{APP, Definition, Opt, SECTIONS, app as opt};
+use crate::config::options::Options;
 use crate::config::{
     AddressPattern, Deletion, GuardSettings, Location, LogSettings, Patterns, Problem, Warning,
 };
-
-const fn option(key: &'static str) -> Name {
-    (APP, key)
-}
 
 /// Hosts of Graph in the national clouds, which have no `permanentDelete` (Graph page "message: permanentDelete").
 const NATIONAL: [&str; 4] =
@@ -27,44 +24,50 @@ const NATIONAL: [&str; 4] =
 const LIKE_A_GUARD_RAIL: [&str; 8] =
     ["allow", "audit", "delet", "deni", "deny", "dry", "mailbox", "permanent"];
 
-/// Those there are.
-const GUARD_RAILS: [&str; 6] =
-    ["max_deletions", "mailboxes_allowed", "mailboxes_denied", "deletion", "dry_run", "audit_file"];
+/// The options that are guard rails.
+static GUARD_RAILS: [&dyn Definition; 6] = [
+    &opt::MAX_DELETIONS,
+    &opt::MAILBOXES_ALLOWED,
+    &opt::MAILBOXES_DENIED,
+    &opt::DELETION,
+    &opt::DRY_RUN,
+    &opt::AUDIT_FILE,
+];
 
 /// As many links as Linux follows in a name, and as long a name as it takes, in bytes.
 const MOST_LINKS: usize = 40;
 const LONGEST_PATH: usize = 4096;
 
 pub(in crate::config) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
-    for name in GUARD_RAILS.map(option) {
-        if options.is_void(name) {
+    for opt in GUARD_RAILS.map(Definition::opt) {
+        if options.is_void(opt) {
             let wrong =
-                "names a variable of the environment that is not set, or empty, so it would protect nothing";
-            options.problem(name, wrong, "set the variable, write the value itself, or delete the line");
-            // It has been told; what is read of it says no more.
-            options.sections.entry(APP.to_owned()).or_default().remove(name.1);
+                "names an environment variable that is not set, or is empty, so it would protect nothing";
+            options.problem(opt, wrong, "set the variable, write the value itself, or delete the line");
+            // The problem is noted; reading the value would only add another one.
+            options.sections.entry(APP.to_owned()).or_default().remove(opt.key);
         }
     }
     GuardSettings {
-        max_deletions: options.number_if_set(option("max_deletions"), 1..=1_000_000),
-        allowed: patterns(options, option("mailboxes_allowed")),
-        denied: patterns(options, option("mailboxes_denied")).unwrap_or_default(),
+        max_deletions: options.number_if_set(&opt::MAX_DELETIONS),
+        allowed: allowed(options),
+        denied: patterns(options, &opt::MAILBOXES_DENIED).unwrap_or_default(),
         deletion: deletion(options, graph),
-        dry_run: dry_run(options),
+        // A wrong value is noted as a problem, so its reading does not matter.
+        dry_run: options.choice(&opt::DRY_RUN).unwrap_or(true),
     }
 }
 
 /// The file of the audit trail; relative to the directory of the log, in which it is where nothing is said.
 pub(in crate::config) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
-    const FILE: Name = option("audit_file");
-    let file = match options.path(FILE) {
+    let file = match options.path(&opt::AUDIT_FILE) {
         Some(file) => log.directory.join(file),
-        None if options.is_there(FILE) => return None,
-        None => log.path().map(|_| log.directory.join("audit.log"))?,
+        None if options.is_there(&opt::AUDIT_FILE) => return None,
+        None => log.path().map(|_| log.directory.join(opt::AUDIT_FILE.default_text()))?,
     };
     if log.path().is_some_and(|log| is_of_log(&file, &log)) {
         options.problem(
-            FILE,
+            &opt::AUDIT_FILE,
             "is the log file, or one that it is rotated to, which the log would overwrite or delete",
             "name a file of its own",
         );
@@ -135,25 +138,32 @@ fn in_real_directory(path: &Path) -> PathBuf {
     }
 }
 
-fn patterns(options: &mut Options<'_>, name: Name) -> Option<Patterns> {
-    const RIGHT: &str = "give addresses, one a line or separated by commas, in which * stands for any characters \
-                         and ? for one, for instance *@example.com";
-    let text = options.several_lines(name);
-    // Without one, every mailbox is allowed: nobody writes that by an empty list.
-    if text.is_none() && name.1 == "mailboxes_allowed" && options.is_there(name) && !options.is_set(name) {
-        options.problem(name, "names no mailbox", RIGHT);
+/// What would be right where a list of patterns is wrong.
+const PATTERNS: &str = "give addresses, one a line or separated by commas, in which * stands for any characters and ? for \
+                        one, for instance *@example.com";
+
+/// `mailboxes_allowed`. An empty list is a problem, since without one every mailbox is allowed.
+fn allowed(options: &mut Options<'_>) -> Option<Patterns> {
+    let opt = &opt::MAILBOXES_ALLOWED;
+    let allowed = patterns(options, opt);
+    if allowed.is_none() && options.is_there(opt) && !options.is_set(opt) {
+        options.problem(opt, "names no mailbox", PATTERNS);
     }
-    let text = text?;
+    allowed
+}
+
+fn patterns(options: &mut Options<'_>, opt: &Opt) -> Option<Patterns> {
+    let text = options.several_lines(opt)?;
     let mut patterns = Vec::new();
     for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
-        // What no address can match protects nobody.
+        // A pattern that no address can match would protect nothing.
         if !can_match_an_address(entry) {
-            options.problem(name, format!("has {entry:?} in it, which matches no address"), RIGHT);
+            options.problem(opt, format!("has {entry:?} in it, which matches no address"), PATTERNS);
         }
         patterns.push(AddressPattern::new(entry));
     }
     if patterns.is_empty() {
-        options.problem(name, "names no mailbox", RIGHT);
+        options.problem(opt, "names no mailbox", PATTERNS);
     }
     Some(Patterns(patterns))
 }
@@ -170,69 +180,34 @@ fn can_match_an_address(pattern: &str) -> bool {
 }
 
 fn deletion(options: &mut Options<'_>, graph: Option<&Url>) -> Deletion {
-    const DELETION: Name = option("deletion");
-    let Some(value) = options.optional(DELETION) else { return Deletion::Recoverable };
-    match value.text.to_ascii_lowercase().as_str() {
-        "recoverable" => Deletion::Recoverable,
-        "deleted_items" => Deletion::DeletedItems,
-        "permanent" => {
-            if graph.and_then(Url::host_str).is_some_and(|host| NATIONAL.contains(&host)) {
-                options.problem(
-                    DELETION,
-                    "is permanent, which Microsoft Graph offers in the global cloud only, and microsoft_graph_url \
-                     names another",
-                    "give recoverable or deleted_items",
-                );
-            }
-            Deletion::Permanent
-        }
-        _ => {
-            options.problem(
-                DELETION,
-                "says none of the places where a deletion can end",
-                "give recoverable, deleted_items or permanent",
-            );
-            Deletion::Recoverable
-        }
+    let deletion = options.choice(&opt::DELETION).unwrap_or_default();
+    let is_national = graph.and_then(Url::host_str).is_some_and(|host| NATIONAL.contains(&host));
+    if deletion == Deletion::Permanent && is_national {
+        options.problem(
+            &opt::DELETION.opt,
+            "is permanent, which Microsoft Graph offers in the global cloud only, and microsoft_graph_url names another",
+            "give recoverable or deleted_items",
+        );
     }
+    deletion
 }
 
-fn dry_run(options: &mut Options<'_>) -> bool {
-    const DRY_RUN: Name = option("dry_run");
-    let Some(value) = options.optional(DRY_RUN) else { return false };
-    match value.text.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "1" | "on" => true,
-        "false" | "no" | "0" | "off" => false,
-        _ => {
-            options.problem(DRY_RUN, "is neither true nor false", "give true or false");
-            true
-        }
-    }
-}
-
-/// An option that nobody knows is ignored with a warning; one that may be a misspelt guard rail, or one that stands in
-/// another section that this program reads, must not be. The sections of other apps may hold what they like, but who
-/// means us should hear of it.
-pub(in crate::config) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&str, &str) -> bool) {
-    for section in [RESILIENT, INTEGRATIONS, APP] {
+/// Notes options that look like a guard rail and are not one of this program: an unknown option is ignored with a
+/// warning, but a misspelt guard rail protects nothing, so it is a problem. In sections of other apps a guard rail's
+/// name is a warning, since those sections may hold anything.
+pub(in crate::config) fn misspelt(options: &mut Options<'_>) {
+    for section in SECTIONS {
         let suspects: Vec<String> = options
             .sections
-            .get(section)
+            .get(section.name)
             .into_iter()
             .flat_map(|keys| keys.keys())
-            .filter(|key| {
-                let like = |part: &&str| match section {
-                    APP => key.contains(*part),
-                    _ => key.starts_with(*part),
-                };
-                LIKE_A_GUARD_RAIL.iter().any(like) || GUARD_RAILS.contains(&key.as_str())
-            })
-            .filter(|key| !is_known(section, key))
+            .filter(|key| !section.knows(key) && looks_like_a_guard_rail(section.name, key))
             .cloned()
             .collect();
         options.problems.extend(suspects.into_iter().map(|key| Problem {
-            location: Location::Option { section: section.to_owned(), key, variable: None },
-            wrong: "is no option of this program, and may be meant to protect something".to_owned(),
+            location: Location::Option { section: section.name.to_owned(), key, variable: None },
+            wrong: "is not an option of this program, and may be meant to protect something".to_owned(),
             right: "see the guard rails in the section fn_exchange_online of --print-config, or delete the line"
                 .to_owned(),
         }));
@@ -240,13 +215,19 @@ pub(in crate::config) fn misspelt(options: &mut Options<'_>, is_known: impl Fn(&
     let elsewhere: Vec<(String, &str)> = options
         .sections
         .iter()
-        .filter(|(section, _)| ![RESILIENT, INTEGRATIONS, APP].contains(&section.as_str()))
+        .filter(|(name, _)| SECTIONS.iter().all(|section| section.name != *name))
         .flat_map(|(section, keys)| {
-            GUARD_RAILS.iter().filter(|key| keys.contains_key(**key)).map(|key| (section.clone(), *key))
+            let names = GUARD_RAILS.iter().map(|definition| definition.opt().key);
+            names.filter(|key| keys.contains_key(*key)).map(|key| (section.clone(), key))
         })
         .collect();
     options.warnings.extend(elsewhere.into_iter().map(|(section, key)| Warning {
         location: Location::Option { section, key: key.to_owned(), variable: None },
         text: "is a guard rail of this program, which does not read it in this section".to_owned(),
     }));
+}
+
+fn looks_like_a_guard_rail(section: &str, key: &str) -> bool {
+    let like = |part: &&str| if section == APP { key.contains(*part) } else { key.starts_with(*part) };
+    LIKE_A_GUARD_RAIL.iter().any(like) || GUARD_RAILS.iter().any(|definition| definition.opt().key == key)
 }

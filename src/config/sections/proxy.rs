@@ -4,20 +4,20 @@ use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::config::options::{APP, INTEGRATIONS, Name, Options, RESILIENT};
+use crate::config::definitions::{Opt, app, integrations, resilient};
+use crate::config::options::Options;
 use net::{Proxy, ProxyUrl, Secret};
 
 /// `proxy_host` and its companions, for both kinds of requests.
 pub(in crate::config) fn for_soar(options: &mut Options<'_>) -> Proxy {
-    const HOST: Name = (RESILIENT, "proxy_host");
-    let port = options.number((RESILIENT, "proxy_port"), 0..=u16::MAX, 0);
-    let user = options.optional((RESILIENT, "proxy_user"));
-    let password = options.secret_or_file((RESILIENT, "proxy_password"), (RESILIENT, "proxy_password_file"));
-    let address = address(options, HOST, "https");
+    let port = options.number(&resilient::PROXY_PORT);
+    let user = options.optional(&resilient::PROXY_USER);
+    let password = options.secret_or_file(&resilient::PROXY_PASSWORD, &resilient::PROXY_PASSWORD_FILE);
+    let address = address(options, &resilient::PROXY_HOST, "https");
     let (Some(mut proxy), false) = (address, environment_decides(options)) else { return Proxy::Environment };
     // The port of the option wins over one in the address; an https URL always takes a port.
     if port != 0 && proxy.url.set_port(Some(port)).is_err() {
-        options.problem(HOST, "takes no port", "write proxy_host = proxy.example.com");
+        options.problem(&resilient::PROXY_HOST, "takes no port", "write proxy_host = proxy.example.com");
     }
     if let Some(user) = user {
         proxy.login = Some((user.text, password.unwrap_or_else(|| Secret::new(""))));
@@ -27,9 +27,10 @@ pub(in crate::config) fn for_soar(options: &mut Options<'_>) -> Proxy {
 
 /// The app section's pair where either of it is set, else that of `[integrations]`.
 pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
-    let [own, common] = [APP, INTEGRATIONS].map(|section| {
-        let http = address(options, (section, "http_proxy"), "http");
-        let https = address(options, (section, "https_proxy"), "http");
+    let pairs =
+        [(&app::HTTP_PROXY, &app::HTTPS_PROXY), (&integrations::HTTP_PROXY, &integrations::HTTPS_PROXY)];
+    let [own, common] = pairs.map(|(http, https)| {
+        let (http, https) = (address(options, http, "http"), address(options, https, "http"));
         (http.is_some() || https.is_some()).then_some(Proxy::Explicit { http, https })
     });
     if environment_decides(options) {
@@ -42,8 +43,7 @@ pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
 /// `NO_PROXY` has the broker. Without the option the way is straight, whatever the environment has: installations
 /// that have a proxy for HTTP often let nothing else through it.
 pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>) -> Option<ProxyUrl> {
-    const PROXY: Name = (RESILIENT, "stomp_proxy");
-    let written = options.optional(PROXY)?.text;
+    let written = options.optional(&resilient::STOMP_PROXY)?.text;
     let proxy = if written.eq_ignore_ascii_case("environment") {
         let variable = |names: [&str; 2]| {
             names.iter().find_map(|name| options.environment.get_filled(name)).unwrap_or_default().to_owned()
@@ -61,8 +61,8 @@ pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>
     let http = proxy.filter(|proxy| proxy.url.scheme() == "http");
     if http.is_none() {
         options.problem(
-            PROXY,
-            "is, or names, no http proxy's address",
+            &resilient::STOMP_PROXY,
+            "is not the address of an http proxy, and does not name one",
             "write http://proxy.example.com:8080, or environment",
         );
     }
@@ -74,11 +74,11 @@ fn environment_decides(options: &Options<'_>) -> bool {
 }
 
 /// A proxy's address. Problems do not quote it: it may hold a password.
-fn address(options: &mut Options<'_>, name: Name, default_scheme: &str) -> Option<ProxyUrl> {
-    let text = options.optional(name)?.text;
+fn address(options: &mut Options<'_>, opt: &Opt, default_scheme: &str) -> Option<ProxyUrl> {
+    let text = options.optional(opt)?.text;
     let address = parsed(&text, default_scheme);
     if address.is_none() {
-        options.problem(name, "is no proxy's address", "write http://proxy.example.com:8080");
+        options.problem(opt, "is not the address of a proxy", "write http://proxy.example.com:8080");
     }
     address
 }

@@ -88,7 +88,7 @@ fn two_credentials_are_a_problem_and_the_templates_placeholder_is_none() {
         for second in &ways[nth + 1..] {
             let problem = only_problem(with_credential(&format!("{first}\n{second}"))).to_string();
             let name = |line: &str| line.split_once('=').unwrap().0.to_owned();
-            let words = format!("{} is set beside {}; set exactly one", name(second), name(first));
+            let words = format!("{} conflicts with {}; set exactly one", name(second), name(first));
             assert!(problem.contains(&words), "{problem}");
         }
         credential(

@@ -16,6 +16,7 @@ mod layers;
 mod options;
 mod problems;
 mod protected;
+mod reference;
 mod secret_files;
 
 const MINIMAL: &str = "\

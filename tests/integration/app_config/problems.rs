@@ -167,9 +167,9 @@ fn options_nobody_knows_are_warned_of_and_known_ones_are_not() {
     assert_eq!(
         warnings(&text),
         [
-            "[resilient] num_worker is no option of this program; it is ignored",
-            "[integrations] prxy is no option of this program; it is ignored",
-            "[fn_exchange_online] max_mails is no option of this program; it is ignored",
+            "[resilient] num_worker is not an option of this program; it is ignored",
+            "[integrations] prxy is not an option of this program; it is ignored",
+            "[fn_exchange_online] max_mails is not an option of this program; it is ignored",
         ]
     );
 }

@@ -78,7 +78,7 @@ fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_pla
     let problem = only_problem(MINIMAL.replace("client_secret=S3CR3T", &line("x")));
     assert_eq!(
         problem.to_string(),
-        "[fn_exchange_online] client_secret_file is set beside client_secret; set one of the two"
+        "[fn_exchange_online] client_secret_file conflicts with client_secret; set one of the two"
     );
     let placeholder = loaded(&MINIMAL.replace("client_secret=S3CR3T", &line("xxx")));
     assert_eq!(client_secret(&placeholder), "hunter2");
