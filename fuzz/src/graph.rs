@@ -65,9 +65,7 @@ pub fn odata(data: &[u8]) {
     let parsed = ParsedUrl::of(path.as_str());
     let filter = parsed.as_ref().map(|parsed| parsed.filter.clone());
     assert_eq!(filter, Ok(expected.map(|(name, value)| (name.to_owned(), value)).to_vec()));
-    assert!(
-        parsed.is_ok_and(|parsed| parsed.user.as_deref() == Some(MAILBOX) && parsed.what == "messages")
-    );
+    assert!(parsed.is_ok_and(|parsed| parsed.user.as_deref() == Some(MAILBOX) && parsed.what == "messages"));
     is_unchanged_by_a_url(&path);
     is_unchanged_by_a_url(&users_path(&prefix));
 }

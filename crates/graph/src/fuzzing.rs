@@ -11,8 +11,9 @@ use crate::auth::token;
 use crate::auth::token_response as grant;
 use crate::batch::payload;
 use crate::response::{self as wire, Body};
-use crate::search::criteria::{Checked, Criteria};
-use crate::search::mailbox as messages;
+use crate::search::criteria::Criteria;
+use crate::search::message::Checked;
+use crate::search::page as messages;
 use crate::search::users;
 
 /// An answer of Graph: two bytes for its status, then its body, which is read as everything it might be.

@@ -1,25 +1,24 @@
-//! What a message query looks for, how Graph is asked for it, and whether an answer is what was meant (Graph pages
+//! The criteria of a message query: how Graph is asked for them, and whether a message meets them (Graph pages
 //! "List messages", "Use the $search query parameter").
 
-use std::borrow::Cow;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
-use serde::Deserialize;
-
+use super::days::Days;
+use super::message::{Checked, Person};
 use crate::path::{InvalidSegment, Path, literal};
 
-/// What every message of a result holds.
+/// The properties of each message of a result.
 const SELECT: &str = "id,subject,sender,hasAttachments,receivedDateTime,webLink";
 /// The most messages Graph puts on one page.
 const LARGEST_PAGE: usize = 1000;
 
-/// How many messages are asked for at a time, at least, where it is for us to find those that match among them.
+/// The smallest page where this program has to find the matching messages among those that Graph returns.
 const PAGE_TO_CHECK: usize = 250;
 
-/// What is looked for. Everything given must hold.
+/// The criteria of a message query. A message matches if it meets all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Criteria {
-    /// Only in this folder: a well-known name or an id. It limits the search and is no criterion of its own.
+    /// Only in this folder: a well-known name or an id. It limits the search and is not a criterion of its own.
     pub folder: Option<String>,
     /// The sender's address.
     pub sender: Option<String>,
@@ -36,7 +35,7 @@ pub struct Criteria {
 }
 
 impl Criteria {
-    /// Whether nothing is asked for: every message would match.
+    /// Whether there is no criterion, so that every message would match.
     pub fn is_empty(&self) -> bool {
         Self { folder: None, ..self.clone() } == Self::default()
     }
@@ -45,11 +44,11 @@ impl Criteria {
     /// is a `$search`.
     pub(crate) fn path(&self, mailbox: &str, days: Days, page: usize) -> Result<Path, InvalidSegment> {
         let path = Path::messages(mailbox, self.folder.as_deref())?;
-        // Where few of what is found may be what was asked for, small pages would be many.
+        // Where few of the messages found may match, small pages would be many.
         let page = if self.is_checked_here() { page.max(PAGE_TO_CHECK) } else { page };
         let top = page.clamp(1, LARGEST_PAGE).to_string();
         Ok(match &self.body {
-            // Graph refuses $filter beside $search. The sender is checked again, and that is `from`.
+            // Graph refuses $filter together with $search. The sender is checked again, which takes `from`.
             Some(body) => path
                 .option("$select", &format!("{SELECT}{}", if self.sender.is_some() { ",from" } else { "" }))
                 .option("$top", &top)
@@ -58,7 +57,7 @@ impl Criteria {
         })
     }
 
-    /// Whether a `$search` leaves criteria to us that it cannot express.
+    /// Whether there are criteria that a `$search` cannot express.
     fn is_checked_here(&self) -> bool {
         self.body.is_some() && (self.subject.is_some() || self.has_attachments == Some(false))
     }
@@ -76,8 +75,8 @@ impl Criteria {
         terms.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
-    /// The days a `$search` looks at. They are widened by one each way, since nobody says in which time zone
-    /// Graph counts them; [`Criteria::are_met_by`] checks the exact times.
+    /// The days a `$search` looks at. They are widened by one each way, since the time zone in
+    /// which Graph counts them is not documented; [`Criteria::are_met_by`] checks the exact times.
     pub(crate) fn days(&self) -> Days {
         let widened = |time: DateTime<Utc>, days| {
             let day = time.date_naive();
@@ -89,8 +88,8 @@ impl Criteria {
         }
     }
 
-    /// The search text. Beside the body it holds what KQL expresses without losing a match. The subject is left
-    /// out since KQL finds only whole words. [`Criteria::are_met_by`] checks all of it exactly.
+    /// The search text. Next to the body it holds what KQL expresses without losing a match. The subject is left
+    /// out, since KQL finds only whole words. [`Criteria::are_met_by`] checks all of it exactly.
     fn kql(&self, body: &str, days: Days) -> String {
         let terms = [
             Some(format!("body:{}", phrase(body))),
@@ -102,7 +101,7 @@ impl Criteria {
         terms.into_iter().flatten().collect::<Vec<_>>().join(" AND ")
     }
 
-    /// Whether `message` is one that was asked for, as far as it can tell. The body was Graph's to check.
+    /// Whether `message` meets the criteria, apart from the body, which only Graph can check.
     pub(crate) fn are_met_by(&self, message: &Checked<'_>) -> bool {
         let same = |wanted: &str, person: &Option<Person<'_>>| {
             let email = person.as_ref().and_then(|person| person.email.as_ref());
@@ -120,88 +119,10 @@ impl Criteria {
     }
 }
 
-/// A phrase of a `$search`, in escaped quotes. What KQL knows no escape for is taken out: quotes, backslashes
-/// and control characters.
+/// A phrase of a `$search`, in escaped quotes. Characters without an escape in KQL are taken out: quotes,
+/// backslashes and control characters.
 fn phrase(text: &str) -> String {
     let plain: String =
         text.chars().map(|c| if matches!(c, '"' | '\\') || c.is_control() { ' ' } else { c }).collect();
     format!("\\\"{}\\\"", plain.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// What of a message the criteria are checked against.
-#[derive(Deserialize)]
-pub(crate) struct Checked<'a> {
-    #[serde(borrow)]
-    from: Option<Person<'a>>,
-    #[serde(rename = "receivedDateTime", deserialize_with = "time", default)]
-    pub(crate) received: Option<DateTime<Utc>>,
-    #[serde(rename = "hasAttachments")]
-    has_attachments: Option<bool>,
-    #[serde(borrow)]
-    subject: Option<Cow<'a, str>>,
-}
-
-#[derive(Deserialize)]
-struct Person<'a> {
-    #[serde(borrow, rename = "emailAddress")]
-    email: Option<Email<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Email<'a> {
-    #[serde(borrow)]
-    address: Option<Cow<'a, str>>,
-}
-
-fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text: Option<Cow<'_, str>> = Option::deserialize(deserializer)?;
-    Ok(text.and_then(|text| Some(DateTime::parse_from_rfc3339(&text).ok()?.with_timezone(&Utc))))
-}
-
-/// A range of days, both ends included; open where an end is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Days {
-    pub(crate) first: Option<NaiveDate>,
-    pub(crate) last: Option<NaiveDate>,
-}
-
-impl Days {
-    /// The range in two, the later days first, cut at `middle` or as near to it as both get a day at least;
-    /// `None` where it is one day.
-    pub(crate) fn split(self, middle: NaiveDate) -> Option<[Self; 2]> {
-        let middle = self.first.map_or(middle, |first| middle.max(first));
-        let last = self.last.and_then(|last| last.pred_opt());
-        let middle = last.map_or(middle, |last| middle.min(last));
-        if self.first.is_some_and(|first| middle < first) {
-            return None;
-        }
-        let later = Self { first: Some(middle.succ_opt()?), ..self };
-        Some([later, Self { last: Some(middle), ..self }])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn day(day: u32) -> NaiveDate {
-        NaiveDate::from_ymd_opt(2026, 3, day).unwrap()
-    }
-
-    fn days(first: Option<u32>, last: Option<u32>) -> Days {
-        Days { first: first.map(day), last: last.map(day) }
-    }
-
-    #[test]
-    fn a_range_is_cut_without_a_gap_until_it_is_one_day() {
-        let cut = |first, last, middle| days(first, last).split(day(middle));
-        assert_eq!(cut(None, None, 5), Some([days(Some(6), None), days(None, Some(5))]));
-        assert_eq!(cut(Some(1), Some(9), 5), Some([days(Some(6), Some(9)), days(Some(1), Some(5))]));
-        // Each half has a day at least, wherever the middle was meant to be.
-        assert_eq!(cut(Some(1), Some(9), 20), Some([days(Some(9), Some(9)), days(Some(1), Some(8))]));
-        assert_eq!(cut(Some(4), Some(9), 1), Some([days(Some(5), Some(9)), days(Some(4), Some(4))]));
-        assert_eq!(cut(None, Some(9), 9), Some([days(Some(9), Some(9)), days(None, Some(8))]));
-        assert_eq!(cut(Some(4), None, 4), Some([days(Some(5), None), days(Some(4), Some(4))]));
-        assert_eq!(cut(Some(4), Some(4), 4), None);
-    }
 }

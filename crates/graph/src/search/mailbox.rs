@@ -1,100 +1,54 @@
 //! The search of one mailbox: page by page, and where Graph cuts a `$search` off, day by day.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{NaiveDate, Utc};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
+use super::byte_budget::ByteBudget;
+use super::criteria::Criteria;
+use super::days::Days;
+use super::mailbox_hits::MailboxHits;
+use super::message::Checked;
+use super::page::{Identified, Page};
 use crate::client::{Client, Dispatch, Request};
 use crate::error::Error;
-use crate::search::criteria::{Checked, Criteria, Days};
-use net::untrusted::json::{self, Bounded};
+use net::untrusted::json;
 
-/// A mailbox that goes on for longer goes on for ever. Pages may be empty while Graph looks for matches.
+/// A mailbox with more pages is taken to have no end. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
-/// Graph ends a `$search` after this many hits, without a word (Graph page "Use the $search query parameter").
+/// Graph ends a `$search` after this many hits without saying so (Graph page "Use the $search query parameter").
 const MOST_HITS: usize = 1000;
 
-/// Graph puts no more than 1,000 messages on a page.
-const MOST_ON_PAGE: usize = 10_000;
-/// A search, through however many mailboxes, holds no more bytes of messages than this.
-const MOST_FOUND: usize = 512 << 20;
+/// The memory that a message takes in addition to its text, in bytes.
+const MESSAGE_OVERHEAD: usize = 256;
 
-/// What a message takes beside its text.
-const BESIDE_MESSAGE: usize = 256;
-
-/// How many bytes of messages one search may still take in, over all its mailboxes.
-#[derive(Debug)]
-pub(crate) struct ByteBudget(AtomicUsize);
-
-impl Default for ByteBudget {
-    fn default() -> Self {
-        Self(AtomicUsize::new(MOST_FOUND))
-    }
-}
-
-impl ByteBudget {
-    fn take(&self, bytes: usize) -> Result<(), Error> {
-        let enough = |left: usize| left.checked_sub(bytes);
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough);
-        taken.map(drop).map_err(|_| Error::TooMuchFound(MOST_FOUND >> 20))
-    }
-}
-
-/// What was found in one mailbox.
-#[derive(Debug, Default)]
-pub(crate) struct MailboxHits {
-    /// The messages, as Graph wrote them.
-    pub(crate) messages: Vec<Box<RawValue>>,
-    /// Whether the mailbox may hold more: the search ended because there were enough.
-    pub(crate) more: bool,
-    /// Why the search of this mailbox did not come to its end. What was found until then stands.
-    pub(crate) failure: Option<Error>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Page {
-    pub(crate) value: Bounded<Box<RawValue>, MOST_ON_PAGE>,
-    #[serde(rename = "@odata.nextLink")]
-    pub(crate) next: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Identified<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-}
-
-/// Searches one mailbox for at most `needed` messages, as far as there is `room` for them.
-pub(crate) async fn search_mailbox(
+/// Searches one mailbox for at most `needed` messages, as far as the `budget` allows.
+pub(super) async fn search_mailbox(
     client: &Client,
-    route: &Dispatch,
+    dispatch: &Dispatch,
     mailbox: &str,
     criteria: &Criteria,
     needed: usize,
-    room: &ByteBudget,
+    budget: &ByteBudget,
 ) -> MailboxHits {
     let mut found = MailboxHits::default();
-    found.failure = collect(client, route, mailbox, criteria, needed, room, &mut found).await.err();
+    found.failure = collect(client, dispatch, mailbox, criteria, needed, budget, &mut found).await.err();
     found
 }
 
 async fn collect(
     client: &Client,
-    route: &Dispatch,
+    dispatch: &Dispatch,
     mailbox: &str,
     criteria: &Criteria,
     needed: usize,
-    room: &ByteBudget,
+    budget: &ByteBudget,
     found: &mut MailboxHits,
 ) -> Result<(), Error> {
     let mut search =
-        MailboxSearch { client, route, mailbox, criteria, needed, room, seen: HashSet::new(), pages: 0 };
+        MailboxSearch { client, dispatch, mailbox, criteria, needed, budget, seen: HashSet::new(), pages: 0 };
     let mut capped = None;
-    // Ranges of days yet to be searched, the latest on top.
+    // Ranges of days that are still to be searched, the latest on top.
     let mut ranges = vec![criteria.days()];
     while let Some(days) = ranges.pop() {
         match search.range(days, found).await? {
@@ -117,9 +71,9 @@ async fn collect(
 /// How the search of one range of days ended.
 enum Ended {
     Complete,
-    /// There is more than was needed.
+    /// There are more messages than needed.
     Enough,
-    /// Graph cut it off; half of the hits it gave are of this day or later.
+    /// Graph cut it off; half of the hits that it returned are of this day or later.
     Capped {
         middle: NaiveDate,
     },
@@ -128,13 +82,13 @@ enum Ended {
 /// The search of one mailbox under way.
 struct MailboxSearch<'a> {
     client: &'a Client,
-    route: &'a Dispatch,
+    dispatch: &'a Dispatch,
     mailbox: &'a str,
     criteria: &'a Criteria,
     needed: usize,
-    room: &'a ByteBudget,
-    /// A mailbox changes while it is read, and a message may stand on two pages then; and ranges that were cut
-    /// off are searched again in parts.
+    budget: &'a ByteBudget,
+    /// The ids of the messages found. A mailbox changes while it is read, so a message may be on two pages, and
+    /// ranges that were cut off are searched again in parts.
     seen: HashSet<String>,
     pages: usize,
 }
@@ -150,7 +104,7 @@ impl MailboxSearch<'_> {
             }
             self.pages += 1;
             let request = Request::get(path).in_mailbox(self.mailbox);
-            let done = self.client.send_by(self.route, &request).await.map_err(|failed| failed.error)?;
+            let done = self.client.send_by(self.dispatch, &request).await.map_err(|failed| failed.error)?;
             let page: Page = done.answer.parse()?;
             drop(done);
             next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
@@ -173,7 +127,7 @@ impl MailboxSearch<'_> {
                 if found.messages.len() == self.needed {
                     return Ok(Ended::Enough);
                 }
-                self.room.take(message.get().len() + BESIDE_MESSAGE)?;
+                self.budget.take(message.get().len() + MESSAGE_OVERHEAD)?;
                 self.seen.insert(id.into_owned());
                 found.messages.push(message);
             }

@@ -7,11 +7,11 @@ use crate::error::Error;
 use crate::path::{Path, literal};
 use net::untrusted::json::Bounded;
 
-/// The most users Graph puts on one page.
+/// The most users that Graph puts on one page.
 const PAGE: &str = "999";
-/// A page with more is none of Graph's.
+/// Graph does not put more users on a page.
 const MOST_ON_PAGE: usize = 10_000;
-/// Ten million users; a listing that is longer is not one.
+/// Ten million users. A longer list is taken to have no end.
 const MOST_PAGES: usize = 10_000;
 
 /// A listing of users under way.

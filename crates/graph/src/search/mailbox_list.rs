@@ -1,0 +1,91 @@
+//! The mailboxes of one search: a list, or the tenant's users page by page, both ended at `max_users`.
+
+use futures_util::future::BoxFuture;
+
+use super::scope::SearchScope;
+use super::users::UserPages;
+use crate::client::Client;
+use crate::error::Error;
+
+/// A list of at most this many mailboxes is asked one by one, without the detour through `$batch`.
+const FEW: usize = 4;
+
+/// A page of users.
+type Page = Result<Vec<String>, Error>;
+
+/// The list of mailboxes, as far as it is known.
+pub(super) struct MailboxList {
+    listed: Vec<String>,
+    pages: Option<UserPages>,
+    /// The page that is being fetched. It is kept here so that waiting for something else does not lose it.
+    fetching: Option<BoxFuture<'static, (UserPages, Page)>>,
+    /// How many mailboxes may still be admitted.
+    left: usize,
+    /// Whether there were more than `max_users`.
+    pub(super) cut: bool,
+    /// How many mailboxes were listed by the end of each page, those beyond `max_users` included.
+    page_ends: Vec<usize>,
+}
+
+impl MailboxList {
+    pub(super) fn new(client: &Client, scope: SearchScope, max_users: usize) -> Self {
+        let (listed, pages) = match scope {
+            SearchScope::Listed(listed) => (listed, None),
+            SearchScope::Tenant { prefix } => (Vec::new(), Some(UserPages::new(client, &prefix))),
+        };
+        Self { listed, pages, fetching: None, left: max_users, cut: false, page_ends: Vec::new() }
+    }
+
+    pub(super) fn is_short(&self) -> bool {
+        self.pages.is_none() && self.listed.len() <= FEW
+    }
+
+    /// The mailboxes that are known without a request.
+    pub(super) fn start(&mut self) -> Vec<String> {
+        let listed = std::mem::take(&mut self.listed);
+        self.admit(listed)
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.fetching.is_some() || self.pages.as_ref().is_some_and(UserPages::has_more)
+    }
+
+    /// The next page. Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Result<Vec<String>, Error> {
+        if let Some(mut pages) = self.pages.take() {
+            self.fetching = Some(Box::pin(async move {
+                let page = pages.next().await;
+                (pages, page)
+            }));
+        }
+        let Some(fetching) = &mut self.fetching else { return Ok(Vec::new()) };
+        let (pages, page) = fetching.await;
+        self.fetching = None;
+        self.pages = Some(pages);
+        let page = page?;
+        let admitted = self.admit(page);
+        if self.left == 0 && self.has_more() {
+            // To know whether the rest of the list is empty would cost a request.
+            self.cut = true;
+            self.pages = None;
+        }
+        Ok(admitted)
+    }
+
+    fn admit(&mut self, mut mailboxes: Vec<String>) -> Vec<String> {
+        self.page_ends.push(self.page_ends.last().unwrap_or(&0) + mailboxes.len());
+        self.cut |= mailboxes.len() > self.left;
+        mailboxes.truncate(self.left);
+        self.left -= mailboxes.len();
+        if self.cut {
+            self.pages = None;
+        }
+        mailboxes
+    }
+
+    /// How many mailboxes follow the first `searched` on the page that holds the last of these.
+    pub(super) fn rest_of_page(&self, searched: usize) -> usize {
+        let end = self.page_ends.iter().find(|end| **end >= searched);
+        end.map_or(0, |end| end - searched)
+    }
+}
