@@ -27,6 +27,8 @@ mod graph_scheduler;
 mod health;
 mod logs;
 mod proxies;
+mod sandbox_command;
+mod sandbox_customizations;
 mod secrets;
 mod soar_rest;
 mod stomp_codec;

@@ -1,7 +1,5 @@
 //! The demonstration: what a newcomer sees first has to work, and has to tell the truth.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};

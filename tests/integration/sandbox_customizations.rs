@@ -1,5 +1,4 @@
 //! The sandbox's SOAR takes an import only when it is whole, and then as a SOAR does: by uuid and name, once each.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use fn_exchange_online::config::{Environment, load_soar};
 use fn_exchange_online::customize::{ScriptLanguage, export};
