@@ -6,12 +6,9 @@ use sandbox::graph::{Fault, RetryAfter, Target};
 use sandbox::soar::rest::Failure;
 use serde_json::Value;
 
-use crate::secrets::Stage;
+use crate::secrets::{LEAST, Stage};
 use crate::support::deployment::Deployment;
 use crate::support::rsa::Files;
-
-/// Fewer rounds of calls than elsewhere leave fewer lines.
-const LEAST: usize = 20;
 
 impl Stage {
     /// A round of calls in good times, and one in which nobody lets us in at once.

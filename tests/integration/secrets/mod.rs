@@ -12,12 +12,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::support::deployment::{Daemon, Deployment, SOON};
+use futures_util::future::join_all;
 use marks::{MAIL, Marks};
 use sandbox::graph::{Address, Attachment, Fault, NewMessage, RetryAfter, Target, TenantOptions};
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Caller, Reply};
 use sandbox::soar::rest::{Failure, Owner};
 use serde_json::{Value, json};
+
+/// A round of calls leaves more lines than this in every file.
+const LEAST: usize = 10;
 
 /// A daemon in its most verbose mood, and what else writes.
 struct Stage {
@@ -54,7 +58,11 @@ impl Stage {
         environment: &[(&str, &str)],
     ) -> Self {
         let logs = deployment.directory().display().to_string();
-        let resilient = [&[("logdir", logs.as_str()), ("logfile", "app.log")], resilient].concat();
+        let resilient = [
+            &[("logdir", logs.as_str()), ("logfile", "app.log"), ("request_retry_delay", "0.05")],
+            resilient,
+        ]
+        .concat();
         let always = [
             ("max_retries_backoff_factor", "0.02"),
             ("max_retries_total", "2"),
@@ -104,9 +112,9 @@ impl Stage {
         self.deployment.sandbox.graph.add_message(&self.mailbox, message).unwrap()
     }
 
-    async fn call(&mut self, function: &str, inputs: Value) -> Value {
+    async fn call(&self, function: &str, inputs: Value) -> Reply {
         let function = format!("exchange_online_{function}");
-        // Where connections are cut, so is that of the caller.
+        // The caller's connection is cut as well.
         let deadline = Instant::now() + SOON;
         let call = loop {
             match self.soar.call(&function, inputs.clone()).await {
@@ -114,43 +122,44 @@ impl Stage {
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
         };
-        let reply = call.reply(SOON).await.unwrap();
-        let results = reply.results.clone();
-        self.replies.push(reply);
-        results
+        call.reply(SOON).await.unwrap()
     }
 
-    /// Runs every function, and gives what the query found.
+    /// Runs every function and returns the results of the query.
     async fn every_function(&mut self) -> Value {
         let mailbox = self.mailbox.clone();
         let message =
             |id: &str| json!({"incident_id": INCIDENT, "exo_email_address": mailbox, "exo_messages_id": id});
-        self.call("get_email_user_profile", json!({"exo_email_address": mailbox})).await;
-        let id = self.mail();
-        self.call("get_message", message(&id)).await;
-        let mut named = message(&id);
+        let mut named = message(&self.mail());
         named["exo_attachment_name"] = json!("zqNAMEzq.eml");
-        self.call("write_message_as_attachment", named).await;
-        let mut moved = message(&id);
+        let mut moved = message(&self.mail());
         moved["exo_destination_mailfolder_id"] = json!({"id": 1, "name": "junkemail"});
-        self.call("move_message_to_folder", moved).await;
-        for attachments in ["", "zqNAMEzq.txt"] {
-            let send = json!({
+        let send = |attachments: &str| {
+            json!({
                 "incident_id": INCIDENT, "exo_email_address": mailbox, "exo_recipients": "a@elsewhere.example",
                 "exo_message_subject": "zqSENTSUBJECTzq", "exo_attachment_names": attachments,
                 "exo_message_body": {"format": "html", "content": "<p>zqSENTBODYzq</p>"},
-            });
-            self.call("send_message", send).await;
-        }
+            })
+        };
         let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
         let meeting = json!({
             "exo_meeting_email_address": mailbox, "exo_meeting_start_time": start,
             "exo_meeting_end_time": start + 1_800_000, "exo_meeting_subject": "zqMEETINGzq",
             "exo_meeting_body": "zqAGENDAzq", "exo_meeting_location": "zqPLACEzq",
         });
-        self.call("create_meeting", meeting).await;
-        let id = self.mail();
-        self.call("delete_email", message(&id)).await;
+        let calls = [
+            ("get_email_user_profile", json!({"exo_email_address": mailbox})),
+            ("get_message", message(&self.mail())),
+            ("write_message_as_attachment", named),
+            ("move_message_to_folder", moved),
+            ("send_message", send("")),
+            ("send_message", send("zqNAMEzq.txt")),
+            ("create_meeting", meeting),
+            ("delete_email", message(&self.mail())),
+        ];
+        let replies = join_all(calls.map(|(function, inputs)| self.call(function, inputs))).await;
+        self.replies.extend(replies);
+
         self.mail();
         let query = |who: &str, what: Value| {
             let mut inputs = json!({
@@ -160,12 +169,17 @@ impl Stage {
             inputs.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
             inputs
         };
-        self.call("query_emails", query("all", json!({"exo_message_body": "zqSOUGHTzq"}))).await;
-        self.call("query_emails", query(&mailbox, json!({"exo_message_subject": "zqSOUGHTzq"}))).await;
-        let found =
-            self.call("query_emails", query("all", json!({"exo_message_subject": "zqSUBJECTzq"}))).await;
+        let queries = [
+            query("all", json!({"exo_message_body": "zqSOUGHTzq"})),
+            query(&mailbox, json!({"exo_message_subject": "zqSOUGHTzq"})),
+            query("all", json!({"exo_message_subject": "zqSUBJECTzq"})),
+        ];
+        let replies = join_all(queries.map(|inputs| self.call("query_emails", inputs))).await;
+        let found = replies[2].results.clone();
+        self.replies.extend(replies);
         let raw = found["raw"].as_str().unwrap_or("{\"email_results\": zqSTRAYzq").to_owned();
-        self.call("delete_messages_from_query_results", json!({"exo_query_messages_results": raw})).await;
+        let inputs = json!({"exo_query_messages_results": raw});
+        self.replies.push(self.call("delete_messages_from_query_results", inputs).await);
         found
     }
 
@@ -193,7 +207,8 @@ impl Stage {
     async fn end(mut self, least: usize) {
         assert!(self.daemon.stop().await.success());
         for (place, text) in self.written() {
-            assert!(text.lines().count() > least, "there is nothing in {place}");
+            let lines = text.lines().count();
+            assert!(lines > least, "only {lines} lines are in {place}");
             self.assert_clean(place, &text);
         }
         // An analyst may read what Graph said, but no secret.
@@ -205,101 +220,145 @@ impl Stage {
 
     fn assert_clean(&self, place: &str, text: &str) {
         let found = self.marks.found_in(text);
-        let lines: Vec<_> = text.lines().filter(|line| !self.marks.found_in(line).is_empty()).collect();
-        assert!(found.is_empty(), "{found:?} in {place}:\n{}", lines.join("\n"));
+        if !found.is_empty() {
+            let lines: Vec<_> = text.lines().filter(|line| !self.marks.found_in(line).is_empty()).collect();
+            panic!("{found:?} in {place}:\n{}", lines.join("\n"));
+        }
     }
 }
 
-async fn nothing_is_told(format: &str, faults: &[Fault]) {
-    let mut stage = Stage::new(format).await;
-    // The marks do go through the program.
-    let found = stage.every_function().await;
-    assert!(found["raw"].as_str().unwrap().contains("zqSUBJECTzq"));
-    assert!(stage.replies.iter().all(|reply| reply.message_type == 0), "a function failed in good times");
-    let sent = stage.deployment.sandbox.graph.sent_mail();
-    assert!(sent.iter().all(|mail| mail.subject == "zqSENTSUBJECTzq") && sent.len() == 2);
-    assert!(
-        stage
-            .deployment
-            .sandbox
-            .soar
-            .rest
-            .notes(INCIDENT)
-            .iter()
-            .any(|note| note.content.contains("zqSOUGHTzq"))
-    );
+const AGAIN: RetryAfter = RetryAfter::Decimal(0.01);
+const REFUSED: Event = Event::Graph(Fault::Status(400, RetryAfter::Absent));
+const FORBIDDEN: Event = Event::Graph(Fault::Status(403, RetryAfter::Absent));
+const THROTTLED: Event = Event::Graph(Fault::Status(429, AGAIN));
 
-    // Bad times at Graph, for every request, in batches and out of them.
-    for &fault in faults {
-        let graph = &stage.deployment.sandbox.graph;
-        // Every other request is met, so that calls get beyond their first one.
+/// What happens to the calls of one daemon.
+#[derive(Clone, Copy)]
+enum Event {
+    CallsSucceed,
+    /// Graph fails, in batches and out of them.
+    Graph(Fault),
+    /// Signing in at Entra ID and at SOAR fails.
+    SignIn,
+    /// SOAR fails, for reads and for writes.
+    Soar(Failure),
+    /// Messages arrive that are not calls, and the connection breaks.
+    Broker,
+    /// An operator runs commands.
+    Commands,
+}
+
+async fn nothing_leaks(format: &str, events: &[Event]) {
+    let mut stage = Stage::new(format).await;
+    for &event in events {
+        match event {
+            Event::CallsSucceed => stage.calls_succeed().await,
+            Event::Graph(fault) => stage.graph_fails(fault).await,
+            Event::SignIn => stage.sign_in_fails().await,
+            Event::Soar(failure) => stage.soar_fails(failure).await,
+            Event::Broker => stage.broker_fails().await,
+            Event::Commands => stage.commands_run().await,
+        }
+    }
+    stage.end(LEAST).await;
+}
+
+impl Stage {
+    async fn calls_succeed(&mut self) {
+        // The marks do go through the program.
+        let found = self.every_function().await;
+        assert!(found["raw"].as_str().unwrap().contains("zqSUBJECTzq"));
+        assert!(
+            self.replies.iter().all(|reply| reply.message_type == 0),
+            "a function failed without a fault"
+        );
+        let sent = self.deployment.sandbox.graph.sent_mail();
+        assert!(sent.iter().all(|mail| mail.subject == "zqSENTSUBJECTzq") && sent.len() == 2);
+        let notes = self.deployment.sandbox.soar.rest.notes(INCIDENT);
+        assert!(notes.iter().any(|note| note.content.contains("zqSOUGHTzq")));
+    }
+
+    async fn graph_fails(&mut self, fault: Fault) {
+        let graph = &self.deployment.sandbox.graph;
+        // Every other request fails, so that calls get beyond their first one.
         let turn = AtomicUsize::new(0);
         let every_other = move |_: &str| turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         graph.faults().next(40, Target::Path(Box::new(every_other)), fault);
         graph.faults().next(1, Target::Batch, fault);
-        stage.every_function().await;
-        stage.deployment.sandbox.graph.faults().clear();
+        self.every_function().await;
+        self.deployment.sandbox.graph.faults().clear();
     }
-    // At Entra ID, at SOAR, and at the broker.
-    stage.deployment.sandbox.graph.revoke_tokens();
-    stage.deployment.sandbox.graph.faults().next(2, Target::Token, Fault::Status(401, RetryAfter::Absent));
-    stage.every_function().await;
-    for failure in [
-        Failure::Status(403),
-        Failure::Status(500),
-        Failure::CutBefore,
-        Failure::DoneButStatus(502),
-        Failure::CutAfter,
-    ] {
-        // What reads, and what writes.
-        stage.deployment.sandbox.soar.rest.fail_next("GET /rest/orgs/201/incidents", 1, failure);
-        stage.deployment.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents", 3, failure);
-        stage.every_function().await;
-    }
-    stage.deployment.sandbox.soar.rest.end_sessions();
-    stage.deployment.sandbox.soar.rest.heal();
-    for body in ["zqSTRAYzq", "{\"function\": {\"name\": \"zqSTRAYzq", "{\"inputs\": \"zqSTRAYzq\"}", ""] {
-        stage.soar.send_raw(stage.soar.usual_headers("stray"), body).await.unwrap();
-    }
-    stage.call("send_message", json!({"exo_recipients": 7, "exo_message_body": "zqSTRAYzq"})).await;
-    stage.deployment.sandbox.soar.broker.cut_connections();
-    stage.every_function().await;
 
-    // Who asks by hand.
-    let id = stage.mail();
-    let (to, id) = (format!("exo_email_address={}", stage.mailbox), format!("exo_messages_id={id}"));
-    let by_hand: [&[&str]; 4] = [
-        &["invoke", "get_message", "--input", &to, "--input", &id],
-        &["invoke", "delete_email", "--input", &to, "--input", &id],
-        &["selftest"],
-        &["customize", "--dry-run"],
-    ];
-    for command in by_hand {
-        stage.by_hand(command).await;
+    async fn sign_in_fails(&mut self) {
+        self.deployment.sandbox.graph.revoke_tokens();
+        let refused = Fault::Status(401, RetryAfter::Absent);
+        self.deployment.sandbox.graph.faults().next(2, Target::Token, refused);
+        self.every_function().await;
+        self.deployment.sandbox.soar.rest.end_sessions();
+        self.every_function().await;
     }
-    stage.end(100).await;
+
+    async fn soar_fails(&mut self, failure: Failure) {
+        self.deployment.sandbox.soar.rest.fail_next("GET /rest/orgs/201/incidents", 1, failure);
+        self.deployment.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents", 3, failure);
+        self.every_function().await;
+        self.deployment.sandbox.soar.rest.heal();
+    }
+
+    async fn broker_fails(&mut self) {
+        for body in ["zqSTRAYzq", "{\"function\": {\"name\": \"zqSTRAYzq", "{\"inputs\": \"zqSTRAYzq\"}", ""]
+        {
+            self.soar.send_raw(self.soar.usual_headers("stray"), body).await.unwrap();
+        }
+        let stray = json!({"exo_recipients": 7, "exo_message_body": "zqSTRAYzq"});
+        self.replies.push(self.call("send_message", stray).await);
+        self.deployment.sandbox.soar.broker.cut_connections();
+        self.every_function().await;
+    }
+
+    async fn commands_run(&mut self) {
+        let id = self.mail();
+        let (to, id) = (format!("exo_email_address={}", self.mailbox), format!("exo_messages_id={id}"));
+        let commands: [&[&str]; 4] = [
+            &["invoke", "get_message", "--input", &to, "--input", &id],
+            &["invoke", "delete_email", "--input", &to, "--input", &id],
+            &["selftest"],
+            &["customize", "--dry-run"],
+        ];
+        for command in commands {
+            self.by_hand(command).await;
+        }
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_and_no_mail_is_in_anything_that_is_written_as_text() {
-    let again = RetryAfter::Decimal(0.01);
-    let faults = [
-        Fault::Status(400, RetryAfter::Absent),
-        Fault::Status(403, RetryAfter::Absent),
-        Fault::Status(429, again),
-        Fault::Status(503, again),
-        Fault::DoneButStatus(504, again),
-        Fault::Html,
-        Fault::BrokenJson,
-        Fault::CutBody,
-        Fault::Close,
-    ];
-    nothing_is_told("text", &faults).await;
+/// One test for each list of events; the tests run next to each other.
+macro_rules! nothing_leaks {
+    ($($name:ident: $format:literal, $events:expr;)+) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            nothing_leaks($format, &$events).await;
+        }
+    )+};
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_and_no_mail_is_in_anything_that_is_written_as_json() {
-    nothing_is_told("json", &[Fault::Status(400, RetryAfter::Absent), Fault::BrokenJson]).await;
+nothing_leaks! {
+    text_holds_no_secret_and_no_mail: "text", [Event::CallsSucceed, Event::Commands];
+    text_holds_none_when_graph_refuses: "text", [REFUSED, FORBIDDEN, THROTTLED];
+    text_holds_none_when_graph_is_unavailable: "text",
+        [Event::Graph(Fault::Status(503, AGAIN)), Event::Graph(Fault::DoneButStatus(504, AGAIN))];
+    text_holds_none_when_graph_answers_nonsense: "text",
+        [Event::Graph(Fault::Html), Event::Graph(Fault::BrokenJson)];
+    text_holds_none_when_graph_breaks_off: "text", [Event::Graph(Fault::CutBody), Event::Graph(Fault::Close)];
+    text_holds_none_when_sign_in_and_broker_fail: "text", [Event::SignIn, Event::Broker];
+    text_holds_none_when_soar_refuses: "text",
+        [Failure::Status(403), Failure::Status(500), Failure::DoneButStatus(502)].map(Event::Soar);
+    text_holds_none_when_soar_breaks_off: "text",
+        [Event::Soar(Failure::CutBefore), Event::Soar(Failure::CutAfter)];
+    json_holds_no_secret_and_no_mail: "json", [Event::CallsSucceed, Event::Commands];
+    json_holds_none_when_graph_fails: "json", [REFUSED, Event::Graph(Fault::BrokenJson)];
+    json_holds_none_when_sign_in_and_broker_fail: "json", [Event::SignIn, Event::Broker];
+    json_holds_none_when_soar_fails: "json",
+        [Failure::Status(403), Failure::DoneButStatus(502), Failure::CutAfter].map(Event::Soar);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
