@@ -1,8 +1,8 @@
 //! SOAR's own tool for developers, `resilient-sdk`, which comes from PyPI into a virtual environment under `target/`.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 const VERSION: &str = "51.0.9.1";
 
@@ -10,23 +10,25 @@ pub(crate) fn said(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
-/// A program of the virtual environment, which is made once.
+/// A program of the virtual environment. The first test that needs it installs it; it stays for later runs.
 fn program(name: &str) -> PathBuf {
-    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    let programs = PROGRAMS.get_or_init(|| {
-        let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("resilient-sdk-{VERSION}"));
-        let programs = environment.join("bin");
-        if !programs.join("resilient-sdk").exists() {
-            install(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-            install(
-                Command::new(programs.join("pip"))
-                    .args(["install", "--quiet", "--disable-pip-version-check"])
-                    .arg(format!("resilient-sdk=={VERSION}")),
-            );
-        }
-        programs
-    });
-    programs.join(name)
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let environment = parent.join(format!("resilient-sdk-{VERSION}"));
+    let complete = environment.join("complete");
+    // Tests run in processes of their own, so they lock a file. The system unlocks it when its process ends.
+    let lock = File::create(parent.join("resilient-sdk.lock")).unwrap();
+    lock.lock().unwrap();
+    if !complete.exists() {
+        let _ = fs::remove_dir_all(&environment);
+        install(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+        install(
+            Command::new(environment.join("bin/pip"))
+                .args(["install", "--quiet", "--disable-pip-version-check"])
+                .arg(format!("resilient-sdk=={VERSION}")),
+        );
+        File::create(complete).unwrap();
+    }
+    environment.join("bin").join(name)
 }
 
 fn install(command: &mut Command) {
