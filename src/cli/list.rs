@@ -31,7 +31,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
     for function in functions {
         let _ = writeln!(text, "\t{}", function.name());
         if arguments.verbose {
-            let _ = writeln!(text, "\t\t{}", function.summary());
+            let _ = writeln!(text, "\t\t{}", function.spec().summary);
         }
     }
     let _ = writeln!(text, "\nCalls of them come on the message destination {destination}.");

@@ -13,12 +13,37 @@ use super::error::Error;
 use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
+use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
+use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::audit::AuditRecord;
 use graph::models::{Body, Recipient, listed};
 use graph::{self, Dispatch, Path, Request};
 
-const PERMISSION: &str = "Calendars.ReadWrite";
-const PERMISSION_FOR_ZONE: &str = "MailboxSettings.Read";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_create_meeting",
+    summary: "Puts a meeting into the organizer's calendar and invites the attendees.",
+    inputs: &[
+        Input::required("exo_meeting_email_address", InputKind::Text, "address of the organizer"),
+        Input::required("exo_meeting_start_time", InputKind::DateTime, "start, in the future"),
+        Input::required("exo_meeting_end_time", InputKind::DateTime, "end, after the start"),
+        Input::required("exo_meeting_subject", InputKind::Text, "subject"),
+        Input::required("exo_meeting_body", InputKind::Text, "text of the invitation, as HTML"),
+        Input::optional(
+            "exo_meeting_required_attendees",
+            InputKind::Text,
+            "addresses of those who should come, separated by commas",
+        ),
+        Input::optional(
+            "exo_meeting_optional_attendees",
+            InputKind::Text,
+            "addresses of those who may come, separated by commas",
+        ),
+        Input::optional("exo_meeting_location", InputKind::Text, "where"),
+    ],
+    uses: &[Use::always(&[CHANGE_CALENDARS, READ_SETTINGS])],
+    changes_mailbox: true,
+    timeout: Timeout::Abort,
+};
 
 /// The meeting that is asked for.
 pub(super) struct Meeting {
@@ -171,7 +196,10 @@ fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
     not_done.answer(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
         let attempt = format!("create a meeting in the calendar of {organizer}");
         let what = format!("The calendar of {organizer}");
-        Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+        Outcome::not_found(
+            Error::Graph { attempt, permissions: Permissions(&[CHANGE_CALENDARS]), source },
+            &what,
+        )
     })
 }
 
@@ -221,7 +249,7 @@ async fn zone_of(context: &Context, mailbox: &Mailbox, organizer: &str) -> Resul
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(Zone::utc()),
         Err(source) => {
             let attempt = format!("read the time zone of {organizer}");
-            Err(Error::Graph { attempt, permission: PERMISSION_FOR_ZONE, source })
+            Err(Error::Graph { attempt, permissions: Permissions(&[READ_SETTINGS]), source })
         }
     }
 }

@@ -9,11 +9,20 @@ use super::error::Error;
 use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{CHANGE_MAIL, Use};
+use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{AuditRecord, PendingAction};
 use crate::config::Deletion;
 use graph::{self, Dispatch, Failed, Path, Request};
 
-pub(super) const PERMISSION: &str = "Mail.ReadWrite";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_delete_email",
+    summary: "Deletes one message.",
+    inputs: &[MAILBOX, MESSAGE, FOLDER],
+    uses: &[Use::always(&[CHANGE_MAIL])],
+    changes_mailbox: true,
+    timeout: Timeout::Abort,
+};
 
 #[derive(Serialize)]
 struct Content {
@@ -47,7 +56,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.answer(&done, json!({"value": false}), |source| {
                 let attempt = format!("delete message {id} of mailbox {mailbox}");
                 let what = format!("Message {id} of mailbox {mailbox}");
-                Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+                Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
             })
         }
     }

@@ -15,15 +15,31 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::context::{Context, Progress};
-use super::delete_email::{Deleted, PERMISSION, delete};
+use super::delete_email::{Deleted, delete};
 use super::error::{Error, Needs};
 use super::guard::{Mailbox, NotDone};
 use super::incident_sink::IncidentSink;
 use super::inputs::{Inputs, LONGEST_WORD, label};
 use super::outcome::Outcome;
+use super::permissions::{CHANGE_MAIL, Use};
 use super::query_emails::counted;
 use super::report::{Output, Report};
+use super::spec::{Input, InputKind, Spec, Timeout};
 use net::untrusted::json;
+
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_delete_messages_from_query_results",
+    summary: "Deletes every message that a message query found.",
+    inputs: &[Input::required(
+        "exo_query_messages_results",
+        InputKind::Text,
+        "results of a message query: the JSON text of its content (raw)",
+    )],
+    uses: &[Use::always(&[CHANGE_MAIL])],
+    changes_mailbox: true,
+    // It accounts for every message, including those that it did not reach in time.
+    timeout: Timeout::Report,
+};
 
 /// How many deletions may be under way at once, those that wait for their mailbox or a `Retry-After` included.
 const UNDER_WAY: usize = 1000;
@@ -187,7 +203,8 @@ struct Failure<'a> {
     message: String,
 }
 
-pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> Result<Outcome, Error> {
+pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
+    let until = Instant::now() + context.limits.call_timeout;
     let mut reader = inputs.read();
     let text = reader.required_text("exo_query_messages_results");
     reader.finish()?;
@@ -206,7 +223,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
         && let Some(source) = failures(&fates).find(|error| error.is_for_all())
     {
         let attempt = "delete any of the messages".to_owned();
-        return Err(Error::Graph { attempt, permission: PERMISSION, source: source.clone() });
+        return Err(Error::Graph { attempt, permissions: SPEC.permissions(), source: source.clone() });
     }
 
     let failed = content.failures.len();
@@ -224,7 +241,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs, until: Instant) -> R
     let not_deleted = (failed > 0).then(|| {
         let all = counted(deleted + failed, "message");
         let needs = failures(&fates).find_map(|error| {
-            Some(Needs(PERMISSION, error).to_string()).filter(|sentence| !sentence.is_empty())
+            Some(Needs(SPEC.permissions(), error).to_string()).filter(|sentence| !sentence.is_empty())
         });
         let would = fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count();
         if would > 0 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::context::Progress;
 use super::inputs::InputError;
+use super::permissions::Permissions;
 use graph::BackoffHint;
 
 /// Why a call failed.
@@ -24,12 +25,12 @@ pub enum Error {
         why: String,
     },
     /// Graph did not do it.
-    #[error("Could not {attempt}: {}{}", sentence(source), Needs(permission, source))]
+    #[error("Could not {attempt}: {}{}", sentence(source), Needs(*permissions, source))]
     Graph {
         /// What was attempted, for whom: "read message X of mailbox Y".
         attempt: String,
-        /// The application permission it takes.
-        permission: &'static str,
+        /// The application permissions that it needs.
+        permissions: Permissions,
         /// What Graph said.
         source: graph::Error,
     },
@@ -65,13 +66,13 @@ pub enum Error {
     #[error(
         "Whether {mail} was sent before could not be looked up, so it was not sent again: {}{}",
         sentence(source),
-        Needs(permission, source)
+        Needs(*permissions, source)
     )]
     NotLookedUp {
         /// Which mail: "a message from X".
         mail: String,
-        /// The application permission that looking takes.
-        permission: &'static str,
+        /// The application permissions that looking needs.
+        permissions: Permissions,
         /// What Graph said to the look.
         source: graph::Error,
     },
@@ -173,7 +174,7 @@ fn sentence(said: &impl std::fmt::Display) -> String {
 }
 
 /// Where permission is the likely reason, says which one.
-pub(super) struct Needs<'a>(pub(super) &'a str, pub(super) &'a graph::Error);
+pub(super) struct Needs<'a>(pub(super) Permissions, pub(super) &'a graph::Error);
 
 impl std::fmt::Display for Needs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -28,7 +28,7 @@ pub fn function_call(data: &[u8]) {
     let _ = inputs.incident();
     for function in Function::ALL {
         let mut reader = inputs.read();
-        for input in function.inputs() {
+        for input in function.spec().inputs {
             match input.kind {
                 InputKind::Text => drop(reader.word(input.name)),
                 InputKind::Number => drop(reader.number(input.name)),

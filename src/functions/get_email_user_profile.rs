@@ -4,9 +4,18 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{READ_USERS, Use};
+use super::spec::{Input, InputKind, Spec, Timeout};
 use graph::{Path, Request};
 
-const PERMISSION: &str = "User.Read.All";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_get_email_user_profile",
+    summary: "Reads the directory's profile of a user.",
+    inputs: &[Input::required("exo_email_address", InputKind::Text, "address of the user")],
+    uses: &[Use::always(&[READ_USERS])],
+    changes_mailbox: false,
+    timeout: Timeout::Abort,
+};
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
@@ -20,7 +29,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(source) => {
             let attempt = format!("read the profile of {user}");
             let what = format!("The user {user}");
-            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+            Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
         }
     }
 }

@@ -4,9 +4,18 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{READ_MAIL, Use};
+use super::spec::{MAILBOX, MESSAGE, Spec, Timeout};
 use graph::{Path, Request};
 
-const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_get_message",
+    summary: "Reads one message.",
+    inputs: &[MAILBOX, MESSAGE],
+    uses: &[Use::always(&[READ_MAIL])],
+    changes_mailbox: false,
+    timeout: Timeout::Abort,
+};
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
@@ -24,7 +33,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(source) => {
             let attempt = format!("read message {id} of mailbox {mailbox}");
             let what = format!("Message {id} of mailbox {mailbox}");
-            Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+            Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
         }
     }
 }

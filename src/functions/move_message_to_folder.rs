@@ -15,10 +15,47 @@ use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::idempotency::{LOOKUP_DELAYS, look_for};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{CHANGE_MAIL, Use};
+use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{AuditRecord, PendingAction};
 use graph::{self, CallTag, Dispatch, Failed, Path, Request};
 
-const PERMISSION: &str = "Mail.ReadWrite";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_move_message_to_folder",
+    summary: "Moves one message to a well-known folder; it gets a new id there.",
+    inputs: &[
+        MAILBOX,
+        MESSAGE,
+        FOLDER,
+        Input::required(
+            "exo_destination_mailfolder_id",
+            InputKind::Select(WELL_KNOWN_FOLDERS),
+            "folder the message goes to",
+        ),
+    ],
+    uses: &[Use::always(&[CHANGE_MAIL])],
+    changes_mailbox: true,
+    timeout: Timeout::Abort,
+};
+
+/// Graph's names of the folders that every mailbox may have (Graph page "mailFolder resource type").
+const WELL_KNOWN_FOLDERS: &[&str] = &[
+    "archive",
+    "clutter",
+    "conflicts",
+    "conversationhistory",
+    "deleteditems",
+    "drafts",
+    "inbox",
+    "junkemail",
+    "localfailures",
+    "msgfolderroot",
+    "outbox",
+    "recoverableitemsdeletions",
+    "scheduled",
+    "searchfolders",
+    "sentitems",
+];
 
 #[derive(Deserialize)]
 struct Moved {
@@ -62,7 +99,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.answer(&done, content, |source| {
                 let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
                 let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
-                Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+                Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
             })
         }
     }

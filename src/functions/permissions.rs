@@ -1,99 +1,95 @@
-//! Which application permissions of Microsoft Graph each function takes.
+//! The application permissions of Microsoft Graph that the functions need.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::Function;
-
-/// A permission, and those that include it.
+/// A permission, and the larger ones that include it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Permission(&'static [&'static str]);
+pub struct Permission {
+    smallest: &'static str,
+    larger: &'static [&'static str],
+    /// A larger permission that most installations have, so errors name it as well.
+    usual_alternative: Option<&'static str>,
+}
 
 impl Permission {
-    /// The name of the smallest that will do for all that the function gives.
-    pub fn name(self) -> &'static str {
-        self.0.first().copied().unwrap_or_default()
+    const fn new(smallest: &'static str, larger: &'static [&'static str]) -> Self {
+        Self { smallest, larger, usual_alternative: None }
     }
 
-    /// The one among `granted` that will do.
+    /// The name of the smallest permission that is sufficient.
+    pub fn name(self) -> &'static str {
+        self.smallest
+    }
+
+    /// The first permission in `granted` that is sufficient.
     pub fn among(self, granted: &BTreeSet<String>) -> Option<&'static str> {
-        self.0.iter().copied().find(|name| granted.contains(*name))
+        std::iter::once(self.smallest).chain(self.larger.iter().copied()).find(|name| granted.contains(*name))
     }
 }
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.smallest)?;
+        match self.usual_alternative {
+            Some(alternative) => write!(f, " (or {alternative})"),
+            None => Ok(()),
+        }
     }
 }
 
-/// A way to use a function, and all of the permissions that it takes.
+/// Permissions that are needed together, for the text of an error: "Mail.Send and Mail.ReadWrite".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permissions(pub &'static [Permission]);
+
+impl fmt::Display for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, permission) in self.0.iter().enumerate() {
+            if nth > 0 {
+                f.write_str(" and ")?;
+            }
+            write!(f, "{permission}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A way to use a function, and the permissions that it needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Use {
-    /// What is particular about it; nothing for the usual way.
-    pub particular: Option<&'static str>,
-    /// What it takes.
-    pub permissions: &'static [Permission],
+    /// When these permissions are needed; `None` for the usual way.
+    pub condition: Option<&'static str>,
+    /// All of them are needed.
+    pub permissions: Permissions,
 }
 
-/// For listing and reading users (Graph pages "List users" and "Get a user").
-const READ_USERS: Permission =
-    Permission(&["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]);
-const READ_MAIL: Permission = Permission(&["Mail.Read", "Mail.ReadWrite"]);
-const CHANGE_MAIL: Permission = Permission(&["Mail.ReadWrite"]);
-const SEND_MAIL: Permission = Permission(&["Mail.Send"]);
-const CHANGE_CALENDARS: Permission = Permission(&["Calendars.ReadWrite"]);
-const READ_SETTINGS: Permission = Permission(&["MailboxSettings.Read", "MailboxSettings.ReadWrite"]);
+impl Use {
+    /// The usual way to use a function.
+    pub(super) const fn always(permissions: &'static [Permission]) -> Self {
+        Self { condition: None, permissions: Permissions(permissions) }
+    }
 
-const fn usually(permissions: &'static [Permission]) -> Use {
-    Use { particular: None, permissions }
+    /// A way that needs other permissions, for instance "over 4 MB".
+    pub(super) const fn when(condition: &'static str, permissions: &'static [Permission]) -> Self {
+        Self { condition: Some(condition), permissions: Permissions(permissions) }
+    }
 }
 
-const fn where_(particular: &'static str, permissions: &'static [Permission]) -> Use {
-    Use { particular: Some(particular), permissions }
-}
+/// Lists and reads users (Graph pages "List users" and "Get a user").
+pub(super) const READ_USERS: Permission = Permission::new(
+    "User.Read.All",
+    &["User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+);
+pub(super) const READ_MAIL: Permission = Permission {
+    usual_alternative: Some("Mail.ReadWrite"),
+    ..Permission::new("Mail.Read", &["Mail.ReadWrite"])
+};
+pub(super) const CHANGE_MAIL: Permission = Permission::new("Mail.ReadWrite", &[]);
+pub(super) const SEND_MAIL: Permission = Permission::new("Mail.Send", &[]);
+pub(super) const CHANGE_CALENDARS: Permission = Permission::new("Calendars.ReadWrite", &[]);
+pub(super) const READ_SETTINGS: Permission =
+    Permission::new("MailboxSettings.Read", &["MailboxSettings.ReadWrite"]);
 
-/// What it takes besides to find out whose mailbox it is that is to be changed, where the settings name mailboxes that
-/// may be, or may not.
+/// Needed in addition where the settings allow or deny mailboxes: the guard then asks the directory who owns a mailbox
+/// before the mailbox is changed.
 pub const IDENTIFY: Permission = READ_USERS;
-
-impl Function {
-    /// Whether it changes a mailbox, so that the guard rails hold for it.
-    pub fn changes_a_mailbox(self) -> bool {
-        match self {
-            Self::MoveMessageToFolder
-            | Self::DeleteEmail
-            | Self::DeleteMessagesFromQueryResults
-            | Self::SendMessage
-            | Self::CreateMeeting => true,
-            Self::GetEmailUserProfile
-            | Self::GetMessage
-            | Self::WriteMessageAsAttachment
-            | Self::QueryEmails => false,
-        }
-    }
-
-    /// The ways to use it, the usual one first.
-    pub fn uses(self) -> &'static [Use] {
-        match self {
-            Self::GetEmailUserProfile => const { &[usually(&[READ_USERS])] },
-            Self::GetMessage | Self::WriteMessageAsAttachment => const { &[usually(&[READ_MAIL])] },
-            Self::MoveMessageToFolder | Self::DeleteEmail | Self::DeleteMessagesFromQueryResults => {
-                const { &[usually(&[CHANGE_MAIL])] }
-            }
-            Self::SendMessage => {
-                const {
-                    &[
-                        usually(&[SEND_MAIL]),
-                        where_("over 4 MB", &[SEND_MAIL, CHANGE_MAIL]),
-                        where_("when it may have been sent", &[SEND_MAIL, READ_MAIL]),
-                    ]
-                }
-            }
-            Self::CreateMeeting => const { &[usually(&[CHANGE_CALENDARS, READ_SETTINGS])] },
-            Self::QueryEmails => {
-                const { &[usually(&[READ_MAIL]), where_("over all users", &[READ_MAIL, READ_USERS])] }
-            }
-        }
-    }
-}

@@ -13,11 +13,47 @@ use super::error::Error;
 use super::incident_sink::IncidentSink;
 use super::inputs::{InputError, Inputs};
 use super::outcome::Outcome;
+use super::permissions::{READ_MAIL, READ_USERS, Use};
 use super::report::{Output, Report};
+use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use graph::{self, Criteria, Limit, Search, SearchScope};
 
-const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
-const PERMISSION_FOR_ALL: &str = "User.Read.All, and Mail.Read (or Mail.ReadWrite)";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_query_emails",
+    summary: "Finds messages in one mailbox, some, or all of the tenant; at least one criterion is required.",
+    inputs: &[
+        INCIDENT,
+        Input::required(
+            "exo_email_address",
+            InputKind::Text,
+            "mailboxes: addresses separated by commas, \"all\", or \"all:\" and the beginning of a user name",
+        ),
+        Input::optional("exo_mail_folders", InputKind::Text, "id or name of the one folder to search"),
+        Input::optional("exo_email_address_sender", InputKind::Text, "criterion: address of the sender"),
+        Input::optional("exo_start_date", InputKind::DateTime, "criterion: received at this time or later"),
+        Input::optional("exo_end_date", InputKind::DateTime, "criterion: received at this time or earlier"),
+        Input::optional(
+            "exo_has_attachments",
+            InputKind::Boolean,
+            "criterion: with attachments (yes) or without (no)",
+        ),
+        Input::optional("exo_message_subject", InputKind::Text, "criterion: text in the subject"),
+        Input::optional("exo_message_body", InputKind::Text, "criterion: text in the body"),
+        Input::required(
+            "exo_query_output_format",
+            InputKind::MultiSelect(OUTPUTS),
+            "where the results are shown",
+        ),
+    ],
+    uses: &[Use::always(&[READ_MAIL]), OVER_ALL_USERS],
+    changes_mailbox: false,
+    timeout: Timeout::Abort,
+};
+
+const OVER_ALL_USERS: Use = Use::when("over all users", &[READ_MAIL, READ_USERS]);
+
+/// Where results can be shown.
+const OUTPUTS: &[&str] = &["Exchange Online data table", "Incident attachment", "Incident note"];
 
 /// What is asked for.
 pub(super) struct Query {
@@ -224,9 +260,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 }
 
 fn failed(query: &Query, source: graph::Error) -> Error {
-    let permission =
-        if matches!(query.whom, SearchScope::Tenant { .. }) { PERMISSION_FOR_ALL } else { PERMISSION };
-    Error::Graph { attempt: format!("search the messages of {}", query.asked), permission, source }
+    let permissions = match query.whom {
+        SearchScope::Tenant { .. } => OVER_ALL_USERS.permissions,
+        SearchScope::Listed(_) => SPEC.permissions(),
+    };
+    Error::Graph { attempt: format!("search the messages of {}", query.asked), permissions, source }
 }
 
 /// A search that reached no mailbox found nothing because it failed, and must not look as if there was nothing

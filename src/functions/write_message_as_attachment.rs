@@ -13,11 +13,35 @@ use super::error::Error;
 use super::idempotency::{Visibility, ensure_once};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{READ_MAIL, Use};
+use super::spec::{INCIDENT, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::AuditRecord;
 use graph::{self, Download, Path, Request};
 use soar::{self, Target};
 
-const PERMISSION: &str = "Mail.Read (or Mail.ReadWrite)";
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_write_message_as_attachment",
+    summary: "Writes a message, as an .eml file, to an attachment of an incident or task.",
+    inputs: &[
+        INCIDENT,
+        Input::optional(
+            "task_id",
+            InputKind::Number,
+            "number of the task that gets the file, instead of the incident",
+        ),
+        MAILBOX,
+        MESSAGE,
+        Input::optional(
+            "exo_attachment_name",
+            InputKind::Text,
+            "name of the file [default: message-ADDRESS-ID.eml]",
+        ),
+    ],
+    uses: &[Use::always(&[READ_MAIL])],
+    changes_mailbox: false,
+    timeout: Timeout::Abort,
+};
+
 /// How often a message that broke off on the way is read again, from its start.
 const READ_AGAIN: usize = 3;
 
@@ -67,7 +91,7 @@ impl Copy<'_> {
 
     fn failed(&self, source: graph::Error) -> Error {
         let attempt = format!("read message {} of mailbox {}", self.id, self.mailbox);
-        Error::Graph { attempt, permission: PERMISSION, source }
+        Error::Graph { attempt, permissions: SPEC.permissions(), source }
     }
 
     fn too_large(&self) -> Error {

@@ -1,6 +1,7 @@
 //! The documents agree with the program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod functions;
 mod readme;
 mod template;
 

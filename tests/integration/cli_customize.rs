@@ -469,7 +469,7 @@ async fn list_shows_every_function_and_where_its_calls_come() {
         assert!(text.contains("message destination fn_exchange_online"), "{text}");
         for function in fn_exchange_online::functions::Function::ALL {
             assert!(text.contains(&format!("\t{}\n", function.name())), "{text}");
-            assert_eq!(text.contains(function.summary()), more, "{text}");
+            assert_eq!(text.contains(function.spec().summary), more, "{text}");
         }
         assert_eq!(text.contains(env!("CARGO_BIN_EXE_fn-exchange-online")), more);
     }

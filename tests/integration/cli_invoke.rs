@@ -133,7 +133,7 @@ async fn the_list_shows_every_function_with_its_inputs() {
         for listed in [&all.stdout, &one.stdout] {
             let described = &listed[listed.find(&format!("{}\n", function.name())).unwrap()..];
             let described = described.split("\n\n").next().unwrap();
-            for input in function.inputs() {
+            for input in function.spec().inputs {
                 let name = format!("    {}{} ", input.name, if input.required { "*" } else { "" });
                 let line = described.lines().find(|line| line.starts_with(&name)).unwrap();
                 assert!(line.contains(input.kind.name()) && line.ends_with(input.meaning), "{line}");
@@ -155,7 +155,7 @@ async fn the_inputs_declared_as_required_are_those_that_a_function_demands() {
             panic!("{function:?} ran without inputs");
         };
         let declared: BTreeSet<_> =
-            function.inputs().iter().filter(|input| input.required).map(|input| input.name).collect();
+            function.spec().inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
         assert_eq!(error.missing().iter().copied().collect::<BTreeSet<_>>(), declared, "{function:?}");
     }
     assert_eq!(desk.sandbox.graph.requests().len(), 0);
@@ -168,9 +168,9 @@ async fn the_inputs_are_of_the_kinds_they_are_declared_as() {
     for function in Function::ALL {
         // A list in a list is a value of no kind.
         let wrong: Map<String, Value> =
-            function.inputs().iter().map(|input| (input.name.to_owned(), json!([[]]))).collect();
+            function.spec().inputs.iter().map(|input| (input.name.to_owned(), json!([[]]))).collect();
         let said = function.run(&context, &Inputs::new(wrong)).await.unwrap_err().to_string();
-        for input in function.inputs() {
+        for input in function.spec().inputs {
             let expected = match input.kind {
                 InputKind::Text => "a text",
                 InputKind::Number => "a whole number",

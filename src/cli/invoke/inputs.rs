@@ -33,7 +33,7 @@ pub(in crate::cli) fn read(
     let mut problems = Vec::new();
     let mut typed = Map::new();
     for (name, value) in given {
-        let Some(input) = function.inputs().iter().find(|input| input.name == name) else {
+        let Some(input) = function.spec().inputs.iter().find(|input| input.name == name) else {
             problems.push(no_such_input(function, &name));
             continue;
         };
@@ -71,7 +71,7 @@ fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
 }
 
 fn no_such_input(function: Function, name: &str) -> String {
-    let known: Vec<_> = function.inputs().iter().map(|input| input.name).collect();
+    let known: Vec<_> = function.spec().inputs.iter().map(|input| input.name).collect();
     format!("{} has no input {name}; it has {}.", function.name(), known.join(", "))
 }
 
@@ -122,7 +122,7 @@ fn set_incident(function: Function, values: &mut Map<String, Value>, incident: i
         let results = values.get("exo_query_messages_results").and_then(Value::as_str).unwrap_or_default();
         let results: Value = serde_json::from_str(results).unwrap_or_default();
         results.get("incident_id").cloned()
-    } else if function.inputs().iter().any(|input| input.name == "incident_id") {
+    } else if function.spec().has_input("incident_id") {
         values.insert("incident_id".to_owned(), incident.into())
     } else {
         return Some(format!("{} writes nothing to an incident; leave --incident out.", function.name()));

@@ -21,8 +21,8 @@ pub(super) fn show(functions: &[Function]) {
 
 fn describe(text: &mut String, function: Function) {
     // Writing to a String does not fail.
-    let _ = writeln!(text, "{}\n  {}", function.name(), function.summary());
-    for input in function.inputs() {
+    let _ = writeln!(text, "{}\n  {}", function.name(), function.spec().summary);
+    for input in function.spec().inputs {
         let name = format!("{}{}", input.name, if input.required { "*" } else { "" });
         let _ = writeln!(text, "    {name:<31} {:<11} {}", input.kind.name(), input.meaning);
         if let Some((first, rest)) = input.kind.options().split_first() {

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) -> Result<(), Failure> {
     let function = named(function)?;
     let mut values = inputs::read(function, given, None, None)?;
-    if function.inputs().iter().any(|input| input.name == "incident_id") {
+    if function.spec().has_input("incident_id") {
         // A workflow takes it from the incident it runs on.
         values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
     }

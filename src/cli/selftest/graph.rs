@@ -111,16 +111,17 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
             ),
         )];
     }
-    let uses =
-        Function::ALL.into_iter().flat_map(|function| function.uses().iter().map(move |way| (function, way)));
+    let uses = Function::ALL
+        .into_iter()
+        .flat_map(|function| function.spec().uses.iter().map(move |way| (function, way)));
     uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
 }
 
 /// What all functions together ask for, in the order of the names.
 fn all_permissions() -> Vec<&'static str> {
-    let uses = Function::ALL.into_iter().flat_map(Function::uses);
+    let uses = Function::ALL.into_iter().flat_map(|function| function.spec().uses);
     let names: BTreeSet<&str> =
-        uses.flat_map(|way| way.permissions).map(|permission| permission.name()).collect();
+        uses.flat_map(|way| way.permissions.0).map(|permission| permission.name()).collect();
     // Who may change messages may read them.
     let includes_read = names.contains("Mail.ReadWrite");
     names.into_iter().filter(|name| !(includes_read && *name == "Mail.Read")).collect()
@@ -128,14 +129,14 @@ fn all_permissions() -> Vec<&'static str> {
 
 fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claims>) -> Check {
     let (id, name) = (format!("graph.permission.{}", function.name()), short(function));
-    let (id, name) = match way.particular {
+    let (id, name) = match way.condition {
         None => (id, name.to_owned()),
-        Some(particular) => {
-            (format!("{id}.{}", particular.replace(' ', "_").to_lowercase()), format!("{name} {particular}"))
+        Some(condition) => {
+            (format!("{id}.{}", condition.replace(' ', "_").to_lowercase()), format!("{name} {condition}"))
         }
     };
-    let identifying = (identifies && function.changes_a_mailbox()).then_some(IDENTIFY);
-    let needed = || way.permissions.iter().copied().chain(identifying);
+    let identifying = (identifies && function.spec().changes_mailbox).then_some(IDENTIFY);
+    let needed = || way.permissions.0.iter().copied().chain(identifying);
     let missing: Vec<&str> =
         needed().filter(|permission| granted(*permission, claims).is_none()).map(Permission::name).collect();
     if missing.is_empty() {
@@ -167,9 +168,10 @@ fn first_user() -> Path {
 /// Without the permission to list users, a refusal for lack of it is what a Graph that works answers.
 fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>) -> Check {
     let may_list_users = Function::GetEmailUserProfile
-        .uses()
+        .spec()
+        .permissions()
+        .0
         .iter()
-        .flat_map(|way| way.permissions)
         .all(|permission| granted(*permission, claims).is_some());
     match answer {
         Ok(Ok(_)) => Check::passed(REQUEST.0, REQUEST.1, "Microsoft Graph answers"),

@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 use tracing::warn;
 
+use super::LARGE;
 use super::message::{FileAttachment, SMALLEST_IN_SESSION};
 use super::outgoing::{Ended, Outgoing, may_be_done};
 use crate::functions::error::Error;
 use graph::{self, Dispatch, Failed, Path, Request, UploadError, UploadSession};
 use soar::Attachment;
 
-const PERMISSION_FOR_LARGE: &str = "Mail.Send and Mail.ReadWrite";
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
 /// policy decides instead.
 const MAX_DRAFTS: u32 = 3;
@@ -45,13 +45,13 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
         let Some(wait) = wait else {
             // The draft was not sent, whatever became of the request, but it may exist.
             let error = match error {
-                Error::Graph { attempt, permission, source } => {
+                Error::Graph { attempt, permissions, source } => {
                     if may_be_done(&source)
                         && let Ok(Some(ended)) = outgoing.find_sent().await
                     {
                         return Ok(ended);
                     }
-                    Error::Graph { attempt, permission, source: source.without_doubt() }
+                    Error::Graph { attempt, permissions, source: source.without_doubt() }
                 }
                 other => other,
             };
@@ -103,7 +103,7 @@ impl<'a> Draft<'a> {
             let request = Request::post(path, body.into(), act).retry_if_unsent().in_mailbox(from.address());
             context.graph.send(&request).await?.parse::<Created>()
         };
-        let failed = |source| outgoing.failed(PERMISSION_FOR_LARGE, source);
+        let failed = |source| outgoing.failed(LARGE.permissions, source);
         let Created { id } = created.await.map_err(failed)?;
         let removal = outgoing.removal(&id).map_err(failed)?;
         Ok(Self { outgoing, id, leftover: Leftover(Some((context.graph.clone(), removal))) })
@@ -165,7 +165,7 @@ impl<'a> Draft<'a> {
     }
 
     fn failed(&self, source: graph::Error) -> Error {
-        self.outgoing.failed(PERMISSION_FOR_LARGE, source)
+        self.outgoing.failed(LARGE.permissions, source)
     }
 
     async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {

@@ -17,17 +17,55 @@ use serde_json::json;
 
 pub(super) use self::message::Mail;
 use self::message::{FileAttachment, SendMail};
-use self::outgoing::{Ended, Outgoing, PERMISSION, may_be_done};
+use self::outgoing::{Ended, Outgoing, may_be_done};
 use super::context::Context;
 use super::error::Error;
 use super::guard::{Authorization, Mailbox, NotDone};
 use super::idempotency::{Visibility, ensure_once};
 use super::inputs::Inputs;
 use super::outcome::Outcome;
+use super::permissions::{CHANGE_MAIL, Permissions, READ_MAIL, SEND_MAIL, Use};
+use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::audit::{AuditRecord, PendingAction};
 use graph::{self, CallTag, Dispatch, Path, Request};
 use soar::Attachment;
 
+pub(super) const SPEC: Spec = Spec {
+    name: "exchange_online_send_message",
+    summary: "Sends a mail, with attachments of the incident if asked to.",
+    inputs: &[
+        Input::required("exo_email_address", InputKind::Text, "address of the sender"),
+        Input::required(
+            "exo_recipients",
+            InputKind::Text,
+            "addresses of the recipients, separated by commas",
+        ),
+        Input::optional("exo_message_subject", InputKind::Text, "subject"),
+        Input::optional("exo_message_body", InputKind::Text, "text, as HTML"),
+        Input::optional(
+            "exo_attachment_names",
+            InputKind::Text,
+            "names of the incident's attachments to send, separated by commas",
+        ),
+        Input::optional(
+            "incident_id",
+            InputKind::Number,
+            "number of the incident; required with exo_attachment_names",
+        ),
+    ],
+    uses: &[
+        Use::always(&[SEND_MAIL]),
+        LARGE,
+        Use::when("when it may have been sent", &[SEND_MAIL, READ_MAIL]),
+    ],
+    changes_mailbox: true,
+    timeout: Timeout::Abort,
+};
+
+/// A mail that is too large for one request.
+const LARGE: Use = Use::when("over 4 MB", &[SEND_MAIL, CHANGE_MAIL]);
+/// What looking up a mail needs.
+const LOOK_UP: Permissions = Permissions(&[READ_MAIL]);
 /// Graph refuses requests of 4 MB or more; the rest is left for headers.
 const LARGEST_REQUEST: u64 = 3_900_000;
 
@@ -75,7 +113,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.answer(&done, content, |source| {
                 let attempt = format!("send a message from {}", mail.sender);
                 let what = format!("The mailbox {}", mail.sender);
-                Outcome::not_found(Error::Graph { attempt, permission: PERMISSION, source }, &what)
+                Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
             })
         }
     }
@@ -146,6 +184,6 @@ async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ende
     match sent.await {
         Ok(_) => Ok(Ended::Sent),
         Err(source) if may_be_done(&source) => Err(outgoing.in_doubt(source)),
-        Err(source) => outgoing.no_mailbox(outgoing.failed(PERMISSION, source)),
+        Err(source) => outgoing.no_mailbox(outgoing.failed(SPEC.permissions(), source)),
     }
 }

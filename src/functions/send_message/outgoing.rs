@@ -2,18 +2,16 @@
 
 use tracing::info;
 
+use super::LOOK_UP;
 use super::message::Mail;
 use crate::audit::PendingAction;
 use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::guard::Mailbox;
 use crate::functions::outcome::Outcome;
+use crate::functions::permissions::Permissions;
 use graph::{self, CallTag, Dispatch, Failed, Path, Request};
 
-/// Permission to send mail.
-pub(super) const PERMISSION: &str = "Mail.Send";
-/// Permission to look up whether a mail was sent.
-const PERMISSION_TO_LOOK: &str = "Mail.Read (or Mail.ReadWrite)";
 /// Maximum number of rounds in which unsent drafts of the call are removed.
 const MAX_CLEANUPS: usize = 5;
 
@@ -43,7 +41,7 @@ impl Outgoing<'_> {
         let Self { context, mail, from, tag, .. } = self;
         let not_looked_up = |source| Error::NotLookedUp {
             mail: format!("a message from {}", mail.sender),
-            permission: PERMISSION_TO_LOOK,
+            permissions: LOOK_UP,
             source,
         };
         // A draft may be sent between the lookup and its removal, so only a lookup without drafts is conclusive.
@@ -51,7 +49,7 @@ impl Outgoing<'_> {
             let found = match tag.find(&context.graph, from.address(), None).await {
                 Ok(found) => found,
                 Err(source) if source.refusal().is_some_and(|refusal| refusal.status == 404) => {
-                    return self.no_mailbox(self.failed(PERMISSION_TO_LOOK, source)).map(Some);
+                    return self.no_mailbox(self.failed(LOOK_UP, source)).map(Some);
                 }
                 Err(source) => return Err(not_looked_up(source)),
             };
@@ -97,8 +95,8 @@ impl Outgoing<'_> {
     }
 
     /// The mail was not sent.
-    pub(super) fn failed(self, permission: &'static str, source: graph::Error) -> Error {
-        Error::Graph { attempt: self.attempt(), permission, source }
+    pub(super) fn failed(self, permissions: Permissions, source: graph::Error) -> Error {
+        Error::Graph { attempt: self.attempt(), permissions, source }
     }
 
     fn attempt(self) -> String {

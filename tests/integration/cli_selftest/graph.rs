@@ -60,7 +60,7 @@ async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permis
     let said = selftest(&deployment, &text).await;
     for function in Function::ALL {
         let check = said.check(&format!("graph.permission.{}", function.name()));
-        if function.changes_a_mailbox() {
+        if function.spec().changes_mailbox {
             assert_eq!(check["outcome"], "warning", "{check}");
             let found = check["found"].as_str().unwrap();
             assert!(found.contains("missing User.Read.All") && found.contains("mailboxes_denied"), "{found}");
@@ -179,9 +179,9 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
     for (name, inputs) in calls {
         let reply = soar.call(name, inputs).await.unwrap().reply(SOON).await.unwrap();
         let said = format!("{} {}", reply.message, reply.results);
-        let usual = Function::named(name).unwrap().uses()[0];
+        let usual = Function::named(name).unwrap().spec().permissions();
         // The reason of a deletion in a list is Graph's own.
-        let named = usual.permissions.iter().any(|permission| said.contains(permission.name()));
+        let named = usual.0.iter().any(|permission| said.contains(permission.name()));
         assert!(named || said.contains("ErrorAccessDenied"), "{name}: {said}");
     }
 }

@@ -82,9 +82,9 @@ fn the_functions_are_those_of_the_program() {
     for function in Function::ALL {
         let ours = functions.iter().find(|one| one["name"] == function.name()).unwrap();
         let asked: BTreeSet<_> = form(ours, FUNCTION, &file).into_iter().collect();
-        let taken: BTreeSet<_> = function.inputs().iter().map(|input| input.name).collect();
+        let taken: BTreeSet<_> = function.spec().inputs.iter().map(|input| input.name).collect();
         assert_eq!(asked, taken, "{}", function.name());
-        for input in function.inputs() {
+        for input in function.spec().inputs {
             let field = named(&all, input.name);
             let kind = match input.kind {
                 InputKind::Text => "text",

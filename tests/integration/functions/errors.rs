@@ -37,13 +37,13 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
         (
             QueryEmails,
             query("all", criteria.clone()),
-            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            "Mail.Read (or Mail.ReadWrite) and User.Read.All",
             MAIL,
         ),
         (
             QueryEmails,
             query("all", criteria),
-            "User.Read.All, and Mail.Read (or Mail.ReadWrite)",
+            "Mail.Read (or Mail.ReadWrite) and User.Read.All",
             &["User.Read.All"],
         ),
     ]
