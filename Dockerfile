@@ -19,7 +19,7 @@ COPY deploy deploy
 COPY docs/systemd.md docs/
 COPY LICENSE ./
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
-RUN cargo build --release --locked --no-default-features --bin fn-exchange-online
+RUN cargo build --profile dist --locked --no-default-features --bin fn-exchange-online
 # What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum.
 RUN cargo install --locked cargo-cyclonedx@0.5.9 \
     && cargo cyclonedx --format json --spec-version 1.5 --describe binaries --no-default-features \
@@ -32,7 +32,7 @@ RUN if command -v apt-get >/dev/null; then \
       && apt-get install -y --no-install-recommends ca-certificates tini \
       && rm -rf /var/lib/apt/lists/*; \
     fi
-COPY --from=build /build/target/release/fn-exchange-online /usr/local/bin/fn-exchange-online
+COPY --from=build /build/target/dist/fn-exchange-online /usr/local/bin/fn-exchange-online
 COPY --from=build /build/fn-exchange-online_bin.cdx.json /usr/share/sbom/fn-exchange-online.cdx.json
 COPY deploy/entrypoint.sh /opt/rescircuits/entrypoint.sh
 # App Host and administrators' habits know the program by the name of SOAR's own framework.
