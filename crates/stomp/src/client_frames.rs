@@ -1,4 +1,4 @@
-//! The frames a session sends.
+//! The frames that a session sends, made by the builders of `stomp-rs`.
 
 use stomp_rs::protocol::frame::{Abort, Ack, AckMode, Begin, Commit, Connect, Send, Subscribe, Unsubscribe};
 
@@ -15,7 +15,7 @@ fn milliseconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// The login, with the heart-beats we offer and ask for.
+/// CONNECT with the login, and the heart-beats that the session offers and asks for.
 pub(super) fn connect(options: &SessionOptions) -> ClientFrame {
     frame(
         Connect::new("1.2", &options.host)
@@ -25,7 +25,7 @@ pub(super) fn connect(options: &SessionOptions) -> ClientFrame {
     )
 }
 
-/// A subscription whose messages are acknowledged one by one, at most `prefetch` of them outstanding.
+/// A subscription whose messages are acknowledged one by one, with at most `prefetch` of them outstanding.
 pub(super) fn subscribe(destination: &str, prefetch: u16, receipt: u64) -> ClientFrame {
     frame(
         Subscribe::new(destination, destination)
@@ -35,8 +35,8 @@ pub(super) fn subscribe(destination: &str, prefetch: u16, receipt: u64) -> Clien
     )
 }
 
-/// A subscription that is one in every respect, but that no message is for: a selector that is never true keeps
-/// them all from it (ActiveMQ's STOMP page: a prefetch of 0 is not supported).
+/// A subscription that receives no message, since its selector is never true. A prefetch of 0 would say the same, but
+/// ActiveMQ does not support it for STOMP (ActiveMQ page "Stomp").
 pub(super) fn subscribe_to_nothing(destination: &str, receipt: u64) -> ClientFrame {
     subscribe(destination, 1, receipt).with_header("selector", "1=0")
 }
@@ -62,11 +62,11 @@ pub(super) fn ack(id: &str) -> ClientFrame {
 }
 
 pub(super) fn disconnect() -> ClientFrame {
-    // That of stomp-rs wants a transaction, which STOMP 1.2 does not have there.
+    // The builder of stomp-rs requires a transaction, which DISCONNECT does not have in STOMP 1.2.
     Frame::new(ClientCommand::Disconnect)
 }
 
-/// `reply` as a message that dies with the broker if that did not hand it on yet.
+/// A SEND of `reply`. The broker does not store it: a message that is not delivered yet is lost with the broker's process.
 pub(super) fn send(reply: Reply) -> ClientFrame {
     let mut send = Send::new(reply.destination);
     if let Some(id) = reply.correlation_id {
@@ -76,7 +76,7 @@ pub(super) fn send(reply: Reply) -> ClientFrame {
 }
 
 impl ClientFrame {
-    /// Makes a message one that the broker stores, so that it outlives the broker's process.
+    /// Asks the broker to store the message, so that it survives a restart of the broker.
     pub(super) fn persistent(self) -> Self {
         self.with_header("persistent", "true")
     }

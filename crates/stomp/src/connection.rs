@@ -14,46 +14,46 @@ use super::error::Failure;
 use super::frame::Frame;
 use super::{ClientCommand, ServerCommand};
 
-/// Free space in the buffer that bytes are read into.
+/// The free space of the read buffer, in bytes.
 const READ_AT_ONCE: usize = 16 * 1024;
 
-/// With this many bytes not yet written, nothing more is taken on to be sent.
+/// With this many bytes not written yet, no more requests are accepted.
 const ENOUGH_TO_WRITE: usize = 1024 * 1024;
 
-/// A body from this many bytes on is written from where it is, not copied into the buffer first: the buffer would
-/// stay as large, and the body is kept anyway until the broker has confirmed it.
+/// A body of at least this many bytes is written from its own memory and not copied into the buffer: the buffer would stay
+/// that large, and the body is kept anyway until the broker confirms it.
 const LARGE_BODY: usize = 64 * 1024;
 
-/// How many intervals may pass without a byte before the connection is left. A broker may look only once an interval
-/// whether it has sent something (ActiveMQ does), so a beat may come two intervals after the last frame; the third is
-/// for the network.
+/// The number of heart-beat intervals without a byte after which the connection is closed. A broker may check only once an
+/// interval whether it has sent something (ActiveMQ does), so a heart-beat may come two intervals after the last frame; the
+/// third is for the network.
 const TOLERANCE: u32 = 3;
 
-/// How long to look for a last word of the broker's when it takes no more of ours.
+/// The time for which the connection is still read after writing failed: the broker may have sent the reason.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(1);
 
-/// Frames over a byte stream. Reading and writing go on side by side within [`Connection::next_frame`], so a
-/// broker that writes before it reads cannot block us, nor we it.
+/// Frames over a byte stream. [`Connection::next_frame`] reads and writes at the same time, so that neither side can block
+/// the other by writing before it reads.
 pub(super) struct Connection<S> {
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
     codec: FrameCodec<ServerCommand>,
     incoming: BytesMut,
-    /// What is to be written before [`outgoing`](Self::outgoing): large bodies, and what precedes them.
+    /// Bytes to write before [`outgoing`](Self::outgoing): large bodies, and the bytes before them.
     ahead: VecDeque<Bytes>,
     outgoing: BytesMut,
-    /// Whether bytes were handed to the stream that it may still hold back.
+    /// Whether the stream may still hold bytes back that were written to it.
     unflushed: bool,
-    /// Why nothing can be written any more, and since when. What the broker wrote before may still be read.
+    /// Why writing failed, and when. Bytes that the broker sent before may still be read.
     write_failed: Option<(Failure, Instant)>,
     last_read: Instant,
     last_write: Instant,
     written: u64,
-    /// How many bytes somebody waits for to be written, and when they were.
+    /// The number of written bytes that a caller waits for, and when it was reached.
     milestone: Option<(u64, Option<Instant>)>,
-    /// How often we promised to write.
+    /// The interval in which to write at least a heart-beat.
     send_every: Option<Duration>,
-    /// How long the broker may say nothing.
+    /// The longest time without a byte from the broker.
     silence_allowed: Option<Duration>,
 }
 
@@ -80,16 +80,16 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
     }
 
-    /// Starts heart-beats as agreed on. Zero stands for none.
+    /// Starts heart-beats as agreed with the broker. Zero means none.
     pub(super) fn agree(&mut self, send_every: Duration, expect_every: Duration) {
         let some = |interval: Duration| (!interval.is_zero()).then_some(interval);
-        // Well within the interval, so that a beat that is late on the way is still in time.
+        // A quarter of the interval, so that a heart-beat that the network delays is still in time.
         self.send_every = some(send_every / 4);
         self.silence_allowed = some(expect_every * TOLERANCE);
     }
 
-    /// Whether we leave a connection over which nothing comes through any more before the broker does. The broker may
-    /// leave once the interval that we promised is over since our last beat.
+    /// Whether this side closes a dead connection before the broker does. The broker may close it when the interval that
+    /// was promised to it has passed since the last heart-beat.
     pub(super) fn leaves_first(&self) -> bool {
         match (self.send_every, self.silence_allowed) {
             (None, _) => true,
@@ -98,12 +98,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
     }
 
-    /// When something was last written.
+    /// When bytes were written last.
     pub(super) fn last_write(&self) -> Instant {
         self.last_write
     }
 
-    /// When the first `end` bytes were all written, where they are. It is asked for one `end` after the other.
+    /// When the first `end` bytes were written, or `None` if they are not yet. Keeps one `end` at a time.
     pub(super) fn written_at(&mut self, end: u64) -> Option<Instant> {
         if self.milestone.is_none_or(|(known, _)| known != end) {
             self.milestone = Some((end, (self.written >= end).then(Instant::now)));
@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.milestone.and_then(|(_, at)| at)
     }
 
-    /// How many will have been when all is written that is in line now.
+    /// The number of written bytes once everything that is queued now is written.
     pub(super) fn queued(&self) -> u64 {
         self.written + self.in_line() as u64
     }
@@ -120,7 +120,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.ahead.iter().map(Bytes::len).sum::<usize>() + self.outgoing.len()
     }
 
-    /// Puts a frame in line to be written while [`Self::next_frame`] runs.
+    /// Queues a frame, which [`Self::next_frame`] writes.
     pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
         if frame.body.len() < LARGE_BODY {
             return self.codec.encode(frame, &mut self.outgoing);
@@ -131,7 +131,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Ok(())
     }
 
-    /// Whether more may be put in line.
+    /// Whether another frame may be queued.
     pub(super) fn has_room(&self) -> bool {
         self.in_line() < ENOUGH_TO_WRITE
     }
@@ -140,8 +140,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.ahead.is_empty() && self.outgoing.is_empty()
     }
 
-    /// Writes what is in line, keeps the heart-beats, and waits for the next frame; with `reading` false, nothing
-    /// is read and it does not return except with a failure. It may be dropped at any point and called again.
+    /// Writes what is queued, sends heart-beats, and waits for the next frame. With `reading` false it reads nothing and
+    /// returns only with a failure. Cancel safe.
     pub(super) async fn next_frame(&mut self, reading: bool) -> Result<Frame<ServerCommand>, Failure> {
         loop {
             if reading {
@@ -152,7 +152,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 }
                 self.incoming.reserve(READ_AT_ONCE);
             } else {
-                // Who does not listen cannot complain of silence.
+                // Silence is not measured while nothing is read.
                 self.last_read = Instant::now();
             }
             let due = self.due();
@@ -183,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
     }
 
-    /// When something is to be done although nothing happened.
+    /// When the next heart-beat or check is due.
     fn due(&self) -> Option<Instant> {
         let beat = self.send_every.map(|every| self.last_write + every);
         let silent = self.silence_allowed.map(|allowed| self.last_read + allowed);
@@ -212,21 +212,21 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Ok(())
     }
 
-    /// Why the connection ended, when nothing more can be read because of `failure`.
+    /// Why the connection ended: an earlier failure of writing, or `failure` of reading.
     fn ended(&mut self, failure: Failure) -> Failure {
         self.write_failed.take().map_or(failure, |(earlier, _)| earlier)
     }
 }
 
 fn broken(error: &std::io::Error) -> Failure {
-    // Brokers that end a TLS connection seldom say so in TLS.
+    // Brokers rarely send TLS's close_notify before they close (RFC 8446, 6.1).
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => Failure::Closed,
         _ => Failure::Broken(error.to_string()),
     }
 }
 
-/// One step of writing: hands over some bytes, or makes the stream send what it was handed.
+/// One step of writing: writes some bytes, or flushes the stream.
 async fn write<W: AsyncWrite + Unpin>(
     writer: &mut W,
     ahead: &mut VecDeque<Bytes>,
@@ -249,7 +249,7 @@ async fn write<W: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Waits until `due`, or for ever.
+/// Waits until `due`, or indefinitely.
 pub(super) async fn sleep_until_due(due: Option<Instant>) {
     match due {
         Some(due) => sleep_until(due).await,

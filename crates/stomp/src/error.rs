@@ -1,4 +1,4 @@
-//! Why there is no connection to the broker, in kinds a caller can tell apart and words an operator can act on.
+//! Why no connection to the broker exists, in kinds that a caller can distinguish and texts that an operator can act on.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::ServerCommand;
 use super::codec::CodecError;
 use super::frame::Frame;
 
-/// Why a connection to the broker was not made, or was left. None of it ends a session: it tries again.
+/// Why a connection to the broker was not made, or was closed. None of these ends a session: it connects again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// No TCP connection: unknown host, no route, nobody listens, no answer.
+    /// No TCP connection: unknown host, no route, no listener, no answer.
     #[error("cannot reach the broker at {address}: {reason}")]
     Unreachable {
         /// Host and port.
@@ -19,7 +19,7 @@ pub enum Failure {
         /// What the system says.
         reason: String,
     },
-    /// The proxy on the way to the broker cannot be reached, or does not lead there.
+    /// The proxy to the broker cannot be reached, or does not connect to the broker.
     #[error("the proxy {proxy} (stomp_proxy) does not lead to the broker at {address}: {reason}")]
     Proxy {
         /// Host and port of the proxy.
@@ -29,7 +29,7 @@ pub enum Failure {
         /// What the proxy did.
         reason: String,
     },
-    /// The broker's certificate was looked at and not believed.
+    /// The broker's certificate is not trusted.
     #[error("the certificate of the broker at {address} is not trusted: {reason}")]
     Untrusted {
         /// Host and port.
@@ -37,7 +37,7 @@ pub enum Failure {
         /// What is wrong with the certificate.
         reason: String,
     },
-    /// No TLS for another reason than the certificate.
+    /// TLS failed for another reason than the certificate.
     #[error("no TLS connection to the broker at {address}: {reason}")]
     Tls {
         /// Host and port.
@@ -45,16 +45,16 @@ pub enum Failure {
         /// What went wrong.
         reason: String,
     },
-    /// The TLS connection stands, but the broker did not answer the CONNECT in this time.
+    /// The broker accepted the TLS connection, but did not answer the CONNECT in this time.
     #[error("the broker took the connection but did not answer within {0:?}")]
     NoAnswer(Duration),
     /// User name or password are wrong, or cannot be sent.
     #[error("the broker refused the login: {0}")]
     LoginRefused(String),
-    /// The broker is up, but what it checks logins with is not. It is waited for.
+    /// The broker is up, but the service that checks its logins is not. The session waits for it.
     #[error("the broker cannot check the login at present: {0}")]
     AuthenticationUnavailable(String),
-    /// The login may not read this queue.
+    /// The login is not allowed to read this queue.
     #[error("the login is not authorised to read from {destination}: {reason}")]
     NotAuthorized {
         /// The destination of the subscription.
@@ -65,22 +65,22 @@ pub enum Failure {
     /// The broker chose another version than the one offered.
     #[error("the broker answers in STOMP {0}, but only STOMP 1.2 was offered")]
     Version(String),
-    /// What came is no STOMP, or no answer to what was sent.
+    /// The bytes are not STOMP, or do not answer what was sent.
     #[error("the broker does not keep to STOMP 1.2: {0}")]
     Protocol(String),
     /// An ERROR frame of another kind.
     #[error("the broker reported an error: {0}")]
     Broker(String),
-    /// The broker ended the connection without a word.
+    /// The broker closed the connection without an ERROR.
     #[error("the broker closed the connection")]
     Closed,
     /// The connection broke.
     #[error("the connection to the broker broke: {0}")]
     Broken(String),
-    /// Neither frames nor heart-beats came for this time.
+    /// Neither a frame nor a heart-beat came for this time.
     #[error("nothing was heard from the broker for {0:?}")]
     Silent(Duration),
-    /// A receipt that was asked for did not come for this time.
+    /// A receipt did not come for this time.
     #[error("the broker did not confirm within {0:?}")]
     Unconfirmed(Duration),
 }
@@ -97,8 +97,8 @@ impl From<CodecError> for Failure {
 /// The longest text taken over from an ERROR frame, in characters.
 const LONGEST_TEXT: usize = 300;
 
-/// What an ERROR frame says: its `message` and, where it adds something, the first line of its body. The
-/// passcode does not appear in it, whatever the broker wrote.
+/// The text of an ERROR frame: its `message` header and, where that adds something, the first line of its body. The
+/// passcode is removed, in case the broker repeats it.
 pub(super) fn error_text(frame: &Frame<ServerCommand>, passcode: &Secret) -> String {
     let message = frame.header("message").unwrap_or_default().trim();
     let body = String::from_utf8_lossy(&frame.body);
@@ -140,7 +140,7 @@ impl Failure {
         }
     }
 
-    /// The kind of an ERROR that answers nothing in particular.
+    /// The kind of an ERROR that names no request.
     pub(super) fn of_error(text: String) -> Self {
         if text.to_lowercase().contains(AUTHENTICATION_SERVICE) {
             Self::AuthenticationUnavailable(text)
@@ -150,5 +150,5 @@ impl Failure {
     }
 }
 
-/// What SOAR's broker says when it cannot reach the service it asks about logins.
+/// Part of the text of SOAR's broker when it cannot reach the service that checks logins.
 const AUTHENTICATION_SERVICE: &str = "authentication service";

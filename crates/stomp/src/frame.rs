@@ -1,22 +1,22 @@
-//! A frame as it stands between the wire and the program.
+//! A STOMP frame and its headers.
 
 use std::fmt;
 
 use bytes::Bytes;
 
 /// One STOMP frame. `C` is [`ClientCommand`](super::ClientCommand) or
-/// [`ServerCommand`](super::ServerCommand). Unlike the frame of `stomp-rs`, whose builders convert into this
-/// one, the body is bytes (a broker may send anything) and headers keep their order and repetitions.
+/// [`ServerCommand`](super::ServerCommand). The builders of `stomp-rs` convert into this type. Unlike theirs, the
+/// body is bytes (a broker may send anything), and headers keep their order and repetitions.
 #[derive(Clone, PartialEq)]
 pub struct Frame<C> {
-    /// What the frame is.
+    /// The frame's command.
     pub command: C,
     /// Its headers, unescaped.
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
-    /// Why it is not whole, where something could not be read and was left out. Only of a message, and only from a
-    /// codec that [salvages](super::FrameCodec::salvaging) them.
+    /// What could not be read and was left out, if anything. Only a message has this, and only from a codec that
+    /// [salvages](super::FrameCodec::salvaging) messages.
     pub damage: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl<C> Frame<C> {
         self
     }
 
-    /// Puts a body in; `content-length` is written by the encoder.
+    /// Sets the body; the encoder writes `content-length`.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
@@ -47,7 +47,7 @@ impl<C> Frame<C> {
 }
 
 impl<C: fmt::Debug> fmt::Debug for Frame<C> {
-    /// Without the body, which is what is investigated.
+    /// Leaves out the body: it holds what is investigated.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")
             .field("command", &self.command)
@@ -68,8 +68,8 @@ impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
     }
 }
 
-/// The headers of a frame, in order. Where a name is repeated, the first entry counts (STOMP 1.2, "Repeated
-/// Header Entries").
+/// The headers of a frame, in order. If a name is repeated, the first entry counts (STOMP 1.2, "Repeated Header
+/// Entries").
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
 
@@ -84,7 +84,7 @@ impl Headers {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Takes all entries of `name` out.
+    /// Removes all entries of `name`.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(n, _)| n != name);
     }
@@ -94,7 +94,7 @@ impl Headers {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -106,7 +106,7 @@ impl Headers {
 }
 
 impl fmt::Debug for Headers {
-    /// Without the values that let one in.
+    /// Leaves out the values of credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |(name, value)| match name {
             "passcode" | "Co3ContextToken" => (name, "***"),

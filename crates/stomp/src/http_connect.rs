@@ -1,4 +1,5 @@
-//! Through an HTTP proxy to the broker: CONNECT (RFC 9110, 9.3.6) makes a byte stream of a connection to the proxy.
+//! A tunnel through an HTTP proxy to the broker by CONNECT (RFC 9110, 9.3.6). hyper-util's `Tunnel` would do, but it hides
+//! the proxy's status, which the operator needs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,13 +8,13 @@ use tokio::net::TcpStream;
 
 use net::ProxyUrl;
 
-/// The head of the proxy's answer is a few hundred bytes.
+/// The longest head of the proxy's response, in bytes; a usual one has a few hundred.
 const LONGEST_HEAD: usize = 16 * 1024;
 
-/// Asks the proxy at the other end of `stream` to lead on to `target` (host and port).
+/// Asks the proxy at the other end of `stream` to connect to `target` (host and port).
 ///
 /// # Errors
-/// Words on what the proxy did instead. Its own text is left out: it is made for browsers.
+/// A text that says what the proxy did instead. The proxy's own text is left out: it is a page for browsers.
 pub(super) async fn tunnel(stream: &mut TcpStream, target: &str, proxy: &ProxyUrl) -> Result<(), String> {
     let login = proxy.login.as_ref().map(|(user, password)| {
         let login = STANDARD.encode(format!("{user}:{}", password.expose()));
@@ -23,19 +24,19 @@ pub(super) async fn tunnel(stream: &mut TcpStream, target: &str, proxy: &ProxyUr
     stream.write_all(request.as_bytes()).await.map_err(|error| broke(&error))?;
     match (status(&head(stream).await?), &proxy.login) {
         (Some(200..300), _) => Ok(()),
-        // 401 is what some proxies say to a wrong password.
+        // Some proxies answer a wrong password with 401.
         (Some(status @ (401 | 407)), login) => Err(match login {
             None => format!("it wants a user name and password (HTTP status {status})"),
             Some(_) => format!("it refuses the user name and password (HTTP status {status})"),
         }),
         (Some(status @ 502..=504), _) => Err(format!("it cannot reach the broker (HTTP status {status})")),
         (Some(status), _) => Err(format!("it refuses to lead to the broker (HTTP status {status})")),
-        (None, _) => Err("what it answers is no HTTP".to_owned()),
+        (None, _) => Err("its answer is not HTTP".to_owned()),
     }
 }
 
-/// The answer up to its empty line. What is behind that belongs to the broker, who says nothing before we do, so
-/// that whatever comes is read byte by byte only to the end of the head.
+/// The response up to its empty line. It is read byte by byte, since the bytes after the head belong to the broker; it is
+/// short, and a broker sends nothing before the client does.
 async fn head(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,6 +1,6 @@
 //! STOMP 1.2: bytes to frames, the connection to the broker, and the session that keeps it alive.
 //!
-//! The vocabulary (commands and frame builders) is `stomp-rs`; the wire is ours, because that crate's reader
+//! Commands and frame builders are those of `stomp-rs`. Codec and session are written here, because that crate's reader
 //! ignores `content-length` and header escapes, and its client has neither login, TLS nor heart-beats.
 
 mod client_frames;

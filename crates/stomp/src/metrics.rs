@@ -1,12 +1,12 @@
-//! What is counted of connections to the broker.
+//! Metrics of the connections to the broker.
 
 use net::metrics::Counter;
 
-/// The counts, over all sessions that share them.
+/// Counters that several sessions share.
 #[derive(Debug, Default)]
 pub struct Meters {
-    /// Connections whose every subscription the broker confirmed.
+    /// Connections on which the broker confirmed every subscription.
     pub subscribed: Counter,
-    /// Connections that were not made, or were left for a failure.
+    /// Attempts to connect that failed, and connections that ended with a failure.
     pub failures: Counter,
 }

@@ -1,5 +1,5 @@
-//! A look at the broker that changes nothing: whether it lets us in, and whether it would let us subscribe. No
-//! message is taken or marked, and other subscribers go on undisturbed.
+//! Tests login and subscription without an effect: no message is received or marked, and other subscribers are not
+//! disturbed.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::session::driver::{ANSWER_WITHIN, open};
 use super::transport::Stream;
 use super::{ClientCommand, Frame, ServerCommand, client_frames};
 
-/// A connection that is logged in, to look around.
+/// A connection that is logged in, for tests of subscriptions.
 pub struct Probe<'a> {
     options: &'a SessionOptions,
     connection: Connection<Stream>,
@@ -20,18 +20,17 @@ pub struct Probe<'a> {
 }
 
 impl<'a> Probe<'a> {
-    /// Logs in. Everything takes `options.timeout` at most; its destinations are not looked at.
+    /// Logs in. Each step takes `options.timeout` at most; the destinations of `options` are not used.
     ///
     /// # Errors
-    /// Why the broker cannot be reached, is not trusted, or does not let us in.
+    /// The broker cannot be reached, is not trusted, or refuses the login.
     pub async fn log_in(options: &'a SessionOptions) -> Result<Self, Failure> {
         let deadline = Instant::now() + options.timeout;
         let mut patience = ANSWER_WITHIN.min(options.timeout);
         loop {
             match timeout_at(deadline, open(options, patience)).await {
                 Ok(Ok(connection)) => return Ok(Self { options, connection, last_receipt: 0 }),
-                // A broker may lose a CONNECT; another connection brings the answer then. Or it is slow; then it
-                // takes more patience.
+                // A broker may lose a CONNECT: another connection brings the answer. Or it is slow: a longer wait does.
                 Ok(Err(Failure::NoAnswer(_))) if Instant::now() < deadline => patience *= 2,
                 Ok(Err(Failure::NoAnswer(_))) | Err(_) => return Err(Failure::NoAnswer(options.timeout)),
                 Ok(Err(failure)) => return Err(failure),
@@ -39,10 +38,10 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Subscribes to `destination` such that no message comes, and unsubscribes again.
+    /// Subscribes to `destination` in a way that no message matches, and unsubscribes.
     ///
     /// # Errors
-    /// Why the broker does not let us. The connection may be of no use afterwards.
+    /// The broker refuses it. The connection may be unusable afterwards.
     pub async fn subscribe(&mut self, destination: &str) -> Result<(), Failure> {
         let receipt = self.next_receipt();
         self.ask(client_frames::subscribe_to_nothing(destination, receipt), receipt, destination).await?;
@@ -50,11 +49,11 @@ impl<'a> Probe<'a> {
         self.ask(client_frames::unsubscribe(destination, receipt), receipt, destination).await
     }
 
-    /// Takes leave. A broker that does not answer to that is left all the same, `within` this time.
+    /// Disconnects. Waits for the broker's receipt, `within` this time at most.
     pub async fn leave(mut self, within: Duration) {
         let receipt = self.next_receipt();
         if self.connection.queue(client_frames::disconnect().with_receipt(receipt)).is_ok() {
-            // Whatever comes, we are leaving.
+            // The connection ends whatever the answer is.
             let _ = timeout(within, self.connection.next_frame(true)).await;
         }
     }

@@ -1,8 +1,8 @@
 //! A TCP connection whose segments are acknowledged at once.
 //!
-//! A broker that lets small frames wait for the acknowledgement of those before (Nagle's algorithm, RFC 896, which
-//! ActiveMQ leaves on) meets a system that waits 40 ms with acknowledgements in the hope of data to send along (RFC
-//! 1122, 4.2.3.2): each call then takes that much longer. What we cannot switch off there we can here.
+//! ActiveMQ leaves Nagle's algorithm on (RFC 896): it holds small frames back until earlier ones are acknowledged. Linux
+//! delays acknowledgements by 40 ms to send them with data (RFC 1122, 4.2.3.2). Together each call takes 40 ms longer. The
+//! broker's part cannot be changed from here, so this type switches off the delay of acknowledgements.
 
 use std::io;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// See the module.
+/// A TCP stream that asks the system to acknowledge at once.
 #[derive(Debug)]
 pub(super) struct QuickAckStream(TcpStream);
 
@@ -20,9 +20,9 @@ impl QuickAckStream {
         Self(stream)
     }
 
-    /// Linux forgets the wish now and then, so it is told after each read.
+    /// Sets `TCP_QUICKACK`. Linux resets it at times (tcp(7)), so it is set after each read.
     fn acknowledge_at_once(&self) {
-        // A system without it is a little slower, and as right.
+        // A system without the option is slower, and as correct.
         #[cfg(target_os = "linux")]
         let _ = self.0.set_quickack(true);
     }

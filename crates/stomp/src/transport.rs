@@ -1,6 +1,4 @@
-//! The way to the broker: TCP, straight or through a proxy, and TLS over it.
-//!
-//! Two steps: whatever gives a byte stream to the broker's port is secured the same way.
+//! The byte stream to the broker: TCP, direct or through a proxy, and TLS over it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,21 +18,20 @@ use super::quick_ack::QuickAckStream;
 use net::ProxyUrl;
 use net::tls;
 
-/// How long one address may take to accept. After an outage in which packets were lost, a fresh try gets through
-/// sooner than the system's own repetitions, which come at ever longer intervals.
+/// The longest time for one address to accept. After an outage in which packets were lost, a new attempt succeeds sooner
+/// than the system's own repetitions, which come at growing intervals.
 const ACCEPT_WITHIN: Duration = Duration::from_secs(4);
 
-/// How long a proxy may take to reach the broker.
+/// The longest time for a proxy to reach the broker.
 const TUNNEL_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long the TLS handshake may take.
+/// The longest time for the TLS handshake.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 
 /// A secured connection.
 pub(super) type Stream = TlsStream<QuickAckStream>;
 
-/// Connects to `host`, by way of `proxy` where there is one, and secures the connection; the certificate must be
-/// `host`'s.
+/// Connects to `host`, through `proxy` if there is one, and starts TLS; the certificate must be made for `host`.
 pub(super) async fn connect(
     host: &str,
     port: u16,
@@ -52,7 +49,7 @@ pub(super) async fn connect(
     secure(stream, host, port, config, limit.min(HANDSHAKE_WITHIN)).await
 }
 
-/// A way through `proxy` to `target`.
+/// A connection through `proxy` to `target`.
 async fn reach_through(proxy: &ProxyUrl, target: &str, limit: Duration) -> Result<TcpStream, Failure> {
     // Brackets around an IPv6 address belong to the URL.
     let host = proxy.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
@@ -121,7 +118,7 @@ async fn secure(
     }
 }
 
-/// `host` and `port` as one writes them.
+/// `host:port`, with an IPv6 address in brackets.
 pub(super) fn address(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }

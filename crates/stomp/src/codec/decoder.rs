@@ -1,4 +1,4 @@
-//! Bytes to frames: what was read so far, and what of a damaged message can be salvaged.
+//! Decodes frames, and salvages damaged messages.
 
 use bytes::{Buf, BytesMut};
 use tokio_util::codec::Decoder;
@@ -6,22 +6,22 @@ use tokio_util::codec::Decoder;
 use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, Received, is_escaped};
 use crate::frame::{Frame, Headers};
 
-/// The bodies above which the decoder does not keep the buffer it read them into.
+/// The decoder does not keep a buffer that held a body larger than this, in bytes.
 const KEPT_BUFFER: usize = 64 * 1024;
 
-/// How much of a frame was taken off the buffer.
+/// The part of a frame that was taken off the buffer.
 #[derive(Debug)]
 pub(super) enum Reading<In> {
     /// Nothing: line ends here are heart-beats.
     Between,
-    /// Its command and perhaps some headers.
+    /// Its command, and some headers.
     Head(Frame<In>),
-    /// The same, up to within a header line that is left out.
+    /// Its command and some headers, up to within a header line that is left out.
     HeadPastLine(Frame<In>),
-    /// Everything but the body, whose length may have been announced.
+    /// Everything but the body, whose length may be known.
     Body(Frame<In>, Option<usize>),
-    /// The same, with a body that is left out. Of one whose length was announced, so many bytes are to come, the NUL
-    /// after them included.
+    /// Everything but a body that is left out. If its length is known, this many bytes are to come, with the NUL after
+    /// them.
     PastBody(Frame<In>, Option<usize>),
 }
 
@@ -29,14 +29,14 @@ pub(super) enum Reading<In> {
 const NEEDED: [&str; 6] = ["message-id", "ack", "destination", "reply-to", "correlation-id", "redelivered"];
 
 impl<In> FrameCodec<In> {
-    /// Looks for `end` where it was not looked for yet.
+    /// Searches `end` in the bytes that were not searched yet.
     fn find(&mut self, end: u8, buffer: &[u8]) -> Option<usize> {
         let found = buffer.iter().skip(self.scanned).position(|b| *b == end).map(|at| at + self.scanned);
         self.scanned = if found.is_some() { 0 } else { buffer.len() };
         found
     }
 
-    /// The next whole line without its end, and how many bytes it takes with it.
+    /// The next complete line without its end, and its length with the end.
     fn line<'b>(&mut self, buffer: &'b [u8]) -> Result<Option<(&'b str, usize)>, CodecError> {
         let end = self.find(b'\n', buffer);
         let line = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
@@ -52,7 +52,7 @@ impl<In> FrameCodec<In> {
         Ok(Some((line, end + 1)))
     }
 
-    /// The body and how many bytes it takes with it.
+    /// The body, and its length with the NUL.
     fn body(&mut self, length: Option<usize>, buffer: &[u8]) -> Result<Option<usize>, CodecError> {
         if let Some(length) = length {
             return match buffer.get(length) {
@@ -70,7 +70,7 @@ impl<In> FrameCodec<In> {
 }
 
 impl<In: Command> FrameCodec<In> {
-    /// Adds what `line` says to the headers of `frame`.
+    /// Adds the header in `line` to `frame`.
     fn header(&self, frame: &mut Frame<In>, line: &str) -> Result<(), CodecError> {
         let (name, value) = line.split_once(':').ok_or(CodecError::MalformedHeader)?;
         if name.is_empty() {
@@ -88,7 +88,7 @@ impl<In: Command> FrameCodec<In> {
         Ok(())
     }
 
-    /// Goes on with `frame` in spite of `error`, if it is a message that is to be salvaged.
+    /// Continues with `frame` after `error`, if it is a message that is to be salvaged.
     fn salvaged(&self, frame: &mut Frame<In>, error: CodecError) -> Result<(), CodecError> {
         let command: &str = frame.command.into();
         if !self.salvage || command != "MESSAGE" {
@@ -123,7 +123,7 @@ impl<In: Command> Decoder for FrameCodec<In> {
                             self.state = Reading::Head(frame);
                             return Ok(None);
                         }
-                        // Without it nobody knows where the frame ends.
+                        // Without it the end of the frame is unknown.
                         Err(error) if buffer.starts_with(CONTENT_LENGTH.as_bytes()) => return Err(error),
                         Err(error) => {
                             self.salvaged(&mut frame, error)?;
@@ -152,7 +152,7 @@ impl<In: Command> Decoder for FrameCodec<In> {
                 }
                 Reading::HeadPastLine(frame) => {
                     let end = buffer.iter().position(|b| *b == b'\n');
-                    // A NUL ends frames: who writes one here does not know where this one ends, nor do we.
+                    // NUL ends a frame, so the end of this one is unknown.
                     if buffer.get(..end.unwrap_or(buffer.len())).is_some_and(|line| line.contains(&0)) {
                         return Err(CodecError::ForbiddenCharacter);
                     }
@@ -172,7 +172,7 @@ impl<In: Command> Decoder for FrameCodec<In> {
                             self.state = Reading::Body(frame, length);
                             return Ok(None);
                         }
-                        // Where the end was announced, it is not there.
+                        // No NUL is at the announced end.
                         Err(error) if length.is_some() => return Err(error),
                         Err(error) => {
                             self.salvaged(&mut frame, error)?;
@@ -184,7 +184,7 @@ impl<In: Command> Decoder for FrameCodec<In> {
                     frame.body = buffer.split_to(length).freeze();
                     buffer.advance(1);
                     if length > KEPT_BUFFER && buffer.len() < length {
-                        // The large buffer goes with the body that needed it; what follows moves to one of its own.
+                        // The large buffer is dropped with the body; the bytes after it move to a new one.
                         *buffer = BytesMut::from(&buffer[..]);
                     }
                     return Ok(Some(Received::Frame(frame)));
@@ -202,7 +202,7 @@ impl<In: Command> Decoder for FrameCodec<In> {
                         return Ok(Some(Received::Frame(frame)));
                     }
                     self.state = Reading::PastBody(frame, to_come.map(|bytes| bytes - buffer.len()));
-                    // It may have grown as large as a body may be.
+                    // The buffer may have grown to the largest body.
                     *buffer = BytesMut::new();
                     return Ok(None);
                 }
@@ -219,13 +219,13 @@ impl<In: Command> Decoder for FrameCodec<In> {
     }
 }
 
-/// What the first `content-length` says, taking all of them out of `headers`.
+/// The value of the first `content-length`; removes all of them from `headers`.
 fn body_length(headers: &mut Headers) -> Result<Option<usize>, CodecError> {
     let length = headers.get(CONTENT_LENGTH).map(|text| {
         if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
             return Err(CodecError::MalformedLength);
         }
-        // Too many digits for a number are more bytes than ever come.
+        // A number with too many digits is more than any body has.
         Ok(text.parse().unwrap_or(usize::MAX))
     });
     headers.remove(CONTENT_LENGTH);
@@ -248,8 +248,8 @@ fn unescape(command: &str, text: &str) -> Result<String, CodecError> {
             Some('n') => plain.push('\n'),
             Some('c') => plain.push(':'),
             Some('\\') => plain.push('\\'),
-            // A broker that refuses a CONNECT writes its ERROR before a version is agreed on, so in that of 1.0,
-            // without escapes. Its words are worth more than the rule.
+            // A broker that refuses a CONNECT writes its ERROR before a version is agreed on, so as STOMP 1.0 without
+            // escapes. The text is more useful than the rule.
             other if command == "ERROR" => {
                 plain.push('\\');
                 plain.extend(other);

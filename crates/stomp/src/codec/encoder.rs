@@ -1,4 +1,4 @@
-//! Frames to bytes.
+//! Encodes frames.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio_util::codec::Encoder;
@@ -7,8 +7,8 @@ use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, HeartBeat, is_escap
 use crate::frame::{Frame, Headers};
 
 impl<In> FrameCodec<In> {
-    /// Writes everything of `frame` but its body, which stands before the last byte on the wire, and hands the
-    /// body out: so a large one is not copied. With an error, nothing is written.
+    /// Writes `frame` without its body, and returns the body, which belongs before the last byte written. So a large body is
+    /// not copied. Writes nothing on an error.
     pub(crate) fn encode_around<Out: Command>(
         &self,
         frame: Frame<Out>,
@@ -21,7 +21,7 @@ impl<In> FrameCodec<In> {
         Ok(frame.body)
     }
 
-    /// Writes what precedes the body.
+    /// Writes the command and the headers.
     fn write_head(
         &self,
         command: &'static str,
@@ -66,7 +66,7 @@ impl<In> FrameCodec<In> {
         Ok(())
     }
 
-    /// Ends the line that starts at `start`, if it is not too long.
+    /// Ends the line that starts at `start`; an error if it is too long.
     fn end_line(&self, start: usize, wire: &mut BytesMut) -> Result<(), CodecError> {
         if wire.len() - start > self.limits.line {
             return Err(CodecError::LineTooLong(self.limits.line));
@@ -79,7 +79,7 @@ impl<In> FrameCodec<In> {
 impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
     type Error = CodecError;
 
-    /// Writes the whole frame or, with an error, nothing: what this codec could not read back is not written.
+    /// Writes the whole frame, or nothing on an error. A frame that this codec could not read back is an error.
     fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
         let start = wire.len();
         wire.reserve(frame.body.len() + 256);
@@ -100,7 +100,7 @@ impl<In> Encoder<HeartBeat> for FrameCodec<In> {
     }
 }
 
-/// Appends `text` as it stands on the wire.
+/// Appends `text`, escaped.
 fn escape(command: &str, text: &str, wire: &mut BytesMut) -> Result<(), CodecError> {
     if !is_escaped(command) {
         wire.put_slice(text.as_bytes());

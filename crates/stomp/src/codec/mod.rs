@@ -1,11 +1,11 @@
-//! Bytes to frames and back, as STOMP 1.2 has it, for both ends of a connection.
+//! The codec of STOMP 1.2 frames, for both ends of a connection.
 //!
-//! Nothing a peer sends can panic, grow a buffer beyond [`Limits`], or make the decoder look at a byte twice: it
-//! takes each header line off the buffer as it completes, and remembers how far it has looked for the next end.
+//! No input makes the codec panic, grow a buffer beyond [`Limits`], or read a byte twice: the decoder takes each header line
+//! off the buffer when it is complete, and remembers how far it has searched for the next end.
 //!
-//! A broker delivers a message that was not acknowledged again and again, and one that cannot be read is not
-//! acknowledged with the connection closed over it. So a codec may be told to salvage messages: as long as it is sure
-//! where a frame ends, it leaves out what it cannot read, and says so.
+//! A broker redelivers a message that is not acknowledged. If an unreadable message closed the connection, it would come
+//! back endlessly. So a codec can salvage messages: as long as it knows where a frame ends, it leaves out what it cannot read,
+//! and reports that.
 
 mod decoder;
 mod encoder;
@@ -21,7 +21,7 @@ pub trait Command: Copy + Into<&'static str> + for<'a> TryFrom<&'a str> {}
 
 impl<C: Copy + Into<&'static str> + for<'a> TryFrom<&'a str>> Command for C {}
 
-/// How large a frame may be. What is larger is refused, whether it comes in or is to go out.
+/// The largest frame. A larger one is refused in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the command's line, and of each header's, without its end.
@@ -33,9 +33,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Roomy for a function call: SOAR's context token is a header of a few KiB, its inputs a body of a few MiB. A
-    /// reply with 50,000 messages is one of 70 MiB; ActiveMQ as it is delivered takes frames of 100 MiB
-    /// (`maxFrameSize`), and one that is too large for it costs the connection.
+    /// More than a function call needs: SOAR's context token is a header of a few KiB, the inputs a body of a few MiB. A
+    /// reply with 50,000 messages has 70 MiB. ActiveMQ's default limit is 100 MiB (`maxFrameSize`); it closes the connection
+    /// on a larger frame.
     fn default() -> Self {
         Self { line: 64 * 1024, headers: 256, body: 96 * 1024 * 1024 }
     }
@@ -44,18 +44,18 @@ impl Default for Limits {
 /// What was read from the wire.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Received<C> {
-    /// An end of line between frames: the peer is alive.
+    /// An end of line between frames, which is a heart-beat.
     HeartBeat,
     /// A frame.
     Frame(Frame<C>),
 }
 
-/// The heart-beat as something to send.
+/// A heart-beat to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeartBeat;
 
-/// Why bytes are no frame, or a frame cannot become bytes. After one of the first kind the stream is of no more
-/// use: nobody knows where the next frame starts. No variant quotes what was sent.
+/// Why bytes are not a frame, or a frame cannot be written. After an error of reading the stream is unusable: the start of
+/// the next frame is unknown. No variant quotes the peer.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// The connection itself failed.
@@ -64,10 +64,10 @@ pub enum CodecError {
     /// The connection ended within a frame.
     #[error("the connection ended in the middle of a STOMP frame")]
     Truncated,
-    /// A frame starts with a word that is no command, so the peer most likely does not speak STOMP.
+    /// A frame starts with an unknown command, so the peer probably does not speak STOMP.
     #[error("a frame does not start with a STOMP command; is this the port of a STOMP broker?")]
     UnknownCommand,
-    /// Bytes before the body that are no UTF-8.
+    /// Bytes before the body that are not UTF-8.
     #[error("a STOMP header is not valid UTF-8")]
     NotUtf8,
     /// A header line without a colon, or with nothing before it.
@@ -82,7 +82,7 @@ pub enum CodecError {
     /// `content-length` is not a number.
     #[error("the content-length of a STOMP frame is not a number")]
     MalformedLength,
-    /// There is no NUL after the bytes that `content-length` announces.
+    /// The bytes that `content-length` announces are not followed by NUL.
     #[error("a STOMP frame does not end where its content-length says")]
     WrongLength,
     /// A line longer than [`Limits::line`].
@@ -102,25 +102,25 @@ pub enum CodecError {
     LengthGiven,
 }
 
-/// The header that says how long the body is.
+/// The header with the length of the body.
 const CONTENT_LENGTH: &str = "content-length";
 
-/// The headers of these two are not escaped, so that STOMP 1.0 can read them.
+/// The headers of these two commands are not escaped, so that STOMP 1.0 can read them (STOMP 1.2, "Value Encoding").
 fn is_escaped(command: &str) -> bool {
     !matches!(command, "CONNECT" | "CONNECTED")
 }
 
 /// Reads frames with the commands `In`, writes frames with any.
 ///
-/// A frame that was read has no `content-length` among its headers: it belongs to the wire, the body's length
-/// stands for it, and the encoder writes it anew.
+/// A frame that was read has no `content-length` among its headers: the length of the body replaces it, and the encoder
+/// writes it again.
 #[derive(Debug)]
 pub struct FrameCodec<In> {
     limits: Limits,
-    /// Whether a message that cannot be read whole is read as far as it can be.
+    /// Whether a message that cannot be read completely is read as far as possible.
     salvage: bool,
     state: Reading<In>,
-    /// Bytes at the start of the buffer in which the end that `state` waits for was not found.
+    /// The number of bytes at the start of the buffer that were searched for the end that `state` waits for.
     scanned: usize,
 }
 
@@ -135,8 +135,8 @@ impl<In> FrameCodec<In> {
         Self { limits, salvage: false, state: Reading::Between, scanned: 0 }
     }
 
-    /// Has it hand out messages that are not whole, too: without the headers that cannot be read and those too
-    /// many, and without a body that is too large. What they lack is in [`Frame::damage`].
+    /// Makes the codec return incomplete messages as well: without headers that cannot be read or exceed the limit, and
+    /// without a body that is too large. [`Frame::damage`] says what is missing.
     #[must_use]
     pub fn salvaging(self) -> Self {
         Self { salvage: true, ..self }

@@ -1,127 +1,62 @@
 //! A connection that is logged in: subscriptions, deliveries, replies, and the receipts that confirm them.
 //!
-//! A finished call takes two steps. First `BEGIN` and the reply, with a receipt: a broker that does not want the
-//! reply says so while the acknowledgement is still untouched, since ActiveMQ forgets an ack id it saw in a
-//! transaction that failed. Then `ACK` and `COMMIT`, with a receipt: only now is the reply visible and the message
-//! gone, both at once. Where a broker has no transactions the same steps are taken without: reply, receipt, `ACK`.
+//! A call is finished in two steps. First `BEGIN` and the reply, with a receipt: a broker that refuses the reply says so
+//! while the acknowledgement is still unused, since ActiveMQ forgets an ack id that it saw in a transaction that failed.
+//! Then `ACK` and `COMMIT`, with a receipt: only now the reply is visible and the message gone, both at once. With a
+//! broker that has no transactions the order is reply, receipt, `ACK`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::delivery::ConnectionId;
+use super::receipts::{Awaited, Receipts};
+use super::transactions::{Phase, Transactions};
 use super::{AckToken, Answer, Delivery, NotConfirmed, Reply, Request, SessionOptions, State};
 use crate::connection::{Connection, sleep_until_due};
 use crate::error::{Failure, error_text};
 use crate::frame::Frame;
 use crate::{ServerCommand, client_frames};
 
-/// Nothing more is read while deliveries that nobody took hold this many bytes.
+/// The session stops reading while deliveries that the consumer has not received hold this many bytes.
 const MOST_WAITING: usize = 128 << 20;
 
-/// A connection that is closed so long after an ERROR was closed for another reason.
-const COMPLAINT_COUNTS: Duration = Duration::from_secs(5);
-
-/// Which connection of which session it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
-    pub(super) session: u64,
-    pub(super) connection: u64,
-}
-
-impl Number {
-    /// The token of a message that came over it.
-    fn token(self, id: String, alive: &watch::Sender<bool>) -> AckToken {
-        AckToken { session: self.session, connection: self.connection, id, valid: alive.subscribe() }
-    }
-
-    fn is_of(self, ack: &AckToken) -> bool {
-        (self.session, self.connection) == (ack.session, ack.connection)
-    }
-}
-
-/// Whether the broker has transactions, as far as we know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transactions {
-    /// They are used.
-    Offered {
-        /// How many connections in a row ended with an ERROR before it was known whether one can be begun.
-        doubts: u32,
-    },
-    /// The broker has none.
-    Refused,
-}
-
-/// A broker that ends so many connections when a transaction is begun has none. One may end for any reason.
-const MOST_DOUBTS: u32 = 2;
-
-impl Transactions {
-    fn are_used(self) -> bool {
-        matches!(self, Self::Offered { .. })
-    }
-}
+/// An ERROR explains the end of its connection for this long; a connection that closes later has another reason.
+const ERROR_EXPLAINS_CLOSE_FOR: Duration = Duration::from_secs(5);
 
 /// A connection in use.
 pub(super) struct ActiveConnection<'s, S> {
     options: &'s SessionOptions,
     connection: Connection<S>,
-    number: Number,
+    id: ConnectionId,
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
-    /// Whether it lives, for the acknowledgements that are worth something only as long.
+    /// Whether the connection is alive, for the acknowledgements that are valid only as long.
     alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
     transactions: &'s mut Transactions,
     state: &'s watch::Sender<State>,
-    /// Receipts that were asked for and did not come, by number, so the oldest first; and what is known of how what asks
-    /// for the oldest is written.
-    receipts: BTreeMap<u64, (Option<InLine>, Awaited)>,
-    last_receipt: u64,
-    /// Deliveries that nobody took yet.
+    phase: Phase,
+    receipts: Receipts,
+    /// Deliveries that the consumer has not received yet.
     waiting: VecDeque<Delivery>,
-    subscribed: Option<Instant>,
-    /// What an ERROR without receipt said, and when; if the broker closes soon after, this is why.
+    /// The text of the last ERROR without receipt, and its time. If the broker closes soon after, this is the reason.
     last_error: Option<(String, Instant)>,
-    /// What an ERROR without receipt said while the trial was open. A broker may not know how to answer what it does
-    /// not know; whether it was about the trial is known once everything asked later is confirmed.
-    doubt: Option<String>,
     leaving: Option<Leaving>,
-    /// Who waits for a sign of life.
+    /// Liveness pings that wait for an answer.
     pings: Vec<oneshot::Sender<()>>,
 }
 
-/// Something that is in line to be written.
-#[derive(Debug, Clone, Copy)]
-struct InLine {
-    /// Since when, at the latest.
-    since: Instant,
-    /// How many bytes will have been written when it is.
-    end: u64,
-}
-
-/// What a receipt confirms.
-enum Awaited {
-    /// That this transaction was begun, only to see whether it would be.
-    TransactionProbe { transaction: u64 },
-    /// A subscription to this destination.
-    Subscription(String),
-    /// That the broker took the reply; the acknowledgement is next.
-    Reply { ack: AckToken, transaction: Option<u64>, done: Answer },
-    /// That all is done.
-    Finish(Answer),
-    /// Our goodbye.
-    Disconnect,
-}
-
-/// The wish to disconnect.
+/// The request to disconnect.
 struct Leaving {
     until: Instant,
-    said: bool,
-    /// Dropped when the connection is gone, which is what whoever disconnects waits for.
+    disconnect_sent: bool,
+    /// Dropped with the connection; that wakes the caller of [`Session::disconnect`](super::Session::disconnect).
     _done: oneshot::Sender<()>,
 }
 
@@ -129,7 +64,7 @@ struct Leaving {
 pub(super) struct End {
     /// When the subscriptions were confirmed, if they were.
     pub(super) subscribed: Option<Instant>,
-    /// Why, or `None` if the session was to end.
+    /// Why, or `None` if the session was asked to end.
     pub(super) failure: Option<Failure>,
 }
 
@@ -137,30 +72,29 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     pub(super) fn new(
         options: &'s SessionOptions,
         connection: Connection<S>,
-        number: Number,
+        id: ConnectionId,
         transactions: &'s mut Transactions,
         state: &'s watch::Sender<State>,
     ) -> Self {
+        let phase = if transactions.are_used() { Phase::Probing { error: None } } else { Phase::Subscribing };
         Self {
             options,
             connection,
-            number,
+            id,
             since: Utc::now(),
             alive: watch::Sender::new(true),
             transactions,
             state,
-            receipts: BTreeMap::new(),
-            last_receipt: 0,
+            phase,
+            receipts: Receipts::default(),
             waiting: VecDeque::new(),
-            subscribed: None,
             last_error: None,
-            doubt: None,
             leaving: None,
             pings: Vec::new(),
         }
     }
 
-    /// Serves until the connection fails or the session is to end.
+    /// Serves until the connection fails or the session is asked to end.
     pub(super) async fn run(
         mut self,
         inbox: &mut mpsc::Receiver<Request>,
@@ -168,30 +102,30 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     ) -> End {
         let failure = match self.serve(inbox, deliveries).await {
             Ok(()) => None,
-            // Whoever was leaving has left.
+            // The session was to end anyway.
             Err(_) if self.leaving.is_some() => None,
             Err(failure @ (Failure::Closed | Failure::Broken(_))) => {
-                let last_error = self.last_error.take().filter(|(_, at)| at.elapsed() < COMPLAINT_COUNTS);
+                let explains = |(_, at): &(String, Instant)| at.elapsed() < ERROR_EXPLAINS_CLOSE_FOR;
+                let last_error = self.last_error.take().filter(explains);
                 Some(last_error.map_or(failure, |(text, _)| Failure::of_error(text)))
             }
             Err(failure) => Some(failure),
         };
-        if let (Some(reason), Transactions::Offered { doubts }) = (self.doubt.take(), &mut *self.transactions)
-            && failure.is_some()
-        {
-            *doubts += 1;
-            if *doubts >= MOST_DOUBTS {
-                self.no_transactions(&reason);
-            }
+        if let (Some(reason), true) = (self.phase.take_suspicion(), failure.is_some()) {
+            self.transactions.doubt(&self.options.host, &reason);
         }
         self.alive.send_replace(false);
-        self.pings.drain(..).for_each(open_for);
-        for (_, awaited) in self.receipts.into_values() {
+        self.pings.drain(..).for_each(pong);
+        for awaited in self.receipts.into_awaited() {
             if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
                 answer(done, Err(NotConfirmed::ConnectionLost));
             }
         }
-        End { subscribed: self.subscribed, failure }
+        let subscribed = match self.phase {
+            Phase::Serving { since } => Some(since),
+            Phase::Probing { .. } | Phase::Subscribing => None,
+        };
+        End { subscribed, failure }
     }
 
     async fn serve(
@@ -202,13 +136,13 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         self.subscribe()?;
         let most_waiting = self.most_waiting();
         loop {
-            self.say_goodbye()?;
+            self.disconnect_when_idle()?;
             let bytes: usize = self.waiting.iter().map(Delivery::size).sum();
             let reading = self.waiting.len() < most_waiting && bytes < MOST_WAITING;
             let listening = self.leaving.is_none() && self.connection.has_room();
             let wanted = !self.waiting.is_empty() || !self.pings.is_empty();
-            let handing_over = self.leaving.is_none() && wanted && !deliveries.is_closed();
-            let (deadline, due) = self.deadline();
+            let delivering = self.leaving.is_none() && wanted && !deliveries.is_closed();
+            let deadline = self.deadline();
             tokio::select! {
                 frame = self.connection.next_frame(reading) => {
                     if self.received(frame?)?.is_break() {
@@ -219,92 +153,73 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                     Some(request) => self.requested(request)?,
                     None => return Ok(()),
                 },
-                permit = deliveries.reserve(), if handing_over => {
-                    // There is room, so what was handed over last has been received.
+                permit = deliveries.reserve(), if delivering => {
+                    // A free place means that the consumer received the previous delivery.
                     if permit.is_ok() {
-                        self.pings.drain(..).for_each(open_for);
+                        self.pings.drain(..).for_each(pong);
                     }
                     if let (Ok(permit), Some(delivery)) = (permit, self.waiting.pop_front()) {
                         permit.send(delivery);
                     }
                 }
                 () = sleep_until_due(deadline) => {
-                    // Something may have been written meanwhile.
-                    if self.deadline().0.is_some_and(|deadline| deadline <= Instant::now()) {
-                        return Err(due);
+                    // Bytes may have been written meanwhile, which moves the deadline.
+                    if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+                        return Err(Failure::Unconfirmed(self.options.timeout));
                     }
                 }
             }
         }
     }
 
-    /// More deliveries than a broker that keeps to the prefetch hands out, even while acknowledgements are under
-    /// way. From one that does not, nothing is read until some were taken.
+    /// The most deliveries that wait for the consumer: more than a broker that respects the prefetch hands out, even
+    /// while acknowledgements are under way. With more than that the session stops reading.
     fn most_waiting(&self) -> usize {
         2 * (usize::from(self.options.prefetch) + 1) * self.options.destinations.len().max(1)
     }
 
-    /// The next moment at which the connection is to be left, and why. A receipt is waited for from when all of what
-    /// asks for it was written: a large reply takes its time on a slow line.
-    fn deadline(&mut self) -> (Option<Instant>, Failure) {
-        let patience = self.options.timeout;
-        let queued = self.connection.queued();
-        // They come in the order in which they were asked for.
-        let receipt = self.receipts.values_mut().next().map(|(in_line, _)| {
-            let InLine { since, end } = *in_line.get_or_insert(InLine { since: Instant::now(), end: queued });
-            let written_at = self.connection.written_at(end);
-            written_at.unwrap_or_else(|| self.connection.last_write().max(since)) + patience
-        });
+    /// When the connection is to be closed because a receipt, or the end of a disconnect, is overdue.
+    fn deadline(&mut self) -> Option<Instant> {
+        let receipt = self.receipts.deadline(&mut self.connection, self.options.timeout);
         let leaving = self.leaving.as_ref().map(|leaving| leaving.until);
-        ([receipt, leaving].into_iter().flatten().min(), Failure::Unconfirmed(patience))
+        [receipt, leaving].into_iter().flatten().min()
     }
 
-    /// Asks for everything we want of the broker; the answers are receipts.
+    /// Requests the transaction probe and the subscriptions; receipts answer them.
     fn subscribe(&mut self) -> Result<(), Failure> {
-        if self.transactions.are_used() {
-            let transaction = self.receipt(|transaction| Awaited::TransactionProbe { transaction });
-            self.connection.queue(client_frames::begin(transaction).with_receipt(transaction))?;
+        if matches!(self.phase, Phase::Probing { .. }) {
+            let transaction = self.receipts.next();
+            let receipt = self.receipts.expect(Awaited::TransactionProbe { transaction });
+            self.connection.queue(client_frames::begin(transaction).with_receipt(receipt))?;
         }
         for destination in &self.options.destinations {
-            let receipt = self.receipt(|_| Awaited::Subscription(destination.clone()));
+            let receipt = self.receipts.expect(Awaited::Subscription(destination.clone()));
             self.connection.queue(client_frames::subscribe(destination, self.options.prefetch, receipt))?;
         }
-        self.note_subscriptions();
+        self.serve_when_subscribed();
         Ok(())
     }
 
-    /// A number for a receipt of what `awaited` says. It also serves as a transaction's name.
-    fn receipt(&mut self, awaited: impl FnOnce(u64) -> Awaited) -> u64 {
-        self.last_receipt += 1;
-        let number = self.last_receipt;
-        self.receipts.insert(number, (None, awaited(number)));
-        number
-    }
-
-    fn note_subscriptions(&mut self) {
-        let open = |(_, awaited): &(Option<InLine>, Awaited)| {
-            matches!(awaited, Awaited::TransactionProbe { .. } | Awaited::Subscription(_))
-        };
-        if self.subscribed.is_none() && !self.receipts.values().any(open) {
-            self.subscribed = Some(Instant::now());
-            self.options.meters.subscribed.increment();
-            tracing::info!(
-                broker = self.options.host,
-                connection = self.number.connection,
-                "subscribed to {}",
-                self.options.destinations.join(", ")
-            );
-            self.state.send_replace(State::Subscribed { connection: self.number.connection });
+    /// Enters [`Phase::Serving`] once the probe is settled and every subscription confirmed.
+    fn serve_when_subscribed(&mut self) {
+        if !matches!(self.phase, Phase::Subscribing) || self.receipts.any_subscription() {
+            return;
         }
+        self.phase = Phase::Serving { since: Instant::now() };
+        self.options.meters.subscribed.increment();
+        let connection = self.id.connection;
+        let destinations = self.options.destinations.join(", ");
+        tracing::info!(broker = self.options.host, connection, "subscribed to {destinations}");
+        self.state.send_replace(State::Subscribed { connection });
     }
 
-    /// Says goodbye once nothing is outstanding, if we are to leave.
-    fn say_goodbye(&mut self) -> Result<(), Failure> {
+    /// Sends DISCONNECT once no receipt is open, if the session is to end.
+    fn disconnect_when_idle(&mut self) -> Result<(), Failure> {
         if self.receipts.is_empty()
-            && let Some(leaving) = self.leaving.as_mut().filter(|leaving| !leaving.said)
+            && let Some(leaving) = self.leaving.as_mut().filter(|leaving| !leaving.disconnect_sent)
         {
-            leaving.said = true;
-            let receipt = self.receipt(|_| Awaited::Disconnect);
+            leaving.disconnect_sent = true;
+            let receipt = self.receipts.expect(Awaited::Disconnect);
             self.connection.queue(client_frames::disconnect().with_receipt(receipt))?;
         }
         Ok(())
@@ -316,22 +231,22 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                 let queued = self.connection.queue(client_frames::send(reply));
                 answer(done, queued.map_err(|error| NotConfirmed::Refused(error.to_string())));
             }
-            Request::Finish { ack, done, .. } if !self.number.is_of(&ack) => {
+            Request::Finish { ack, done, .. } if !ack.is_of(self.id) => {
                 answer(done, Err(NotConfirmed::Stale));
             }
             Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
             Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
-            Request::LivenessPing(opened) => self.pings.push(opened),
+            Request::LivenessPing(ping) => self.pings.push(ping),
             Request::Disconnect { until, done } => {
-                self.leaving = Some(Leaving { until, said: false, _done: done });
+                self.leaving = Some(Leaving { until, disconnect_sent: false, _done: done });
             }
         }
         Ok(())
     }
 
-    /// The first step of finishing.
+    /// The first step of finishing a call: sends the reply.
     fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Failure> {
-        let receipt = self.last_receipt + 1;
+        let receipt = self.receipts.next();
         let transaction = self.transactions.are_used().then_some(receipt);
         if let Some(transaction) = transaction {
             self.connection.queue(client_frames::begin(transaction))?;
@@ -339,17 +254,17 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         let send = client_frames::send(reply).persistent().within(transaction).with_receipt(receipt);
         match self.connection.queue(send) {
             Ok(()) => {
-                self.receipt(|_| Awaited::Reply { ack, transaction, done });
+                self.receipts.expect(Awaited::Reply { ack, transaction, done });
                 Ok(())
             }
             Err(error) => self.refuse(transaction, done, NotConfirmed::Refused(error.to_string())),
         }
     }
 
-    /// The second step of finishing.
+    /// The second step of finishing a call: acknowledges its message.
     fn acknowledge(&mut self, ack: &AckToken, transaction: Option<u64>, done: Answer) -> Result<(), Failure> {
-        let receipt = self.receipt(|_| Awaited::Finish(done));
-        let ack = client_frames::ack(&ack.id).within(transaction);
+        let receipt = self.receipts.expect(Awaited::Finish(done));
+        let ack = client_frames::ack(ack.id()).within(transaction);
         match transaction {
             Some(transaction) => {
                 self.connection.queue(ack)?;
@@ -368,15 +283,15 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(())
     }
 
-    /// Takes a frame; breaks when the broker has confirmed our goodbye.
+    /// Handles a frame; breaks when the broker has confirmed the DISCONNECT.
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         match frame.command {
             ServerCommand::Message => {
-                self.waiting.push_back(delivery(frame, self.number, self.since, &self.alive)?);
+                self.waiting.push_back(Delivery::of(frame, self.id, self.since, &self.alive)?);
             }
             ServerCommand::Receipt => {
-                // A receipt nobody asked for confirms nothing.
-                if let Some(awaited) = self.take_awaited(&frame) {
+                // A receipt that was not asked for confirms nothing.
+                if let Some(awaited) = self.receipts.take(&frame) {
                     return self.confirmed(awaited);
                 }
             }
@@ -388,76 +303,36 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Takes an ERROR. One that is about nothing in particular does not end the connection: ActiveMQ keeps it open,
-    /// and any other broker closes it.
+    /// Handles an ERROR. An ERROR without receipt does not end the connection here: ActiveMQ keeps it open, and any
+    /// other broker closes it.
     fn reported(&mut self, frame: &Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
         let text = error_text(frame, &self.options.passcode);
         let failure = Failure::of_error(text.clone());
         if matches!(failure, Failure::AuthenticationUnavailable(_)) {
-            // That says nothing about what was asked, so it stays open.
-            if self.awaited(frame).is_some() {
+            // This ERROR says nothing about the request that it names, so the receipt stays open.
+            if self.receipts.named_by(frame).is_some() {
                 return Err(failure);
             }
-        } else if let Some(awaited) = self.take_awaited(frame) {
+        } else if let Some(awaited) = self.receipts.take(frame) {
             return self.refused(awaited, text);
-        } else if self.trial().is_some() {
-            self.doubt.get_or_insert_with(|| text.clone());
+        } else {
+            self.phase.suspect(&text);
         }
         tracing::warn!(broker = self.options.host, "the broker reports an error: {text}");
         self.last_error = Some((text, Instant::now()));
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The number of the receipt that `frame` names, if it is waited for.
-    fn awaited(&self, frame: &Frame<ServerCommand>) -> Option<u64> {
-        let number = frame.header("receipt-id")?.parse().ok()?;
-        self.receipts.contains_key(&number).then_some(number)
-    }
-
-    /// What waits for the receipt that `frame` names.
-    fn take_awaited(&mut self, frame: &Frame<ServerCommand>) -> Option<Awaited> {
-        let number = self.awaited(frame)?;
-        self.receipts.remove(&number).map(|(_, awaited)| awaited)
-    }
-
-    /// The number of the trial's receipt, if its outcome is open. It is the first thing we ask.
-    fn trial(&self) -> Option<u64> {
-        let (number, (_, first)) = self.receipts.first_key_value()?;
-        matches!(first, Awaited::TransactionProbe { .. }).then_some(*number)
-    }
-
-    /// Takes the trial for refused where there was an ERROR, and all that was asked after it is confirmed.
-    fn settle_trial(&mut self) {
-        let open = |(_, awaited): &(Option<InLine>, Awaited)| matches!(awaited, Awaited::Subscription(_));
-        if self.receipts.values().any(open) {
-            return;
-        }
-        if let (Some(number), Some(reason)) = (self.trial(), self.doubt.take()) {
-            self.receipts.remove(&number);
-            self.no_transactions(&reason);
-        }
-    }
-
-    fn no_transactions(&mut self, reason: &str) {
-        *self.transactions = Transactions::Refused;
-        tracing::warn!(
-            broker = self.options.host,
-            "the broker refuses transactions ({reason}): replies are sent, confirmed, and only then are their messages \
-             acknowledged, so a reply may come twice when the connection breaks between"
-        );
-    }
-
     fn confirmed(&mut self, awaited: Awaited) -> Result<ControlFlow<()>, Failure> {
         match awaited {
             Awaited::TransactionProbe { transaction } => {
-                self.doubt = None;
-                *self.transactions = Transactions::Offered { doubts: 0 };
+                self.transactions.confirm();
                 self.connection.queue(client_frames::abort(transaction))?;
-                self.note_subscriptions();
+                self.probe_settled();
             }
             Awaited::Subscription(_) => {
-                self.settle_trial();
-                self.note_subscriptions();
+                self.settle_probe();
+                self.serve_when_subscribed();
             }
             Awaited::Reply { ack, transaction, done } => self.acknowledge(&ack, transaction, done)?,
             Awaited::Finish(done) => answer(done, Ok(())),
@@ -469,8 +344,8 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     fn refused(&mut self, awaited: Awaited, reason: String) -> Result<ControlFlow<()>, Failure> {
         match awaited {
             Awaited::TransactionProbe { .. } => {
-                self.no_transactions(&reason);
-                self.note_subscriptions();
+                self.transactions.refuse(&self.options.host, &reason);
+                self.probe_settled();
             }
             Awaited::Subscription(destination) => {
                 return Err(Failure::of_subscription(&destination, reason));
@@ -479,7 +354,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                 self.refuse(transaction, done, NotConfirmed::RefusedByBroker(reason))?;
             }
             Awaited::Finish(done) => {
-                // The ack id is spent and the message still there: it can only come again.
+                // The ack id is used up and the message still in the queue: the broker can only deliver it again.
                 answer(done, Err(NotConfirmed::ConnectionLost));
                 return Err(Failure::Broker(format!("it refused an acknowledgement: {reason}")));
             }
@@ -487,50 +362,33 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         }
         Ok(ControlFlow::Continue(()))
     }
+
+    /// Takes the probe for refused where an ERROR came, and everything that was requested after it is confirmed.
+    fn settle_probe(&mut self) {
+        if self.receipts.any_subscription() {
+            return;
+        }
+        if let Some(reason) = self.phase.take_suspicion() {
+            self.receipts.drop_probe();
+            self.transactions.refuse(&self.options.host, &reason);
+            self.probe_settled();
+        }
+    }
+
+    fn probe_settled(&mut self) {
+        if matches!(self.phase, Phase::Probing { .. }) {
+            self.phase = Phase::Subscribing;
+        }
+        self.serve_when_subscribed();
+    }
 }
 
-/// Tells whoever asked; they may have stopped waiting.
+/// Gives a caller the outcome; the caller may have stopped waiting.
 pub(super) fn answer(done: Answer, outcome: Result<(), NotConfirmed>) {
     let _ = done.send(outcome);
 }
 
-/// Shows a sign of life to whoever knocked; they may have left.
-pub(super) fn open_for(pings: oneshot::Sender<()>) {
-    let _ = pings.send(());
-}
-
-fn delivery(
-    frame: Frame<ServerCommand>,
-    connection: Number,
-    serving_since: DateTime<Utc>,
-    alive: &watch::Sender<bool>,
-) -> Result<Delivery, Failure> {
-    let Frame { headers, body, damage, .. } = frame;
-    let optional = |name: &str| headers.get(name).map(str::to_owned);
-    // Without it the message can only stay where it is.
-    let ack =
-        optional("ack").ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
-    let needed = |name: &str| match (optional(name), &damage) {
-        (Some(value), _) => Ok(value),
-        // It is among what could not be read.
-        (None, Some(_)) => Ok(ack.clone()),
-        (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
-    };
-    Ok(Delivery {
-        message_id: needed("message-id")?,
-        destination: needed("destination")?,
-        reply_to: optional("reply-to"),
-        correlation_id: optional("correlation-id"),
-        redelivered: headers.get("redelivered") == Some("true"),
-        sent_at: headers
-            .get("timestamp")
-            .and_then(|millis| DateTime::from_timestamp_millis(millis.trim().parse().ok()?))
-            // One that cannot be reckoned with tells no time.
-            .filter(|sent| (1970..=9998).contains(&sent.year())),
-        serving_since,
-        ack: connection.token(ack.clone(), alive),
-        damage,
-        body,
-        headers,
-    })
+/// Answers a liveness ping; its sender may have stopped waiting.
+pub(super) fn pong(ping: oneshot::Sender<()>) {
+    let _ = ping.send(());
 }

@@ -1,4 +1,4 @@
-//! The task behind a session: connects, serves, and connects again.
+//! The task of a session: connects, serves, and reconnects.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,33 +8,35 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::active::{ActiveConnection, End, Number, Transactions, answer, open_for};
+use super::active::{ActiveConnection, End, answer, pong};
+use super::delivery::ConnectionId;
+use super::transactions::Transactions;
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::connection::Connection;
 use crate::error::{Failure, error_text};
 use crate::frame::Frame;
 use crate::{ServerCommand, client_frames, transport};
 
-/// How long to wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in
-/// twenty; another connection brings the answer sooner than more patience.
+/// The wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in twenty; another
+/// connection brings the answer sooner than a longer wait.
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 
-/// How long to wait when it did not come several times in a row: the broker may just be slow.
+/// The wait for CONNECTED after several connections without one: the broker may just be slow.
 const SLOW_ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
-/// How long a connection may be in the making before another is tried beside it.
+/// The time after which a second attempt to connect starts next to one that hangs.
 const NEXT_ATTEMPT_AFTER: Duration = Duration::from_secs(3);
 
-/// No more than so many are in the making.
+/// The most attempts to connect at the same time.
 const MOST_ATTEMPTS: usize = 5;
 
-/// Connections without an answer in a row that are followed by another at once.
+/// The number of connections without an answer in a row that are followed by another without a wait.
 const IMMEDIATE_TRIES: u32 = 3;
 
-/// A connection that was subscribed for so long was a good one: what comes after it starts anew.
+/// A connection that was subscribed for this long counts as good: the back-off starts from its first wait again.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
-/// How often the same failure is logged again.
+/// The interval in which the same failure is logged again.
 const REPEAT_LOG_AFTER: Duration = Duration::from_secs(60);
 
 /// Runs the session to its end.
@@ -55,7 +57,7 @@ pub(super) async fn run(
         failures: 0,
         unanswered: 0,
         served: false,
-        transactions: Transactions::Offered { doubts: 0 },
+        transactions: Transactions::new(),
         warned: false,
         logged: None,
     };
@@ -73,15 +75,15 @@ struct Driver {
     connections: u64,
     /// Failures since the last good connection.
     failures: u32,
-    /// How many of the latest were connections without an answer.
+    /// How many of the latest failures were connections without an answer.
     unanswered: u32,
-    /// Whether there was a connection that served.
+    /// Whether an earlier connection served.
     served: bool,
-    /// Whether the broker has transactions, as far as we know.
+    /// Whether the broker has transactions, as far as the session knows.
     transactions: Transactions,
-    /// Whether it was warned of the broker's heart-beats.
+    /// Whether the log has the warning about the broker's heart-beats.
     warned: bool,
-    /// The failure that was last logged, and when.
+    /// The failure that was logged last, and when.
     logged: Option<(Failure, Instant)>,
 }
 
@@ -96,7 +98,7 @@ impl Driver {
         self.state.send_replace(State::Closed);
     }
 
-    /// One connection from beginning to end, and why it ended; `None` if the session was to end.
+    /// Uses one connection from beginning to end. Returns why it ended, or `None` if the session is to end.
     async fn turn(&mut self) -> Option<Failure> {
         let patience = if self.unanswered <= IMMEDIATE_TRIES { ANSWER_WITHIN } else { SLOW_ANSWER_WITHIN };
         let opening = open_one(&self.options, patience.min(self.options.timeout));
@@ -109,13 +111,13 @@ impl Driver {
         if !connection.leaves_first() && !std::mem::replace(&mut self.warned, true) {
             tracing::warn!(
                 broker = self.options.host,
-                "by the heart-beats that the broker grants, it may give up a dead connection before we do, and hand \
-                 our calls to another worker meanwhile; several workers on one queue are not safe then"
+                "with the heart-beats that the broker grants, the broker may close a dead connection before this program \
+                 does, and hand its calls to another worker meanwhile; do not run several workers on one queue"
             );
         }
-        let number = Number { session: self.session, connection: self.connections };
+        let id = ConnectionId { session: self.session, connection: self.connections };
         let serving =
-            ActiveConnection::new(&self.options, connection, number, &mut self.transactions, &self.state);
+            ActiveConnection::new(&self.options, connection, id, &mut self.transactions, &self.state);
         let End { subscribed, failure } = serving.run(&mut self.inbox, &self.deliveries).await;
         if subscribed.is_some() {
             self.logged = None;
@@ -127,7 +129,7 @@ impl Driver {
         failure
     }
 
-    /// Publishes and logs `failure`, and says how long to wait before the next try.
+    /// Publishes and logs `failure`, and returns the wait before the next attempt.
     fn note(&mut self, failure: Failure) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.options.meters.failures.increment();
@@ -150,7 +152,7 @@ impl Driver {
     }
 }
 
-/// Does `work` while there is no connection, so that every request is refused. `None`: the session is to end.
+/// Does `work` while no connection exists, and refuses every request meanwhile. `None` if the session is to end.
 async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     loop {
@@ -159,15 +161,15 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
             request = inbox.recv() => match request {
                 Some(Request::Send { done, .. }) => answer(done, Err(NotConfirmed::ConnectionLost)),
                 Some(Request::Finish { done, .. }) => answer(done, Err(NotConfirmed::Stale)),
-                Some(Request::LivenessPing(opened)) => open_for(opened),
+                Some(Request::LivenessPing(ping)) => pong(ping),
                 Some(Request::Disconnect { .. }) | None => return None,
             },
         }
     }
 }
 
-/// The first of several connections that is logged in. One that hangs says nothing of the next: what a balancer took
-/// while the broker was away may hang for as long as we let it, and the broker be back.
+/// The first of several connections that is logged in. An attempt that hangs says nothing about the next: a connection that
+/// a load balancer accepted while the broker was down may hang although the broker is back.
 async fn open_one(
     options: &SessionOptions,
     patience: Duration,
@@ -190,7 +192,7 @@ async fn open_one(
     }
 }
 
-/// A connection that is logged in.
+/// Opens a connection and logs in.
 pub(crate) async fn open(
     options: &SessionOptions,
     patience: Duration,
@@ -216,12 +218,13 @@ pub(crate) async fn open(
     }
 }
 
-/// How often to send a heart-beat and to expect one, zero for never, by what the broker's CONNECTED says.
+/// The intervals in which to send and to expect heart-beats, zero for never, from the broker's CONNECTED (STOMP 1.2,
+/// "Heart-beating").
 fn agreed(
     options: &SessionOptions,
     connected: &Frame<ServerCommand>,
 ) -> Result<(Duration, Duration), Failure> {
-    // A CONNECTED without version is that of STOMP 1.0.
+    // CONNECTED without `version` is STOMP 1.0.
     match connected.header("version").unwrap_or("1.0") {
         "1.2" => {}
         other => return Err(Failure::Version(other.to_owned())),
