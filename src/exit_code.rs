@@ -57,23 +57,21 @@ pub fn of_tls(error: &TlsError) -> u8 {
 }
 
 /// That of a broker that does not let us in or subscribe.
-pub fn of_broker(failure: &stomp::Failure) -> u8 {
+pub fn of_broker(failure: &stomp::Error) -> u8 {
     match failure {
-        stomp::Failure::Untrusted { .. } | stomp::Failure::Tls { .. } => TLS,
-        stomp::Failure::NotAuthorized { .. } => NOT_AUTHORIZED,
-        stomp::Failure::NoAnswer(_) | stomp::Failure::Unconfirmed(_) | stomp::Failure::Silent(_) => {
-            NOT_SUBSCRIBED
-        }
+        stomp::Error::Untrusted { .. } | stomp::Error::Tls { .. } => TLS,
+        stomp::Error::NotAuthorized { .. } => NOT_AUTHORIZED,
+        stomp::Error::NoAnswer(_) | stomp::Error::Unconfirmed(_) | stomp::Error::Silent(_) => NOT_SUBSCRIBED,
         _ => BROKER,
     }
 }
 
 /// That of a broker's refusal; `None` where it is worth waiting, since another try may do better.
-pub fn of_refusal(failure: &stomp::Failure) -> Option<u8> {
+pub fn of_refusal(failure: &stomp::Error) -> Option<u8> {
     match failure {
-        stomp::Failure::LoginRefused(_)
-        | stomp::Failure::NotAuthorized { .. }
-        | stomp::Failure::Untrusted { .. } => Some(of_broker(failure)),
+        stomp::Error::LoginRefused(_)
+        | stomp::Error::NotAuthorized { .. }
+        | stomp::Error::Untrusted { .. } => Some(of_broker(failure)),
         _ => None,
     }
 }

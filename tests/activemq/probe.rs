@@ -7,7 +7,7 @@ use crate::support::activemq::{ADMIN, ActiveMq, LOGIN, shared};
 use crate::support::stomp_client::StompClient;
 use net::tls::client_config;
 use net::{Secret, Trust};
-use stomp::{Backoff, ClientCommand, Failure, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions};
+use stomp::{Backoff, ClientCommand, Error, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions};
 
 const QUEUE: &str = "actions.201.probed";
 
@@ -111,7 +111,7 @@ async fn a_queue_that_may_not_be_read_is_told_from_one_that_may() {
     let options = options(&broker, LOGIN);
     let mut probe = Probe::log_in(&options).await.unwrap();
     let refused = probe.subscribe("forbidden.201.probed").await.unwrap_err();
-    assert!(matches!(refused, Failure::NotAuthorized { .. }), "{refused:?}");
+    assert!(matches!(refused, Error::NotAuthorized { .. }), "{refused:?}");
     assert_eq!(probe.subscribe(QUEUE).await, Ok(()), "ActiveMQ keeps the connection");
     probe.leave(Duration::from_secs(5)).await;
 }
@@ -121,5 +121,5 @@ async fn a_wrong_passcode_is_a_refused_login() {
     let broker = shared();
     let options = options(&broker, (LOGIN.0, "wrong"));
     let failure = Probe::log_in(&options).await.err().unwrap();
-    assert!(matches!(failure, Failure::LoginRefused(_)), "{failure:?}");
+    assert!(matches!(failure, Error::LoginRefused(_)), "{failure:?}");
 }

@@ -11,7 +11,7 @@ use crate::support::stomp_client::StompClient;
 use crate::support::tls::Authority;
 use net::Secret;
 use stomp::{
-    Backoff, ClientCommand, Delivery, Failure, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
+    Backoff, ClientCommand, Delivery, Error, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
     SessionOptions, State,
 };
 use tokio::io::copy_bidirectional;
@@ -119,7 +119,7 @@ async fn a_wrong_passcode_is_told_from_everything_else() {
     options.passcode = Secret::new("wrong");
     let (session, _deliveries) = Session::start(options);
     let state = reach(&session, |state| matches!(state, State::Connecting { last: Some(_), .. })).await;
-    let refused = matches!(&state, State::Connecting { last: Some(Failure::LoginRefused(text)), .. }
+    let refused = matches!(&state, State::Connecting { last: Some(Error::LoginRefused(text)), .. }
         if text.contains("password is invalid"));
     assert!(refused, "{state:?}");
 }
@@ -131,7 +131,7 @@ async fn a_queue_that_may_not_be_read_is_named() {
     options.destinations = vec!["forbidden.queue".to_owned()];
     let (session, _deliveries) = Session::start(options);
     let state = reach(&session, |state| matches!(state, State::Connecting { last: Some(_), .. })).await;
-    let named = matches!(&state, State::Connecting { last: Some(Failure::NotAuthorized { destination, .. }), .. }
+    let named = matches!(&state, State::Connecting { last: Some(Error::NotAuthorized { destination, .. }), .. }
         if destination == "forbidden.queue");
     assert!(named, "{state:?}");
 }

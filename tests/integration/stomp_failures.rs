@@ -8,7 +8,7 @@ use crate::support::session::{QUEUE, broker, failure, next, options, reach, subs
 use crate::support::tls::Authority;
 use net::tls::client_config;
 use net::{Secret, Trust};
-use stomp::{Backoff, ClientCommand, Failure, Frame, Received, ServerCommand, Session, State};
+use stomp::{Backoff, ClientCommand, Error, Frame, Received, ServerCommand, Session, State};
 
 #[tokio::test]
 async fn a_silent_broker_is_noticed_and_left() {
@@ -19,7 +19,7 @@ async fn a_silent_broker_is_noticed_and_left() {
     line.log_in("100,0").await;
     line.accept_subscriptions().await;
     let silence = Instant::now();
-    assert_eq!(failure(&session).await, Failure::Silent(Duration::from_millis(300)));
+    assert_eq!(failure(&session).await, Error::Silent(Duration::from_millis(300)));
     assert!(silence.elapsed() >= Duration::from_millis(290), "{:?}", silence.elapsed());
     peer.serve().await;
     reach(&session, |state| matches!(state, State::Subscribed { connection: 2 })).await;
@@ -84,7 +84,7 @@ async fn an_untrusted_certificate_is_refused() {
     let (session, _deliveries) = Session::start(options(&peer, &authority));
     let accepting = tokio::spawn(async move { peer.accept().await });
     let failure = failure(&session).await;
-    assert!(matches!(&failure, Failure::Untrusted { reason, .. } if reason.contains("signed")), "{failure}");
+    assert!(matches!(&failure, Error::Untrusted { reason, .. } if reason.contains("signed")), "{failure}");
     accepting.abort();
 }
 
@@ -99,7 +99,7 @@ async fn a_certificate_for_another_host_or_another_time_is_refused() {
         let (session, _deliveries) = Session::start(options(&peer, &authority));
         let accepting = tokio::spawn(async move { peer.accept().await });
         let failure = failure(&session).await;
-        assert!(matches!(&failure, Failure::Untrusted { reason, .. } if reason.contains(words)), "{failure}");
+        assert!(matches!(&failure, Error::Untrusted { reason, .. } if reason.contains(words)), "{failure}");
         accepting.abort();
     }
 }
@@ -123,7 +123,7 @@ async fn a_broker_that_is_not_there_is_waited_for() {
     let (session, _deliveries) = Session::start(options);
     let failure = failure(&session).await;
     let address = format!("localhost:{port}");
-    assert!(matches!(&failure, Failure::Unreachable { address: a, .. } if *a == address), "{failure}");
+    assert!(matches!(&failure, Error::Unreachable { address: a, .. } if *a == address), "{failure}");
     reach(&session, |state| matches!(state, State::Connecting { failures: 3.., .. })).await;
 }
 
@@ -135,7 +135,7 @@ async fn a_peer_that_does_not_speak_tls_is_told_from_one_that_is_not_trusted() {
     stream.writable().await.unwrap();
     stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     let failure = failure(&session).await;
-    assert!(matches!(failure, Failure::Tls { .. }), "{failure}");
+    assert!(matches!(failure, Error::Tls { .. }), "{failure}");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_refused_login_is_reported_and_tried_again_and_the_passcode_is_not_sho
     .await;
     drop(line);
     let failure = failure(&session).await;
-    assert!(matches!(failure, Failure::LoginRefused(_)), "{failure:?}");
+    assert!(matches!(failure, Error::LoginRefused(_)), "{failure:?}");
     let words = failure.to_string();
     assert!(words.contains("is invalid") && !words.contains("pass:code"), "{words}");
     peer.serve().await;
@@ -165,7 +165,7 @@ async fn a_login_that_cannot_be_sent_is_a_refused_one() {
     let (session, _deliveries) = Session::start(options);
     let accepting = tokio::spawn(async move { peer.accept().await });
     let failure = failure(&session).await;
-    assert!(matches!(&failure, Failure::LoginRefused(_)), "{failure}");
+    assert!(matches!(&failure, Error::LoginRefused(_)), "{failure}");
     assert!(!failure.to_string().contains("two"));
     accepting.await.unwrap();
 }
@@ -177,7 +177,7 @@ async fn an_authentication_service_that_is_away_is_not_a_wrong_password() {
     let mut line = peer.accept().await;
     line.expect(ClientCommand::Connect).await;
     line.send(error("Login failed: unable to connect to authentication service")).await;
-    assert!(matches!(failure(&session).await, Failure::AuthenticationUnavailable(_)));
+    assert!(matches!(failure(&session).await, Error::AuthenticationUnavailable(_)));
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_queue_we_may_not_read_is_named() {
     line.refuse(&subscribe, "User soar is not authorized to read from: queue://actions.201.fn").await;
     let failure = failure(&session).await;
     assert!(
-        matches!(&failure, Failure::NotAuthorized { destination, .. } if destination == QUEUE),
+        matches!(&failure, Error::NotAuthorized { destination, .. } if destination == QUEUE),
         "{failure}"
     );
 }
@@ -203,7 +203,7 @@ async fn an_error_frame_is_why_the_connection_ended() {
     line.send(error("Store is full").with_body("Store is full: 100% of 1 GB\nat java.lang.Thread")).await;
     drop(line);
     let failure = failure(&session).await;
-    assert!(matches!(&failure, Failure::Broker(text) if text.starts_with("Store is full")), "{failure}");
+    assert!(matches!(&failure, Error::Broker(text) if text.starts_with("Store is full")), "{failure}");
     assert!(!failure.to_string().contains("java.lang"), "{failure}");
 }
 
@@ -223,14 +223,14 @@ async fn another_version_of_stomp_is_refused() {
     let mut line = peer.accept().await;
     line.expect(ClientCommand::Connect).await;
     line.send(Frame::new(ServerCommand::Connected).with_header("version", "1.1")).await;
-    assert_eq!(failure(&session).await, Failure::Version("1.1".to_owned()));
+    assert_eq!(failure(&session).await, Error::Version("1.1".to_owned()));
 }
 
 #[tokio::test]
 async fn what_is_no_stomp_ends_the_connection_only() {
     let (peer, mut line, session, mut deliveries) = subscribed().await;
     line.send_raw(b"MESSAGE\nmessage-id:m1\n\nno ack\0").await;
-    assert!(matches!(failure(&session).await, Failure::Protocol(_)));
+    assert!(matches!(failure(&session).await, Error::Protocol(_)));
     let mut line = peer.serve().await;
     line.send_raw(b"\x16\x03\x01\x02\x00\n").await;
     line.expect_end().await;

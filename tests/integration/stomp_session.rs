@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::peer::{error, message};
 use crate::support::session::{PATIENCE, QUEUE, broker, failure, next, reach, subscribed};
-use stomp::{ClientCommand, Failure, NotConfirmed, Reply, Session, State};
+use stomp::{ClientCommand, Error, NotConfirmed, Reply, Session, State};
 use tokio::time::timeout;
 
 fn reply(body: &str) -> Reply {
@@ -268,7 +268,7 @@ async fn an_authentication_service_that_is_away_is_no_refusal_of_transactions() 
     line.log_in("0,0").await;
     let begin = line.expect(ClientCommand::Begin).await;
     line.refuse(&begin, "Unable to connect to authentication service").await;
-    assert!(matches!(failure(&session).await, Failure::AuthenticationUnavailable(_)));
+    assert!(matches!(failure(&session).await, Error::AuthenticationUnavailable(_)));
     peer.serve().await;
     reach(&session, |state| matches!(state, State::Subscribed { .. })).await;
 }
@@ -282,7 +282,7 @@ async fn a_receipt_that_never_comes_is_waited_for_within_the_timeout_only() {
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
     assert_eq!(session.finish(&delivery.ack, None).await, Err(NotConfirmed::ConnectionLost));
-    assert_eq!(failure(&session).await, Failure::Unconfirmed(Duration::from_secs(1)));
+    assert_eq!(failure(&session).await, Error::Unconfirmed(Duration::from_secs(1)));
 }
 
 #[tokio::test]

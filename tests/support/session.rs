@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::Secret;
-use stomp::{Backoff, Delivery, Failure, HeartBeatOffer, Session, SessionOptions, State};
+use stomp::{Backoff, Delivery, Error, HeartBeatOffer, Session, SessionOptions, State};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -59,7 +59,7 @@ pub(crate) async fn reach(session: &Session, wanted: impl FnMut(&State) -> bool)
 }
 
 /// Waits until the session reports a failure.
-pub(crate) async fn failure(session: &Session) -> Failure {
+pub(crate) async fn failure(session: &Session) -> Error {
     match reach(session, |state| matches!(state, State::Connecting { last: Some(_), .. })).await {
         State::Connecting { last: Some(failure), .. } => failure,
         other => panic!("{other:?}"),

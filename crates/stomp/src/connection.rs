@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::codec::{CodecError, FrameCodec, HeartBeat, Received};
-use super::error::Failure;
+use super::error::Error;
 use super::frame::Frame;
 use super::{ClientCommand, ServerCommand};
 
@@ -45,7 +45,7 @@ pub(super) struct Connection<S> {
     /// Whether the stream may still hold bytes back that were written to it.
     unflushed: bool,
     /// Why writing failed, and when. Bytes that the broker sent before may still be read.
-    write_failed: Option<(Failure, Instant)>,
+    write_failed: Option<(Error, Instant)>,
     last_read: Instant,
     last_write: Instant,
     written: u64,
@@ -142,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
 
     /// Writes what is queued, sends heart-beats, and waits for the next frame. With `reading` false it reads nothing and
     /// returns only with a failure. Cancel safe.
-    pub(super) async fn next_frame(&mut self, reading: bool) -> Result<Frame<ServerCommand>, Failure> {
+    pub(super) async fn next_frame(&mut self, reading: bool) -> Result<Frame<ServerCommand>, Error> {
         loop {
             if reading {
                 while let Some(received) = self.codec.decode(&mut self.incoming)? {
@@ -161,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             let in_line = self.in_line();
             tokio::select! {
                 read = self.reader.read_buf(&mut self.incoming), if reading => match read {
-                    Ok(0) => return Err(self.ended(Failure::Closed)),
+                    Ok(0) => return Err(self.ended(Error::Closed)),
                     Ok(_) => self.last_read = Instant::now(),
                     Err(error) => return Err(self.ended(broken(&error))),
                 },
@@ -191,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         [beat, silent, last_word].into_iter().flatten().min()
     }
 
-    fn on_time(&mut self) -> Result<(), Failure> {
+    fn on_time(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         if let Some((failure, since)) = &self.write_failed
             && now >= *since + LAST_WORD_WITHIN
@@ -201,7 +201,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         if let Some(allowed) = self.silence_allowed
             && now >= self.last_read + allowed
         {
-            return Err(Failure::Silent(allowed));
+            return Err(Error::Silent(allowed));
         }
         if self.send_every.is_some_and(|every| now >= self.last_write + every) {
             if self.nothing_to_write() {
@@ -213,16 +213,16 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     }
 
     /// Why the connection ended: an earlier failure of writing, or `failure` of reading.
-    fn ended(&mut self, failure: Failure) -> Failure {
+    fn ended(&mut self, failure: Error) -> Error {
         self.write_failed.take().map_or(failure, |(earlier, _)| earlier)
     }
 }
 
-fn broken(error: &std::io::Error) -> Failure {
+fn broken(error: &std::io::Error) -> Error {
     // Brokers rarely send TLS's close_notify before they close (RFC 8446, 6.1).
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => Failure::Closed,
-        _ => Failure::Broken(error.to_string()),
+        std::io::ErrorKind::UnexpectedEof => Error::Closed,
+        _ => Error::Broken(error.to_string()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::frame::Frame;
 
 /// Why a connection to the broker was not made, or was closed. None of these ends a session: it connects again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum Error {
     /// No TCP connection: unknown host, no route, no listener, no answer.
     #[error("cannot reach the broker at {address}: {reason}")]
     Unreachable {
@@ -85,7 +85,7 @@ pub enum Failure {
     Unconfirmed(Duration),
 }
 
-impl From<CodecError> for Failure {
+impl From<CodecError> for Error {
     fn from(error: CodecError) -> Self {
         match error {
             CodecError::Io(error) => Self::Broken(error.to_string()),
@@ -116,7 +116,7 @@ pub(super) fn error_text(frame: &Frame<ServerCommand>, passcode: &Secret) -> Str
     text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect()
 }
 
-impl Failure {
+impl Error {
     /// The kind of an ERROR that answers a CONNECT.
     pub(super) fn of_login(text: String) -> Self {
         const ABOUT_THE_LOGIN: [&str; 7] =

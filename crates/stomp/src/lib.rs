@@ -16,7 +16,7 @@ mod session;
 mod transport;
 
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
-pub use error::Failure;
+pub use error::Error;
 pub use frame::{Frame, Headers};
 pub use metrics::Meters;
 pub use probe::Probe;

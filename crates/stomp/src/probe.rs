@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::Connection;
-use super::error::{Failure, error_text};
+use super::error::{Error, error_text};
 use super::session::SessionOptions;
 use super::session::driver::{ANSWER_WITHIN, open};
 use super::transport::Stream;
@@ -24,15 +24,15 @@ impl<'a> Probe<'a> {
     ///
     /// # Errors
     /// The broker cannot be reached, is not trusted, or refuses the login.
-    pub async fn log_in(options: &'a SessionOptions) -> Result<Self, Failure> {
+    pub async fn log_in(options: &'a SessionOptions) -> Result<Self, Error> {
         let deadline = Instant::now() + options.timeout;
         let mut patience = ANSWER_WITHIN.min(options.timeout);
         loop {
             match timeout_at(deadline, open(options, patience)).await {
                 Ok(Ok(connection)) => return Ok(Self { options, connection, last_receipt: 0 }),
                 // A broker may lose a CONNECT: another connection brings the answer. Or it is slow: a longer wait does.
-                Ok(Err(Failure::NoAnswer(_))) if Instant::now() < deadline => patience *= 2,
-                Ok(Err(Failure::NoAnswer(_))) | Err(_) => return Err(Failure::NoAnswer(options.timeout)),
+                Ok(Err(Error::NoAnswer(_))) if Instant::now() < deadline => patience *= 2,
+                Ok(Err(Error::NoAnswer(_))) | Err(_) => return Err(Error::NoAnswer(options.timeout)),
                 Ok(Err(failure)) => return Err(failure),
             }
         }
@@ -42,7 +42,7 @@ impl<'a> Probe<'a> {
     ///
     /// # Errors
     /// The broker refuses it. The connection may be unusable afterwards.
-    pub async fn subscribe(&mut self, destination: &str) -> Result<(), Failure> {
+    pub async fn subscribe(&mut self, destination: &str) -> Result<(), Error> {
         let receipt = self.next_receipt();
         self.ask(client_frames::subscribe_to_nothing(destination, receipt), receipt, destination).await?;
         let receipt = self.next_receipt();
@@ -69,25 +69,25 @@ impl<'a> Probe<'a> {
         frame: Frame<ClientCommand>,
         receipt: u64,
         destination: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         self.connection.queue(frame)?;
         let patience = self.options.timeout;
         let answer = timeout(patience, self.connection.next_frame(true));
-        let answer = answer.await.map_err(|_| Failure::Unconfirmed(patience))??;
+        let answer = answer.await.map_err(|_| Error::Unconfirmed(patience))??;
         match answer.command {
             ServerCommand::Receipt if answer.header("receipt-id") == Some(receipt.to_string().as_str()) => {
                 Ok(())
             }
             ServerCommand::Error => {
                 let text = error_text(&answer, &self.options.passcode);
-                Err(Failure::of_subscription(destination, text))
+                Err(Error::of_subscription(destination, text))
             }
-            ServerCommand::Message => Err(Failure::Protocol(
+            ServerCommand::Message => Err(Error::Protocol(
                 "it handed out a message to a subscription that selects none; the message goes back"
                     .to_owned(),
             )),
             ServerCommand::Receipt | ServerCommand::Connected => {
-                Err(Failure::Protocol("the answer to SUBSCRIBE is neither RECEIPT nor ERROR".to_owned()))
+                Err(Error::Protocol("the answer to SUBSCRIBE is neither RECEIPT nor ERROR".to_owned()))
             }
         }
     }

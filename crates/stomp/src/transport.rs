@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::error::Failure;
+use super::error::Error;
 use super::http_connect;
 use super::quick_ack::QuickAckStream;
 use net::ProxyUrl;
@@ -38,9 +38,9 @@ pub(super) async fn connect(
     proxy: Option<&ProxyUrl>,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<Stream, Failure> {
+) -> Result<Stream, Error> {
     let stream = match proxy {
-        None => reach(host, port, limit.min(ACCEPT_WITHIN)).await.map_err(|error| Failure::Unreachable {
+        None => reach(host, port, limit.min(ACCEPT_WITHIN)).await.map_err(|error| Error::Unreachable {
             address: address(host, port),
             reason: error.to_string(),
         })?,
@@ -50,12 +50,12 @@ pub(super) async fn connect(
 }
 
 /// A connection through `proxy` to `target`.
-async fn reach_through(proxy: &ProxyUrl, target: &str, limit: Duration) -> Result<TcpStream, Failure> {
+async fn reach_through(proxy: &ProxyUrl, target: &str, limit: Duration) -> Result<TcpStream, Error> {
     // Brackets around an IPv6 address belong to the URL.
     let host = proxy.url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let port = proxy.url.port_or_known_default().unwrap_or(80);
     let failure =
-        |reason: String| Failure::Proxy { proxy: address(host, port), address: target.to_owned(), reason };
+        |reason: String| Error::Proxy { proxy: address(host, port), address: target.to_owned(), reason };
     let mut stream = reach(host, port, limit.min(ACCEPT_WITHIN))
         .await
         .map_err(|error| failure(format!("it cannot be reached: {error}")))?;
@@ -101,8 +101,8 @@ async fn secure(
     port: u16,
     config: &Arc<ClientConfig>,
     limit: Duration,
-) -> Result<Stream, Failure> {
-    let failure = |reason: String| Failure::Tls { address: address(host, port), reason };
+) -> Result<Stream, Error> {
+    let failure = |reason: String| Error::Tls { address: address(host, port), reason };
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| failure("the host is neither a name nor an address".to_owned()))?;
     let connector = TlsConnector::from(Arc::clone(config));
@@ -110,7 +110,7 @@ async fn secure(
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(match tls::refused_certificate(&error) {
             Some(reason) => {
-                Failure::Untrusted { address: address(host, port), reason: tls::refusal_words(reason) }
+                Error::Untrusted { address: address(host, port), reason: tls::refusal_words(reason) }
             }
             None => failure(error.to_string()),
         }),

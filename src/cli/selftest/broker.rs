@@ -9,7 +9,7 @@ use super::soar::who;
 use crate::config::{Settings, StompSettings};
 use crate::exit_code::{self, NOT_SUBSCRIBED};
 use net::tls;
-use stomp::{Backoff, Failure, HeartBeatOffer, Probe, SessionOptions};
+use stomp::{Backoff, Error, HeartBeatOffer, Probe, SessionOptions};
 
 /// How long the broker may take to say good-bye.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
 
 const NOT_SIGNED_IN: &str = "not tried: the sign-in failed";
 
-fn subscription(queue: &str, subscribed: Result<(), Failure>) -> Check {
+fn subscription(queue: &str, subscribed: Result<(), Error>) -> Check {
     match subscribed {
         Ok(()) => {
             Check::passed(SUBSCRIPTION.0, SUBSCRIPTION.1, format!("{queue} can be read; no call was taken"))
@@ -98,38 +98,38 @@ fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
 }
 
 /// What to do about `failure`.
-fn advice(failure: &Failure) -> &'static str {
+fn advice(failure: &Error) -> &'static str {
     match failure {
-        Failure::Unreachable { .. } => {
+        Error::Unreachable { .. } => {
             "Check stomp_host (host where it is absent) and stomp_port: 65001, or 443 on Cloud Pak for Security; and \
              the firewalls on the way. This connection takes no proxy but that of stomp_proxy."
         }
-        Failure::Proxy { .. } => {
+        Error::Proxy { .. } => {
             "Check stomp_proxy, its user name and password, and whether the proxy allows CONNECT to stomp_port."
         }
-        Failure::Untrusted { .. } => {
+        Error::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed the broker's certificate into stomp_cafile, \
              or into cafile for SOAR and broker. Where it was made for another name, set stomp_host (or host) to a \
              name that is in it, or have it made anew."
         }
-        Failure::Tls { .. } => "Check that stomp_port is the broker's port for STOMP over TLS.",
-        Failure::LoginRefused(_) => {
+        Error::Tls { .. } => "Check that stomp_port is the broker's port for STOMP over TLS.",
+        Error::LoginRefused(_) => {
             "The broker takes the same key or account as SOAR's REST interface: check that it is not locked or \
              expired, and that stomp_host belongs to the same SOAR."
         }
-        Failure::NotAuthorized { .. } => {
+        Error::NotAuthorized { .. } => {
             "Add the API key (or the account) to the message destination in SOAR: Administrator Settings, \
              Message Destinations, fn_exchange_online."
         }
-        Failure::NoAnswer(_) | Failure::Unconfirmed(_) | Failure::Silent(_) => {
+        Error::NoAnswer(_) | Error::Unconfirmed(_) | Error::Silent(_) => {
             "Look into the broker's state in SOAR; a slow one takes a longer selftest_timeout."
         }
-        Failure::AuthenticationUnavailable(_)
-        | Failure::Version(_)
-        | Failure::Protocol(_)
-        | Failure::Broker(_)
-        | Failure::Closed
-        | Failure::Broken(_) => {
+        Error::AuthenticationUnavailable(_)
+        | Error::Version(_)
+        | Error::Protocol(_)
+        | Error::Broker(_)
+        | Error::Closed
+        | Error::Broken(_) => {
             "Try again in a minute; if it stays, look into SOAR's own log for the broker, and check that \
              stomp_host and stomp_port lead to it."
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stomp::{Failure, Session, SessionOptions, State};
+use stomp::{Error, Session, SessionOptions, State};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -18,7 +18,7 @@ async fn trouble(options: SessionOptions) -> String {
     let (session, _deliveries) = Session::start(options);
     let failure = failure(&session).await;
     let words = failure.to_string();
-    assert!(matches!(failure, Failure::Proxy { .. }), "{failure:?}");
+    assert!(matches!(failure, Error::Proxy { .. }), "{failure:?}");
     assert!(words.starts_with("the proxy 127.0.0.1:") && !words.contains("hunter2"), "{words}");
     words
 }
@@ -69,7 +69,7 @@ async fn the_brokers_certificate_is_verified_through_a_proxy_as_well() {
     let (session, _deliveries) = Session::start(options);
     let accepting = tokio::spawn(async move { peer.accept().await });
     let failure = failure(&session).await;
-    assert!(matches!(failure, Failure::Untrusted { .. }), "{failure:?}");
+    assert!(matches!(failure, Error::Untrusted { .. }), "{failure:?}");
     accepting.abort();
 }
 

@@ -19,7 +19,7 @@ use super::receipts::{Awaited, Receipts};
 use super::transactions::{Phase, Transactions};
 use super::{AckToken, Answer, Delivery, NotConfirmed, Reply, Request, SessionOptions, State};
 use crate::connection::{Connection, sleep_until_due};
-use crate::error::{Failure, error_text};
+use crate::error::{Error, error_text};
 use crate::frame::Frame;
 use crate::{ServerCommand, client_frames};
 
@@ -65,7 +65,7 @@ pub(super) struct End {
     /// When the subscriptions were confirmed, if they were.
     pub(super) subscribed: Option<Instant>,
     /// Why, or `None` if the session was asked to end.
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<Error>,
 }
 
 impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
@@ -104,10 +104,10 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             Ok(()) => None,
             // The session was to end anyway.
             Err(_) if self.leaving.is_some() => None,
-            Err(failure @ (Failure::Closed | Failure::Broken(_))) => {
+            Err(failure @ (Error::Closed | Error::Broken(_))) => {
                 let explains = |(_, at): &(String, Instant)| at.elapsed() < ERROR_EXPLAINS_CLOSE_FOR;
                 let last_error = self.last_error.take().filter(explains);
-                Some(last_error.map_or(failure, |(text, _)| Failure::of_error(text)))
+                Some(last_error.map_or(failure, |(text, _)| Error::of_error(text)))
             }
             Err(failure) => Some(failure),
         };
@@ -132,7 +132,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         &mut self,
         inbox: &mut mpsc::Receiver<Request>,
         deliveries: &mpsc::Sender<Delivery>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         self.subscribe()?;
         let most_waiting = self.most_waiting();
         loop {
@@ -165,7 +165,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                 () = sleep_until_due(deadline) => {
                     // Bytes may have been written meanwhile, which moves the deadline.
                     if self.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
-                        return Err(Failure::Unconfirmed(self.options.timeout));
+                        return Err(Error::Unconfirmed(self.options.timeout));
                     }
                 }
             }
@@ -186,7 +186,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     }
 
     /// Requests the transaction probe and the subscriptions; receipts answer them.
-    fn subscribe(&mut self) -> Result<(), Failure> {
+    fn subscribe(&mut self) -> Result<(), Error> {
         if matches!(self.phase, Phase::Probing { .. }) {
             let transaction = self.receipts.next();
             let receipt = self.receipts.expect(Awaited::TransactionProbe { transaction });
@@ -214,7 +214,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     }
 
     /// Sends DISCONNECT once no receipt is open, if the session is to end.
-    fn disconnect_when_idle(&mut self) -> Result<(), Failure> {
+    fn disconnect_when_idle(&mut self) -> Result<(), Error> {
         if self.receipts.is_empty()
             && let Some(leaving) = self.leaving.as_mut().filter(|leaving| !leaving.disconnect_sent)
         {
@@ -225,7 +225,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(())
     }
 
-    fn requested(&mut self, request: Request) -> Result<(), Failure> {
+    fn requested(&mut self, request: Request) -> Result<(), Error> {
         match request {
             Request::Send { reply, done } => {
                 let queued = self.connection.queue(client_frames::send(reply));
@@ -245,7 +245,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     }
 
     /// The first step of finishing a call: sends the reply.
-    fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Failure> {
+    fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Error> {
         let receipt = self.receipts.next();
         let transaction = self.transactions.are_used().then_some(receipt);
         if let Some(transaction) = transaction {
@@ -262,7 +262,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     }
 
     /// The second step of finishing a call: acknowledges its message.
-    fn acknowledge(&mut self, ack: &AckToken, transaction: Option<u64>, done: Answer) -> Result<(), Failure> {
+    fn acknowledge(&mut self, ack: &AckToken, transaction: Option<u64>, done: Answer) -> Result<(), Error> {
         let receipt = self.receipts.expect(Awaited::Finish(done));
         let ack = client_frames::ack(ack.id()).within(transaction);
         match transaction {
@@ -275,7 +275,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(())
     }
 
-    fn refuse(&mut self, transaction: Option<u64>, done: Answer, why: NotConfirmed) -> Result<(), Failure> {
+    fn refuse(&mut self, transaction: Option<u64>, done: Answer, why: NotConfirmed) -> Result<(), Error> {
         if let Some(transaction) = transaction {
             self.connection.queue(client_frames::abort(transaction))?;
         }
@@ -284,7 +284,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     }
 
     /// Handles a frame; breaks when the broker has confirmed the DISCONNECT.
-    fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
+    fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Error> {
         match frame.command {
             ServerCommand::Message => {
                 self.waiting.push_back(Delivery::of(frame, self.id, self.since, &self.alive)?);
@@ -297,7 +297,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             }
             ServerCommand::Error => return self.reported(&frame),
             ServerCommand::Connected => {
-                return Err(Failure::Protocol("a second CONNECTED frame came".to_owned()));
+                return Err(Error::Protocol("a second CONNECTED frame came".to_owned()));
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -305,10 +305,10 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
 
     /// Handles an ERROR. An ERROR without receipt does not end the connection here: ActiveMQ keeps it open, and any
     /// other broker closes it.
-    fn reported(&mut self, frame: &Frame<ServerCommand>) -> Result<ControlFlow<()>, Failure> {
+    fn reported(&mut self, frame: &Frame<ServerCommand>) -> Result<ControlFlow<()>, Error> {
         let text = error_text(frame, &self.options.passcode);
-        let failure = Failure::of_error(text.clone());
-        if matches!(failure, Failure::AuthenticationUnavailable(_)) {
+        let failure = Error::of_error(text.clone());
+        if matches!(failure, Error::AuthenticationUnavailable(_)) {
             // This ERROR says nothing about the request that it names, so the receipt stays open.
             if self.receipts.named_by(frame).is_some() {
                 return Err(failure);
@@ -323,7 +323,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn confirmed(&mut self, awaited: Awaited) -> Result<ControlFlow<()>, Failure> {
+    fn confirmed(&mut self, awaited: Awaited) -> Result<ControlFlow<()>, Error> {
         match awaited {
             Awaited::TransactionProbe { transaction } => {
                 self.transactions.confirm();
@@ -341,14 +341,14 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn refused(&mut self, awaited: Awaited, reason: String) -> Result<ControlFlow<()>, Failure> {
+    fn refused(&mut self, awaited: Awaited, reason: String) -> Result<ControlFlow<()>, Error> {
         match awaited {
             Awaited::TransactionProbe { .. } => {
                 self.transactions.refuse(&self.options.host, &reason);
                 self.probe_settled();
             }
             Awaited::Subscription(destination) => {
-                return Err(Failure::of_subscription(&destination, reason));
+                return Err(Error::of_subscription(&destination, reason));
             }
             Awaited::Reply { transaction, done, .. } => {
                 self.refuse(transaction, done, NotConfirmed::RefusedByBroker(reason))?;
@@ -356,7 +356,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             Awaited::Finish(done) => {
                 // The ack id is used up and the message still in the queue: the broker can only deliver it again.
                 answer(done, Err(NotConfirmed::ConnectionLost));
-                return Err(Failure::Broker(format!("it refused an acknowledgement: {reason}")));
+                return Err(Error::Broker(format!("it refused an acknowledgement: {reason}")));
             }
             Awaited::Disconnect => return Ok(ControlFlow::Break(())),
         }

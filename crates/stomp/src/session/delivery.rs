@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Utc};
 use tokio::sync::watch;
 
 use crate::ServerCommand;
-use crate::error::Failure;
+use crate::error::Error;
 use crate::frame::{Frame, Headers};
 
 /// A message of the broker that waits to be acknowledged.
@@ -52,17 +52,17 @@ impl Delivery {
         connection: ConnectionId,
         serving_since: DateTime<Utc>,
         alive: &watch::Sender<bool>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let Frame { headers, body, damage, .. } = frame;
         let optional = |name: &str| headers.get(name).map(str::to_owned);
         // Without `ack` the message can neither be answered nor acknowledged.
         let ack = optional("ack")
-            .ok_or_else(|| Failure::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
+            .ok_or_else(|| Error::Protocol("a MESSAGE frame came without `ack`".to_owned()))?;
         let needed = |name: &str| match (optional(name), &damage) {
             (Some(value), _) => Ok(value),
             // The header is among those that could not be read.
             (None, Some(_)) => Ok(ack.clone()),
-            (None, None) => Err(Failure::Protocol(format!("a MESSAGE frame came without `{name}`"))),
+            (None, None) => Err(Error::Protocol(format!("a MESSAGE frame came without `{name}`"))),
         };
         Ok(Self {
             message_id: needed("message-id")?,

@@ -13,7 +13,7 @@ use super::delivery::ConnectionId;
 use super::transactions::Transactions;
 use super::{Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::connection::Connection;
-use crate::error::{Failure, error_text};
+use crate::error::{Error, error_text};
 use crate::frame::Frame;
 use crate::{ServerCommand, client_frames, transport};
 
@@ -84,7 +84,7 @@ struct Driver {
     /// Whether the log has the warning about the broker's heart-beats.
     warned: bool,
     /// The failure that was logged last, and when.
-    logged: Option<(Failure, Instant)>,
+    logged: Option<(Error, Instant)>,
 }
 
 impl Driver {
@@ -99,7 +99,7 @@ impl Driver {
     }
 
     /// Uses one connection from beginning to end. Returns why it ended, or `None` if the session is to end.
-    async fn turn(&mut self) -> Option<Failure> {
+    async fn turn(&mut self) -> Option<Error> {
         let patience = if self.unanswered <= IMMEDIATE_TRIES { ANSWER_WITHIN } else { SLOW_ANSWER_WITHIN };
         let opening = open_one(&self.options, patience.min(self.options.timeout));
         let connection = match refusing(&mut self.inbox, opening).await? {
@@ -130,18 +130,18 @@ impl Driver {
     }
 
     /// Publishes and logs `failure`, and returns the wait before the next attempt.
-    fn note(&mut self, failure: Failure) -> Duration {
+    fn note(&mut self, failure: Error) -> Duration {
         self.failures = self.failures.saturating_add(1);
         self.options.meters.failures.increment();
         self.unanswered = match failure {
-            Failure::NoAnswer(_) => self.unanswered.saturating_add(1),
+            Error::NoAnswer(_) => self.unanswered.saturating_add(1),
             _ => 0,
         };
         let wait = match self.unanswered {
             1..=IMMEDIATE_TRIES => Duration::ZERO,
             _ => self.options.reconnect.after(self.failures),
         };
-        let known = |(logged, at): &(Failure, Instant)| *logged == failure && at.elapsed() < REPEAT_LOG_AFTER;
+        let known = |(logged, at): &(Error, Instant)| *logged == failure && at.elapsed() < REPEAT_LOG_AFTER;
         if !self.logged.as_ref().is_some_and(known) {
             tracing::warn!(failures = self.failures, "{failure}; trying again");
             self.logged = Some((failure.clone(), Instant::now()));
@@ -173,7 +173,7 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
 async fn open_one(
     options: &SessionOptions,
     patience: Duration,
-) -> Result<Connection<transport::Stream>, Failure> {
+) -> Result<Connection<transport::Stream>, Error> {
     let mut attempts = FuturesUnordered::new();
     loop {
         attempts.push(open(options, patience));
@@ -196,44 +196,41 @@ async fn open_one(
 pub(crate) async fn open(
     options: &SessionOptions,
     patience: Duration,
-) -> Result<Connection<transport::Stream>, Failure> {
+) -> Result<Connection<transport::Stream>, Error> {
     let SessionOptions { host, port, proxy, tls, timeout: limit, .. } = options;
     let stream = transport::connect(host, *port, proxy.as_ref(), tls, *limit).await?;
     let mut connection = Connection::new(stream);
     connection
         .queue(client_frames::connect(options))
-        .map_err(|error| Failure::LoginRefused(format!("it cannot be sent: {error}")))?;
+        .map_err(|error| Error::LoginRefused(format!("it cannot be sent: {error}")))?;
     let answer =
-        timeout(patience, connection.next_frame(true)).await.map_err(|_| Failure::NoAnswer(patience))??;
+        timeout(patience, connection.next_frame(true)).await.map_err(|_| Error::NoAnswer(patience))??;
     match answer.command {
         ServerCommand::Connected => {
             let (send_every, expect_every) = agreed(options, &answer)?;
             connection.agree(send_every, expect_every);
             Ok(connection)
         }
-        ServerCommand::Error => Err(Failure::of_login(error_text(&answer, &options.passcode))),
+        ServerCommand::Error => Err(Error::of_login(error_text(&answer, &options.passcode))),
         ServerCommand::Message | ServerCommand::Receipt => {
-            Err(Failure::Protocol("the answer to CONNECT is neither CONNECTED nor ERROR".to_owned()))
+            Err(Error::Protocol("the answer to CONNECT is neither CONNECTED nor ERROR".to_owned()))
         }
     }
 }
 
 /// The intervals in which to send and to expect heart-beats, zero for never, from the broker's CONNECTED (STOMP 1.2,
 /// "Heart-beating").
-fn agreed(
-    options: &SessionOptions,
-    connected: &Frame<ServerCommand>,
-) -> Result<(Duration, Duration), Failure> {
+fn agreed(options: &SessionOptions, connected: &Frame<ServerCommand>) -> Result<(Duration, Duration), Error> {
     // CONNECTED without `version` is STOMP 1.0.
     match connected.header("version").unwrap_or("1.0") {
         "1.2" => {}
-        other => return Err(Failure::Version(other.to_owned())),
+        other => return Err(Error::Version(other.to_owned())),
     }
     let theirs = connected.header("heart-beat").unwrap_or("0,0");
     let (sends, expects) = theirs
         .split_once(',')
         .and_then(|(sends, expects)| Some((sends.trim().parse().ok()?, expects.trim().parse().ok()?)))
-        .ok_or_else(|| Failure::Protocol("its heart-beat header is not two numbers".to_owned()))?;
+        .ok_or_else(|| Error::Protocol("its heart-beat header is not two numbers".to_owned()))?;
     let both = |ours: Duration, theirs: u32| match (ours.as_millis(), theirs) {
         (0, _) | (_, 0) => Duration::ZERO,
         _ => ours.max(Duration::from_millis(theirs.into())),

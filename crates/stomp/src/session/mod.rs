@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::Failure;
+use super::error::Error;
 
 pub use delivery::{AckToken, Delivery, NotConfirmed, Reply};
 pub use options::{HeartBeatOffer, SessionOptions};
@@ -57,7 +57,7 @@ pub enum State {
         /// Failures in a row so far.
         failures: u32,
         /// The last of them, or why the previous connection was closed.
-        last: Option<Failure>,
+        last: Option<Error>,
         /// Whether an earlier connection of this session served.
         served: bool,
     },
