@@ -1,4 +1,4 @@
-//! What SOAR's and Graph's HTTP clients have in common: the TLS stack, the proxy, how long they wait for what.
+//! What the HTTP clients of SOAR and Graph share: TLS, proxy and timeouts.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use url::Url;
 use crate::tls::{self, TlsError};
 use crate::{ClientCertificate, Proxy, ProxyUrl, Trust};
 
-/// Longest time for a connection to come about, TLS included.
+/// The longest time for a connection to be made, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const USER_AGENT: &str = concat!("fn-exchange-online/", env!("CARGO_PKG_VERSION"));
 
-/// How TLS is spoken: by our stack, HTTP/2 where the server offers it. Clients that are made of the same take up each
-/// other's TLS sessions.
+/// The TLS configuration, with HTTP/2 if the server offers it. Clients made from one configuration share TLS sessions.
 pub fn tls_config(trust: &Trust, certificate: Option<&ClientCertificate>) -> Result<ClientConfig, TlsError> {
     let mut tls = tls::client_config(trust, certificate)?;
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(tls)
 }
 
-/// A client builder with `tls`, compression, no redirects (they would carry credentials elsewhere), and the proxy.
+/// A client builder with `tls`, compression and the proxy. Redirects are not followed: they would carry credentials to
+/// another server.
 ///
-/// `silence` is the longest wait for a response's head, counted from the start of the request with the time its
-/// body takes to send, and then for each further part of the response; a request with a long body wants `None`
-/// and a watch of its own. There is no limit on the whole, so that long downloads are not cut.
+/// `silence` is the longest wait for the head of a response, counted from the start of the request and so including the time
+/// to send its body, and then for each further part of the response. A request with a long body needs `None` and its own
+/// check of progress. The total time has no limit, so that long downloads are not cut.
 pub fn client_builder(tls: ClientConfig, proxy: &Proxy, silence: Option<Duration>) -> ClientBuilder {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -38,7 +38,7 @@ pub fn client_builder(tls: ClientConfig, proxy: &Proxy, silence: Option<Duration
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(Duration::from_secs(60))
         .tcp_keepalive(Duration::from_secs(30))
-        // A connection that died without a word would otherwise stay in the pool and fail request after request.
+        // Without this, a connection that died silently would stay in the pool and fail one request after another.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(Duration::from_secs(10));
     let builder = match silence {
@@ -50,7 +50,7 @@ pub fn client_builder(tls: ClientConfig, proxy: &Proxy, silence: Option<Duration
 
 fn with_proxy(builder: ClientBuilder, proxy: &Proxy) -> ClientBuilder {
     match proxy {
-        // The library asks the environment by itself.
+        // The library reads the environment itself.
         Proxy::Environment => builder,
         Proxy::Explicit { http, https } => [("http", http), ("https", https)].into_iter().fold(
             builder.no_proxy(),
@@ -71,9 +71,9 @@ fn for_scheme(scheme: &'static str, ProxyUrl { url, login }: &ProxyUrl) -> reqwe
     }
 }
 
-/// What `proxy` did, where it is why a request failed with `error`: the server itself was never asked.
+/// What `proxy` did, if it is the reason why a request failed with `error`; the request did not reach the server then.
 pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
-    // The library's own type is not public; its words have this beginning.
+    // hyper-util's error type is not public through reqwest, so its text is read; a test fails if an upgrade changes it.
     const TUNNEL: &str = "tunnel error: ";
     let address = proxy_to(proxy, error.url()?)?;
     let causes = || std::iter::successors(error.source(), |&cause| cause.source());
@@ -86,7 +86,7 @@ pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
         Some("proxy authorization required") => {
             "wants a user name and password, or refuses those it got (HTTP status 407)".to_owned()
         }
-        // The library keeps the status to itself.
+        // The library does not give the status.
         Some("unsuccessful") => {
             "refuses its user name and password or the way to the server, or cannot reach it".to_owned()
         }
@@ -97,11 +97,11 @@ pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
     Some(format!("the proxy {address} on the way {did}"))
 }
 
-/// The address of the proxy that leads to `target`, put together from its parts: the whole may hold some of a password
-/// with an `@` in it.
+/// The address of the proxy to `target`, composed from its parts: the URL as written may contain part of a password that has
+/// an `@` in it.
 fn proxy_to(proxy: &Proxy, target: &Url) -> Option<String> {
     let (scheme, host, port) = match proxy {
-        // As the library asks it.
+        // As the library chooses it.
         Proxy::Environment => {
             let found = Matcher::from_env().intercept(&target.as_str().parse().ok()?)?;
             let uri = found.uri();

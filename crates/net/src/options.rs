@@ -1,4 +1,4 @@
-//! How an outside system is reached: whom to trust, which certificate to show, which proxy to use.
+//! Options of a connection to an outside system: trust, client certificate, proxy.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,19 @@ use url::Url;
 
 use crate::Secret;
 
-/// Whose certificates are believed.
+/// Which server certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// The system's certificate authorities.
     System,
     /// The system's, and those in this PEM file.
     SystemAnd(PathBuf),
-    /// Anybody's: `false` in the file. Logged as a warning.
+    /// Every certificate: `false` in the file. Logged as a warning.
     Insecure,
 }
 
 impl Trust {
-    /// The file of certificate authorities, where there is one.
+    /// The file of certificate authorities, if one is named.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::SystemAnd(file) => Some(file),
@@ -27,7 +27,7 @@ impl Trust {
     }
 }
 
-/// A certificate of our own that a server may ask for.
+/// A client certificate, for a server that asks for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
     /// PEM file of the certificate chain.

@@ -1,9 +1,9 @@
-//! A value that must never be shown.
+//! A value that must not be shown.
 
 use std::fmt;
 
-/// A password, key or client secret. It can be compared and used, but neither `Debug` nor anything else prints
-/// it; the one way to its text is [`Secret::expose`], which is easy to find in a review.
+/// A password, key or client secret. It can be compared and used, but `Debug` does not print it, and it has no `Display`.
+/// Its text is reachable only by [`Secret::expose`], which a reviewer can search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -13,7 +13,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends it to its owner.
+    /// The text itself, for the code that sends it to the system it belongs to.
     pub fn expose(&self) -> &str {
         &self.0
     }

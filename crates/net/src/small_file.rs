@@ -1,21 +1,21 @@
-//! Files that hold one value: a secret, a token, a key.
+//! Reads files that hold one value: a secret, a token, a key.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// More than any secret or token has. A file that is named by mistake must not fill the memory.
+/// The largest file, in bytes: more than any secret or token. A file that is named by mistake must not fill the memory.
 const LARGEST: u64 = 64 * 1024;
 
-/// The text of a small file.
+/// Reads the text of a small file.
 ///
 /// # Errors
-/// Words that follow "cannot be read: "; the content is in none of them.
+/// A text to follow "cannot be read: ". It never holds content of the file.
 pub fn read_small(path: &Path) -> Result<String, String> {
     let words = |error: io::Error| error.to_string();
-    // A pipe would keep whoever opens it waiting, a device would never end.
+    // Opening a pipe would block, and reading a device would never end.
     if !std::fs::metadata(path).map_err(words)?.is_file() {
-        return Err("it is no regular file".to_owned());
+        return Err("it is not a regular file".to_owned());
     }
     let mut bytes = Vec::new();
     File::open(path).map_err(words)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(words)?;

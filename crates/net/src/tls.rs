@@ -1,4 +1,4 @@
-//! The one TLS stack: rustls with one crypto provider, used by STOMP, SOAR's REST interface and Graph alike.
+//! TLS for STOMP, SOAR's REST interface and Graph: rustls with one crypto provider.
 
 use std::error::Error;
 use std::io;
@@ -16,10 +16,10 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 
 use crate::{ClientCertificate, Trust};
 
-/// Why no TLS configuration could be made.
+/// Why a TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A PEM file could not be read, or holds nothing of what it should.
+    /// A PEM file cannot be read, or does not hold what it should.
     #[error("cannot use {what} file {path}: {reason}")]
     File {
         /// "CA certificate", "client certificate" or "client key".
@@ -29,38 +29,38 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// rustls refused the whole.
+    /// rustls refused the configuration.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
-    /// The HTTP library refused the whole.
+    /// The HTTP library refused the configuration.
     #[error("cannot set up the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
-    /// There is nobody to trust.
+    /// No certificate authority is trusted.
     #[error("no trusted certificate authority was found on this system; name one (cafile = FILE)")]
     NoRoots,
 }
 
-/// The crypto provider all of the program uses.
+/// The crypto provider of the whole program.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// A client configuration for TLS 1.2 and 1.3 that believes `trust` and shows `certificate` when asked to.
+/// A client configuration for TLS 1.2 and 1.3 that trusts `trust` and presents `certificate` if asked.
 pub fn client_config(
     trust: &Trust,
     certificate: Option<&ClientCertificate>,
 ) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    let believing = |believes| Arc::new(Verifier { provider: provider(), believes });
+    let accepting = |verification| Arc::new(Verifier { provider: provider(), verification });
     let builder = match trust {
-        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(believing(Verification::Any)),
+        Trust::Insecure => builder.dangerous().with_custom_certificate_verifier(accepting(Verification::Any)),
         Trust::System => builder.with_root_certificates(system_roots(None)?),
         Trust::SystemAnd(file) => {
             let signed = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
             let signed = signed.build().map_err(|error| file_error("CA certificate", file, &error))?;
             let named = certificates("CA certificate", file)?;
-            let believes = Verification::SignedOr { signed, named };
-            builder.dangerous().with_custom_certificate_verifier(believing(believes))
+            let verification = Verification::SignedOr { signed, named };
+            builder.dangerous().with_custom_certificate_verifier(accepting(verification))
         }
     };
     Ok(match certificate {
@@ -72,7 +72,7 @@ pub fn client_config(
     })
 }
 
-/// Why a certificate was refused, where that is what `error` or one of its sources tells.
+/// Why a certificate was refused, if `error` or one of its sources says so.
 pub fn refused_certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a CertificateError> {
     match rustls_error(error)? {
         rustls::Error::InvalidCertificate(reason) => Some(reason),
@@ -80,12 +80,12 @@ pub fn refused_certificate<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a C
     }
 }
 
-/// The word of rustls among `error` and its sources.
+/// The rustls error among `error` and its sources.
 pub fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     std::iter::successors(Some(error), |&error| next_cause(error)).find_map(|error| error.downcast_ref())
 }
 
-/// What `error` comes from. An I/O error's own `source` passes over what it was made of.
+/// The cause of `error`. The `source` of an I/O error skips the error that it wraps.
 fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(inner) => Some(inner),
@@ -93,11 +93,11 @@ fn next_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + '
     }
 }
 
-/// Why a certificate was refused, in words that an operator can act on.
+/// Why a certificate was refused, as a text that an operator can act on.
 pub fn refusal_words(reason: &CertificateError) -> String {
     match reason {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "nobody among the trusted certificate authorities signed it; name its authority's file".to_owned()
+            "no trusted certificate authority signed it; name the file of its authority".to_owned()
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it was made for another host name, and only its alternative names count, not its common name".to_owned()
@@ -115,16 +115,16 @@ pub fn refusal_words(reason: &CertificateError) -> String {
     }
 }
 
-/// Whether a server showed a certificate that is marked as an authority's (`CA:TRUE`), as a self-signed one often is.
-/// Its dates were looked at before that.
+/// Whether the certificate is marked as an authority's (`CA:TRUE`), as self-signed certificates often are. rustls has checked
+/// its dates before.
 fn is_an_authoritys_own(reason: &CertificateError) -> bool {
     matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }
 
-/// The system's certificate authorities, read once a process: there are well over a hundred of them.
+/// The system's certificate authorities, read once per process, since there are more than a hundred.
 static SYSTEM_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
-    // One unreadable system certificate must not keep the others out.
+    // An unreadable certificate of the system must not exclude the others.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     Arc::new(roots)
 });
@@ -154,20 +154,20 @@ fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -
     TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
 }
 
-/// Looks at a server's certificate. The handshake's signatures are checked in any case.
+/// Verifies a server's certificate. The signatures of the handshake are always checked.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    believes: Verification,
+    verification: Verification,
 }
 
-/// Which certificates are believed.
+/// Which certificates are accepted.
 #[derive(Debug)]
 enum Verification {
-    /// Every one, for `cafile = false`.
+    /// Every certificate, for `cafile = false`.
     Any,
-    /// What an authority signed, and one that is itself in the file that the operator named, though it is marked as an
-    /// authority's: SOAR's own self-signed one is, and other TLS stacks take it.
+    /// A certificate that an authority signed, and one that is itself in the operator's file although it is marked as an
+    /// authority's: SOAR's own self-signed certificate is, and other TLS stacks accept it.
     SignedOr { signed: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
 }
 
@@ -180,7 +180,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let Verification::SignedOr { signed, named } = &self.believes else {
+        let Verification::SignedOr { signed, named } = &self.verification else {
             return Ok(ServerCertVerified::assertion());
         };
         match signed.verify_server_cert(shown, intermediates, host, ocsp, now) {

@@ -1,4 +1,4 @@
-//! What we ask of SOAR over REST. One client a process; clones share it.
+//! The requests to SOAR's REST interface. Clones of the client share its connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,12 @@ pub struct Client {
     actions_enabled: Option<bool>,
 }
 
-/// What a file is attached to.
+/// The object that a file is attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// An incident, by its number.
+    /// An incident, by its id.
     Incident(i64),
-    /// A task, by its number.
+    /// A task, by its id.
     Task(i64),
 }
 
@@ -40,7 +40,7 @@ impl std::fmt::Display for Target {
 }
 
 impl Target {
-    /// What it is called in an address, in words, and its number.
+    /// Its name in a URL, its name in a text, and its id.
     fn named(self) -> (&'static str, &'static str, String) {
         match self {
             Self::Incident(number) => ("incidents", "incident", number.to_string()),
@@ -52,26 +52,26 @@ impl Target {
 /// A file of an incident or a task.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Attachment {
-    /// Its number.
+    /// Its id.
     pub id: i64,
-    /// The file's name; an incident may have several of the same.
+    /// The file's name; several files of an incident may have the same.
     pub name: String,
-    /// Its media type, where SOAR tells.
+    /// Its media type, if SOAR gives it.
     pub content_type: Option<String>,
-    /// Its size in bytes, where SOAR tells.
+    /// Its size in bytes, if SOAR gives it.
     pub size: Option<u64>,
-    /// When it was attached, in milliseconds since 1970, by SOAR's clock, where SOAR tells.
+    /// When it was attached, in milliseconds since 1970, by SOAR's clock, if SOAR gives it.
     #[serde(default)]
     pub created: Option<i64>,
 }
 
-/// A note, as far as it is looked at.
+/// The parts of a note that are read.
 #[derive(Deserialize)]
 struct Note {
     text: Option<NoteText>,
 }
 
-/// A text may come with its format.
+/// A text, with or without its format.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum NoteText {
@@ -88,7 +88,7 @@ impl Note {
     }
 }
 
-/// SOAR answers with a thing, a list of things, or a list in an envelope.
+/// SOAR answers with one object, a list of objects, or an object that holds the list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Answered<T> {
@@ -107,11 +107,11 @@ impl<T> Answered<T> {
 }
 
 impl Client {
-    /// Signs in, finds the organisation, and asks whether it lets actions (and so functions) run at all.
+    /// Signs in, finds the organisation, and reads whether it allows actions, and with them functions, to run.
     ///
     /// # Errors
-    /// After `max_connection_retries` tries; at once where another try would bring nothing: wrong credentials, a
-    /// certificate that is not trusted, an organisation the account is not a member of.
+    /// After `max_connection_retries` attempts. At once if a repeat cannot help: wrong credentials, a certificate that is not
+    /// trusted, an organisation that the account is not a member of.
     pub async fn connect(settings: &SoarSettings) -> Result<Self, Error> {
         let connection = Connection::new(settings)?;
         let session = connection.sign_in(settings.login_tries).await?;
@@ -126,7 +126,7 @@ impl Client {
         Ok(client)
     }
 
-    /// The organisation's number; part of every destination's name at the broker.
+    /// The organisation's id; it is part of the name of each destination at the broker.
     pub fn org_id(&self) -> i64 {
         self.organisation.id
     }
@@ -136,21 +136,20 @@ impl Client {
         &self.organisation.name
     }
 
-    /// Whether the organisation lets actions run, where SOAR tells us; where it does not, no function call will
-    /// ever come.
+    /// Whether the organisation allows actions to run, if SOAR says so; if it does not, no function call will arrive.
     pub fn actions_framework_enabled(&self) -> Option<bool> {
         self.actions_enabled
     }
 
-    /// Asks SOAR whether it still takes us.
+    /// Checks that SOAR still accepts the login.
     ///
     /// # Errors
-    /// It does not, or cannot be asked.
+    /// SOAR refuses the login, or does not answer.
     pub async fn check(&self) -> Result<(), Error> {
         self.ask_whether_actions_are_enabled().await.map(drop)
     }
 
-    /// SOAR's version, as it writes it.
+    /// SOAR's version, as SOAR writes it.
     pub async fn server_version(&self) -> Result<String, Error> {
         #[derive(Deserialize)]
         struct Constants {
@@ -178,14 +177,14 @@ impl Client {
         }
         match self.connection.fetch(&self.get("read the organisation".to_owned(), &[])).await {
             Ok(Answer { actions_framework_enabled }) => Ok(actions_framework_enabled),
-            // A key may be forbidden to read it, and yet run functions.
+            // An API key may lack the permission to read it, and still run functions.
             Err(Error::Refused { status: 403 | 404, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// The message destination that calls of `function` are sent to, by its programmatic name; `None` where SOAR
-    /// knows no such function.
+    /// The programmatic name of the message destination that receives calls of `function`; `None` if SOAR does not know the
+    /// function.
     pub async fn destination_of(&self, function: &str) -> Result<Option<String>, Error> {
         #[derive(Deserialize)]
         struct Function {
@@ -200,8 +199,8 @@ impl Client {
         }
     }
 
-    /// Adds a note of HTML to an incident. After an error other than a refusal the note may be there all the same;
-    /// it is not sent twice.
+    /// Adds an HTML note to an incident. After an error other than a refusal the note may exist nevertheless; it is not sent
+    /// twice.
     pub async fn add_note(&self, incident: i64, html: &str) -> Result<(), Error> {
         let note = json!({ "text": { "format": "html", "content": html } });
         let request = self.request(
@@ -222,8 +221,8 @@ impl Client {
         Ok(notes.into_iter().filter_map(Note::into_text).collect())
     }
 
-    /// Attaches a file called `name`. A stream is sent as it comes, in memory of its own size never; one that
-    /// fails leaves nothing behind. The answer's attachment carries the number that SOAR gave to it.
+    /// Attaches a file called `name`. A stream is sent piece by piece and is never in memory as a whole; after a stream that
+    /// fails, SOAR has no attachment. Returns the attachment with the id that SOAR gave it.
     pub async fn attach(
         &self,
         target: Target,
@@ -233,7 +232,7 @@ impl Client {
     ) -> Result<Attachment, Error> {
         let (kind, what, number) = target.named();
         if content.is_stream() && self.connection.may_expire() {
-            // A stream cannot be sent again after signing in again, so an expired session is found out first.
+            // A stream cannot be sent a second time after a new login, so an expired session must be found before.
             self.connection.fetch::<IgnoredAny>(&self.get("read the organisation".to_owned(), &[])).await?;
         }
         let request = self.request(
@@ -249,9 +248,9 @@ impl Client {
         })
     }
 
-    /// How long to wait before content is opened anew and attached again, after `done` tries of which the last
-    /// failed with `error`: what [`Self::attach`] has begun to send of a stream it cannot send again. `None` where SOAR
-    /// may have it, will not take it, or was asked often enough.
+    /// The wait before the caller opens a stream again and repeats [`Self::attach`], which cannot repeat a stream itself, after
+    /// `done` attempts of which the last failed with `error`. `None` if SOAR may have the file, does not accept it, or was
+    /// asked often enough.
     pub fn attach_again_after(&self, done: u32, error: &Error) -> Option<Duration> {
         self.connection.put_off(done, error)
     }
@@ -264,7 +263,7 @@ impl Client {
         self.connection.fetch::<Answered<Attachment>>(&request).await.map(Answered::into_vec)
     }
 
-    /// The bytes of an incident's file, as they come. A stream that ends early ends with an error.
+    /// The bytes of an incident's file as a stream. A download that ends early ends with an error.
     pub async fn attachment_contents(
         &self,
         incident: i64,
@@ -288,7 +287,7 @@ impl Client {
         &self.connection
     }
 
-    /// Who we signed in as, where SOAR told.
+    /// The principal that signed in, if SOAR named it.
     pub(super) fn principal(&self) -> Option<&Principal> {
         self.principal.as_deref()
     }

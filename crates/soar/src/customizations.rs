@@ -1,4 +1,4 @@
-//! Customizations: what SOAR has of them, importing others, and who may read a message destination.
+//! SOAR's customizations: reading, importing, and access to a message destination.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use super::client::{Answered, Client};
 use super::rest::{Request, RequestBody};
 use super::sign_in::Principal;
 
-/// How long SOAR may take for an import: it looks at every object, and rebuilds forms and workflows.
+/// The longest time for an import: SOAR checks each object, and rebuilds forms and workflows.
 const IMPORT_BOUND: Duration = Duration::from_secs(600);
 
-/// How often a message destination that others change meanwhile is read and written again.
+/// The most attempts to change a message destination that others change at the same time.
 const DESTINATION_TRIES: u32 = 10;
-/// The wait before the second of these tries; before each further one, that much longer.
+/// The wait before the second attempt; each further wait is longer by the same time.
 const DESTINATION_WAIT: Duration = Duration::from_millis(100);
 
-/// What customizations consist of, as SOAR keeps it.
+/// The kinds of customization objects, as SOAR keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Collection<'n> {
     /// Message destinations.
@@ -28,7 +28,7 @@ pub enum Collection<'n> {
     Functions,
     /// The fields of a type: `__function`, `actioninvocation`.
     Fields(&'n str),
-    /// The data table of that name; a collection of one, or of none.
+    /// The data table with this name: a collection of one or none.
     DataTable(&'n str),
     /// Rules.
     Rules,
@@ -64,22 +64,22 @@ impl Collection<'_> {
     }
 }
 
-/// An import that SOAR has looked at.
+/// An import that SOAR has checked.
 #[derive(Debug)]
 pub struct Import {
-    /// What SOAR says of it.
+    /// SOAR's messages about the import.
     pub messages: Vec<Message>,
-    /// SOAR's whole answer, which a decision gives back.
+    /// SOAR's complete answer, which a decision sends back.
     answer: Value,
 }
 
-/// What SOAR says of an import.
+/// A message of SOAR about an import.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Message {
-    /// `INFO`, and what else SOAR may say.
+    /// `INFO`, or another level of SOAR.
     #[serde(rename = "type", default)]
     pub kind: String,
-    /// In its words.
+    /// SOAR's text.
     #[serde(default)]
     pub text: String,
 }
@@ -90,47 +90,47 @@ impl Import {
         self.status() == "PENDING"
     }
 
-    /// `PENDING`, or what SOAR calls it.
+    /// `PENDING`, or another status of SOAR.
     pub fn status(&self) -> &str {
         self.answer["status"].as_str().unwrap_or("unknown")
     }
 }
 
-/// What becomes of an import.
+/// The decision on an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// It is carried out.
+    /// SOAR carries the import out.
     Accept,
-    /// It is forgotten.
+    /// SOAR discards the import.
     Reject,
 }
 
-/// Whether we may read a message destination.
+/// Whether the login may read a message destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// We may.
+    /// The destination lists the login.
     Granted,
-    /// It does not list us.
+    /// The destination does not list the login.
     Missing,
-    /// There is no such message destination.
+    /// The message destination does not exist.
     NoDestination,
 }
 
-/// Why a message destination does not list us.
+/// Why the login could not be added to a message destination.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    /// SOAR did not do it.
+    /// SOAR refused it.
     #[error(transparent)]
     Soar(#[from] Error),
-    /// It is not there.
+    /// The message destination does not exist.
     #[error("SOAR has no message destination {0}")]
     NoDestination(String),
-    /// Others changed it time and again.
+    /// Others changed it during every attempt.
     #[error(
-        "the message destination {0} was changed by somebody else each of {DESTINATION_TRIES} times we tried"
+        "the message destination {0} was changed by another user during each of {DESTINATION_TRIES} attempts"
     )]
     Contended(String),
-    /// SOAR did not tell who we are when we signed in.
+    /// SOAR did not name the principal at login.
     #[error(
         "SOAR did not tell the number of this API key or account, by which a message destination lists it"
     )]
@@ -138,7 +138,7 @@ pub enum GrantError {
 }
 
 impl Client {
-    /// All objects of a kind, as SOAR describes them; where there is no such kind, none.
+    /// All objects of a kind, as SOAR describes them; none if SOAR does not have the kind.
     pub async fn objects(&self, collection: Collection<'_>) -> Result<Vec<Value>, Error> {
         let attempt = format!("read the {}", collection.words());
         match self.fetch_by_name::<Answered<Value>>(attempt, &collection.segments()).await {
@@ -148,7 +148,7 @@ impl Client {
         }
     }
 
-    /// One object with all that belongs to it, by its number: lists leave out what is long.
+    /// One object with all its parts, by its id; lists leave out long parts.
     pub async fn object(&self, collection: Collection<'_>, number: i64) -> Result<Value, Error> {
         let number = number.to_string();
         let mut segments = collection.segments();
@@ -166,7 +166,7 @@ impl Client {
         self.connection().fetch(&request).await
     }
 
-    /// Has SOAR look at an import file. Nothing changes before [`Client::decide`].
+    /// Sends an import file, which SOAR checks. Nothing changes before [`Client::decide`].
     pub async fn start_import(&self, file: &Value) -> Result<Import, Error> {
         let attempt = "import customizations".to_owned();
         let mut request = self.request(
@@ -185,8 +185,8 @@ impl Client {
         Ok(Import { messages, answer })
     }
 
-    /// Carries an import out, or forgets it; gives the status that SOAR says it has now. After an error that
-    /// [leaves it open](Error::leaves_open) it may have happened; to import again does no harm.
+    /// Carries an import out, or discards it; returns its status. After an [indeterminate](Error::is_indeterminate) error it
+    /// may have been carried out; importing again is harmless.
     pub async fn decide(&self, import: Import, decision: Decision) -> Result<String, Error> {
         let (status, attempt) = match decision {
             Decision::Accept => ("ACCEPTED", "accept the import"),
@@ -207,15 +207,15 @@ impl Client {
         Ok(status.ok_or_else(|| not_an_answer(&request, "it has no status"))?.to_owned())
     }
 
-    /// Whether the message destination lists the API key or account that we sign in with.
+    /// Whether the message destination lists the API key or account of the login.
     pub async fn access_to(&self, destination: &str) -> Result<Access, Error> {
         let Some(found) = self.destination(destination).await? else { return Ok(Access::NoDestination) };
         let lists_us = self.principal().is_some_and(|principal| is_listed(&found, principal));
         Ok(if lists_us { Access::Granted } else { Access::Missing })
     }
 
-    /// Has the message destination list the API key or account that we sign in with; false where it did already. What
-    /// others change in it meanwhile stays.
+    /// Adds the API key or account of the login to the message destination; `false` if it was listed already. Changes that
+    /// others make at the same time stay.
     pub async fn grant_access_to(&self, destination: &str) -> Result<bool, GrantError> {
         let principal = self.principal().ok_or(GrantError::Nameless)?;
         let missing = || GrantError::NoDestination(destination.to_owned());
@@ -226,7 +226,7 @@ impl Client {
             let request = self.get(attempt, &["message_destinations", &number]);
             let mut found: Value = self.connection().fetch(&request).await?;
             if is_listed(&found, principal) {
-                // A try whose answer was lost has done it, or it was so before.
+                // An earlier attempt whose answer was lost succeeded, or it was listed before.
                 return Ok(tried > 0);
             }
             if !found.is_object() {
@@ -244,7 +244,7 @@ impl Client {
             );
             match self.connection().fetch::<serde::de::IgnoredAny>(&request).await {
                 Ok(_) => return Ok(true),
-                // Somebody was faster; or it was done, or not, which the next reading tells.
+                // Another user was faster, or the outcome is unknown: the next read shows it.
                 Err(Error::Refused { status: 409, .. }) => {}
                 Err(error) if error.is_indeterminate() => {}
                 Err(error) => return Err(error.into()),
@@ -255,7 +255,7 @@ impl Client {
 
     /// A message destination, by its programmatic name.
     async fn destination(&self, name: &str) -> Result<Option<Value>, Error> {
-        // Not by names: whom it lists is compared by numbers.
+        // Principals are listed by id and not by name, so that they can be compared.
         let request = self.get("read the message destinations".to_owned(), &["message_destinations"]);
         let all = self.connection().fetch::<Answered<Value>>(&request).await?.into_vec();
         Ok(all.into_iter().find(|one| one["programmatic_name"] == name))

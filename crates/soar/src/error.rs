@@ -1,4 +1,4 @@
-//! How a request to SOAR fails, in words for the operator and for the analyst whose call it was.
+//! How a request to SOAR fails, with texts for the operator and for the analyst.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use net::tls::{self, TlsError};
 
-/// Why SOAR did not do what it was asked for.
+/// Why a request to SOAR failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The TLS stack, or a file it needs.
+    /// TLS cannot be set up, or a file for it cannot be read.
     #[error("cannot set up the connection to SOAR: {0}")]
     Setup(#[from] TlsError),
-    /// The connection was never made: no such name, no route, nobody listening, no answer.
+    /// No connection was made: unknown name, no route, no listener, no answer.
     #[error("cannot reach SOAR at {server}: {reason}")]
     Unreachable {
         /// Host and port.
         server: String,
-        /// What the network said.
+        /// The network's error.
         reason: String,
     },
-    /// SOAR's certificate, or that of a proxy before it, is not believed.
+    /// The certificate of SOAR, or of a proxy before it, is not trusted.
     #[error(
         "the certificate of SOAR at {server} is not trusted: {reason}. Trusted are the system's certificate \
          authorities and those of cafile"
@@ -29,23 +29,23 @@ pub enum Error {
     Untrusted {
         /// Host and port.
         server: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The two sides found no way to speak TLS with each other.
+    /// The TLS handshake failed for another reason than the certificate.
     #[error("no TLS connection to SOAR at {server}: {reason}")]
     Handshake {
         /// Host and port.
         server: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// HTTP status 401.
     #[error("SOAR does not accept {credentials} (HTTP status 401{})", said(message.as_deref()))]
     Unauthorized {
-        /// Which options hold what it does not accept.
+        /// The options with the credentials that SOAR does not accept.
         credentials: Credentials,
-        /// SOAR's own words.
+        /// SOAR's message.
         message: Option<String>,
     },
     /// The account belongs to no organisation.
@@ -59,10 +59,10 @@ pub enum Error {
     WrongOrganisation {
         /// The option's value.
         configured: String,
-        /// The names of those the account belongs to.
+        /// The names of the account's organisations.
         available: Vec<String>,
     },
-    /// The organisation is not enabled for us.
+    /// The organisation is not enabled for the account.
     #[error(
         "the organisation {name:?} is not enabled for this account from the address {address}; \
          SOAR may allow other addresses only"
@@ -70,51 +70,51 @@ pub enum Error {
     OrganisationDisabled {
         /// The organisation.
         name: String,
-        /// Where SOAR sees us.
+        /// The network address that SOAR sees.
         address: String,
     },
     /// SOAR answered with an error.
     #[error("SOAR answered the attempt to {attempt} with HTTP status {status}{}", said(message.as_deref()))]
     Refused {
-        /// What was tried, as in "the attempt to …".
+        /// The purpose of the request, as in "the attempt to …".
         attempt: String,
         /// The HTTP status.
         status: u16,
-        /// SOAR's own words.
+        /// SOAR's message.
         message: Option<String>,
         /// `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// The connection broke, or SOAR fell silent, after the request was sent: it may have been done or not.
+    /// The connection broke, or SOAR stopped answering, after the request was sent: SOAR may have carried it out.
     #[error("the connection to SOAR failed while trying to {attempt}: {reason}")]
     Interrupted {
-        /// What was tried.
+        /// The purpose of the request.
         attempt: String,
-        /// What the network said.
+        /// The network's error.
         reason: String,
     },
-    /// What came back is not what SOAR answers.
+    /// The answer does not have the form of SOAR's answers.
     #[error("what came back from SOAR on trying to {attempt} is not its answer: {reason}")]
     NotAnAnswer {
-        /// What was tried.
+        /// The purpose of the request.
         attempt: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// What was to be attached could not be read to its end; nothing was attached.
+    /// The content of an attachment could not be read to its end; SOAR has no attachment.
     #[error("cannot {attempt}: its content could not be read: {source}")]
     Content {
-        /// What was tried.
+        /// The purpose of the request.
         attempt: String,
-        /// What the content's source said.
+        /// The error of the content's source.
         source: Box<dyn StdError + Send + Sync>,
     },
 }
 
-/// What SOAR says of a password or an account that it does not know.
+/// Part of SOAR's message about a wrong password or an unknown account.
 const WRONG_PASSWORD: &str = "Invalid user name or password";
 
-/// What we signed in with.
+/// The kind of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
     /// `api_key_id` and `api_key_secret`.
@@ -137,12 +137,12 @@ fn said(message: Option<&str>) -> String {
 }
 
 impl Error {
-    /// The exit code of the self test and of `run`, as SOAR's administrators know them from its own tools:
+    /// The exit code of the self test and of `run`, as SOAR's own tools use them:
     /// 20 no connection or an unexpected answer, 21 refused credentials, 22 missing CA file, 23 TLS, 24 not a
     /// member of the organisation, 25 wrong user name or password.
     pub fn exit_code(&self) -> u8 {
         match self {
-            // SOAR says so of a wrong key, too.
+            // SOAR gives the same message for a wrong API key.
             Self::Unauthorized { credentials: Credentials::Password, message: Some(message) }
                 if message.contains(WRONG_PASSWORD) =>
             {
@@ -161,7 +161,7 @@ impl Error {
         }
     }
 
-    /// What the log may hold of it: all but SOAR's own words, which may quote what was sent.
+    /// The text for the log: without SOAR's message, which may quote the request.
     pub fn for_log(&self) -> String {
         match self {
             Self::Refused { attempt, status, .. } => {
@@ -170,14 +170,14 @@ impl Error {
             Self::Unauthorized { credentials, .. } => {
                 format!("SOAR does not accept {credentials} (HTTP status 401)")
             }
-            // The source may be Graph, with its own words.
+            // The source may be Graph, with a message of its own.
             Self::Content { attempt, .. } => format!("cannot {attempt}: its content could not be read"),
             other => other.to_string(),
         }
     }
 
-    /// The same of a request that held the password. SOAR's words may quote it, in whatever form, so all that is kept of
-    /// them is whether it is wrong.
+    /// The error of a request that held the password. SOAR's message may quote the password in some form, so only the fact
+    /// that it is wrong is kept.
     pub(super) fn of_password(mut self) -> Self {
         if let Self::Unauthorized { message, .. } | Self::Refused { message, .. } = &mut self {
             let wrong = message.take().filter(|said| said.contains(WRONG_PASSWORD));
@@ -186,7 +186,7 @@ impl Error {
         self
     }
 
-    /// The HTTP status, where SOAR answered with an error.
+    /// The HTTP status, if SOAR answered with an error.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
@@ -195,17 +195,17 @@ impl Error {
         }
     }
 
-    /// SOAR certainly did not do it, and may do it later: a repeat is right whatever the request.
+    /// Whether SOAR certainly did not carry the request out, and may do so later: any request may be repeated.
     pub(super) fn is_put_off(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            // Not 503: a balancer may say so after SOAR has begun.
+            // Not 503: a load balancer may answer 503 after SOAR has begun.
             Self::Refused { status, .. } => *status == 429,
             _ => false,
         }
     }
 
-    /// SOAR may have done it, or not.
+    /// Whether SOAR may have carried the request out.
     pub fn is_indeterminate(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
@@ -214,7 +214,7 @@ impl Error {
         }
     }
 
-    /// A repeat may do better, where it does no harm.
+    /// Whether a repeat may succeed, if a repeat is harmless.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Interrupted { .. } | Self::NotAnAnswer { .. } => true,
@@ -230,7 +230,7 @@ impl Error {
         }
     }
 
-    /// What the HTTP library's error means for a request to `server` that tried to `attempt`.
+    /// The meaning of the HTTP library's error for a request to `server` with the purpose `attempt`.
     pub(super) fn of_network(error: &reqwest::Error, server: &str, attempt: &str) -> Self {
         let server = server.to_owned();
         if let Some(reason) = tls::refused_certificate(error) {
@@ -248,7 +248,7 @@ impl Error {
     }
 }
 
-/// The innermost cause, in plain words where there are some. Never the URL.
+/// The innermost cause, with a plain text for the common ones. Never the URL.
 fn words(error: &reqwest::Error) -> String {
     if error.is_dns() {
         return "its name cannot be resolved".to_owned();
@@ -259,7 +259,7 @@ fn words(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let io_kind = causes.clone().find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     match (io_kind, causes.last()) {
-        (Some(io::ErrorKind::ConnectionRefused), _) => "connection refused; nobody listens there".to_owned(),
+        (Some(io::ErrorKind::ConnectionRefused), _) => "connection refused; no server listens there".to_owned(),
         (Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable), _) => {
             "there is no route to it".to_owned()
         }

@@ -8,25 +8,25 @@ use serde_json::{Map, Value};
 
 use net::untrusted::json;
 
-/// No call has so many; what goes through as text, a query's results for instance, is one value.
+/// The most JSON values in a call. A text, such as the results of a query, is one value.
 const MOST_VALUES: usize = 100_000;
-/// No name is longer, in bytes.
+/// The longest name, in bytes.
 const LONGEST_NAME: usize = 4096;
 
-/// A function call. Only the name and the inputs are sure to be there; a playbook leaves the workflow out.
+/// A function call. Only name and inputs are always present; a playbook's call has no workflow.
 #[derive(Debug, Clone)]
 pub struct FunctionCall {
     /// The function's API name.
     pub function: String,
     /// The inputs by API name.
     pub inputs: Map<String, Value>,
-    /// The inputs as they came; the results echo them.
+    /// The inputs as they came; the results repeat them.
     pub raw_inputs: Box<RawValue>,
-    /// Who asked.
+    /// The caller.
     pub caller: Caller,
 }
 
-/// Who asked for a call: for the log, not for any decision.
+/// The caller, for log and audit trail; no decision depends on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The user or key, by name.
@@ -37,7 +37,7 @@ pub struct Caller {
     pub workflow_instance: Option<i64>,
 }
 
-/// Why a message is no function call.
+/// Why a message is not a function call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// It is not JSON.
@@ -45,12 +45,12 @@ pub enum CallError {
         "The message from SOAR is not valid JSON (line {line}, column {column}), so no function was run."
     )]
     NotJson {
-        /// Where it stops being JSON.
+        /// The position of the first error.
         line: usize,
-        /// Where it stops being JSON.
+        /// The position of the first error.
         column: usize,
     },
-    /// It is not text.
+    /// It is not UTF-8 text.
     #[error("The message from SOAR is not UTF-8 text, so no function was run.")]
     NotText,
     /// It names no function.
@@ -59,7 +59,7 @@ pub enum CallError {
     /// It holds more values than any call.
     #[error("The message from SOAR holds more than {MOST_VALUES} values, so no function was run.")]
     TooManyValues,
-    /// Its inputs are no object.
+    /// Its inputs are not an object.
     #[error("The inputs of the function call are not a JSON object, so the function was not run.")]
     InputsNoObject,
 }
@@ -110,8 +110,8 @@ fn string(object: &Value, key: &str) -> Option<String> {
     object.get(key)?.as_str().filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME).map(str::to_owned)
 }
 
-/// The body as text. SOAR writes characters beyond the basic plane as two UTF-8-encoded surrogates now and then
-/// (CESU-8); those are joined, and a lone one becomes a replacement character.
+/// The body as text. SOAR sometimes writes characters beyond the basic plane as two UTF-8-encoded surrogates (CESU-8);
+/// they are joined, and a lone surrogate becomes a replacement character.
 fn text(body: &[u8]) -> Option<Cow<'_, str>> {
     if let Ok(text) = std::str::from_utf8(body) {
         return Some(Cow::Borrowed(text));

@@ -1,4 +1,4 @@
-//! What goes back to SOAR: status messages, results and errors (SOAR's action acknowledgement).
+//! Replies to SOAR: status messages, results and errors (SOAR's action acknowledgement).
 
 use std::io::{self, Write};
 
@@ -8,20 +8,20 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// The results of a call, before they are put into SOAR's form.
+/// The results of a call.
 #[derive(Debug)]
 pub struct Results<'a> {
-    /// Whether the function did what it was asked.
+    /// Whether the function succeeded.
     pub success: bool,
-    /// Why not, or not wholly.
+    /// Why it did not succeed, or not completely.
     pub reason: Option<&'a str>,
     /// The content, as compact JSON.
     pub content: &'a RawValue,
-    /// The content for a person to read.
+    /// The content, indented for a reader.
     pub pretty: Option<&'a str>,
     /// The inputs, as they came.
     pub inputs: &'a RawValue,
-    /// How long the function ran.
+    /// The run time of the function.
     pub execution_time: Duration,
 }
 
@@ -32,7 +32,7 @@ struct Payload<'a> {
     success: bool,
     reason: Option<&'a str>,
     content: &'a RawValue,
-    /// The content as text. Workflows hand it from one function to the next.
+    /// The content as text, which workflows pass from one function to the next.
     raw: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pretty_string: Option<&'a str>,
@@ -47,7 +47,7 @@ struct Metrics {
     package_version: &'static str,
     host: String,
     execution_time_ms: u128,
-    /// Local time, as SOAR's own library has it.
+    /// Local time, as in SOAR's own library.
     timestamp: String,
 }
 
@@ -85,41 +85,41 @@ impl<'a> From<&Results<'a>> for Payload<'a> {
 }
 
 impl Results<'_> {
-    /// The result payload by itself.
+    /// The result payload without the acknowledgement.
     pub fn to_json(&self) -> Bytes {
         json(&Payload::from(self))
     }
 }
 
-/// A status message: the call goes on.
+/// A status message; the call continues.
 pub fn status(text: &str) -> Bytes {
     let message = if text.is_empty() { "(No status)" } else { text };
     json(&Acknowledgement { message_type: 0, message, complete: false, results: NO_RESULTS })
 }
 
-/// The end of a call that has results.
+/// The final reply of a call with results.
 ///
 /// # Errors
-/// It would take more than `most` bytes. It is not made any further then.
+/// The reply would have more than `most` bytes.
 pub fn completed(results: &Results<'_>, most: usize) -> Result<Bytes, TooLarge> {
     let results = Some(Payload::from(results));
     let reply = Acknowledgement { message_type: 0, message: "Completed", complete: true, results };
     let mut ascii = Ascii { text: Vec::new(), most };
-    // Nothing else fails: it is built from text and numbers, in memory.
+    // Nothing else fails: the reply is built in memory from text and numbers.
     serde_json::to_writer(&mut ascii, &reply).map_err(|_| TooLarge)?;
     Ok(Bytes::from(ascii.text))
 }
 
-/// A reply would be larger than replies may be.
+/// A reply exceeds the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// The end of a call that failed: SOAR shows `text` and stops the workflow.
+/// The final reply of a call that failed: SOAR shows `text` and stops the workflow.
 pub fn failed(text: &str) -> Bytes {
     json(&Acknowledgement { message_type: 1, message: text, complete: true, results: NO_RESULTS })
 }
 
-/// The end of a call that failed where the installation wants workflows to go on (`trap_exception`).
+/// The final reply of a call that failed, with `trap_exception`: the workflow continues.
 pub fn trapped(function: &str, text: &str) -> Bytes {
     #[derive(Serialize)]
     struct Trapped<'a> {
@@ -133,16 +133,16 @@ pub fn trapped(function: &str, text: &str) -> Bytes {
 
 fn json(value: &impl Serialize) -> Bytes {
     let mut ascii = Ascii { text: Vec::new(), most: usize::MAX };
-    // Writing to memory what was built from text and numbers does not fail.
+    // Writing text and numbers to memory does not fail.
     let _ = serde_json::to_writer(&mut ascii, value);
     Bytes::from(ascii.text)
 }
 
-/// Writes JSON text with everything beyond ASCII escaped, as SOAR's own library does, so that no reader's
-/// charset can harm it. Such characters stand only within JSON's strings, where an escape means the same.
+/// Writes JSON text with all characters beyond ASCII escaped, as SOAR's own library does, so that a reader's charset cannot
+/// damage it. Such characters occur only in JSON strings, where the escape means the same.
 struct Ascii {
     text: Vec<u8>,
-    /// No more than these bytes.
+    /// The most bytes to write.
     most: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Requests to SOAR: signed, timed, repeated where that is right, and their answers judged.
+//! Requests to SOAR's REST interface: login, timeouts, retries, and checks of the answers.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,30 +22,31 @@ use net::http;
 use net::untrusted::json;
 use net::untrusted::text::is_unsafe_to_display;
 
-/// Longest silence of SOAR within one request.
+/// The longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Longest wait between two tries, whatever the settings or SOAR's `Retry-After` say.
+/// The longest wait between two attempts, whatever the settings or SOAR's `Retry-After` say.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// No answer that is read whole is larger: lists of attachments and of notes are far below.
+/// The largest answer that is read as a whole, in bytes; lists of attachments and notes are far smaller.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Nor does one hold more values; a small one takes dozens of bytes in memory.
+/// The most JSON values in an answer; a small value takes dozens of bytes in memory.
 const MOST_VALUES: usize = 2_000_000;
 
-/// The part of an error's body that is read, and the part of SOAR's message that is shown.
+/// The most bytes of an error's body that are read.
 const ERROR_BODY: usize = 64 * 1024;
+/// The most characters of SOAR's message that are shown.
 pub(super) const MESSAGE: usize = 500;
 
-/// One request, as often as it is made.
+/// A request, which may be sent several times.
 pub(super) struct Request<'a> {
-    /// What it tries, as in "the attempt to …".
+    /// What it does, as in "the attempt to …".
     pub(super) attempt: String,
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: RequestBody<'a>,
-    /// How long SOAR may think about it, where that is longer than its usual [`SILENCE`].
+    /// The longest time until the answer, where that is longer than [`SILENCE`].
     pub(super) bound: Option<Duration>,
 }
 
@@ -56,9 +57,9 @@ pub(super) enum RequestBody<'a> {
 }
 
 impl Request<'_> {
-    /// Whether to make it again after `error`. Reading twice does no harm. A note or an attachment would be there
-    /// twice, so it is repeated only where SOAR certainly did not take it: no connection was made, or SOAR asked
-    /// to come later (429, 503); and a stream, only while nothing of it was sent.
+    /// Whether to send the request again after `error`. A read may be repeated. A note or an attachment would exist twice, so
+    /// it is repeated only if SOAR certainly did not accept it: no connection was made, or SOAR answered 429. A stream is
+    /// repeated only while none of it was sent.
     fn may_follow(&self, error: &Error) -> bool {
         let harmless = if self.method == Method::GET { error.is_transient() } else { error.is_put_off() };
         harmless && self.can_be_sent()
@@ -72,16 +73,16 @@ impl Request<'_> {
     }
 }
 
-/// How SOAR is reached, and who we are to it.
+/// The REST interface of one SOAR, with the login.
 pub(super) struct Connection {
     requests: reqwest::Client,
-    /// Without a limit on the time until the answer, which would count the upload's own time.
+    /// Has no limit on the time until the answer, which would include the time of the upload.
     uploads: reqwest::Client,
     proxy: Proxy,
     server: String,
     base: Url,
     login: Login,
-    /// What a password's session shows with each request; replaced when it has expired.
+    /// The headers of a password's session; replaced when the session has expired.
     session: Mutex<Arc<HeaderMap>>,
     tries: u32,
     delay: Duration,
@@ -118,10 +119,10 @@ impl Connection {
         })
     }
 
-    /// The address of `segments` under `/rest`; each is encoded.
+    /// The URL of `segments` below `/rest`; each segment is encoded.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // Only a URL without a host has no path, and this one has one.
+        // Only a URL without a host has no path segments, and this one has a host.
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("rest").extend(segments);
         }
@@ -133,12 +134,12 @@ impl Connection {
         &self.server
     }
 
-    /// Whether this is a session that ends, rather than an API key.
+    /// Whether the login is a session that expires, and not an API key.
     pub(super) fn may_expire(&self) -> bool {
         matches!(self.login, Login::Password { .. })
     }
 
-    /// Signs in, as often as `tries` allows (`None`: until it works) where a repeat may do better.
+    /// Signs in, with up to `tries` attempts (`None`: no limit) if a repeat may help.
     pub(super) async fn sign_in(&self, tries: Option<u32>) -> Result<Session, Error> {
         let mut url = self.url(&["session"]);
         url.set_query(Some("include_permissions=false"));
@@ -185,7 +186,7 @@ impl Connection {
         self.repeat(request, |response| self.json(response, &request.attempt)).await
     }
 
-    /// The answer to `request`, whose body is still on its way.
+    /// The answer to `request`; the caller reads its body.
     pub(super) async fn open(&self, request: &Request<'_>) -> Result<Response, Error> {
         self.repeat(request, |response| std::future::ready(Ok(response))).await
     }
@@ -209,7 +210,7 @@ impl Connection {
             };
             if error.status() == Some(401) && self.may_expire() && !signed_in_again && request.can_be_sent() {
                 signed_in_again = true;
-                // Somebody else may have done so in the meantime.
+                // Another request may have signed in meanwhile.
                 if Arc::ptr_eq(&session, &self.session()) {
                     self.sign_in(Some(self.tries)).await?;
                 }
@@ -230,7 +231,7 @@ impl Connection {
         Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One try. Any status but a success is an error.
+    /// One attempt. Any status but a success is an error.
     async fn send(&self, request: &Request<'_>, session: &HeaderMap) -> Result<Response, Error> {
         let client = match (&request.body, request.bound) {
             (RequestBody::File { .. }, _) | (_, Some(_)) => &self.uploads,
@@ -286,7 +287,7 @@ impl Connection {
                 }
             }
         };
-        // What came until then will do.
+        // The part of the body that came in time is enough.
         let _ = tokio::time::timeout(SILENCE, reading).await;
         let message = message(&body);
         if status == StatusCode::UNAUTHORIZED {
@@ -320,7 +321,7 @@ impl Connection {
             }
             Ok(())
         };
-        // Uploads have no other limit on their answer.
+        // The answer to an upload has no other time limit.
         tokio::time::timeout(SILENCE, reading).await.map_err(|_| Error::Interrupted {
             attempt: attempt.to_owned(),
             reason: "no answer in time".to_owned(),
@@ -331,21 +332,20 @@ impl Connection {
             return Err(no_answer(format!("it holds more than {MOST_VALUES} values")));
         }
         serde_json::from_str(text).map_err(|error| {
-            // The error itself might quote what is in the body.
+            // serde's own text might quote the body.
             let (line, column) = (error.line(), error.column());
             no_answer(format!("it is not the JSON that was expected (line {line}, column {column})"))
         })
     }
 
-    /// The wait after `done` uploads, the last of which SOAR put off with `error` (429) after some of it was sent;
-    /// `None` where it is not to be tried again. Where SOAR was not reached, nothing was sent, and it was tried again
-    /// already.
+    /// The wait before an upload is repeated, after `done` attempts of which SOAR refused the last with `error` (429) when part
+    /// of it was sent. `None` if it is not to be repeated. An upload that did not reach SOAR was repeated already.
     pub(super) fn put_off(&self, done: u32, error: &Error) -> Option<Duration> {
         (done < self.tries && error.status() == Some(429)).then(|| self.wait(done, error.retry_after()))
     }
 
-    /// The wait after `done` tries: what SOAR asks for, else the delay, longer each time; some of it is chance,
-    /// so that calls that failed together do not come back together.
+    /// The wait after `done` attempts: SOAR's `Retry-After`, else the configured delay, which grows each time. A random part
+    /// is added, so that calls that failed together do not return together.
     fn wait(&self, done: u32, asked: Option<Duration>) -> Duration {
         let factor = self.backoff.powi(i32::try_from(done).unwrap_or(i32::MAX).saturating_sub(1));
         let own = Duration::try_from_secs_f64(self.delay.as_secs_f64() * factor).unwrap_or(LONGEST_WAIT);
@@ -354,9 +354,9 @@ impl Connection {
     }
 }
 
-/// `name` as the name of a file, wherever it is opened later: it leads to no other place, ends no line, and looks
-/// like what it is. What would do otherwise becomes `_`. A slash alone does not: message ids have some, and the file
-/// of a message is called after it.
+/// `name` as the name of a file that is safe wherever it is opened later: it leads to no other directory, ends no line, and
+/// displays as it is. Characters that would do so become `_`. A slash alone stays: message ids contain slashes, and the file
+/// of a message is named after its id.
 pub fn file_name(name: &str) -> String {
     let misleads = |c: char| c == '\\' || is_unsafe_to_display(c);
     let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
@@ -368,7 +368,7 @@ pub fn file_name(name: &str) -> String {
     }
 }
 
-/// The parts `file` and `description`, the latter empty, as SOAR wants them.
+/// The form that SOAR expects: `file`, and an empty `description`.
 fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
     let name = if name.is_empty() { "Unknown".to_owned() } else { file_name(name) };
     let mut headers = HeaderMap::new();
@@ -383,7 +383,7 @@ fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -
     Form::new().part("file", file.file_name(name).headers(headers)).text("description", "")
 }
 
-/// SOAR's own words, where its error has some.
+/// SOAR's message in the body of an error, if it has one.
 pub(super) fn message(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Answer {

@@ -1,4 +1,4 @@
-//! Signing in: what SOAR answers, which organisation is meant, and what later requests show.
+//! The login: SOAR's answer, the choice of the organisation, and the headers of later requests.
 
 use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Error;
 use crate::Login;
 
-/// SOAR's answer to `/rest/session`, as far as we need it.
+/// The parts of SOAR's answer to `/rest/session` that are used.
 #[derive(Debug, Deserialize)]
 pub(super) struct Session {
     #[serde(default)]
@@ -19,17 +19,17 @@ pub(super) struct Session {
     seen_from: Option<String>,
 }
 
-/// Who we are to SOAR, as message destinations list it.
+/// The principal of the login, as message destinations list it.
 #[derive(Debug, Clone)]
 pub(super) enum Principal {
-    /// An API key. What kind of value its handle is, SOAR does not say.
+    /// An API key. The type of its handle is not documented.
     ApiKey(Value),
     /// An account.
     User(Value),
 }
 
 impl Principal {
-    /// The key of a message destination's list of such principals.
+    /// The name of the list of such principals in a message destination.
     pub(super) fn list(&self) -> &'static str {
         match self {
             Self::ApiKey(_) => "api_keys",
@@ -56,7 +56,7 @@ pub(super) struct Organisation {
 }
 
 impl Session {
-    /// Who we are; nothing where SOAR does not tell.
+    /// The principal, if SOAR names it.
     pub(super) fn principal(&self) -> Option<Principal> {
         let api_key = self.api_key_handle.clone().map(Principal::ApiKey);
         api_key.or_else(|| self.user_id.clone().map(Principal::User))
@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// What later requests of a password's session show: the CSRF token and the cookies that came with it.
-    /// An API key is shown with every request instead, and no cookie is ever sent back.
+    /// The headers of later requests in a password's session: the CSRF token and the cookies. With an API key each request
+    /// carries the key instead, and no cookie.
     pub(super) fn headers(&self, login: &Login, answered: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if matches!(login, Login::ApiKey { .. }) {

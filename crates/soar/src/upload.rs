@@ -1,5 +1,5 @@
-//! What is uploaded: bytes at hand or a stream, sent piece by piece and watched, so that neither its size nor a
-//! slow line matters, and a standstill is noticed.
+//! The content of an upload: bytes or a stream, sent piece by piece. Size and a slow line do not matter; an upload that stops
+//! moving is noticed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -12,12 +12,12 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-/// Bytes as they come.
+/// A stream of bytes.
 pub type ByteStream<E> = Pin<Box<dyn Stream<Item = Result<Bytes, E>> + Send>>;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The pieces in which bytes at hand are handed to the connection; each one taken is a sign of life.
+/// The size of the pieces in which bytes are written to the connection; each piece that is accepted is progress.
 const PIECE: usize = 64 * 1024;
 
 /// The content of a file to attach.
@@ -28,20 +28,19 @@ pub struct Content {
 
 enum Body {
     Bytes(Bytes),
-    /// Taken by the request that first asks for some of it, so that a request that never got a connection can
-    /// be made again.
+    /// Taken by the request that first reads from it, so that a request that got no connection can be repeated.
     Stream(Arc<Mutex<Option<ByteStream<BoxError>>>>),
 }
 
 impl Content {
-    /// Bytes at hand.
+    /// Bytes in memory.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         Self { length: u64::try_from(bytes.len()).ok(), body: Body::Bytes(bytes) }
     }
 
-    /// A stream, of `length` bytes where that is known; one that ends elsewhere is an error, and one that fails
-    /// leaves nothing behind at SOAR.
+    /// A stream, of `length` bytes if that is known. A stream of another length is an error; after a stream that fails SOAR
+    /// has no attachment.
     pub fn stream<S, E>(stream: S, length: Option<u64>) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
@@ -51,12 +50,12 @@ impl Content {
         Self { body: Body::Stream(Arc::new(Mutex::new(Some(stream)))), length }
     }
 
-    /// How many bytes it is, where that is known.
+    /// The length in bytes, if known.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Whether it can be sent from the beginning: always, or until its stream is begun.
+    /// Whether it can be sent from the beginning: bytes always, a stream until it is started.
     pub(super) fn is_whole(&self) -> bool {
         match &self.body {
             Body::Bytes(_) => true,
@@ -64,12 +63,12 @@ impl Content {
         }
     }
 
-    /// Whether it can be sent once only.
+    /// Whether it can be sent only once.
     pub(super) fn is_stream(&self) -> bool {
         matches!(self.body, Body::Stream(_))
     }
 
-    /// The content for one request, and what tells how that goes.
+    /// The content for one request, and the progress of the upload.
     pub(super) fn watched(&self) -> (Watched, Arc<Progress>) {
         let source = match &self.body {
             Body::Bytes(bytes) => Source::Open(pieces(bytes.clone())),
@@ -81,7 +80,7 @@ impl Content {
 }
 
 impl fmt::Debug for Content {
-    // What is attached may be mail.
+    // Leaves out the content, which may be mail.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Content").field("length", &self.length).finish_non_exhaustive()
     }
@@ -94,14 +93,14 @@ fn pieces(mut bytes: Bytes) -> ByteStream<BoxError> {
     .boxed()
 }
 
-/// How an upload goes.
+/// The progress of an upload.
 pub(super) struct Progress {
     last: Mutex<Instant>,
     error: Mutex<Option<BoxError>>,
 }
 
 impl Progress {
-    /// Comes back when nothing moved for `silence`.
+    /// Returns when nothing was sent for `silence`.
     pub(super) async fn standstill(&self, silence: Duration) {
         loop {
             let end = *lock(&self.last) + silence;
@@ -112,16 +111,16 @@ impl Progress {
         }
     }
 
-    /// What the content's source said when it failed, if it did.
+    /// The error of the content's source, if it failed.
     pub(super) fn take_error(&self) -> Option<BoxError> {
         lock(&self.error).take()
     }
 }
 
-/// The content as the connection takes it.
+/// The content as the connection reads it.
 pub(super) struct Watched {
     source: Source,
-    /// Bytes that have to come yet.
+    /// The bytes that are still to come.
     left: Option<u64>,
     progress: Arc<Progress>,
 }
@@ -177,7 +176,7 @@ impl Stream for Watched {
     }
 }
 
-/// A poisoned lock's content is whole: nothing in here panics half-way.
+/// Locks, and ignores poisoning: no code here panics while it holds a lock.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
