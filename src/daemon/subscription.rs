@@ -136,7 +136,7 @@ impl Subscription {
             prefetch: route.stomp.prefetch,
             timeout: route.stomp.timeout,
             heart_beat: stomp::HeartBeatOffer::default(),
-            reconnect: stomp::Backoff::default(),
+            reconnect: stomp::RECONNECT,
             meters,
         });
         let mut state = session.state();

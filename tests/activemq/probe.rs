@@ -7,7 +7,7 @@ use crate::support::activemq::{ADMIN, ActiveMq, LOGIN, shared};
 use crate::support::stomp_client::StompClient;
 use net::tls::client_config;
 use net::{Secret, Trust};
-use stomp::{Backoff, ClientCommand, Error, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions};
+use stomp::{ClientCommand, Error, Frame, HeartBeatOffer, Probe, ServerCommand, SessionOptions};
 
 const QUEUE: &str = "actions.201.probed";
 
@@ -23,7 +23,7 @@ fn options(broker: &ActiveMq, (login, passcode): (&str, &str)) -> SessionOptions
         prefetch: 25,
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
-        reconnect: Backoff::default(),
+        reconnect: stomp::RECONNECT,
         meters: Arc::default(),
     }
 }

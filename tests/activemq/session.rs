@@ -11,7 +11,7 @@ use crate::support::stomp_client::StompClient;
 use crate::support::tls::Authority;
 use net::Secret;
 use stomp::{
-    Backoff, ClientCommand, Delivery, Error, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
+    ClientCommand, Delivery, Error, HeartBeatOffer, NotConfirmed, Reply, ServerCommand, Session,
     SessionOptions, State,
 };
 use tokio::io::copy_bidirectional;
@@ -36,7 +36,7 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
         prefetch: 10,
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
-        reconnect: Backoff::default(),
+        reconnect: stomp::RECONNECT,
         meters: Arc::default(),
     }
 }

@@ -22,7 +22,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use sandbox::certificates::{Certificates, Shown};
 use sandbox::server::{HTTP_ALPN, Server};
-use stomp::{Backoff, HeartBeatOffer, Session, SessionOptions, State};
+use stomp::{HeartBeatOffer, Session, SessionOptions, State};
 use tempfile::TempDir;
 
 /// Longer than any handshake.
@@ -121,7 +121,7 @@ async fn speak(endpoint: Endpoint, port: u16, trust: Trust, other: &Place) -> Re
                 prefetch: 1,
                 timeout: Duration::from_secs(10),
                 heart_beat: HeartBeatOffer::default(),
-                reconnect: Backoff::default(),
+                reconnect: stomp::RECONNECT,
                 meters: Arc::default(),
             });
             let mut state = session.state();
@@ -191,7 +191,7 @@ async fn no_endpoint_believes_a_stranger_another_host_or_another_time() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         for (shown, authority, words) in [
-            (Shown::Valid, &other, "nobody among the trusted certificate authorities signed it"),
+            (Shown::Valid, &other, "no trusted certificate authority signed it"),
             (Shown::OtherHost, &place, "it was made for another host name"),
             (Shown::Expired, &place, "it has expired"),
         ] {

@@ -7,8 +7,9 @@ use crate::support::peer::{Peer, error};
 use crate::support::session::{QUEUE, broker, failure, next, options, reach, subscribed};
 use crate::support::tls::Authority;
 use net::tls::client_config;
+use net::{Backoff, Jitter};
 use net::{Secret, Trust};
-use stomp::{Backoff, ClientCommand, Error, Frame, Received, ServerCommand, Session, State};
+use stomp::{ClientCommand, Error, Frame, Received, ServerCommand, Session, State};
 
 #[tokio::test]
 async fn a_silent_broker_is_noticed_and_left() {
@@ -282,7 +283,7 @@ async fn a_connection_that_hangs_in_the_making_does_not_keep_us_from_a_broker_th
 #[tokio::test]
 async fn a_lost_connect_is_sent_again_at_once_on_another_connection() {
     let (peer, mut options) = broker().await;
-    options.reconnect = Backoff { first: Duration::from_secs(60), cap: Duration::from_secs(60) };
+    options.reconnect = Backoff::new(Duration::from_secs(60), Duration::from_secs(60), Jitter::Shorter(0.5));
     let (session, _deliveries) = Session::start(options);
     let mut deaf = peer.accept().await;
     deaf.expect(ClientCommand::Connect).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::Secret;
-use stomp::{Backoff, Delivery, Error, HeartBeatOffer, Session, SessionOptions, State};
+use net::{Backoff, Jitter};
+use stomp::{Delivery, Error, HeartBeatOffer, Session, SessionOptions, State};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -30,7 +31,7 @@ pub(crate) fn options(peer: &Peer, authority: &Authority) -> SessionOptions {
         prefetch: 5,
         timeout: Duration::from_secs(10),
         heart_beat: HeartBeatOffer::default(),
-        reconnect: Backoff { first: Duration::from_millis(10), cap: Duration::from_millis(50) },
+        reconnect: Backoff::new(Duration::from_millis(10), Duration::from_millis(50), Jitter::Shorter(0.5)),
         meters: Arc::default(),
     }
 }

@@ -259,7 +259,9 @@ fn words(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let io_kind = causes.clone().find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     match (io_kind, causes.last()) {
-        (Some(io::ErrorKind::ConnectionRefused), _) => "connection refused; no server listens there".to_owned(),
+        (Some(io::ErrorKind::ConnectionRefused), _) => {
+            "connection refused; no server listens there".to_owned()
+        }
         (Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable), _) => {
             "there is no route to it".to_owned()
         }

@@ -1,10 +1,11 @@
 //! Requests to SOAR's REST interface: login, timeouts, retries, and checks of the answers.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, Response, StatusCode};
@@ -17,10 +18,10 @@ use super::sign_in::Session;
 use super::upload::Watched;
 use super::{Content, Error};
 use crate::{Login, SoarSettings};
-use net::Proxy;
 use net::http;
 use net::untrusted::json;
 use net::untrusted::text::is_unsafe_to_display;
+use net::{Backoff, Jitter, Proxy};
 
 /// The longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -85,8 +86,7 @@ pub(super) struct Connection {
     /// The headers of a password's session; replaced when the session has expired.
     session: Mutex<Arc<HeaderMap>>,
     tries: u32,
-    delay: Duration,
-    backoff: f64,
+    backoff: Backoff,
 }
 
 impl Connection {
@@ -114,8 +114,12 @@ impl Connection {
             login: settings.login.clone(),
             session: Mutex::default(),
             tries: settings.request_tries,
-            delay: settings.retry_delay,
-            backoff: settings.retry_backoff,
+            backoff: Backoff {
+                first: settings.retry_delay,
+                factor: settings.retry_backoff,
+                cap: LONGEST_WAIT,
+                jitter: Jitter::Longer(0.25),
+            },
         })
     }
 
@@ -177,7 +181,7 @@ impl Connection {
         let answered = response.headers().clone();
         let session: Session = self.json(response, &request.attempt).await?;
         let headers = Arc::new(session.headers(&self.login, &answered));
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = headers;
+        *self.session.lock() = headers;
         Ok(session)
     }
 
@@ -228,7 +232,7 @@ impl Connection {
     }
 
     fn session(&self) -> Arc<HeaderMap> {
-        Arc::clone(&self.session.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.session.lock())
     }
 
     /// One attempt. Any status but a success is an error.
@@ -347,10 +351,8 @@ impl Connection {
     /// The wait after `done` attempts: SOAR's `Retry-After`, else the configured delay, which grows each time. A random part
     /// is added, so that calls that failed together do not return together.
     fn wait(&self, done: u32, asked: Option<Duration>) -> Duration {
-        let factor = self.backoff.powi(i32::try_from(done).unwrap_or(i32::MAX).saturating_sub(1));
-        let own = Duration::try_from_secs_f64(self.delay.as_secs_f64() * factor).unwrap_or(LONGEST_WAIT);
-        let wait = asked.unwrap_or(own).min(LONGEST_WAIT);
-        wait.mul_f64(1.0 + fastrand::f64() / 4.0)
+        let own = self.backoff.nominal(done.saturating_sub(1));
+        self.backoff.jitter.apply(asked.unwrap_or(own).min(LONGEST_WAIT))
     }
 }
 

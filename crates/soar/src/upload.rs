@@ -4,12 +4,13 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// A stream of bytes.
@@ -59,7 +60,7 @@ impl Content {
     pub(super) fn is_whole(&self) -> bool {
         match &self.body {
             Body::Bytes(_) => true,
-            Body::Stream(slot) => lock(slot).is_some(),
+            Body::Stream(slot) => slot.lock().is_some(),
         }
     }
 
@@ -103,7 +104,7 @@ impl Progress {
     /// Returns when nothing was sent for `silence`.
     pub(super) async fn standstill(&self, silence: Duration) {
         loop {
-            let end = *lock(&self.last) + silence;
+            let end = *self.last.lock() + silence;
             if end <= Instant::now() {
                 return;
             }
@@ -113,7 +114,7 @@ impl Progress {
 
     /// The error of the content's source, if it failed.
     pub(super) fn take_error(&self) -> Option<BoxError> {
-        lock(&self.error).take()
+        self.error.lock().take()
     }
 }
 
@@ -134,7 +135,7 @@ enum Source {
 impl Watched {
     fn next_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BoxError>>> {
         if let Source::Waiting(slot) = &self.source {
-            let Some(stream) = lock(slot).take() else {
+            let Some(stream) = slot.lock().take() else {
                 self.source = Source::Ended;
                 return Poll::Ready(Some(Err("it was sent once already".into())));
             };
@@ -144,7 +145,7 @@ impl Watched {
             return Poll::Ready(None);
         };
         let piece = ready!(stream.as_mut().poll_next(context));
-        *lock(&self.progress.last) = Instant::now();
+        *self.progress.last.lock() = Instant::now();
         if !matches!(piece, Some(Ok(_))) {
             self.source = Source::Ended;
         }
@@ -169,14 +170,9 @@ impl Stream for Watched {
         let piece = ready!(self.next_piece(context));
         Poll::Ready(piece.map(|piece| {
             piece.map_err(|error| {
-                *lock(&self.progress.error) = Some(error);
+                *self.progress.error.lock() = Some(error);
                 std::io::Error::other("the content could not be read")
             })
         }))
     }
-}
-
-/// Locks, and ignores poisoning: no code here panics while it holds a lock.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

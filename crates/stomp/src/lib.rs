@@ -21,6 +21,6 @@ pub use frame::{Frame, Headers};
 pub use metrics::Meters;
 pub use probe::Probe;
 pub use session::{
-    AckToken, Backoff, Delivery, HeartBeatOffer, NotConfirmed, Reply, Session, SessionOptions, State,
+    AckToken, Delivery, HeartBeatOffer, NotConfirmed, RECONNECT, Reply, Session, SessionOptions, State,
 };
 pub use stomp_rs::protocol::{ClientCommand, ServerCommand};

@@ -9,7 +9,7 @@ use super::soar::who;
 use crate::config::{Settings, StompSettings};
 use crate::exit_code::{self, NOT_SUBSCRIBED};
 use net::tls;
-use stomp::{Backoff, Error, HeartBeatOffer, Probe, SessionOptions};
+use stomp::{Error, HeartBeatOffer, Probe, SessionOptions};
 
 /// How long the broker may take to say good-bye.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
         prefetch: settings.stomp.prefetch,
         timeout: settings.selftest_timeout,
         heart_beat: HeartBeatOffer::default(),
-        reconnect: Backoff::default(),
+        reconnect: stomp::RECONNECT,
         meters: Arc::default(),
     })
 }

@@ -108,7 +108,7 @@ fn a_file_that_is_no_secret_is_a_problem_that_names_the_file_and_not_its_content
         assert!(!problem.contains("hunter2"), "{problem}");
     }
     for (file, words) in
-        [("/nowhere/at/all", "No such file"), ("/", "no regular file"), ("/dev/zero", "no regular")]
+        [("/nowhere/at/all", "No such file"), ("/", "not a regular file"), ("/dev/zero", "not a regular")]
     {
         let problem = only_problem(from_file(file)).to_string();
         assert!(problem.contains(words), "{problem}");

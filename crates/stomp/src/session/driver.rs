@@ -139,7 +139,7 @@ impl Driver {
         };
         let wait = match self.unanswered {
             1..=IMMEDIATE_TRIES => Duration::ZERO,
-            _ => self.options.reconnect.after(self.failures),
+            _ => self.options.reconnect.delay(self.failures - 1),
         };
         let known = |(logged, at): &(Error, Instant)| *logged == failure && at.elapsed() < REPEAT_LOG_AFTER;
         if !self.logged.as_ref().is_some_and(known) {

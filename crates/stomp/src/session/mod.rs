@@ -20,34 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::error::Error;
 
 pub use delivery::{AckToken, Delivery, NotConfirmed, Reply};
-pub use options::{HeartBeatOffer, SessionOptions};
-
-/// Waits between attempts to connect: doubling from `first` up to `cap`, each shortened by a random part of up to half,
-/// so that many clients do not reconnect at the same time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backoff {
-    /// The wait after the first failure.
-    pub first: Duration,
-    /// The longest wait.
-    pub cap: Duration,
-}
-
-impl Default for Backoff {
-    /// From a quarter of a second to two seconds: after an outage of any length the session is back within 5 s of the
-    /// broker, even when the broker loses the first CONNECT.
-    fn default() -> Self {
-        Self { first: Duration::from_millis(250), cap: Duration::from_secs(2) }
-    }
-}
-
-impl Backoff {
-    /// The wait after `failures` failures in a row.
-    fn after(self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(1).min(16);
-        let full = self.first.saturating_mul(1 << doublings).min(self.cap);
-        full.mul_f64(0.5 + fastrand::f64() / 2.0)
-    }
-}
+pub use options::{HeartBeatOffer, RECONNECT, SessionOptions};
 
 /// What the session does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,21 +135,5 @@ impl Session {
         let (done, answer) = oneshot::channel();
         self.requests.send(request(done)).await.map_err(|_| NotConfirmed::Closed)?;
         answer.await.unwrap_or(Err(NotConfirmed::Closed))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_off_grows_up_to_its_cap_with_jitter_and_never_ends() {
-        let backoff = Backoff::default();
-        for (failures, full_ms) in [(1, 250), (2, 500), (3, 1000), (4, 2000), (5, 2000), (u32::MAX, 2000)] {
-            let full = Duration::from_millis(full_ms);
-            let waits: Vec<_> = (0..100).map(|_| backoff.after(failures)).collect();
-            assert!(waits.iter().all(|wait| (full / 2..=full).contains(wait)), "{failures}: {waits:?}");
-            assert!(waits.iter().any(|wait| *wait != waits[0]), "many clients must not come back in step");
-        }
     }
 }
