@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Guard, Inputs, Lease, Status};
+use fn_exchange_online::functions::{Call, Context, Function, Inputs, Lease, Status};
+use fn_exchange_online::guard::Guard;
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, TenantOptions};
 use sandbox::soar::rest::Owner;
@@ -32,9 +33,9 @@ async fn main() {
     let settings = Settings::load(&file, &Environment::of_process()).unwrap().settings;
     let context = Context {
         graph: graph::Client::new(&settings.graph).unwrap(),
-        casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
+        sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
         call: Call::by_hand(),
-        claim: Lease::undisputed(),
+        lease: Lease::undisputed(),
         guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
         limits: settings.limits,
         status: Status::channel().0,

@@ -14,7 +14,8 @@
 //!
 //! [`config`] reads `app.config` into typed settings, [`tls`] makes the one TLS configuration every connection
 //! uses, [`customize`] makes the file that SOAR imports, [`package`] the app that App Host runs, [`log`] tells what
-//! happens, [`audit`] puts on record what was changed, [`daemon`] keeps it all going while settings and connections change, [`cli`] is what a person types, and
+//! happens, [`guard`] decides what a call may change and [`audit`] records
+//! what was changed, [`daemon`] keeps it all going while settings and connections change, [`cli`] is what a person types, and
 //! [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
 
 pub mod audit;
@@ -24,6 +25,7 @@ pub mod customize;
 pub mod daemon;
 pub mod exit_code;
 pub mod functions;
+pub mod guard;
 pub mod log;
 pub mod package;
 pub mod worker;

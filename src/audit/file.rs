@@ -1,8 +1,8 @@
-//! The trail's file: only ever added to, and never rotated by this program. One that was moved away (logrotate) is
-//! made anew.
+//! The trail's file. This program only appends to it and never rotates it. If the file is moved away (logrotate), a new
+//! one is created.
 //!
-//! What cannot be written waits, and is tried again until it can be: an act whose line waits is done and must get on
-//! record, also where no other act follows.
+//! Lines that cannot be written wait and are retried: their acts are done and must get on record, even if no other act
+//! follows.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -19,12 +19,12 @@ use super::AuditError;
 
 /// The owner writes, the group may read.
 const MODE: u32 = 0o640;
-/// How long after a failure it is tried again.
-const AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// More lines do not wait; they are in the log only, and how many they are is written in their place.
-const MOST_WAITING: usize = 10_000;
-/// Nor do more bytes of them.
-const MOST_BYTES_WAITING: usize = 64 << 20;
+/// The delay between two attempts after a failure.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+/// The largest number of waiting lines. Further ones are in the log only, and a line with their number replaces them.
+const MAX_WAITING: usize = 10_000;
+/// The largest size of all waiting lines together.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 #[derive(Debug)]
 pub(super) struct TrailFile {
@@ -33,33 +33,33 @@ pub(super) struct TrailFile {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Where it is; `None` where everything is in the log only.
+    /// `None` if everything is in the log only.
     path: Option<PathBuf>,
     file: Option<File>,
-    /// The file's last line was cut off.
+    /// Whether the file's last line was cut off.
     torn: bool,
-    /// Lines that could not be written yet: of acts that had begun when the file began to fail.
+    /// Lines that could not be written yet, of acts that had begun when the file began to fail.
     waiting: VecDeque<String>,
-    /// Lines that found no room to wait.
+    /// The number of lines that exceeded the limits.
     left_out: usize,
-    /// It could not be written, and is tried again.
+    /// Whether the last attempt to write failed; a thread retries then.
     failing: bool,
 }
 
 impl TrailFile {
-    /// The file at `path`, which is opened when it is needed.
+    /// Returns the file at `path`. It is opened when it is needed.
     pub(super) fn at(path: Option<PathBuf>) -> Self {
         Self { state: Mutex::new(State { path, ..State::default() }) }
     }
 
-    /// Writes a line on which it depends whether the file can be used at all.
+    /// Writes the first line, which shows whether the file can be used at all.
     pub(super) fn first(&self, line: String) -> Result<(), AuditError> {
         let mut state = self.lock();
         state.waiting.push_back(line);
         state.write_waiting().map_err(|reason| state.error(reason))
     }
 
-    /// Whether a line could be written now, as far as that can be known without writing one.
+    /// Checks whether a line could be written now, as far as that shows without writing one.
     pub(super) fn ready(self: &Arc<Self>) -> Result<(), AuditError> {
         self.try_to_write(&mut self.lock())
     }
@@ -68,16 +68,16 @@ impl TrailFile {
     pub(super) fn write(self: &Arc<Self>, line: String) {
         let mut state = self.lock();
         let bytes: usize = state.waiting.iter().map(String::len).sum();
-        if state.waiting.len() < MOST_WAITING && bytes + line.len() <= MOST_BYTES_WAITING {
+        if state.waiting.len() < MAX_WAITING && bytes + line.len() <= MAX_WAITING_BYTES {
             state.waiting.push_back(line);
         } else {
             state.left_out += 1;
         }
-        // It has been told, and is tried again.
+        // A failure has been logged, and a thread retries.
         let _ = self.try_to_write(&mut state);
     }
 
-    /// Goes on in `path`, and takes along what waits.
+    /// Continues in `path`, with the waiting lines.
     pub(super) fn move_to(self: &Arc<Self>, path: Option<PathBuf>) {
         let mut state = self.lock();
         *state = State {
@@ -90,13 +90,13 @@ impl TrailFile {
         let _ = self.try_to_write(&mut state);
     }
 
-    /// Lines that wait, and those that found no room to.
+    /// The number of lines that are not in the file yet.
     pub(super) fn waiting(&self) -> usize {
         let state = self.lock();
         state.waiting.len() + state.left_out
     }
 
-    /// Whether it could not be written when that was last tried.
+    /// Whether the last attempt to write failed.
     pub(super) fn is_failing(&self) -> bool {
         self.lock().failing
     }
@@ -113,9 +113,8 @@ impl TrailFile {
                      then: {failure}"
                 );
                 let trail = Arc::downgrade(self);
-                // Where there is no thread for it, the next act tries it.
-                let _ =
-                    thread::Builder::new().name("audit trail".to_owned()).spawn(move || try_again(&trail));
+                // If no thread can be started, the next act retries.
+                let _ = thread::Builder::new().name("audit trail".to_owned()).spawn(move || retry(&trail));
             }
             (Ok(()), true) if state.path.is_some() => {
                 info!("the audit trail can be written again; every line that waited is in it");
@@ -125,16 +124,16 @@ impl TrailFile {
         failure
     }
 
-    /// A poisoned lock's content is whole: nothing in here panics half-way.
+    /// The state is consistent even if the lock is poisoned: no code here panics halfway.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Tries until it can be written, or the trail has ended.
-fn try_again(trail: &Weak<TrailFile>) {
+/// Retries until the lines are written or the trail is dropped.
+fn retry(trail: &Weak<TrailFile>) {
     loop {
-        thread::sleep(AGAIN_AFTER);
+        thread::sleep(RETRY_DELAY);
         let Some(trail) = trail.upgrade() else { return };
         let mut state = trail.lock();
         if !state.failing || trail.try_to_write(&mut state).is_ok() {
@@ -143,13 +142,13 @@ fn try_again(trail: &Weak<TrailFile>) {
     }
 }
 
-/// Whether the file at `path` can be opened to add to it; it is made where there is none.
+/// Checks whether the file at `path` can be opened for appending. Creates it if it does not exist.
 pub(super) fn can_be_opened(path: &Path) -> Result<(), AuditError> {
     append_to(path).map(drop).map_err(|reason| AuditError { path: path.to_owned(), reason })
 }
 
 impl State {
-    /// Writes what waits, in its order, to what is at its path.
+    /// Writes the waiting lines in order.
     fn write_waiting(&mut self) -> io::Result<()> {
         let Some(path) = &self.path else {
             (self.waiting, self.left_out) = (VecDeque::new(), 0);
@@ -162,14 +161,14 @@ impl State {
                 if left_out == 0 {
                     return Ok(());
                 }
-                self.waiting.push_back(super::left_out(left_out));
+                self.waiting.push_back(super::line::of_left_out(left_out));
                 continue;
             };
             if self.torn {
                 file.write_all(b"\n")?;
                 self.torn = false;
             }
-            // Others may write to the file as well, so a line is one write wherever the system lets it be.
+            // Other processes may append to the same file, so each line is one write if the system permits it.
             let line = line.as_bytes();
             let written = match file.write(line) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -188,7 +187,7 @@ impl State {
     }
 }
 
-/// Sees to it that `file` is what is at `path`.
+/// Reopens the file if `path` names another one by now.
 fn follow<'f>(file: &'f mut Option<File>, torn: &mut bool, path: &Path) -> io::Result<&'f mut File> {
     if let Some(ours) = file {
         let ours = ours.metadata()?;
@@ -206,10 +205,10 @@ fn follow<'f>(file: &'f mut Option<File>, torn: &mut bool, path: &Path) -> io::R
     }
 }
 
-/// Whether the last line of the file has no end, because the disk was full or the machine stopped. Where that cannot be
-/// read, it counts as whole.
+/// Whether the file's last line has no line end, because the disk was full or the machine stopped. If that cannot be
+/// read, the line counts as complete.
 fn is_torn(path: &Path) -> bool {
-    // Something else than a file, such as a pipe, may have nobody who writes to it, and would be waited for.
+    // Opening a pipe for reading blocks until it has a writer, so only regular files are read.
     let is_file = fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() > 0);
     let last = || {
         let mut last = [0];

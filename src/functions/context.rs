@@ -6,10 +6,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::call::{Call, PriorRun};
-use super::guard::Guard;
 use super::incident_sink::IncidentSink;
 use super::lease::Lease;
 use crate::config::CallLimits;
+use crate::guard::Guard;
 
 /// Progress is told at most this often.
 const PROGRESS_EVERY: Duration = Duration::from_secs(3);
@@ -20,13 +20,13 @@ pub struct Context {
     /// Microsoft Graph.
     pub graph: graph::Client,
     /// Where notes and attachments go.
-    pub casebook: IncidentSink,
+    pub sink: IncidentSink,
     /// The call that is run.
     pub call: Call,
     /// What the call may change.
     pub guard: Guard,
     /// Whether it is still ours to run.
-    pub claim: Lease,
+    pub lease: Lease,
     /// How far the call goes.
     pub limits: CallLimits,
     /// Where status messages go.
@@ -36,7 +36,7 @@ pub struct Context {
 impl Context {
     /// Whether the call may have been run in another run than this one, before or meanwhile, as far as is known now.
     pub(super) fn run_elsewhere(&self) -> PriorRun {
-        if self.claim.is_in_doubt() { PriorRun::Likely } else { self.call.before }
+        if self.lease.is_in_doubt() { PriorRun::Likely } else { self.call.before }
     }
 
     /// Whether it may have been.

@@ -10,12 +10,12 @@ use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::{InputError, Inputs};
-use super::outcome::Outcome;
+use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::audit::AuditRecord;
+use crate::audit::{Act, AuditRecord};
+use crate::guard::{Authorization, Mailbox};
 use graph::models::{Body, Recipient, listed};
 use graph::{self, Dispatch, Path, Request};
 
@@ -176,9 +176,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
-    let mailbox = match context.guard.mailbox(&context.graph, &Dispatch::Single, organizer).await {
+    let mailbox = match context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, organizer).await {
         Ok(mailbox) => mailbox,
-        Err(not_done) => return answer(organizer, not_done),
+        Err(denied) => return answer(organizer, denied.into()),
     };
     let mut zone = zone_of(context, &mailbox, organizer).await?;
     if !zone.tells(meeting.start) || !zone.tells(meeting.end) {
@@ -193,7 +193,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 /// What is answered where no meeting was created.
 fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
-    not_done.answer(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
+    not_done.outcome(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
         let attempt = format!("create a meeting in the calendar of {organizer}");
         let what = format!("The calendar of {organizer}");
         Outcome::not_found(
@@ -215,11 +215,11 @@ async fn create(
     event: Bytes,
 ) -> Result<Box<RawValue>, NotDone> {
     let attendees = meeting.required.len() + meeting.optional.len();
-    let deed = AuditRecord { act: "create meeting", attendees: Some(attendees), ..AuditRecord::default() };
-    let act = match context.guard.begin(mailbox, deed)? {
+    let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
+    let act = match context.guard.authorize_change(mailbox, record)? {
         Authorization::PendingAction(act) => act,
         Authorization::DryRun(rehearsal) => {
-            rehearsal.end("would be created", None);
+            rehearsal.end();
             return Err(NotDone::DryRun);
         }
     };
@@ -229,8 +229,7 @@ async fn create(
         context.graph.send(&request).await?.json()
     };
     let created: Result<_, graph::Error> = created.await;
-    let (outcome, error) = on_record(["created", "not created"], &created);
-    act.end(outcome, error.as_deref());
+    act.end_with(&created);
     Ok(created?)
 }
 

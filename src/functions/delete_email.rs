@@ -6,13 +6,13 @@ use serde_json::json;
 
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::inputs::Inputs;
-use super::outcome::Outcome;
+use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
-use crate::audit::{AuditRecord, PendingAction};
+use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
 use crate::config::Deletion;
+use crate::guard::{Authorization, Mailbox};
 use graph::{self, Dispatch, Failed, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
@@ -38,7 +38,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Deleting a message of {mailbox}"));
     let deleted = async {
-        let mailbox = context.guard.mailbox(&context.graph, &Dispatch::Single, &mailbox).await?;
+        let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mailbox).await?;
         delete(context, &Dispatch::Single, &mailbox, folder.as_deref(), &id).await
     };
     match deleted.await {
@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         }
         Err(not_done) => {
             let done = format!("deleted message {id} of mailbox {mailbox}");
-            not_done.answer(&done, json!({"value": false}), |source| {
+            not_done.outcome(&done, json!({"value": false}), |source| {
                 let attempt = format!("delete message {id} of mailbox {mailbox}");
                 let what = format!("Message {id} of mailbox {mailbox}");
                 Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
@@ -79,38 +79,35 @@ pub(super) async fn delete(
     folder: Option<&str>,
     id: &str,
 ) -> Result<Deleted, NotDone> {
-    let deed = AuditRecord {
-        act: "delete message",
+    let record = AuditRecord {
         message_id: Some(id.to_owned()),
         destination: match context.guard.deletion() {
             Deletion::Recoverable => None,
             Deletion::DeletedItems => Some("deleteditems".to_owned()),
             Deletion::Permanent => Some("permanently".to_owned()),
         },
-        ..AuditRecord::default()
+        ..AuditRecord::new(Act::DeleteMessage)
     };
     let path = || Path::message(mailbox.address(), folder, id).map_err(graph::Error::from);
-    match context.guard.begin(mailbox, deed)? {
+    match context.guard.authorize_change(mailbox, record)? {
         Authorization::PendingAction(act) => {
             let deleted = async {
                 let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());
                 carry_out(context, route, &request).await
             };
             let deleted = deleted.await;
-            let (outcome, error) = match &deleted {
-                Ok(Deleted::PriorRun) => (
-                    "gone",
-                    Some("it was not there; an earlier run of the call may have deleted it".to_owned()),
+            match &deleted {
+                Ok(Deleted::PriorRun) => act.end(
+                    ActOutcome::Gone,
+                    Some("it was not there; an earlier run of the call may have deleted it"),
                 ),
-                other => on_record(["deleted", "not deleted"], other),
-            };
-            act.end(outcome, error.as_deref());
+                other => act.end_with(other),
+            }
             deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
         }
         Authorization::DryRun(rehearsal) => {
             let there = look(context, route, mailbox, path()).await;
-            let (outcome, error) = on_record(["would be deleted", "not deleted"], &there);
-            rehearsal.end(outcome, error.as_deref());
+            rehearsal.end_with(&there);
             there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
         }
     }

@@ -17,14 +17,14 @@ use tracing::info;
 use super::context::{Context, Progress};
 use super::delete_email::{Deleted, delete};
 use super::error::{Error, Needs};
-use super::guard::{Mailbox, NotDone};
 use super::incident_sink::IncidentSink;
 use super::inputs::{Inputs, LONGEST_WORD, label};
-use super::outcome::Outcome;
+use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::query_emails::counted;
 use super::report::{Output, Report};
 use super::spec::{Input, InputKind, Spec, Timeout};
+use crate::guard::{Mailbox, Refusal, RefusalCode};
 use net::untrusted::json;
 
 pub(super) const SPEC: Spec = Spec {
@@ -96,7 +96,7 @@ const BESIDE_ADDRESS: usize = 200;
 
 impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
-    pub(super) fn parse(text: &str, casebook: &IncidentSink) -> Result<Self, Error> {
+    pub(super) fn parse(text: &str, sink: &IncidentSink) -> Result<Self, Error> {
         let refused = |what: &str| {
             Error::Refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
@@ -134,7 +134,7 @@ impl Order {
         if order.mailboxes.iter().map(weight).sum::<usize>() > MOST_WEIGHT {
             return Err(refused("it is too large to be accounted for, message by message"));
         }
-        if order.output.needs_incident() && order.incident.is_none() && casebook.needs_incident() {
+        if order.output.needs_incident() && order.incident.is_none() && sink.needs_incident() {
             return Err(refused("a note or an attachment is asked for, but it names no incident_id"));
         }
         Ok(order)
@@ -208,14 +208,14 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let mut reader = inputs.read();
     let text = reader.required_text("exo_query_messages_results");
     reader.finish()?;
-    let order = Order::parse(&text, &context.casebook)?;
+    let order = Order::parse(&text, &context.sink)?;
     drop(text);
 
     let started = Instant::now();
     let unique = order.unique();
-    let (fates, too_many) = match context.guard.deletions(unique.len()) {
+    let (fates, too_many) = match context.guard.authorize_deletions(unique.len()) {
         Ok(()) => (delete_all(context, unique, until).await, None),
-        Err(why) => (none(&unique), Some(why)),
+        Err(Refusal { code, why }) => (none(&unique, code), Some(why)),
     };
     let content = content(&order, &fates);
     let deleted: usize = content.delete_results.iter().map(|mailbox| mailbox.deleted_list.len()).sum();
@@ -291,9 +291,9 @@ fn failures<'f>(fates: &'f Fates<'_>) -> impl Iterator<Item = &'f graph::Error> 
 }
 
 /// No message is deleted, since there are too many.
-fn none<'a>(unique: &[(Key<'a>, &str)]) -> Fates<'a> {
+fn none<'a>(unique: &[(Key<'a>, &str)], code: RefusalCode) -> Fates<'a> {
     let why = "one call may not delete so many (max_deletions)";
-    let refused = || NotDone::Refused { code: "TooManyDeletions", why: why.to_owned() };
+    let refused = || NotDone::Refused { code: code.text(), why: why.to_owned() };
     unique.iter().map(|(key, _)| (key.clone(), Err(refused()))).collect()
 }
 
@@ -316,9 +316,11 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
             begun += 1;
             under_way.push(async {
                 let fate = async {
-                    let let_pass = || context.guard.mailbox(&context.graph, &route, mailbox);
+                    let authorize = || async {
+                        Ok(context.guard.authorize_mailbox(&context.graph, &route, mailbox).await?)
+                    };
                     let mailbox =
-                        mailboxes[&key.0].get_or_init(let_pass).await.as_ref().map_err(Clone::clone)?;
+                        mailboxes[&key.0].get_or_init(authorize).await.as_ref().map_err(Clone::clone)?;
                     delete(context, &route, mailbox, None, key.1).await
                 };
                 (key.clone(), fate.await)

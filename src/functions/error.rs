@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::context::Progress;
 use super::inputs::InputError;
 use super::permissions::Permissions;
+use crate::guard;
 use graph::BackoffHint;
 
 /// Why a call failed.
@@ -85,6 +86,12 @@ pub enum Error {
     /// A result could not be written as JSON.
     #[error("The result could not be written as JSON: {0}")]
     Result(#[from] serde_json::Error),
+}
+
+impl From<guard::Refusal> for Error {
+    fn from(refusal: guard::Refusal) -> Self {
+        Self::Refused(refusal.why)
+    }
 }
 
 impl Error {

@@ -14,9 +14,9 @@ use soar::FunctionCall;
 /// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
 /// the order to delete messages.
 pub fn function_call(data: &[u8]) {
-    let (casebook, _reports) = IncidentSink::local(Path::new("."));
+    let (sink, _reports) = IncidentSink::local(Path::new("."));
     if let Ok(text) = std::str::from_utf8(data) {
-        let _ = Order::parse(text, &casebook);
+        let _ = Order::parse(text, &sink);
     }
     let inputs = match FunctionCall::parse(data) {
         Ok(call) => Inputs::new(call.inputs),
@@ -42,10 +42,10 @@ pub fn function_call(data: &[u8]) {
     }
     let _ = Mail::read(&inputs);
     let _ = Meeting::read(&inputs).map(|meeting| meeting.start < meeting.end);
-    let _ = Query::read(&inputs, &casebook).map(|query| query.described());
+    let _ = Query::read(&inputs, &sink).map(|query| query.described());
     let mut reader = inputs.read();
     if let Some(text) = reader.text("exo_query_messages_results") {
-        let _ = Order::parse(&text, &casebook);
+        let _ = Order::parse(&text, &sink);
     }
 }
 

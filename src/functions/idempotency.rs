@@ -137,7 +137,7 @@ where
 
     /// Without the lease another worker may be applying the effect, and may have applied it when the lease returns.
     async fn await_lease(&mut self) -> Step<T> {
-        let lease = &self.context.claim;
+        let lease = &self.context.lease;
         if !lease.is_held() {
             info!(effect = self.effect, "waiting: the connection that delivered the call has closed");
         }
@@ -167,7 +167,7 @@ where
     async fn apply(&mut self) -> Step<T> {
         let acted = tokio::select! {
             biased;
-            () = self.context.claim.lost(self.delivery) => None,
+            () = self.context.lease.lost(self.delivery) => None,
             acted = (self.act)() => Some(acted),
         };
         match acted {

@@ -1,5 +1,5 @@
-//! Where a call's notes and files go: to SOAR, or, for a call that was made by hand without an incident, to the
-//! person who made it.
+//! Where a call's notes and files go: to SOAR, or, for a function that was run from the command line without an
+//! incident, to a directory and the terminal.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,26 @@ use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::error::Error;
-use super::guard::Guard;
-use crate::audit::AuditRecord;
+use crate::audit::{ActOutcome, AuditRecord};
+use crate::guard::Guard;
 use graph::{self, Download};
 use soar::{self, Attachment, ByteStream, Target};
 
-/// A message as a file (RFC 2046, 5.2.1).
-const MESSAGE: &str = "message/rfc822";
-/// The longest file name that common file systems take, in bytes.
+/// The media type of a message (RFC 2046, 5.2.1).
+const MESSAGE_TYPE: &str = "message/rfc822";
+/// The longest file name that common file systems accept, in bytes.
 const LONGEST_NAME: usize = 255;
 
 /// Where a call's notes and files go.
 #[derive(Debug, Clone)]
 pub enum IncidentSink {
-    /// The incident the call names, at SOAR.
+    /// The incident that the call names.
     Soar(soar::Client),
-    /// No incident: files go into a directory, and reports to whoever made the call.
+    /// No incident: files go into a directory, and reports to the terminal.
     Local(Local),
 }
 
-/// The casebook of a call without an incident.
+/// Where the notes and files of a call without an incident go.
 #[derive(Debug, Clone)]
 pub struct Local {
     directory: PathBuf,
@@ -47,48 +47,47 @@ impl From<soar::Client> for IncidentSink {
 }
 
 impl IncidentSink {
-    /// Files go into `directory`, where no file is ever overwritten; reports come out of the receiver, as text.
+    /// Returns a sink that writes files into `directory` without overwriting any, and sends reports to the receiver.
     pub fn local(directory: &Path) -> (Self, mpsc::UnboundedReceiver<String>) {
         let (reports, receiver) = mpsc::unbounded_channel();
         (Self::Local(Local { directory: directory.to_owned(), reports }), receiver)
     }
 
-    /// Whether notes and files need an incident to go to.
+    /// Whether notes and files need an incident.
     pub(super) fn needs_incident(&self) -> bool {
         matches!(self, Self::Soar(_))
     }
 
-    /// Keeps a message as a file called `name`, as it comes from Graph; returns the file's name. A message that
-    /// does not come to its end, or is larger than `most` bytes, leaves no file.
-    pub(super) async fn keep_message(
+    /// Streams a message from Graph into a file, and returns the file's name. A message that breaks off or is larger
+    /// than the limit leaves no file.
+    pub(super) async fn write_message(
         &self,
-        (guard, deed): (&Guard, AuditRecord),
-        target: Target,
-        name: &str,
-        message: Download,
-        most: u64,
+        guard: &Guard,
+        record: AuditRecord,
+        file: MessageFile<'_>,
     ) -> Result<String, Error> {
+        let MessageFile { target, name, message, limit } = file;
         match self {
             Self::Soar(soar) => {
                 let length = message.length();
-                let content = soar::Content::stream(message.stream(most), length);
-                on_record(guard, deed, soar.attach(target, name, MESSAGE, content)).await?;
+                let content = soar::Content::stream(message.stream(limit), length);
+                write_on_record(guard, record, soar.attach(target, name, MESSAGE_TYPE, content)).await?;
                 Ok(name.to_owned())
             }
-            Self::Local(local) => local.keep(name, message.stream(most)).await,
+            Self::Local(local) => local.write(name, message.stream(limit)).await,
         }
     }
 
-    /// How long to wait before a message is kept again, after `done` tries of which the last failed with `error`; `None`
-    /// where it is not to be tried again.
-    pub(super) fn keep_again_after(&self, done: u32, error: &soar::Error) -> Option<Duration> {
+    /// The delay before a message is written again, after `done` attempts the last of which failed with `error`. `None`
+    /// if it must not be retried.
+    pub(super) fn retry_delay(&self, done: u32, error: &soar::Error) -> Option<Duration> {
         match self {
             Self::Soar(soar) => soar.attach_again_after(done, error),
             Self::Local(_) => None,
         }
     }
 
-    /// The sizes of the files called `name` that may have been attached for `call`.
+    /// The sizes of the files called `name` that `call` may have attached.
     pub(super) async fn sizes_of(&self, target: Target, name: &str, call: &Call) -> Result<Vec<u64>, Error> {
         let Self::Soar(soar) = self else { return Ok(Vec::new()) };
         let since = |file: &Attachment| {
@@ -108,7 +107,7 @@ impl IncidentSink {
         self.soar()?.attachments(Target::Incident(incident)).await.map_err(Error::NotRead)
     }
 
-    /// The bytes of an incident's file, as they come.
+    /// Streams the content of an incident's file.
     pub(super) async fn attachment_contents(
         &self,
         incident: i64,
@@ -129,32 +128,41 @@ impl IncidentSink {
     }
 }
 
-/// Does at SOAR what is on record as `deed`.
-pub(super) async fn on_record<T>(
+/// A message that is to become a file.
+pub(super) struct MessageFile<'a> {
+    pub(super) target: Target,
+    pub(super) name: &'a str,
+    pub(super) message: Download,
+    /// The largest size, in bytes.
+    pub(super) limit: u64,
+}
+
+/// Writes something to SOAR, and puts it on record.
+pub(super) async fn write_on_record<T>(
     guard: &Guard,
-    deed: AuditRecord,
-    work: impl Future<Output = Result<T, soar::Error>>,
+    record: AuditRecord,
+    write: impl Future<Output = Result<T, soar::Error>>,
 ) -> Result<T, Error> {
-    let act = guard.at_soar(deed)?;
-    let done = work.await.map_err(Error::from);
-    match &done {
-        Ok(_) => act.end("written", None),
+    let act = guard.authorize_write(record)?;
+    let written = write.await.map_err(Error::from);
+    match &written {
+        Ok(_) => act.end(ActOutcome::Done, None),
         Err(error) => {
-            let outcome = if error.is_indeterminate() { "unknown" } else { "not written" };
+            let outcome = if error.is_indeterminate() { ActOutcome::Unknown } else { ActOutcome::NotDone };
             act.end(outcome, Some(&error.for_log()));
         }
     }
-    done
+    written
 }
 
 impl Local {
-    /// Hands a report to whoever made the call.
+    /// Sends a report to the terminal.
     pub(super) fn report(&self, text: String) {
-        // Who no longer listens does not want it.
+        // If the receiver is gone, the report is not needed any more.
         let _ = self.reports.send(text);
     }
 
-    async fn keep(
+    async fn write(
         &self,
         name: &str,
         content: impl Stream<Item = Result<Bytes, graph::Error>>,
@@ -165,9 +173,9 @@ impl Local {
                 self.directory.display()
             ))
         };
-        let (mut kept, mut file) = self.create(name).await.map_err(|error| refused(&error))?;
+        let (mut unfinished, mut file) = self.create(name).await.map_err(|error| refused(&error))?;
         pin_mut!(content);
-        // The same error as of a file for SOAR, so that a message that broke off is the same to the function.
+        // The same error as for a file in SOAR, so that the function handles both alike.
         let broke_off = |error: graph::Error| soar::Error::Content {
             attempt: "keep the message as a file".to_owned(),
             source: error.into(),
@@ -176,19 +184,19 @@ impl Local {
             file.write_all(&piece).await.map_err(|error| refused(&error))?;
         }
         file.sync_all().await.map_err(|error| refused(&error))?;
-        kept.whole = true;
-        Ok(kept.name.clone())
+        unfinished.complete = true;
+        Ok(unfinished.name.clone())
     }
 
-    /// A new file called `name`, or, where that is taken, `name` with a number.
-    async fn create(&self, name: &str) -> io::Result<(Kept, File)> {
+    /// Creates a file called `name`, or, if that exists, `name` with a number.
+    async fn create(&self, name: &str) -> io::Result<(Unfinished, File)> {
         let name = file_name(name);
         let mut number = 1;
         loop {
             let name = if number == 1 { name.clone() } else { numbered(&name, number) };
             let path = self.directory.join(&name);
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await {
-                Ok(file) => return Ok((Kept { name, path, whole: false }, file)),
+                Ok(file) => return Ok((Unfinished { name, path, complete: false }, file)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(error) => return Err(error),
             }
@@ -196,28 +204,29 @@ impl Local {
     }
 }
 
-/// A file that is removed again unless it became whole.
-struct Kept {
+/// A file that is removed when this is dropped, unless it is complete.
+struct Unfinished {
     name: String,
     path: PathBuf,
-    whole: bool,
+    complete: bool,
 }
 
-impl Drop for Kept {
+impl Drop for Unfinished {
     fn drop(&mut self) {
-        if !self.whole {
-            // It was ours a moment ago; if it cannot be removed, a partial file is all there is to it.
+        if !self.complete {
+            // If the file cannot be removed, a partial file remains, which does no harm.
             let _ = std::fs::remove_file(&self.path);
         }
     }
 }
 
-/// `name` as the name of a file in a directory: message ids hold slashes, and nobody's text may lead elsewhere.
+/// Turns `name` into the name of a file in a directory. Message ids hold slashes, and a name must not lead into another
+/// directory.
 pub(super) fn file_name(name: &str) -> String {
     let name = soar::file_name(name).replace('/', "_");
     let name = if name.starts_with('.') { format!("_{name}") } else { name };
     let (stem, extension) = parts(&name);
-    // Room for a number.
+    // Leaves room for a number.
     let room = LONGEST_NAME.saturating_sub(extension.len() + 12);
     let end = stem.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room).last();
     format!("{}{extension}", &stem[..end.unwrap_or(0)])
@@ -228,7 +237,7 @@ fn numbered(name: &str, number: u32) -> String {
     format!("{stem}-{number}{extension}")
 }
 
-/// A name and its extension, if it has one of a reasonable length.
+/// Splits a name from its extension, if it has one of a usual length.
 fn parts(name: &str) -> (&str, &str) {
     let dot = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= 16);
     name.split_at(dot.unwrap_or(name.len()))

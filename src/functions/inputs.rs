@@ -155,9 +155,9 @@ impl Reader<'_> {
     }
 
     /// The incident, which is required where there is one to write to.
-    pub(super) fn incident(&mut self, casebook: &IncidentSink) -> Option<i64> {
+    pub(super) fn incident(&mut self, sink: &IncidentSink) -> Option<i64> {
         let incident = self.number("incident_id");
-        if casebook.needs_incident() { Some(self.require("incident_id", incident)) } else { incident }
+        if sink.needs_incident() { Some(self.require("incident_id", incident)) } else { incident }
     }
 
     /// A date and time: milliseconds since 1970, UTC, in a year that every calendar knows.

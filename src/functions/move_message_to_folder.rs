@@ -11,13 +11,13 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
-use super::guard::{Authorization, Mailbox, NotDone, on_record};
 use super::idempotency::{LOOKUP_DELAYS, look_for};
 use super::inputs::Inputs;
-use super::outcome::Outcome;
+use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
-use crate::audit::{AuditRecord, PendingAction};
+use crate::audit::{Act, AuditRecord, PendingAction};
+use crate::guard::{Authorization, Mailbox};
 use graph::{self, CallTag, Dispatch, Failed, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
@@ -96,7 +96,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(not_done) => {
             let done = format!("moved message {id} of mailbox {mailbox} to {destination}");
             let content = json!({"new_message_id": null, "new_web_link": null});
-            not_done.answer(&done, content, |source| {
+            not_done.outcome(&done, content, |source| {
                 let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
                 let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
                 Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
@@ -107,26 +107,24 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
 impl Order {
     async fn carry_out(&self, context: &Context) -> Result<Moved, NotDone> {
-        let deed = AuditRecord {
-            act: "move message",
+        let record = AuditRecord {
             message_id: Some(self.id.clone()),
             destination: Some(self.destination.clone()),
-            ..AuditRecord::default()
+            ..AuditRecord::new(Act::MoveMessage)
         };
-        let mailbox = context.guard.mailbox(&context.graph, &Dispatch::Single, &self.mailbox).await?;
-        match context.guard.begin(&mailbox, deed)? {
+        let mailbox =
+            context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &self.mailbox).await?;
+        match context.guard.authorize_change(&mailbox, record)? {
             Authorization::PendingAction(act) => {
                 let moved = Move { order: self, mailbox: &mailbox, act: &act }.carry_out(context).await;
-                let (outcome, error) = on_record(["moved", "not moved"], &moved);
-                act.end(outcome, error.as_deref());
+                act.end_with(&moved);
                 Ok(moved?)
             }
             Authorization::DryRun(rehearsal) => {
                 let path = Path::message(mailbox.address(), self.folder.as_deref(), &self.id);
                 let there =
                     look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
-                let (outcome, error) = on_record(["would be moved", "not moved"], &there);
-                rehearsal.end(outcome, error.as_deref());
+                rehearsal.end_with(&there);
                 there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
             }
         }

@@ -1,11 +1,12 @@
 //! What a function answers.
 
 use serde::Serialize;
-use serde_json::Value;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
 use super::error::Error;
+use crate::guard;
 use net::untrusted::json;
 
 /// A function's answer: what becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
@@ -64,6 +65,83 @@ impl Outcome {
             _ => Err(error),
         }
     }
+}
+
+/// Why a change was not made.
+#[derive(Debug, Clone)]
+pub(super) enum NotDone {
+    /// Graph did not make it.
+    Graph(graph::Error),
+    /// A dry run: it would have been made.
+    DryRun,
+    /// A setting forbids it.
+    Refused {
+        /// The kind, for scripts.
+        code: &'static str,
+        /// The reason, as a sentence.
+        why: String,
+    },
+}
+
+impl From<graph::Error> for NotDone {
+    fn from(error: graph::Error) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl From<guard::Refusal> for NotDone {
+    fn from(guard::Refusal { code, why }: guard::Refusal) -> Self {
+        Self::Refused { code: code.text(), why }
+    }
+}
+
+impl From<guard::Error> for NotDone {
+    fn from(error: guard::Error) -> Self {
+        match error {
+            guard::Error::Graph(error) => Self::Graph(error),
+            guard::Error::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl NotDone {
+    /// Graph's error, if there is one.
+    pub(super) fn graph(&self) -> Option<&graph::Error> {
+        match self {
+            Self::Graph(error) => Some(error),
+            Self::DryRun | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Returns the outcome, or the error, of a function whose only change was not made. `done` completes "this would
+    /// have …", for instance "deleted message X of mailbox Y".
+    pub(super) fn outcome(
+        self,
+        done: &str,
+        content: Value,
+        failed: impl FnOnce(graph::Error) -> Result<Outcome, Error>,
+    ) -> Result<Outcome, Error> {
+        match self {
+            Self::Graph(error) => failed(error),
+            Self::DryRun => dry_run(done, content),
+            Self::Refused { why, .. } => Err(Error::Refused(why)),
+        }
+    }
+}
+
+/// The outcome of a dry run. Like that of "not found" it has an `error`, which every script tests for; `content` keeps
+/// its usual keys.
+fn dry_run(done: &str, content: Value) -> Result<Outcome, Error> {
+    let message = format!("Dry run: this would have {done}. Nothing was changed (dry_run).");
+    let mut object = match content {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    object.insert("error".to_owned(), json!({"code": "DryRun", "message": message}));
+    let mut outcome = Outcome::done(&object)?;
+    outcome.success = false;
+    outcome.reason = Some(message);
+    Ok(outcome)
 }
 
 /// A sentence about something that went wrong, for its two readers.

@@ -67,11 +67,11 @@ pub(super) struct Query {
 }
 
 impl Query {
-    pub(super) fn read(inputs: &Inputs, casebook: &IncidentSink) -> Result<Self, InputError> {
+    pub(super) fn read(inputs: &Inputs, sink: &IncidentSink) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let asked = reader.required_words("exo_email_address");
         let query = Self {
-            incident: reader.incident(casebook),
+            incident: reader.incident(sink),
             whom: whom(&asked),
             asked,
             output: Output { chosen: reader.required_choices("exo_query_output_format") },
@@ -197,7 +197,7 @@ struct NotSearched<'a> {
 }
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
-    let query = Query::read(inputs, &context.casebook)?;
+    let query = Query::read(inputs, &context.sink)?;
     if query.criteria.is_empty() {
         return Err(Error::Refused(
             "At least one search criterion is required: exo_email_address_sender, exo_start_date, exo_end_date, \

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::context::Context;
 use super::error::Error;
 use super::idempotency::{Visibility, ensure_once};
-use super::incident_sink::{IncidentSink, on_record};
+use super::incident_sink::{IncidentSink, write_on_record};
 use super::outcome::Trouble;
-use crate::audit::AuditRecord;
+use crate::audit::{Act, AuditRecord};
 use net::untrusted::text::sanitize_line;
 use soar::{self, Content, Target};
 
@@ -81,7 +81,7 @@ impl Report {
         if !output.needs_incident() {
             return Vec::new();
         }
-        let soar = match &context.casebook {
+        let soar = match &context.sink {
             IncidentSink::Soar(soar) => soar,
             IncidentSink::Local(local) => {
                 local.report(self.text(None));
@@ -165,12 +165,8 @@ struct Filed<'a> {
 }
 
 impl Filed<'_> {
-    fn deed(&self, act: &'static str) -> AuditRecord {
-        AuditRecord {
-            act,
-            target: Some(Target::Incident(self.incident).to_string()),
-            ..AuditRecord::default()
-        }
+    fn record(&self, act: Act) -> AuditRecord {
+        AuditRecord { target: Some(Target::Incident(self.incident).to_string()), ..AuditRecord::new(act) }
     }
 
     async fn note(&self, html: &str) -> Result<(), Error> {
@@ -180,8 +176,12 @@ impl Filed<'_> {
             Ok(notes.iter().any(|note| note.contains(&reference)).then_some(()))
         };
         let act = || async {
-            on_record(&self.context.guard, self.deed("write note"), self.soar.add_note(self.incident, html))
-                .await
+            write_on_record(
+                &self.context.guard,
+                self.record(Act::WriteNote),
+                self.soar.add_note(self.incident, html),
+            )
+            .await
         };
         ensure_once(self.context, "the note", Visibility::Immediate, look, act).await
     }
@@ -194,7 +194,7 @@ impl Filed<'_> {
         let act = || async {
             let target = Target::Incident(self.incident);
             let attach = self.soar.attach(target, &name, "text/plain", Content::bytes(text.clone()));
-            on_record(&self.context.guard, self.deed("attach report"), attach).await.map(drop)
+            write_on_record(&self.context.guard, self.record(Act::AttachReport), attach).await.map(drop)
         };
         ensure_once(
             self.context,

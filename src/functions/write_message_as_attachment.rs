@@ -11,11 +11,12 @@ use tracing::info;
 use super::context::Context;
 use super::error::Error;
 use super::idempotency::{Visibility, ensure_once};
+use super::incident_sink::MessageFile;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{INCIDENT, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
-use crate::audit::AuditRecord;
+use crate::audit::{Act, AuditRecord};
 use graph::{self, Download, Path, Request};
 use soar::{self, Target};
 
@@ -52,14 +53,14 @@ struct Content<'a> {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let incident = reader.incident(&context.casebook);
+    let incident = reader.incident(&context.sink);
     let task = reader.number("task_id");
     let mailbox = reader.required_word("exo_email_address");
     let id = reader.required_word("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
     let name = soar::file_name(&name);
-    // Without an incident the casebook is one that takes no notice of the target.
+    // Without an incident the sink is one that takes no notice of the target.
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to an attachment"));
@@ -113,15 +114,14 @@ impl Copy<'_> {
             if message.length().is_some_and(|length| length > most) {
                 return Err(self.too_large());
             }
-            let deed = AuditRecord {
-                act: "attach message",
+            let record = AuditRecord {
                 mailbox: Some(self.mailbox.to_owned()),
                 message_id: Some(self.id.to_owned()),
                 target: Some(self.target.to_string()),
-                ..AuditRecord::default()
+                ..AuditRecord::new(Act::AttachMessage)
             };
-            let on_record = (&self.context.guard, deed);
-            match self.context.casebook.keep_message(on_record, self.target, self.name, message, most).await {
+            let file = MessageFile { target: self.target, name: self.name, message, limit: most };
+            match self.context.sink.write_message(&self.context.guard, record, file).await {
                 // It would be as large again.
                 Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
                     return Err(self.too_large());
@@ -130,7 +130,7 @@ impl Copy<'_> {
                 Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
                 Err(Error::Soar(error)) => {
                     tries += 1;
-                    let Some(wait) = self.context.casebook.keep_again_after(tries, &error) else {
+                    let Some(wait) = self.context.sink.retry_delay(tries, &error) else {
                         return Err(Error::Soar(error));
                     };
                     info!(
@@ -149,7 +149,7 @@ impl Copy<'_> {
     /// Looks for a file of this name and size that was attached since the call was made. The content of a message is
     /// evidence and holds no word of ours, so nothing else tells.
     async fn look(&self) -> Result<Option<String>, Error> {
-        let sizes = self.context.casebook.sizes_of(self.target, self.name, &self.context.call).await?;
+        let sizes = self.context.sink.sizes_of(self.target, self.name, &self.context.call).await?;
         if sizes.is_empty() {
             return Ok(None);
         }

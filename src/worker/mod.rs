@@ -26,7 +26,8 @@ use tracing::{Instrument, Span, debug, error, field, info, info_span, warn};
 
 use crate::audit::{Initiator, Trail};
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
-use crate::functions::{Call, Context, Function, Guard, Inputs, Lease, Outcome, Status};
+use crate::functions::{Call, Context, Function, Inputs, Lease, Outcome, Status};
+use crate::guard::Guard;
 use soar::{FunctionCall, Results, reply};
 use stomp::{Delivery, Reply, Session};
 
@@ -357,9 +358,9 @@ impl Consumer {
         };
         let context = Context {
             graph: equipment.graph.clone(),
-            casebook: self.soar.clone().into(),
+            sink: self.soar.clone().into(),
             call,
-            claim,
+            lease: claim,
             guard: Guard::new(Arc::clone(&equipment.rails), equipment.trail.clone(), asker),
             limits: equipment.limits,
             status,

@@ -12,8 +12,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
-    Call, Context, Error, Function, Guard, IncidentSink, InputKind, Inputs, Lease, Status,
+    Call, Context, Error, Function, IncidentSink, InputKind, Inputs, Lease, Status,
 };
+use fn_exchange_online::guard::Guard;
 use sandbox::Sandbox;
 use sandbox::graph::{Fault, Phish, Target, TenantOptions};
 use sandbox::soar::rest::Owner;
@@ -108,9 +109,9 @@ impl Desk {
         let settings = Settings::load(&self.config, &Environment::default()).unwrap().settings;
         Context {
             graph: graph::Client::new(&settings.graph).unwrap(),
-            casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
+            sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call::by_hand(),
-            claim: Lease::undisputed(),
+            lease: Lease::undisputed(),
             guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
             limits: settings.limits,
             status: Status::channel().0,
@@ -459,8 +460,8 @@ async fn a_login_that_soar_refuses_ends_with_soars_exit_code() {
 async fn long_names_and_numbers_fit_into_a_file_name() {
     let desk = Desk::new().await;
     let (mailbox, id, _) = desk.planted();
-    let (casebook, _reports) = IncidentSink::local(desk.directory.path());
-    let context = Context { casebook, ..desk.context().await };
+    let (sink, _reports) = IncidentSink::local(desk.directory.path());
+    let context = Context { sink, ..desk.context().await };
     let values = json!({ "exo_email_address": mailbox, "exo_messages_id": id,
         "exo_attachment_name": format!("{}.eml", "ü".repeat(300)) });
     let values = values.as_object().unwrap();

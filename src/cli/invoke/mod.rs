@@ -22,7 +22,8 @@ use self::progress::ProgressDisplay;
 use super::Failure;
 use crate::audit::{Initiator, Trail};
 use crate::config::{Environment, LoadError, LogLevel, Settings};
-use crate::functions::{Call, Context, Function, Guard, IncidentSink, Inputs, Lease, Outcome, Status};
+use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Status};
+use crate::guard::Guard;
 use crate::log::Log;
 use soar::Results;
 
@@ -74,17 +75,17 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let mut display = ProgressDisplay::on_stderr();
     let environment = Environment::of_process();
     let (settings, _log) = load(config_file, &environment, display.is_live())?;
-    let (mut casebook, mut reports) = IncidentSink::local(Path::new("."));
+    let (mut sink, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
-        casebook = connected.map_err(|error| Failure::new(error.exit_code(), &error))?.into();
+        sink = connected.map_err(|error| Failure::new(error.exit_code(), &error))?.into();
     }
     let graph = graph::Client::new(&settings.graph).map_err(|error| Failure::new(USAGE, &error))?;
     let raw_inputs = to_raw_value(&values).map_err(|error| Failure::new(USAGE, &error))?;
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
     let progress_changes = status.progress();
-    let (call, claim) = (Call::by_hand(), Lease::undisputed());
+    let (call, lease) = (Call::by_hand(), Lease::undisputed());
     let asker = Initiator {
         principal: Some(by_hand(&environment)),
         incident: inputs.incident(),
@@ -94,7 +95,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     };
     let trail = Trail::at(settings.audit_file);
     let guard = Guard::new(Arc::new(settings.guard), trail.clone(), asker);
-    let context = Context { graph, casebook, call, claim, guard, limits: settings.limits, status };
+    let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
 
     let started = Instant::now();
     let mut frames = interval(progress::FRAME);

@@ -71,7 +71,7 @@ impl Mail {
         let (Some(incident), false) = (self.incident, self.attachment_names.is_empty()) else {
             return Ok((Vec::new(), Vec::new()));
         };
-        let mut there = context.casebook.attachments(incident).await?;
+        let mut there = context.sink.attachments(incident).await?;
         let mut found = Vec::new();
         let mut missing = Vec::new();
         let limit = context.limits.max_attachment;
@@ -95,7 +95,7 @@ impl Mail {
         context: &Context,
         attachment: &Attachment,
     ) -> Result<soar::ByteStream<soar::Error>, Error> {
-        context.casebook.attachment_contents(self.incident.unwrap_or_default(), attachment.id).await
+        context.sink.attachment_contents(self.incident.unwrap_or_default(), attachment.id).await
     }
 
     /// Reads a small attachment. Refuses content that is larger than SOAR's own figure, or, where SOAR gives none, too

@@ -20,13 +20,13 @@ use self::message::{FileAttachment, SendMail};
 use self::outgoing::{Ended, Outgoing, may_be_done};
 use super::context::Context;
 use super::error::Error;
-use super::guard::{Authorization, Mailbox, NotDone};
 use super::idempotency::{Visibility, ensure_once};
 use super::inputs::Inputs;
-use super::outcome::Outcome;
+use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Permissions, READ_MAIL, SEND_MAIL, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::audit::{AuditRecord, PendingAction};
+use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
+use crate::guard::{Authorization, Mailbox};
 use graph::{self, CallTag, Dispatch, Path, Request};
 use soar::Attachment;
 
@@ -86,19 +86,18 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let (attachments, missing) = mail.attachments(context).await?;
     let failed_attachments = (!missing.is_empty()).then_some(missing);
     let record = AuditRecord {
-        act: "send message",
         recipients: mail.recipients.clone(),
         attachments: Some(attachments.len()),
-        ..AuditRecord::default()
+        ..AuditRecord::new(Act::SendMessage)
     };
     let ended = async {
-        let from = context.guard.mailbox(&context.graph, &Dispatch::Single, &mail.sender).await?;
-        match context.guard.begin(&from, record)? {
+        let from = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mail.sender).await?;
+        match context.guard.authorize_change(&from, record)? {
             Authorization::PendingAction(act) => {
                 Ok(send_once(context, &mail, &from, act, &attachments).await)
             }
             Authorization::DryRun(rehearsal) => {
-                rehearsal.end("would be sent", None);
+                rehearsal.end();
                 Err(NotDone::DryRun)
             }
         }
@@ -110,7 +109,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(not_done) => {
             let done = format!("sent a message from {} to {}", mail.sender, mail.recipients.join(", "));
             let content = json!({"value": false, "failed_attachments": failed_attachments});
-            not_done.answer(&done, content, |source| {
+            not_done.outcome(&done, content, |source| {
                 let attempt = format!("send a message from {}", mail.sender);
                 let what = format!("The mailbox {}", mail.sender);
                 Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
@@ -148,14 +147,15 @@ async fn send_once(
         reason.push_str(" An earlier try may have sent the message all the same.");
     }
     let (outcome, error) = match &sent {
-        Ok(Ended::Sent) => ("sent", None),
+        Ok(Ended::Sent) => (ActOutcome::Done, None),
         Ok(Ended::NoMailbox(not_found)) => {
-            (if indeterminate { "unknown" } else { "not sent" }, not_found.reason.clone())
+            let outcome = if indeterminate { ActOutcome::Unknown } else { ActOutcome::NotDone };
+            (outcome, not_found.reason.clone())
         }
         Err(error) if error.is_indeterminate() || matches!(error, Error::NotLookedUp { .. }) => {
-            ("unknown", Some(error.for_log()))
+            (ActOutcome::Unknown, Some(error.for_log()))
         }
-        Err(error) => ("not sent", Some(error.for_log())),
+        Err(error) => (ActOutcome::NotDone, Some(error.for_log())),
     };
     act.end(outcome, error.as_deref());
     sent

@@ -7,9 +7,9 @@ use super::message::Mail;
 use crate::audit::PendingAction;
 use crate::functions::context::Context;
 use crate::functions::error::Error;
-use crate::functions::guard::Mailbox;
 use crate::functions::outcome::Outcome;
 use crate::functions::permissions::Permissions;
+use crate::guard::Mailbox;
 use graph::{self, CallTag, Dispatch, Failed, Path, Request};
 
 /// Maximum number of rounds in which unsent drafts of the call are removed.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fn_exchange_online::audit::{AuditRecord, Initiator, Trail};
+use fn_exchange_online::audit::{Act, AuditRecord, Initiator, Trail};
 use serde_json::json;
 
 use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, until};
@@ -69,8 +69,7 @@ fn ten_thousand_lines_wait_and_how_many_more_there_were_is_written_in_their_plac
     let place = directory.path().join("later");
     let trail = Trail::at(Some(place.join("acts")));
     let asker = Arc::new(Initiator::default());
-    let deed =
-        |nth: usize| AuditRecord { act: "delete messages", messages: Some(nth), ..AuditRecord::default() };
+    let deed = |nth: usize| AuditRecord { messages: Some(nth), ..AuditRecord::new(Act::DeleteMessages) };
     for nth in 0..10_003 {
         trail.refused(&asker, deed(nth), "too many");
     }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Guard, Inputs, Lease, Outcome, Status};
+use fn_exchange_online::functions::{Call, Context, Function, Inputs, Lease, Outcome, Status};
+use fn_exchange_online::guard::Guard;
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use sandbox::soar::SoarOptions;
@@ -76,9 +77,9 @@ impl House {
         let (status, statuses) = Status::channel();
         let context = Context {
             graph: graph::Client::new(&settings.graph).unwrap(),
-            casebook: soar::Client::connect(&settings.soar).await.unwrap().into(),
+            sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
-            claim: Lease::undisputed(),
+            lease: Lease::undisputed(),
             guard: Guard::new(
                 Arc::new(settings.guard.clone()),
                 Trail::open(settings.audit_file.clone(), &settings.guard).unwrap(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fn_exchange_online::audit::{AuditRecord, Trail};
+use fn_exchange_online::audit::{Act, AuditRecord, Trail};
 use graph::{Error, Path, Request};
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
@@ -78,7 +78,7 @@ async fn a_post_is_not_repeated_when_nobody_knows_what_became_of_it() {
         r#"{{"message":{{"subject":"once","body":{{"contentType":"HTML","content":"x"}},
             "toRecipients":[{{"emailAddress":{{"address":"{mailbox}"}}}}]}},"saveToSentItems":true}}"#
     ));
-    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::default()).unwrap();
+    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::SendMessage)).unwrap();
     let path = Path::user(mailbox).unwrap().then("sendMail");
     let request = Request::post(path, mail, &act).in_mailbox(mailbox);
     for fault in [

@@ -1,0 +1,176 @@
+//! What one line of the audit trail says: who changed what, and with what outcome.
+
+use serde::{Serialize, Serializer};
+
+/// The call on whose behalf something is changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Initiator {
+    /// The name of SOAR's user or API key, or of the user who ran the function from the command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// The incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<i64>,
+    /// The workflow, by programmatic name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
+    /// The workflow instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow_instance: Option<i64>,
+    /// The id that every log line of the call carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// The function's API name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+}
+
+/// A kind of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Deletes one message.
+    DeleteMessage,
+    /// Deletes a list of messages; on record only when the list is refused as a whole.
+    DeleteMessages,
+    /// Moves a message.
+    MoveMessage,
+    /// Sends a mail.
+    SendMessage,
+    /// Creates a meeting.
+    CreateMeeting,
+    /// Changes a mailbox in any way; on record only when the mailbox is refused.
+    ChangeMailbox,
+    /// Writes a message to an attachment in SOAR.
+    AttachMessage,
+    /// Writes a report to an attachment in SOAR.
+    AttachReport,
+    /// Writes a report to a note in SOAR.
+    WriteNote,
+}
+
+impl Act {
+    /// The text in the trail.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::DeleteMessage => "delete message",
+            Self::DeleteMessages => "delete messages",
+            Self::MoveMessage => "move message",
+            Self::SendMessage => "send message",
+            Self::CreateMeeting => "create meeting",
+            Self::ChangeMailbox => "change mailbox",
+            Self::AttachMessage => "attach message",
+            Self::AttachReport => "attach report",
+            Self::WriteNote => "write note",
+        }
+    }
+
+    fn participle(self) -> &'static str {
+        match self {
+            Self::DeleteMessage | Self::DeleteMessages => "deleted",
+            Self::MoveMessage => "moved",
+            Self::SendMessage => "sent",
+            Self::CreateMeeting => "created",
+            Self::ChangeMailbox => "changed",
+            Self::AttachMessage | Self::AttachReport | Self::WriteNote => "written",
+        }
+    }
+}
+
+impl Serialize for Act {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
+    }
+}
+
+/// How an act ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActOutcome {
+    /// It was done.
+    Done,
+    /// It was not done.
+    NotDone,
+    /// It may have been done.
+    Unknown,
+    /// A dry run: it would have been done.
+    WouldBeDone,
+    /// The object was not there any more; an earlier run of the call may have deleted it.
+    Gone,
+    /// The guard refused it.
+    Refused,
+}
+
+impl ActOutcome {
+    /// How an act at Graph ended.
+    pub fn of<T>(result: &Result<T, graph::Error>) -> Self {
+        match result {
+            Ok(_) => Self::Done,
+            Err(error) if error.is_indeterminate() => Self::Unknown,
+            Err(_) => Self::NotDone,
+        }
+    }
+
+    /// The text in the trail: "deleted", "would be moved".
+    pub(super) fn text(self, act: Act) -> String {
+        let participle = act.participle();
+        match self {
+            Self::Done => participle.to_owned(),
+            Self::NotDone => format!("not {participle}"),
+            Self::Unknown => "unknown".to_owned(),
+            Self::WouldBeDone => format!("would be {participle}"),
+            Self::Gone => "gone".to_owned(),
+            Self::Refused => "refused".to_owned(),
+        }
+    }
+}
+
+/// What is changed, and where. It holds no word of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditRecord {
+    /// The kind of change.
+    pub act: Act,
+    /// The mailbox, as the call names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<String>,
+    /// The directory's id of the mailbox, where the guard looked it up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox_id: Option<String>,
+    /// The message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
+    /// The folder a message goes to; for a deletion, where the message ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
+    /// The recipients of a mail.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// The number of attachments of a mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<usize>,
+    /// The number of invited attendees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attendees: Option<usize>,
+    /// The number of messages, where the record is about a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<usize>,
+    /// Where a note or file goes in SOAR: "incident 2095".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl AuditRecord {
+    /// A record without details.
+    pub fn new(act: Act) -> Self {
+        Self {
+            act,
+            mailbox: None,
+            mailbox_id: None,
+            message_id: None,
+            destination: None,
+            recipients: Vec::new(),
+            attachments: None,
+            attendees: None,
+            messages: None,
+            target: None,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The guard: decides, by the settings, what a call may change, and puts every change on record.
+//!
+//! A request that changes something needs a [`PendingAction`]. For a mailbox, only [`Guard::authorize_change`] makes one,
+//! and only for a [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no function can
+//! skip the guard rails.
+
+mod directory;
+
+use std::fmt;
+use std::sync::Arc;
+
+use self::directory::{Unidentified, identify, is_not_found};
+use crate::audit::{Act, AuditError, AuditRecord, DryRun, Initiator, PendingAction, Trail};
+use crate::config::{Deletion, GuardSettings};
+use graph::{self, Client, Dispatch};
+
+const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
+
+/// Decides what one call may change.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    rails: Arc<GuardSettings>,
+    trail: Trail,
+    initiator: Arc<Initiator>,
+}
+
+/// A mailbox that may be changed.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    /// The name in the call.
+    name: String,
+    /// The directory's id, if the guard looked it up. Requests then use the id, so that the name cannot come to mean
+    /// another mailbox in between.
+    id: Option<String>,
+}
+
+impl Mailbox {
+    /// The name that requests use.
+    pub fn address(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}
+
+/// Permission to change something, or, in a dry run, to say that it would be changed.
+#[must_use]
+pub enum Authorization {
+    /// The change may be made.
+    PendingAction(PendingAction),
+    /// Nothing is changed (`dry_run`).
+    DryRun(DryRun),
+}
+
+/// Why a mailbox may not be changed.
+#[derive(Debug, Clone)]
+pub enum Error {
+    /// Graph did not say who owns the mailbox.
+    Graph(graph::Error),
+    /// A setting forbids it, or the owner is not known.
+    Refused(Refusal),
+}
+
+/// A change that is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The kind, for scripts.
+    pub code: RefusalCode,
+    /// The reason, as a sentence.
+    pub why: String,
+}
+
+/// The kinds of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// `mailboxes_allowed` or `mailboxes_denied` forbids the mailbox.
+    MailboxRefused,
+    /// The owner of the mailbox could not be found out.
+    MailboxNotIdentified,
+    /// More messages are listed than `max_deletions`.
+    TooManyDeletions,
+    /// The audit trail cannot be written.
+    NotOnRecord,
+}
+
+impl RefusalCode {
+    /// The text in results.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::MailboxRefused => "MailboxRefused",
+            Self::MailboxNotIdentified => "MailboxNotIdentified",
+            Self::TooManyDeletions => "TooManyDeletions",
+            Self::NotOnRecord => "NotOnRecord",
+        }
+    }
+}
+
+impl fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl From<AuditError> for Refusal {
+    fn from(AuditError { reason, .. }: AuditError) -> Self {
+        Self {
+            code: RefusalCode::NotOnRecord,
+            why: format!(
+                "Nothing was changed, since it could not be put on record: the audit trail (audit_file) cannot be \
+                 written ({reason})."
+            ),
+        }
+    }
+}
+
+impl Guard {
+    /// Applies `rails` to the call of `initiator`, with everything on record in `trail`.
+    pub fn new(rails: Arc<GuardSettings>, trail: Trail, initiator: Initiator) -> Self {
+        Self { rails, trail, initiator: Arc::new(initiator) }
+    }
+
+    /// Where a deletion ends.
+    pub fn deletion(&self) -> Deletion {
+        self.rails.deletion
+    }
+
+    /// Checks that one call may delete `count` messages.
+    ///
+    /// # Errors
+    /// There are more than `max_deletions`.
+    pub fn authorize_deletions(&self, count: usize) -> Result<(), Refusal> {
+        let Some(limit) = self.rails.max_deletions.filter(|limit| count > *limit) else { return Ok(()) };
+        let why = format!(
+            "Nothing was deleted: {count} messages are listed, and one call may delete {limit} at most \
+             (max_deletions). Narrow the query down and run it again, or have the limit raised."
+        );
+        let record = AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
+        self.trail.refused(&self.initiator, record, &why);
+        Err(Refusal { code: RefusalCode::TooManyDeletions, why })
+    }
+
+    /// Checks that the mailbox called `name` may be changed. Where the settings allow or deny mailboxes, the directory's
+    /// names of the mailbox are compared: another case, an alias or an id still means the same mailbox.
+    ///
+    /// # Errors
+    /// The settings forbid it, or the owner could not be found out.
+    pub async fn authorize_mailbox(
+        &self,
+        graph: &Client,
+        route: &Dispatch,
+        name: &str,
+    ) -> Result<Mailbox, Error> {
+        let GuardSettings { allowed, denied, .. } = &*self.rails;
+        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None };
+        if !self.rails.name_mailboxes() {
+            return Ok(mailbox);
+        }
+        let names = identify(graph, route, &mailbox.name).await;
+        let names = names.map_err(|unidentified| self.not_identified(&mailbox, unidentified))?;
+        let is_denied =
+            denied.match_address(&mailbox.name) || names.all().any(|name| denied.match_address(name));
+        let is_allowed =
+            allowed.as_ref().is_none_or(|allowed| names.primary().any(|name| allowed.match_address(name)));
+        mailbox.id = Some(names.id);
+        let setting = match (is_denied, is_allowed) {
+            (false, true) => return Ok(mailbox),
+            (true, _) => "is one of those that this integration must not change (mailboxes_denied)",
+            (false, false) => "is none of those that this integration may change (mailboxes_allowed)",
+        };
+        let why = format!("Mailbox {} {setting}; nothing was changed in it.", mailbox.name);
+        let code = RefusalCode::MailboxRefused;
+        self.record_refused_mailbox(&mailbox, code.text());
+        Err(Error::Refused(Refusal { code, why }))
+    }
+
+    fn not_identified(&self, mailbox: &Mailbox, unidentified: Unidentified) -> Error {
+        let reason = unidentified.to_string();
+        let code = RefusalCode::MailboxNotIdentified;
+        self.record_refused_mailbox(mailbox, &format!("{code}: {reason}"));
+        let permission = match unidentified {
+            // A mailbox that does not exist is an answer. An error of every request is reported once for the whole call.
+            Unidentified::Graph(error) if is_not_found(&error) || error.is_for_all() => {
+                return Error::Graph(error);
+            }
+            Unidentified::Graph(error)
+                if error.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403)) =>
+            {
+                format!(
+                    " Where mailboxes are allowed or denied (mailboxes_allowed, mailboxes_denied), the Entra \
+                     application needs the application permission {PERMISSION_TO_IDENTIFY}, with admin consent."
+                )
+            }
+            Unidentified::Graph(_) | Unidentified::Answer(_) => String::new(),
+        };
+        let why = format!(
+            "Whose mailbox {} is could not be found out, so nothing was changed in it: {}.{permission}",
+            mailbox.name,
+            reason.trim_end_matches('.')
+        );
+        Error::Refused(Refusal { code, why })
+    }
+
+    fn record_refused_mailbox(&self, mailbox: &Mailbox, why: &str) {
+        let record = in_mailbox(AuditRecord::new(Act::ChangeMailbox), mailbox);
+        self.trail.refused(&self.initiator, record, why);
+    }
+
+    /// Begins a change in `mailbox`, or, in a dry run, its rehearsal.
+    ///
+    /// # Errors
+    /// The audit trail cannot be written.
+    pub fn authorize_change(&self, mailbox: &Mailbox, record: AuditRecord) -> Result<Authorization, Refusal> {
+        let record = in_mailbox(record, mailbox);
+        if self.rails.dry_run {
+            return Ok(Authorization::DryRun(self.trail.rehearse(&self.initiator, record)?));
+        }
+        Ok(Authorization::PendingAction(self.trail.begin(&self.initiator, record)?))
+    }
+
+    /// Begins to write a note or a file in SOAR. Guard rails are about mailboxes, so a dry run writes it as well.
+    ///
+    /// # Errors
+    /// The audit trail cannot be written.
+    pub fn authorize_write(&self, record: AuditRecord) -> Result<PendingAction, Refusal> {
+        Ok(self.trail.begin(&self.initiator, record)?)
+    }
+}
+
+fn in_mailbox(record: AuditRecord, mailbox: &Mailbox) -> AuditRecord {
+    AuditRecord { mailbox: Some(mailbox.name.clone()), mailbox_id: mailbox.id.clone(), ..record }
+}
