@@ -238,7 +238,7 @@ impl<'l> Daemon<'l> {
         let route = Route::new(&settings, contents);
         route.check()?;
         let of_graph = graph_parts(&settings, contents);
-        let former = self.worker.equipment();
+        let former = self.worker.services();
         let graph = if of_graph == self.of_graph {
             former.graph.clone()
         } else {
@@ -359,7 +359,7 @@ impl<'l> Daemon<'l> {
             () = async { while let Some(knock) = self.knocks.recv().await { knock.answer() } } => {}
             by = signals.stop() => warn!("ending at once: {by}; calls that run stay in the queue for the next worker"),
         }
-        let trail = &self.worker.equipment().trail;
+        let trail = &self.worker.services().trail;
         if let Err(failure) = trail.flush() {
             error!(lines = trail.waiting(), "what waited for the audit trail is in the log only: {failure}");
         }

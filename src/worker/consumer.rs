@@ -1,172 +1,171 @@
-//! A shift: the work on the deliveries of one session, from the first to the last reply.
+//! The consumer of one broker session, from its first delivery to its last reply.
 //!
-//! Shifts of several sessions may be at work at once, when a session takes over from another. They share places
-//! and ledger, so a message that comes again over another session than before is the same one.
+//! While a session replaces another, both have a consumer. They share slots and ledger, so a message that is delivered
+//! again over the other session is recognised.
 
-use std::sync::{Arc, PoisonError};
+use std::mem;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, debug, field, info, info_span, warn};
 
-use super::{Mode, Shared, Worker};
-use net::metrics::{Gauge, Held};
-use stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
+use super::call::Call;
+use super::handle::ConsumerHandle;
+use super::ledger::Admission;
+use super::{Mode, Shared, reply};
+use stomp::{Delivery, Session};
 
-/// How long running calls may go on after the worker was told to stop. App Host and systemd kill what takes
-/// longer than half a minute.
-const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+/// How long running calls may go on after [`Mode::Stopping`]. App Host and systemd kill a process that takes longer
+/// than half a minute.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long a message may wait for a session to end that hands over.
-const HELD_BACK: Duration = Duration::from_secs(1);
+/// How long a draining session holds back new messages, so that it can end and they go to its successor.
+const HOLD_BACK: Duration = Duration::from_secs(1);
 
-/// How long a session that hands over goes on taking what the broker hands it. A stream of long calls must not keep it
-/// for ever.
-const HANDS_OVER_WITHIN: Duration = Duration::from_secs(600);
+/// How long a draining session goes on taking new messages. A stream of long calls must not keep it indefinitely.
+const DRAIN_WITHIN: Duration = Duration::from_secs(600);
 
-/// See the module.
-#[derive(Debug, Clone)]
+/// Receives the deliveries of one session and runs a task for each.
+#[derive(Debug)]
 pub(super) struct Consumer {
-    pub(super) shared: Arc<Shared>,
-    pub(super) session: Session,
-    pub(super) soar: soar::Client,
-    /// Another session takes the calls.
-    pub(super) replaced: CancellationToken,
-    /// No call begins any more.
-    leaving: CancellationToken,
-    /// Calls that have a place.
-    running: Arc<Gauge>,
-}
-
-/// A call's place, and that it counts as running.
-pub(super) struct Running {
-    _place: OwnedSemaphorePermit,
-    _counted: [Held; 2],
+    handle: ConsumerHandle,
+    deliveries: mpsc::Receiver<Delivery>,
+    mode: watch::Receiver<Mode>,
+    /// The calls and replies of the deliveries.
+    tasks: JoinSet<()>,
+    /// Those that were still running when draining ended.
+    earlier: JoinSet<()>,
 }
 
 impl Consumer {
-    pub(super) fn new(worker: &Worker, session: Session, soar: soar::Client) -> Self {
-        let shared = Arc::clone(&worker.shared);
-        let (replaced, leaving) = (CancellationToken::new(), CancellationToken::new());
-        Self { shared, session, soar, replaced, leaving, running: Arc::default() }
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        session: Session,
+        soar: soar::Client,
+        deliveries: mpsc::Receiver<Delivery>,
+        mode: watch::Receiver<Mode>,
+    ) -> Self {
+        let handle = ConsumerHandle::new(shared, session, soar);
+        Self { handle, deliveries, mode, tasks: JoinSet::new(), earlier: JoinSet::new() }
     }
 
-    /// Takes deliveries until its duty is another; what was begun then is ended and answered.
-    pub(super) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>, mut duty: watch::Receiver<Mode>) {
-        self.sessions().insert(self.session.number(), self.session.clone());
-        let (mut earlier, mut tasks) = (JoinSet::new(), JoinSet::new());
-        self.serve(&mut deliveries, &mut duty, Mode::Serving, &mut tasks).await;
-        if *duty.borrow() == Mode::Draining {
-            self.replaced.cancel();
+    /// Takes deliveries until the mode changes; finishes the calls that have begun.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.handle.shared);
+        let number = self.handle.session.number();
+        shared.sessions.lock().insert(number, self.handle.session.clone());
+        self.take_while(Mode::Serving).await;
+        if self.is_draining() {
+            self.handle.replaced.cancel();
+            self.drain().await;
         }
-        // Until the last call ends, this session cannot, and the broker goes on handing out messages over it. They must
-        // not wait for that.
-        let until = Instant::now() + HANDS_OVER_WITHIN;
-        while *duty.borrow() == Mode::Draining && Instant::now() < until {
-            std::mem::swap(&mut earlier, &mut tasks);
-            tokio::select! {
-                () = self.serve(&mut deliveries, &mut duty, Mode::Draining, &mut tasks) => break,
-                () = async { while earlier.join_next().await.is_some() {} } => {}
-            }
-            if self.drain_quiesced(&mut deliveries, &mut tasks).await {
-                break;
-            }
-        }
-        self.leaving.cancel();
-        info!(running = self.running.get(), "taking no more calls");
-        let mut begun = [earlier, tasks];
-        let drain = self.drain(&mut deliveries, &mut begun);
-        if *duty.borrow() == Mode::Draining {
-            tokio::pin!(drain);
-            tokio::select! {
-                () = &mut drain => {}
-                () = no_longer(&mut duty, Mode::Draining) => self.within_bound(drain).await,
-            }
-        } else {
-            self.within_bound(drain).await;
-        }
-        self.sessions().remove(&self.session.number());
+        self.finish().await;
+        shared.sessions.lock().remove(&number);
     }
 
-    /// Takes deliveries while its duty is `duty` and there are any.
-    async fn serve(
-        &self,
-        deliveries: &mut mpsc::Receiver<Delivery>,
-        duty: &mut watch::Receiver<Mode>,
-        current: Mode,
-        tasks: &mut JoinSet<()>,
-    ) {
-        let mut changed = std::pin::pin!(no_longer(duty, current));
+    fn is_draining(&self) -> bool {
+        *self.mode.borrow() == Mode::Draining
+    }
+
+    /// Takes deliveries while the mode is `current` and the session delivers.
+    async fn take_while(&mut self, current: Mode) {
+        let mut mode = self.mode.clone();
+        let mut changed = pin!(changed_from(&mut mode, current));
         loop {
             tokio::select! {
                 () = &mut changed => return,
-                delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => self.take(delivery, tasks),
+                delivery = self.deliveries.recv() => match delivery {
+                    Some(delivery) => self.receive(delivery),
                     None => return,
                 },
-                Some(_) = tasks.join_next() => {}
+                Some(_) = self.tasks.join_next() => {}
             }
         }
     }
 
-    /// Whether what runs ends in a moment when nothing new is begun. Where it does not, what came meanwhile is.
-    async fn drain_quiesced(
-        &self,
-        deliveries: &mut mpsc::Receiver<Delivery>,
-        tasks: &mut JoinSet<()>,
-    ) -> bool {
+    /// Looks for a moment in which no call runs, so that the session can end.
+    ///
+    /// A session cannot end before its last call does, and until then the broker goes on delivering messages over it.
+    /// Those must not wait, so each round takes new ones until the calls of the round before have ended.
+    async fn drain(&mut self) {
+        let until = Instant::now() + DRAIN_WITHIN;
+        while self.is_draining() && Instant::now() < until {
+            let mut earlier = mem::take(&mut self.tasks);
+            let ended = tokio::select! {
+                () = self.take_while(Mode::Draining) => false,
+                () = async { while earlier.join_next().await.is_some() {} } => true,
+            };
+            if !ended {
+                self.earlier = earlier;
+                return;
+            }
+            if self.quiesce().await {
+                return;
+            }
+        }
+    }
+
+    /// Waits a moment for the running calls while holding new messages back. Returns whether all calls have ended; the
+    /// messages that were held back then go back to the queue. Otherwise they are taken.
+    async fn quiesce(&mut self) -> bool {
         let mut held_back = Vec::new();
-        let until = Instant::now() + HELD_BACK;
-        while !tasks.is_empty() {
+        let until = Instant::now() + HOLD_BACK;
+        while !self.tasks.is_empty() {
             tokio::select! {
-                Some(_) = tasks.join_next() => {}
-                Some(delivery) = deliveries.recv() => {
-                    if self.shared.ledger.knows(&delivery.message_id) {
-                        self.take(delivery, tasks);
+                Some(_) = self.tasks.join_next() => {}
+                Some(delivery) = self.deliveries.recv() => {
+                    if self.handle.shared.ledger.knows(&delivery.message_id) {
+                        self.receive(delivery);
                     } else {
                         held_back.push(delivery);
                     }
                 }
                 () = sleep_until(until) => {
                     for delivery in held_back {
-                        self.take(delivery, tasks);
+                        self.receive(delivery);
                     }
                     return false;
                 }
             }
         }
-        // They go back to the queue.
         true
     }
 
-    async fn within_bound(&self, drain: impl Future<Output = ()>) {
-        if timeout(SHUTDOWN_BOUND, drain).await.is_err() {
-            let running = self.running.get();
+    /// Lets the calls that have begun end and reply: within a bound, unless the session drains.
+    async fn finish(&mut self) {
+        let running = Arc::clone(&self.handle.running);
+        self.handle.closing.cancel();
+        info!(running = running.get(), "taking no more calls");
+        let mut mode = self.mode.clone();
+        let mut ended = pin!(self.await_replies());
+        tokio::select! {
+            () = &mut ended => return,
+            () = changed_from(&mut mode, Mode::Draining) => {}
+        }
+        if timeout(STOP_WITHIN, ended).await.is_err() {
+            let running = running.get();
             warn!(running, "calls did not finish in time; they stay in the queue for the next worker");
         }
     }
 
-    /// Lets what runs end and reply. Deliveries are still looked at: when the connection breaks meanwhile, only
-    /// the message that comes again can be answered. One that is new to us stays in the queue.
-    async fn drain(
-        &self,
-        deliveries: &mut mpsc::Receiver<Delivery>,
-        [earlier, tasks]: &mut [JoinSet<()>; 2],
-    ) {
+    /// Waits until every call has ended and replied. If the connection breaks meanwhile, a reply can be sent only
+    /// when its message is delivered again, so known messages are still received. New ones stay in the queue.
+    async fn await_replies(&mut self) {
         loop {
-            let awaited = self.shared.ledger.redelivery_awaited_until();
-            if earlier.is_empty() && tasks.is_empty() && awaited.is_none() {
+            let awaited = self.handle.shared.ledger.redelivery_awaited_until();
+            if self.earlier.is_empty() && self.tasks.is_empty() && awaited.is_none() {
                 return;
             }
             tokio::select! {
-                Some(_) = earlier.join_next() => {}
-                Some(_) = tasks.join_next() => {}
-                Some(delivery) = deliveries.recv() => {
-                    if self.shared.ledger.knows(&delivery.message_id) {
-                        self.take(delivery, tasks);
+                Some(_) = self.earlier.join_next() => {}
+                Some(_) = self.tasks.join_next() => {}
+                Some(delivery) = self.deliveries.recv() => {
+                    if self.handle.shared.ledger.knows(&delivery.message_id) {
+                        self.receive(delivery);
                     }
                 }
                 () = sleep_until(awaited.unwrap_or_else(Instant::now)), if awaited.is_some() => {}
@@ -175,44 +174,56 @@ impl Consumer {
         }
     }
 
-    /// Waits for a place to run the delivery in; `None` where it is not to be run, because the shift ends first and
-    /// the message goes back to the queue.
-    pub(super) async fn place(&self, delivery: &Delivery) -> Option<Running> {
-        let place = tokio::select! {
-            biased;
-            () = self.leaving.cancelled() => None,
-            place = self.shared.places.take() => Some(place?),
-        };
-        let place = match place {
-            Some(place) => place,
-            None if self.shared.ledger.give_back(&delivery.message_id, self.session.number()) => return None,
-            // It has come again over another session, which relies on us.
-            None => self.shared.places.take().await?,
-        };
-        let counted = [&self.running, &self.shared.meters.in_flight].map(Gauge::hold);
-        Some(Running { _place: place, _counted: counted })
-    }
-
-    /// Sends a final reply and its ACK over the session that the ACK is of.
-    pub(super) async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
-        let session = self.sessions().get(&ack.session()).cloned();
-        let replying = reply.is_some();
-        let outcome = match session {
-            Some(session) => session.finish(ack, reply).await,
-            None => Err(NotConfirmed::Closed),
-        };
-        if replying {
-            self.shared.meters.replied(&outcome);
+    /// Starts what a delivery asks for: a new call, or the reply of one that was delivered before.
+    fn receive(&mut self, delivery: Delivery) {
+        let Delivery { message_id, redelivered, .. } = &delivery;
+        // The connection broke while the delivery waited here. The message is delivered again, or already was, with an
+        // ACK token that is valid.
+        if !*delivery.ack.valid().borrow() {
+            return debug!(message_id, "delivered over a connection that is lost; it is delivered again");
         }
-        outcome
+        let handle = self.handle.clone();
+        let admission = handle.shared.ledger.admit(message_id, delivery.ack.clone());
+        handle.shared.meters.delivered(&admission, *redelivered);
+        match admission {
+            Admission::Run => self.start(delivery),
+            Admission::UnderWay => debug!(message_id, "delivered again while its call is running"),
+            Admission::ReplyAgain { losses } => {
+                info!(
+                    message_id,
+                    redelivered, "delivered again after its call ended; sending the stored reply"
+                );
+                self.tasks
+                    .spawn(async move { reply::send_again(&handle, &delivery.message_id, losses).await });
+            }
+            Admission::AcknowledgeAgain => {
+                info!(
+                    message_id,
+                    redelivered, "delivered again after its reply was confirmed; acknowledging"
+                );
+                self.tasks.spawn(async move { reply::acknowledge(&handle, &delivery.ack).await });
+            }
+        }
     }
 
-    fn sessions(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<u64, Session>> {
-        self.shared.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn start(&mut self, delivery: Delivery) {
+        let span = info_span!(
+            "call",
+            correlation_id = delivery.correlation_id.as_deref().unwrap_or(&delivery.message_id),
+            function = field::Empty,
+            incident = field::Empty,
+            principal = field::Empty,
+            workflow = field::Empty,
+            workflow_instance = field::Empty,
+        );
+        // Reserved now, not when the task first runs, so that the deliveries count in the order in which they came.
+        let memory = self.handle.shared.memory.reserve(delivery.size());
+        let call = Call::new(self.handle.clone(), delivery);
+        self.tasks.spawn(call.run(memory).instrument(span));
     }
 }
 
-/// Waits until the duty is not `duty` any more, or nobody is left to change it.
-async fn no_longer(watched: &mut watch::Receiver<Mode>, duty: Mode) {
-    let _ = watched.wait_for(|now| *now != duty).await;
+/// Waits until the mode is no longer `current`, or can no longer change.
+async fn changed_from(mode: &mut watch::Receiver<Mode>, current: Mode) {
+    let _ = mode.wait_for(|now| *now != current).await;
 }

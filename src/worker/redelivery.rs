@@ -10,7 +10,7 @@ use crate::functions::{CLOCKS_APART, PriorRun};
 use stomp::Delivery;
 
 /// Judges a delivery.
-pub(super) fn before(delivery: &Delivery) -> PriorRun {
+pub(super) fn prior_run(delivery: &Delivery) -> PriorRun {
     if delivery.redelivered {
         return PriorRun::Likely;
     }
@@ -47,27 +47,27 @@ mod tests {
 
     #[test]
     fn what_is_younger_than_the_connection_for_sure_and_bears_no_mark_was_never_run() {
-        assert_eq!(before(&delivery(false, Some(TimeDelta::seconds(301)))), PriorRun::None);
+        assert_eq!(prior_run(&delivery(false, Some(TimeDelta::seconds(301)))), PriorRun::None);
     }
 
     #[test]
     fn what_may_be_older_than_the_connection_only_if_the_clocks_differ_may_have_been_run() {
         for sent_after in [TimeDelta::seconds(299), TimeDelta::milliseconds(1)] {
-            assert_eq!(before(&delivery(false, Some(sent_after))), PriorRun::Possible, "{sent_after:?}");
+            assert_eq!(prior_run(&delivery(false, Some(sent_after))), PriorRun::Possible, "{sent_after:?}");
         }
     }
 
     #[test]
     fn what_is_older_than_the_connection_or_tells_no_time_was_likely_run() {
         for sent_after in [Some(TimeDelta::zero()), Some(TimeDelta::days(-2)), None] {
-            assert_eq!(before(&delivery(false, sent_after)), PriorRun::Likely, "{sent_after:?}");
+            assert_eq!(prior_run(&delivery(false, sent_after)), PriorRun::Likely, "{sent_after:?}");
         }
     }
 
     #[test]
     fn what_is_marked_was_likely_run_whenever_it_was_sent() {
         for sent_after in [Some(TimeDelta::seconds(301)), Some(TimeDelta::days(-2)), None] {
-            assert_eq!(before(&delivery(true, sent_after)), PriorRun::Likely, "{sent_after:?}");
+            assert_eq!(prior_run(&delivery(true, sent_after)), PriorRun::Likely, "{sent_after:?}");
         }
     }
 }

@@ -1,20 +1,21 @@
-//! The places in which calls are worked on, `num_workers` of them, whichever session they came over.
+//! The slots in which calls run: `num_workers` of them, shared by all sessions.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Places whose number can change while they are taken.
+/// Slots whose number can change while they are taken.
 #[derive(Debug)]
 pub(super) struct Slots {
     free: Arc<Semaphore>,
     number: Mutex<u16>,
-    /// How many wait for one; one more when they are closed.
+    /// How many calls wait for a slot. Closing counts as one more.
     waiting: watch::Sender<usize>,
 }
 
-/// Somebody who waits for a place.
-struct Waiting<'p>(&'p watch::Sender<usize>);
+/// Counts a call as waiting while it exists.
+struct Waiting<'s>(&'s watch::Sender<usize>);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -28,39 +29,39 @@ impl Slots {
         Self { free, number: Mutex::new(number), waiting: watch::Sender::new(0) }
     }
 
-    /// Changes their number. Of those too many, what is taken goes when it is given back, and until then nobody
-    /// gets another. Must be called within a tokio runtime.
+    /// Changes the number of slots. Surplus slots that are taken disappear when they are returned; until then, no call
+    /// gets another. Must be called within a Tokio runtime.
     pub(super) fn resize(&self, number: u16) {
-        let mut now = self.number.lock().unwrap_or_else(PoisonError::into_inner);
-        if number >= *now {
-            self.free.add_permits(usize::from(number - *now));
+        let mut current = self.number.lock();
+        if number >= *current {
+            self.free.add_permits(usize::from(number - *current));
         } else {
-            let (free, too_many) = (Arc::clone(&self.free), u32::from(*now - number));
+            let (free, surplus) = (Arc::clone(&self.free), u32::from(*current - number));
             tokio::spawn(async move {
-                // An error: there are no places any more.
-                if let Ok(taken) = free.acquire_many_owned(too_many).await {
-                    taken.forget();
+                // Fails only if the slots are closed.
+                if let Ok(permits) = free.acquire_many_owned(surplus).await {
+                    permits.forget();
                 }
             });
         }
-        *now = number;
+        *current = number;
     }
 
-    /// Waits for a place; `None` where there are none any more.
-    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a slot; `None` if the slots are closed.
+    pub(super) async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         self.waiting.send_modify(|waiting| *waiting += 1);
         let _waiting = Waiting(&self.waiting);
         Arc::clone(&self.free).acquire_owned().await.ok()
     }
 
-    /// Gives no more of them to anybody.
+    /// Gives out no more slots.
     pub(super) fn close(&self) {
         self.free.close();
         self.waiting.send_modify(|waiting| *waiting += 1);
     }
 
-    /// How many want one: those who wait, and, when they are closed, whoever ends the program.
-    pub(super) fn wanted(&self) -> watch::Receiver<usize> {
+    /// How many calls wait for a slot. Closed slots count as one, because the end of the program waits for them.
+    pub(super) fn waiting(&self) -> watch::Receiver<usize> {
         self.waiting.subscribe()
     }
 }
@@ -72,37 +73,37 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn with_more_places_who_waits_gets_one_at_once() {
-        let places = Slots::new(1);
-        let _first = places.take().await;
-        assert!(places.take().now_or_never().is_none());
-        places.resize(2);
-        let _second = places.take().await.unwrap();
-        assert!(places.take().now_or_never().is_none());
+    async fn added_slots_are_available_at_once() {
+        let slots = Slots::new(1);
+        let _first = slots.acquire().await;
+        assert!(slots.acquire().now_or_never().is_none());
+        slots.resize(2);
+        let _second = slots.acquire().await.unwrap();
+        assert!(slots.acquire().now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn with_fewer_places_those_too_many_go_as_they_are_given_back() {
-        let places = Slots::new(3);
-        let mut taken = vec![places.take().await, places.take().await, places.take().await];
-        places.resize(1);
+    async fn surplus_slots_disappear_when_they_are_returned() {
+        let slots = Slots::new(3);
+        let mut taken = vec![slots.acquire().await, slots.acquire().await, slots.acquire().await];
+        slots.resize(1);
         tokio::task::yield_now().await;
         for _ in 0..2 {
             drop(taken.pop());
             tokio::task::yield_now().await;
-            assert!(places.take().now_or_never().is_none(), "one is taken, and there is one");
+            assert!(slots.acquire().now_or_never().is_none(), "the one slot is taken");
         }
         drop(taken);
         tokio::task::yield_now().await;
-        let _one = places.take().await.unwrap();
-        assert!(places.take().now_or_never().is_none());
+        let _one = slots.acquire().await.unwrap();
+        assert!(slots.acquire().now_or_never().is_none());
     }
 
     #[tokio::test]
-    async fn who_waits_when_they_are_closed_gets_none() {
-        let places = Slots::new(1);
-        let _first = places.take().await;
-        let (second, ()) = tokio::join!(places.take(), async { places.close() });
+    async fn closing_ends_the_wait_without_a_slot() {
+        let slots = Slots::new(1);
+        let _first = slots.acquire().await;
+        let (second, ()) = tokio::join!(slots.acquire(), async { slots.close() });
         assert!(second.is_none());
     }
 }

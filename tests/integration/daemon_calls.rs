@@ -168,7 +168,7 @@ async fn a_message_without_reply_to_is_logged_and_acknowledged() {
     });
     soar.send_raw(headers.clone(), body.to_string()).await.unwrap();
     soar.send_raw(headers, "{").await.unwrap();
-    daemon.logged_times("says nowhere to reply to", 2).await;
+    daemon.logged_times("names no reply destination", 2).await;
     deployment.queue_is_empty().await;
     assert_eq!(soar.replies("invid:7"), 0);
 }

@@ -135,7 +135,7 @@ async fn a_message_that_comes_again_after_it_was_answered_is_only_acknowledged()
     assert_eq!(deployment.sandbox.soar.broker.queue_depth(&deployment.queue()), 1, "the broker forgot");
     let sent = deployment.sandbox.soar.broker.frames(ClientCommand::Send);
     deployment.sandbox.soar.broker.cut_connections();
-    daemon.logged("delivered again after it was answered").await;
+    daemon.logged("delivered again after its reply was confirmed").await;
     deployment.queue_is_empty().await;
     assert_eq!(deployment.sandbox.soar.broker.frames(ClientCommand::Send), sent);
     answered_once(&deployment, &soar, &call).await;

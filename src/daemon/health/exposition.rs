@@ -20,7 +20,7 @@ impl Health {
         let help = "Whether it takes calls: 1 while /readyz says so.";
         text.single(Kind::Gauge, "ready", help, u8::from(ready));
         calls(&mut text, self.worker.meters());
-        let equipment = self.worker.equipment();
+        let equipment = self.worker.services();
         text.single(
             Kind::Gauge,
             "workers",

@@ -147,7 +147,7 @@ impl Health {
         if !is_subscribed(&session) {
             problems.push("the broker: not subscribed; the log says why");
         }
-        let graph = self.worker.equipment().graph.clone();
+        let graph = self.worker.services().graph.clone();
         problems.extend(self.checks.problems(soar, graph).await);
         if problems.is_empty() { Ok("ready".to_owned()) } else { Err(problems.join("\n")) }
     }

@@ -1,0 +1,289 @@
+//! One delivery, from its arrival to its reply.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::time::Instant;
+use tracing::{Span, debug, error, info, warn};
+
+use super::handle::ConsumerHandle;
+use super::lease_keeper::LeaseKeeper;
+use super::memory::{MemoryPermit, OutOfMemory};
+use super::metrics::Ended;
+use super::{Services, redelivery};
+use crate::audit::Initiator;
+use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, Status};
+use crate::guard::Guard;
+use serde_json::value::RawValue;
+use soar::{FunctionCall, Results, reply};
+use stomp::{Delivery, Reply};
+
+/// ActiveMQ refuses headers of more than 10 KiB, escapes included.
+const MAX_HEADER: usize = 4096;
+
+/// A delivery that is new to this process, and the consumer that received it.
+#[derive(Debug)]
+pub(super) struct Call {
+    consumer: ConsumerHandle,
+    delivery: Delivery,
+}
+
+/// Why a call failed: once for the analyst, and once for the log, which must not quote what is being investigated.
+struct FunctionFailure {
+    for_analyst: String,
+    for_log: String,
+}
+
+impl Call {
+    pub(super) fn new(consumer: ConsumerHandle, delivery: Delivery) -> Self {
+        Self { consumer, delivery }
+    }
+
+    /// Runs the call and sends its reply.
+    pub(super) async fn run(mut self, memory: Result<MemoryPermit, OutOfMemory>) {
+        self.drop_unsendable_headers();
+        // The slot is free again before the reply is sent: a broker that takes no reply must not block the next call.
+        let Some(body) = self.reply_body(memory).await else { return };
+        self.store_reply(body);
+        super::reply::send(&self.consumer, &self.delivery.message_id).await;
+    }
+
+    /// Removes headers that no reply can carry: ActiveMQ closes the connection over them, each time.
+    fn drop_unsendable_headers(&mut self) {
+        let Delivery { reply_to, correlation_id, .. } = &mut self.delivery;
+        let is_sendable = |destination: &String| {
+            destination.len() <= MAX_HEADER && !matches!(&**destination, "/queue/" | "/topic/" | "")
+        };
+        if reply_to.take_if(|destination| !is_sendable(destination)).is_some() {
+            warn!("the message names a reply destination that cannot be sent to the broker");
+        }
+        if correlation_id.take_if(|id| id.len() > MAX_HEADER).is_some() {
+            warn!("the message has a correlation id that is too long for a reply; it is left out");
+        }
+    }
+
+    /// Returns the body of the final reply, or `None` if this delivery needs none: its message is left to another.
+    async fn reply_body(&mut self, memory: Result<MemoryPermit, OutOfMemory>) -> Option<Bytes> {
+        let _memory = match memory {
+            Ok(permit) => permit,
+            // A refused call needs no slot.
+            Err(full) => {
+                self.may_begin()?;
+                warn!(reason = %full, "call refused");
+                self.consumer.shared.meters.no_call();
+                return Some(reply::failed(&full.to_string()));
+            }
+        };
+        let _slot = self.consumer.slot(&self.delivery).await?;
+        self.may_begin()?;
+        match self.parse() {
+            Ok(call) => self.run_leased(call).await,
+            Err(reason) => {
+                self.consumer.shared.meters.no_call();
+                Some(reply::failed(&reason))
+            }
+        }
+    }
+
+    /// Whether the message is still this worker's; `None` if the broker took it back while it waited for a slot.
+    fn may_begin(&self) -> Option<()> {
+        let may_begin = self.consumer.shared.ledger.may_begin(&self.delivery.message_id);
+        if !may_begin {
+            info!(
+                "the connection was lost before the call began; the worker that gets the message next runs it"
+            );
+        }
+        may_begin.then_some(())
+    }
+
+    /// Reads the function call from the message; an error is for the analyst.
+    fn parse(&mut self) -> Result<FunctionCall, String> {
+        if let Some(damage) = self.delivery.damage.take() {
+            warn!(damage, "the message cannot be read");
+            return Err(format!("The message of this call cannot be read, so nothing was done: {damage}."));
+        }
+        FunctionCall::parse(&std::mem::take(&mut self.delivery.body)).map_err(|error| {
+            warn!(%error, "not a function call");
+            error.to_string()
+        })
+    }
+
+    /// Runs the call while it holds its message; `None` if another worker has the message.
+    async fn run_leased(&self, call: FunctionCall) -> Option<Bytes> {
+        let function = Function::named(&call.function);
+        let body = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
+            None => None,
+            Some((keeper, lease)) => tokio::select! {
+                biased;
+                body = self.run_function_call(function, call, lease) => Some(body),
+                () = keeper.until_abandoned() => None,
+            },
+        };
+        if body.is_none() {
+            self.consumer.shared.meters.abandoned(function);
+            warn!("abandoned: the message has gone to another worker");
+        }
+        body
+    }
+
+    /// Runs a call to its end and returns the body of its final reply.
+    async fn run_function_call(&self, function: Option<Function>, call: FunctionCall, lease: Lease) -> Bytes {
+        let meters = &self.consumer.shared.meters;
+        let FunctionCall { function: name, caller, inputs, raw_inputs, .. } = call;
+        let inputs = Inputs::new(inputs);
+        let span = Span::current();
+        span.record("function", &name);
+        span.record("incident", inputs.incident());
+        span.record("principal", caller.principal.as_deref());
+        span.record("workflow", caller.workflow.as_deref());
+        span.record("workflow_instance", caller.workflow_instance);
+        let Some(function) = function else {
+            warn!("unknown function");
+            meters.no_call();
+            return reply::failed(&format!(
+                "This integration has no function \"{name}\", so nothing was done."
+            ));
+        };
+        info!(redelivered = self.delivery.redelivered, "call started");
+        let started = Instant::now();
+        let services = self.consumer.shared.services();
+        let initiator = Initiator {
+            principal: caller.principal,
+            incident: inputs.incident(),
+            workflow: caller.workflow,
+            workflow_instance: caller.workflow_instance,
+            correlation_id: Some(self.correlation_id().to_owned()),
+            function: Some(name),
+        };
+        let outcome = self.run_function(function, &inputs, &services, initiator, lease).await;
+        let took = started.elapsed();
+        meters.ended(function, ended(&outcome), took);
+        match outcome {
+            Ok(outcome) => completed(&outcome, &raw_inputs, &services, took),
+            Err(failure) => failed(function, &failure, &services, took),
+        }
+    }
+
+    /// Runs the function and sends its status messages.
+    async fn run_function(
+        &self,
+        function: Function,
+        inputs: &Inputs,
+        services: &Services,
+        initiator: Initiator,
+        lease: Lease,
+    ) -> Result<Outcome, FunctionFailure> {
+        let (status, mut statuses) = Status::channel();
+        let context = Context {
+            graph: services.graph.clone(),
+            sink: self.consumer.soar.clone().into(),
+            call: functions::Call {
+                id: self.delivery.message_id.clone(),
+                asked_at: self.delivery.sent_at,
+                before: redelivery::prior_run(&self.delivery),
+            },
+            lease,
+            guard: Guard::new(Arc::clone(&services.rails), services.trail.clone(), initiator),
+            limits: services.limits,
+            status,
+        };
+        let run = async {
+            let ended = AssertUnwindSafe(function.run(&context, inputs)).catch_unwind().await;
+            // Closes the channel of status messages, which ends the other half.
+            drop(context);
+            ended
+        };
+        // Concurrently, so that a broker that is slow to take a status message does not delay the function.
+        let report = async {
+            while let Some(text) = statuses.recv().await {
+                self.send_status(&text).await;
+            }
+        };
+        let (ended, ()) = tokio::join!(run, report);
+        match ended {
+            Ok(outcome) => outcome.map_err(|error| FunctionFailure {
+                for_analyst: error.to_string(),
+                for_log: error.for_log(),
+            }),
+            // The panic hook has logged where.
+            Err(_) => Err(FunctionFailure {
+                for_analyst:
+                    "An error in the integration itself ended the function; its log says more. What it had \
+                              done until then is not known."
+                        .to_owned(),
+                for_log: "the function panicked".to_owned(),
+            }),
+        }
+    }
+
+    /// Sends a status message. A status message may be lost with a connection; the final reply may not.
+    async fn send_status(&self, text: &str) {
+        info!(status = text, "progress");
+        if let Some(destination) = &self.delivery.reply_to {
+            let status = Reply {
+                destination: destination.clone(),
+                correlation_id: self.delivery.correlation_id.clone(),
+                body: reply::status(text),
+            };
+            if let Err(error) = self.consumer.session.send(status).await {
+                debug!(%error, "status message not sent");
+            }
+        }
+    }
+
+    /// Stores the final reply in the ledger, so that it survives the connection.
+    fn store_reply(&self, body: Bytes) {
+        let Delivery { message_id, reply_to, correlation_id, .. } = &self.delivery;
+        let reply = reply_to.clone().map(|destination| Reply {
+            destination,
+            correlation_id: correlation_id.clone(),
+            body,
+        });
+        if reply.is_none() {
+            warn!("the message names no reply destination; it is only acknowledged");
+        }
+        self.consumer.shared.ledger.finished(message_id, reply);
+    }
+
+    fn correlation_id(&self) -> &str {
+        self.delivery.correlation_id.as_deref().unwrap_or(&self.delivery.message_id)
+    }
+}
+
+fn ended(outcome: &Result<Outcome, FunctionFailure>) -> Ended {
+    match outcome {
+        Ok(Outcome { success: true, .. }) => Ended::Succeeded,
+        Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
+        Err(_) => Ended::Failed,
+    }
+}
+
+/// The reply to a call that was worked through.
+fn completed(outcome: &Outcome, inputs: &RawValue, services: &Services, took: Duration) -> Bytes {
+    let Outcome { success, reason, reason_for_log, content, pretty } = outcome;
+    let logged_reason = reason_for_log.as_ref().or(reason.as_ref());
+    info!(success, reason = logged_reason, elapsed_ms = took.as_millis(), "call completed");
+    let results = Results {
+        success: *success,
+        reason: reason.as_deref(),
+        content,
+        pretty: pretty.as_deref(),
+        inputs,
+        execution_time: took,
+    };
+    let max_bytes = services.limits.max_reply;
+    reply::completed(&results, max_bytes).unwrap_or_else(|_| super::reply::too_large(max_bytes))
+}
+
+/// The reply to a call that failed.
+fn failed(function: Function, error: &FunctionFailure, services: &Services, took: Duration) -> Bytes {
+    error!(error = error.for_log, elapsed_ms = took.as_millis(), "call failed");
+    if services.settings.trap_exception {
+        reply::trapped(function.name(), &error.for_analyst)
+    } else {
+        reply::failed(&error.for_analyst)
+    }
+}
