@@ -1,27 +1,26 @@
-//! What became of each delivery: the state machine that keeps a call from running twice and a reply from being
-//! lost.
+//! What became of each delivery. The ledger ensures that no call runs twice in this process and no reply is lost.
 //!
 //! ```text
 //!            delivery                 function ends             receipt
-//!  (unknown) ────────▶ running ───────────────────▶ replying ────────────▶ confirmed ──▶ forgotten in time
+//!  (unknown) ────────▶ running ───────────────────▶ replying ────────────▶ confirmed ──▶ forgotten after a while
 //!                        ▲ │ redelivery: only          │ ▲
-//!                        └─┘ the ACK's way changes     ▼ │ redelivery: the stored reply is sent again
-//!                                                   unconfirmed ──▶ forgotten in time
+//!                        └─┘ the ACK token changes     ▼ │ redelivery: the stored reply is sent again
+//!                                                   unconfirmed ──▶ forgotten after a while
 //! ```
 //!
-//! A running call whose connection broke, and which is not delivered to us again, has gone to another worker: it is
+//! A running call whose connection broke, and whose message is not delivered again, has gone to another worker: it is
 //! abandoned, and forgotten at once.
 //!
-//! A delivery is known by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on disk:
-//! after a restart of this process, `before` says of each delivery whether its call may have been run.
+//! A delivery is identified by its `message-id`, which a broker keeps when it delivers again. Nothing is kept on disk:
+//! after a restart of this process, [`redelivery`](super::redelivery) says whether a call may have run before.
 //!
-//! What has ended is forgotten in time, and earlier where it is too much. What has not is bounded by the broker, which
+//! Finished deliveries are forgotten after a while, or earlier if there are too many. The broker bounds the others: it
 //! hands out no more than the prefetch without an acknowledgement.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -31,35 +30,35 @@ use stomp::{AckToken, Reply};
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// How many finished deliveries are remembered.
 const MOST_REMEMBERED: usize = 10_000;
-/// How often finished deliveries are looked through for those to forget.
+/// How often finished deliveries are searched for those to forget.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// How long after a connection was lost the broker is expected to deliver again.
+/// How long after a lost connection the broker is expected to deliver again.
 const REDELIVERED_WITHIN: Duration = Duration::from_secs(5);
-/// How many bytes of replies that nobody confirmed are kept.
+/// How many bytes of unconfirmed replies are kept.
 const MOST_REPLY_BYTES: usize = 256 << 20;
 
-/// A stored reply; `None` where the message says nowhere to reply to.
+/// A stored reply; `None` if the message names no reply destination.
 pub(super) type StoredReply = Option<Reply>;
 
-/// What is to be done with a delivery.
+/// What to do with a delivery.
 #[derive(Debug, PartialEq)]
 pub(super) enum Admission {
-    /// It is new: run it.
+    /// It is new: run its call.
     Run,
-    /// It is running, or its reply is on the way: whoever does that now knows the new ACK.
+    /// Its call is running, or its reply is being sent. Either will use the new ACK token.
     UnderWay,
-    /// It is done, and nobody confirmed the reply: send it again.
+    /// Its call has ended and the reply was not confirmed: send it again.
     ReplyAgain {
         /// How many times the reply was sent and not confirmed.
         losses: u32,
     },
-    /// It is done and confirmed: only acknowledge it.
+    /// Its reply was confirmed: only acknowledge it.
     AcknowledgeAgain,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// The newest ACK; an older one means nothing to the broker.
+    /// The newest ACK token; the broker accepts no older one.
     ack: watch::Sender<AckToken>,
     state: State,
     /// How many times the reply was sent and not confirmed.
@@ -74,7 +73,7 @@ enum State {
     Confirmed(Instant),
 }
 
-/// All deliveries of this process that are not forgotten.
+/// The deliveries of this process.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     inner: Mutex<Inner>,
@@ -87,7 +86,7 @@ struct Inner {
 }
 
 impl Ledger {
-    /// Takes note of a delivery.
+    /// Records a delivery and decides what to do with it.
     pub(super) fn admit(&self, message_id: &str, ack: AckToken) -> Admission {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else {
@@ -107,18 +106,18 @@ impl Ledger {
         }
     }
 
-    /// Whether the delivery was taken note of and not forgotten.
+    /// Whether the delivery is recorded.
     pub(super) fn knows(&self, message_id: &str) -> bool {
         self.lock().entries.contains_key(message_id)
     }
 
-    /// The ACKs of a delivery: the newest, and those to come. `None` where it was forgotten.
+    /// The ACK tokens of a delivery: the newest, and later ones. `None` if the delivery is not recorded.
     pub(super) fn acks(&self, message_id: &str) -> Option<watch::Receiver<AckToken>> {
         self.lock().entries.get(message_id).map(|entry| entry.ack.subscribe())
     }
 
-    /// Forgets a running call, unless it was delivered again with another ACK than `known`. Returns whether it is
-    /// forgotten.
+    /// Forgets a running call, unless its message was delivered again, with another ACK token than `known`. Returns
+    /// whether it was forgotten.
     pub(super) fn abandon(&self, message_id: &str, known: &AckToken) -> bool {
         let mut inner = self.lock();
         let abandoned = inner
@@ -131,20 +130,20 @@ impl Ledger {
         abandoned
     }
 
-    /// Forgets a delivery that was not begun, and that goes back to the queue with `session`; `false` where it has
-    /// come over another one since.
+    /// Forgets a delivery whose call has not begun, so that it goes back to the queue with `session`. Returns `false`
+    /// if it was delivered again over another session.
     pub(super) fn give_back(&self, message_id: &str, session: u64) -> bool {
         let mut inner = self.lock();
-        let with_it =
+        let only_here =
             inner.entries.get(message_id).is_none_or(|entry| entry.ack.borrow().session() == session);
-        if with_it {
+        if only_here {
             inner.entries.remove(message_id);
         }
-        with_it
+        only_here
     }
 
-    /// Whether a call that waited for its turn is still to be run here: not, where the broker took its message back and
-    /// may have given it to somebody else. Then it is forgotten, and is new if it comes again.
+    /// Whether a call that waited for a slot may begin. It may not if the broker took its message back, since another
+    /// worker may have it. Then the delivery is forgotten, and is new if it comes again.
     pub(super) fn may_begin(&self, message_id: &str) -> bool {
         let mut inner = self.lock();
         let valid = inner.entries.get(message_id).is_some_and(|entry| *entry.ack.borrow().valid().borrow());
@@ -154,14 +153,14 @@ impl Ledger {
         valid
     }
 
-    /// The function has ended, and this is its reply; or another reply takes the place of the one it had.
+    /// Stores the reply of a call that has ended, or replaces the stored reply.
     pub(super) fn finished(&self, message_id: &str, reply: StoredReply) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Replying(reply);
         }
     }
 
-    /// What to send now: the newest ACK and the stored reply.
+    /// What to send now: the newest ACK token and the stored reply.
     pub(super) fn to_send(&self, message_id: &str) -> Option<(AckToken, StoredReply)> {
         match self.lock().entries.get(message_id)? {
             Entry { ack, state: State::Replying(reply), .. } => Some((ack.borrow().clone(), reply.clone())),
@@ -169,15 +168,16 @@ impl Ledger {
         }
     }
 
-    /// The broker has confirmed reply and ACK.
+    /// Records that the broker has confirmed reply and ACK.
     pub(super) fn confirmed(&self, message_id: &str) {
         if let Some(entry) = self.lock().entries.get_mut(message_id) {
             entry.state = State::Confirmed(Instant::now());
         }
     }
 
-    /// Sending with `used` failed; `lost` tells whether something had been sent. Returns whether to send at once again, since the broker has delivered the
-    /// message anew in the meantime; otherwise the reply waits for that.
+    /// Records that sending with `used` failed; `lost` says whether something had been sent. Returns whether to send
+    /// again at once, because the broker has delivered the message again in the meantime. Otherwise the reply waits for
+    /// that.
     pub(super) fn not_confirmed(&self, message_id: &str, used: &AckToken, lost: bool) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.entries.get_mut(message_id) else { return false };
@@ -191,7 +191,7 @@ impl Ledger {
         false
     }
 
-    /// Until when a redelivery may be hoped for, where a reply was lost with its connection a moment ago.
+    /// Until when a redelivery is expected, if a reply was lost with its connection a moment ago.
     pub(super) fn redelivery_awaited_until(&self) -> Option<Instant> {
         let lost = |entry: &Entry| match entry.state {
             State::Unconfirmed(_, since) => Some(since + REDELIVERED_WITHIN),
@@ -201,12 +201,12 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 
 impl Entry {
-    /// Since when it is finished, and how many bytes it keeps.
+    /// When it finished, and how many bytes it holds.
     fn finished(&self) -> Option<(Instant, usize)> {
         match &self.state {
             State::Unconfirmed(reply, since) => {
@@ -219,7 +219,7 @@ impl Entry {
 }
 
 impl Inner {
-    /// Forgets what finished long ago, and the oldest where there is too much.
+    /// Forgets deliveries that finished long ago, and the oldest if there are too many.
     fn sweep(&mut self) {
         let now = Instant::now();
         if self.swept.is_some_and(|swept| now - swept < SWEEP_EVERY) {
@@ -268,14 +268,14 @@ mod tests {
         ledger.lock().entries.len()
     }
 
-    /// Runs `id` and confirms its reply.
+    /// Runs the call of `id` and confirms its reply.
     fn answer(ledger: &Ledger, id: &str) {
         assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
         ledger.finished(id, Some(reply(10)));
         ledger.confirmed(id);
     }
 
-    /// Runs `id` and loses its reply.
+    /// Runs the call of `id` and loses its reply.
     fn lose(ledger: &Ledger, id: &str, bytes: usize) {
         assert_eq!(ledger.admit(id, ack(1)), Admission::Run);
         ledger.finished(id, Some(reply(bytes)));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_running_call_is_not_started_again_and_answers_with_the_newest_ack() {
+    async fn redelivered_running_call_is_not_started_again() {
         let ledger = Ledger::default();
         assert_eq!(ledger.admit("m", ack(1)), Admission::Run);
         assert_eq!(ledger.admit("m", ack(2)), Admission::UnderWay);
@@ -293,31 +293,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_running_call_is_abandoned_only_where_it_was_not_delivered_again() {
+    async fn redelivered_call_is_not_abandoned() {
         let ledger = Ledger::default();
         ledger.admit("m", ack(1));
         ledger.admit("m", ack(2));
-        assert!(!ledger.abandon("m", &ack(1)), "it is ours again");
+        assert!(!ledger.abandon("m", &ack(1)), "the message came back");
         assert!(ledger.abandon("m", &ack(2)));
         assert_eq!(ledger.admit("m", ack(3)), Admission::Run);
         ledger.finished("m", Some(reply(3)));
-        assert!(!ledger.abandon("m", &ack(3)), "it is done, and its reply may be wanted");
+        assert!(!ledger.abandon("m", &ack(3)), "the call has ended, and its reply must be sent");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_not_begun_is_given_back_unless_another_session_relies_on_it() {
+    async fn delivery_of_another_session_is_not_given_back() {
         let ledger = Ledger::default();
         let over = |session| AckToken::of_session(session, 1, "ID:1");
         assert_eq!(ledger.admit("m", over(1)), Admission::Run);
         assert!(ledger.give_back("m", 1));
-        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "whoever gets it next may run it");
+        assert_eq!(ledger.admit("m", over(2)), Admission::Run, "the next delivery may run");
         assert_eq!(ledger.admit("m", over(3)), Admission::UnderWay);
-        assert!(!ledger.give_back("m", 2), "session 3 has been told that it is being worked on");
+        assert!(!ledger.give_back("m", 2), "session 3 relies on this call");
         assert!(ledger.knows("m"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_whose_message_the_broker_took_back_before_it_began_is_not_run_here() {
+    async fn lost_delivery_may_not_begin() {
         let ledger = Ledger::default();
         ledger.admit("lost", ack(1).lost());
         ledger.admit("came again", ack(1).lost());
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_redelivery_while_the_reply_is_on_its_way_has_it_sent_again_at_once() {
+    async fn redelivery_during_reply_sends_again_at_once() {
         let ledger = Ledger::default();
         ledger.admit("m", ack(1));
         ledger.finished("m", Some(reply(3)));
@@ -338,10 +338,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lost_reply_is_kept_for_the_redelivery_and_its_losses_are_counted() {
+    async fn lost_reply_is_kept_and_its_losses_are_counted() {
         let ledger = Ledger::default();
         lose(&ledger, "m", 3);
-        assert_eq!(ledger.to_send("m"), None, "the ack is worth nothing any more");
+        assert_eq!(ledger.to_send("m"), None, "the ACK token is no longer valid");
         assert_eq!(ledger.admit("m", ack(2)), Admission::ReplyAgain { losses: 1 });
         assert_eq!(ledger.to_send("m"), Some((ack(2), Some(reply(3)))));
         assert!(!ledger.not_confirmed("m", &ack(2), false));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_finished_is_forgotten_in_time_and_what_runs_is_not() {
+    async fn finished_deliveries_are_forgotten_and_running_ones_are_not() {
         let ledger = Ledger::default();
         assert_eq!(ledger.admit("running", ack(1)), Admission::Run);
         answer(&ledger, "answered");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_too_many_answered_deliveries_the_oldest_are_forgotten() {
+    async fn oldest_of_too_many_confirmed_deliveries_are_forgotten() {
         let ledger = Ledger::default();
         for number in 0..MOST_REMEMBERED + 100 {
             answer(&ledger, &number.to_string());
@@ -379,12 +379,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_too_many_bytes_of_lost_replies_the_oldest_are_forgotten() {
-        // A mebibyte with its message id, which counts as well.
+    async fn oldest_of_too_many_lost_replies_are_forgotten() {
+        // One MiB together with its message id, which counts too.
         const EACH: usize = (1 << 20) - "123".len();
         let ledger = Ledger::default();
         let fitting = MOST_REPLY_BYTES >> 20;
-        // One buffer for all: only their lengths count.
+        // All share one buffer, because only the lengths count.
         let stored = Some(reply(EACH));
         for number in 0..fitting + 2 {
             let id = number.to_string();
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_redelivery_is_awaited_for_a_while_after_a_loss_only() {
+    async fn redelivery_is_awaited_for_a_while_after_a_loss() {
         let ledger = Ledger::default();
         assert_eq!(ledger.redelivery_awaited_until(), None);
         lose(&ledger, "m", 3);
