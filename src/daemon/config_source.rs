@@ -1,4 +1,4 @@
-//! The configuration on disk: read as a whole, and watched.
+//! The configuration on disk: `app.config` and the files that it names, read together and watched for changes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,32 +6,31 @@ use std::path::{Path, PathBuf};
 use crate::config::watch::{Contents, Watch};
 use crate::config::{Environment, LoadError, Loaded, Settings};
 
-/// `app.config` and the files that it names.
+/// Reads the configuration, and notices when one of its files changes.
 #[derive(Debug)]
-pub(super) struct Configuration {
+pub(super) struct ConfigSource {
     file: PathBuf,
     environment: Environment,
     watch: Watch,
 }
 
-impl Configuration {
-    /// That of `file`, which is not read yet.
+impl ConfigSource {
+    /// Names the file; does not read it yet.
     pub(super) fn new(file: PathBuf, environment: Environment) -> Self {
         Self { file, environment, watch: Watch::new(Contents::default()) }
     }
 
-    /// Where it is.
     pub(super) fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Reads it. Changes are those after this, whether it can be used or not.
+    /// Reads the configuration, and watches for changes from now on, whether it can be used or not.
     pub(super) async fn load(&mut self) -> Result<Loaded, LoadError> {
-        // With those that were named before: where it cannot be used, one of them may be why.
+        // Includes the files named until now: one of them may be why the configuration cannot be used.
         let mut files: BTreeSet<PathBuf> = self.contents().files().map(Path::to_owned).collect();
         files.insert(self.file.clone());
         loop {
-            // Looked at before it is read, so that what is changed meanwhile counts as a change.
+            // Contents first, configuration second, so that what changes in between counts as a change.
             self.watch = Watch::new(Contents::of(files.iter().cloned()).await);
             let loaded = Settings::load(&self.file, &self.environment)?;
             let read = loaded.files.iter().map(PathBuf::as_path);
@@ -46,17 +45,17 @@ impl Configuration {
         }
     }
 
-    /// Removes the files of App Host's protected secrets, which stay known for when it is read again.
+    /// Removes the files of App Host's protected secrets. Their contents stay known for later reloads.
     pub(super) fn remove_protected_secrets(&self) {
         self.environment.remove_protected_secrets();
     }
 
-    /// What was in its files when it was read.
+    /// The contents of the files when they were read last.
     pub(super) fn contents(&self) -> &Contents {
         self.watch.known()
     }
 
-    /// Waits until a file has another content. May be dropped and called again.
+    /// Waits until the content of a file changes. May be dropped and called again.
     pub(super) async fn changed(&mut self) {
         self.watch.changed().await;
     }

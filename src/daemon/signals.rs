@@ -1,27 +1,27 @@
-//! What an operator asks by signals.
+//! The signals by which an operator controls the daemon.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit_code::{Failure, OTHER};
 
-/// Signals, from now on.
+/// The signals that the daemon handles, from its start on.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
 }
 
-/// What was asked.
+/// What an operator requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// To stop, by the signal of this name.
+pub(super) enum Request {
+    /// Stop, by the signal of this name.
     Stop(&'static str),
-    /// To read the configuration again, by SIGHUP.
+    /// Read the configuration again (SIGHUP).
     Reload,
 }
 
 impl Signals {
-    /// Takes signals in hand that would end the program otherwise.
+    /// Handles signals that would end the program otherwise.
     pub(super) fn new() -> Result<Self, Failure> {
         let on = |kind| signal(kind).map_err(|error| Failure::new(OTHER, &error));
         Ok(Self {
@@ -31,19 +31,19 @@ impl Signals {
         })
     }
 
-    /// Waits for the next. May be dropped and called again.
-    pub(super) async fn next(&mut self) -> Asked {
+    /// Waits for the next request. May be dropped and called again.
+    pub(super) async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.hang_up.recv() => Asked::Reload,
+            _ = self.terminate.recv() => Request::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Request::Stop("SIGINT"),
+            _ = self.hang_up.recv() => Request::Reload,
         }
     }
 
-    /// Waits to be told to stop; says by what.
+    /// Waits for a request to stop; returns the name of the signal.
     pub(super) async fn stop(&mut self) -> &'static str {
         loop {
-            if let Asked::Stop(by) = self.next().await {
+            if let Request::Stop(by) = self.next().await {
                 return by;
             }
         }

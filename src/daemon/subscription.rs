@@ -1,4 +1,4 @@
-//! A generation: one sign-in to SOAR and one session with its broker, by one set of settings.
+//! A subscription: one sign-in to SOAR and one session with its broker, made with one set of settings.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::functions::Function;
 use net::tls;
 use soar::SoarSettings;
 
-/// How soon SOAR is asked again while it knows none of our functions; each further wait is twice as long.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// The first wait before SOAR is asked again for the functions' destinations; each further wait is twice as long.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The longest such wait.
-const ASK_AGAIN_AT_LEAST_EVERY: Duration = Duration::from_secs(30);
+const ASK_AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(30);
 
-/// How soon another generation is tried where one could not be opened while the former serves; each further wait is
-/// twice as long.
-const OPEN_AGAIN: Duration = Duration::from_secs(30);
+/// The first wait before a subscription is tried again while the previous one serves; each further wait is twice as
+/// long.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The longest such wait.
-const OPEN_AGAIN_AT_LEAST_EVERY: Duration = Duration::from_secs(300);
+const OPEN_AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(300);
 
-/// What the way to SOAR and its broker depends on. Two that are equal lead to the same place.
+/// Everything that determines how SOAR and its broker are reached. Subscriptions to equal targets are equivalent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Route {
+pub(super) struct BrokerTarget {
     soar: SoarSettings,
     stomp: StompSettings,
-    /// What is in the files that these name.
+    /// The contents of the files that the settings name.
     files: Contents,
 }
 
-impl Route {
+impl BrokerTarget {
     pub(super) fn new(settings: &Settings, contents: &Contents) -> Self {
         let files = contents.about(settings.soar.files().chain(settings.stomp.files()));
         Self { soar: settings.soar.clone(), stomp: settings.stomp.clone(), files }
     }
 
-    /// Whether its files can be used: all that can be known without asking anybody.
+    /// Checks what can be checked without a connection: the files with certificates and keys.
     pub(super) fn check(&self) -> Result<(), Failure> {
         tls::client_config(&self.soar.trust, self.soar.client_certificate.as_ref())?;
         self.broker_tls()?;
@@ -53,15 +53,15 @@ impl Route {
     }
 }
 
-/// SOAR as we are signed in to it, and where our functions' calls arrive.
+/// A sign-in to SOAR, and the message destinations of the functions' calls.
 #[derive(Clone)]
 pub(super) struct SignedIn {
-    pub(super) route: Route,
+    pub(super) target: BrokerTarget,
     pub(super) soar: soar::Client,
     destinations: BTreeSet<String>,
 }
 
-/// A generation that is subscribed.
+/// A session with the broker that is subscribed.
 pub(super) struct Subscription {
     pub(super) signed_in: SignedIn,
     pub(super) session: stomp::Session,
@@ -69,42 +69,41 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// Opens the first.
+    /// Opens the first subscription of the process. Waits while SOAR or the broker is unavailable.
     ///
     /// # Errors
-    /// Where somebody has to mend something; everything else is waited for.
-    pub(super) async fn first(route: Route, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
-        Self::subscribe(SignedIn::new(route).await?, meters).await
+    /// An operator has to correct something.
+    pub(super) async fn first(target: BrokerTarget, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
+        Self::subscribe(SignedIn::new(target).await?, meters).await
     }
 
-    /// Opens the one that is to take the place of `former`, by `route`; `None` where there is no need to, since it
-    /// would be the same. Whatever is in its way, it is tried until it works.
+    /// Opens a subscription that replaces `former`. Returns `None` if it would be equivalent. Tries until it succeeds.
     pub(super) async fn next(
-        route: Route,
+        target: BrokerTarget,
         former: Option<SignedIn>,
         meters: Arc<stomp::Meters>,
     ) -> Option<Self> {
-        let mut wait = OPEN_AGAIN;
+        let mut wait = OPEN_AGAIN_AFTER;
         loop {
-            match Self::other_than(route.clone(), former.as_ref(), Arc::clone(&meters)).await {
+            match Self::unless_equivalent(target.clone(), former.as_ref(), Arc::clone(&meters)).await {
                 Ok(next) => return next,
                 Err(Failure { message, .. }) => error!(
                     again_in_s = wait.as_secs(),
-                    "the connection by the new settings is not made, the one before stays in service: {message}"
+                    "no connection with the new settings; the one before stays in service: {message}"
                 ),
             }
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(OPEN_AGAIN_AT_LEAST_EVERY);
+            wait = (wait * 2).min(OPEN_AGAIN_AFTER_AT_MOST);
         }
     }
 
-    async fn other_than(
-        route: Route,
+    async fn unless_equivalent(
+        target: BrokerTarget,
         former: Option<&SignedIn>,
         meters: Arc<stomp::Meters>,
     ) -> Result<Option<Self>, Failure> {
-        let signed_in = match former.filter(|former| former.route == route) {
-            None => SignedIn::new(route).await?,
+        let signed_in = match former.filter(|former| former.target == target) {
+            None => SignedIn::new(target).await?,
             Some(former) => {
                 let destinations = destinations(&former.soar).await?;
                 if destinations == former.destinations {
@@ -116,25 +115,24 @@ impl Subscription {
         Self::subscribe(signed_in, meters).await.map(Some)
     }
 
-    /// Starts a session, and waits for its first subscription. A refusal is an error: at start somebody is there to
-    /// mend what is wrong. Everything else is waited for, as it is later on, when even a refusal may be the broker's
-    /// trouble.
+    /// Starts a session and waits until it is subscribed. A refusal is an error: at the start an operator is there to
+    /// correct it. Other failures are tried again, as refusals are later, when the broker itself may be at fault.
     async fn subscribe(signed_in: SignedIn, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
-        let SignedIn { route, soar, destinations } = &signed_in;
-        let (login, passcode) = route.soar.login.credentials();
+        let SignedIn { target, soar, destinations } = &signed_in;
+        let (login, passcode) = target.soar.login.credentials();
         let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
-            host: route.stomp.host.clone(),
-            port: route.stomp.port,
-            proxy: route.stomp.proxy.clone(),
-            tls: route.broker_tls()?,
+            host: target.stomp.host.clone(),
+            port: target.stomp.port,
+            proxy: target.stomp.proxy.clone(),
+            tls: target.broker_tls()?,
             login,
             passcode,
             destinations: destinations
                 .iter()
                 .map(|name| format!("actions.{}.{name}", soar.org_id()))
                 .collect(),
-            prefetch: route.stomp.prefetch,
-            timeout: route.stomp.timeout,
+            prefetch: target.stomp.prefetch,
+            timeout: target.stomp.timeout,
             heart_beat: stomp::HeartBeatOffer::default(),
             reconnect: stomp::RECONNECT,
             meters,
@@ -142,7 +140,7 @@ impl Subscription {
         let mut state = session.state();
         loop {
             match &*state.borrow_and_update() {
-                // Or it was subscribed, if only for a moment.
+                // `served`: it was subscribed, if only for a moment.
                 stomp::State::Subscribed { .. } | stomp::State::Connecting { served: true, .. } => break,
                 stomp::State::Connecting { last: Some(failure), .. } => {
                     if let Some(code) = exit_code::of_refusal(failure) {
@@ -160,9 +158,9 @@ impl Subscription {
 }
 
 impl SignedIn {
-    /// Signs in to SOAR, and asks where our functions' calls arrive.
-    async fn new(route: Route) -> Result<Self, Failure> {
-        let soar = soar::Client::connect(&route.soar).await?;
+    /// Signs in to SOAR, and asks for the functions' message destinations.
+    async fn new(target: BrokerTarget) -> Result<Self, Failure> {
+        let soar = soar::Client::connect(&target.soar).await?;
         info!(organisation = soar.org_name(), org_id = soar.org_id(), "signed in to SOAR");
         if soar.actions_framework_enabled() == Some(false) {
             warn!(
@@ -171,15 +169,15 @@ impl SignedIn {
             );
         }
         let destinations = destinations(&soar).await?;
-        Ok(Self { route, soar, destinations })
+        Ok(Self { target, soar, destinations })
     }
 }
 
-/// The message destinations of our functions. A function that SOAR does not know gets no calls; while it knows
-/// none of them, the customizations are missing, and we wait for them.
+/// The message destinations of the functions. A function that SOAR does not know gets no calls. While SOAR knows none
+/// of them, the customizations are missing; waits for their import.
 async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> {
     let mut reported = BTreeSet::new();
-    let mut wait = ASK_AGAIN;
+    let mut wait = ASK_AGAIN_AFTER;
     loop {
         let asked = Function::ALL.map(|function| async move {
             soar.destination_of(function.name()).await.map(|destination| (function.name(), destination))
@@ -208,6 +206,6 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(ASK_AGAIN_AT_LEAST_EVERY);
+        wait = (wait * 2).min(ASK_AGAIN_AFTER_AT_MOST);
     }
 }

@@ -1,8 +1,8 @@
-//! What systemd is told of the daemon, where it is what started it: `sd_notify(3)`, a datagram a message, to the socket
-//! that `NOTIFY_SOCKET` names. Anywhere else nobody is told anything.
+//! Reports to systemd, if systemd started the daemon: `sd_notify(3)`, one datagram for each message, to the socket named
+//! by `NOTIFY_SOCKET`. Without that variable nothing is reported.
 //!
-//! A sign of life is sent only after the daemon's loop, the session with the broker and the work on its deliveries have
-//! shown some, so a daemon that hangs is started anew. One that waits for SOAR is alive.
+//! A sign of life is sent only after the daemon's loop, the session with the broker and the worker have responded, so
+//! systemd restarts a daemon that hangs. A daemon that waits for SOAR is alive.
 
 use std::future::pending;
 use std::io;
@@ -11,67 +11,73 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
 use crate::config::Environment;
 use stomp::{Session, State};
 
-/// The service manager, or nobody.
+/// How long a message may take. A service manager that does not read must not block the daemon.
+const SEND_WITHIN: Duration = Duration::from_secs(1);
+
+/// The service manager, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct Systemd {
     socket: Option<UnixDatagram>,
-    /// Within what time it wants a sign of life.
+    /// The longest time between two signs of life.
     watchdog: Option<Duration>,
 }
 
 impl Systemd {
-    /// Whom the environment names.
-    pub(super) fn of(environment: &Environment) -> Self {
+    /// Connects to the socket named by `NOTIFY_SOCKET`.
+    pub(super) fn connect(environment: &Environment) -> Self {
         let Some(address) = environment.get_filled("NOTIFY_SOCKET") else { return Self::default() };
+        let watchdog = sd_notify::watchdog_enabled().filter(|interval| !interval.is_zero());
         match connected(address) {
-            Ok(socket) => Self { socket: Some(socket), watchdog: watchdog(environment) },
+            Ok(socket) => Self { socket: Some(socket), watchdog },
             Err(error) => {
-                warn!(address, %error, "systemd cannot be told anything");
+                warn!(address, %error, "nothing can be reported to systemd");
                 Self::default()
             }
         }
     }
 
-    /// It begins; no calls are taken yet.
+    /// The daemon starts; it takes no calls yet.
     pub(super) fn starting(&self) {
-        self.tell("STATUS=waiting for SOAR and its broker");
+        self.notify(&[NotifyState::Status("waiting for SOAR and its broker")]);
     }
 
-    /// It takes calls, by the newest settings.
+    /// The daemon takes calls, with the newest settings.
     pub(super) fn ready(&self) {
-        self.tell("READY=1");
+        self.notify(&[NotifyState::Ready]);
     }
 
-    /// It takes up a configuration; [`Self::ready`] comes next.
+    /// The daemon applies a configuration; [`Self::ready`] follows.
     pub(super) fn reloading(&self) {
-        self.tell("RELOADING=1");
+        self.notify(&[NotifyState::Reloading]);
     }
 
-    /// It takes no calls any more.
+    /// The daemon takes no more calls.
     pub(super) fn stopping(&self) {
-        self.tell("STOPPING=1\nSTATUS=finishing the calls that run");
+        self.notify(&[NotifyState::Stopping, NotifyState::Status("finishing the calls that run")]);
     }
 
-    /// Goes along with the session in service: tells how it is, and that it is alive. Does not come back; whoever
-    /// polls it in a loop proves with each sign of life that the loop goes round.
+    /// Reports the state of the session in service, and signs of life. Does not return. The caller polls it in its
+    /// loop, so each sign of life shows that the loop is not blocked.
     pub(super) async fn report(&self, session: Session) {
-        tokio::join!(self.tell_states(&session), self.show_life(&session));
+        tokio::join!(self.report_states(&session), self.report_life(&session));
     }
 
-    async fn tell_states(&self, session: &Session) {
+    async fn report_states(&self, session: &Session) {
         let mut state = session.state();
         loop {
             match &*state.borrow_and_update() {
-                State::Subscribed { .. } => self.tell("STATUS=listening for calls"),
+                State::Subscribed { .. } => self.notify(&[NotifyState::Status("listening for calls")]),
                 State::Connecting { last: Some(failure), .. } => {
-                    // A line break would end the message's value.
-                    self.tell(&format!("STATUS={failure}; trying again").replace(['\n', '\r'], " "));
+                    // A line break would end the value.
+                    let status = format!("{failure}; trying again").replace(['\n', '\r'], " ");
+                    self.notify(&[NotifyState::Status(&status)]);
                 }
                 State::Connecting { last: None, .. } | State::Closed => {}
             }
@@ -81,28 +87,31 @@ impl Systemd {
         }
     }
 
-    async fn show_life(&self, session: &Session) {
-        let Some(within) = self.watchdog else { return pending().await };
-        // Twice in the time, as systemd's manual advises, so that one may be late.
-        let mut due = interval((within / 2).max(Duration::from_millis(1)));
+    async fn report_life(&self, session: &Session) {
+        let Some(interval_limit) = self.watchdog else { return pending().await };
+        // Twice within the limit, as systemd's manual advises, so that one may be late.
+        let mut due = interval((interval_limit / 2).max(Duration::from_millis(1)));
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             due.tick().await;
             if session.answers().await {
-                self.tell("WATCHDOG=1");
+                self.notify(&[NotifyState::Watchdog]);
             }
         }
     }
 
-    fn tell(&self, message: &str) {
+    fn notify(&self, states: &[NotifyState<'_>]) {
         let Some(socket) = &self.socket else { return };
-        if let Err(error) = socket.send(message.as_bytes()) {
-            debug!(%error, "systemd was not told");
+        let message: Vec<String> = states.iter().map(ToString::to_string).collect();
+        if let Err(error) = socket.send(message.join("\n").as_bytes()) {
+            debug!(%error, "not reported to systemd");
         }
     }
 }
 
-/// A socket to the address, which is a path, or after an `@` a name in Linux's abstract namespace.
+/// A socket that sends to `address`: a path, or after an `@` a name in Linux's abstract namespace.
+///
+/// `sd_notify::notify` is not used for this: it knows only paths, and waits for a manager that does not read.
 fn connected(address: &str) -> io::Result<UnixDatagram> {
     let address = match address.strip_prefix('@') {
         Some(name) => SocketAddr::from_abstract_name(name)?,
@@ -110,16 +119,6 @@ fn connected(address: &str) -> io::Result<UnixDatagram> {
     };
     let socket = UnixDatagram::unbound()?;
     socket.connect_addr(&address)?;
-    // A manager that does not listen must not hold up the calls.
-    socket.set_write_timeout(Some(Duration::from_secs(1)))?;
+    socket.set_write_timeout(Some(SEND_WITHIN))?;
     Ok(socket)
-}
-
-/// How often this process is to show that it is alive.
-fn watchdog(environment: &Environment) -> Option<Duration> {
-    let ours = environment
-        .get_filled("WATCHDOG_PID")
-        .is_none_or(|process| process == std::process::id().to_string());
-    let microseconds = environment.get_filled("WATCHDOG_USEC")?.parse().ok()?;
-    (ours && microseconds > 0).then(|| Duration::from_micros(microseconds))
 }

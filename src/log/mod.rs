@@ -73,6 +73,14 @@ pub struct Log {
     acts: Arc<Counter>,
 }
 
+/// Other settings of the log, ready to be put in place by [`Log::replace`].
+#[must_use = "its writers wait for those that they are to replace"]
+pub struct LogChange {
+    successors: Writers,
+    format: LogFormat,
+    level: LogLevel,
+}
+
 /// Which events are written.
 type Wanted = FilterFn<Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>>;
 
@@ -111,22 +119,27 @@ impl Log {
         Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted))
     }
 
-    /// Logs as `settings` say from now on. No line is lost, and those before come before those after.
+    /// Opens the files and starts the threads for other settings. Nothing is written before [`Self::replace`].
     ///
     /// # Errors
     /// The file cannot be written; the log goes on as it was.
-    pub fn change(&mut self, settings: &LogSettings) -> Result<(), LogError> {
+    pub fn prepare(&self, settings: &LogSettings) -> Result<LogChange, LogError> {
         let successors = Writers::start(settings, Some(&self.writers))?;
+        Ok(LogChange { successors, format: settings.format, level: settings.level })
+    }
+
+    /// Logs with the prepared settings from now on. No line is lost, and the order of lines is kept.
+    pub fn replace(&mut self, change: LogChange) {
+        let LogChange { successors, format, level } = change;
         {
             let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
-            *output = Output { format: settings.format, queues: successors.queues() };
+            *output = Output { format, queues: successors.queues() };
         }
         let former = std::mem::replace(&mut self.writers, successors);
-        // It waits for what they still write. Where there is no thread for that, we wait.
+        // Dropping waits for what the former writers still write. Without a thread for that, the caller waits.
         let _ = thread::Builder::new().name("end of a log".to_owned()).spawn(move || drop(former));
-        // It fails only where a test has set up a log of its own.
-        let _ = self.wanted.reload(wanted(settings.level, settings.level.min(LogLevel::Info)));
-        Ok(())
+        // Fails only if a test has set up a log of its own.
+        let _ = self.wanted.reload(wanted(level, level.min(LogLevel::Info)));
     }
 
     fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {

@@ -154,7 +154,7 @@ async fn a_manager_that_is_not_there_is_no_reason_not_to_run() {
     let nowhere = deployment.directory().join("nowhere").display().to_string();
     let arguments = ["run", "--config-file", &file.display().to_string()];
     let mut daemon = Daemon::spawn_in(&[("NOTIFY_SOCKET", &nowhere)], &arguments);
-    daemon.logged("systemd cannot be told anything").await;
+    daemon.logged("nothing can be reported to systemd").await;
     daemon.subscribed().await;
     assert_eq!(daemon.stop().await.code(), Some(0));
 }

@@ -1,25 +1,26 @@
-//! Whether SOAR and Entra ID take us: asked when somebody wants to know, and not again for a while, so that whoever
-//! asks us often does not make us ask them often.
+//! Checks whether SOAR and Entra ID accept this program's credentials. The result is kept for a while, so that frequent
+//! probes do not cause frequent requests.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-/// How long what was found out holds; longer than it takes to find it out.
-const HOLDS: Duration = Duration::from_secs(15);
+/// How long a result is kept: longer than a check may take.
+const KEPT_FOR: Duration = Duration::from_secs(15);
 /// How long SOAR and Entra ID may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// How long whoever asks waits for that. Kubernetes' probes wait one second, where nothing else is said.
-const WAITED_FOR: Duration = Duration::from_millis(800);
+/// How long a probe waits for a check. Kubernetes' probes wait one second by default.
+const PROBE_WAITS: Duration = Duration::from_millis(800);
 
-// The log says it once, however often it is found out.
+// The log gives the reason once, however often the check fails.
 const SOAR_FAILS: &str = "SOAR: it refuses us or fails; the log says why";
 const NO_TOKEN: &str = "Entra ID: no access token; the log says why";
 
-/// What was found out: nothing yet, or what is wrong.
+/// The problems that the latest check found; `None` before the first one has ended.
 type Findings = Option<Vec<&'static str>>;
 
 #[derive(Debug, Default)]
@@ -29,39 +30,39 @@ pub(super) struct Checks {
 
 #[derive(Debug, Default)]
 struct Latest {
-    asked_at: Option<Instant>,
-    answered: bool,
+    started_at: Option<Instant>,
+    ended: bool,
     findings: watch::Sender<Findings>,
 }
 
 impl Checks {
-    /// What is wrong, as far as is known.
+    /// The problems that are known, after a check if one is due.
     pub(super) async fn problems(&self, soar: soar::Client, graph: graph::Client) -> Vec<&'static str> {
-        let (mut findings, asking) = {
-            let mut latest = lock(&self.latest);
-            let due = latest.asked_at.is_none_or(|at| at.elapsed() >= HOLDS);
+        let (mut findings, running) = {
+            let mut latest = self.latest.lock();
+            let due = latest.started_at.is_none_or(|at| at.elapsed() >= KEPT_FOR);
             let mut findings = latest.findings.subscribe();
             findings.mark_unchanged();
             if due {
-                latest.asked_at = Some(Instant::now());
-                latest.answered = false;
-                // A task of its own: it is ended even where whoever asked does not wait.
-                tokio::spawn(ask(Arc::clone(&self.latest), soar, graph));
+                latest.started_at = Some(Instant::now());
+                latest.ended = false;
+                // In a task, so that the check ends even if the probe does not wait for it.
+                tokio::spawn(check(Arc::clone(&self.latest), soar, graph));
             }
-            (findings, !latest.answered)
+            (findings, !latest.ended)
         };
-        if asking {
-            let _ = timeout(WAITED_FOR, findings.changed()).await;
+        if running {
+            let _ = timeout(PROBE_WAITS, findings.changed()).await;
         }
         let known = findings.borrow().clone();
         known.unwrap_or_else(|| vec!["SOAR and Entra ID: asked, and not all have answered yet"])
     }
 }
 
-async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Client) {
+async fn check(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Client) {
     let (soar, graph) =
         tokio::join!(timeout(ANSWER_WITHIN, soar.check()), timeout(ANSWER_WITHIN, graph.claims()));
-    let known = lock(&latest).findings.borrow().clone().unwrap_or_default();
+    let known = latest.lock().findings.borrow().clone().unwrap_or_default();
     let mut problems = Vec::new();
     match soar {
         Ok(Ok(())) => {}
@@ -83,11 +84,7 @@ async fn ask(latest: Arc<Mutex<Latest>>, soar: soar::Client, graph: graph::Clien
         }
         Err(_) => problems.push("Entra ID: no access token in time; it is tried again"),
     }
-    let mut latest = lock(&latest);
-    latest.answered = true;
+    let mut latest = latest.lock();
+    latest.ended = true;
     latest.findings.send_replace(Some(problems));
-}
-
-fn lock(latest: &Mutex<Latest>) -> MutexGuard<'_, Latest> {
-    latest.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,24 +20,24 @@ impl Health {
         let help = "Whether it takes calls: 1 while /readyz says so.";
         text.single(Kind::Gauge, "ready", help, u8::from(ready));
         calls(&mut text, self.worker.meters());
-        let equipment = self.worker.services();
+        let services = self.worker.services();
         text.single(
             Kind::Gauge,
             "workers",
             "Calls that are worked on at once at most (num_workers).",
-            equipment.settings.num_workers,
+            services.settings.num_workers,
         );
         let help = "Acts on record: lines of the audit trail.";
         text.single(Kind::Counter, "audited_acts_total", help, self.acts.get());
         let help =
             "Whether the audit trail could be written when it was last tried; nothing is changed while not.";
-        text.single(Kind::Gauge, "audit_trail_writable", help, u8::from(!equipment.trail.is_failing()));
+        text.single(Kind::Gauge, "audit_trail_writable", help, u8::from(!services.trail.is_failing()));
         let help = "Lines that could not be written to the audit trail yet.";
-        text.single(Kind::Gauge, "audit_trail_lines_waiting", help, equipment.trail.waiting());
-        broker(&mut text, &self.connections, &self.view());
-        requests(&mut text, equipment.graph.meters());
-        batches(&mut text, *equipment.graph.batches().borrow());
-        tokens(&mut text, &equipment.graph, equipment.graph.certificate_end().await);
+        text.single(Kind::Gauge, "audit_trail_lines_waiting", help, services.trail.waiting());
+        broker(&mut text, &self.broker, &self.state());
+        requests(&mut text, services.graph.meters());
+        batches(&mut text, *services.graph.batches().borrow());
+        tokens(&mut text, &services.graph, services.graph.certificate_end().await);
         self.reloads(&mut text);
         text.into_text()
     }
@@ -48,7 +48,7 @@ impl Health {
             "config_reloads_total",
             "Configurations that were read again, by whether they could be used.",
         );
-        family.sample(&[("outcome", "taken_up")], self.reloads.taken_up.get());
+        family.sample(&[("outcome", "taken_up")], self.reloads.applied.get());
         family.sample(&[("outcome", "refused")], self.reloads.refused.get());
     }
 }

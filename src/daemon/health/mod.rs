@@ -1,9 +1,8 @@
-//! How the daemon is, for whoever asks over HTTP: `/healthz`, `/readyz` and `/metrics`.
+//! Health and metrics over HTTP: `/healthz`, `/readyz` and `/metrics`.
 //!
-//! Alive is who answers: the daemon's loop, the session with the broker and the work on its deliveries are each asked
-//! for a sign of life, as for systemd's watchdog. Ready is who is subscribed and, as far as SOAR and Entra ID were asked
-//! lately, signed in to both. The answers name no mailbox, no host and no account, since anybody may read them who
-//! reaches the address.
+//! The daemon is *alive* if its loop, the session with the broker and the worker respond, as for systemd's watchdog. It
+//! is *ready* if it is subscribed and, as far as SOAR and Entra ID were asked recently, signed in to both. No response
+//! names a mailbox, a host or an account, because everyone who reaches the address can read it.
 
 mod checks;
 mod exposition;
@@ -27,106 +26,135 @@ pub(super) use server::Listener;
 /// How long a sign of life may take.
 const ALIVE_WITHIN: Duration = Duration::from_secs(3);
 
-/// What there is to tell.
+/// The daemon's side of health and metrics.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(super) struct HealthEndpoint {
+    health: Arc<Health>,
+    /// Requests for a sign of life of the daemon's loop.
+    pub(super) pings: mpsc::Receiver<LivenessPing>,
+    pub(super) listener: Option<Listener>,
+}
+
+/// What the HTTP server reads.
+#[derive(Debug)]
+struct Health {
     worker: Worker,
-    /// What counts connections to the broker.
-    pub(super) connections: Arc<stomp::Meters>,
-    /// What counts configurations that were read again.
-    pub(super) reloads: Reloads,
-    /// How many acts are on record.
+    /// Counts connections to the broker.
+    broker: Arc<stomp::Meters>,
+    reloads: Reloads,
+    /// Counts the lines of the audit trail.
     acts: Arc<Counter>,
     started: SystemTime,
-    view: watch::Sender<ServiceState>,
-    door: mpsc::Sender<LivenessPing>,
+    state: watch::Sender<ServiceState>,
+    pings: mpsc::Sender<LivenessPing>,
     checks: Checks,
 }
 
-/// Configurations that were read again.
+/// Counts the configurations that were read again.
 #[derive(Debug, Default)]
-pub(super) struct Reloads {
-    /// They are in force.
-    pub(super) taken_up: Counter,
-    /// They could not be used.
-    pub(super) refused: Counter,
+struct Reloads {
+    applied: Counter,
+    refused: Counter,
 }
 
 /// Where the daemon is in its life.
 #[derive(Debug, Clone, Default)]
 pub(super) enum ServiceState {
-    /// It was not subscribed yet.
+    /// No session is in service yet.
     #[default]
     Starting,
-    /// Its calls come over this session.
+    /// Calls come over this session.
     Serving(stomp::Session, soar::Client),
-    /// It takes no calls any more.
+    /// The daemon takes no more calls.
     Stopping,
 }
 
-/// Whoever wants a sign of life of the daemon's loop.
+/// A request for a sign of life of the daemon's loop.
 #[derive(Debug)]
 pub(super) struct LivenessPing(oneshot::Sender<()>);
 
+/// Whether a probe passes, and the text of the response.
+type ProbeResult = Result<String, String>;
+
 impl LivenessPing {
-    /// Gives it.
     pub(super) fn answer(self) {
-        // They may have left.
+        // Fails if the request was given up.
         let _ = self.0.send(());
     }
 }
 
-/// What is answered: whether it is well, and what there is to say.
-pub(super) type Answer = Result<String, String>;
-
-impl Health {
-    /// Of a daemon that starts, whose loop is to answer the knocks.
-    pub(super) fn new(worker: Worker, log: &Log) -> (Arc<Self>, mpsc::Receiver<LivenessPing>) {
-        let (door, knocks) = mpsc::channel(1);
-        let health = Self {
+impl HealthEndpoint {
+    /// Listens at `address`, if there is one, for a daemon that starts.
+    pub(super) fn new(worker: Worker, log: &Log, address: Option<SocketAddr>) -> Result<Self, Failure> {
+        let (sender, pings) = mpsc::channel(1);
+        let health = Arc::new(Health {
             worker,
-            connections: Arc::default(),
+            broker: Arc::default(),
             reloads: Reloads::default(),
             acts: Arc::clone(log.acts()),
             started: SystemTime::now(),
-            view: watch::Sender::default(),
-            door,
+            state: watch::Sender::default(),
+            pings: sender,
             checks: Checks::default(),
-        };
-        (Arc::new(health), knocks)
+        });
+        let listener = address.map(|address| health.listen(address)).transpose()?;
+        Ok(Self { health, pings, listener })
     }
 
-    /// Says where the daemon is.
-    pub(super) fn show(&self, view: ServiceState) {
-        self.view.send_replace(view);
+    /// Prepares a listener for another address. Returns `None` if the address is the present one.
+    pub(super) fn listen_at(&self, address: Option<SocketAddr>) -> Result<Option<Option<Listener>>, Failure> {
+        if address == self.listener.as_ref().map(|listener| listener.address) {
+            return Ok(None);
+        }
+        address.map(|address| self.health.listen(address)).transpose().map(Some)
     }
 
-    /// Listens at `address`.
-    ///
-    /// # Errors
-    /// The system does not grant it.
-    pub(super) fn listen(self: &Arc<Self>, address: SocketAddr) -> Result<Listener, Failure> {
+    pub(super) fn broker_meters(&self) -> &Arc<stomp::Meters> {
+        &self.health.broker
+    }
+
+    /// Sets the state that the probes report.
+    pub(super) fn show(&self, state: ServiceState) {
+        self.health.state.send_replace(state);
+    }
+
+    /// Counts a configuration that was read again.
+    pub(super) fn count_reload(&self, applied: bool) {
+        let Reloads { applied: yes, refused: no } = &self.health.reloads;
+        if applied { yes.increment() } else { no.increment() }
+    }
+
+    /// Gives signs of life until dropped.
+    pub(super) async fn answer_pings(&mut self) {
+        while let Some(ping) = self.pings.recv().await {
+            ping.answer();
+        }
+    }
+}
+
+impl Health {
+    fn listen(self: &Arc<Self>, address: SocketAddr) -> Result<Listener, Failure> {
         Listener::start(address, Arc::clone(self)).map_err(|error| {
             Failure::new(
                 BAD_CONFIGURATION,
                 &format!(
                     "cannot listen at {address} (health_listen): {error}; name an address of this machine and a port \
-                     that nobody has"
+                     that is not in use"
                 ),
             )
         })
     }
 
-    fn view(&self) -> ServiceState {
-        self.view.borrow().clone()
+    fn state(&self) -> ServiceState {
+        self.state.borrow().clone()
     }
 
     /// `/healthz`
-    async fn alive(&self) -> Answer {
-        if !goes_round(&self.door).await {
+    async fn alive(&self) -> ProbeResult {
+        if !responds(&self.pings).await {
             return Err(format!("the daemon's loop does not answer within {ALIVE_WITHIN:?}"));
         }
-        if let ServiceState::Serving(session, _) = self.view()
+        if let ServiceState::Serving(session, _) = self.state()
             && !timeout(ALIVE_WITHIN, session.answers()).await.unwrap_or(false)
         {
             return Err(format!("the session with the broker does not answer within {ALIVE_WITHIN:?}"));
@@ -135,8 +163,8 @@ impl Health {
     }
 
     /// `/readyz`
-    async fn ready(&self) -> Answer {
-        let (session, soar) = match self.view() {
+    async fn ready(&self) -> ProbeResult {
+        let (session, soar) = match self.state() {
             ServiceState::Starting => {
                 return Err("waiting for SOAR and its broker; the log says why".to_owned());
             }
@@ -153,10 +181,10 @@ impl Health {
     }
 }
 
-/// Whether the loop behind `door` answers in time.
-async fn goes_round(door: &mpsc::Sender<LivenessPing>) -> bool {
-    let (knock, answered) = oneshot::channel();
-    let answers = async { door.send(LivenessPing(knock)).await.is_ok() && answered.await.is_ok() };
+/// Whether the loop that receives the pings answers in time.
+async fn responds(pings: &mpsc::Sender<LivenessPing>) -> bool {
+    let (ping, answered) = oneshot::channel();
+    let answers = async { pings.send(LivenessPing(ping)).await.is_ok() && answered.await.is_ok() };
     timeout(ALIVE_WITHIN, answers).await.unwrap_or(false)
 }
 
@@ -169,23 +197,23 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_that_hangs_is_not_taken_for_alive_and_one_that_goes_on_again_is() {
-        let (door, mut knocks) = mpsc::channel(1);
-        // The first waits for an answer, the second for room before the door.
-        assert!(!goes_round(&door).await);
-        assert!(!goes_round(&door).await);
+    async fn blocked_loop_is_not_alive_until_it_continues() {
+        let (sender, mut pings) = mpsc::channel(1);
+        // The first ping waits for an answer, the second for room in the channel.
+        assert!(!responds(&sender).await);
+        assert!(!responds(&sender).await);
         tokio::spawn(async move {
-            while let Some(knock) = knocks.recv().await {
-                knock.answer();
+            while let Some(ping) = pings.recv().await {
+                ping.answer();
             }
         });
-        assert!(goes_round(&door).await);
+        assert!(responds(&sender).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_loop_that_has_ended_is_not_alive() {
-        let (door, knocks) = mpsc::channel(1);
-        drop(knocks);
-        assert!(!goes_round(&door).await);
+    async fn ended_loop_is_not_alive() {
+        let (sender, pings) = mpsc::channel(1);
+        drop(pings);
+        assert!(!responds(&sender).await);
     }
 }

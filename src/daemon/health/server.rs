@@ -1,5 +1,5 @@
-//! The HTTP side: one request a connection, small, in little time, and only so many at once, so that whoever asks
-//! cannot hurt the daemon.
+//! The HTTP server: one small request for each connection, a limit on time and on connections, so that clients cannot
+//! harm the daemon.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,23 +21,23 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::{Answer, Health};
+use super::{Health, ProbeResult};
 use net::metrics;
 
-/// Connections at once; more wait in the system's queue.
-const CONNECTIONS: usize = 32;
-/// How long a request's head may take to arrive.
+/// Concurrent connections; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 32;
+/// How long the head of a request may take to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(3);
-/// How long a connection may last: its answer may wait for signs of life.
-const LASTS: Duration = Duration::from_secs(10);
-/// Bytes of a request's head.
-const HEAD: usize = 8192;
+/// How long a connection may last: a response may wait for signs of life.
+const MAX_DURATION: Duration = Duration::from_secs(10);
+/// Bytes of the head of a request.
+const MAX_HEAD: usize = 8192;
 /// Headers of a request.
-const HEADERS: usize = 64;
-/// The wait after the system granted no connection, for instance because there are too many files.
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
+const MAX_HEADERS: usize = 64;
+/// The wait after the system refused a connection, for instance because too many files are open.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// It listens for as long as this value is there.
+/// Listens until it is dropped.
 #[derive(Debug)]
 pub(in crate::daemon) struct Listener {
     pub(in crate::daemon) address: SocketAddr,
@@ -63,36 +63,36 @@ impl Listener {
 }
 
 async fn accept(socket: TcpListener, health: Arc<Health>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
         match socket.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(timeout(LASTS, serve(stream, Arc::clone(&health), place)));
+                tokio::spawn(timeout(MAX_DURATION, serve(stream, Arc::clone(&health), permit)));
             }
             Err(error) => {
-                warn!(%error, "no connection was taken for health and metrics; trying again");
-                sleep(AGAIN_AFTER).await;
+                warn!(%error, "cannot accept a connection for health and metrics; trying again");
+                sleep(ACCEPT_AGAIN_AFTER).await;
             }
         }
     }
 }
 
-async fn serve(stream: TcpStream, health: Arc<Health>, _place: OwnedSemaphorePermit) {
-    let answer = service_fn(|request| answer(request, &health));
-    // How it ends is the other side's affair.
+async fn serve(stream: TcpStream, health: Arc<Health>, _permit: OwnedSemaphorePermit) {
+    let service = service_fn(|request| respond(request, &health));
+    // An error concerns the client only.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(HEAD)
-        .max_headers(HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), answer)
+        .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// The body of a request is not read. To HEAD the library answers without a body.
-async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<Full<Bytes>>, Infallible> {
-    let asked @ ("/healthz" | "/readyz" | "/metrics") = request.uri().path() else {
+/// Does not read the body of a request. hyper responds to HEAD without a body.
+async fn respond(request: Request<Incoming>, health: &Health) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path @ ("/healthz" | "/readyz" | "/metrics") = request.uri().path() else {
         return Ok(response(StatusCode::NOT_FOUND, "/healthz, /readyz, /metrics\n".to_owned()));
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -100,9 +100,9 @@ async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return Ok(refusal);
     }
-    Ok(match asked {
-        "/healthz" => told(health.alive().await),
-        "/readyz" => told(health.ready().await),
+    Ok(match path {
+        "/healthz" => probe(health.alive().await),
+        "/readyz" => probe(health.ready().await),
         _ => {
             let mut response = response(StatusCode::OK, health.exposition().await);
             let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
@@ -112,8 +112,8 @@ async fn answer(request: Request<Incoming>, health: &Health) -> Result<Response<
     })
 }
 
-fn told(answer: Answer) -> Response<Full<Bytes>> {
-    match answer {
+fn probe(result: ProbeResult) -> Response<Full<Bytes>> {
+    match result {
         Ok(text) => response(StatusCode::OK, text + "\n"),
         Err(text) => response(StatusCode::SERVICE_UNAVAILABLE, text + "\n"),
     }

@@ -1,0 +1,138 @@
+//! A reload: everything that can fail happens in [`ReloadPlan::new`]; [`ReloadPlan::apply`] cannot fail.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::health::Listener;
+use super::subscription::BrokerTarget;
+use super::{Daemon, warn_of_unsuitable_places};
+use crate::audit::Trail;
+use crate::config::watch::Contents;
+use crate::config::{Loaded, LogSettings, Settings, Warning};
+use crate::exit_code::{BAD_CONFIGURATION, Failure};
+use crate::log::LogChange;
+use crate::worker::Services;
+use graph::GraphSettings;
+
+/// The settings that the running parts were made from. What the worker was made from is in its [`Services`].
+#[derive(Debug)]
+pub(super) struct InForce {
+    log: LogSettings,
+    audit_file: Option<PathBuf>,
+    /// The settings of Graph's client, and the contents of the files that they name.
+    graph: (GraphSettings, Contents),
+    /// The newest target. The session in service may have been opened with an earlier one.
+    pub(super) target: BrokerTarget,
+}
+
+/// A configuration that can be used, and the parts that were made from it.
+pub(super) struct ReloadPlan {
+    settings: Settings,
+    warnings: Vec<Warning>,
+    in_force: InForce,
+    graph: graph::Client,
+    /// The new listener, if the address changes.
+    listener: Option<Option<Listener>>,
+    /// The new log, if its settings change.
+    log: Option<LogChange>,
+}
+
+impl InForce {
+    pub(super) fn new(settings: &Settings, contents: &Contents) -> Self {
+        Self {
+            log: settings.log.clone(),
+            audit_file: settings.audit_file.clone(),
+            graph: (settings.graph.clone(), contents.about(settings.graph.files())),
+            target: BrokerTarget::new(settings, contents),
+        }
+    }
+}
+
+impl ReloadPlan {
+    /// Makes the parts that change.
+    ///
+    /// # Errors
+    /// One of them cannot be made. Then nothing has changed.
+    pub(super) fn new(daemon: &Daemon<'_>, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
+        let Loaded { settings, warnings, .. } = loaded;
+        let in_force = InForce::new(&settings, contents);
+        let former = &daemon.in_force;
+        in_force.target.check()?;
+        let graph = daemon.worker.services().graph.clone();
+        let graph = if in_force.graph == former.graph {
+            graph
+        } else {
+            graph::Client::with_meters(&settings.graph, Arc::clone(graph.meters()))?
+        };
+        if in_force.audit_file != former.audit_file
+            && let Some(path) = &in_force.audit_file
+        {
+            Trail::can_be_at(path).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+        }
+        let listener = daemon.health.listen_at(settings.health_listen)?;
+        // The last step: a log that has been prepared must be put in place.
+        let log = if in_force.log == former.log {
+            None
+        } else {
+            let prepared = daemon.log.prepare(&settings.log);
+            Some(prepared.map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?)
+        };
+        Ok(Self { settings, warnings, in_force, graph, listener, log })
+    }
+
+    /// Puts the parts in place, and starts to open a session with the new settings.
+    pub(super) fn apply(self, daemon: &mut Daemon<'_>) {
+        let Self { settings, warnings, in_force, graph, listener, log } = self;
+        let former = daemon.worker.services();
+        let other_rails = settings.guard != *former.rails;
+        let other_trail = in_force.audit_file != daemon.in_force.audit_file;
+        let changes = [
+            ("log", log.is_some()),
+            ("Graph", in_force.graph != daemon.in_force.graph),
+            ("limits", settings.limits != former.limits),
+            ("audit trail", other_trail),
+            ("guard rails", other_rails),
+            ("workers", settings.worker != former.settings),
+            ("health and metrics", listener.is_some()),
+            ("SOAR", daemon.sessions.serves_other_than(&in_force.target)),
+        ];
+        if let Some(log) = log {
+            daemon.log.replace(log);
+        }
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        warn_of_unsuitable_places(&settings);
+        if other_trail {
+            former.trail.move_to(in_force.audit_file.clone());
+        }
+        if other_rails || other_trail {
+            former.trail.note(&settings.guard);
+        }
+        if let Some(listener) = listener {
+            daemon.health.listener = listener;
+        }
+        daemon.worker.reconfigure(Services {
+            graph,
+            limits: settings.limits,
+            rails: Arc::new(settings.guard),
+            trail: former.trail.clone(),
+            settings: settings.worker,
+        });
+        report(&changes);
+        // Also without a change of settings: SOAR's message destinations may have changed.
+        daemon.sessions.open(in_force.target.clone());
+        daemon.in_force = in_force;
+    }
+}
+
+fn report(changes: &[(&str, bool)]) {
+    let changed: Vec<&str> = changes.iter().filter(|(_, changed)| *changed).map(|(part, _)| *part).collect();
+    if changed.is_empty() {
+        info!("no setting has changed");
+    } else {
+        info!("in force for the calls that begin from now on: {}", changed.join(", "));
+    }
+}
