@@ -161,7 +161,7 @@ async fn every_line_of_a_call_says_which_call_it_is() {
     let lines: Vec<_> = text.lines().map(|line| (line, parts(line))).collect();
     let place = |text: &str| lines.iter().rposition(|(line, _)| line.contains(text)).unwrap();
     let of_call = &lines[place("call started")..=place("call completed")];
-    assert!(of_call.iter().any(|(line, _)| line.contains("[graph.service]")), "{text}");
+    assert!(of_call.iter().any(|(line, _)| line.contains("[graph.transport]")), "{text}");
     // It serves others, too, but this call asked for it.
     assert!(of_call.iter().any(|(line, _)| line.contains("access token fetched")), "{text}");
     let ids = format!("correlation_id={} function={QUERY} incident={INCIDENT}", call.correlation());
@@ -169,7 +169,7 @@ async fn every_line_of_a_call_says_which_call_it_is() {
         assert!(line.contains(&ids), "{line}\nhas not {ids}");
     }
     let (level, module, rest) = of_call.last().unwrap().1;
-    assert_eq!((level, module), ("INFO", "worker"));
+    assert_eq!((level, module), ("INFO", "worker.call"));
     assert!(rest.starts_with("call completed success=true elapsed_ms="), "{rest}");
     assert!(!lines.first().unwrap().0.contains("correlation_id"), "{text}");
     assert_eq!(running.stderr(), text, "stderr and the file differ");
@@ -209,7 +209,7 @@ async fn a_part_of_a_batch_is_a_line_of_its_call_with_graphs_id_of_it() {
                 .iter()
                 .filter(|line| line["batch"] == part["batch"] && line["correlation_id"].is_null())
                 .collect();
-            let sent = of_batch.iter().filter(|line| line["module"] == "graph.service");
+            let sent = of_batch.iter().filter(|line| line["module"] == "graph.transport");
             assert!(part["batch"].is_string() && sent.clone().count() == 1, "{part}");
             assert!(sent.clone().all(|line| line["client_request_id"].is_string()), "{of_batch:?}");
         }
@@ -224,7 +224,7 @@ async fn a_level_that_hides_the_start_of_a_call_still_names_the_call() {
     assert!(running.stop().success());
     let text = running.text();
     let lines: Vec<_> = text.lines().map(parts).collect();
-    let [("ERROR", "worker", line)] = lines[..] else { panic!("{text}") };
+    let [("ERROR", "worker.call", line)] = lines[..] else { panic!("{text}") };
     assert!(
         line.starts_with("call failed error=\"The input \\\"exo_email_address\\\" is required"),
         "{line}"
@@ -284,7 +284,7 @@ async fn json_lines_are_objects_of_the_same_fields() {
     let text = running.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let failed = lines.iter().find(|line| line["message"] == "call failed").unwrap();
-    assert_eq!((&failed["level"], &failed["module"]), (&json!("ERROR"), &json!("worker")));
+    assert_eq!((&failed["level"], &failed["module"]), (&json!("ERROR"), &json!("worker.call")));
     assert_eq!(failed["correlation_id"], call.correlation());
     assert_eq!((&failed["function"], &failed["incident"]), (&json!(QUERY), &json!(INCIDENT)));
     assert!(failed["elapsed_ms"].is_number(), "{failed}");

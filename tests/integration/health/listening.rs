@@ -55,7 +55,7 @@ async fn an_address_that_is_none_or_is_taken_keeps_it_from_starting() {
     let _taken = TcpListener::bind(taken).unwrap();
     for (address, said) in [
         ("localhost", "is no address with a port"),
-        (&taken.to_string(), "name an address of this machine and a port that nobody has"),
+        (&taken.to_string(), "name an address of this machine and a port that is not in use"),
     ] {
         let daemon = deployment.spawn(&deployment.app_config(&[], &[("health_listen", address)]));
         let (code, _, log) = daemon.outcome().await;
