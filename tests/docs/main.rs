@@ -1,12 +1,22 @@
-//! The documents agree with the program.
+//! The documents agree with the program, and the sources with the documents.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod functions;
+mod documents;
+mod language;
 mod readme;
+mod rooms;
+mod sources;
 mod template;
 
 #[path = "../support"]
-#[allow(dead_code, reason = "these tests use a part of it; `integration` uses the rest")]
 mod support {
     pub(crate) mod app_config;
+}
+
+use std::path::Path;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fn-exchange-online");
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }

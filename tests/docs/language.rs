@@ -1,0 +1,234 @@
+//! Comments, log lines, error messages, documents and test names keep to docs/STYLE.md.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::root;
+use crate::sources::files;
+
+/// Words that STYLE.md replaces by the name of the thing or by a technical verb.
+const FORBIDDEN: [&str; 11] = [
+    "whoever",
+    "nobody",
+    "somebody",
+    "whom",
+    "told",
+    "beside",
+    "for ever",
+    "anew",
+    "of which",
+    "the whole.",
+    "see the module.",
+];
+
+/// The longest line of a comment or a document, in characters.
+const WIDTH: usize = 120;
+
+/// Test names are checked without the length of their module's path.
+const LONGEST_TEST_NAME: usize = 90;
+
+const DIRECTORIES: [&str; 9] =
+    [".config", "benches", "crates", "customize", "deploy", "docs", "fuzz", "src", "tests"];
+
+/// A piece of prose: where it is, and what it says.
+struct Prose {
+    file: PathBuf,
+    line: usize,
+    text: String,
+}
+
+/// All files that hold prose. The changelog describes past versions in their own words, STYLE.md quotes bad examples,
+/// and this file names the forbidden words.
+fn all_files() -> Vec<PathBuf> {
+    let top = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "Cargo.toml",
+        "deny.toml",
+        "Dockerfile",
+        "app.config.example",
+    ];
+    let mut found: Vec<PathBuf> = top.iter().map(|name| root().join(name)).collect();
+    for directory in DIRECTORIES {
+        for extension in ["rs", "md", "py", "toml", "sh", "yml", "service"] {
+            found.extend(files(&root().join(directory), extension));
+        }
+    }
+    found.extend(["tests/run", "deploy/try-image"].map(|name| root().join(name)));
+    found.retain(|file| !file.ends_with("docs/STYLE.md") && !file.ends_with("tests/docs/language.rs"));
+    found
+}
+
+/// The prose of a file, line by line.
+fn prose(file: &Path) -> Vec<Prose> {
+    let text = fs::read_to_string(file).unwrap();
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let mut in_code = false;
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let piece = match extension {
+            "md" => {
+                in_code ^= line.trim_start().starts_with("```");
+                (!in_code).then(|| line.to_owned())
+            }
+            "rs" => rust_prose(line),
+            _ => line.find('#').filter(|at| line[..*at].trim().is_empty()).map(|at| line[at..].to_owned()),
+        };
+        found.extend(piece.map(|text| Prose { file: file.to_owned(), line: number + 1, text }));
+    }
+    found
+}
+
+/// The comment of a line, the sentences in its strings, and the name of its function.
+fn rust_prose(line: &str) -> Option<String> {
+    let line = line.trim();
+    if line.starts_with("//") {
+        return Some(line.to_owned());
+    }
+    if let Some(name) = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn ")) {
+        return Some(name.split('(').next()?.replace('_', " "));
+    }
+    let comment = line.split_once(" // ").map_or("", |(_, comment)| comment);
+    let is_message = ["info!(", "warn!(", "error!(", "debug!(", "trace!(", "#[error(", "format!(", "write!("]
+        .iter()
+        .any(|call| line.contains(call));
+    let strings: Vec<_> =
+        line.split('"').skip(1).step_by(2).filter(|text| is_message && text.contains(' ')).collect();
+    let all = [&strings[..], &[comment]].concat().join(" ");
+    (!all.trim().is_empty()).then_some(all)
+}
+
+/// The room of a file, for the summary of a failure.
+fn room(file: &Path) -> String {
+    let path = file.strip_prefix(root()).unwrap();
+    path.iter()
+        .take(path.iter().count().min(3) - 1)
+        .map(|part| part.to_str().unwrap())
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// What is left to rewrite, by room. These numbers only go down.
+const WORDS_LEFT: &[(&str, usize)] = &[
+    ("", 19),
+    ("benches", 7),
+    ("crates/graph", 30),
+    ("crates/net", 1),
+    ("crates/sandbox", 35),
+    ("crates/soar", 2),
+    ("deploy", 2),
+    ("docs", 68),
+    ("fuzz/src", 1),
+    ("src/audit", 4),
+    ("src/cli", 27),
+    ("src/config", 20),
+    ("src/customize", 1),
+    ("src/daemon", 30),
+    ("src/functions", 27),
+    ("src/log", 8),
+    ("src/package", 6),
+    ("src/worker", 20),
+    ("tests/activemq", 4),
+    ("tests/docs", 1),
+    ("tests/integration", 141),
+    ("tests/support", 8),
+];
+const LINES_LEFT: &[(&str, usize)] = &[
+    ("", 34),
+    ("crates/net", 6),
+    ("crates/sandbox", 1),
+    ("crates/soar", 11),
+    ("crates/stomp", 22),
+    ("docs", 108),
+    ("src", 1),
+    ("src/audit", 1),
+    ("src/config", 4),
+    ("src/daemon", 1),
+    ("src/functions", 1),
+    ("src/guard", 3),
+    ("src/worker", 1),
+    ("tests/golden", 7),
+    ("tests/integration", 1),
+];
+
+fn report(what: &str, left: &[(&str, usize)], mut wrong: Vec<(PathBuf, String)>) {
+    wrong.sort();
+    let mut rooms = BTreeMap::<String, usize>::new();
+    for (file, _) in &wrong {
+        *rooms.entry(room(file)).or_default() += 1;
+    }
+    println!("{what}: {rooms:?}");
+    let left = |room: &str| left.iter().find(|(name, _)| *name == room).map_or(0, |(_, left)| *left);
+    wrong.retain(|(file, _)| rooms[&room(file)] > left(&room(file)));
+    let list: Vec<_> = wrong.iter().map(|(_, text)| text.as_str()).collect();
+    assert!(wrong.is_empty(), "{what} (see docs/STYLE.md):\n{}\n{rooms:?}", list.join("\n"));
+}
+
+#[test]
+fn prose_has_no_forbidden_words() {
+    let mut wrong = Vec::new();
+    for file in all_files() {
+        for Prose { file, line, text } in prose(&file) {
+            let lower = text.to_lowercase();
+            let is_word = |at: usize, word: &str| {
+                let before = lower[..at].chars().next_back().is_some_and(|c| c.is_alphanumeric() || c == '_');
+                let after = lower[at + word.len()..].chars().next();
+                !before
+                    && !after.is_some_and(|c| {
+                        word.ends_with(char::is_alphanumeric) && (c.is_alphanumeric() || c == '_')
+                    })
+            };
+            for word in FORBIDDEN {
+                if lower.match_indices(word).any(|(at, _)| is_word(at, word)) {
+                    let shown = file.strip_prefix(root()).unwrap().display();
+                    wrong.push((file.clone(), format!("{shown}:{line}: {word}: {}", text.trim())));
+                }
+            }
+        }
+    }
+    report("forbidden words", WORDS_LEFT, wrong);
+}
+
+#[test]
+fn comments_and_documents_fit_the_line() {
+    let mut wrong = Vec::new();
+    for file in all_files() {
+        for Prose { file, line, text } in prose(&file) {
+            let whole_line =
+                text.starts_with("//") || file.extension().is_some_and(|extension| extension == "md");
+            // A table's row and a link cannot be broken.
+            let breakable =
+                !text.trim_start().starts_with('|') && !text.contains("https://") && !text.contains("](");
+            if whole_line && breakable && text.chars().count() > WIDTH {
+                let shown = file.strip_prefix(root()).unwrap().display();
+                wrong.push((file.clone(), format!("{shown}:{line}: {} characters", text.chars().count())));
+            }
+        }
+    }
+    report("lines are too long", LINES_LEFT, wrong);
+}
+
+#[test]
+fn test_names_are_short() {
+    let mut wrong = Vec::new();
+    for file in ["tests", "crates", "src", "fuzz"].iter().flat_map(|name| files(&root().join(name), "rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        for (number, pair) in lines.windows(2).enumerate() {
+            let name = pair[1]
+                .trim()
+                .trim_start_matches("async ")
+                .strip_prefix("fn ")
+                .and_then(|rest| rest.split('(').next());
+            let is_test =
+                pair[0].trim().starts_with("#[test]") || pair[0].trim().starts_with("#[tokio::test");
+            if let Some(name) = name.filter(|name| is_test && name.len() > LONGEST_TEST_NAME) {
+                let shown = file.strip_prefix(root()).unwrap().display();
+                wrong.push((file.clone(), format!("{shown}:{}: {name}", number + 2)));
+            }
+        }
+    }
+    report("test names are too long", &[("tests/integration", 4)], wrong);
+}
