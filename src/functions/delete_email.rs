@@ -128,6 +128,7 @@ fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
 async fn carry_out(context: &Context, route: &Dispatch, request: &Request) -> Result<Deleted, graph::Error> {
     match context.graph.send_by(route, request).await {
         Ok(_) => Ok(Deleted::Now),
+        Err(failed) if net::failpoint::is_set(format_args!("report-gone-messages")) => Err(failed.error),
         // A request that was answered "try again" may have been carried out all the same. Then the message is gone,
         // and that is what was asked for.
         Err(Failed { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),

@@ -56,6 +56,9 @@ where
     L: Future<Output = Result<Option<T>, Error>>,
     A: Future<Output = Result<T, Error>>,
 {
+    let lookup = || async {
+        if net::failpoint::is_set(format_args!("skip-lookup: {effect}")) { Ok(None) } else { lookup().await }
+    };
     let mut attempt = Attempt {
         context,
         effect,

@@ -93,7 +93,7 @@ impl<'w> LeaseKeeper<'w> {
     /// Says whether `ack`, the newest, is valid, and waits for a change.
     async fn next_event(&mut self, ack: &AckToken) -> Event {
         let mut valid = ack.valid().clone();
-        let held = *valid.borrow_and_update();
+        let held = *valid.borrow_and_update() || net::failpoint::is_set(format_args!("keep-lost-leases"));
         self.lease.send_if_modified(|state| mem::replace(&mut state.held, held) != held);
         let replaced = self.replaced.is_cancelled();
         let comes_back = match *self.session.borrow_and_update() {

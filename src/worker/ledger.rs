@@ -89,6 +89,9 @@ impl Ledger {
     /// Records a delivery and decides what to do with it.
     pub(super) fn admit(&self, message_id: &str, ack: AckToken) -> Admission {
         let mut inner = self.lock();
+        if net::failpoint::is_set(format_args!("forget-running-calls")) {
+            inner.entries.remove(message_id);
+        }
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
             let entry = Entry { ack: watch::Sender::new(ack), state: State::Running, losses: 0 };
@@ -186,7 +189,9 @@ impl Ledger {
             return true;
         }
         if let State::Replying(reply) = &mut entry.state {
-            entry.state = State::Unconfirmed(reply.take(), Instant::now());
+            let reply =
+                reply.take().filter(|_| !net::failpoint::is_set(format_args!("drop-unconfirmed-replies")));
+            entry.state = State::Unconfirmed(reply, Instant::now());
         }
         false
     }

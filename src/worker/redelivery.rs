@@ -11,6 +11,9 @@ use stomp::Delivery;
 
 /// Judges a delivery.
 pub(super) fn prior_run(delivery: &Delivery) -> PriorRun {
+    if net::failpoint::is_set(format_args!("take-redeliveries-for-new-calls")) {
+        return PriorRun::None;
+    }
     if delivery.redelivered {
         return PriorRun::Likely;
     }

@@ -268,7 +268,7 @@ impl Daemon {
             .args(arguments)
             .env_clear()
             .envs(
-                ["PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"]
+                ["PATH", "HOME", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "FAILPOINTS"]
                     .iter()
                     .filter_map(|name| std::env::var_os(name).map(|value| (name, value))),
             )

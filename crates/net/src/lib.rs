@@ -1,6 +1,7 @@
 //! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and text.
 
 mod backoff;
+pub mod failpoint;
 pub mod http;
 pub mod metrics;
 mod options;

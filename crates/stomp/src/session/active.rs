@@ -247,6 +247,9 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     /// The first step of finishing a call: sends the reply.
     fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Error> {
         let receipt = self.receipts.next();
+        if net::failpoint::is_set(format_args!("ack-before-reply")) {
+            self.connection.queue(client_frames::ack(ack.id()))?;
+        }
         let transaction = self.transactions.are_used().then_some(receipt);
         if let Some(transaction) = transaction {
             self.connection.queue(client_frames::begin(transaction))?;
@@ -267,7 +270,9 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         let ack = client_frames::ack(ack.id()).within(transaction);
         match transaction {
             Some(transaction) => {
-                self.connection.queue(ack)?;
+                if !net::failpoint::is_set(format_args!("ack-before-reply")) {
+                    self.connection.queue(ack)?;
+                }
                 self.connection.queue(client_frames::commit(transaction).with_receipt(receipt))?;
             }
             None => self.connection.queue(ack.with_receipt(receipt))?,

@@ -90,7 +90,13 @@ struct Driver {
 impl Driver {
     async fn run(mut self) {
         while let Some(failure) = self.turn().await {
-            let wait = self.note(failure);
+            let mut wait = self.note(failure);
+            if net::failpoint::is_set(format_args!("wait-before-reconnect")) {
+                wait = Duration::from_secs(15);
+            }
+            if self.served && net::failpoint::is_set(format_args!("never-reconnect")) {
+                wait = Duration::MAX;
+            }
             if refusing(&mut self.inbox, sleep(wait)).await.is_none() {
                 break;
             }

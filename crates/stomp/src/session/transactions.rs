@@ -24,7 +24,7 @@ impl Transactions {
     }
 
     pub(super) fn are_used(self) -> bool {
-        matches!(self, Self::Used { .. })
+        matches!(self, Self::Used { .. }) && !net::failpoint::is_set(format_args!("no-transactions"))
     }
 
     /// Notes that the broker began a transaction.
