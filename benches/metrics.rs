@@ -115,7 +115,7 @@ async fn taken_apart(bench: &Bench, address: SocketAddr) -> f64 {
 
 /// How long it takes to count all that is counted of a small call.
 fn counting() -> Duration {
-    let (calls, graph) = (worker::Meters::default(), graph::Meters::default());
+    let (calls, graph) = (worker::Meters::default(), graph::Metrics::default());
     let called = Called(Some(Function::GetMessage));
     let started = Instant::now();
     for nth in 0..COUNTED {

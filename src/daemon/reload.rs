@@ -64,7 +64,7 @@ impl ReloadPlan {
         let graph = if in_force.graph == former.graph {
             graph
         } else {
-            graph::Client::with_meters(&settings.graph, Arc::clone(graph.meters()))?
+            graph::Client::with_metrics(&settings.graph, Arc::clone(graph.metrics()))?
         };
         if in_force.audit_file != former.audit_file
             && let Some(path) = &in_force.audit_file

@@ -13,7 +13,7 @@ use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
 use crate::config::Deletion;
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, Dispatch, Failed, Path, Request};
+use graph::{self, Dispatch, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_delete_email",
@@ -131,9 +131,9 @@ async fn carry_out(context: &Context, route: &Dispatch, request: &Request) -> Re
         Err(failed) if net::failpoint::is_set(format_args!("report-gone-messages")) => Err(failed.error),
         // A request that was answered "try again" may have been carried out all the same. Then the message is gone,
         // and that is what was asked for.
-        Err(Failed { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),
+        Err(SendError { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),
         // So may an earlier run of the call.
-        Err(Failed { error, .. }) if error.is_item_gone() && context.may_have_been_run() => {
+        Err(SendError { error, .. }) if error.is_item_gone() && context.may_have_been_run() => {
             Ok(Deleted::PriorRun)
         }
         Err(failed) => Err(failed.error),

@@ -335,7 +335,10 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
     // Without an end to the time, there are none of these.
     for (nth, (key, _)) in unique.iter().enumerate() {
         if !fates.contains_key(key) {
-            fates.insert(key.clone(), Err(graph::Error::OutOfTime { begun: nth < begun }.into()));
+            fates.insert(
+                key.clone(),
+                Err(graph::Error::from(graph::ErrorKind::OutOfTime { begun: nth < begun }).into()),
+            );
         }
     }
     fates

@@ -152,8 +152,7 @@ impl Error {
 
     /// Whether Graph refused because it was asked too much. It says so before it does anything, as a rule.
     pub(super) fn is_throttling(&self) -> bool {
-        self.backoff_hint().is_some()
-            && matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if !source.is_indeterminate())
+        matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if source.is_throttled())
     }
 
     /// Whether it could not be looked whether something was done, for want of a permission.

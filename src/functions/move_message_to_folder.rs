@@ -18,7 +18,7 @@ use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, CallTag, Dispatch, Failed, Path, Request};
+use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_move_message_to_folder",
@@ -142,7 +142,7 @@ impl Move<'_> {
     /// Moves the message, or finds it moved.
     async fn carry_out(&self, context: &Context) -> Result<Moved, graph::Error> {
         let mark = CallTag::of(context.call.reference());
-        let Failed { error, repeated } = match self.move_marked(context, &mark).await {
+        let SendError { error, repeated } = match self.move_marked(context, &mark).await {
             Ok(moved) => return Ok(moved),
             Err(failed) => failed,
         };
@@ -154,7 +154,7 @@ impl Move<'_> {
         // A message that is gone may have been moved by an earlier run, and have gone on from there.
         let unsure = |error: graph::Error| {
             let gone_before = context.may_have_been_run() && error.is_item_gone();
-            if gone_before { graph::Error::MayBeDone(Box::new(error)) } else { error }
+            if gone_before { error.with_effect(Effect::Indeterminate) } else { error }
         };
         match look_for(context, tried, LOOKUP_DELAYS.into_iter(), || self.find_moved(context, &mark)).await {
             Ok(Some(moved)) => Ok(moved),
@@ -172,18 +172,18 @@ impl Move<'_> {
         }
     }
 
-    async fn move_marked(&self, context: &Context, mark: &CallTag) -> Result<Moved, Failed> {
+    async fn move_marked(&self, context: &Context, mark: &CallTag) -> Result<Moved, SendError> {
         let Self { order, act, .. } = *self;
         let path = || {
             Path::message(self.mailbox.address(), order.folder.as_deref(), &order.id)
-                .map_err(|error| Failed { error: error.into(), repeated: false })
+                .map_err(|error| SendError { error: error.into(), repeated: false })
         };
         let marking = json!({"singleValueExtendedProperties": [mark]}).to_string();
         let request = Request::patch(path()?, marking.into(), act).in_mailbox(self.mailbox.address());
         match context.graph.send_by(&Dispatch::Single, &request).await {
             Ok(_) => {}
             // What stands against the mark need not stand against the move.
-            Err(Failed { error, .. })
+            Err(SendError { error, .. })
                 if error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 409 | 412)) =>
             {
                 warn!(
@@ -193,9 +193,9 @@ impl Move<'_> {
                     "moving a message that takes no mark"
                 );
             }
-            Err(Failed { error, repeated }) => {
-                let error = graph::Error::NotBegun(Box::new(error.without_doubt()));
-                return Err(Failed { error, repeated });
+            Err(SendError { error, repeated }) => {
+                let error = error.with_effect(Effect::NotApplied);
+                return Err(SendError { error, repeated });
             }
         }
         let body = json!({"destinationId": order.destination}).to_string();
@@ -203,8 +203,8 @@ impl Move<'_> {
         let request = Request::post(path()?.then("move"), body.into(), act)
             .idempotent()
             .in_mailbox(self.mailbox.address());
-        let done = context.graph.send_by(&Dispatch::Single, &request).await?;
-        done.answer.parse::<Moved>().map_err(|error| Failed { error, repeated: done.repeated })
+        let sent = context.graph.send_by(&Dispatch::Single, &request).await?;
+        sent.response.parse::<Moved>().map_err(|error| SendError { error, repeated: sent.repeated })
     }
 
     /// Looks in the folder it was to go to.

@@ -172,5 +172,7 @@ impl Copy<'_> {
 }
 
 fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(graph::Error::MessageTooLarge(_)))
+    error
+        .downcast_ref()
+        .is_some_and(|error: &graph::Error| matches!(error.kind(), graph::ErrorKind::MessageTooLarge(_)))
 }

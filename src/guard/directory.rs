@@ -96,6 +96,6 @@ pub(super) fn is_not_found(error: &graph::Error) -> bool {
     error.refusal().is_some_and(|refusal| refusal.status == 404)
 }
 
-async fn get(graph: &Client, route: &Dispatch, path: Path) -> Result<graph::Answer, graph::Error> {
-    graph.send_by(route, &Request::get(path)).await.map(|done| done.answer).map_err(|failed| failed.error)
+async fn get(graph: &Client, route: &Dispatch, path: Path) -> Result<graph::Response, graph::Error> {
+    Ok(graph.send_by(route, &Request::get(path)).await?.response)
 }

@@ -1,62 +1,64 @@
-//! Marks on messages: a property of our own, which nobody sees, by which a message that was sent or moved can be
-//! found again (Graph pages "Outlook extended properties overview", "Create single-value extended property").
+//! Tags on messages: an extended property that mail programs do not show. It lets a later try, or another run of the
+//! call, find a message that was sent or moved (Graph pages "Outlook extended properties overview", "Create
+//! single-value extended property").
 
+use net::untrusted::json::Bounded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::client::{Client, Request};
-use super::error::Error;
-use super::path::{Path, literal};
-use net::untrusted::json::Bounded;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::path::{Path, literal};
+use crate::request::Request;
 
-/// The property's id, in a namespace of its own.
+/// The property's id, in a namespace of this program.
 const PROPERTY: &str = "String {8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46} Name fn-exchange-online-call";
-/// A look that takes more pages takes them for ever. Pages may be empty while Graph looks for matches.
+/// A listing with more pages does not end. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
+/// No call tags more messages.
+const MOST_TAGGED: usize = 1000;
 
-/// More messages do not bear the mark of one call.
-const MOST_MARKED: usize = 1000;
-
-/// A mark, as it stands in a message's JSON in `singleValueExtendedProperties`.
+/// The tag of a call, as it stands in a message's JSON in `singleValueExtendedProperties`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CallTag {
     id: &'static str,
     value: String,
 }
 
-/// A message that bears a mark.
+/// A message that bears a tag.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TaggedMessages {
+pub struct TaggedMessage {
     /// Its id.
     pub id: String,
-    /// Whether it was not sent yet.
+    /// Whether the message is a draft that was not sent.
     #[serde(default)]
     pub is_draft: bool,
-    /// Where a browser shows it.
+    /// The address where a browser shows it.
     pub web_link: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    value: Bounded<TaggedMessages, MOST_MARKED>,
+    value: Bounded<TaggedMessage, MOST_TAGGED>,
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
 
 impl CallTag {
-    /// The mark that stands for `reference`.
+    /// Creates the tag that stands for `reference`.
     pub fn of(reference: Uuid) -> Self {
         Self { id: PROPERTY, value: reference.to_string() }
     }
 
-    /// The messages that bear it, in one folder of a mailbox or in all of it. It takes the permission to read mail.
+    /// Finds the messages that bear the tag, in one folder of a mailbox or in all of it. It needs the permission to
+    /// read mail.
     pub async fn find(
         &self,
         client: &Client,
         mailbox: &str,
         folder: Option<&str>,
-    ) -> Result<Vec<TaggedMessages>, Error> {
+    ) -> Result<Vec<TaggedMessage>, Error> {
         let Self { id, value } = self;
         let filter = format!(
             "singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})",
@@ -71,14 +73,14 @@ impl CallTag {
         let mut pages = 0;
         while let Some(path) = next {
             if pages == MOST_PAGES {
-                return Err(Error::TooManyPages(MOST_PAGES));
+                return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             pages += 1;
             let page: Page = client.send(&Request::get(path).in_mailbox(mailbox)).await?.parse()?;
             found.extend(page.value.0);
-            // One call marks a message or two.
-            if found.len() > MOST_MARKED {
-                return Err(Error::TooManyMarked(MOST_MARKED));
+            // A call tags one or two messages.
+            if found.len() > MOST_TAGGED {
+                return Err(ErrorKind::TooManyMarked(MOST_TAGGED).into());
             }
             next = page.next.map(|link| client.next_page(&link)).transpose()?;
         }

@@ -1,4 +1,4 @@
-//! The one Graph client of the process, shared by all calls: retries, and a gate before every mailbox.
+//! The Graph client of the process, shared by all calls: retries, and a limit on the requests in each mailbox.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
-use reqwest::{Method, Response};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use net::tls::TlsError;
+use tokio::sync::watch;
 use tracing::debug;
 
-use super::error::Error;
-use super::path::Path;
-use super::retry::{BackoffHint, Failure, Policy, RetrySafety, Tries};
 use crate::GraphSettings;
 use crate::auth::claims::Claims;
 use crate::auth::token::TokenLife;
-use crate::batch::payload::Part;
-use crate::batch::scheduler::{BatchState, Batches, Lane, Tried};
-use crate::mailbox_limiter::{MailboxGate, MailboxLimiter};
-use crate::metrics::Meters;
-use crate::response::{self as wire, Answer};
+use crate::batch::scheduler::{BatchState, BatchedTry, Batches, Lane};
+use crate::error::{Effect, Error, ErrorKind};
+use crate::failure::{BackoffHint, Failure};
+use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
+use crate::metrics::Metrics;
+use crate::path::Path;
+use crate::request::Request;
+use crate::response::{self, Response};
+use crate::retry::{Policy, RetrySafety, Tries};
 use crate::transport::Transport;
-use net::tls::TlsError;
 
 /// Microsoft Graph. Cloning is cheap, and all clones share connections, token, limits and batches.
 #[derive(Debug, Clone)]
@@ -32,86 +32,38 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    service: Arc<Transport>,
+    transport: Arc<Transport>,
     policy: Policy,
     mailboxes: MailboxLimiter,
     batches: Batches,
 }
 
-/// Permission to change something at Graph. A request that changes something cannot be made without one.
-///
-/// The application implements this for the type that its guard hands out after it has checked the guard rails and
-/// written the intent to the audit trail. So a change that is neither allowed nor on record does not compile.
-pub trait ChangePermit {}
-
-/// A request to Graph.
-#[derive(Debug, Clone)]
-pub struct Request {
-    method: Method,
-    path: Path,
-    /// Whose mailbox it reads or changes.
-    mailbox: Option<String>,
-    body: Option<Bytes>,
-    repeat: RetrySafety,
-}
-
-impl Request {
-    /// Reads `path`.
-    pub fn get(path: Path) -> Self {
-        Self { method: Method::GET, path, mailbox: None, body: None, repeat: RetrySafety::Harmless }
-    }
-
-    /// Deletes what is at `path`, an act `on_record`. What is deleted twice is deleted.
-    pub fn delete(path: Path, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::DELETE, ..Self::get(path) }
-    }
-
-    /// Sends the JSON `body` to `path`, an act `on_record`; again only where it surely was not carried out.
-    pub fn post(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::POST, body: Some(body), repeat: RetrySafety::OnlyIfUndone, ..Self::get(path) }
-    }
-
-    /// Changes what is at `path` to the JSON `body`, an act `on_record`. What is changed twice is changed.
-    pub fn patch(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
-    }
-
-    /// Says that doing it twice is as good as once, so that it may be sent again whatever became of it.
-    #[must_use]
-    pub fn idempotent(self) -> Self {
-        Self { repeat: RetrySafety::Harmless, ..self }
-    }
-
-    /// Says that whoever sends it looks whether it was done before it is sent again; by itself it is sent again only
-    /// where it never reached Graph.
-    #[must_use]
-    pub fn retry_if_unsent(self) -> Self {
-        Self { repeat: RetrySafety::OnlyIfNotSent, ..self }
-    }
-
-    /// Where it goes.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Names the mailbox, which takes no more than a few requests at once.
-    #[must_use]
-    pub fn in_mailbox(mut self, mailbox: &str) -> Self {
-        self.mailbox = Some(mailbox.to_owned());
-        self
-    }
-}
-
-/// A success, and how it came.
+/// A request succeeded.
 #[derive(Debug)]
-pub struct Done {
-    /// Graph's answer.
-    pub answer: Answer,
-    /// Whether it had reached Graph before, or may have, with a failure for an answer.
+pub struct Completed {
+    /// Graph's response.
+    pub response: Response,
+    /// Whether an earlier try reached Graph, or may have, and failed.
     pub repeated: bool,
 }
 
-/// Where a request travels.
+/// A request failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct SendError {
+    /// The last failure.
+    pub error: Error,
+    /// Whether an earlier try reached Graph, or may have, so that its work may have been done then.
+    pub repeated: bool,
+}
+
+impl From<SendError> for Error {
+    fn from(failed: SendError) -> Self {
+        failed.error
+    }
+}
+
+/// How a request travels.
 #[derive(Debug, Clone)]
 pub enum Dispatch {
     /// By itself.
@@ -121,74 +73,73 @@ pub enum Dispatch {
 }
 
 impl Client {
-    /// A client for the application and the Graph of `settings`. Nothing is sent yet. Must be called within a
-    /// tokio runtime.
+    /// Creates a client for the application and the Graph of `settings`. Nothing is sent yet. It must be called within
+    /// a tokio runtime.
     pub fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
-        Self::with_meters(settings, Arc::default())
+        Self::with_metrics(settings, Arc::default())
     }
 
-    /// The same, which counts in `meters` beside others.
-    pub fn with_meters(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
-        let service = Arc::new(Transport::new(settings, meters)?);
+    /// Creates a client that counts in `metrics`, which other clients may share.
+    pub fn with_metrics(settings: &GraphSettings, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+        let transport = Arc::new(Transport::new(settings, metrics)?);
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
-        let batches = Batches::start(Arc::clone(&service), policy, size, side_by_side);
-        let shared = Shared { service, policy, mailboxes: MailboxLimiter::default(), batches };
+        let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
+        let shared = Shared { transport, policy, mailboxes: MailboxLimiter::default(), batches };
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// What it counts.
-    pub fn meters(&self) -> &Arc<Meters> {
-        self.shared.service.meters()
+    /// Returns the counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        self.shared.transport.metrics()
     }
 
-    /// How the batches stand, to look at or to wait for.
+    /// Returns the state of the batches.
     pub fn batches(&self) -> watch::Receiver<BatchState> {
         self.shared.batches.state()
     }
 
-    /// When the access token in use was fetched, and when it ends, if there is one that is good.
+    /// Returns when the access token in use was fetched and when it ends, if there is one that is still valid.
     pub fn token_life(&self) -> Option<TokenLife> {
-        self.shared.service.token_life()
+        self.shared.transport.token_life()
     }
 
-    /// The end of the certificate that signs in, where one does, as its file says now.
+    /// Returns the end of the certificate that signs in, if there is one, as its file says now.
     pub async fn certificate_end(&self) -> Option<DateTime<Utc>> {
-        self.shared.service.certificate_end().await
+        self.shared.transport.certificate_end().await
     }
 
-    /// What the access token says of itself: `None` where it cannot be read. A token is fetched where there is
-    /// none.
+    /// Returns the claims of the access token, or `None` where it cannot be read. Fetches a token where there is none.
     pub async fn claims(&self) -> Result<Option<Claims>, Error> {
-        Ok(Claims::of(&self.shared.service.token().await?))
+        Ok(Claims::of(&self.shared.transport.token().await?))
     }
 
-    /// A new lane through the batches, for one piece of work.
+    /// Opens a new lane through the batches, for one piece of work.
     pub fn batched(&self) -> Dispatch {
         Dispatch::Batched(self.shared.batches.lane())
     }
 
     /// Sends `request` by itself, as often as the retry policy allows.
-    pub async fn send(&self, request: &Request) -> Result<Answer, Error> {
-        Ok(self.send_by(&Dispatch::Single, request).await.map_err(|failed| failed.error)?.answer)
+    pub async fn send(&self, request: &Request) -> Result<Response, Error> {
+        Ok(self.send_by(&Dispatch::Single, request).await?.response)
     }
 
-    /// Sends `request` by `route`, as often as the retry policy allows. The place in the mailbox is given up
-    /// while it waits.
-    pub async fn send_by(&self, route: &Dispatch, request: &Request) -> Result<Done, Failed> {
-        let mut tries = self.tries(request.repeat);
-        // Whether a try of a change may have been carried out, and whether any try reached Graph.
-        let (mut open, mut repeated) = (false, false);
+    /// Sends `request` as `dispatch` says, as often as the retry policy allows. While it waits for a retry, it leaves
+    /// its place in the mailbox to others.
+    pub async fn send_by(&self, dispatch: &Dispatch, request: &Request) -> Result<Completed, SendError> {
+        let mut tries = self.tries(request.safety);
+        let (mut effect, mut repeated) = (Effect::NotApplied, false);
         loop {
-            let error = match self.once(route, request, tries.retries() == 0).await {
-                Ok(answer) => return Ok(Done { answer, repeated }),
+            let error = match self.send_once(dispatch, request, tries.retries() == 0).await {
+                Ok(response) => return Ok(Completed { response, repeated }),
                 Err(error) => error,
             };
+            if request.is_change() && error.may_have_been_applied() {
+                effect = Effect::Indeterminate;
+            }
             let retries = tries.retries();
-            open |= request.method != Method::GET && error.is_indeterminate();
             let Some(wait) = tries.after(error.failure()) else {
-                let error = if open { Error::MayBeDone(Box::new(error)) } else { error };
-                return Err(Failed { error, repeated });
+                return Err(SendError { error: error.with_effect(effect), repeated });
             };
             repeated |= error.failure() != Failure::NotSent;
             debug!(
@@ -198,44 +149,47 @@ impl Client {
                 wait_ms = wait.as_millis(),
                 "trying again"
             );
-            match route {
+            match dispatch {
                 Dispatch::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
                 Dispatch::Single => tokio::time::sleep(wait).await,
             }
         }
     }
 
-    async fn once(&self, route: &Dispatch, request: &Request, first_try: bool) -> Result<Answer, Error> {
+    async fn send_once(
+        &self,
+        dispatch: &Dispatch,
+        request: &Request,
+        first_try: bool,
+    ) -> Result<Response, Error> {
         request.path.checked()?;
-        match route {
+        match dispatch {
             Dispatch::Batched(lane) => {
-                let Request { method, path, body, .. } = request.clone();
-                let tried = lane.once(Part { method, path, body }, self.gate(request), first_try).await;
-                note(request, &tried);
+                let tried = lane.send_once(request.clone(), self.gate(request), first_try).await;
+                log_part(request, &tried);
                 tried.outcome
             }
             Dispatch::Single => {
-                let _place = self.place(request).await;
-                let body = request.body.clone();
-                let exchanged = self.shared.service.exchange(&request.method, &request.path, body).await;
-                Ok(self.noticing(exchanged)?.0)
+                let _permit = self.enter(request).await;
+                let exchanged = self.shared.transport.exchange(request).await;
+                Ok(self.note_throttling(exchanged)?.0)
             }
         }
     }
 
-    /// Opens the content at `request`, which is read as it comes. Once it flows it is not asked for again.
+    /// Opens the content at `request`, which is read as it arrives. Once it arrives it is not requested again.
     pub async fn open(&self, request: &Request) -> Result<Download, Error> {
         request.path.checked()?;
-        let mut tries = self.tries(request.repeat);
+        let mut tries = self.tries(request.safety);
         loop {
-            let place = self.place(request).await;
-            let opened = self.shared.service.open(&request.method, &request.path, None).await;
-            let opened = self.noticing(opened).and_then(|(response, _)| wire::no_page(response));
+            let permit = self.enter(request).await;
+            let opened = self.shared.transport.open(request).await;
+            let opened = self.note_throttling(opened).and_then(|(response, _)| response::no_page(response));
             let error = match opened {
-                Ok(response) => return Ok(Download { response, _place: place }),
+                Ok(response) => return Ok(Download { response, _permit: permit }),
                 Err(error) => error,
             };
-            drop(place);
+            drop(permit);
             let Some(wait) = tries.after(error.failure()) else { return Err(error) };
             tokio::time::sleep(wait).await;
         }
@@ -245,53 +199,54 @@ impl Client {
         request.mailbox.as_ref().map(|mailbox| self.shared.mailboxes.gate(mailbox))
     }
 
-    async fn place(&self, request: &Request) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a place in the request's mailbox.
+    async fn enter(&self, request: &Request) -> Option<MailboxPermit> {
         self.gate(request)?.enter().await
     }
 
-    /// Lets the batches know when a request outside of them is throttled.
-    fn noticing<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+    /// Informs the batches when a request outside of them is throttled.
+    fn note_throttling<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &outcome
-            && let Some(BackoffHint { named: wait }) = error.backoff_hint()
+            && let Some(BackoffHint { named }) = error.backoff_hint()
         {
-            self.shared.batches.throttled(wait);
+            self.shared.batches.throttled(named);
         }
         outcome
     }
 
-    /// How long to wait before looking whether something has shown up, again and again: the retry policy's own waits.
+    /// Returns the retry policy's own waits, for callers that check repeatedly whether something has become visible.
     pub fn waits(&self) -> impl Iterator<Item = Duration> {
         self.shared.policy.waits()
     }
 
-    /// How long to wait before a repeat, where Graph `asked` for a wait and `retries` repeats did not help; `None` where
-    /// that is not worth it any more.
+    /// Returns how long to wait before a retry, where Graph `asked` for a wait and `retries` retries did not help;
+    /// `None` where another retry is not allowed.
     pub fn again_after(&self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
         let Shared { policy, .. } = *self.shared;
         policy.wait(asked, retries).filter(|_| retries < policy.max_retries())
     }
 
-    pub(super) fn tries(&self, repeat: RetrySafety) -> Tries {
-        self.shared.policy.tries(repeat, self.meters())
+    pub(crate) fn tries(&self, safety: RetrySafety) -> Tries {
+        self.shared.policy.tries(safety, self.metrics())
     }
 
-    pub(super) fn service(&self) -> &Transport {
-        &self.shared.service
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.shared.transport
     }
 
     /// Reads an `@odata.nextLink`.
-    pub(super) fn next_page(&self, link: &str) -> Result<Path, Error> {
-        Path::from_next_link(link, self.shared.service.root()).ok_or(Error::ForeignNextLink)
+    pub(crate) fn next_page(&self, link: &str) -> Result<Path, Error> {
+        let path = Path::from_next_link(link, self.shared.transport.root());
+        path.ok_or_else(|| ErrorKind::ForeignNextLink.into())
     }
 }
 
-/// Notes a part of a batch among the lines of the call that it belongs to, with the name of the batch, which belongs
-/// to several.
-fn note(Request { method, path, .. }: &Request, Tried { outcome, batch }: &Tried) {
+/// Logs a part of a batch among the lines of its own call, with the name of the batch, which several calls share.
+fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch }: &BatchedTry) {
     let resource = path.resource();
     let batch = batch.map(tracing::field::display);
     match outcome {
-        Ok(Answer { status, request_id, .. }) => {
+        Ok(Response { status, request_id, .. }) => {
             debug!(%method, resource, status, request_id, batch, "graph request in a batch");
         }
         Err(error) => {
@@ -300,39 +255,30 @@ fn note(Request { method, path, .. }: &Request, Tried { outcome, batch }: &Tried
     }
 }
 
-/// A failure, and how it came.
-#[derive(Debug, thiserror::Error)]
-#[error("{error}")]
-pub struct Failed {
-    /// The last failure.
-    pub error: Error,
-    /// Whether the request had reached Graph before, or may have: what it was to do may have been done then.
-    pub repeated: bool,
-}
-
-/// Content on its way: the MIME text of a message.
+/// Content that is being downloaded: the MIME text of a message.
 #[derive(Debug)]
 pub struct Download {
-    response: Response,
-    /// It is a request in the mailbox until its end.
-    _place: Option<OwnedSemaphorePermit>,
+    response: reqwest::Response,
+    /// The download counts as a request in the mailbox until its end.
+    _permit: Option<MailboxPermit>,
 }
 
 impl Download {
-    /// How many bytes it will be, where Graph said so.
+    /// Returns the size in bytes, where Graph named it.
     pub fn length(&self) -> Option<u64> {
         self.response.content_length()
     }
 
-    /// The content as it comes, which fails with [`Error::MessageTooLarge`] after `most` bytes. Compression hides
-    /// how many will come, so they are counted.
+    /// Returns the content as it arrives. It fails with [`ErrorKind::MessageTooLarge`] after `most` bytes; they are
+    /// counted, because compression hides how many will come.
     pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
-        let Self { response, _place: place } = self;
+        let Self { response, _permit: permit } = self;
         let mut left = most;
         response.bytes_stream().map(move |piece| {
-            let _in_the_mailbox_until_here = &place;
-            let piece = piece.map_err(|error| wire::network_error(&error))?;
-            left = left.checked_sub(piece.len() as u64).ok_or(Error::MessageTooLarge(most >> 20))?;
+            // The closure owns the permit, so that the place in the mailbox is free when the stream is dropped.
+            let _permit = &permit;
+            let piece = piece.map_err(|error| response::network_error(&error))?;
+            left = left.checked_sub(piece.len() as u64).ok_or(ErrorKind::MessageTooLarge(most >> 20))?;
             Ok(piece)
         })
     }

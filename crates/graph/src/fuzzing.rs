@@ -1,11 +1,11 @@
-//! What the fuzz targets need of this crate's internals. No part of the public interface.
+//! Entry points for the fuzz targets. They are not part of the public interface.
 
 use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::error::Error;
+use super::failure::retry_after;
 use super::path::{InvalidSegment, Path};
-use super::retry::retry_after;
 use super::upload;
 use crate::auth::token;
 use crate::auth::token_response as grant;
@@ -16,7 +16,7 @@ use crate::search::message::Checked;
 use crate::search::page as messages;
 use crate::search::users;
 
-/// An answer of Graph: two bytes for its status, then its body, which is read as everything it might be.
+/// Reads a response of Graph: two bytes for its status, then its body, which is read as every type it might be.
 pub fn graph_answers(data: &[u8]) {
     let Some((status, body)) = data.split_at_checked(2) else { return };
     let status = u16::from_be_bytes([status[0], status[1]]);
@@ -30,7 +30,7 @@ pub fn graph_answers(data: &[u8]) {
             Ok(answer) => {
                 assert!((200..300).contains(&answer.status));
                 for part in payload::read(&answer).into_iter().flatten() {
-                    told(part.1.as_ref().err());
+                    check_texts(part.1.as_ref().err());
                 }
                 if let Ok(page) = answer.parse::<messages::Page>() {
                     page.next.as_deref().map(follow);
@@ -44,19 +44,19 @@ pub fn graph_answers(data: &[u8]) {
                 let _ = answer.parse::<upload::UploadSession>();
                 let _ = answer.parse::<upload::Missing>();
             }
-            Err(error) => told(Some(&error)),
+            Err(error) => check_texts(Some(&error)),
         }
     }
 }
 
-/// An error's words, for both of its readers, are bounded whatever Graph said.
-fn told(error: Option<&Error>) {
+/// Checks that an error's texts, for the analyst and for the log, are bounded whatever Graph sent.
+fn check_texts(error: Option<&Error>) {
     let Some(error) = error else { return };
     assert!(error.to_string().len() < 16 * 1024 && error.for_log().len() < 16 * 1024);
     let _ = error.failure();
 }
 
-/// A next page is below the service root, or not followed.
+/// Checks that a next page is followed only below the service root.
 fn follow(link: &str) {
     let Ok(root) = Url::parse("https://graph.example.com/v1.0") else { return };
     if let Some(path) = Path::from_next_link(link, &root) {
@@ -77,7 +77,7 @@ fn everything() -> Criteria {
     }
 }
 
-/// The address of a search by `criteria` in `mailbox`.
+/// Returns the address of a search by `criteria` in `mailbox`.
 ///
 /// # Errors
 /// The mailbox or folder cannot stand in a path.
@@ -85,7 +85,7 @@ pub fn search_path(criteria: &Criteria, mailbox: &str) -> Result<Path, InvalidSe
     criteria.path(mailbox, criteria.days(), 100)
 }
 
-/// The address of the first page of the users whose names begin with `prefix`.
+/// Returns the address of the first page of the users whose names begin with `prefix`.
 pub fn users_path(prefix: &str) -> Path {
     users::first_page(prefix)
 }

@@ -1,12 +1,13 @@
-//! Microsoft Graph v1.0, as far as mail and calendars need it: one [`Client`] for the whole process, which
-//! signs requests, repeats them by one policy, keeps to the limits of every mailbox and puts what it can into
-//! `$batch` calls; and on top of it what the functions ask for in Graph's own terms.
+//! A client for Microsoft Graph v1.0, as far as mail and calendars need it. One [`Client`] serves the whole process: it
+//! signs requests, retries them by one policy, keeps to the limits of every mailbox and combines requests in `$batch`
+//! calls. On top of it stand searches, uploads and call tags.
 
 mod auth;
 mod batch;
 mod call_tag;
 mod client;
 mod error;
+mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
 mod mailbox_limiter;
@@ -15,6 +16,8 @@ pub mod models;
 mod options;
 mod path;
 mod pool;
+mod refusal;
+mod request;
 mod response;
 mod retry;
 mod search;
@@ -24,16 +27,19 @@ mod upload;
 pub use auth::assertion::Certificate;
 pub use auth::claims::Claims;
 pub use auth::credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
-pub use auth::token::{TokenError, TokenLife};
+pub use auth::error::TokenError;
+pub use auth::token::TokenLife;
 pub use batch::scheduler::{BatchState, Lane};
-pub use call_tag::{CallTag, TaggedMessages};
-pub use client::{ChangePermit, Client, Dispatch, Done, Download, Failed, Request};
-pub use error::{Error, Refusal};
-pub use metrics::{Meters, Reason, Sent, Status, TokenAnswer};
+pub use call_tag::{CallTag, TaggedMessage};
+pub use client::{Client, Completed, Dispatch, Download, SendError};
+pub use error::{Effect, Error, ErrorKind};
+pub use failure::BackoffHint;
+pub use metrics::{Metrics, RetryReason, Sent, Status, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};
-pub use response::Answer;
-pub use retry::BackoffHint;
+pub use refusal::Refusal;
+pub use request::{ChangePermit, Request};
+pub use response::Response;
 pub use search::criteria::Criteria;
 pub use search::users::UserPages;
 pub use search::{Limit, MailboxResult, Progress, Search, SearchScope, search};

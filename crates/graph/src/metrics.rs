@@ -1,12 +1,10 @@
-//! What is counted of the requests to Graph.
+//! Counts of the requests to Graph.
 
 use std::time::Duration;
 
-use super::error::Error;
-use crate::auth::token::TokenError;
 use net::metrics::{Counter, Each, Histogram, Label, Time};
 
-/// From a small request to a large mailbox's search, and the longest silence that is borne as a rule.
+/// From a small request to the search of a large mailbox, up to the default read timeout.
 const DURATIONS: &[Duration] = &[
     Duration::from_millis(25),
     Duration::from_millis(50),
@@ -20,24 +18,24 @@ const DURATIONS: &[Duration] = &[
     Duration::from_secs(30),
 ];
 
-/// The counts, over all clients of the process that share them.
+/// The counts. Several clients of the process may share them.
 #[derive(Debug)]
-pub struct Meters {
-    /// Requests by how they were sent and what was answered.
+pub struct Metrics {
+    /// Requests by how they were sent and by the status of the response.
     pub requests: Each<Sent, Each<Status, Counter>>,
-    /// How long HTTP requests took until their answer began.
+    /// How long HTTP requests took until their response began.
     pub durations: Histogram,
-    /// Answers that say we are throttled, the service's being out of order for a moment among them.
+    /// Responses that ask the client to go slower: throttled, or the service is unavailable for the moment.
     pub throttled: Each<Sent, Counter>,
     /// Requests that were sent again.
-    pub retries: Each<Reason, Counter>,
+    pub retries: Each<RetryReason, Counter>,
     /// How long they waited before that.
-    pub retry_wait: Each<Reason, Time>,
-    /// How often access tokens were asked for, every try.
-    pub token_requests: Each<TokenAnswer, Counter>,
+    pub retry_wait: Each<RetryReason, Time>,
+    /// Requests for access tokens, every try.
+    pub token_requests: Each<TokenOutcome, Counter>,
 }
 
-impl Default for Meters {
+impl Default for Metrics {
     fn default() -> Self {
         Self {
             requests: Each::default(),
@@ -50,23 +48,17 @@ impl Default for Meters {
     }
 }
 
-impl Meters {
-    /// Counts an answer, or that there was none.
-    pub(super) fn answered(&self, sent: Sent, answer: Result<u16, &Error>) {
-        let status = Status(match answer {
-            Ok(status) => Some(status),
-            Err(Error::Refused(refusal)) => Some(refusal.status),
-            Err(Error::NotAnAnswer { status, .. }) => Some(*status),
-            Err(_) => None,
-        });
-        self.requests.of(sent).of(status).increment();
-        if answer.is_err_and(|error| error.failure().backoff_hint().is_some()) {
+impl Metrics {
+    /// Counts a response, or that there was none.
+    pub(crate) fn answered(&self, sent: Sent, status: Option<u16>, throttled: bool) {
+        self.requests.of(sent).of(Status(status)).increment();
+        if throttled {
             self.throttled.of(sent).increment();
         }
     }
 
-    /// Counts that something is sent again after `wait`.
-    pub(super) fn retried(&self, reason: Reason, wait: Duration) {
+    /// Counts that a request is sent again after `wait`.
+    pub(crate) fn retried(&self, reason: RetryReason, wait: Duration) {
         self.retries.of(reason).increment();
         self.retry_wait.of(reason).add(wait);
     }
@@ -102,11 +94,11 @@ impl Label for Sent {
     }
 }
 
-/// The HTTP status of an answer, where there was one.
+/// The HTTP status of a response, if there was one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub Option<u16>);
 
-/// Those that Graph is known to answer with ("Microsoft Graph error responses"), and their texts.
+/// The statuses that Graph is known to send ("Microsoft Graph error responses"), and their texts.
 const STATUSES: [(u16, &str); 22] = [
     (200, "200"),
     (201, "201"),
@@ -132,9 +124,9 @@ const STATUSES: [(u16, &str); 22] = [
     (507, "507"),
 ];
 
-/// Some other status.
+/// The index of any other status.
 const OTHER: usize = STATUSES.len();
-/// No answer.
+/// The index of a request without a response.
 const NONE: usize = OTHER + 1;
 
 impl Label for Status {
@@ -145,7 +137,7 @@ impl Label for Status {
             all[nth] = Self(Some(STATUSES[nth].0));
             nth += 1;
         }
-        // Nobody answers with that.
+        // No server sends this status.
         all[OTHER] = Self(Some(0));
         all
     };
@@ -165,18 +157,18 @@ impl Label for Status {
     }
 }
 
-/// Why something is sent again.
+/// Why a request is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// We are throttled, or the service is out of order for the moment.
+pub enum RetryReason {
+    /// Graph asked the client to go slower.
     Throttled,
-    /// It did not reach Graph.
+    /// The request did not reach Graph.
     NotSent,
-    /// What came back was no answer.
+    /// There was no valid response.
     NoAnswer,
 }
 
-impl Label for Reason {
+impl Label for RetryReason {
     const ALL: &'static [Self] = &[Self::Throttled, Self::NotSent, Self::NoAnswer];
 
     fn index(self) -> usize {
@@ -192,29 +184,19 @@ impl Label for Reason {
     }
 }
 
-/// What comes of asking for an access token.
+/// The outcome of a request for an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenAnswer {
-    /// A token.
-    TokenResponse,
-    /// Entra ID does not take what we sign in with, or it cannot be used.
+pub enum TokenOutcome {
+    /// The endpoint granted a token.
+    Granted,
+    /// Entra ID refused the credential, or the credential cannot be used.
     Refused,
-    /// Nothing that says either.
+    /// The endpoint could not be reached, or its response was not valid.
     Unavailable,
 }
 
-impl TokenAnswer {
-    pub(super) fn of(failure: Option<&TokenError>) -> Self {
-        match failure {
-            None => Self::TokenResponse,
-            Some(TokenError::Refused { .. } | TokenError::Credential { .. }) => Self::Refused,
-            Some(TokenError::Unavailable { .. }) => Self::Unavailable,
-        }
-    }
-}
-
-impl Label for TokenAnswer {
-    const ALL: &'static [Self] = &[Self::TokenResponse, Self::Refused, Self::Unavailable];
+impl Label for TokenOutcome {
+    const ALL: &'static [Self] = &[Self::Granted, Self::Refused, Self::Unavailable];
 
     fn index(self) -> usize {
         self as usize
@@ -222,7 +204,7 @@ impl Label for TokenAnswer {
 
     fn text(self) -> &'static str {
         match self {
-            Self::TokenResponse => "granted",
+            Self::Granted => "granted",
             Self::Refused => "refused",
             Self::Unavailable => "unavailable",
         }
@@ -234,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_is_counted_in_its_place_or_as_another() {
+    fn unknown_status_is_counted_as_other() {
         for (nth, status) in Status::ALL.iter().enumerate() {
             assert_eq!(status.index(), nth);
         }

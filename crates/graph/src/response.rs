@@ -1,77 +1,83 @@
-//! One HTTP exchange: what `reqwest` says, in our terms.
+//! Graph's responses: success or refusal, and the bounds on what is read.
 
 use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::Utc;
-use reqwest::Response;
+use net::{Proxy, http, tls};
+use reqwest::Response as HttpResponse;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use serde_json::value::RawValue;
 
-use super::error::{Error, Refusal};
-use super::retry::retry_after;
-use net::Proxy;
-use net::http;
-use net::tls;
+use crate::error::{Effect, Error, ErrorKind};
+use crate::failure::retry_after;
+use crate::refusal::Refusal;
 
-/// No answer that is read whole is larger: 20 parts of 1,000 messages each stay well below.
-const LARGEST_ANSWER: usize = 128 << 20;
-/// Nor is any refusal.
+/// No response that is read whole is larger: 20 parts of 1,000 messages each stay well below.
+const LARGEST_BODY: usize = 128 << 20;
+/// No error response is larger.
 const LARGEST_REFUSAL: usize = 1 << 20;
-/// No answer that is read whole takes longer, however slowly it drips.
-const LONGEST_ANSWER: Duration = Duration::from_secs(600);
-
+/// No response that is read whole takes longer, however slowly it arrives.
+const LONGEST_READ: Duration = Duration::from_secs(600);
 /// No id of a request is longer, in bytes.
 const LONGEST_ID: usize = 200;
 
-/// Graph's answer to a plain request or to one part of a `$batch`: a success.
+/// Graph's response to a single request or to one part of a `$batch`: a success.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status, 200 to 299.
     pub status: u16,
     /// The JSON body as Graph wrote it; `None` where there is none (202, 204).
     pub body: Option<Box<RawValue>>,
     /// `request-id`.
     pub request_id: Option<String>,
+    /// What is known about the change where the body turns out to be unusable.
+    pub(crate) effect: Effect,
 }
 
-impl Answer {
-    /// The body, where the request has one for an answer.
+impl Response {
+    /// Returns the body, where the request calls for one.
     pub fn json(self) -> Result<Box<RawValue>, Error> {
-        let Self { status, body, request_id } = self;
-        body.ok_or(Error::NotAnAnswer { status, what: "it is empty", request_id })
+        let unusable = self.unusable("it is empty");
+        self.body.ok_or(unusable)
     }
 
-    /// The body as a `T`.
+    /// Returns the body as a `T`.
     pub fn parse<T: for<'a> serde::Deserialize<'a>>(&self) -> Result<T, Error> {
         let text = self.body.as_deref().map_or("", RawValue::get);
-        serde_json::from_str(text).map_err(|_| Error::NotAnAnswer {
-            status: self.status,
-            what: "its JSON is not of the expected form",
-            request_id: self.request_id.clone(),
-        })
+        serde_json::from_str(text).map_err(|_| self.unusable("its JSON is not of the expected form"))
+    }
+
+    fn unusable(&self, what: &'static str) -> Error {
+        let kind = ErrorKind::NotAnAnswer { status: self.status, what };
+        Error::from(kind).with_request_id(self.request_id.clone()).with_effect(self.effect)
+    }
+
+    /// Marks the response as one to a change: where its body is unusable, the change may have been made.
+    pub(crate) fn to_change(self, is_change: bool) -> Self {
+        Self { effect: if is_change { Effect::Indeterminate } else { Effect::NotApplied }, ..self }
     }
 }
 
-/// The body of an answer.
-pub(super) enum Body {
+/// The body of a response.
+pub(crate) enum Body {
     None,
     Json(Box<RawValue>),
-    /// Something that is no JSON object, which all of Graph's bodies are.
+    /// Not a JSON object, although all of Graph's bodies are.
     Other,
 }
 
 impl Body {
-    pub(super) fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             return Self::None;
         }
         serde_json::from_slice(bytes).map_or(Self::Other, Self::of)
     }
 
-    /// The body that `json` is.
-    pub(super) fn of(json: Box<RawValue>) -> Self {
+    /// Classifies a JSON body.
+    pub(crate) fn of(json: Box<RawValue>) -> Self {
         match json.get() {
             "null" => Self::None,
             text if text.starts_with('{') => Self::Json(json),
@@ -81,14 +87,14 @@ impl Body {
 }
 
 /// Reads a success to its end.
-pub(super) async fn answer(response: Response) -> Result<Answer, Error> {
+pub(crate) async fn read_success(response: HttpResponse) -> Result<Response, Error> {
     let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    let body = Body::read(&read(response, LARGEST_ANSWER).await?);
+    let body = Body::read(&read(response, LARGEST_BODY).await?);
     judge(status, None, request_id, body)
 }
 
-/// Hands a success on unread, and reads a refusal.
-pub(super) async fn success(response: Response) -> Result<Response, Error> {
+/// Returns a success unread, and reads a refusal.
+pub(crate) async fn success(response: HttpResponse) -> Result<HttpResponse, Error> {
     if response.status().is_success() {
         return Ok(response);
     }
@@ -99,38 +105,42 @@ pub(super) async fn success(response: Response) -> Result<Response, Error> {
     Err(refusal(status, wait, request_id, body))
 }
 
-/// Hands on what is not a web page: Graph answers with none, but a proxy on the way may.
-pub(super) fn no_page(response: Response) -> Result<Response, Error> {
+/// Refuses a web page: Graph never answers with one, but a proxy on the way may.
+pub(crate) fn no_page(response: HttpResponse) -> Result<HttpResponse, Error> {
     let is_page = text(response.headers(), CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
     if !is_page {
         return Ok(response);
     }
-    let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    Err(Error::NotAnAnswer { status, what: "it is a web page", request_id })
+    let kind = ErrorKind::NotAnAnswer { status: response.status().as_u16(), what: "it is a web page" };
+    Err(Error::from(kind).with_request_id(request_id(&response)))
 }
 
-/// Microsoft's id of the request.
-pub(super) fn request_id(response: &Response) -> Option<String> {
+/// Returns Microsoft's id of the request.
+pub(crate) fn request_id(response: &HttpResponse) -> Option<String> {
     text(response.headers(), "request-id").filter(|id| id.len() <= LONGEST_ID)
 }
 
-/// Tells success from refusal.
-pub(super) fn judge(
+/// Tells a success from a refusal.
+pub(crate) fn judge(
     status: u16,
     retry_after: Option<Duration>,
     request_id: Option<String>,
     body: Body,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !(200..300).contains(&status) {
         return Err(refusal(status, retry_after, request_id, body));
     }
+    let body = match body {
+        // Status 200 promises content; a success without content is answered 202 or 204.
+        Body::None if status == 200 => Err("it is empty"),
+        Body::None => Ok(None),
+        Body::Json(body) => Ok(Some(body)),
+        Body::Other => Err("it is no JSON object"),
+    };
     match body {
-        // "OK" promises content; what has none is answered 202 or 204.
-        Body::None if status == 200 => Err(Error::NotAnAnswer { status, what: "it is empty", request_id }),
-        Body::None => Ok(Answer { status, body: None, request_id }),
-        Body::Json(body) => Ok(Answer { status, body: Some(body), request_id }),
-        Body::Other => Err(Error::NotAnAnswer { status, what: "it is no JSON object", request_id }),
+        Ok(body) => Ok(Response { status, body, request_id, effect: Effect::NotApplied }),
+        Err(what) => Err(Error::from(ErrorKind::NotAnAnswer { status, what }).with_request_id(request_id)),
     }
 }
 
@@ -139,46 +149,49 @@ fn refusal(status: u16, retry_after: Option<Duration>, request_id: Option<String
         Body::Json(body) => Some(body),
         Body::None | Body::Other => None,
     };
-    let refusal = Refusal::new(status, retry_after, request_id, body);
-    // A missing mailbox or message is told by Graph; a 404 of anybody else's tells nothing of either.
-    if status == 404 && refusal.body.is_none() {
+    let (refusal, inner_id) = Refusal::read(status, retry_after, body);
+    // Graph says itself that a mailbox or message is missing. A 404 from another server says nothing about them.
+    let kind = if status == 404 && refusal.body.is_none() {
         let what = "it is not Graph's own “not found”; check microsoft_graph_url";
-        return Error::NotAnAnswer { status, what, request_id: refusal.request_id };
-    }
-    Error::Refused(Box::new(refusal))
+        ErrorKind::NotAnAnswer { status, what }
+    } else {
+        ErrorKind::Refused(Box::new(refusal))
+    };
+    Error::from(kind).with_request_id(request_id.or(inner_id))
 }
 
-/// The whole body, within `limit` bytes.
-pub(super) async fn read(mut response: Response, limit: usize) -> Result<Bytes, Error> {
+/// Reads the whole body, within `limit` bytes.
+pub(crate) async fn read(mut response: HttpResponse, limit: usize) -> Result<Bytes, Error> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| network_error(&error))? {
             if body.len() + chunk.len() > limit {
-                return Err(Error::TooLarge(limit >> 20));
+                return Err(ErrorKind::TooLarge(limit >> 20).into());
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(LONGEST_ANSWER, all).await.unwrap_or(Err(Error::TimedOut(LONGEST_ANSWER)))
+    let read = tokio::time::timeout(LONGEST_READ, all).await;
+    read.unwrap_or_else(|_| Err(ErrorKind::TimedOut(LONGEST_READ).into()))
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// What went wrong with a request that had no answer: on the network, or with `proxy` on the way.
-pub(super) fn no_answer(proxy: &Proxy, error: &reqwest::Error) -> Error {
+/// Says what went wrong with a request that got no response: on the network, or with `proxy` on the way.
+pub(crate) fn no_response(proxy: &Proxy, error: &reqwest::Error) -> Error {
     match http::proxy_trouble(proxy, error) {
-        Some(reason) => Error::Unreachable { reason, sent: false },
+        Some(reason) => ErrorKind::Unreachable { reason, sent: false }.into(),
         None => network_error(error),
     }
 }
 
-/// What went wrong on the network. The URL is left out: it may hold search text.
-pub(super) fn network_error(error: &reqwest::Error) -> Error {
+/// Says what went wrong on the network. The URL is left out: it may hold search text.
+pub(crate) fn network_error(error: &reqwest::Error) -> Error {
     if let Some(refused) = tls::refused_certificate(error) {
-        return Error::Untrusted(tls::refusal_words(refused));
+        return ErrorKind::Untrusted(tls::refusal_words(refused)).into();
     }
     let mut reason = "the connection failed".to_owned();
     let mut source = error.source();
@@ -189,5 +202,5 @@ pub(super) fn network_error(error: &reqwest::Error) -> Error {
     if error.is_timeout() {
         "time ran out".clone_into(&mut reason);
     }
-    Error::Unreachable { reason, sent: !error.is_connect() }
+    ErrorKind::Unreachable { reason, sent: !error.is_connect() }.into()
 }

@@ -1,41 +1,40 @@
-//! The service behind all requests: one connection pool at a time, one source of tokens, one exchange at a time.
+//! Sends one request over the current connections, signs it with the current token, and reads the response.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use net::tls::TlsError;
+use net::{Proxy, http};
+use reqwest::Response as HttpResponse;
 use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
-use reqwest::{Method, Response};
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
 use uuid::Uuid;
 
-use super::error::Error;
-use super::path::Path;
 use crate::auth::assertion::Certificate;
 use crate::auth::token::{Token, TokenLife, Tokens};
-use crate::metrics::{Meters, Sent};
+use crate::error::Error;
+use crate::metrics::{Metrics, Sent};
 use crate::pool::Connections;
-use crate::response::{self as wire, Answer};
+use crate::request::Request;
+use crate::response::{self, Response};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
-use net::Proxy;
-use net::http;
-use net::tls::TlsError;
 
 /// Microsoft Graph at one address, for one application.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(crate) struct Transport {
     connections: Connections,
     root: Url,
     tokens: Tokens,
-    /// The files of the certificate that signs in, where one does, and its end when it was read first.
+    /// The files of the certificate that signs in, if there is one, and its end when it was first read.
     certificate: Option<(ApplicationCertificate, DateTime<Utc>)>,
-    meters: Arc<Meters>,
+    metrics: Arc<Metrics>,
 }
 
-/// Who asks for tokens: Graph's client, unless the token endpoint has certificate authorities of its own, or is
-/// the machine itself, to which no proxy leads; and the proxy on its way.
+/// Returns the HTTP client for the token endpoint, and its proxy. It is Graph's client, unless the endpoint has
+/// certificate authorities of its own, or is the machine itself, which no proxy leads to.
 fn token_client(
     settings: &GraphSettings,
     http: &reqwest::Client,
@@ -55,8 +54,8 @@ fn token_client(
 }
 
 impl Transport {
-    pub(super) fn new(settings: &GraphSettings, meters: Arc<Meters>) -> Result<Self, TlsError> {
-        // A certificate that does not do shows at the start, not with the first call.
+    pub(crate) fn new(settings: &GraphSettings, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
+        // An unusable certificate is reported at the start, not with the first call.
         let signs_in = match settings.credential.certificate() {
             Some(files) => {
                 let read = Certificate::read(files)?;
@@ -67,75 +66,61 @@ impl Transport {
         };
         let connections = Connections::new(settings)?;
         let asks = token_client(settings, &connections.pool().http)?;
-        let tokens = Tokens::new(asks, settings, Arc::clone(&meters));
+        let tokens = Tokens::new(asks, settings, Arc::clone(&metrics));
         let root = settings.base_url.clone();
-        Ok(Self { connections, root, tokens, certificate: signs_in, meters })
+        Ok(Self { connections, root, tokens, certificate: signs_in, metrics })
     }
 
-    pub(super) fn root(&self) -> &Url {
+    pub(crate) fn root(&self) -> &Url {
         &self.root
     }
 
-    pub(super) fn meters(&self) -> &Arc<Meters> {
-        &self.meters
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
-    /// As its file says now: it may have been renewed, and the next token is asked for with what is there.
-    pub(super) async fn certificate_end(&self) -> Option<DateTime<Utc>> {
+    /// Returns the end of the certificate as its file says now: it may have been renewed, and the next token request
+    /// uses the file's current content.
+    pub(crate) async fn certificate_end(&self) -> Option<DateTime<Utc>> {
         let (files, first) = self.certificate.clone()?;
         let read = tokio::task::spawn_blocking(move || Certificate::read(&files));
         Some(read.await.ok().and_then(Result::ok).map_or(first, |read| read.not_after()))
     }
 
-    pub(super) fn token_life(&self) -> Option<TokenLife> {
+    pub(crate) fn token_life(&self) -> Option<TokenLife> {
         self.tokens.life()
     }
 
-    pub(super) async fn token(&self) -> Result<Token, Error> {
+    pub(crate) async fn token(&self) -> Result<Token, Error> {
         Ok(self.tokens.get().await?)
     }
 
-    pub(super) fn discard(&self, refused: &Token) {
+    pub(crate) fn discard(&self, refused: &Token) {
         self.tokens.discard(refused);
     }
 
-    /// One try: sends the request and reads its answer.
-    pub(super) async fn exchange(
-        &self,
-        method: &Method,
-        path: &Path,
-        body: Option<Bytes>,
-    ) -> Result<(Answer, Token), Error> {
-        let (response, token) = self.open(method, path, body).await?;
-        Ok((wire::answer(response).await?, token))
+    /// Sends `request` once and reads the response.
+    pub(crate) async fn exchange(&self, request: &Request) -> Result<(Response, Token), Error> {
+        let (response, token) = self.open(request).await?;
+        Ok((response::read_success(response).await?.to_change(request.is_change()), token))
     }
 
-    /// One try: sends the request and returns the response of a success, unread. A token that is refused is
-    /// replaced once, and the request signed again.
-    pub(super) async fn open(
-        &self,
-        method: &Method,
-        path: &Path,
-        body: Option<Bytes>,
-    ) -> Result<(Response, Token), Error> {
+    /// Sends `request` once and returns a success unread. Where the token is refused, it is replaced once and the
+    /// request is signed again.
+    pub(crate) async fn open(&self, request: &Request) -> Result<(HttpResponse, Token), Error> {
         let mut token = self.tokens.get().await?;
-        let mut response = self.signed(method, path, body.clone(), &token).await;
+        let mut response = self.send_signed(request, &token).await;
         if response.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401))
         {
             self.discard(&token);
             token = self.tokens.get().await?;
-            response = self.signed(method, path, body, &token).await;
+            response = self.send_signed(request, &token).await;
         }
         Ok((response?, token))
     }
 
-    async fn signed(
-        &self,
-        method: &Method,
-        path: &Path,
-        body: Option<Bytes>,
-        token: &Token,
-    ) -> Result<Response, Error> {
+    async fn send_signed(&self, request: &Request, token: &Token) -> Result<HttpResponse, Error> {
+        let Request { method, path, body, .. } = request;
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
         let pool = self.connections.pool();
@@ -144,24 +129,24 @@ impl Transport {
             .request(method.clone(), path.url(&self.root))
             .header(AUTHORIZATION, token.header.clone())
             .header("client-request-id", &client_request_id);
-        if let Some(body) = body {
+        if let Some(body) = body.clone() {
             request = request.header(CONTENT_TYPE, "application/json").body(body);
         }
         let response = match request.send().await {
-            Ok(response) => wire::success(response).await,
-            Err(error) => Err(wire::no_answer(self.connections.proxy(), &error)),
+            Ok(response) => response::success(response).await,
+            Err(error) => Err(response::no_response(self.connections.proxy(), &error)),
         };
         if response.as_ref().is_err_and(is_out_of_service) {
             self.connections.leave(&pool);
         }
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
-        self.meters.answered(sent, response.as_ref().map(|response| response.status().as_u16()));
-        self.meters.durations.observe(started.elapsed());
+        count(&self.metrics, sent, response.as_ref().map(|response| response.status().as_u16()));
+        self.metrics.durations.observe(started.elapsed());
         let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {
             Ok(response) => {
-                let (status, request_id) = (response.status().as_u16(), wire::request_id(response));
+                let (status, request_id) = (response.status().as_u16(), response::request_id(response));
                 debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
             }
             Err(error) => {
@@ -171,10 +156,10 @@ impl Transport {
         response
     }
 
-    /// Sends one range of an upload to the address Graph named for it, which is authorised by itself and must
-    /// not get our token (Graph page "Attach large files to Outlook messages or events"). An empty range asks
-    /// what is missing.
-    pub(super) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Answer, Error> {
+    /// Sends one range of an upload to the address that Graph named for it. That address is authorised by itself and
+    /// must not get the token (Graph page "Attach large files to Outlook messages or events"). Without a range, asks
+    /// which ranges are missing.
+    pub(crate) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Response, Error> {
         let pool = self.connections.pool();
         let request = match range {
             Some((range, bytes)) => pool
@@ -186,17 +171,25 @@ impl Transport {
             None => pool.http.get(to.clone()),
         };
         let sent = async {
-            let answered = request.send().await;
-            let response = answered.map_err(|error| wire::no_answer(self.connections.proxy(), &error))?;
-            wire::answer(wire::success(response).await?).await
+            let response = request.send().await;
+            let response =
+                response.map_err(|error| response::no_response(self.connections.proxy(), &error))?;
+            response::read_success(response::success(response).await?).await
         };
-        let answer = sent.await;
-        if answer.as_ref().is_err_and(is_out_of_service) {
+        let response = sent.await;
+        if response.as_ref().is_err_and(is_out_of_service) {
             self.connections.leave(&pool);
         }
-        self.meters.answered(Sent::Upload, answer.as_ref().map(|answer| answer.status));
-        answer
+        count(&self.metrics, Sent::Upload, response.as_ref().map(|response| response.status));
+        response
     }
+}
+
+/// Counts a response by its status, or that there was none.
+pub(crate) fn count(metrics: &Metrics, sent: Sent, outcome: Result<u16, &Error>) {
+    let status = outcome.map_or_else(Error::status, Some);
+    let throttled = outcome.is_err_and(|error| error.backoff_hint().is_some());
+    metrics.answered(sent, status, throttled);
 }
 
 fn is_out_of_service(error: &Error) -> bool {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::Client;
-use super::error::Error;
+use super::error::{Effect, Error};
 use super::retry::RetrySafety;
 
 /// The size of a range: below the 4 MB a range may have, and a multiple of 320 KiB.
@@ -86,11 +86,11 @@ async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: 
     loop {
         let rest = range.slice(usize::try_from(from - start).unwrap_or(range.len())..);
         let header = format!("bytes {from}-{}/{size}", end - 1);
-        let Err(error) = client.service().upload(to, Some((header, rest))).await else { return Ok(()) };
-        open |= error.is_indeterminate();
+        let Err(error) = client.transport().upload(to, Some((header, rest))).await else { return Ok(()) };
+        open |= error.may_have_been_applied();
         let Some(wait) = tries.after(error.failure()) else {
             // A session ends with its last range, so a range of which nobody knows what became may have been that.
-            return Err(if open { Error::MayBeDone(error.into()) } else { error });
+            return Err(if open { error.with_effect(Effect::Indeterminate) } else { error });
         };
         tokio::time::sleep(wait).await;
         if let Some(next) = first_missing(client, to).await {
@@ -103,6 +103,6 @@ async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: 
 }
 
 async fn first_missing(client: &Client, to: &Url) -> Option<u64> {
-    let missing: Missing = client.service().upload(to, None).await.ok()?.parse().ok()?;
+    let missing: Missing = client.transport().upload(to, None).await.ok()?.parse().ok()?;
     missing.ranges.first()?.split('-').next()?.parse().ok()
 }

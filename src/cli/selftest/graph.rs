@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::exit_code::{self, OTHER};
 use crate::functions::{Function, IDENTIFY, Permission, Use};
 use graph::GraphSettings;
-use graph::{Certificate, Claims, Client, Error, Path, Request, TokenError};
+use graph::{Certificate, Claims, Client, Error, ErrorKind, Path, Request, TokenError};
 
 const TOKEN: (&str, &str) = ("graph.token", "token");
 const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
@@ -218,9 +218,9 @@ const REACH_FOR_TOKEN: &str = "Check microsoft_graph_token_url, the proxy (HTTPS
 
 /// What went wrong, without what [`advice`] says better.
 fn found(error: &Error) -> String {
-    let refused = match error {
-        Error::Token(error) => error.as_ref(),
-        other => return other.to_string(),
+    let refused = match error.kind() {
+        ErrorKind::Token(error) => error.as_ref(),
+        _ => return error.to_string(),
     };
     let TokenError::Refused { status, whom, error, description, trace_id, .. } = refused else {
         return refused.to_string();
@@ -233,20 +233,20 @@ fn found(error: &Error) -> String {
 
 /// What to do about `error`.
 fn advice(error: &Error) -> &'static str {
-    match error {
-        Error::Token(error) => match error.as_ref() {
+    match error.kind() {
+        ErrorKind::Token(error) => match error.as_ref() {
             TokenError::Refused { description, .. } => about_refusal(description),
             TokenError::Unavailable { .. } => REACH_FOR_TOKEN,
             TokenError::Credential { .. } => "Mend the file that is named, or name another in app.config.",
         },
-        Error::Untrusted(_) => {
+        ErrorKind::Untrusted(_) => {
             "Put the PEM file of the certificate authority (a proxy that opens TLS has one of its own) into verify \
              of [fn_exchange_online]."
         }
-        Error::Refused(refusal) if refusal.status == 403 => {
+        ErrorKind::Refused(refusal) if refusal.status == 403 => {
             "Grant the permission User.Read.All with admin consent; a change takes some minutes to arrive."
         }
-        Error::Refused(refusal) if refusal.status == 429 || refusal.status >= 500 => {
+        ErrorKind::Refused(refusal) if refusal.status == 429 || refusal.status >= 500 => {
             "Microsoft Graph is busy or out of order; try again in some minutes."
         }
         _ => REACH,

@@ -35,7 +35,7 @@ impl Health {
         let help = "Lines that could not be written to the audit trail yet.";
         text.single(Kind::Gauge, "audit_trail_lines_waiting", help, services.trail.waiting());
         broker(&mut text, &self.broker, &self.state());
-        requests(&mut text, services.graph.meters());
+        requests(&mut text, services.graph.metrics());
         batches(&mut text, *services.graph.batches().borrow());
         tokens(&mut text, &services.graph, services.graph.certificate_end().await);
         self.reloads(&mut text);
@@ -90,7 +90,7 @@ fn broker(text: &mut Exposition, meters: &stomp::Meters, view: &ServiceState) {
     text.single(Kind::Counter, "broker_failures_total", help, meters.failures.get());
 }
 
-fn requests(text: &mut Exposition, meters: &graph::Meters) {
+fn requests(text: &mut Exposition, meters: &graph::Metrics) {
     let help = "Requests to Graph, every try, by how they were sent and the HTTP status of the answer.";
     let mut family = text.family(Kind::Counter, "graph_requests_total", help);
     for (sent, by_status) in meters.requests.iter() {
@@ -131,7 +131,7 @@ fn batches(text: &mut Exposition, state: graph::BatchState) {
 
 fn tokens(text: &mut Exposition, graph: &graph::Client, certificate_end: Option<DateTime<Utc>>) {
     let help = "Requests for an access token, every try, by what came of it.";
-    text.by("token_requests_total", help, "outcome", &graph.meters().token_requests);
+    text.by("token_requests_total", help, "outcome", &graph.metrics().token_requests);
     let life = graph.token_life();
     let help = "Whether there is an access token that is good.";
     text.single(Kind::Gauge, "token_valid", help, u8::from(life.is_some()));

@@ -12,7 +12,7 @@ use super::LARGE;
 use super::message::{FileAttachment, SMALLEST_IN_SESSION};
 use super::outgoing::{Ended, Outgoing, may_be_done};
 use crate::functions::error::Error;
-use graph::{self, Dispatch, Failed, Path, Request, UploadError, UploadSession};
+use graph::{self, Dispatch, Effect, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
 
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
@@ -51,7 +51,7 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
                     {
                         return Ok(ended);
                     }
-                    Error::Graph { attempt, permissions, source: source.without_doubt() }
+                    Error::Graph { attempt, permissions, source: source.with_effect(Effect::NotApplied) }
                 }
                 other => other,
             };
@@ -118,7 +118,7 @@ impl<'a> Draft<'a> {
 
     async fn send_or_remove(&self, attachments: &[Attachment]) -> Result<(), Error> {
         if let Err(error) = self.fill(attachments).await {
-            if let Err(Failed { error, .. }) = self.remove().await {
+            if let Err(SendError { error, .. }) = self.remove().await {
                 self.warn_left_over(&error);
             }
             return Err(error);
@@ -127,15 +127,17 @@ impl<'a> Draft<'a> {
             Ok(()) => return Ok(()),
             // An attempt that was answered "try again" sent it, or its owner or another run of the call removed it.
             // A lookup in the mailbox decides.
-            Err(Failed { error, .. }) if error.is_item_gone() => return Err(self.outgoing.in_doubt(error)),
-            Err(Failed { error, .. }) => error,
+            Err(SendError { error, .. }) if error.is_item_gone() => {
+                return Err(self.outgoing.in_doubt(error));
+            }
+            Err(SendError { error, .. }) => error,
         };
         match self.remove().await {
             Ok(()) => Err(self.failed(source)),
-            Err(Failed { error, repeated: false }) if error.is_item_gone() => {
+            Err(SendError { error, repeated: false }) if error.is_item_gone() => {
                 Err(self.outgoing.in_doubt(source))
             }
-            Err(Failed { error, .. }) => {
+            Err(SendError { error, .. }) => {
                 self.warn_left_over(&error);
                 Err(if may_be_done(&source) { self.outgoing.in_doubt(source) } else { self.failed(source) })
             }
@@ -143,15 +145,15 @@ impl<'a> Draft<'a> {
     }
 
     /// A draft can be sent only once, so repeating the request is harmless.
-    async fn send(&self) -> Result<(), Failed> {
-        let path = self.path().map_err(|error| Failed { error, repeated: false })?;
+    async fn send(&self) -> Result<(), SendError> {
+        let path = self.path().map_err(|error| SendError { error, repeated: false })?;
         let Outgoing { context, from, act, .. } = self.outgoing;
         let request =
             Request::post(path.then("send"), Bytes::new(), act).idempotent().in_mailbox(from.address());
         context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
     }
 
-    async fn remove(&self) -> Result<(), Failed> {
+    async fn remove(&self) -> Result<(), SendError> {
         self.outgoing.remove_draft(&self.id).await
     }
 
@@ -232,7 +234,7 @@ impl<'a> Draft<'a> {
         what: &'static str,
         body: Bytes,
         repeated: fn(Request) -> Request,
-    ) -> Result<graph::Answer, graph::Error> {
+    ) -> Result<graph::Response, graph::Error> {
         let Outgoing { context, from, act, .. } = self.outgoing;
         let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
         context.graph.send(&repeated(request)).await

@@ -10,7 +10,7 @@ use crate::functions::error::Error;
 use crate::functions::outcome::Outcome;
 use crate::functions::permissions::Permissions;
 use crate::guard::Mailbox;
-use graph::{self, CallTag, Dispatch, Failed, Path, Request};
+use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError};
 
 /// Maximum number of rounds in which unsent drafts of the call are removed.
 const MAX_CLEANUPS: usize = 5;
@@ -62,7 +62,9 @@ impl Outgoing<'_> {
             for draft in found {
                 info!(mailbox = mail.sender, message_id = draft.id, "removing an unsent draft of this call");
                 match self.remove_draft(&draft.id).await {
-                    Err(Failed { error, .. }) if !error.is_item_gone() => return Err(not_looked_up(error)),
+                    Err(SendError { error, .. }) if !error.is_item_gone() => {
+                        return Err(not_looked_up(error));
+                    }
                     _ => {}
                 }
             }
@@ -78,8 +80,8 @@ impl Outgoing<'_> {
         Outcome::not_found(error, &format!("The mailbox {}", self.mail.sender)).map(Ended::NoMailbox)
     }
 
-    pub(super) async fn remove_draft(self, id: &str) -> Result<(), Failed> {
-        let request = self.removal(id).map_err(|error| Failed { error, repeated: false })?;
+    pub(super) async fn remove_draft(self, id: &str) -> Result<(), SendError> {
+        let request = self.removal(id).map_err(|error| SendError { error, repeated: false })?;
         self.context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
     }
 
@@ -91,7 +93,7 @@ impl Outgoing<'_> {
 
     /// The mail may have been sent.
     pub(super) fn in_doubt(self, source: graph::Error) -> Error {
-        Error::InDoubt { attempt: self.attempt(), source: source.without_doubt() }
+        Error::InDoubt { attempt: self.attempt(), source: source.with_effect(Effect::NotApplied) }
     }
 
     /// The mail was not sent.

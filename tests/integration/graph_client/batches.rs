@@ -46,7 +46,7 @@ async fn every_part_gets_its_own_answer_though_they_come_shuffled() {
     let route = client.batched();
     let done = try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
     for (mailbox, done) in mailboxes.iter().zip(done) {
-        let user: Value = done.answer.parse().unwrap();
+        let user: Value = done.response.parse().unwrap();
         assert_eq!(user["userPrincipalName"], mailbox.as_str());
     }
 }

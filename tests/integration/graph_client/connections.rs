@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use graph::{Client, Dispatch, Error};
+use graph::{Client, Dispatch, ErrorKind};
 use net::Trust;
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
@@ -74,7 +74,7 @@ async fn a_certificate_nobody_vouches_for_is_refused_in_words_and_nothing_is_sen
     settings.trust = Trust::SystemAnd(stranger);
     let client = Client::new(&settings).unwrap();
     let error = client.send(&user(&tenant.mailboxes()[0])).await.unwrap_err();
-    let Error::Token(error) = error else { panic!("{error:?}") };
+    let ErrorKind::Token(error) = error.kind() else { panic!("{error:?}") };
     assert!(error.to_string().contains("is not trusted"), "{error}");
     let counters = tenant.counters();
     assert_eq!((counters.token_requests, counters.http_requests), (0, 0));

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
 use fn_exchange_online::config::{Environment, Settings};
-use graph::{Certificate, Client, Error};
+use graph::{Certificate, Client, ErrorKind};
 use graph::{Credential, GraphSettings, Proof};
 use sandbox::graph::TenantOptions;
 use tempfile::TempDir;
@@ -38,10 +38,9 @@ fn certificate_lines(files: &Files) -> String {
 
 /// Asks for a user, and gives why there was no token.
 async fn refusal(house: &TestTenant, client: &Client) -> String {
-    match client.send(&user(&house.sandbox.graph.mailboxes()[0])).await {
-        Err(Error::Token(error)) => error.to_string(),
-        other => panic!("{other:?}"),
-    }
+    let error = client.send(&user(&house.sandbox.graph.mailboxes()[0])).await.unwrap_err();
+    let ErrorKind::Token(error) = error.kind() else { panic!("{error:?}") };
+    error.to_string()
 }
 
 async fn works(house: &TestTenant, client: &Client) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
-use graph::{Error, TokenError};
+use graph::{ErrorKind, TokenError};
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions, TokenRefusal};
 
 use super::{messages, user};
@@ -100,8 +100,9 @@ async fn a_refused_sign_in_is_one_request_and_one_clear_error_with_entras_code()
         let client = house.client(&[]);
         let request = user(&tenant.mailboxes()[0]);
         for outcome in join_all((0..10).map(|_| client.send(&request))).await {
-            let Err(Error::Token(error)) = outcome else { panic!("{outcome:?}") };
-            assert!(matches!(*error, TokenError::Refused { .. }));
+            let error = outcome.unwrap_err();
+            let ErrorKind::Token(error) = error.kind() else { panic!("{error:?}") };
+            assert!(matches!(**error, TokenError::Refused { .. }));
             let words = error.to_string();
             assert!(words.contains(code) && words.contains(tenant.client_id()), "{words}");
             assert!(!words.contains(tenant.client_secret()), "{words}");

@@ -1,23 +1,27 @@
 //! The access token: fetched once for all who wait for it, renewed before it expires (Microsoft identity
 //! platform, "OAuth 2.0 client credentials flow").
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use parking_lot::Mutex;
 use reqwest::header::{HeaderValue, RETRY_AFTER};
 use serde::Deserialize;
 use tracing::{Instrument, info, warn};
 use url::Url;
 
+use crate::auth::error::TokenError;
 use crate::auth::token_request;
 use crate::auth::token_response::TokenResponse;
-use crate::error::{Error, shortened};
-use crate::metrics::{Meters, TokenAnswer};
-use crate::response as wire;
-use crate::retry::{Failure, Policy, RetrySafety, retry_after};
+use crate::error::Error;
+use crate::failure::{Failure, retry_after};
+use crate::metrics::{Metrics, TokenOutcome};
+use crate::refusal::shortened;
+use crate::response;
+use crate::retry::{Policy, RetrySafety};
 use crate::{Credential, GraphSettings};
 use net::Proxy;
 
@@ -32,55 +36,6 @@ const LARGEST_ANSWER: usize = 1 << 20;
 const LONGEST_DESCRIPTION: usize = 500;
 /// No code and no id of Entra's is longer, in characters.
 const LONGEST_WORD: usize = 100;
-
-/// Why there is no token.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TokenError {
-    /// Entra ID, or the machine's identity endpoint, refused what we sign in with.
-    #[error(
-        "Microsoft Entra ID refused the sign-in of {whom} with HTTP status {status}, {error}: {description}{}. \
-         Check {check} in app.config",
-        Trace(trace_id)
-    )]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// Who signed in, and with what kind of credential.
-        whom: String,
-        /// The options to look at.
-        check: String,
-        /// OAuth's `error`.
-        error: String,
-        /// The first line of `error_description`; it holds Entra's code (AADSTS…).
-        description: String,
-        /// Microsoft's id of the attempt.
-        trace_id: Option<String>,
-    },
-    /// What we sign in with cannot be used: a file is missing, or is not what it should be. Nothing was sent.
-    #[error("no access token was asked for, because {option} of app.config does not do: {reason}")]
-    Credential {
-        /// The option.
-        option: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The token endpoint could not be asked.
-    #[error("no access token could be fetched from {url}: {reason}")]
-    Unavailable {
-        /// The endpoint.
-        url: String,
-        /// What went wrong.
-        reason: String,
-    },
-}
-
-struct Trace<'a>(&'a Option<String>);
-
-impl std::fmt::Display for Trace<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.as_ref().map_or(Ok(()), |id| write!(f, " (trace id {id})"))
-    }
-}
 
 /// A token, ready to be sent.
 #[derive(Clone, Debug)]
@@ -140,7 +95,7 @@ impl Tokens {
     pub(crate) fn new(
         (http, proxy): (reqwest::Client, Proxy),
         settings: &GraphSettings,
-        meters: Arc<Meters>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let endpoint = Endpoint {
             http,
@@ -149,14 +104,14 @@ impl Tokens {
             credential: settings.credential.clone(),
             resource: settings.base_url.origin().ascii_serialization(),
             policy: Policy::new(settings),
-            meters,
+            metrics,
         };
         Self { endpoint: Arc::new(endpoint), state: Arc::default() }
     }
 
     /// The life of the token in use, where it is good.
     pub(crate) fn life(&self) -> Option<TokenLife> {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         let Token { fetched_at, expires_at, .. } = *state.current.as_ref()?;
         (Instant::now() < expires_at).then_some(TokenLife { fetched_at, expires_at })
     }
@@ -164,7 +119,7 @@ impl Tokens {
     /// A token that is still good. Nobody waits for a renewal: it goes on beside the requests.
     pub(crate) async fn get(&self) -> Result<Token, TokenError> {
         let fetch = {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             let now = Instant::now();
             if let Some(token) = state.current.clone().filter(|token| now < token.expires_at) {
                 if token.renew_at <= now {
@@ -180,7 +135,7 @@ impl Tokens {
 
     /// Forgets `refused`, which Graph does not take, so that the next [`get`](Self::get) fetches another.
     pub(crate) fn discard(&self, refused: &Token) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.current.as_ref().is_some_and(|token| token.header == refused.header) {
             *state = State { generation: state.generation + 1, ..State::default() };
         }
@@ -198,7 +153,7 @@ impl Tokens {
         let url = endpoint.url.to_string();
         let fetching = async move {
             let fetched = endpoint.fetch().await;
-            lock(&shared).settle(generation, &fetched);
+            shared.lock().settle(generation, &fetched);
             fetched
         };
         let task = tokio::spawn(fetching.in_current_span());
@@ -213,10 +168,6 @@ impl Tokens {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     http: reqwest::Client,
@@ -226,7 +177,7 @@ pub(crate) struct Endpoint {
     /// Graph, whatever cloud it is in: scheme and host.
     resource: String,
     policy: Policy,
-    meters: Arc<Meters>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Deserialize)]
@@ -242,11 +193,11 @@ struct Failed(TokenError, Failure);
 
 impl Endpoint {
     async fn fetch(&self) -> Result<Token, TokenError> {
-        let mut tries = self.policy.tries(RetrySafety::Harmless, &self.meters);
+        let mut tries = self.policy.tries(RetrySafety::Harmless, &self.metrics);
         loop {
             let tried = self.try_once().await;
-            let answer = TokenAnswer::of(tried.as_ref().err().map(|Failed(error, _)| error));
-            self.meters.token_requests.of(answer).increment();
+            let outcome = outcome(tried.as_ref().err().map(|Failed(error, _)| error));
+            self.metrics.token_requests.of(outcome).increment();
             let Failed(error, failure) = match tried {
                 Ok(token) => return Ok(token),
                 Err(failed) => failed,
@@ -264,11 +215,11 @@ impl Endpoint {
             Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
         })?;
         let answer = request.send().await;
-        let answer = answer.map_err(|error| self.not_asked(&wire::no_answer(&self.proxy, &error)))?;
+        let answer = answer.map_err(|error| self.not_asked(&response::no_response(&self.proxy, &error)))?;
         let status = answer.status().as_u16();
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, Utc::now()));
-        let body = wire::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
+        let body = response::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
         if status == 200 {
             return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
         }
@@ -330,5 +281,13 @@ impl Endpoint {
             TokenError::Unavailable { url: self.url.to_string(), reason: error.to_string() },
             error.failure(),
         )
+    }
+}
+
+fn outcome(failure: Option<&TokenError>) -> TokenOutcome {
+    match failure {
+        None => TokenOutcome::Granted,
+        Some(TokenError::Refused { .. } | TokenError::Credential { .. }) => TokenOutcome::Refused,
+        Some(TokenError::Unavailable { .. }) => TokenOutcome::Unavailable,
     }
 }

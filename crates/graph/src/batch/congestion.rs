@@ -1,44 +1,45 @@
-//! How many batches may be under way, and when none may: the scheduler's answer to throttling.
+//! Decides how many batches may be under way, and when none may: the scheduler's reaction to throttling.
 //!
-//! The window grows by one for each round of batches that went well and shrinks by the share of requests that
-//! were throttled (additive increase, and the proportional decrease of DCTCP, RFC 8257). A few throttled
-//! mailboxes among many, which is what a tenant looks like on any day, so cost nearly nothing; they wait by
-//! themselves. Where Graph throttles in general, the window is halved and nothing is sent until the wait it asked
-//! for is over; then one batch goes first, and each such pause in a row is twice as long.
+//! The window grows by one for each round of batches without throttling and shrinks by the share of requests that were
+//! throttled (additive increase, and the proportional decrease of DCTCP, RFC 8257). A few throttled mailboxes among
+//! many, which is normal in a large tenant, cost nearly nothing; only their own requests wait. Where Graph throttles in
+//! general, the window is halved and nothing is sent until the wait that Graph asked for is over. Then one batch is sent
+//! first, and each further pause in a row is twice as long.
 //!
-//! Requests that are sent again say little about Graph in general: they were throttled before, and come in each
-//! other's company. So only a batch's first tries are asked, or Graph's word on the batch as a whole.
+//! Retries say little about Graph in general: they were throttled before, and share their batches with other retries. So
+//! only first tries count, or Graph's response to the batch as a whole.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::retry::{Failure, Policy};
+use crate::failure::Failure;
+use crate::retry::Policy;
 
-/// A single request's throttling may speak for its mailbox only, and holds up the batches no longer than this.
+/// When a single request is throttled, that may concern its mailbox only. It delays the batches no longer than this.
 const LONGEST_FOR_ONE: Duration = Duration::from_secs(60);
 
-/// How one batch went.
+/// The outcome of one batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchSample {
     /// When it was sent.
     pub(crate) sent_at: Instant,
-    /// How many answers it brought. None where nobody knows what became of it.
+    /// How many parts were answered; 0 where the outcome of the batch is unknown.
     pub(crate) answers: usize,
-    /// How many of them say that we are throttled.
+    /// How many of them were throttled.
     pub(crate) throttled: usize,
-    /// How many answers are to requests that were sent for the first time.
+    /// How many answered parts were first tries.
     pub(crate) first_tries: usize,
-    /// How many of those say that we are throttled.
+    /// How many of those were throttled.
     pub(crate) first_tries_throttled: usize,
-    /// Whether the call itself was throttled, and not only requests in it.
+    /// Whether the batch as a whole was throttled, and not only parts of it.
     pub(crate) call_throttled: bool,
-    /// The longest wait they asked for.
+    /// The longest wait that Graph asked for.
     pub(crate) wait: Option<Duration>,
 }
 
 impl BatchSample {
-    /// No news yet of a batch that was sent then.
+    /// Creates an empty sample of a batch that was sent at `sent_at`.
     pub(crate) fn of(sent_at: Instant) -> Self {
         Self {
             sent_at,
@@ -51,7 +52,7 @@ impl BatchSample {
         }
     }
 
-    /// Counts one request that succeeded or failed so.
+    /// Counts one part, by its failure if it failed.
     pub(crate) fn note(&mut self, first_try: bool, failure: Option<Failure>) {
         let throttled = match failure {
             Some(Failure::NotSent | Failure::Unknown) => return,
@@ -68,11 +69,11 @@ impl BatchSample {
     }
 }
 
-/// What follows from the news.
+/// The reaction to a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
     GoOn,
-    /// As many pauses as the retry policy has tries did not help.
+    /// Pauses did not help, as many as the retry policy has tries.
     GiveUp,
 }
 
@@ -80,7 +81,7 @@ pub(crate) enum Decision {
 #[derive(Debug)]
 pub(crate) struct CongestionWindow {
     policy: Policy,
-    /// So many throttled answers in a batch are a sign of throttling in general: half a full one.
+    /// This many throttled parts in a batch are a sign of throttling in general: half of a full batch.
     many: usize,
     most: f64,
     size: f64,
@@ -89,25 +90,25 @@ pub(crate) struct CongestionWindow {
     not_before: Option<Instant>,
 }
 
-/// From the first batch that was throttled in general to the first that was not.
+/// The time from the first batch that was throttled in general to the first that was not.
 #[derive(Debug, Clone, Copy)]
 struct Pause {
     began: Instant,
-    /// How many pauses came before it without a success in between.
+    /// How many pauses came directly before, without a success in between.
     earlier: u32,
-    /// Whether the one batch that goes first is under way.
+    /// Whether the one batch that is sent first is under way.
     probing: bool,
 }
 
 impl CongestionWindow {
-    /// A window of at most `most` batches of `batch` requests; it starts fully open.
+    /// Creates a window of at most `most` batches of `batch` requests. It starts fully open.
     pub(crate) fn new(policy: Policy, batch: usize, most: usize) -> Self {
         // The setting is at most 32.
         let most = f64::from(u32::try_from(most).unwrap_or(1));
         Self { policy, many: batch.div_ceil(2), most, size: most, pause: None, not_before: None }
     }
 
-    /// How many batches may be under way.
+    /// Returns how many batches may be under way.
     pub(crate) fn size(&self) -> usize {
         // It lies between one and the setting.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -115,12 +116,12 @@ impl CongestionWindow {
         size
     }
 
-    /// Until when nothing is sent, if there is a pause.
+    /// Returns until when nothing is sent, if there is a pause.
     pub(crate) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.not_before.filter(|until| now < *until)
     }
 
-    /// Whether another batch may be sent beside `in_flight`.
+    /// Whether another batch may be sent while `in_flight` are under way.
     pub(crate) fn has_room(&self, in_flight: usize, now: Instant) -> bool {
         self.paused_until(now).is_none()
             && match self.pause {
@@ -129,44 +130,45 @@ impl CongestionWindow {
             }
     }
 
-    /// A batch was sent.
+    /// Records that a batch was sent.
     pub(crate) fn sent(&mut self) {
         if let Some(pause) = &mut self.pause {
             pause.probing = true;
         }
     }
 
-    /// A batch came back.
-    pub(crate) fn answered(&mut self, news: BatchSample, now: Instant) -> Decision {
-        let stale = self.pause.is_some_and(|pause| news.sent_at < pause.began);
+    /// Records the outcome of a batch.
+    pub(crate) fn answered(&mut self, sample: BatchSample, now: Instant) -> Decision {
+        let stale = self.pause.is_some_and(|pause| sample.sent_at < pause.began);
         if let Some(pause) = &mut self.pause
             && !stale
         {
             pause.probing = false;
         }
-        if news.answers == 0 {
+        if sample.answers == 0 {
             return Decision::GoOn;
         }
-        if self.is_in_general(news) {
-            return self.throttled_in_general(news.wait, stale, now);
+        if self.is_in_general(sample) {
+            return self.throttled_in_general(sample.wait, stale, now);
         }
-        let share = ratio(news.throttled, news.answers);
+        let share = ratio(sample.throttled, sample.answers);
         self.size = (self.size + (1.0 - share) / self.size - share / 2.0).clamp(1.0, self.most);
-        // What was sent before the pause began says nothing about now.
+        // A batch that was sent before the pause began says nothing about the time after it.
         if self.pause.is_some() && !stale {
             if share < 0.5 {
                 self.pause = None;
             } else {
-                self.not_before = self.not_before.max(self.policy.wait(news.wait, 0).map(|wait| now + wait));
+                self.not_before =
+                    self.not_before.max(self.policy.wait(sample.wait, 0).map(|wait| now + wait));
             }
         }
         Decision::GoOn
     }
 
-    fn is_in_general(&self, news: BatchSample) -> bool {
-        news.call_throttled
-            || ratio(news.first_tries_throttled, news.first_tries) >= 0.5
-                && (news.throttled >= self.many || self.pause.is_some())
+    fn is_in_general(&self, sample: BatchSample) -> bool {
+        sample.call_throttled
+            || ratio(sample.first_tries_throttled, sample.first_tries) >= 0.5
+                && (sample.throttled >= self.many || self.pause.is_some())
     }
 
     fn throttled_in_general(&mut self, asked: Option<Duration>, stale: bool, now: Instant) -> Decision {
@@ -184,14 +186,14 @@ impl CongestionWindow {
         if wait.is_none() || earlier > self.policy.max_retries() { Decision::GiveUp } else { Decision::GoOn }
     }
 
-    /// A request outside of the batches was throttled, and asked to `wait`.
+    /// Records that a request outside of the batches was throttled, and Graph asked for `wait`.
     pub(crate) fn throttled_outside(&mut self, wait: Option<Duration>, now: Instant) {
         self.size = (self.size - 0.5).max(1.0);
         self.not_before = self.not_before.max(wait.map(|wait| now + wait.min(LONGEST_FOR_ONE)));
     }
 }
 
-/// `part` of `whole`; none of nothing.
+/// Returns the share of `part` in `whole`, or 0 where `whole` is 0.
 fn ratio(part: usize, whole: usize) -> f64 {
     let number = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     number(part) / number(whole.max(1))
@@ -207,26 +209,26 @@ mod tests {
         CongestionWindow::new(Policy::for_tests(3, SECOND), 20, 8)
     }
 
-    /// A batch of 20 first tries of which so many were throttled for a second.
-    fn news(sent_at: Instant, throttled: usize) -> BatchSample {
-        let mut news = BatchSample::of(sent_at);
-        (0..20).for_each(|n| news.note(true, (n < throttled).then_some(Failure::Throttled(Some(SECOND)))));
-        news
+    /// Returns a batch of 20 first tries, `throttled` of them throttled for a second.
+    fn sample(sent_at: Instant, throttled: usize) -> BatchSample {
+        let mut sample = BatchSample::of(sent_at);
+        (0..20).for_each(|n| sample.note(true, (n < throttled).then_some(Failure::Throttled(Some(SECOND)))));
+        sample
     }
 
-    /// How many batches may be under way.
+    /// Returns how many batches may be under way.
     fn places(window: &CongestionWindow, now: Instant) -> usize {
         (0..100).take_while(|in_flight| window.has_room(*in_flight, now)).count()
     }
 
     #[test]
-    fn a_round_that_went_well_widens_it_by_about_one_up_to_the_setting() {
+    fn unthrottled_rounds_widen_the_window_up_to_the_setting() {
         let now = Instant::now();
         let mut window = window();
         window.size = 2.0;
         let mut seen = Vec::new();
         for _ in 0..40 {
-            window.answered(news(now, 0), now);
+            window.answered(sample(now, 0), now);
             seen.push(places(&window, now));
         }
         assert!(seen.is_sorted() && seen[..4].contains(&3) && !seen[..4].contains(&4), "{seen:?}");
@@ -234,12 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn a_few_throttled_among_many_cost_no_place_and_some_more_cost_some() {
+    fn window_shrinks_by_the_share_of_throttled_parts() {
         let now = Instant::now();
         for (throttled, least, most) in [(1, 8, 8), (6, 4, 5), (8, 2, 4)] {
             let mut window = window();
             for _ in 0..200 {
-                assert_eq!(window.answered(news(now, throttled), now), Decision::GoOn);
+                assert_eq!(window.answered(sample(now, throttled), now), Decision::GoOn);
             }
             let places = places(&window, now);
             assert!((least..=most).contains(&places), "{places} with {throttled} of 20");
@@ -247,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn throttling_in_general_halves_it_and_pauses_until_one_batch_went_through() {
+    fn general_throttling_halves_the_window_and_pauses() {
         let start = Instant::now();
         let mut window = window();
         // A whole round comes back throttled: one pause.
         for _ in 0..8 {
-            window.answered(news(start, 20), start + SECOND / 10);
+            window.answered(sample(start, 20), start + SECOND / 10);
         }
         let mut now = start + SECOND / 10;
         for wait in [1, 2, 4] {
@@ -262,19 +264,19 @@ mod tests {
             window.sent();
             assert_eq!(places(&window, now), 0, "one goes first");
             if wait < 4 {
-                window.answered(news(now, 20), now);
+                window.answered(sample(now, 20), now);
             }
         }
-        window.answered(news(now, 0), now);
+        window.answered(sample(now, 0), now);
         assert_eq!(places(&window, now), 2, "halved by each pause, and a little wider");
     }
 
     #[test]
-    fn what_was_sent_before_the_pause_neither_ends_nor_lengthens_it() {
+    fn batches_sent_before_the_pause_do_not_change_it() {
         let start = Instant::now();
         let mut window = window();
-        window.answered(news(start, 20), start + SECOND / 10);
-        window.answered(news(start, 0), start + SECOND / 5);
+        window.answered(sample(start, 20), start + SECOND / 10);
+        window.answered(sample(start, 0), start + SECOND / 5);
         assert_eq!(places(&window, start + SECOND), 0);
         let after = start + SECOND + SECOND / 5;
         assert!(window.has_room(0, after));
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_nothing_but_repeats_makes_no_pause() {
+    fn throttled_retries_alone_do_not_pause() {
         let now = Instant::now();
         let mut window = window();
         let mut again = BatchSample::of(now);
@@ -296,17 +298,17 @@ mod tests {
     }
 
     #[test]
-    fn pauses_that_do_not_help_come_to_an_end() {
+    fn pauses_that_do_not_help_end_in_giving_up() {
         let mut now = Instant::now();
         let mut window = window();
-        let mut verdicts = Vec::new();
+        let mut decisions = Vec::new();
         for _ in 0..6 {
             window.sent();
-            verdicts.push(window.answered(news(now, 20), now));
+            decisions.push(window.answered(sample(now, 20), now));
             now += SECOND * 60;
         }
-        let first = verdicts.iter().position(|verdict| *verdict == Decision::GiveUp);
-        assert_eq!(first, Some(4), "after three repeats of the pause: {verdicts:?}");
+        let first = decisions.iter().position(|decision| *decision == Decision::GiveUp);
+        assert_eq!(first, Some(4), "after three repeats of the pause: {decisions:?}");
         let mut endless = BatchSample::of(now);
         endless.note(true, Some(Failure::Throttled(Some(SECOND * 7200))));
         endless.call_throttled = true;
@@ -314,10 +316,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_which_nobody_knows_changes_nothing_but_lets_the_next_go_first() {
+    fn batch_with_unknown_outcome_only_frees_its_turn() {
         let start = Instant::now();
         let mut window = window();
-        window.answered(news(start, 20), start + SECOND / 10);
+        window.answered(sample(start, 20), start + SECOND / 10);
         let now = start + SECOND * 2;
         window.sent();
         window.answered(BatchSample::of(now), now);

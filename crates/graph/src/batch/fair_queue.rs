@@ -1,55 +1,55 @@
-//! What waits for a place in a batch: a line for each piece of work, served in turn, so that a search through a
-//! whole tenant does not keep a small one waiting, and two large ones share evenly.
+//! The requests that wait for a place in a batch: one lane for each piece of work, served in turn, so that a search
+//! through a whole tenant does not delay a small one, and two large ones share evenly.
 
 use std::collections::VecDeque;
 
-/// Lines of `T`, each known by its number.
+/// Lanes of `T`, each known by its number.
 #[derive(Debug)]
 pub(crate) struct FairQueue<T> {
-    lines: VecDeque<(u64, VecDeque<T>)>,
+    lanes: VecDeque<(u64, VecDeque<T>)>,
     len: usize,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { lines: VecDeque::new(), len: 0 }
+        Self { lanes: VecDeque::new(), len: 0 }
     }
 }
 
 impl<T> FairQueue<T> {
-    /// How many wait in all lines.
+    /// Returns how many entries wait in all lanes.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Joins the end of line `number`.
-    pub(crate) fn push(&mut self, number: u64, waiting: T) {
-        self.line(number).push_back(waiting);
+    /// Adds an entry to the end of lane `number`.
+    pub(crate) fn push(&mut self, number: u64, entry: T) {
+        self.lane(number).push_back(entry);
         self.len += 1;
     }
 
-    /// Goes back to the front of line `number`.
-    pub(crate) fn push_front(&mut self, number: u64, waiting: T) {
-        self.line(number).push_front(waiting);
+    /// Adds an entry to the front of lane `number`.
+    pub(crate) fn push_front(&mut self, number: u64, entry: T) {
+        self.lane(number).push_front(entry);
         self.len += 1;
     }
 
-    fn line(&mut self, number: u64) -> &mut VecDeque<T> {
-        let place = self.lines.iter().position(|(line, _)| *line == number).unwrap_or_else(|| {
-            self.lines.push_back((number, VecDeque::new()));
-            self.lines.len() - 1
+    fn lane(&mut self, number: u64) -> &mut VecDeque<T> {
+        let index = self.lanes.iter().position(|(lane, _)| *lane == number).unwrap_or_else(|| {
+            self.lanes.push_back((number, VecDeque::new()));
+            self.lanes.len() - 1
         });
-        &mut self.lines[place].1
+        &mut self.lanes[index].1
     }
 
-    /// The first of the line whose turn it is.
+    /// Removes the first entry of the lane whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<T> {
-        let (number, mut line) = self.lines.pop_front()?;
-        let waiting = line.pop_front();
-        if !line.is_empty() {
-            self.lines.push_back((number, line));
+        let (number, mut lane) = self.lanes.pop_front()?;
+        let entry = lane.pop_front();
+        if !lane.is_empty() {
+            self.lanes.push_back((number, lane));
         }
-        self.len -= usize::from(waiting.is_some());
-        waiting
+        self.len -= usize::from(entry.is_some());
+        entry
     }
 }

@@ -1,65 +1,55 @@
-//! `$batch` on the wire: requests put into one, and its answer taken apart (Graph page "Combine multiple HTTP
+//! `$batch` on the wire: puts requests into a batch and takes its response apart (Graph page "Combine multiple HTTP
 //! requests using JSON batching").
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 use chrono::Utc;
+use net::untrusted::json::Bounded;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::token::Token;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::failure::retry_after;
 use crate::metrics::Sent;
 use crate::path::Path;
-use crate::response::{self as wire, Answer, Body};
-use crate::retry::retry_after;
-use crate::transport::Transport;
-use net::untrusted::json::Bounded;
+use crate::request::Request;
+use crate::response::{self, Body, Response};
+use crate::transport::{self, Transport};
 
-/// More parts than this were never asked for.
+/// No batch has more parts.
 const MOST_PARTS: usize = 100;
-/// Headers that are larger, in bytes, are none of Graph's, and say nothing.
+/// Larger headers of a part, in bytes, are ignored: Graph's are small.
 const LARGEST_HEADERS: usize = 64 * 1024;
 
-/// A request that stands in a batch.
-#[derive(Debug, Clone)]
-pub(crate) struct Part {
-    pub(crate) method: Method,
-    pub(crate) path: Path,
-    /// JSON, or empty.
-    pub(crate) body: Option<Bytes>,
-}
-
-/// What a part with a body has to bear.
+/// The headers of a part with a body.
 #[derive(Serialize)]
 struct Headers {
     #[serde(rename = "Content-Type")]
     content_type: &'static str,
 }
 
-impl Part {
-    /// The body as it stands in the batch, where an empty one is an empty object.
-    fn json(&self) -> Option<&RawValue> {
-        const EMPTY: &[u8] = b"{}";
-        let body = self.body.as_ref()?;
-        serde_json::from_slice(if body.is_empty() { EMPTY } else { body }).ok()
-    }
+/// Returns the body as it stands in the batch, where an empty body is an empty object.
+fn json(request: &Request) -> Option<&RawValue> {
+    const EMPTY: &[u8] = b"{}";
+    let body = request.body.as_ref()?;
+    serde_json::from_slice(if body.is_empty() { EMPTY } else { body }).ok()
 }
 
-/// Sends `parts` in one call. Gives the answer to each, in their order, and the token they were sent with.
+/// Sends `parts` in one batch. Returns the outcome of each, in their order, and the token they were sent with.
 pub(crate) async fn exchange<'a>(
-    service: &Transport,
-    parts: impl Iterator<Item = &'a Part>,
-) -> Result<(Vec<Result<Answer, Error>>, Token), Error> {
+    transport: &Transport,
+    parts: impl ExactSizeIterator<Item = &'a Request> + Clone,
+) -> Result<(Vec<Result<Response, Error>>, Token), Error> {
     #[derive(Serialize)]
     struct Batch<'a> {
-        requests: Vec<Request<'a>>,
+        requests: Vec<Part<'a>>,
     }
     #[derive(Serialize)]
-    struct Request<'a> {
+    struct Part<'a> {
         id: String,
         method: &'a str,
         url: &'a str,
@@ -68,50 +58,50 @@ pub(crate) async fn exchange<'a>(
         #[serde(skip_serializing_if = "Option::is_none")]
         body: Option<&'a RawValue>,
     }
-    let requests: Vec<_> = parts
-        .enumerate()
-        .map(|(id, part)| Request {
-            id: id.to_string(),
-            method: part.method.as_str(),
-            url: part.path.as_str(),
-            headers: part.body.as_ref().map(|_| Headers { content_type: "application/json" }),
-            body: part.json(),
-        })
-        .collect();
-    let count = requests.len();
-    let body = serde_json::to_vec(&Batch { requests }).unwrap_or_default();
-    let (answer, token) = service.exchange(&Method::POST, &Path::batch(), Some(Bytes::from(body))).await?;
-    let mut answers = read(&answer)?;
-    for answer in answers.values() {
-        service.meters().answered(Sent::Part, answer.as_ref().map(|answer| answer.status));
+    let requests = parts.clone().enumerate().map(|(id, request)| Part {
+        id: id.to_string(),
+        method: request.method.as_str(),
+        url: request.path.as_str(),
+        headers: request.body.as_ref().map(|_| Headers { content_type: "application/json" }),
+        body: json(request),
+    });
+    let body = serde_json::to_vec(&Batch { requests: requests.collect() }).unwrap_or_default();
+    let batch =
+        Request { method: Method::POST, body: Some(Bytes::from(body)), ..Request::get(Path::batch()) };
+    let (response, token) = transport.exchange(&batch).await?;
+    let mut outcomes = read(&response)?;
+    for outcome in outcomes.values() {
+        transport::count(transport.metrics(), Sent::Part, outcome.as_ref().map(|response| response.status));
     }
     let left_out = || {
-        Err(Error::NotAnAnswer {
-            status: 200,
-            what: "the batch's answer leaves out one of its requests",
-            request_id: answer.request_id.clone(),
-        })
+        let what = "the batch's answer leaves out one of its requests";
+        let kind = ErrorKind::NotAnAnswer { status: 200, what };
+        Err(Error::from(kind).with_request_id(response.request_id.clone()))
     };
-    Ok(((0..count).map(|id| answers.remove(&id).unwrap_or_else(left_out)).collect(), token))
+    let outcomes = parts.enumerate().map(|(id, request)| {
+        let outcome = outcomes.remove(&id).unwrap_or_else(left_out);
+        outcome.map(|response| response.to_change(request.is_change()))
+    });
+    Ok((outcomes.collect(), token))
 }
 
-/// Takes a batch's answer apart, by the id of each part. The parts come in any order.
-pub(crate) fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Error>>, Error> {
+/// Takes the response to a batch apart, by the id of each part. The parts come in any order.
+pub(crate) fn read(response: &Response) -> Result<HashMap<usize, Result<Response, Error>>, Error> {
     #[derive(Deserialize)]
     struct Batch {
-        responses: Bounded<Response, MOST_PARTS>,
+        responses: Bounded<Part, MOST_PARTS>,
     }
     #[derive(Deserialize)]
-    struct Response {
+    struct Part {
         id: String,
         status: u16,
         #[serde(default)]
         headers: Option<Box<RawValue>>,
         body: Option<Box<RawValue>>,
     }
-    let batch: Batch = answer.parse()?;
-    let answers = batch.responses.0.into_iter().filter_map(|response| {
-        let headers = response.headers.filter(|headers| headers.get().len() <= LARGEST_HEADERS);
+    let batch: Batch = response.parse()?;
+    let outcomes = batch.responses.0.into_iter().filter_map(|part| {
+        let headers = part.headers.filter(|headers| headers.get().len() <= LARGEST_HEADERS);
         let headers: Option<HashMap<String, Value>> =
             headers.and_then(|headers| serde_json::from_str(headers.get()).ok());
         let header = |wanted: &str| {
@@ -120,10 +110,9 @@ pub(crate) fn read(answer: &Answer) -> Result<HashMap<usize, Result<Answer, Erro
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
         let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
-        let request_id = header("request-id").or_else(|| answer.request_id.clone());
-        let body = response.body.map_or(Body::None, Body::of);
-        let judged = wire::judge(response.status, wait, request_id, body);
-        Some((response.id.parse().ok()?, judged))
+        let request_id = header("request-id").or_else(|| response.request_id.clone());
+        let body = part.body.map_or(Body::None, Body::of);
+        Some((part.id.parse().ok()?, response::judge(part.status, wait, request_id, body)))
     });
-    Ok(answers.collect())
+    Ok(outcomes.collect())
 }

@@ -1,8 +1,8 @@
 //! The scheduler of `$batch` calls: requests of many callers, sent together, several batches side by side.
 //!
-//! One task, the driver, holds what waits. Callers hand it single requests through a [`Lane`] and get single
-//! answers; what shares a batch with what is nobody else's concern. Lanes take turns, and the [`CongestionWindow`] says
-//! how many batches may be under way. What waits for the window uses up none of its retries.
+//! One task, the driver, holds the requests that wait. Callers hand it single requests through a [`Lane`] and get single
+//! outcomes; they do not see which requests share a batch. Lanes take turns, and the [`CongestionWindow`] decides how
+//! many batches may be under way. A request that waits for the window does not use up its retries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, info_span, warn};
@@ -19,62 +19,64 @@ use uuid::Uuid;
 
 use crate::batch::congestion::{BatchSample, CongestionWindow, Decision};
 use crate::batch::fair_queue::FairQueue;
-use crate::batch::payload::{self, Part};
-use crate::error::Error;
-use crate::mailbox_limiter::MailboxGate;
-use crate::response::Answer;
+use crate::batch::payload;
+use crate::error::{Error, ErrorKind};
+use crate::mailbox_limiter::{MailboxGate, MailboxPermit};
+use crate::request::Request;
+use crate::response::Response;
 use crate::retry::Policy;
 use crate::transport::Transport;
 
-/// How long a batch that is not full waits for more to come. A round trip takes far longer.
+/// How long a batch that is not full waits for more requests. A round trip takes far longer.
 const LINGER: Duration = Duration::from_millis(2);
 
-type Outcome = Result<Answer, Error>;
+type Outcome = Result<Response, Error>;
 
-/// What became of one try, and the batch that it went with, by the name that the batch's lines of the log bear.
-pub(crate) struct Tried {
+/// One try of a request, and the batch that carried it, by the name that the batch has in the log.
+pub(crate) struct BatchedTry {
     pub(crate) outcome: Outcome,
-    /// `None` where it went with none.
+    /// `None` where no batch carried it.
     pub(crate) batch: Option<Uuid>,
 }
 
-impl Tried {
-    fn without_batch(error: Error) -> Self {
+impl BatchedTry {
+    fn unsent(error: Error) -> Self {
         Self { outcome: Err(error), batch: None }
     }
 }
 
+/// A request that waits for a batch.
 struct Waiting {
     lane: u64,
-    part: Part,
+    request: Request,
     gate: Option<Arc<MailboxGate>>,
-    answer: oneshot::Sender<Tried>,
+    outcome: oneshot::Sender<BatchedTry>,
     /// Whether it was never sent before.
     first_try: bool,
-    /// Whether it was sent again for a new token already.
+    /// Whether it was already sent again with a new token.
     signed_again: bool,
 }
 
 enum Message {
-    Part(Waiting),
-    /// A request outside of the batches was throttled, and asked for this wait.
+    Request(Waiting),
+    /// A request outside of the batches was throttled, and Graph asked for this wait.
     Throttled(Option<Duration>),
 }
 
-/// How the batches stand.
+/// The state of the batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchState {
-    /// How many may be under way at once at present.
+    /// How many batches may be under way now.
     pub window: usize,
-    /// How many are.
+    /// How many batches are under way.
     pub under_way: usize,
-    /// How many requests wait for a place in one.
+    /// How many requests wait for a place in a batch.
     pub waiting: usize,
-    /// Until when none is sent, by Graph's word; that may be over by now.
+    /// Graph asked to send no batch before this time, which may be over by now.
     pub paused_until: Option<Instant>,
 }
 
-/// The driver's door.
+/// The entrance to the driver.
 #[derive(Debug)]
 pub(crate) struct Batches {
     inbox: mpsc::UnboundedSender<Message>,
@@ -83,7 +85,7 @@ pub(crate) struct Batches {
     state: watch::Receiver<BatchState>,
 }
 
-/// One caller's line before the door. Lanes are served in turn.
+/// One caller's queue at the driver. Lanes are served in turn.
 #[derive(Debug, Clone)]
 pub struct Lane {
     id: u64,
@@ -92,19 +94,19 @@ pub struct Lane {
 }
 
 impl Batches {
-    /// Starts the driver: batches of `size` parts, at most `side_by_side` of them at once.
-    pub(crate) fn start(service: Arc<Transport>, policy: Policy, size: usize, side_by_side: usize) -> Self {
+    /// Starts the driver, with batches of `size` parts and at most `side_by_side` of them at once.
+    pub(crate) fn start(transport: Arc<Transport>, policy: Policy, size: usize, side_by_side: usize) -> Self {
         let (inbox, messages) = mpsc::unbounded_channel();
         let window = CongestionWindow::new(policy, size, side_by_side);
         let open = BatchState { window: window.size(), under_way: 0, waiting: 0, paused_until: None };
         let (publisher, state) = watch::channel(open);
         let driver = Driver {
-            service,
+            transport,
             size,
             window,
             state: publisher,
             waiting: FairQueue::default(),
-            held_up: FuturesUnordered::new(),
+            blocked: FuturesUnordered::new(),
             in_flight: JoinSet::new(),
             partial_since: None,
         };
@@ -121,30 +123,38 @@ impl Batches {
         Lane { id, inbox: self.inbox.clone(), started: self.started }
     }
 
-    /// Tells the driver that a request outside of the batches was throttled.
+    /// Informs the driver that a request outside of the batches was throttled.
     pub(crate) fn throttled(&self, wait: Option<Duration>) {
         let _ = self.inbox.send(Message::Throttled(wait));
     }
 }
 
 impl Lane {
-    /// One try of `part` in some batch. Dropping the future takes the part out of what waits.
-    pub(crate) async fn once(&self, part: Part, gate: Option<Arc<MailboxGate>>, first_try: bool) -> Tried {
-        let _in_line = match &gate {
+    /// Sends `request` once, in some batch. Dropping the future removes the request from those that wait.
+    pub(crate) async fn send_once(
+        &self,
+        request: Request,
+        gate: Option<Arc<MailboxGate>>,
+        first_try: bool,
+    ) -> BatchedTry {
+        let _queued = match &gate {
             Some(gate) => gate.queue().await,
             None => None,
         };
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { lane: self.id, part, gate, answer, first_try, signed_again: false };
-        let gone = || Error::Unreachable { reason: "the program is ending".to_owned(), sent: false };
-        if self.inbox.send(Message::Part(waiting)).is_err() {
-            return Tried::without_batch(gone());
+        let (outcome, received) = oneshot::channel();
+        let waiting = Waiting { lane: self.id, request, gate, outcome, first_try, signed_again: false };
+        let ending = || {
+            let reason = "the program is ending".to_owned();
+            BatchedTry::unsent(ErrorKind::Unreachable { reason, sent: false }.into())
+        };
+        if self.inbox.send(Message::Request(waiting)).is_err() {
+            return ending();
         }
-        answered.await.unwrap_or_else(|_| Tried::without_batch(gone()))
+        received.await.unwrap_or_else(|_| ending())
     }
 
-    /// When to send something again that shall `wait`: a little later than asked for, at a moment that others
-    /// choose too. What came back in many batches then goes out again in few.
+    /// Returns when to send a request again that is to `wait`: a little later than asked for, at a moment that other
+    /// requests choose too, so that requests from many batches are sent again in few.
     pub(crate) fn again_after(&self, wait: Duration) -> Instant {
         let due = self.started.elapsed() + wait;
         let step = 1_u128 << (wait.as_millis().max(4) / 2).ilog2();
@@ -153,36 +163,36 @@ impl Lane {
     }
 }
 
-/// A batch that came back.
-struct Returned {
-    /// What wants to be sent again with a new token.
+/// What a batch leaves to the driver when it has ended.
+struct BatchResult {
+    /// The requests to send again with a new token.
     again: Vec<Waiting>,
-    news: BatchSample,
-    /// What the throttled ones were told.
+    sample: BatchSample,
+    /// The error of the requests that were throttled.
     throttled: Option<Error>,
 }
 
-impl Returned {
+impl BatchResult {
     fn nothing() -> Self {
-        Self { again: Vec::new(), news: BatchSample::of(Instant::now()), throttled: None }
+        Self { again: Vec::new(), sample: BatchSample::of(Instant::now()), throttled: None }
     }
 }
 
 struct Driver {
-    service: Arc<Transport>,
+    transport: Arc<Transport>,
     size: usize,
     window: CongestionWindow,
     waiting: FairQueue<Waiting>,
-    /// Those whose mailbox was busy when it was their turn.
-    held_up: FuturesUnordered<BoxFuture<'static, Waiting>>,
-    in_flight: JoinSet<Returned>,
+    /// Requests whose mailbox had no free place when it was their turn.
+    blocked: FuturesUnordered<BoxFuture<'static, Waiting>>,
+    in_flight: JoinSet<BatchResult>,
     state: watch::Sender<BatchState>,
     /// Since when there is something to send, but no full batch.
     partial_since: Option<Instant>,
 }
 
 impl Driver {
-    /// Runs until every [`Lane`] and the [`Batches`] are gone.
+    /// Runs until every [`Lane`] and the [`Batches`] are dropped.
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
         let mut arrived = Vec::new();
         let mut wake = None;
@@ -194,22 +204,22 @@ impl Driver {
                     }
                     for message in arrived.drain(..) {
                         match message {
-                            Message::Part(waiting) => self.waiting.push(waiting.lane, waiting),
+                            Message::Request(waiting) => self.waiting.push(waiting.lane, waiting),
                             Message::Throttled(wait) => self.window.throttled_outside(wait, Instant::now()),
                         }
                     }
                 }
                 Some(returned) = self.in_flight.join_next() => {
-                    // A batch that panicked has let go of its callers; there is nothing to take back.
-                    self.take_back(returned.unwrap_or_else(|_| Returned::nothing()));
+                    // A batch that panicked has dropped its requests, and with them their callers' channels.
+                    self.finish(returned.unwrap_or_else(|_| BatchResult::nothing()));
                 }
-                Some(free) = self.held_up.next(), if !self.held_up.is_empty() => {
+                Some(free) = self.blocked.next(), if !self.blocked.is_empty() => {
                     self.waiting.push_front(free.lane, free);
                 }
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
             }
             let now = Instant::now();
-            wake = self.send_what_may_go(now);
+            wake = self.send_ready(now);
             self.publish(now);
         }
     }
@@ -218,14 +228,14 @@ impl Driver {
         let state = BatchState {
             window: self.window.size(),
             under_way: self.in_flight.len(),
-            waiting: self.waiting.len() + self.held_up.len(),
+            waiting: self.waiting.len() + self.blocked.len(),
             paused_until: self.window.paused_until(now),
         };
         self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
     }
 
-    /// Sends all batches that may go; returns when to look again, if no event brings it about.
-    fn send_what_may_go(&mut self, now: Instant) -> Option<Instant> {
+    /// Sends all batches that may be sent. Returns when to check again, if no event comes before.
+    fn send_ready(&mut self, now: Instant) -> Option<Instant> {
         while self.waiting.len() > 0 {
             if !self.window.has_room(self.in_flight.len(), now) {
                 self.partial_since = None;
@@ -246,113 +256,119 @@ impl Driver {
         while parts.len() < self.size
             && let Some(waiting) = self.waiting.pop()
         {
-            if waiting.answer.is_closed() {
+            if waiting.outcome.is_closed() {
                 continue;
             }
-            let place = waiting.gate.as_ref().map(|gate| gate.try_enter());
-            if place.as_ref().is_some_and(Option::is_none) {
-                self.hold_up(waiting);
+            let permit = waiting.gate.as_ref().map(|gate| gate.try_enter());
+            if permit.as_ref().is_some_and(Option::is_none) {
+                self.block(waiting);
             } else {
-                parts.push((waiting, place.flatten()));
+                parts.push((waiting, permit.flatten()));
             }
         }
         if !parts.is_empty() {
             self.window.sent();
-            // A batch belongs to several calls; by this name their parts' lines find its own.
+            // Several calls share a batch. Its name links their log lines to the batch's own.
             let batch = Uuid::new_v4();
-            let sent = send(Arc::clone(&self.service), parts, now, batch);
+            let sent = send(Arc::clone(&self.transport), parts, now, batch);
             self.in_flight.spawn(sent.instrument(info_span!(parent: Span::none(), "batch", %batch)));
         }
     }
 
-    /// Sets aside what has no place in its mailbox, until there is one.
-    fn hold_up(&mut self, waiting: Waiting) {
-        self.held_up.push(Box::pin(async move {
+    /// Sets a request aside until its mailbox has a free place.
+    fn block(&mut self, waiting: Waiting) {
+        self.blocked.push(Box::pin(async move {
             if let Some(gate) = &waiting.gate {
-                let _free_again = gate.enter().await;
+                let _permit = gate.enter().await;
             }
             waiting
         }));
     }
 
-    fn take_back(&mut self, Returned { again, news, throttled }: Returned) {
+    fn finish(&mut self, BatchResult { again, sample, throttled }: BatchResult) {
         for waiting in again {
             self.waiting.push_front(waiting.lane, waiting);
         }
-        let verdict = self.window.answered(news, Instant::now());
-        if verdict == Decision::GiveUp
+        let decision = self.window.answered(sample, Instant::now());
+        if decision == Decision::GiveUp
             && let Some(error) = throttled
         {
+            let waiting = self.waiting.len();
             warn!(
-                waiting = self.waiting.len(),
+                waiting,
                 error = error.for_log(),
-                "Graph throttles everything; what waits is given up"
+                "Graph throttles all requests; those that wait are given up"
             );
             while let Some(waiting) = self.waiting.pop() {
-                let _ = waiting.answer.send(Tried::without_batch(error.clone().given_up()));
+                let _ = waiting.outcome.send(BatchedTry::unsent(error.clone().given_up()));
             }
         }
     }
 }
 
-type Placed = (Waiting, Option<OwnedSemaphorePermit>);
+/// A request and its place in its mailbox.
+type Placed = (Waiting, Option<MailboxPermit>);
 
-/// Sends one batch and hands out its answers.
-async fn send(service: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, batch: Uuid) -> Returned {
+/// Sends one batch and distributes the outcomes.
+async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, batch: Uuid) -> BatchResult {
     let count = parts.len();
-    let mut news = BatchSample::of(sent_at);
+    let mut sample = BatchSample::of(sent_at);
     let mut throttled = None;
     let mut again = Vec::new();
-    let exchanged = payload::exchange(&service, parts.iter().map(|(waiting, _)| &waiting.part)).await;
-    let (answers, token) = match exchanged {
-        Ok((answers, token)) => (answers, Some(token)),
+    let exchanged = payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await;
+    let (outcomes, token) = match exchanged {
+        Ok((outcomes, token)) => (outcomes, Some(token)),
         Err(error) if is_about_the_envelope(&error) => {
-            debug!(parts = count, error = error.for_log(), "batch refused; its requests go one by one");
-            (one_by_one(&service, &parts).await, None)
+            debug!(parts = count, error = error.for_log(), "batch refused; its requests are sent one by one");
+            (one_by_one(&transport, &parts).await, None)
         }
         Err(error) => {
             debug!(parts = count, error = error.for_log(), "batch failed");
-            news.call_throttled = error.failure().backoff_hint().is_some();
+            sample.call_throttled = error.backoff_hint().is_some();
             (vec![Err(error); count], None)
         }
     };
-    for ((mut waiting, place), answer) in parts.into_iter().zip(answers) {
-        drop(place);
-        let failure = answer.as_ref().err().map(Error::failure);
-        news.note(waiting.first_try, failure);
-        if let Err(error) = &answer
-            && error.failure().backoff_hint().is_some()
+    for ((mut waiting, permit), outcome) in parts.into_iter().zip(outcomes) {
+        drop(permit);
+        let failure = outcome.as_ref().err().map(Error::failure);
+        sample.note(waiting.first_try, failure);
+        if let Err(error) = &outcome
+            && error.backoff_hint().is_some()
         {
             throttled = Some(error.clone());
         }
-        if let Err(Error::Refused(refusal)) = &answer
-            && refusal.status == 401
+        if let Err(error) = &outcome
+            && error.refusal().is_some_and(|refusal| refusal.status == 401)
             && !waiting.signed_again
             && let Some(token) = &token
         {
-            service.discard(token);
+            transport.discard(token);
             waiting.signed_again = true;
             again.push(waiting);
         } else {
-            let _ = waiting.answer.send(Tried { outcome: answer, batch: Some(batch) });
+            let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch) });
         }
     }
     let elapsed_ms = sent_at.elapsed().as_millis();
-    debug!(parts = count, answers = news.answers, throttled = news.throttled, elapsed_ms, "batch answered");
-    Returned { again, news, throttled }
+    debug!(
+        parts = count,
+        answers = sample.answers,
+        throttled = sample.throttled,
+        elapsed_ms,
+        "batch answered"
+    );
+    BatchResult { again, sample, throttled }
 }
 
-/// Graph does not take the batch as such. It does not say which part is at fault, and the others can go alone.
+/// Whether Graph refuses the batch as such. It does not say which part is at fault, and the others can be sent alone.
 fn is_about_the_envelope(error: &Error) -> bool {
     error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 404 | 405 | 413))
 }
 
-async fn one_by_one(service: &Transport, parts: &[Placed]) -> Vec<Outcome> {
-    let mut answers = Vec::with_capacity(parts.len());
-    for (Waiting { part, .. }, _) in parts {
-        answers.push(
-            service.exchange(&part.method, &part.path, part.body.clone()).await.map(|(answer, _)| answer),
-        );
+async fn one_by_one(transport: &Transport, parts: &[Placed]) -> Vec<Outcome> {
+    let mut outcomes = Vec::with_capacity(parts.len());
+    for (Waiting { request, .. }, _) in parts {
+        outcomes.push(transport.exchange(request).await.map(|(response, _)| response));
     }
-    answers
+    outcomes
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A search, through any number of mailboxes, holds no more bytes of messages than this.
 const MOST_FOUND: usize = 512 << 20;
@@ -22,6 +22,6 @@ impl ByteBudget {
     pub(super) fn take(&self, bytes: usize) -> Result<(), Error> {
         let enough = |left: usize| left.checked_sub(bytes);
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough);
-        taken.map(drop).map_err(|_| Error::TooMuchFound(MOST_FOUND >> 20))
+        taken.map(drop).map_err(|_| ErrorKind::TooMuchFound(MOST_FOUND >> 20).into())
     }
 }

@@ -10,8 +10,9 @@ use super::days::Days;
 use super::mailbox_hits::MailboxHits;
 use super::message::Checked;
 use super::page::{Identified, Page};
-use crate::client::{Client, Dispatch, Request};
-use crate::error::Error;
+use crate::client::{Client, Dispatch};
+use crate::error::{Error, ErrorKind};
+use crate::request::Request;
 use net::untrusted::json;
 
 /// A mailbox with more pages is taken to have no end. Pages may be empty while Graph looks for matches.
@@ -65,7 +66,7 @@ async fn collect(
             },
         }
     }
-    capped.map_or(Ok(()), |day| Err(Error::SearchCapped { day }))
+    capped.map_or(Ok(()), |day| Err(ErrorKind::SearchCapped { day }.into()))
 }
 
 /// How the search of one range of days ended.
@@ -100,18 +101,18 @@ impl MailboxSearch<'_> {
         let mut hits = Vec::new();
         while let Some(path) = next {
             if self.pages == MOST_PAGES {
-                return Err(Error::TooManyPages(MOST_PAGES));
+                return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             self.pages += 1;
             let request = Request::get(path).in_mailbox(self.mailbox);
-            let done = self.client.send_by(self.dispatch, &request).await.map_err(|failed| failed.error)?;
-            let page: Page = done.answer.parse()?;
-            drop(done);
+            let completed = self.client.send_by(self.dispatch, &request).await?;
+            let page: Page = completed.response.parse()?;
+            drop(completed);
             next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
             for message in page.value.0 {
                 if json::is_too_deep(message.get()) {
                     let what = "a message in it is nested too deep";
-                    return Err(Error::NotAnAnswer { status: 200, what, request_id: None });
+                    return Err(ErrorKind::NotAnAnswer { status: 200, what }.into());
                 }
                 if searching {
                     let Ok(checked) = serde_json::from_str::<Checked<'_>>(message.get()) else { continue };

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use crate::client::{Client, Request};
-use crate::error::Error;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
 use crate::path::{Path, literal};
+use crate::request::Request;
 use net::untrusted::json::Bounded;
 
 /// The most users that Graph puts on one page.
@@ -50,7 +51,7 @@ impl UserPages {
     pub async fn next(&mut self) -> Result<Vec<String>, Error> {
         let Some(path) = self.next.clone() else { return Ok(Vec::new()) };
         if self.pages == MOST_PAGES {
-            return Err(Error::TooManyPages(MOST_PAGES));
+            return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
         }
         let page: Page = self.client.send(&Request::get(path)).await?.parse()?;
         self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;

@@ -1,0 +1,78 @@
+//! A request to Graph.
+
+use bytes::Bytes;
+use reqwest::Method;
+
+use crate::path::Path;
+use crate::retry::RetrySafety;
+
+/// Permission to change something at Graph. A request that changes something cannot be made without one.
+///
+/// The application implements this for the type that its guard hands out after it has checked the guard rails and
+/// written the intent to the audit trail. So a change that is neither allowed nor on record does not compile.
+pub trait ChangePermit {}
+
+/// A request to Graph.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) path: Path,
+    /// The mailbox that it reads or changes.
+    pub(crate) mailbox: Option<String>,
+    /// JSON, or empty.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) safety: RetrySafety,
+}
+
+impl Request {
+    /// Reads `path`.
+    pub fn get(path: Path) -> Self {
+        Self { method: Method::GET, path, mailbox: None, body: None, safety: RetrySafety::Harmless }
+    }
+
+    /// Deletes the resource at `path`. Deleting it twice has the same result as deleting it once.
+    pub fn delete(path: Path, _permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { method: Method::DELETE, ..Self::get(path) }
+    }
+
+    /// Sends the JSON `body` to `path`. It is sent again only where it was certainly not carried out.
+    pub fn post(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { method: Method::POST, body: Some(body), safety: RetrySafety::OnlyIfUndone, ..Self::get(path) }
+    }
+
+    /// Updates the resource at `path` with the JSON `body`. Updating it twice has the same result as updating it once.
+    pub fn patch(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
+    }
+
+    /// Declares that sending the request twice has the same result as sending it once, so that it may be sent again
+    /// whatever its outcome was.
+    #[must_use]
+    pub fn idempotent(self) -> Self {
+        Self { safety: RetrySafety::Harmless, ..self }
+    }
+
+    /// Declares that the caller checks whether the request was carried out before it sends it again. The client itself
+    /// sends it again only where it never reached Graph.
+    #[must_use]
+    pub fn retry_if_unsent(self) -> Self {
+        Self { safety: RetrySafety::OnlyIfNotSent, ..self }
+    }
+
+    /// Names the mailbox that the request reads or changes. A mailbox takes only a few requests at once.
+    #[must_use]
+    pub fn in_mailbox(mut self, mailbox: &str) -> Self {
+        self.mailbox = Some(mailbox.to_owned());
+        self
+    }
+
+    /// Returns the address.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the request may change something.
+    pub(crate) fn is_change(&self) -> bool {
+        self.method != Method::GET
+    }
+}
