@@ -92,7 +92,9 @@ fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
         "hideAttendees",
         "categories",
     ];
-    if let Some(unknown) = asked.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+    // Annotations such as `@odata.type` are not properties; Microsoft's clients send them.
+    let unknown = |key: &&String| !key.starts_with("@odata.") && !KNOWN.contains(&key.as_str());
+    if let Some(unknown) = asked.keys().find(unknown) {
         return Err(Refusal::bad_request(format!(
             "The property '{unknown}' does not exist on type 'microsoft.graph.event'."
         )));

@@ -26,7 +26,10 @@ const MOST_RECIPIENTS: usize = 500;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SendMail {
+    // Parameters of actions are spelled with a capital letter in Graph's metadata, and so by Microsoft's clients.
+    #[serde(alias = "Message")]
     message: NewMessage,
+    #[serde(alias = "SaveToSentItems")]
     save_to_sent_items: Option<Value>,
 }
 
@@ -34,6 +37,8 @@ struct SendMail {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewMessage {
+    #[serde(rename = "@odata.type")]
+    _type: Option<String>,
     subject: Option<String>,
     body: Option<Body>,
     #[serde(default)]
@@ -55,6 +60,8 @@ struct NewMessage {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Body {
+    #[serde(rename = "@odata.type")]
+    _type: Option<String>,
     content_type: String,
     content: String,
 }
@@ -62,12 +69,16 @@ struct Body {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Recipient {
+    #[serde(rename = "@odata.type")]
+    _type: Option<String>,
     email_address: EmailAddress,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EmailAddress {
+    #[serde(rename = "@odata.type")]
+    _type: Option<String>,
     name: Option<String>,
     address: Option<String>,
 }

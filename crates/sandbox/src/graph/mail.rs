@@ -254,6 +254,7 @@ pub(super) fn change(state: &State, place: &Place, request: &GraphRequest) -> Gr
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Destination {
+    #[serde(alias = "DestinationId")]
     destination_id: String,
 }
 
