@@ -24,18 +24,20 @@ async fn three_daemons_share_the_calls_and_one_that_is_killed_leaves_its_own_to_
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = crate::with_destination(other, "several_daemons").await;
     let faults = deployment.sandbox.graph.faults();
-    // The first calls are not done before the daemon that runs them is killed.
-    faults.next(3 * WORKERS, Target::containing("GET /users/"), Fault::Delay(Duration::from_secs(3)));
+    // The calls of the first daemon do not end before it is killed.
+    faults.next(WORKERS, Target::containing("GET /users/"), Fault::Delay(Duration::from_secs(25)));
     let resilient = [("num_workers", &*WORKERS.to_string())];
     let mut killed = deployment.daemon_with(&resilient).await;
-    let mut others = [deployment.daemon_with(&resilient).await, deployment.daemon_with(&resilient).await];
     let soar = deployment.caller().await;
     let mut account = Account::default();
-    for nth in 0..45 {
-        let function = if nth < 3 * WORKERS { Function::GetMessage } else { Function::ALL[nth % 9] };
-        account.make(&soar, Order::new(&deployment, nth, function)).await;
+    for nth in 0..WORKERS {
+        account.make(&soar, Order::new(&deployment, nth, Function::GetMessage)).await;
     }
     killed.logged_times("call started", WORKERS).await;
+    let mut others = [deployment.daemon_with(&resilient).await, deployment.daemon_with(&resilient).await];
+    for nth in WORKERS..45 {
+        account.make(&soar, Order::new(&deployment, nth, Function::ALL[nth % 9])).await;
+    }
     killed.signal("KILL").await;
     killed.ended().await;
     let abandoned = killed.count_in_log("call started") - killed.count_in_log("call completed");

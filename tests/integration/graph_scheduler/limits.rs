@@ -12,9 +12,10 @@ async fn as_many_batches_are_under_way_as_the_setting_says_and_no_more() {
     let graph = &house.sandbox.graph;
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     for (setting, most) in [(None, 8), (Some("1"), 1), (Some("3"), 3), (Some("32"), 32)] {
-        let options: Vec<_> =
-            setting.map(|setting| ("max_concurrent_batches", setting)).into_iter().collect();
+        let mut options = vec![("timeout", "30")];
+        options.extend(setting.map(|setting| ("max_concurrent_batches", setting)));
         graph.forget_requests();
+        graph.faults().gather(most);
         send_all(&house.client(&options), &requests).await;
         let counters = graph.counters();
         assert_eq!(counters.most_batches, most, "{setting:?}");

@@ -153,6 +153,7 @@ pub struct Faults {
 struct Plan {
     latency: Duration,
     batch_latency: Duration,
+    gathering: usize,
     throttling: Option<Throttling>,
     throttled: HashMap<u64, u32>,
     everything: Option<(Instant, Scope, RetryAfter)>,
@@ -185,6 +186,7 @@ impl Faults {
         let plan = Plan {
             latency: Duration::ZERO,
             batch_latency: Duration::ZERO,
+            gathering: 0,
             throttling: None,
             throttled: HashMap::new(),
             everything: None,
@@ -211,6 +213,16 @@ impl Faults {
     pub fn set_latency(&self, each: Duration, more: Duration) {
         let mut plan = self.plan();
         (plan.latency, plan.batch_latency) = (each, more);
+    }
+
+    /// Holds responses back until this many HTTP requests are at work at once, so that a test can count them on a busy
+    /// machine. Gives up after 20 s.
+    pub fn gather(&self, requests: usize) {
+        self.plan().gathering = requests;
+    }
+
+    pub(super) fn gathering(&self) -> usize {
+        self.plan().gathering
     }
 
     /// Has every refusal quote the request, as the real Graph does now and then. [`Self::clear`] does not end it.

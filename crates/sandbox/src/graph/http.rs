@@ -23,6 +23,9 @@ use super::shared::Shared;
 use super::{batch, identity, upload};
 use crate::server::Connection;
 
+/// How long a test waits for its requests to be at work at once.
+const GATHERED_WITHIN: Duration = Duration::from_secs(20);
+
 /// Graph's limit on a request's length, and Outlook's on an upload's range.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
@@ -100,6 +103,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         latency += more;
     }
     wait(latency).await;
+    gather(shared).await;
 
     let note = |status: Option<u16>| {
         let request = RecordedRequest {
@@ -227,6 +231,16 @@ async fn faulty(
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_response(request_id, request_id));
     note(Some(answer.status));
     respond(answer, request_id, request_id, ending)
+}
+
+/// Waits until the requests that a test wants to see at once are at work.
+async fn gather(shared: &Shared) {
+    let deadline = Instant::now() + GATHERED_WITHIN;
+    while shared.recorder.counters().most_http_requests < shared.faults.gathering()
+        && Instant::now() < deadline
+    {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn wait(latency: Duration) {
