@@ -1,4 +1,4 @@
-//! 500 calls of one small function over the broker: how long they take as SOAR may send them, all at once, beside
+//! 500 calls of one small function over the broker: how long they take as SOAR may send them, all at once, next to
 //! one after another, and what each costs the daemon's processor.
 //!
 //! The sandbox has the other core; on a machine with few of them it takes its part of the time, but none of the

@@ -1,5 +1,5 @@
-//! How long the deletion of what a query found takes, over the broker, beside the bound that latency sets and
-//! beside the same work with one batch after another.
+//! How long the deletion of what a query found takes, over the broker, next to the bound that latency sets and
+//! next to the same work with one batch after another.
 //!
 //! `cargo bench --bench bulk_deletion`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]

@@ -12,7 +12,7 @@ use deployment::{Deployment, SOON};
 use sandbox::soar::rest::Recorded;
 use tokio::time::sleep;
 
-/// Starts of which the middle one is told.
+/// How many starts are measured; the median is printed.
 const STARTS: usize = 11;
 /// Time for the process to come to rest.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);

@@ -1,4 +1,4 @@
-//! What being watched costs: small calls over the broker with `/metrics` read each second, beside the same without a
+//! What being watched costs: small calls over the broker with `/metrics` read each second, next to the same without a
 //! listener.
 //!
 //! It is taken apart first: what counting costs for a call, and what reading costs, as parts of the processor time that

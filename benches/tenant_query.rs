@@ -1,4 +1,4 @@
-//! How long a search through a whole tenant takes, beside the bound that latency sets and beside the same work
+//! How long a search through a whole tenant takes, next to the bound that latency sets and to the same work
 //! with one batch after another.
 //!
 //! `cargo bench --bench tenant_query`. The tenant runs in this process; the client runs in a process of its own,

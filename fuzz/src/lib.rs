@@ -1,8 +1,8 @@
 //! What fuzzers and property tests throw bytes at: one target for each kind of thing that comes from outside.
 //!
-//! A target panics where a promise is broken: where something cannot be told from a panic of the code it calls, that
-//! is the same to the fuzzer. The targets are run by `fuzz_targets/` with a fuzzer, by `tests/corpus.rs` with what
-//! fuzzers have found, and by `tests/injection.rs` with hostile values.
+//! A target panics where a promise is broken. A panic of the code that it calls is a finding as well. The targets are
+//! run by `fuzz_targets/` with a fuzzer, by `tests/corpus.rs` with what fuzzers have found, and by `tests/injection.rs`
+//! with hostile values.
 
 use std::path::Path;
 

@@ -143,7 +143,7 @@ async fn a_message_with_more_headers_than_we_read_is_answered_with_an_error_and_
 }
 
 #[tokio::test]
-async fn reloads_that_connect_anew_lose_and_repeat_nothing() {
+async fn reloads_that_reconnect_lose_and_repeat_nothing() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let text = |workers| deployment.app_config(&[("num_workers", workers)], &[]);

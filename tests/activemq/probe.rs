@@ -1,4 +1,4 @@
-//! Promise: a look at the broker takes no message, marks none, and disturbs nobody, on a real ActiveMQ.
+//! Promise: probing a real ActiveMQ takes no message, marks none, and does not disturb other clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +106,7 @@ async fn messages_that_come_meanwhile_go_to_the_worker_unmarked() {
 }
 
 #[tokio::test]
-async fn a_queue_that_may_not_be_read_is_told_from_one_that_may() {
+async fn unreadable_queue_is_reported() {
     let broker = shared();
     let options = options(&broker, LOGIN);
     let mut probe = Probe::log_in(&options).await.unwrap();

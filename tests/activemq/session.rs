@@ -113,7 +113,7 @@ async fn a_status_arrives_before_the_reply() {
 }
 
 #[tokio::test]
-async fn a_wrong_passcode_is_told_from_everything_else() {
+async fn wrong_passcode_is_reported_as_such() {
     let broker = shared();
     let mut options = options(&broker, "login");
     options.passcode = Secret::new("wrong");

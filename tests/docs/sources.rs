@@ -15,7 +15,7 @@ struct Module {
     children: BTreeSet<String>,
     /// Names that this module exports from elsewhere.
     exports: BTreeMap<String, Vec<String>>,
-    /// Modules of which this module exports everything.
+    /// Modules whose items this module exports all.
     globs: Vec<Vec<String>>,
     /// Paths that the code names.
     paths: Vec<Vec<String>>,

@@ -1,7 +1,7 @@
 //! A real ActiveMQ of the test's own: Debian's package, run in a temporary directory on a free loopback port.
 //!
 //! Its messages are stored, so that they outlive [`ActiveMq::kill`]. It ends with the test, however that ends: a
-//! shell beside it waits for the pipe that only the test's process holds.
+//! shell next to it waits for the pipe that only the test's process holds.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ pub(crate) const LOGIN: (&str, &str) = ("soar", "secret of soar");
 /// Where the broker puts what it gives up delivering.
 pub(crate) const DEAD_LETTERS: &str = "ActiveMQ.DLQ";
 
-/// The user for whom everything is allowed, and who alone may use `forbidden.>` and read [`DEAD_LETTERS`].
+/// The user with all permissions, and the only one who may use `forbidden.>` and read [`DEAD_LETTERS`].
 pub(crate) const ADMIN: (&str, &str) = ("admin", "secret of admin");
 
 const JARS: [&str; 2] = ["/usr/share/activemq/lib", "/usr/share/activemq/lib/optional"];
@@ -154,8 +154,8 @@ impl Drop for ActiveMq {
     }
 }
 
-/// Closes the pipe, on which the shell beside it sends SIGKILL, and waits for the end. The number of the process
-/// stays its own until then, so the signal meets nobody else.
+/// Closes the pipe, on which the shell next to it sends SIGKILL, and waits for the end. The number of the process
+/// stays its own until then, so the signal hits no other process.
 fn end(mut process: Child) {
     drop(process.stdin.take());
     process.wait().expect("the broker ends");
@@ -182,8 +182,8 @@ fn have(program: &str) -> bool {
         .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()))
 }
 
-/// A free loopback port below those that the system hands out, so that nobody gets it by chance while the broker
-/// is down.
+/// A free loopback port below those that the system hands out, so that no other program gets it by chance while the
+/// broker is down.
 fn free_port() -> u16 {
     (0..100)
         .map(|_| fastrand::u16(15_000..30_000))

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 /// Long enough for whatever is to happen, on a machine that has other things to do, too.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// What a program that was told to stop may take: its own bound for running calls, and some more.
+/// How long a program may take to stop: its own bound for running calls, and some more.
 pub(crate) const STOPPED_WITHIN: Duration = Duration::from_secs(40);
 
 /// A broker on `localhost` that is not the sandbox's.
@@ -140,7 +140,7 @@ impl Deployment {
         assert!(empty, "{} calls are left in the queue", self.sandbox.soar.broker.queue_depth(&queue));
     }
 
-    /// Somebody with a mailbox.
+    /// The address of a mailbox.
     pub(crate) fn mailbox(&self, nth: usize) -> String {
         self.sandbox.graph.mailboxes()[nth].clone()
     }

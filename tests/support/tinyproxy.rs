@@ -85,7 +85,7 @@ pub(crate) fn proxy_url(port: u16, login: Option<(&str, &str)>) -> ProxyUrl {
     }
 }
 
-/// A port where nobody listens.
+/// A port where no server listens.
 pub(crate) fn unused_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
