@@ -66,7 +66,7 @@ const BREACHES: &[Breach] = &[
     (|file| drop(file["fields"].as_array_mut().unwrap().remove(0)), "no incident field"),
     (|file| drop(file["functions"][0].as_object_mut().unwrap().remove("uuid")), "has no uuid"),
     (|file| file["actions"][0]["uuid"] = file["actions"][1]["uuid"].clone(), "is there twice"),
-    (|file| file["scripts"][0]["uuid"] = json!("x"), "x is no uuid"),
+    (|file| file["scripts"][0]["uuid"] = json!("x"), "x is not a uuid"),
     (
         |file| file["workflows"][1]["export_key"] = file["workflows"][0]["export_key"].clone(),
         "is there twice",
@@ -91,7 +91,7 @@ const BREACHES: &[Breach] = &[
     (|file| file["actions"][4]["conditions"][0]["value"] = json!("Shoe"), "which is not there"),
     (|file| file["scripts"][0]["language"] = json!("lua"), "unknown language lua"),
     (|file| file["scripts"][0]["object_type"] = json!("shoe"), "unknown type shoe"),
-    (|file| file["types"][0]["type_id"] = json!(7), "is no data table"),
+    (|file| file["types"][0]["type_id"] = json!(7), "is not a data table"),
     (|file| file["workflows"][0]["content"]["workflow_id"] = json!("other"), "of the workflow"),
     (|file| in_xml(file, "</process>", ""), "not well-formed"),
     (|file| in_xml(file, "<process id=\"", "<process id=\"x"), "its process is called x"),
@@ -101,7 +101,7 @@ const BREACHES: &[Breach] = &[
         |file| in_xml(file, "resilient:function uuid=\"", "resilient:function uuid=\"x"),
         "calls the function x",
     ),
-    (|file| in_xml(file, "{", ""), "is no JSON"),
+    (|file| in_xml(file, "{", ""), "is not JSON"),
     (
         |file| {
             let xml = file["workflows"][2]["content"]["xml"].as_str().unwrap();

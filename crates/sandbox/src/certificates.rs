@@ -1,8 +1,8 @@
-//! The sandbox's own certificate authority, and the certificates its servers show.
+//! The sandbox's own certificate authority, and the certificates of its servers.
 //!
-//! Clients meet the sandbox as they meet the world: over TLS, with a chain they verify. The certificates that a
-//! client must refuse (another host's, an expired one) come from the same authority, so that a refusal proves
-//! the check it is meant to prove.
+//! Clients connect to the sandbox as they do in production: over TLS, with a chain that they verify. The certificates
+//! that a client must refuse (of another host, or expired) come from the same authority, so that a refusal proves
+//! exactly that check.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use net::tls;
 
-/// Why no certificates could be made.
+/// Why certificates could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
-    /// A key or certificate could not be made.
+    /// A key or certificate could not be generated.
     #[error("cannot make the sandbox's certificates: {0}")]
     Generate(#[from] rcgen::Error),
-    /// rustls does not take what was made.
+    /// rustls does not accept the certificates.
     #[error("cannot use the sandbox's certificates: {0}")]
     Use(#[from] rustls::Error),
 }
@@ -34,7 +34,7 @@ pub enum Shown {
     Valid,
     /// One that is valid now, but for the host `elsewhere.example` only.
     OtherHost,
-    /// One for the right hosts that ended in 2001.
+    /// One for the right hosts that expired in 2001.
     Expired,
 }
 
@@ -70,8 +70,8 @@ impl Certificates {
         &self.ca_pem
     }
 
-    /// The configuration of a server with a good certificate that offers the protocols `alpn`, best first
-    /// (`b"h2"`, `b"http/1.1"`; none for STOMP).
+    /// The configuration of a server with a valid certificate that offers the protocols `alpn`, best first (`b"h2"`,
+    /// `b"http/1.1"`; empty for STOMP).
     pub fn server_config(&self, alpn: &[&[u8]]) -> Arc<ServerConfig> {
         self.server_config_showing(Shown::Valid, alpn)
     }
@@ -98,7 +98,8 @@ fn server(ca: &Issuer<'_, KeyPair>, shown: Shown) -> Result<ServerConfig, Certif
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    // Python's and Java's verifiers, too, are met by the sandbox: the dates stay within what all can read.
+    // Python's and Java's verifiers connect to the sandbox as well, so the dates stay in the range that all of them
+    // read.
     (params.not_before, params.not_after) = match shown {
         Shown::Expired => (date_time_ymd(2000, 1, 1), date_time_ymd(2001, 1, 1)),
         Shown::Valid | Shown::OtherHost => (date_time_ymd(2020, 1, 1), date_time_ymd(2049, 12, 31)),

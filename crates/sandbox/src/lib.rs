@@ -1,5 +1,5 @@
-//! An embedded SOAR and Graph tenant to try, demonstrate and test the program against, with faults on demand.
-//! Everything speaks over real sockets on loopback, so what works here works outside.
+//! An embedded SOAR and Microsoft Graph tenant for trials, demonstrations and tests, with faults on demand. Everything
+//! uses real sockets on loopback, so that the client takes the same path as in production.
 
 pub mod certificates;
 pub mod graph;
@@ -18,14 +18,14 @@ use self::soar::caller::{Call, Caller, CallerError};
 use self::soar::{EndpointFile, Soar, SoarOptions};
 use serde_json::Value;
 
-/// A SOAR and a tenant, and a directory with what a program needs to speak to them.
+/// A SOAR, a tenant, and a directory with the files that a program needs to connect to them.
 #[derive(Debug)]
 pub struct Sandbox {
     /// The embedded SOAR.
     pub soar: Soar,
     /// The embedded Graph tenant.
     pub graph: Tenant,
-    /// The certificate authority both show certificates of.
+    /// The certificate authority that issued the certificates of both.
     pub certificates: Certificates,
     directory: PathBuf,
 }
@@ -41,7 +41,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// Where the certificate authority's certificate is.
+    /// The path of the certificate authority's certificate.
     pub fn ca_file(&self) -> PathBuf {
         ca_file(&self.directory)
     }
@@ -99,8 +99,8 @@ fn ca_file(directory: &Path) -> PathBuf {
     directory.join("ca.pem")
 }
 
-/// Calls `function` as a workflow does in the sandbox that another process serves in `directory`, once nobody else
-/// does. `listen` gets what comes back.
+/// Calls `function` as a workflow does, in the sandbox that another process serves in `directory`. Waits until no other
+/// process calls in it. `listen` receives the call with its replies.
 pub async fn call_in<T>(
     directory: &Path,
     function: &str,
@@ -116,10 +116,10 @@ pub async fn call_in<T>(
 /// Why [`call_in`] could not call.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCalled {
-    /// None was ever served there.
+    /// No sandbox has ever been served there.
     #[error("no sandbox is served in that directory: {0}")]
     NoEndpointFile(io::Error),
-    /// It is served no more, or its broker fails.
+    /// The sandbox is no longer served, or its broker fails.
     #[error("the sandbox cannot be called: {0}")]
     Caller(#[from] CallerError),
 }

@@ -1,5 +1,5 @@
-//! The loop that serves an axum [`Router`] over TLS (HTTP/2 or HTTP/1.1, as ALPN decides) on a loopback
-//! listener, until it is shut down or dropped. Graph, Entra and SOAR's REST interface all stand on it.
+//! Serves an axum [`Router`] over TLS (HTTP/2 or HTTP/1.1, as ALPN decides) on a loopback listener, until it is
+//! dropped. Graph, Entra and SOAR's REST interface use it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,16 +22,19 @@ use tower_service::Service;
 /// The protocols an HTTPS server offers, best first.
 pub const HTTP_ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// A client that opens a connection and then says nothing is left after this time.
+/// The protocol that an older server or a proxy offers.
+pub const HTTP1_ALPN: &[&[u8]] = &[b"http/1.1"];
+
+/// The time after which a connection without a TLS handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The connection a request came on, found among the request's extensions. Lets a handler break the connection
-/// without an answer, as a dying server or a proxy in between does.
+/// The connection of a request, found among the request's extensions. A handler can break it without a response, as a
+/// failing server or a proxy does.
 #[derive(Debug, Clone)]
 pub struct Connection(Arc<Notify>);
 
 impl Connection {
-    /// Closes the connection at once; every request on it stays unanswered.
+    /// Closes the connection immediately. No request on it is answered.
     pub fn cut(&self) {
         self.0.notify_one();
     }
@@ -51,7 +54,7 @@ impl Server {
         Self::start_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?, router, tls)
     }
 
-    /// Serves `router` on `listener`: for a router that must know its own address beforehand.
+    /// Serves `router` on `listener`, for a router that must know its own address.
     pub fn start_on(listener: TcpListener, router: Router, tls: Arc<ServerConfig>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -59,7 +62,7 @@ impl Server {
         Ok(Self { address, accepted, task })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -86,7 +89,7 @@ async fn accept(listener: TcpListener, router: Router, tls: TlsAcceptor, accepte
                     accepted.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(serve(stream, router.clone(), tls.clone()));
                 }
-                // Out of file descriptors, say: the next accept may do better, but not at once.
+                // For example, no file descriptor is free. The next accept may succeed, but not immediately.
                 Err(error) => {
                     tracing::warn!(%error, "sandbox: cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -118,7 +121,7 @@ async fn serve(stream: TcpStream, router: Router, tls: TlsAcceptor) {
     }
 }
 
-/// A router whose requests know the [`Connection`] they came on.
+/// A router that adds the [`Connection`] to each request.
 #[derive(Clone)]
 struct Marked {
     router: Router,

@@ -338,7 +338,7 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
     house.put_many(&name, 60);
     let found = house.done(QueryEmails, query(&name, json!({"exo_start_date": 0}))).await;
     house.said();
-    house.graph().faults().set_latency(std::time::Duration::from_millis(300), std::time::Duration::ZERO);
+    house.graph().faults().set_latency(std::time::Duration::ZERO, std::time::Duration::from_millis(300));
     house.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
     let said = house.said();
     assert_eq!(said[0], "Deleting 60 messages");

@@ -1,5 +1,5 @@
-//! What an application proves itself with instead of a secret, checked as Entra does: assertions signed with a
-//! registered certificate (RFC 7523), and tokens of another issuer that are trusted by a federated credential.
+//! Credentials that an application uses instead of a secret, checked as Entra does: assertions signed with a registered
+//! certificate (RFC 7523), and tokens of another issuer that a federated credential trusts.
 
 use std::collections::HashSet;
 
@@ -20,19 +20,19 @@ use super::denial::Denial;
 
 /// RFC 7523, 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// Clocks may differ by this many seconds.
+/// The tolerated clock difference, in seconds.
 const SKEW: i64 = 300;
-/// No assertion may live longer, in seconds.
+/// The longest lifetime of an assertion, in seconds.
 const LONGEST_LIFE: i64 = 24 * 3600;
 
-/// What the application was registered with beside its secret.
+/// The application's registered credentials besides its secret.
 #[derive(Debug, Default)]
 pub(super) struct Proofs {
     certificates: Vec<Registered>,
     federated: HashSet<String>,
     /// The `jti` of the assertions seen.
     seen: HashSet<String>,
-    /// Everything that was shown, good or not.
+    /// Every assertion received, valid or not.
     shown: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ struct Claims {
 }
 
 impl Proofs {
-    /// Registers a certificate; false where `pem` is none.
+    /// Registers a certificate. Returns `false` if `pem` is not a certificate.
     pub(super) fn trust_certificate(&mut self, pem: &str) -> bool {
         let Ok(der) = CertificateDer::from_pem_slice(pem.as_bytes()) else { return false };
         let Ok(x509) = Certificate::from_der(&der) else { return false };
@@ -71,12 +71,12 @@ impl Proofs {
         public_key.is_some()
     }
 
-    /// Lets another issuer's token stand for the application, instead of those before.
+    /// Accepts another issuer's token for the application, instead of the earlier ones.
     pub(super) fn trust_federated_token(&mut self, token: &str) {
         self.federated = HashSet::from([token.to_owned()]);
     }
 
-    /// Everything that was shown so far, good or not.
+    /// Every assertion received so far, valid or not.
     pub(super) fn shown(&self) -> Vec<String> {
         self.shown.clone()
     }

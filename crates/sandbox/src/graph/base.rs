@@ -2,16 +2,22 @@
 
 use super::directory::Directory;
 use super::generate::Generator;
+use super::identifier::Ids;
 
 /// The parts of a tenant that the seed and the options define.
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) directory: Directory,
     pub(super) generator: Generator,
+    pub(super) ids: Ids,
     /// `https://127.0.0.1:PORT`
     pub(super) origin: String,
     /// `https://127.0.0.1:PORT/v1.0`
     pub(super) root: String,
     /// The length of a message's MIME form, where it is set for all.
     pub(super) mime_bytes: Option<u64>,
+    /// Whether missing mailboxes and folders answer with all the codes that the service uses.
+    pub(super) varied_codes: bool,
+    /// Whether events show their times in UTC.
+    pub(super) utc_events: bool,
 }

@@ -1,7 +1,7 @@
-//! `POST /$batch`: the envelope's rules, and its parts ("Combine multiple HTTP requests using JSON batching").
+//! `POST /$batch`: the rules of the envelope, and its parts ("Combine multiple HTTP requests using JSON batching").
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine as _;
@@ -13,18 +13,20 @@ use serde_json::value::RawValue;
 use super::faults::{Fault, Kind, Subject};
 use super::json::{Object, string};
 use super::record::{InMailbox, RecordedRequest};
+use super::refusal::mailbox_busy;
 use super::refusal::{GraphResult, Refusal};
-use super::refusal::{mailbox_busy, refused_by_fault};
 use super::request::GraphRequest;
 use super::response::{GraphResponse, JSON, Payload};
-use super::retry_after::RetryAfter;
 use super::rng::{below, mix};
 use super::router::{kind, perform};
 use super::shared::Shared;
+use super::spoil::spoiled_part;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;
-/// How much of something that is no JSON a part's body may hold.
+/// Sub-requests of one batch that Outlook runs at once.
+const AT_A_TIME: usize = 4;
+/// How much of a body that is not JSON a part may hold.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -47,20 +49,21 @@ struct Step<'a> {
     depends_on: Vec<String>,
 }
 
-/// A sub-request that waits for its turn.
+/// A sub-request before it is carried out.
 pub(super) struct Pending {
     id: String,
     call: GraphRequest,
     depends_on: Vec<String>,
+    fault: Option<Fault>,
 }
 
-/// A sub-request's answer.
+/// The response to a sub-request.
 struct Done {
     id: String,
     answer: GraphResponse,
 }
 
-/// Reads the envelope. What is wrong with it is wrong with all of the batch.
+/// Reads the envelope. An error in it refuses the whole batch.
 pub(super) fn read(body: &[u8]) -> Result<Vec<Pending>, Refusal> {
     let envelope: Envelope<'_> = serde_json::from_slice(body)
         .map_err(|error| Refusal::bad_request(format!("Invalid batch payload format: {error}.")))?;
@@ -108,22 +111,23 @@ fn pending(step: Step<'_>) -> Result<Pending, Refusal> {
             step.id
         )));
     }
-    // A bare '#' starts a fragment, here as everywhere.
+    // A bare '#' starts a fragment, as in every URL.
     let url = step.url.split_once('#').map_or(step.url.as_str(), |(url, _)| url);
     let body = step.body.map_or_else(Bytes::new, |body| Bytes::from(body.get().to_owned()));
     Ok(Pending {
         id: step.id,
         call: GraphRequest::new(method, url, headers, body),
         depends_on: step.depends_on,
+        fault: None,
     })
 }
 
-/// Takes each sub-request's place in its mailbox, as far as there is one, for as long as the batch is at work.
+/// Lets each sub-request occupy its mailbox, if it has one, while the batch is carried out.
 pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<InMailbox<'a>>> {
     steps
         .iter()
         .map(|step| {
-            // Who waits for another is not at work yet.
+            // A sub-request that depends on another one does not run yet.
             let alone = step.depends_on.is_empty();
             let mailbox = if alone { shared.mailbox_of(&step.call) } else { None };
             mailbox.map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()))
@@ -131,7 +135,7 @@ pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<InM
         .collect()
 }
 
-/// Answers a batch whose envelope is in order.
+/// Answers a batch with a valid envelope.
 pub(super) fn answer(
     shared: &Shared,
     steps: Vec<Pending>,
@@ -157,7 +161,10 @@ pub(super) fn answer(
             } else if place.as_ref().is_some_and(|place| !place.allowed) {
                 Err(mailbox_busy())
             } else {
-                shared.quoted(judged(shared, &step.call), &step.call)
+                shared.quoted(
+                    spoiled_part(step.fault, || perform(&shared.state, &shared.faults, &step.call)),
+                    &step.call,
+                )
             };
             let answer = outcome.unwrap_or_else(|refusal| {
                 let id = shared.request_id();
@@ -186,29 +193,39 @@ pub(super) fn answer(
     Ok(GraphResponse::json(200, write(done)))
 }
 
-/// Performs a sub-request, unless a fault stands in the way.
-fn judged(shared: &Shared, call: &GraphRequest) -> GraphResult {
-    let request = call.request_line();
-    let subject = Subject { kind: Kind::Graph, in_batch: true, request: &request };
-    let perform = || perform(&shared.state, &shared.faults, call);
-    match shared.faults.judge(&subject) {
-        None | Some(Fault::Delay(_)) => perform(),
-        Some(Fault::Status(status, retry_after)) => Err(refused_by_fault(status, retry_after)),
-        Some(Fault::DoneButStatus(status, retry_after)) => {
-            let _ = perform();
-            Err(refused_by_fault(status, retry_after))
-        }
-        Some(Fault::Close | Fault::CutBody) => Err(refused_by_fault(502, RetryAfter::Absent)),
-        Some(Fault::Html) => Ok(GraphResponse::page()),
-        Some(Fault::BrokenJson) => {
-            let half = b"{\"value\":[{\"id\":\"AAMkA".to_vec();
-            let content = Payload::Stream("application/json", Box::new(std::iter::once(Bytes::from(half))));
-            Ok(GraphResponse { status: 200, headers: Vec::new(), content })
-        }
+/// Decides the fault of each sub-request, and returns how long the batch takes: Outlook runs four sub-requests of a
+/// batch at a time ("Throttling limits": "up to 4 requests in parallel"), and the response waits for the last one.
+pub(super) fn judge(shared: &Shared, steps: &mut [Pending]) -> Duration {
+    let mut durations = Vec::with_capacity(steps.len());
+    for step in &mut *steps {
+        let request = step.call.request_line();
+        let subject = Subject { kind: Kind::Graph, in_batch: true, request: &request };
+        step.fault = shared.faults.judge(&subject);
+        let more = if let Some(Fault::Delay(more)) = step.fault { more } else { Duration::ZERO };
+        let mailbox = shared.mailbox_of(&step.call);
+        let mailbox = mailbox.map_or(Duration::ZERO, |mailbox| shared.faults.mailbox_latency(mailbox));
+        durations.push(shared.faults.latency(Kind::Graph) + mailbox + more);
     }
+    duration(steps, &durations)
 }
 
-/// Graph answers in the order in which it gets done; here that is never the order of the request.
+/// The time until all sub-requests are done. [`AT_A_TIME`] of them run at once, in the order of the batch. A
+/// sub-request starts after those that it depends on.
+fn duration(steps: &[Pending], durations: &[Duration]) -> Duration {
+    let mut free = [Duration::ZERO; AT_A_TIME];
+    let mut done: HashMap<String, Duration> = HashMap::with_capacity(steps.len());
+    for (step, duration) in steps.iter().zip(durations) {
+        let after = step.depends_on.iter().filter_map(|id| done.get(&id.to_ascii_lowercase())).max();
+        let start_after = after.copied().unwrap_or_default();
+        if let Some(slot) = free.iter_mut().min() {
+            *slot = start_after.max(*slot) + *duration;
+            done.insert(step.id.to_ascii_lowercase(), *slot);
+        }
+    }
+    free.into_iter().max().unwrap_or_default()
+}
+
+/// Graph answers in the order in which the parts are done. Here that is never the order of the request.
 fn shuffle(done: &mut [Done], chance: u64) {
     let before: Vec<String> = done.iter().map(|done| done.id.clone()).collect();
     for last in (1..done.len()).rev() {
@@ -249,7 +266,7 @@ fn write(done: Vec<Done>) -> Vec<u8> {
         match answer.content {
             Payload::Empty => {}
             Payload::Json(json) => part.key("body").extend_from_slice(&json),
-            // What is no JSON comes as base64 text.
+            // Content other than JSON is sent as base64 text.
             Payload::Stream(_, chunks) => {
                 let mut bytes = Vec::new();
                 for chunk in chunks {

@@ -1,10 +1,11 @@
 //! Events: created once for each `transactionId`, refused where Outlook would refuse them.
 
-use chrono::NaiveDateTime;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::changes::Event;
-use super::identifier::{Key, message_id};
+use super::identifier::{Ids, Key};
 use super::message::date_time;
 use super::query::encode;
 use super::refusal::{GraphResult, Refusal};
@@ -14,11 +15,15 @@ use super::rng::{guid, mix};
 use super::state::State;
 use super::zones;
 
+/// How Outlook writes the time of an event.
+const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S.0000000";
+
 pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let asked: Map<String, Value> = request.json()?;
     let transaction_id = asked.get("transactionId").and_then(Value::as_str).map(str::to_owned);
-    check(&asked)?;
+    let times = check(&asked)?;
+    let zone = response_zone(request)?;
     let owner = state.base.directory.user(mailbox);
     let mut changes = state.changes();
     let events = &mut changes.mailboxes.entry(mailbox).or_default().events;
@@ -37,11 +42,17 @@ pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> Graph
     } else {
         let nth = u32::try_from(events.len()).unwrap_or(u32::MAX);
         let seed = state.base.generator.seed;
-        let id = message_id(mix(seed, 0xE4E7, 0), mailbox, Key::Added(nth));
+        let ids = Ids { seed: mix(seed, 0xE4E7, 0), ..state.base.ids };
+        let id = ids.message(mailbox, Key::Added(nth));
         let organizer = owner.mail.as_deref().unwrap_or(&owner.user_principal_name);
         let organizer = json!({"emailAddress": {"name": owner.display_name, "address": organizer}});
         let uid = guid(mix(seed, mailbox.into(), nth.into()), mix(seed, nth.into(), mailbox.into()));
-        let object = object(&asked, &id, &uid, &organizer, &date_time(state.base.generator.now));
+        let mut object = object(&asked, times, &id, &uid, &organizer, &date_time(state.base.generator.now));
+        if !state.base.utc_events {
+            for key in ["start", "end"] {
+                object[key] = asked[key].clone();
+            }
+        }
         let event = Event { id, transaction_id, object, asked };
         events.push(event.clone());
         event
@@ -50,26 +61,27 @@ pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> Graph
     let context =
         format!("{}/$metadata#users('{}')/calendar/events/$entity", state.base.root, encode(&owner.id));
     let mut body = Map::from_iter([("@odata.context".to_owned(), Value::String(context))]);
-    if let Value::Object(object) = event.object {
+    if let Value::Object(object) = in_zone(&event.object, zone.as_ref()) {
         body.extend(object);
     }
     Ok(GraphResponse::json(201, Value::Object(body).to_string()))
 }
 
-pub(super) fn list(state: &State, user: &str) -> GraphResult {
+pub(super) fn list(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
+    let zone = response_zone(request)?;
     let changes = state.changes();
-    let events: Vec<&Value> = changes
+    let events: Vec<Value> = changes
         .mailboxes
         .get(&mailbox)
-        .map(|changed| changed.events.iter().map(|event| &event.object).collect())
+        .map(|changed| changed.events.iter().map(|event| in_zone(&event.object, zone.as_ref())).collect())
         .unwrap_or_default();
     let context = format!("{}/$metadata#users('{}')/calendar/events", state.base.root, encode(user));
     Ok(GraphResponse::json(200, json!({"@odata.context": context, "value": events}).to_string()))
 }
 
 /// What of an event must be right, and what of it exists ("event resource type").
-fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
+fn check(asked: &Map<String, Value>) -> Result<[DateTime<Utc>; 2], Refusal> {
     const KNOWN: [&str; 20] = [
         "subject",
         "body",
@@ -99,7 +111,7 @@ fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
             "The property '{unknown}' does not exist on type 'microsoft.graph.event'."
         )));
     }
-    let (start, end) = (point(asked, "start")?, point(asked, "end")?);
+    let (start, end) = (moment(asked.get("start"), "start")?, moment(asked.get("end"), "end")?);
     if start > end {
         return Err(Refusal::new(
             400,
@@ -109,7 +121,8 @@ fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
     }
     for attendee in asked.get("attendees").and_then(Value::as_array).into_iter().flatten() {
         let address = attendee.pointer("/emailAddress/address").and_then(Value::as_str).unwrap_or_default();
-        if !address.trim().contains('@') {
+        // Graph accepts an attendee without an address, and sends no invitation for it.
+        if !address.trim().is_empty() && !address.contains('@') {
             return Err(Refusal::invalid_recipients());
         }
         let kind = attendee.get("type").and_then(Value::as_str).unwrap_or("required");
@@ -126,11 +139,11 @@ fn check(asked: &Map<String, Value>) -> Result<(), Refusal> {
             "Requested value '{kind}' was not found in microsoft.graph.bodyType."
         )));
     }
-    Ok(())
+    Ok([start, end])
 }
 
-/// A `dateTimeTimeZone`: a wall time without an offset, and a time zone that Outlook knows.
-fn point(asked: &Map<String, Value>, key: &str) -> Result<NaiveDateTime, Refusal> {
+/// Reads a `dateTimeTimeZone`: a local time without an offset, and a time zone that Outlook accepts.
+fn moment(value: Option<&Value>, key: &str) -> Result<DateTime<Utc>, Refusal> {
     let invalid = || {
         Refusal::new(
             400,
@@ -138,22 +151,53 @@ fn point(asked: &Map<String, Value>, key: &str) -> Result<NaiveDateTime, Refusal
             format!("At least one property failed validation: {key}."),
         )
     };
-    let value = asked.get(key).ok_or_else(invalid)?;
+    let value = value.ok_or_else(invalid)?;
     let zone = value.get("timeZone").and_then(Value::as_str).unwrap_or("UTC");
-    if !zones::is_known(zone) {
-        return Err(Refusal::new(
-            400,
-            "TimeZoneNotSupportedException",
-            format!(
-                "A valid TimeZone value must be specified. The following TimeZone value is not supported: '{zone}'."
-            ),
-        ));
-    }
+    let zone = zones::named(zone).ok_or_else(|| unknown_zone(zone))?;
     let text = value.get("dateTime").and_then(Value::as_str).ok_or_else(invalid)?;
-    NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map_err(|_| invalid())
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map_err(|_| invalid())?;
+    Ok(zones::to_utc(local, zone))
 }
 
-fn object(asked: &Map<String, Value>, id: &str, uid: &str, organizer: &Value, now: &str) -> Value {
+fn unknown_zone(zone: &str) -> Refusal {
+    let message = format!(
+        "A valid TimeZone value must be specified. The following TimeZone value is not supported: '{zone}'."
+    );
+    Refusal::new(400, "TimeZoneNotSupportedException", message)
+}
+
+/// The zone that a request prefers for the times of its response.
+fn response_zone(request: &GraphRequest) -> Result<Option<(String, Tz)>, Refusal> {
+    let Some(name) = request.preference("outlook.timezone") else { return Ok(None) };
+    let zone = zones::named(&name).ok_or_else(|| unknown_zone(&name))?;
+    Ok(Some((name, zone)))
+}
+
+/// An event as a response shows it: with its times in UTC, unless the request prefers a zone ("event resource type":
+/// "By default, the start time is in UTC").
+fn in_zone(event: &Value, zone: Option<&(String, Tz)>) -> Value {
+    let mut event = event.clone();
+    if let Some((name, zone)) = zone {
+        for key in ["start", "end"] {
+            if let Ok(moment) = moment(event.get(key), key) {
+                event[key] = json!({
+                    "dateTime": moment.with_timezone(zone).format(DATE_TIME).to_string(),
+                    "timeZone": name,
+                });
+            }
+        }
+    }
+    event
+}
+
+fn object(
+    asked: &Map<String, Value>,
+    [start, end]: [DateTime<Utc>; 2],
+    id: &str,
+    uid: &str,
+    organizer: &Value,
+    now: &str,
+) -> Value {
     let given = |key: &str, otherwise: Value| asked.get(key).cloned().unwrap_or(otherwise);
     let zone =
         |key: &str| asked.get(key).and_then(|point| point.get("timeZone")).cloned().unwrap_or(json!("UTC"));
@@ -207,8 +251,8 @@ fn object(asked: &Map<String, Value>, id: &str, uid: &str, organizer: &Value, no
         "allowNewTimeProposals": given("allowNewTimeProposals", json!(true)),
         "responseStatus": {"response": "organizer", "time": "0001-01-01T00:00:00Z"},
         "body": body,
-        "start": given("start", Value::Null),
-        "end": given("end", Value::Null),
+        "start": {"dateTime": start.format(DATE_TIME).to_string(), "timeZone": "UTC"},
+        "end": {"dateTime": end.format(DATE_TIME).to_string(), "timeZone": "UTC"},
         "location": location,
         "locations": [location],
         "recurrence": null,

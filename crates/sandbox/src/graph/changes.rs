@@ -11,7 +11,7 @@ use super::identifier::Key;
 use super::message::{Item, Text, Written};
 use super::options::{Address, Attachment};
 
-/// What happened since: only what differs from the seed is kept.
+/// What happened since the start.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) mailboxes: HashMap<u32, MailboxChanges>,
@@ -20,11 +20,13 @@ pub(super) struct Changes {
     pub(super) sent: Vec<SentMail>,
     pub(super) users_deleted: Vec<String>,
     pub(super) sessions: HashMap<String, UploadSession>,
-    /// Organizer and time zone, where it differs from what the seed says.
+    /// The time zones that differ from those that the seed defines.
     pub(super) time_zones: HashMap<u32, Option<String>>,
     pub(super) mime_bytes: HashMap<(u32, Key), u64>,
+    /// How often each user without a mailbox was asked for mail.
+    pub(super) refused: HashMap<u32, usize>,
     pub(super) written: u64,
-    /// How long it takes until what was sent is listed in Sent Items.
+    /// How long it takes until sent mail appears in Sent Items.
     pub(super) sent_items_lag: Duration,
 }
 
@@ -34,7 +36,7 @@ pub(super) struct MailboxChanges {
     pub(super) gone: HashSet<Key>,
     pub(super) added: BTreeMap<u32, Item>,
     next: u32,
-    /// Extended properties of messages that lie where the seed put them.
+    /// Extended properties of messages that are still where the seed put them.
     marked: HashMap<Key, Vec<(String, String)>>,
     pub(super) events: Vec<Event>,
 }
@@ -42,40 +44,68 @@ pub(super) struct MailboxChanges {
 /// A message that was deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deleted {
-    /// Whose mailbox: the userPrincipalName.
+    /// The mailbox owner's userPrincipalName.
     pub mailbox: String,
-    /// The id it had.
+    /// The default id it had.
     pub id: String,
     /// Its subject.
     pub subject: String,
-    /// Whether it was by `permanentDelete`, after which nobody can recover it.
+    /// Whether it was deleted by `permanentDelete`, after which it cannot be recovered.
     pub permanently: bool,
 }
 
 /// A message that was moved to another folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// Whose mailbox: the userPrincipalName.
+    /// The mailbox owner's userPrincipalName.
     pub mailbox: String,
-    /// The id it had.
+    /// The default id it had.
     pub id: String,
-    /// The id it has now.
+    /// The default id it has now.
     pub new_id: String,
-    /// The well-known name of the folder it lies in now.
+    /// The well-known name of the folder it is in now.
     pub folder: &'static str,
 }
 
 impl MailboxChanges {
-    /// Puts a message into the mailbox, under a key of its own.
+    /// Adds a message to the mailbox.
     pub(super) fn add(&mut self, received: i64, folder: Folder, text: Text) -> Item {
+        self.add_from(received, folder, text, None)
+    }
+
+    /// Adds a message that is in its folder from a moment on.
+    pub(super) fn add_from(
+        &mut self,
+        received: i64,
+        folder: Folder,
+        text: Text,
+        listed_from: Option<Instant>,
+    ) -> Item {
         let properties = match &text {
             Text::Written(written) => written.properties.clone(),
             Text::Original(_) => Vec::new(),
         };
-        let key = Key::Added(self.next);
-        let item = Item { key, received, folder, text, properties, listed_from: None };
-        self.added.insert(self.next, item.clone());
+        let key = self.next_key();
+        let since = Some(Instant::now());
+        self.put(Item { key, root: key, received, folder, text, properties, since, listed_from })
+    }
+
+    /// Moves a message to a folder. It gets a new default id and keeps its immutable one.
+    pub(super) fn relocate(&mut self, item: Item, folder: Folder) -> Item {
+        self.remove(item.key);
+        let key = self.next_key();
+        self.put(Item { key, folder, ..item })
+    }
+
+    fn next_key(&mut self) -> Key {
         self.next += 1;
+        Key::Added(self.next - 1)
+    }
+
+    fn put(&mut self, item: Item) -> Item {
+        if let Key::Added(number) = item.key {
+            self.added.insert(number, item.clone());
+        }
         item
     }
 
@@ -102,15 +132,6 @@ impl MailboxChanges {
         }
     }
 
-    /// Lets lists show a message that was put here from a moment on only.
-    pub(super) fn list_from(&mut self, key: Key, from: Instant) {
-        if let Key::Added(number) = key
-            && let Some(item) = self.added.get_mut(&number)
-        {
-            item.listed_from = Some(from);
-        }
-    }
-
     pub(super) fn properties(&self, key: Key) -> Vec<(String, String)> {
         self.marked.get(&key).cloned().unwrap_or_default()
     }
@@ -130,11 +151,11 @@ impl MailboxChanges {
 pub struct Event {
     /// The id Graph gave it.
     pub id: String,
-    /// The client's key against repeated creation, if it sent one.
+    /// The client's key that prevents a second creation, if it sent one.
     pub transaction_id: Option<String>,
     /// The event object as Graph shows it, without `@odata.context`.
     pub object: Value,
-    /// What it was created from.
+    /// The object it was created from.
     pub(super) asked: Map<String, Value>,
 }
 
@@ -148,23 +169,24 @@ pub(super) struct UploadSession {
     pub(super) size: u64,
     pub(super) received: Vec<u8>,
     pub(super) token: String,
+    pub(super) since: Instant,
 }
 
 /// A mail that left the tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentMail {
-    /// Whose mailbox sent it: the userPrincipalName.
+    /// The userPrincipalName of the sending mailbox's owner.
     pub mailbox: String,
     /// Its subject.
     pub subject: String,
-    /// To whom.
+    /// The recipients.
     pub to: Vec<Address>,
     /// Whether the body is HTML.
     pub html: bool,
     /// The body.
     pub body: String,
-    /// The files with it.
+    /// The attachments.
     pub attachments: Vec<Attachment>,
-    /// Whether it lies in Sent Items now.
+    /// Whether a copy is in Sent Items.
     pub saved_to_sent_items: bool,
 }

@@ -9,9 +9,9 @@ use super::changes::Event;
 use super::changes::SentMail;
 use super::changes::{Deleted, Moved};
 use super::directory::User;
-use super::folder::Folder;
+use super::faults::MailboxFault;
 use super::generate::Origin;
-use super::identifier::{Key, message_id, message_key};
+use super::identifier::Key;
 use super::message::{Item, Text, Written};
 use super::mime;
 use super::options::{Address, NewMessage};
@@ -25,11 +25,11 @@ pub struct StoredMessage {
     pub id: String,
     /// Its subject.
     pub subject: String,
-    /// Who sent it; a draft has no sender.
+    /// The sender. A draft has no sender.
     pub from: Option<Address>,
     /// When it was received.
     pub received: DateTime<Utc>,
-    /// Whether files came with it.
+    /// Whether it has attachments.
     pub has_attachments: bool,
     /// The well-known name of its folder.
     pub folder: &'static str,
@@ -46,7 +46,7 @@ pub struct Planted {
     pub id: String,
 }
 
-/// What the tenant holds: the truth to measure a client's answers by.
+/// What the tenant holds.
 impl Tenant {
     fn state(&self) -> &State {
         &self.shared.state
@@ -65,7 +65,8 @@ impl Tenant {
     }
 
     fn mailbox(&self, user: &str) -> Option<u32> {
-        self.state().mailbox(user).ok()
+        let directory = &self.state().base.directory;
+        directory.find(user).filter(|number| directory.has_mailbox(*number))
     }
 
     fn stored(&self, mailbox: u32, item: &Item) -> StoredMessage {
@@ -81,20 +82,20 @@ impl Tenant {
         }
     }
 
-    /// A mailbox's messages, newest first, recoverable ones left out; empty if there is no such mailbox.
+    /// The messages of a mailbox, newest first, without the recoverable ones. Empty if the mailbox does not exist.
     pub fn messages(&self, user: &str) -> Vec<StoredMessage> {
         let Some(mailbox) = self.mailbox(user) else { return Vec::new() };
         self.state().items(mailbox, None).iter().map(|item| self.stored(mailbox, item)).collect()
     }
 
-    /// One message, in whichever folder, the recoverable ones included.
+    /// One message in any folder, including the recoverable ones.
     pub fn message(&self, user: &str, id: &str) -> Option<StoredMessage> {
         let mailbox = self.mailbox(user)?;
         let item = self.state().item(mailbox, None, id).ok()?;
         Some(self.stored(mailbox, &item))
     }
 
-    /// Where the phish lay at the start, in the order of the mailboxes, each mailbox's newest first.
+    /// Where the phishing mail was at the start, in the order of the mailboxes, newest first in each mailbox.
     pub fn planted(&self) -> Vec<Planted> {
         let base = &self.state().base;
         let copies = base.generator.phish.as_ref().map_or(0, |phish| phish.copies);
@@ -103,23 +104,23 @@ impl Tenant {
             let mailbox = base.directory.user(number).user_principal_name;
             planted.extend((0..copies).map(|copy| Planted {
                 mailbox: mailbox.clone(),
-                id: message_id(base.generator.seed, number, Key::Original(Origin::Phish(copy))),
+                id: base.ids.message(number, Key::Original(Origin::Phish(copy))),
             }));
         }
         planted
     }
 
-    /// What was deleted by `DELETE …/messages/{id}` or for good, in that order.
+    /// The messages that were deleted, by `DELETE …/messages/{id}` or permanently, in that order.
     pub fn deleted(&self) -> Vec<Deleted> {
         self.state().changes().deleted.clone()
     }
 
-    /// What was moved by `POST …/move`, in that order.
+    /// The messages that were moved by `POST …/move`, in that order.
     pub fn moved(&self) -> Vec<Moved> {
         self.state().changes().moved.clone()
     }
 
-    /// What was sent, in that order.
+    /// The mails that were sent, in that order.
     pub fn sent_mail(&self) -> Vec<SentMail> {
         self.state().changes().sent.clone()
     }
@@ -131,16 +132,16 @@ impl Tenant {
         changes.mailboxes.get(&mailbox).map(|changed| changed.events.clone()).unwrap_or_default()
     }
 
-    /// Whom somebody tried to delete by `DELETE /users/{user}`: must stay empty, whatever is asked of a client.
+    /// The users in requests `DELETE /users/{user}`. A client never means such a request, so this must stay empty.
     pub fn users_deleted(&self) -> Vec<String> {
         self.state().changes().users_deleted.clone()
     }
 
-    /// Puts a message into a mailbox, and gives its id; `None` if there is no such mailbox or folder.
+    /// Adds a message to a mailbox, and returns its id. `None` if the mailbox or folder does not exist.
     pub fn add_message(&self, user: &str, message: NewMessage) -> Option<String> {
         let mailbox = self.mailbox(user)?;
         let state = self.state();
-        let folder = Folder::named(&message.folder, state.base.generator.seed, mailbox).ok()?;
+        let folder = state.folder_named(mailbox, &message.folder).ok()?;
         let owner = state.base.directory.user(mailbox);
         let mut changes = state.changes();
         changes.written += 1;
@@ -157,27 +158,50 @@ impl Tenant {
         let text = Text::Written(Arc::new(written));
         let received = message.received.timestamp();
         let item = changes.mailboxes.entry(mailbox).or_default().add(received, folder, text);
-        Some(message_id(state.base.generator.seed, mailbox, item.key))
+        Some(state.base.ids.message(mailbox, item.key))
     }
 
-    /// Lets what is sent from now on be listed that much later: Exchange files it when it gets to it.
+    /// Sets how much later sent mail appears in Sent Items: Exchange files it asynchronously.
     pub fn set_sent_items_lag(&self, lag: Duration) {
         self.state().changes().sent_items_lag = lag;
     }
 
-    /// Sets the time zone of a mailbox; `None` is a mailbox that has none. False if there is no such mailbox.
+    /// Sets the time zone of a mailbox; `None` is a mailbox without a time zone. Returns `false` if the mailbox does
+    /// not exist.
     pub fn set_time_zone(&self, user: &str, zone: Option<&str>) -> bool {
         let Some(mailbox) = self.mailbox(user) else { return false };
         self.state().changes().time_zones.insert(mailbox, zone.map(str::to_owned));
         true
     }
 
-    /// Makes a message's MIME form this many bytes long, but not shorter than its content needs. False if there
-    /// is no such message.
+    /// Sets the length of a message's MIME form in bytes. It is never shorter than its content needs. Returns `false`
+    /// if the message does not exist.
     pub fn set_mime_bytes(&self, user: &str, id: &str, bytes: u64) -> bool {
         let Some(mailbox) = self.mailbox(user) else { return false };
-        let Ok(Some(key)) = message_key(self.state().base.generator.seed, mailbox, id) else { return false };
-        self.state().changes().mime_bytes.insert((mailbox, key), bytes);
+        let Ok(item) = self.state().item(mailbox, None, id) else { return false };
+        self.state().changes().mime_bytes.insert((mailbox, item.root), bytes);
+        true
+    }
+
+    /// The immutable id of the message that `id` names.
+    pub fn immutable_id(&self, user: &str, id: &str) -> Option<String> {
+        let mailbox = self.mailbox(user)?;
+        let item = self.state().item(mailbox, None, id).ok()?;
+        Some(self.state().look(mailbox, &item).immutable_id())
+    }
+
+    /// Makes a mailbox fail until [`super::Faults::clear`]. Returns `false` if the mailbox does not exist.
+    pub fn fail_mailbox(&self, user: &str, fault: MailboxFault) -> bool {
+        let Some(mailbox) = self.mailbox(user) else { return false };
+        self.shared.faults.fail_mailbox(mailbox, fault);
+        true
+    }
+
+    /// Lists a user a second time, on another page or at the end of the same one, until [`super::Faults::clear`]
+    /// (microsoft-graph-docs-contrib issue 6786). Returns `false` if there is no such user.
+    pub fn list_twice(&self, user: &str) -> bool {
+        let Some(number) = self.state().base.directory.find(user) else { return false };
+        self.shared.faults.list_twice(number);
         true
     }
 

@@ -1,6 +1,6 @@
-//! The tenant's users: members and guests, with and without a mailbox, many with names that break careless URLs.
+//! The tenant's users: members and guests, with and without a mailbox, many with names that need encoding in URLs.
 //!
-//! A user is made from the seed whenever it is asked for; only an index by name is kept.
+//! A user is created from the seed on demand. Only an index by name is stored.
 
 use std::collections::HashMap;
 
@@ -129,28 +129,28 @@ const UNICODE_NAMES: [&str; 5] =
 pub struct User {
     /// The object id, a GUID.
     pub id: String,
-    /// The name to sign in with; `#EXT#` in it for guests.
+    /// The sign-in name. A guest's name contains `#EXT#`.
     pub user_principal_name: String,
-    /// The name to show.
+    /// The display name.
     pub display_name: String,
     /// First name.
     pub given_name: String,
     /// Family name.
     pub surname: String,
-    /// The mail address: for a guest the one at home, for an unlicensed user none.
+    /// The mail address. A guest has one outside of the tenant, an unlicensed user has none.
     pub mail: Option<String>,
-    /// What they do.
+    /// The job title.
     pub job_title: String,
-    /// Where they sit.
+    /// The office location.
     pub office_location: String,
-    /// Whether they are a guest of the tenant.
+    /// Whether the user is a guest.
     pub guest: bool,
-    /// Whether Exchange Online has a mailbox for them.
+    /// Whether the user has a mailbox in Exchange Online.
     pub has_mailbox: bool,
 }
 
 impl User {
-    /// The addresses their mailbox has at Exchange, the first one in capitals: their own and one more.
+    /// The mailbox's proxy addresses: the primary one with `SMTP:` in capitals, and an alias.
     pub fn proxy_addresses(&self) -> Vec<String> {
         let Some(mail) = &self.mail else { return Vec::new() };
         let local = mail.split('@').next().unwrap_or_default();
@@ -183,7 +183,7 @@ impl Directory {
         0..u32::try_from(self.total).unwrap_or(u32::MAX)
     }
 
-    /// The user whose object id or userPrincipalName this is, in any case.
+    /// The user with this object id or userPrincipalName, compared case-insensitively.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
         let number = *self.by_name.get(&name_hash(name))?;
         let user = self.user(number);

@@ -1,4 +1,4 @@
-//! Writing mail: sendMail, and the way of large messages by draft, attachments and send.
+//! Writing mail: sendMail, and draft, attachments and send for large messages.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,15 +10,17 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::changes::{Changes, SentMail};
+use super::faults::Faults;
 use super::folder::Folder;
 use super::mail::shown;
-use super::message::{Item, Property, Select, Text, Written};
+use super::message::{Item, Property, Text, Written};
 use super::options::{Address, Attachment};
 use super::path::Place;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::response::GraphResponse;
 use super::state::State;
+use super::view::View;
 
 /// Recipients of one message, all kinds together ("Exchange Online limits").
 const MOST_RECIPIENTS: usize = 500;
@@ -33,7 +35,7 @@ struct SendMail {
     save_to_sent_items: Option<Value>,
 }
 
-/// What can be said of a new message; another property is an error, as at Graph.
+/// The properties of a new message. Any other property is an error, as at Graph.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewMessage {
@@ -192,7 +194,7 @@ fn addresses(recipients: Vec<Recipient>) -> Result<Vec<Address>, Refusal> {
 pub(super) fn send_mail(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let SendMail { message, save_to_sent_items } = request.json()?;
-    // Documented as a boolean, and shown as a string in the page's own example.
+    // Documented as a boolean. The page's own example has a string.
     let save = match save_to_sent_items {
         None => true,
         Some(Value::Bool(save)) => save,
@@ -200,15 +202,17 @@ pub(super) fn send_mail(state: &State, user: &str, request: &GraphRequest) -> Gr
         Some(_) => return Err(Refusal::bad_request("Cannot convert a value to target type 'Edm.Boolean'.")),
     };
     let written = message.into_written()?;
-    deliver(state, &mut state.changes(), mailbox, written, save)?;
+    deliver(state, &mut state.changes(), mailbox, written, None, save)?;
     Ok(GraphResponse::empty(202))
 }
 
+/// Sends a message. The copy in Sent Items has the immutable id of its draft, if it was one.
 fn deliver(
     state: &State,
     changes: &mut Changes,
     mailbox: u32,
     mut written: Written,
+    draft: Option<Item>,
     save: bool,
 ) -> Result<(), Refusal> {
     let recipients = written.to.len() + written.cc.len() + written.bcc.len();
@@ -228,20 +232,21 @@ fn deliver(
         attachments: written.attachments.clone(),
         saved_to_sent_items: save,
     });
-    if save {
-        changes.written += 1;
-        written.number = changes.written;
-        written.draft = false;
-        written.from =
-            Some(Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name)));
-        let now = state.base.generator.now;
-        let lag = changes.sent_items_lag;
-        let own = changes.mailboxes.entry(mailbox).or_default();
-        let copy = own.add(now, Folder::SENT, Text::Written(Arc::new(written)));
-        if !lag.is_zero() {
-            own.list_from(copy.key, Instant::now() + lag);
-        }
+    if !save {
+        return Ok(());
     }
+    changes.written += 1;
+    written.number = changes.written;
+    written.draft = false;
+    written.from = Some(Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name)));
+    let (received, lag) = (state.base.generator.now, changes.sent_items_lag);
+    let listed_from = (!lag.is_zero()).then(|| Instant::now() + lag);
+    let own = changes.mailboxes.entry(mailbox).or_default();
+    let text = Text::Written(Arc::new(written));
+    match draft {
+        Some(draft) => own.relocate(Item { received, text, listed_from, ..draft }, Folder::SENT),
+        None => own.add_from(received, Folder::SENT, text, listed_from),
+    };
     Ok(())
 }
 
@@ -260,18 +265,22 @@ pub(super) fn draft(state: &State, user: &str, request: &GraphRequest) -> GraphR
         Text::Written(Arc::new(written)),
     );
     drop(changes);
-    Ok(shown(state, 201, mailbox, &item, Select::ALL))
+    Ok(shown(state, 201, mailbox, &item, View::of(request, None)?))
 }
 
-/// A draft, or the refusal of what is none.
+/// Returns a draft, or the refusal of a message that is not a draft.
 pub(super) fn draft_in(
     state: &State,
+    faults: &Faults,
     changes: &Changes,
     mailbox: u32,
     place: &Place,
 ) -> Result<(Item, Arc<Written>), Refusal> {
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let item = state.item_in(changes, mailbox, folder, &place.id)?;
+    if item.since.is_some_and(|since| since.elapsed() < faults.visibility_lag()) {
+        return Err(Refusal::item_not_found());
+    }
     match &item.text {
         Text::Written(written) if written.draft => {
             let written = written.clone();
@@ -285,11 +294,11 @@ pub(super) fn draft_in(
     }
 }
 
-pub(super) fn attach(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
+pub(super) fn attach(state: &State, faults: &Faults, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let attachment = request.json::<FileAttachment>()?.read()?;
     let mut changes = state.changes();
-    let (item, written) = draft_in(state, &changes, mailbox, place)?;
+    let (item, written) = draft_in(state, faults, &changes, mailbox, place)?;
     let body = json!({
         "@odata.context": format!("{}/$metadata#users('{}')/messages('{}')/attachments/$entity",
             state.base.root, state.base.directory.user(mailbox).id, place.id),
@@ -308,11 +317,10 @@ pub(super) fn attach(state: &State, place: &Place, request: &GraphRequest) -> Gr
     Ok(GraphResponse::json(201, body.to_string()))
 }
 
-pub(super) fn send_draft(state: &State, place: &Place) -> GraphResult {
+pub(super) fn send_draft(state: &State, faults: &Faults, place: &Place) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let mut changes = state.changes();
-    let (item, written) = draft_in(state, &changes, mailbox, place)?;
-    deliver(state, &mut changes, mailbox, Arc::unwrap_or_clone(written), true)?;
-    changes.mailboxes.entry(mailbox).or_default().remove(item.key);
+    let (item, written) = draft_in(state, faults, &changes, mailbox, place)?;
+    deliver(state, &mut changes, mailbox, Arc::unwrap_or_clone(written), Some(item), true)?;
     Ok(GraphResponse::empty(202))
 }

@@ -1,13 +1,13 @@
 //! A mailbox's folders: the well-known ones, by name or by id.
 
-use super::identifier;
+use super::identifier::{self, Ids};
 use super::refusal::Refusal;
 
-/// A folder of a mailbox, as a place in [`WELL_KNOWN`].
+/// A folder of a mailbox, as an index of [`WELL_KNOWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Folder(u8);
 
-/// Well-known names ("mailFolder resource type") and what a German or English user sees.
+/// Well-known names ("mailFolder resource type") and the display names.
 const WELL_KNOWN: [(&str, &str); 17] = [
     ("inbox", "Inbox"),
     ("sentitems", "Sent Items"),
@@ -35,7 +35,7 @@ impl Folder {
     pub(super) const DRAFTS: Self = Self(3);
     pub(super) const JUNK: Self = Self(4);
     pub(super) const ARCHIVE: Self = Self(5);
-    /// Where a deleted message can still be recovered from; not part of what `/messages` lists.
+    /// The folder of deleted messages that can be recovered. `/messages` does not list it.
     pub(super) const RECOVERABLE: Self = Self(6);
     pub(super) const ROOT: Self = Self(12);
 
@@ -51,18 +51,24 @@ impl Folder {
         WELL_KNOWN[usize::from(self.0)].1
     }
 
-    pub(super) fn id(self, seed: u64, mailbox: u32) -> String {
-        identifier::folder_id(seed, mailbox, self.0)
+    pub(super) fn id(self, ids: Ids, mailbox: u32) -> String {
+        ids.folder(mailbox, self.0)
     }
 
-    /// The folder a request names: a well-known name in any case, or an id exactly as it was given out.
-    pub(super) fn named(name: &str, seed: u64, mailbox: u32) -> Result<Self, Refusal> {
+    /// The folder that a request names: a well-known name in any case, or an id exactly as it was returned. `Ok(None)`
+    /// is a folder that does not exist.
+    pub(super) fn named(name: &str, ids: Ids, mailbox: u32) -> Result<Option<Self>, Refusal> {
         if let Some(folder) = Self::all().find(|folder| folder.name().eq_ignore_ascii_case(name)) {
-            return Ok(folder);
+            return Ok(Some(folder));
         }
         if !identifier::is_folder_id(name) {
             return Err(Refusal::malformed_id());
         }
-        Self::all().find(|folder| folder.id(seed, mailbox) == name).ok_or_else(Refusal::item_not_found)
+        Ok(Self::all().find(|folder| folder.id(ids, mailbox) == name))
+    }
+
+    /// Whether only some mailboxes have this folder.
+    pub(super) fn is_optional(self) -> bool {
+        ["clutter", "conversationhistory"].contains(&self.name())
     }
 }

@@ -1,5 +1,5 @@
-//! What lies in a mailbox before anyone touches it: made from the seed on demand, never stored, so that 20,000
-//! mailboxes cost nothing until they are asked.
+//! The content of a mailbox at the start: created from the seed on demand and never stored, so that unused mailboxes
+//! need no memory.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use super::folder::Folder;
 use super::options::{Address, Phish};
 use super::rng::{below, mix, pick};
 
-/// How far back the oldest message lies, in seconds.
+/// The age of the oldest message, in seconds.
 const SPAN: i64 = 120 * 86_400;
 
 const SUBJECT: [&str; 40] = [
@@ -102,7 +102,7 @@ const SENTENCE: [&str; 20] = [
 
 const CLOSING: [&str; 5] = ["Best regards", "Kind regards", "Viele Grüße", "Thanks", "See you tomorrow"];
 
-/// Which of a mailbox's original messages.
+/// One of a mailbox's original messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Origin {
     /// An everyday message, by number: 0 is the newest.
@@ -111,14 +111,14 @@ pub(super) enum Origin {
     Phish(u32),
 }
 
-/// Makes every mailbox's original messages.
+/// Creates every mailbox's original messages.
 #[derive(Debug)]
 pub(super) struct Generator {
     pub(super) seed: u64,
     pub(super) now: i64,
     pub(super) per_mailbox: u32,
     pub(super) phish: Option<Phish>,
-    /// The mailboxes the phish lies in, in ascending order.
+    /// The mailboxes that have the phishing mail, in ascending order.
     pub(super) infected: Vec<u32>,
 }
 
@@ -130,7 +130,7 @@ impl Generator {
         (0..self.per_mailbox).map(Origin::Everyday).chain((0..copies).map(Origin::Phish))
     }
 
-    /// Whether the mailbox was made with this message.
+    /// Whether the mailbox had this message at the start.
     pub(super) fn exists(&self, mailbox: u32, origin: Origin) -> bool {
         match origin {
             Origin::Everyday(number) => number < self.per_mailbox,
@@ -141,7 +141,7 @@ impl Generator {
         }
     }
 
-    /// A number to derive a message's features from.
+    /// The number that a message's content is derived from.
     pub(super) fn chance(&self, mailbox: u32, origin: Origin) -> u64 {
         let number = match origin {
             Origin::Everyday(number) => u64::from(number),
@@ -165,7 +165,7 @@ impl Generator {
         }
     }
 
-    /// Which folder it came to lie in.
+    /// Its folder at the start.
     pub(super) fn folder(&self, mailbox: u32, origin: Origin) -> Folder {
         match (origin, self.chance(mailbox, origin) >> 32 & 31) {
             (Origin::Phish(_), 0..=27) | (Origin::Everyday(_), 0..=24) => Folder::INBOX,
@@ -245,7 +245,7 @@ impl Generator {
     }
 }
 
-/// Whether an everyday message could hold this lower-case word: spares a search the reading of every text.
+/// Whether an everyday message can contain this lower-case word, so that a search need not create every text.
 pub(super) fn everyday_text_may_hold(word: &str) -> bool {
     static ALL: LazyLock<String> = LazyLock::new(|| {
         let all: Vec<&str> = OPENING.iter().chain(&SENTENCE).chain(&CLOSING).copied().collect();

@@ -1,4 +1,4 @@
-//! From HTTP to the endpoints and back: latency, tokens, limits and faults on the way, every request noted.
+//! From HTTP to the endpoints and back: latency, tokens, limits and faults, and the record of every request.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,42 +6,39 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::State as Extracted;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 
 use super::faults::{Fault, Kind, Subject};
 use super::path::Route;
 use super::record::{RecordedRequest, Recorder};
-use super::refusal::{GraphResult, Refusal, mailbox_busy, refused_by_fault};
+use super::refusal::{GraphResult, Refusal, mailbox_busy};
 use super::request::GraphRequest;
 use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
 use super::router::{kind, perform};
 use super::shared::Shared;
+use super::spoil::{Ending, is_carried_out, spoiled};
 use super::{batch, identity, upload};
 use crate::server::Connection;
 
 /// How long a test waits for its requests to be at work at once.
 const GATHERED_WITHIN: Duration = Duration::from_secs(20);
 
-/// Graph's limit on a request's length, and Outlook's on an upload's range.
+/// Graph's limit for the length of a request, and Outlook's for a range of an upload.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
-
-/// How an answer leaves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Proper,
-    Cut,
-    Broken,
-}
 
 pub(super) async fn handle(
     Extracted(shared): Extracted<Arc<Shared>>,
     request: Request<Body>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    if lacks_length(&parts) {
+        return length_required(&shared, &parts, body).await;
+    }
     let path = parts.uri.path();
     let mut segments = path.trim_start_matches('/').split('/');
     let tenant = segments.next().unwrap_or_default().to_owned();
@@ -57,9 +54,44 @@ pub(super) async fn handle(
         _ => {
             let refusal = Refusal::bad_request(format!("Invalid version: {tenant}."));
             let id = shared.request_id();
-            respond(refusal.into_response(&id, &id), &id, &id, Ending::Proper)
+            respond(refusal.into_response(&id, &id), &id, &id, Ending::Complete)
         }
     }
+}
+
+/// Whether a request lacks the length of its body. HTTP/2 and HTTP/3 frame a body without it.
+fn lacks_length(parts: &Parts) -> bool {
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&parts.method);
+    let stated = [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| parts.headers.contains_key(name));
+    has_body && !stated && parts.version <= Version::HTTP_11
+}
+
+/// The refusal by the front end, http.sys, which does not reach Graph: "Content-Length: 0. Required." ("message: send").
+async fn length_required(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
+    const PAGE: &[u8] = b"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\"\"http://www.w3.org/TR/html4/strict.dtd\">\r\n\
+        <HTML><HEAD><TITLE>Length Required</TITLE>\r\n\
+        <META HTTP-EQUIV=\"Content-Type\" Content=\"text/html; charset=us-ascii\"></HEAD>\r\n\
+        <BODY><h2>Length Required</h2>\r\n\
+        <hr><p>HTTP Error 411. The request must be chunked or have a content length.</p>\r\n</BODY></HTML>\r\n";
+    let at = Instant::now();
+    let _ = read_body(body).await;
+    let whole = parts.uri.path_and_query().map_or("", |path| path.as_str());
+    let below = whole.strip_prefix("/v1.0").unwrap_or(whole);
+    let request = GraphRequest::new(parts.method.clone(), below, parts.headers.clone(), Bytes::new());
+    let recorded = RecordedRequest {
+        at,
+        method: request.method.to_string(),
+        path_and_query: request.path_and_query(),
+        status: Some(411),
+        client_request_id: None,
+        in_batch: None,
+        mailbox: request.mailbox().map(str::to_owned),
+    };
+    shared.recorder.graph(kind(&request), recorded);
+    let mut response = Response::new(Body::from(PAGE));
+    *response.status_mut() = StatusCode::LENGTH_REQUIRED;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=us-ascii"));
+    response
 }
 
 async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
@@ -90,8 +122,8 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         fault = fault.or(Some(Fault::Status(429, RetryAfter::Seconds(1))));
     }
 
-    // Places in mailboxes are held as long as the work lasts: latency is work.
-    let steps = if is_batch && !too_large { Some(batch::read(&call.body)) } else { None };
+    // A request occupies its mailbox during its latency, as it does at Graph.
+    let mut steps = if is_batch && !too_large { Some(batch::read(&call.body)) } else { None };
     let places = match &steps {
         Some(Ok(steps)) => batch::enter(shared, steps),
         _ => Vec::new(),
@@ -99,6 +131,15 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     let place =
         shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
     let mut latency = shared.faults.latency(graph_kind);
+    let carried_out = is_carried_out(fault) && shared.entra.authorize(&parts.headers).is_ok();
+    match &mut steps {
+        Some(Ok(steps)) if carried_out => latency += batch::judge(shared, steps),
+        _ if is_batch => latency += shared.faults.latency(Kind::Graph),
+        _ => {
+            let mailbox = place.as_ref().map(|place| place.mailbox);
+            latency += mailbox.map(|mailbox| shared.faults.mailbox_latency(mailbox)).unwrap_or_default();
+        }
+    }
     if let Some(Fault::Delay(more)) = fault {
         latency += more;
     }
@@ -133,7 +174,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         None => perform(&shared.state, &shared.faults, &call),
     };
     let (outcome, ending) = match shared.entra.authorize(&parts.headers) {
-        Err(refusal) => (Err(refusal), Ending::Proper),
+        Err(refusal) => (Err(refusal), Ending::Complete),
         Ok(()) => spoiled(fault, work),
     };
     drop((place, at_work));
@@ -141,24 +182,6 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_response(&request_id, &client_request_id));
     note(Some(answer.status));
     respond(answer, &request_id, &client_request_id, ending)
-}
-
-/// Does the work, as far as the fault lets it, and says how the answer leaves.
-fn spoiled(fault: Option<Fault>, work: impl FnOnce() -> GraphResult) -> (GraphResult, Ending) {
-    match fault {
-        Some(Fault::Status(status, retry_after)) => {
-            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
-        }
-        Some(Fault::DoneButStatus(status, retry_after)) => {
-            // Whatever came of it, the client does not get to know.
-            let _ = work();
-            (Err(refused_by_fault(status, retry_after)), Ending::Proper)
-        }
-        Some(Fault::Html) => (Ok(GraphResponse::page()), Ending::Proper),
-        Some(Fault::CutBody) => (work(), Ending::Cut),
-        Some(Fault::BrokenJson) => (work(), Ending::Broken),
-        None | Some(Fault::Close | Fault::Delay(_)) => (work(), Ending::Proper),
-    }
 }
 
 async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Response<Body> {
@@ -195,13 +218,15 @@ async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> R
     let request_id = shared.request_id();
     let query = parts.uri.query().unwrap_or_default();
     let proper = || {
-        read.map_err(|TooLarge| Refusal::too_large())
-            .and_then(|body| upload::at(&shared.state, &parts.method, id, query, &parts.headers, &body))
+        let body = read.map_err(|TooLarge| Refusal::too_large())?;
+        let (method, headers, lost) = (&parts.method, &parts.headers, fault == Some(Fault::RangeLost));
+        let request = upload::RangeRequest { method, id, query, headers, body: &body, lost };
+        upload::at(&shared.state, &shared.faults, &request)
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::upload).await
 }
 
-/// Answers a request outside of the version root, as far as its fault lets it.
+/// Answers a request outside of the version root, as far as its fault allows it.
 async fn faulty(
     shared: &Shared,
     parts: &Parts,
@@ -249,7 +274,7 @@ async fn wait(latency: Duration) {
     }
 }
 
-/// Closes the connection. The response is never seen: nothing is left to send it on.
+/// Closes the connection. The returned response is never sent.
 async fn cut(parts: &Parts) -> Response<Body> {
     if let Some(connection) = parts.extensions.get::<Connection>() {
         connection.cut();
@@ -260,7 +285,7 @@ async fn cut(parts: &Parts) -> Response<Body> {
 
 struct TooLarge;
 
-/// Reads a body to its end, also where it is too large: the client must get to hear so.
+/// Reads a body to its end even if it is too large, so that the client receives the refusal.
 async fn read_body(body: Body) -> Result<Bytes, TooLarge> {
     let mut stream: BodyDataStream = body.into_data_stream();
     let mut bytes = BytesMut::new();
@@ -302,8 +327,12 @@ fn respond(
         Payload::Json(mut json) => {
             set("Content-Type", JSON);
             match ending {
-                Ending::Proper => Body::from(json),
-                Ending::Broken => {
+                Ending::Complete => Body::from(json),
+                Ending::ByteOrderMark => {
+                    json.splice(..0, *b"\xEF\xBB\xBF");
+                    Body::from(json)
+                }
+                Ending::Truncated => {
                     json.truncate(json.len() / 2);
                     Body::from(json)
                 }
@@ -317,8 +346,10 @@ fn respond(
         Payload::Stream(kind, chunks) => {
             set("Content-Type", kind);
             match ending {
-                Ending::Proper => Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>))),
-                Ending::Broken | Ending::Cut => cut_after(chunks.take(2)),
+                Ending::Complete | Ending::ByteOrderMark => {
+                    Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>)))
+                }
+                Ending::Truncated | Ending::Cut => cut_after(chunks.take(2)),
             }
         }
     };
@@ -328,10 +359,10 @@ fn respond(
     response
 }
 
-/// A body that breaks off.
+/// A body that ends with a broken connection.
 fn cut_after(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
     let broken = std::iter::once_with(|| Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
-    // The pause lets the first half leave before the connection does.
+    // The pause lets the first half be sent before the connection is closed.
     let pause = stream::once(async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Ok(Bytes::new())

@@ -1,5 +1,5 @@
-//! The identity endpoints that Azure gives its machines: the Instance Metadata Service of virtual machines, and
-//! App Service's. Here they are on Graph's own socket.
+//! Azure's identity endpoints: the Instance Metadata Service of virtual machines, and App Service's. Here they share
+//! Graph's socket.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,9 @@ use super::faults::Faults;
 use super::response::GraphResponse;
 use super::token::Entra;
 
-/// Where a virtual machine asks.
+/// The path for a virtual machine.
 const MACHINE: &str = "/metadata/identity/oauth2/token";
-/// Where an app of App Service asks; the path is the platform's own affair.
+/// The path for an app of App Service. The platform chooses it freely.
 pub(super) const APP_SERVICE: &str = "/msi/token";
 
 /// Whether `path` is one of the two.
@@ -33,7 +33,7 @@ pub(super) fn answer(
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_machine = path == MACHINE;
     let (allowed, version) = if is_machine {
-        // Who was sent by a proxy, or made to ask by a web page, is not the machine.
+        // A request from a proxy or a web page does not come from the machine itself.
         (header("metadata") == Some("true") && header("x-forwarded-for").is_none(), "2018-02-01")
     } else {
         (header("x-identity-header") == Some(entra.identity_header().as_str()), "2019-08-01")

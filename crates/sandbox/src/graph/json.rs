@@ -1,4 +1,4 @@
-//! Writes JSON objects key by key, in Graph's order, straight into the answer's bytes.
+//! Writes JSON objects key by key, in Graph's order, directly into the response's bytes.
 
 /// An object being written. Its closing brace comes with [`Object::end`].
 pub(super) struct Object<'o> {
@@ -12,7 +12,7 @@ impl<'o> Object<'o> {
         Self { out, first: true }
     }
 
-    /// Writes a key; its value comes next, into what is returned.
+    /// Writes a key. The caller writes the value into the returned buffer.
     pub(super) fn key(&mut self, key: &str) -> &mut Vec<u8> {
         if !std::mem::replace(&mut self.first, false) {
             self.out.push(b',');
@@ -32,7 +32,7 @@ impl<'o> Object<'o> {
         self.raw(key, if value { "true" } else { "false" })
     }
 
-    /// A value that is JSON already.
+    /// Writes a value that is JSON already.
     pub(super) fn raw(&mut self, key: &str, json: &str) -> &mut Self {
         self.key(key).extend_from_slice(json.as_bytes());
         self

@@ -1,4 +1,4 @@
-//! A message as Graph shows it: its properties, made on demand for what was never touched, and its JSON.
+//! A message as Graph shows it: its properties, created on demand for unchanged messages, and its JSON.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,34 +10,39 @@ use serde::Deserialize;
 use super::base::Base;
 use super::folder::Folder;
 use super::generate::Origin;
-use super::identifier::{self, Key};
+use super::identifier::{IdForm, Key};
 use super::json::{Object, string};
 use super::options::{Address, Attachment};
-use super::refusal::Refusal;
 use super::rng::{guid, mix};
+use super::view::View;
 
 /// A message in a mailbox.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
+    /// Its present place, which its default id names.
     pub(super) key: Key,
+    /// Its first place, which its immutable id names.
+    pub(super) root: Key,
     pub(super) received: i64,
     pub(super) folder: Folder,
     pub(super) text: Text,
     /// Single-value extended properties, as (id, value).
     pub(super) properties: Vec<(String, String)>,
-    /// From when on lists show it.
+    /// When it was added, if that was after the start.
+    pub(super) since: Option<Instant>,
+    /// From when on it is in its folder: Exchange files sent mail with a delay.
     pub(super) listed_from: Option<Instant>,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug, Clone)]
 pub(super) enum Text {
-    /// What the mailbox was made with; perhaps elsewhere by now.
+    /// From the seed. The message may have been moved since.
     Original(Origin),
     Written(Arc<Written>),
 }
 
-/// A message that someone wrote while the tenant ran.
+/// A message that was written while the tenant ran.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Written {
     pub(super) subject: String,
@@ -48,11 +53,11 @@ pub(super) struct Written {
     pub(super) html: bool,
     pub(super) body: String,
     pub(super) attachments: Vec<Attachment>,
-    /// Single-value extended properties it is written with, as (id, value).
+    /// Single-value extended properties from its creation, as (id, value).
     pub(super) properties: Vec<(String, String)>,
     pub(super) internet_headers: Vec<(String, String)>,
     pub(super) draft: bool,
-    /// What makes its Message-ID.
+    /// The number that its Message-ID is derived from.
     pub(super) number: u64,
 }
 
@@ -64,70 +69,7 @@ pub(super) struct Property {
     pub(super) value: String,
 }
 
-/// The properties a request asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Select(u32);
-
-/// All properties, in Graph's order; `id` comes before them in any case.
-const PROPERTY: [&str; 28] = [
-    "createdDateTime",
-    "lastModifiedDateTime",
-    "changeKey",
-    "categories",
-    "receivedDateTime",
-    "sentDateTime",
-    "hasAttachments",
-    "internetMessageId",
-    "subject",
-    "bodyPreview",
-    "importance",
-    "parentFolderId",
-    "conversationId",
-    "conversationIndex",
-    "isDeliveryReceiptRequested",
-    "isReadReceiptRequested",
-    "isRead",
-    "isDraft",
-    "webLink",
-    "inferenceClassification",
-    "body",
-    "sender",
-    "from",
-    "toRecipients",
-    "ccRecipients",
-    "bccRecipients",
-    "replyTo",
-    "flag",
-];
-
-impl Select {
-    pub(super) const ALL: Self = Self((1 << PROPERTY.len()) - 1);
-
-    pub(super) fn parse(list: &str) -> Result<Self, Refusal> {
-        let mut selected = 0;
-        for name in list.split(',').map(str::trim) {
-            if name.eq_ignore_ascii_case("id") {
-                continue;
-            }
-            let place = PROPERTY
-                .iter()
-                .position(|property| property.eq_ignore_ascii_case(name))
-                .ok_or_else(|| Refusal::no_property(name, "microsoft.graph.message"))?;
-            selected |= 1 << place;
-        }
-        Ok(Self(selected))
-    }
-
-    fn properties(self) -> impl Iterator<Item = &'static str> {
-        PROPERTY
-            .into_iter()
-            .enumerate()
-            .filter(move |(place, _)| self.0 & 1 << place != 0)
-            .map(|(_, name)| name)
-    }
-}
-
-/// A message being looked at.
+/// A message in its mailbox.
 pub(super) struct Message<'a> {
     pub(super) base: &'a Base,
     pub(super) mailbox: u32,
@@ -144,15 +86,21 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Its default id.
     pub(super) fn id(&self) -> String {
-        identifier::message_id(self.base.generator.seed, self.mailbox, self.item.key)
+        self.base.ids.message(self.mailbox, self.item.key)
+    }
+
+    /// Its immutable id.
+    pub(super) fn immutable_id(&self) -> String {
+        self.base.ids.immutable(self.mailbox, self.item.root)
     }
 
     pub(super) fn received(&self) -> i64 {
         self.item.received
     }
 
-    /// Whether it is one of the everyday messages whose words are all known beforehand.
+    /// Whether it is an everyday message, whose possible words are all known.
     pub(super) fn is_everyday(&self) -> bool {
         matches!(self.item.text, Text::Original(Origin::Everyday(_)))
     }
@@ -201,6 +149,14 @@ impl<'a> Message<'a> {
         matches!(&self.item.text, Text::Written(written) if written.draft)
     }
 
+    pub(super) fn sent(&self) -> i64 {
+        self.item.received - 2
+    }
+
+    pub(super) fn folder_id(&self) -> String {
+        self.item.folder.id(self.base.ids, self.mailbox)
+    }
+
     pub(super) fn has_property(&self, id: &str, value: &str) -> bool {
         self.item.properties.iter().any(|(i, v)| i == id && v == value)
     }
@@ -221,7 +177,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The body as it is kept, and whether it is HTML.
+    /// The body as it is stored, and whether it is HTML.
     pub(super) fn body(&self) -> (Cow<'a, str>, bool) {
         match &self.item.text {
             Text::Original(origin) => (Cow::Owned(self.base.generator.html(self.mailbox, *origin)), true),
@@ -229,10 +185,13 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Appends the message as JSON, with `context` as `@odata.context` where it stands alone.
-    pub(super) fn write(&self, out: &mut Vec<u8>, select: Select, context: Option<&str>) {
+    /// Appends the message as JSON, with `context` as `@odata.context` if the message is the whole response.
+    pub(super) fn write(&self, out: &mut Vec<u8>, view: View, context: Option<&str>) {
         let chance = self.chance();
-        let id = self.id();
+        let id = match view.ids {
+            IdForm::Default => self.id(),
+            IdForm::Immutable => self.immutable_id(),
+        };
         let mut object = Object::begin(out);
         if let Some(context) = context {
             object.text("@odata.context", context);
@@ -240,8 +199,8 @@ impl<'a> Message<'a> {
         let change_key = format!("CQAAABYAAA{chance:016X}AAA");
         object.text("@odata.etag", &format!("W/\"{change_key}\""));
         object.text("id", &id);
-        for property in select.properties() {
-            self.write_property(&mut object, property, chance, &id, &change_key);
+        for property in view.select.properties() {
+            self.write_property(&mut object, property, chance, &id, &change_key, view.text_body);
         }
         object.end();
     }
@@ -253,13 +212,13 @@ impl<'a> Message<'a> {
         chance: u64,
         id: &str,
         change_key: &str,
+        text_body: bool,
     ) {
-        let (seed, item) = (self.base.generator.seed, self.item);
         match property {
             "createdDateTime" | "lastModifiedDateTime" | "receivedDateTime" => {
-                object.text(property, &date_time(item.received))
+                object.text(property, &date_time(self.received()))
             }
-            "sentDateTime" => object.text(property, &date_time(item.received - 2)),
+            "sentDateTime" => object.text(property, &date_time(self.sent())),
             "changeKey" => object.text(property, change_key),
             "categories" | "replyTo" => object.raw(property, "[]"),
             "hasAttachments" => object.boolean(property, self.has_attachments()),
@@ -267,7 +226,7 @@ impl<'a> Message<'a> {
             "subject" => object.text(property, &self.subject()),
             "bodyPreview" => object.text(property, &preview(&self.text())),
             "importance" => object.raw(property, "\"normal\""),
-            "parentFolderId" => object.text(property, &item.folder.id(seed, self.mailbox)),
+            "parentFolderId" => object.text(property, &self.folder_id()),
             "conversationId" => {
                 object.text(property, &format!("AAQkAG{}=", guid(chance, !chance).replace('-', "")))
             }
@@ -278,11 +237,15 @@ impl<'a> Message<'a> {
             "isDraft" => object.boolean(property, self.is_draft()),
             "webLink" => object.text(property, &web_link(id)),
             "inferenceClassification" => object.raw(property, "\"focused\""),
-            "body" => {
-                let (body, html) = self.body();
+            "body" | "uniqueBody" => {
+                let (body, html) = if text_body { (self.text(), false) } else { self.body() };
                 let mut value = Object::begin(object.key(property));
                 value.text("contentType", if html { "html" } else { "text" }).text("content", &body);
                 value.end();
+                object
+            }
+            "internetMessageHeaders" => {
+                self.write_headers(object.key(property));
                 object
             }
             "sender" | "from" => {
@@ -298,6 +261,26 @@ impl<'a> Message<'a> {
             }
             _ => object.raw(property, "{\"flagStatus\":\"notFlagged\"}"),
         };
+    }
+
+    /// The headers that came with the message. Sent mail has none.
+    fn write_headers(&self, out: &mut Vec<u8>) {
+        let mut headers = Vec::new();
+        if self.item.folder != Folder::SENT && !self.is_draft() {
+            headers.push(("Subject".to_owned(), self.subject().into_owned()));
+            headers.push(("Message-ID".to_owned(), self.internet_message_id()));
+        }
+        headers.extend(self.written().map(|written| written.internet_headers.clone()).unwrap_or_default());
+        out.push(b'[');
+        for (nth, (name, value)) in headers.iter().enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            let mut header = Object::begin(out);
+            header.text("name", name).text("value", value);
+            header.end();
+        }
+        out.push(b']');
     }
 
     fn written(&self) -> Option<&'a Written> {
@@ -329,23 +312,23 @@ fn recipient(out: &mut Vec<u8>, address: &Address) {
     out.extend_from_slice(b"}}");
 }
 
-/// Where a browser shows the message.
+/// The URL at which a browser shows the message.
 pub(super) fn web_link(id: &str) -> String {
     let id = super::query::encode(id);
     format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem")
 }
 
-/// Seconds since 1970 as Graph writes a time.
+/// Formats seconds since 1970 as Graph does.
 pub(super) fn date_time(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The first 255 characters.
+/// Returns the first 255 characters.
 fn preview(text: &str) -> String {
     text.chars().take(255).collect()
 }
 
-/// Text between tags, with the commonest entities put back.
+/// Returns the text between tags, with the most common entities decoded.
 fn without_markup(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;

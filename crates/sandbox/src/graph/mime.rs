@@ -1,4 +1,4 @@
-//! A message as MIME, made as it is sent: a message of 100 MB costs no 100 MB here.
+//! A message as MIME, created while it is sent, so that a message of 100 MB does not occupy 100 MB of memory.
 
 use std::fmt::Write as _;
 
@@ -17,12 +17,12 @@ const BOUNDARY: &str = "_004_SandboxMixed_";
 
 /// The message's MIME form, in pieces.
 pub(super) fn chunks(state: &State, mailbox: u32, item: &Item) -> impl Iterator<Item = Bytes> + Send + use<> {
-    let wanted = state.changes().mime_bytes.get(&(mailbox, item.key)).copied().or(state.base.mime_bytes);
+    let wanted = state.changes().mime_bytes.get(&(mailbox, item.root)).copied().or(state.base.mime_bytes);
     let mut head = head(state, mailbox, item);
     let tail = format!("--{BOUNDARY}--\r\n");
     let natural = (head.len() + tail.len()) as u64;
     let more = wanted.unwrap_or(0).saturating_sub(natural);
-    // A small message comes in one piece: clients take many tiny ones on a connection for an attack.
+    // A small message is sent in one piece: clients treat many tiny pieces on a connection as an attack.
     if more == 0 {
         head.push_str(&tail);
     }
@@ -91,13 +91,13 @@ fn push_base64(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// An attachment's part of exactly `size` bytes, if there is room for one.
+/// An attachment's part of exactly `size` bytes, if `size` allows one.
 fn filler(size: u64) -> impl Iterator<Item = Bytes> + Send {
     let header = format!(
         "--{BOUNDARY}\r\nContent-Type: application/octet-stream; name=\"disk.img\"\r\n\
          Content-Disposition: attachment; filename=\"disk.img\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     );
-    // Too small a rest is filled with blank lines, which mean nothing between parts.
+    // A smaller rest is filled with blank lines, which have no meaning between parts.
     let header = if size > header.len() as u64 + 4 { Bytes::from(header) } else { Bytes::new() };
     let block = if header.is_empty() { Bytes::from(vec![b'\n'; 256]) } else { base64_block() };
     let mut left = size - header.len() as u64;
@@ -127,7 +127,7 @@ fn mailbox_header(address: &Address) -> String {
     format!("{} <{}>", encoded_words(&address.name), address.address)
 }
 
-/// A header's text by RFC 2047, where it is more than plain ASCII.
+/// Encodes a header's text by RFC 2047, unless it is plain ASCII.
 fn encoded_words(text: &str) -> String {
     if text.chars().all(|character| character.is_ascii() && !character.is_ascii_control()) {
         return text.to_owned();

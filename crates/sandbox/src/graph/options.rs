@@ -1,29 +1,54 @@
-//! What a tenant is made of: how many mailboxes, how much in them, and the mail that is to be found.
+//! The options of a tenant: the number of mailboxes, their content, and the phishing mail.
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How a tenant is made. The same options make the same tenant, to the last message id.
+/// The options of a tenant. The same options create the same tenant, including all message ids.
 #[derive(Debug, Clone)]
 pub struct TenantOptions {
-    /// Where everything random comes from.
+    /// The seed of all random content.
     pub seed: u64,
-    /// Users who have a mailbox.
+    /// The number of users with a mailbox.
     pub mailboxes: usize,
-    /// Users beside them who have none: unlicensed members and guests. Their mail answers
-    /// 404 `MailboxNotEnabledForRESTAPI`.
+    /// The number of further users without a mailbox: unlicensed members and guests. Requests for their mail are
+    /// answered with 404 `MailboxNotEnabledForRESTAPI`.
     pub users_without_mailbox: usize,
-    /// Messages in each mailbox, beside the planted ones.
+    /// The number of messages in each mailbox, without the planted ones.
     pub messages_per_mailbox: u32,
-    /// What the tenant takes for now: the newest message is a little older.
+    /// The tenant's present time. The newest message is slightly older.
     pub now: DateTime<Utc>,
-    /// The mail that is to be found, if any.
+    /// The phishing mail to be found, if any.
     pub phish: Option<Phish>,
-    /// How many bytes a message's MIME form has, where [`super::Tenant::set_mime_bytes`] said nothing else;
-    /// `None` is what its content needs, some kilobytes.
+    /// The length of a message's MIME form in bytes, unless [`super::Tenant::set_mime_bytes`] sets another one. `None`
+    /// is the length that the content needs, some kilobytes.
     pub mime_bytes: Option<u64>,
-    /// How many requests are remembered; the oldest are forgotten first.
+    /// How many requests are recorded. The oldest are dropped first.
     pub requests_kept: usize,
+    /// The characters of ids.
+    pub id_alphabet: IdAlphabet,
+    /// Whether users without a mailbox, and missing folders, answer with all the codes that the service uses, in turn:
+    /// one user gets different ones at different times (microsoft-graph-docs-contrib issue 4340). Otherwise they always
+    /// answer `MailboxNotEnabledForRESTAPI` and `ErrorItemNotFound`.
+    ///
+    /// Off by default until the client recognises them all.
+    pub varied_codes: bool,
+    /// Whether events show their times in UTC unless the request prefers a zone, as the service does ("event resource
+    /// type"). Otherwise they show the times and the zone that they were created with.
+    ///
+    /// Off by default until the client prefers a zone or reads UTC.
+    pub utc_events: bool,
+    /// Whether the tenant speaks HTTP/1.1 only, as behind a proxy that inspects TLS.
+    pub http1_only: bool,
+}
+
+/// The characters of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IdAlphabet {
+    /// Letters, digits, `-`, `_` and `=`, as in Graph's default ids.
+    #[default]
+    UrlSafe,
+    /// Half of the mailboxes use `+` and `/` instead of `-` and `_`, as ids from Exchange Web Services do.
+    Mixed,
 }
 
 impl Default for TenantOptions {
@@ -37,26 +62,30 @@ impl Default for TenantOptions {
             phish: Some(Phish::default()),
             mime_bytes: None,
             requests_kept: 200_000,
+            id_alphabet: IdAlphabet::UrlSafe,
+            varied_codes: false,
+            utc_events: false,
+            http1_only: false,
         }
     }
 }
 
-/// A mail that was sent to some of the mailboxes.
+/// A phishing mail that was sent to some of the mailboxes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phish {
-    /// In how many mailboxes it lies; spread evenly, at most all.
+    /// The number of mailboxes that have it, spread evenly over the tenant.
     pub mailboxes: usize,
-    /// How many times in each.
+    /// The number of copies in each of these mailboxes.
     pub copies: u32,
-    /// Who seems to have sent it.
+    /// The apparent sender.
     pub sender: Address,
     /// Its subject.
     pub subject: String,
     /// Its text, without the link.
     pub text: String,
-    /// Where it wants the reader to go.
+    /// The link that it asks the reader to follow.
     pub link: String,
-    /// How long before the tenant's now it came; each copy some minutes earlier than the one before.
+    /// Its age at the tenant's present time. Each copy is some minutes older than the one before.
     pub age: TimeDelta,
 }
 
@@ -76,7 +105,7 @@ impl Default for Phish {
     }
 }
 
-/// A mail address with the name beside it.
+/// A mail address with a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The display name.
@@ -92,7 +121,7 @@ impl Address {
     }
 }
 
-/// A file that came with a message.
+/// An attached file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// The file's name.
@@ -108,16 +137,16 @@ pub struct Attachment {
 pub struct NewMessage {
     /// Its subject.
     pub subject: String,
-    /// Who sent it.
+    /// The sender.
     pub from: Address,
-    /// When it came.
+    /// When it was received.
     pub received: DateTime<Utc>,
     /// Whether the body is HTML.
     pub html: bool,
     /// The body.
     pub body: String,
-    /// The files with it.
+    /// The attachments.
     pub attachments: Vec<Attachment>,
-    /// The well-known name of the folder it lies in.
+    /// The well-known name of its folder.
     pub folder: String,
 }

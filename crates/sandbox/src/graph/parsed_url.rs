@@ -1,34 +1,33 @@
-//! What the tenant takes an address for: which resource, which conditions. So that it can be proved, of any value,
-//! that it arrives as the value it was, and as nothing else.
+//! How the tenant reads a URL: the resource and the conditions. Tests use it to prove that every value arrives
+//! unchanged.
 
 use super::filter::Filter;
 use super::path::{Part, Place, Route};
 use super::query::Query;
 use super::search::Search;
 
-/// An address as the tenant reads it.
+/// A URL as the tenant reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedUrl {
-    /// The user, where one is named.
+    /// The user, if the URL names one.
     pub user: Option<String>,
-    /// The folder, where one is named.
+    /// The folder, if the URL names one.
     pub folder: Option<String>,
-    /// The message's id, where one is named.
+    /// The message's id, if the URL names one.
     pub message: Option<String>,
-    /// What of it is meant, in Graph's words: `messages`, `$value`; nothing for the thing itself.
+    /// The last segment, as Graph names it: `messages`, `$value`. Empty for the resource itself.
     pub what: &'static str,
-    /// The conditions of its `$filter`, each with its value. Texts that are compared without regard to case are in
-    /// lower case.
+    /// The conditions of `$filter`, each with its value. Texts that are compared case-insensitively are in lower case.
     pub filter: Vec<(String, String)>,
-    /// The terms of its `$search`, each with its value: words in lower case, or days since 1970.
+    /// The terms of `$search`, each with its value: words in lower case, or days since 1970.
     pub search: Vec<(&'static str, String)>,
 }
 
 impl ParsedUrl {
-    /// Reads an address below the version root, as it stands in a request line.
+    /// Reads a URL below the version root, as in a request line.
     ///
     /// # Errors
-    /// What the tenant would answer to it.
+    /// The message of the tenant's refusal.
     pub fn of(address: &str) -> Result<Self, String> {
         let words = |refusal: super::refusal::Refusal| refusal.message.into_owned();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
@@ -37,6 +36,7 @@ impl ParsedUrl {
             Route::Batch => (None, None, None, "$batch"),
             Route::Users => (None, None, None, "users"),
             Route::User(user) => (Some(user), None, None, ""),
+            Route::TranslateIds(user) => (Some(user), None, None, "translateExchangeIds"),
             Route::SendMail(user) => (Some(user), None, None, "sendMail"),
             Route::MailboxSettings(user) => (Some(user), None, None, "mailboxSettings"),
             Route::TimeZone(user) => (Some(user), None, None, "timeZone"),

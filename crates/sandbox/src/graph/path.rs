@@ -1,4 +1,4 @@
-//! From a URL to the resource it names, with everything percent-decoded exactly once.
+//! From a URL to the resource that it names. Everything is percent-decoded exactly once.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,14 @@ use percent_encoding::percent_decode_str;
 
 use super::refusal::Refusal;
 
-/// What a path under the version root names.
+/// The resource that a path below the version root names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Batch,
     Users,
     User(String),
     SendMail(String),
+    TranslateIds(String),
     MailboxSettings(String),
     TimeZone(String),
     Events(String),
@@ -22,7 +23,7 @@ pub(super) enum Route {
     Message(Place, Part),
 }
 
-/// Where a message is looked for.
+/// The address of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) user: String,
@@ -30,7 +31,7 @@ pub(super) struct Place {
     pub(super) id: String,
 }
 
-/// A message itself, or what hangs on it.
+/// A message, or a resource of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Itself,
@@ -61,13 +62,14 @@ impl Route {
             _ => return Err(Refusal::no_segment(segments.first().copied().unwrap_or_default())),
         }
         let user = segments[1].to_owned();
-        // "Get a user": a userPrincipalName that starts with $ is only understood as users('$…').
+        // "Get a user": a userPrincipalName that starts with $ works only as users('$…').
         if user.starts_with('$') && !path.contains('(') {
             return Err(Refusal::bad_request("The request URI is not valid."));
         }
         Ok(match lower[2..] {
             [] => Self::User(user),
             ["sendmail"] => Self::SendMail(user),
+            ["translateexchangeids"] => Self::TranslateIds(user),
             ["mailboxsettings"] => Self::MailboxSettings(user),
             ["mailboxsettings", "timezone"] => Self::TimeZone(user),
             ["events"] | ["calendar", "events"] => Self::Events(user),
@@ -87,11 +89,12 @@ impl Route {
         })
     }
 
-    /// The user whose mailbox the request works in, for the limit of requests side by side.
+    /// The user whose mailbox the request works in, for the limit of concurrent requests.
     pub(super) fn mailbox(&self) -> Option<&str> {
         match self {
             Self::Batch | Self::Users | Self::User(_) => None,
             Self::SendMail(user)
+            | Self::TranslateIds(user)
             | Self::MailboxSettings(user)
             | Self::TimeZone(user)
             | Self::Events(user)

@@ -17,8 +17,8 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Reads what stands behind the `?`. Options that do not start with `$` are the caller's own and ignored,
-    /// as Graph does; so a misspelt `?$filter` filters nothing.
+    /// Reads the part behind the `?`. Options without `$` are ignored, as Graph does, so a misspelt `?$filter` filters
+    /// nothing.
     pub(super) fn parse(raw: &str) -> Result<Self, Refusal> {
         let mut query = Self::default();
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,29 +1,29 @@
-//! What was asked of the tenant and what it answered, and how much went on at once.
+//! The record of requests, and counters of requests at work at the same time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// A request that was made, alone or as part of a batch.
+/// A request, alone or as a part of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedRequest {
-    /// When it came in.
+    /// When it arrived.
     pub at: Instant,
     /// Its method.
     pub method: String,
-    /// Path and query as they were sent: below the version root for Graph, whole for tokens and uploads.
+    /// Path and query as they were sent: below the version root for Graph, complete for tokens and uploads.
     pub path_and_query: String,
-    /// What it was answered; `None` where the connection was closed without an answer.
+    /// The status of the response. `None` if the connection was closed without a response.
     pub status: Option<u16>,
-    /// The id the client gave it.
+    /// The `client-request-id`.
     pub client_request_id: Option<String>,
-    /// The number of the batch it came in, from 1; batches themselves have it too.
+    /// The number of its batch, from 1. Batches themselves have it as well.
     pub in_batch: Option<u64>,
-    /// The mailbox it was about, as the URL named it.
+    /// The mailbox that the URL names, as it names it.
     pub mailbox: Option<String>,
 }
 
-/// Sums over all requests since the start, or since they were last cleared.
+/// Sums over all requests since the start, or since the last [`super::Tenant::forget_requests`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
     /// HTTP requests to Graph; a batch is one.
@@ -36,7 +36,7 @@ pub struct Counters {
     pub token_requests: u64,
     /// Requests and sub-requests that were answered 429.
     pub throttled: u64,
-    /// Requests and sub-requests by what they were for: "list messages", "delete message", "get user", …
+    /// Requests and sub-requests by kind: "list messages", "delete message", "get user", …
     pub by_kind: BTreeMap<&'static str, u64>,
     /// The most requests seen at work in one mailbox at once.
     pub most_in_one_mailbox: usize,
@@ -93,7 +93,7 @@ impl Recorder {
         log.batches_ever
     }
 
-    /// Notes a request to Graph that was answered.
+    /// Records a request to Graph.
     pub(super) fn graph(&self, kind: &'static str, request: RecordedRequest) {
         let mut log = self.log();
         let counters = &mut log.counters;
@@ -111,21 +111,21 @@ impl Recorder {
         log.keep(request, self.kept);
     }
 
-    /// Notes a request for a token.
+    /// Records a request for a token.
     pub(super) fn token(&self, request: RecordedRequest) {
         let mut log = self.log();
         log.counters.token_requests += 1;
         log.keep(request, self.kept);
     }
 
-    /// Notes a request to an upload URL.
+    /// Records a request to an upload URL.
     pub(super) fn upload(&self, request: RecordedRequest) {
         let mut log = self.log();
         *log.counters.by_kind.entry("upload range").or_default() += 1;
         log.keep(request, self.kept);
     }
 
-    /// An HTTP request is at work until what this returns is dropped.
+    /// Counts an HTTP request as at work until the returned guard is dropped.
     pub(super) fn begin(&self, batch: bool) -> AtWork<'_> {
         let mut log = self.log();
         log.at_work += 1;
@@ -135,7 +135,7 @@ impl Recorder {
         AtWork { recorder: self, batch, requests: log.at_work }
     }
 
-    /// A request works in a mailbox, or waits to be refused there, until what this returns is dropped.
+    /// Counts a request as at work in a mailbox until the returned guard is dropped.
     pub(super) fn enter(&self, mailbox: u32, limit: usize) -> InMailbox<'_> {
         let mut log = self.log();
         let now = log.in_mailbox.entry(mailbox).or_default();
@@ -161,7 +161,7 @@ impl Log {
 pub(super) struct AtWork<'a> {
     recorder: &'a Recorder,
     batch: bool,
-    /// How many were at work when it began, itself among them.
+    /// How many were at work when it began, including itself.
     pub(super) requests: usize,
 }
 
@@ -176,8 +176,8 @@ impl Drop for AtWork<'_> {
 /// A request at work in a mailbox.
 pub(super) struct InMailbox<'a> {
     recorder: &'a Recorder,
-    mailbox: u32,
-    /// Whether there was room for it.
+    pub(super) mailbox: u32,
+    /// Whether the mailbox's limit allows it.
     pub(super) allowed: bool,
 }
 

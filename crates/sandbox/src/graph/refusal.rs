@@ -55,6 +55,51 @@ impl Refusal {
         Self::bad_request(format!("Could not find a property named '{name}' on type '{kind}'."))
     }
 
+    pub(super) fn folder_not_found() -> Self {
+        Self::new(404, "ErrorFolderNotFound", "The specified folder could not be found in the store.")
+    }
+
+    pub(super) fn invalid_user(user: &str) -> Self {
+        Self::new(404, "ErrorInvalidUser", format!("The requested user '{user}' is invalid."))
+    }
+
+    /// The user has no mailbox. The service has several codes for this; `nth` selects one of them.
+    pub(super) fn no_mailbox(user: &str, nth: usize) -> Self {
+        match nth % 7 {
+            0 => Self::new(
+                404,
+                "MailboxNotEnabledForRESTAPI",
+                "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
+            ),
+            1 => Self::new(404, "ResourceNotFound", "Resource could not be discovered."),
+            2 => {
+                let message = "REST API is not yet supported for this mailbox.";
+                Self::new(404, "MailboxNotSupportedForRESTAPI", message)
+            }
+            3 => Self::invalid_user(user),
+            4 => {
+                let message = "The SMTP address has no mailbox associated with it.";
+                Self::new(404, "ErrorNonExistentMailbox", message)
+            }
+            5 => Self::no_user(user),
+            _ => {
+                let message = "The mailbox is not hosted in Exchange Online.";
+                Self::new(404, "MailboxNotHostedInExchangeOnline", message)
+            }
+        }
+    }
+
+    /// The directory does not have this user.
+    pub(super) fn no_user(user: &str) -> Self {
+        Self::new(
+            404,
+            "Request_ResourceNotFound",
+            format!(
+                "Resource '{user}' does not exist or one of its queried reference-property objects are not present."
+            ),
+        )
+    }
+
     pub(super) fn no_segment(segment: &str) -> Self {
         Self::bad_request(format!("Resource not found for the segment '{segment}'."))
     }
@@ -106,7 +151,7 @@ pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal 
         401 => ("InvalidAuthenticationToken", "Access token validation failure."),
         403 => ("ErrorAccessDenied", "Access is denied. Check credentials and try again."),
         404 => ("ErrorItemNotFound", "The specified object was not found in the store."),
-        409 => ("ErrorIrresolvableConflict", "The send or update operation could not be performed."),
+        409 | 412 => ("ErrorIrresolvableConflict", "The send or update operation could not be performed."),
         429 => ("TooManyRequests", "Too many requests. Please wait and try again."),
         503 => ("serviceNotAvailable", "The service is temporarily unavailable."),
         502 | 504 => ("UnknownError", ""),

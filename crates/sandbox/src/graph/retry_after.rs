@@ -1,19 +1,19 @@
-//! `Retry-After`, in the forms that it is seen in.
+//! `Retry-After`, in the forms that the service uses.
 
 use std::time::Duration;
 
 use chrono::Utc;
 
-/// How an answer says when to come back.
+/// How a response states when to retry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RetryAfter {
     /// Whole seconds.
     Seconds(u64),
-    /// Seconds with a fraction, the header in lower case, as both are seen inside of batches.
+    /// Seconds with a fraction, and the header's name in lower case, as seen inside of batches.
     Decimal(f64),
     /// A point in time, this long from now, to the second.
     Date(Duration),
-    /// Not at all.
+    /// Without the header.
     Absent,
 }
 

@@ -1,8 +1,8 @@
-//! Chance that can be repeated: numbers, GUIDs and ids derived from a seed, without state.
+//! A stateless, deterministic random number generator: numbers and GUIDs derived from a seed.
 
 use std::fmt::Write as _;
 
-/// A number that looks random and depends on all three.
+/// Returns a pseudo-random number that depends on all three arguments.
 pub(super) fn mix(seed: u64, first: u64, second: u64) -> u64 {
     step(step(step(seed) ^ first.wrapping_mul(0x9E37_79B9_7F4A_7C15)) ^ second)
 }
@@ -15,32 +15,32 @@ pub(super) fn step(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// One of `choices`, which must not be empty.
+/// Returns one of `choices`, which must not be empty.
 pub(super) fn pick<T: Copy>(choices: &[T], by: u64) -> T {
     choices[below(by, choices.len())]
 }
 
-/// A number under `bound`, which must not be 0.
+/// Returns a number below `bound`, which must not be 0.
 pub(super) fn below(by: u64, bound: usize) -> usize {
     usize::try_from(by % (bound as u64)).unwrap_or(0)
 }
 
-/// A number between 0 and 1.
+/// Returns a number between 0 and 1.
 #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
 pub(super) fn unit(by: u64) -> f64 {
     (by >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// A hash of a text that is the same in every run.
+/// Returns a hash of a text that is the same in every run.
 pub(super) fn hash(seed: u64, text: &str) -> u64 {
-    // FNV-1a, finished so that its upper bits are as good as its lower ones.
+    // FNV-1a, with a finisher that spreads its entropy over all bits.
     let fnv = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     step(fnv ^ seed)
 }
 
-/// A version 4 GUID.
+/// Returns a version 4 GUID.
 pub(super) fn guid(high: u64, low: u64) -> String {
     let mut text = String::with_capacity(36);
     let _ = write!(

@@ -8,9 +8,9 @@ use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::state::State;
-use super::{calendar, drafts, mail, upload, users};
+use super::{calendar, drafts, exchange_ids, listing, mail, upload, users};
 
-/// An application permission, and what is said where it is missing.
+/// An application permission, and the wording of its refusal.
 struct Needed(&'static [&'static str], Wording);
 
 #[derive(Clone, Copy)]
@@ -19,11 +19,11 @@ enum Wording {
     Directory,
 }
 
-/// Does what a request asks for, if the application may.
+/// Carries out a request, if the application has the permission.
 pub(super) fn perform(state: &State, faults: &Faults, request: &GraphRequest) -> GraphResult {
     let route = request.route.as_ref().map_err(Clone::clone)?;
     if let (&Method::DELETE, Route::User(user)) = (&request.method, route) {
-        // Nothing in this program ever means this; it is what a guest's address cut at its '#' turns into.
+        // No client means this. It results from a guest's address that is cut at its '#'.
         state.changes().users_deleted.push(user.clone());
     }
     let needed = needed(&request.method, route)?;
@@ -39,6 +39,19 @@ pub(super) fn perform(state: &State, faults: &Faults, request: &GraphRequest) ->
             ),
         });
     }
+    let mut response = endpoint(state, faults, request, route)?;
+    if route.mailbox().is_some() {
+        let applied = request.applied_preferences();
+        response.headers.extend(applied.map(|applied| ("Preference-Applied", applied)));
+    }
+    Ok(response)
+}
+
+fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Route) -> GraphResult {
+    let mailbox = route.mailbox().and_then(|user| Some((state.base.directory.find(user)?, user)));
+    if let Some(refusal) = mailbox.and_then(|(mailbox, user)| faults.mailbox_refusal(mailbox, user)) {
+        return Err(refusal);
+    }
     let query = Query::parse(&request.query)?;
     match (&request.method, route) {
         (&Method::GET, Route::Users) => users::list(state, faults, &query),
@@ -48,9 +61,9 @@ pub(super) fn perform(state: &State, faults: &Faults, request: &GraphRequest) ->
         (&Method::GET, Route::Folders(user)) => mail::folders(state, user),
         (&Method::GET, Route::Folder { user, folder }) => mail::folder(state, user, folder),
         (&Method::GET, Route::Messages { user, folder }) => {
-            mail::list(state, faults, user, folder.as_deref(), &query, &request.path)
+            listing::list(state, faults, user, folder.as_deref(), request, &query)
         }
-        (&Method::GET, Route::Message(place, Part::Itself)) => mail::get(state, place, &query),
+        (&Method::GET, Route::Message(place, Part::Itself)) => mail::get(state, place, request, &query),
         (&Method::GET, Route::Message(place, Part::Mime)) => mail::mime(state, place),
         (&Method::PATCH, Route::Message(place, Part::Itself)) => mail::change(state, place, request),
         (&Method::DELETE, Route::Message(place, Part::Itself)) => mail::delete(state, place, false),
@@ -63,11 +76,16 @@ pub(super) fn perform(state: &State, faults: &Faults, request: &GraphRequest) ->
         (&Method::POST, Route::Message(place, Part::Move)) => mail::move_to(state, place, request),
         (&Method::POST, Route::Messages { user, .. }) => drafts::draft(state, user, request),
         (&Method::POST, Route::SendMail(user)) => drafts::send_mail(state, user, request),
-        (&Method::POST, Route::Message(place, Part::Send)) => drafts::send_draft(state, place),
-        (&Method::POST, Route::Message(place, Part::Attachments)) => drafts::attach(state, place, request),
-        (&Method::POST, Route::Message(place, Part::UploadSession)) => upload::create(state, place, request),
+        (&Method::POST, Route::Message(place, Part::Send)) => drafts::send_draft(state, faults, place),
+        (&Method::POST, Route::Message(place, Part::Attachments)) => {
+            drafts::attach(state, faults, place, request)
+        }
+        (&Method::POST, Route::Message(place, Part::UploadSession)) => {
+            upload::create(state, faults, place, request)
+        }
+        (&Method::POST, Route::TranslateIds(user)) => exchange_ids::translate(state, user, request),
         (&Method::POST, Route::Events(user)) => calendar::create(state, user, request),
-        (&Method::GET, Route::Events(user)) => calendar::list(state, user),
+        (&Method::GET, Route::Events(user)) => calendar::list(state, user, request),
         _ => Err(Refusal::method_not_allowed()),
     }
 }
@@ -79,7 +97,9 @@ fn needed(method: &Method, route: &Route) -> Result<Needed, Refusal> {
     Ok(match route {
         Route::Batch => return Err(Refusal::bad_request("Batch requests cannot be nested.")),
         Route::User(_) if *method == Method::DELETE => Needed(&["User.ReadWrite.All"], Wording::Directory),
-        Route::Users | Route::User(_) => Needed(&["User.Read.All"], Wording::Directory),
+        Route::Users | Route::User(_) | Route::TranslateIds(_) => {
+            Needed(&["User.Read.All"], Wording::Directory)
+        }
         Route::MailboxSettings(_) | Route::TimeZone(_) => {
             Needed(&["MailboxSettings.Read", "MailboxSettings.ReadWrite"], Wording::Exchange)
         }
@@ -92,7 +112,7 @@ fn needed(method: &Method, route: &Route) -> Result<Needed, Refusal> {
     })
 }
 
-/// What kind of request it is, for the counters.
+/// The kind of a request, for the counters.
 pub(super) fn kind(request: &GraphRequest) -> &'static str {
     match (&request.method, &request.route) {
         (_, Ok(Route::Batch)) => "batch",
@@ -100,6 +120,7 @@ pub(super) fn kind(request: &GraphRequest) -> &'static str {
         (&Method::GET, Ok(Route::User(_))) => "get user",
         (&Method::DELETE, Ok(Route::User(_))) => "delete user",
         (&Method::POST, Ok(Route::SendMail(_))) => "send mail",
+        (&Method::POST, Ok(Route::TranslateIds(_))) => "translate ids",
         (&Method::GET, Ok(Route::MailboxSettings(_) | Route::TimeZone(_))) => "mailbox settings",
         (&Method::POST, Ok(Route::Events(_))) => "create event",
         (&Method::GET, Ok(Route::Messages { .. })) => "list messages",

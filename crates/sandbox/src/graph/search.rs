@@ -1,5 +1,5 @@
-//! `$search` on messages: keyword query language as Exchange's index understands it. It knows words and days, not
-//! substrings and seconds; a client that wants more must check the hits itself.
+//! `$search` on messages: keyword query language as Exchange's index supports it. The index has words and days, not
+//! substrings and seconds. A client that needs more must check the hits itself.
 
 use chrono::{DateTime, NaiveDate};
 
@@ -7,7 +7,7 @@ use super::generate;
 use super::message::Message;
 use super::refusal::Refusal;
 
-/// A search gives this many hits and no more, without a word ("Use the $search query parameter").
+/// The maximum number of hits. Graph does not report that there are more ("Use the $search query parameter").
 pub(super) const MOST_HITS: usize = 1_000;
 
 /// Terms that a message must all meet.
@@ -25,16 +25,16 @@ enum Term {
     Anywhere(Phrase),
 }
 
-/// Words that stand one after the other; the last may be the start of a longer one.
+/// Consecutive words. The last one may be the start of a longer word.
 #[derive(Debug, PartialEq, Eq)]
 struct Phrase {
     words: Vec<String>,
-    /// Whether an everyday message's text could hold them: where not, no such text need be made.
+    /// Whether an everyday message's text can contain them. If not, a search need not create such texts.
     everyday: bool,
 }
 
 impl Search {
-    /// Reads the option's value: a text in double quotes, whose own double quotes are escaped by a backslash.
+    /// Reads the option's value: a text in double quotes, in which double quotes are escaped by a backslash.
     pub(super) fn parse(value: &str) -> Result<Self, Refusal> {
         let kql = unquote(value.trim())?;
         let mut rest = kql.trim();
@@ -53,7 +53,7 @@ impl Search {
         if terms.is_empty() {
             return Err(syntax_error(value));
         }
-        // What is cheap to know first.
+        // Cheap terms first.
         terms.sort_by_key(Term::cost);
         Ok(Self(terms))
     }
@@ -146,7 +146,7 @@ fn unquote(value: &str) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// Takes one term off the front.
+/// Takes the first term.
 fn term(text: &str) -> Result<(Term, &str), Refusal> {
     let end = text.find([':', '<', '>', '=', ' ', '"', '(', ')']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);

@@ -27,12 +27,12 @@ impl Shared {
         guid(mix(self.state.base.generator.seed, 0x1D, nth), mix(nth, 0x1E, 0))
     }
 
-    /// The mailbox a request works in, if there is one.
+    /// The mailbox that a request works in, if any.
     pub(super) fn mailbox_of(&self, request: &GraphRequest) -> Option<u32> {
         self.state.base.directory.find(request.mailbox()?)
     }
 
-    /// `outcome`, with a refusal that quotes the request where that is wanted.
+    /// Returns `outcome`, and lets a refusal quote the request if the faults demand it.
     pub(super) fn quoted(&self, outcome: GraphResult, request: &GraphRequest) -> GraphResult {
         let quotes = self.faults.quotes_requests();
         outcome.map_err(|refusal| if quotes { request.quote_in(refusal) } else { refusal })

@@ -12,6 +12,7 @@ use super::base::Base;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::generate::Generator;
+use super::identifier::Ids;
 use super::options::TenantOptions;
 use super::record::{Counters, RecordedRequest, Recorder};
 use super::shared::Shared;
@@ -19,7 +20,7 @@ use super::state::State;
 use super::token::Entra;
 use super::{http, identity, rng};
 use crate::certificates::{Certificates, Shown};
-use crate::server::{HTTP_ALPN, Server};
+use crate::server::{HTTP_ALPN, HTTP1_ALPN, Server};
 
 /// A running tenant. Dropping it closes its socket.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Makes the tenant and serves it on a free port of 127.0.0.1, with `certificates`.
+    /// Creates the tenant and serves it on a free port of 127.0.0.1, with `certificates`.
     pub async fn start(options: TenantOptions, certificates: &Certificates) -> io::Result<Self> {
         Self::start_showing(options, certificates, Shown::Valid).await
     }
@@ -54,7 +55,16 @@ impl Tenant {
         };
         let root = format!("{origin}/v1.0");
         let entra = Entra::new(seed, &origin);
-        let base = Base { directory, generator, origin, root, mime_bytes: options.mime_bytes };
+        let base = Base {
+            directory,
+            generator,
+            ids: Ids { seed, alphabet: options.id_alphabet },
+            origin,
+            root,
+            mime_bytes: options.mime_bytes,
+            varied_codes: options.varied_codes,
+            utc_events: options.utc_events,
+        };
         let shared = Arc::new(Shared {
             state: State::new(base),
             faults: Faults::new(seed),
@@ -63,7 +73,8 @@ impl Tenant {
             requests: AtomicU64::new(0),
         });
         let router = Router::new().fallback(http::handle).with_state(shared.clone());
-        let tls = certificates.server_config_showing(shown, HTTP_ALPN);
+        let tls = certificates
+            .server_config_showing(shown, if options.http1_only { HTTP1_ALPN } else { HTTP_ALPN });
         let server = Server::start_on(listener, router, tls)?;
         Ok(Self { shared, server })
     }
@@ -94,17 +105,18 @@ impl Tenant {
         &self.shared.entra.client_secret
     }
 
-    /// Registers a certificate (PEM), whose key may then sign the application's assertions. False if it is none.
+    /// Registers a certificate (PEM), whose key may then sign the application's assertions. Returns `false` if `pem` is
+    /// not a certificate.
     pub fn trust_certificate(&self, pem: &str) -> bool {
         self.shared.entra.proofs().trust_certificate(pem)
     }
 
-    /// Trusts this token of another issuer as the application's proof, and none before it.
+    /// Accepts this token of another issuer as the application's credential, and no earlier one.
     pub fn trust_federated_token(&self, token: &str) {
         self.shared.entra.proofs().trust_federated_token(token);
     }
 
-    /// Every assertion that was shown to Entra so far, good or not.
+    /// Every assertion that Entra has received, valid or not.
     pub fn assertions(&self) -> Vec<String> {
         self.shared.entra.proofs().shown()
     }
@@ -123,12 +135,12 @@ impl Tenant {
         }
     }
 
-    /// What goes wrong; changes take effect at once.
+    /// What goes wrong. Changes take effect immediately.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
     }
 
-    /// Makes all tokens worthless that were given so far.
+    /// Invalidates all tokens that were issued.
     pub fn revoke_tokens(&self) {
         self.shared.entra.revoke();
     }
@@ -138,7 +150,7 @@ impl Tenant {
         self.server.connections()
     }
 
-    /// All requests so far, as far as they are kept, in the order in which they were answered.
+    /// All recorded requests, in the order in which they were answered.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.recorder.requests()
     }
@@ -148,7 +160,7 @@ impl Tenant {
         self.shared.recorder.counters()
     }
 
-    /// Forgets all requests and starts the sums at 0.
+    /// Forgets all requests and resets the sums to 0.
     pub fn forget_requests(&self) {
         self.shared.recorder.clear();
     }

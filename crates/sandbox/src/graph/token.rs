@@ -1,4 +1,4 @@
-//! Entra's token endpoint for client credentials, and the check of the tokens it gave.
+//! Entra's token endpoint for client credentials, and the check of the tokens that it issued.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,10 @@ use super::refusal::Refusal;
 use super::response::GraphResponse;
 use super::rng::{guid, mix};
 
-/// Whom Entra knows, and which tokens it gave.
+/// The scope of Graph in the global cloud, which is accepted as well.
+const GLOBAL_SCOPE: &str = "https://graph.microsoft.com/.default";
+
+/// The application that Entra knows, and the tokens that it issued.
 #[derive(Debug)]
 pub(super) struct Entra {
     seed: u64,
@@ -33,7 +36,7 @@ pub(super) struct Entra {
 #[derive(Debug, Default)]
 struct Issued {
     count: u64,
-    /// Each token with its end.
+    /// Each token with the end of its lifetime.
     valid: HashMap<String, Instant>,
 }
 
@@ -43,7 +46,7 @@ impl Entra {
             seed,
             tenant_id: guid(mix(seed, 1, 1), mix(seed, 1, 2)),
             client_id: guid(mix(seed, 2, 1), mix(seed, 2, 2)),
-            // Secrets hold characters that must be form-encoded.
+            // Secrets contain characters that must be form-encoded.
             client_secret: format!("7Qx8Q~{:016x}+/=%&._", mix(seed, 3, 1)),
             scope: format!("{origin}/.default"),
             proofs: Mutex::default(),
@@ -51,7 +54,7 @@ impl Entra {
         }
     }
 
-    /// What the application may prove itself with instead of the secret.
+    /// The credentials that the application may use instead of the secret.
     pub(super) fn proofs(&self) -> MutexGuard<'_, Proofs> {
         self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +64,7 @@ impl Entra {
         self.scope.trim_end_matches("/.default")
     }
 
-    /// What App Service tells its apps, and nobody else.
+    /// The header that App Service gives only to its own apps.
     pub(super) fn identity_header(&self) -> String {
         guid(mix(self.seed, 4, 1), mix(self.seed, 4, 2))
     }
@@ -70,7 +73,7 @@ impl Entra {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes every token that was given worthless.
+    /// Invalidates every token that was issued.
     pub(super) fn revoke(&self) {
         self.issued().valid.clear();
     }
@@ -142,7 +145,7 @@ impl Entra {
             }
         }
         let scope = field("scope")?;
-        if scope != &self.scope {
+        if scope != &self.scope && scope != GLOBAL_SCOPE {
             let text = format!(
                 "The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
             );
@@ -181,6 +184,12 @@ impl Entra {
                 90_002,
                 format!("Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."),
             ),
+            TokenRefusal::Unavailable(status) => Denial(
+                status,
+                "temporarily_unavailable",
+                90_033,
+                "A transient error has occurred. Please try again.".to_owned(),
+            ),
             TokenRefusal::Blocked => Denial(
                 400,
                 "invalid_grant",
@@ -213,7 +222,7 @@ impl Entra {
         GraphResponse::json(status, body.to_string())
     }
 
-    /// A token that looks like a JWT; clients must not care.
+    /// Issues a token in the form of a JWT. Clients must treat it as opaque.
     pub(super) fn issue(&self, lifetime: Duration, roles: &[String]) -> String {
         let mut issued = self.issued();
         issued.count += 1;
@@ -237,7 +246,7 @@ impl Entra {
         token
     }
 
-    /// Whether a request carries a token that was given and still lives.
+    /// Checks that a request has a token that was issued and has not expired.
     pub(super) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let Some(header) = headers.get("authorization").and_then(|value| value.to_str().ok()) else {
             return Err(Refusal::unauthorized("Access token is empty."));

@@ -1,5 +1,7 @@
-//! Upload sessions: an attachment of 3 to 150 MB in ranges, in order, to a URL that needs no token and refuses one
+//! Upload sessions: an attachment of 2 to 150 MB in ranges, in order, to a URL that needs no token and refuses one
 //! ("Attach large files to Outlook messages").
+
+use std::time::Instant;
 
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use serde_json::json;
 
 use super::changes::UploadSession;
 use super::drafts::draft_in;
+use super::faults::Faults;
 use super::message::date_time;
 use super::options::Attachment;
 use super::path::Place;
@@ -17,11 +20,12 @@ use super::response::GraphResponse;
 use super::rng::{guid, mix};
 use super::state::State;
 
-/// Where upload URLs lie: outside of Graph's version root, as they do on outlook.office.com.
+/// The path of upload URLs, outside of Graph's version root, as on outlook.office.com.
 pub(super) const PATH: &str = "/api/v2.0/attachmentsessions/";
 
-/// Smaller files are attached in one request.
-const SMALLEST: u64 = 3 * 1024 * 1024;
+/// Smaller files are attached in one request. The page says 3 MB; the service accepts sessions from here on
+/// (msgraph-sdk-java issue 529).
+const SMALLEST: u64 = 2 * 1024 * 1024;
 const LARGEST: u64 = 150 * 1024 * 1024;
 
 #[derive(Deserialize)]
@@ -40,7 +44,7 @@ struct AttachmentItem {
     content_type: Option<String>,
 }
 
-pub(super) fn create(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
+pub(super) fn create(state: &State, faults: &Faults, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let NewSession { attachment_item: item } = request.json()?;
     if item.attachment_type != "file" {
@@ -61,7 +65,7 @@ pub(super) fn create(state: &State, place: &Place, request: &GraphRequest) -> Gr
         ));
     }
     let mut changes = state.changes();
-    let (draft, _) = draft_in(state, &changes, mailbox, place)?;
+    let (draft, _) = draft_in(state, faults, &changes, mailbox, place)?;
     let nth = changes.sessions.len() as u64;
     let seed = state.base.generator.seed;
     let id = guid(mix(seed, 0x5E55, nth), mix(seed, 0x5E56, nth));
@@ -75,6 +79,7 @@ pub(super) fn create(state: &State, place: &Place, request: &GraphRequest) -> Gr
         size: item.size,
         received: Vec::new(),
         token,
+        since: Instant::now(),
     };
     changes.sessions.insert(id, session);
     let body = json!({
@@ -91,14 +96,19 @@ fn expiration(state: &State) -> String {
 }
 
 /// A request to an upload URL.
-pub(super) fn at(
-    state: &State,
-    method: &Method,
-    id: &str,
-    query: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> GraphResult {
+pub(super) struct RangeRequest<'a> {
+    pub(super) method: &'a Method,
+    /// The id of the session.
+    pub(super) id: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a Bytes,
+    /// Whether the service loses the range.
+    pub(super) lost: bool,
+}
+
+pub(super) fn at(state: &State, faults: &Faults, request: &RangeRequest<'_>) -> GraphResult {
+    let &RangeRequest { method, id, query, headers, body, lost } = request;
     if headers.contains_key("authorization") {
         return Err(Refusal::new(
             401,
@@ -109,6 +119,9 @@ pub(super) fn at(
     let no_session = || Refusal::new(404, "ErrorItemNotFound", "The upload session was not found.");
     let mut changes = state.changes();
     let session = changes.sessions.get_mut(id).ok_or_else(no_session)?;
+    if session.since.elapsed() < faults.visibility_lag() {
+        return Err(no_session());
+    }
     if query.strip_prefix("authtoken=") != Some(session.token.as_str()) {
         return Err(Refusal::new(401, "InvalidAuthenticationToken", "The upload URL was changed."));
     }
@@ -134,6 +147,9 @@ pub(super) fn at(
     }
     if first != session.received.len() as u64 {
         return Err(Refusal::new(416, "ErrorIncorrectRange", "The range is not the one that comes next."));
+    }
+    if lost {
+        return Ok(GraphResponse { status: 202, ..progress(state, session) });
     }
     session.received.extend_from_slice(body);
     if (session.received.len() as u64) < session.size {

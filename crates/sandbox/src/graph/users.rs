@@ -7,18 +7,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::directory::User;
 use super::faults::Faults;
-use super::filter::UserFilter;
 use super::json::{Object, string};
 use super::query::{Query, encode};
 use super::refusal::{GraphResult, Refusal};
 use super::response::written;
 use super::state::State;
+use super::user_filter::UserFilter;
 
 /// Page sizes of "List users".
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: usize = 999;
 
-/// What is shown where nothing is selected, in the directory's order.
+/// The properties that are shown without `$select`, in the directory's order.
 const DEFAULT_PROPERTY: [&str; 11] = [
     "businessPhones",
     "displayName",
@@ -33,7 +33,7 @@ const DEFAULT_PROPERTY: [&str; 11] = [
     "id",
 ];
 
-/// What is shown only where it is selected.
+/// The properties that are shown only if they are selected.
 const MORE_PROPERTY: [&str; 3] = ["accountEnabled", "proxyAddresses", "userType"];
 
 pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult {
@@ -58,12 +58,19 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult
     let selected = select(query.select.as_deref(), faults)?;
     let start = query.skip_token.as_deref().map_or(Ok(0), read_token)?;
 
-    let numbers = state.base.directory.numbers();
-    let mut matching = (start.min(numbers.end)..numbers.end)
-        .map(|number| (number, state.base.directory.user(number)))
+    let total = state.base.directory.numbers().end;
+    let listed = |position: u32| if position < total { Some(position) } else { faults.listed_twice() };
+    // A user that is listed twice also has the position after the last one.
+    let end = total + u32::from(faults.listed_twice().is_some());
+    let mut matching = (start.min(end)..end)
+        .filter_map(|position| Some((position, state.base.directory.user(listed(position)?))))
         .filter(|(_, user)| filter.as_ref().is_none_or(|filter| filter.matches(user)));
     let page: Vec<(u32, User)> = matching.by_ref().take(top).collect();
-    let next = matching.next().map(|(number, _)| next_link(state, query, number));
+    let mut next = matching.next().map(|(position, _)| position);
+    if let Some(page_loop) = faults.page_loop() {
+        next = page_loop.next(0, start, next, end);
+    }
+    let next = next.map(|position| next_link(state, query, position));
 
     Ok(written(200, |out| {
         let mut object = Object::begin(out);
@@ -87,15 +94,7 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult
 
 pub(super) fn get(state: &State, faults: &Faults, name: &str, query: &Query) -> GraphResult {
     let selected = select(query.select.as_deref(), faults)?;
-    let number = state.base.directory.find(name).ok_or_else(|| {
-        Refusal::new(
-            404,
-            "Request_ResourceNotFound",
-            format!(
-                "Resource '{name}' does not exist or one of its queried reference-property objects are not present."
-            ),
-        )
-    })?;
+    let number = state.base.directory.find(name).ok_or_else(|| Refusal::no_user(name))?;
     let user = state.base.directory.user(number);
     let context = format!("{}/$metadata#users/$entity", state.base.root);
     Ok(written(200, |out| write_user(out, &user, &selected, Some(&context))))
@@ -185,7 +184,7 @@ fn read_token(token: &str) -> Result<u32, Refusal> {
         })
 }
 
-/// The time zone of a user's mailbox, in whichever format an administrator set it.
+/// The time zone of a user's mailbox, in the format in which an administrator set it.
 fn zone(state: &State, user: &str) -> Result<Option<String>, Refusal> {
     let mailbox = state.mailbox(user)?;
     Ok(match state.changes().time_zones.get(&mailbox) {

@@ -1,174 +1,22 @@
-//! Time zones Outlook takes: Windows names and IANA names ("dateTimeTimeZone resource type").
+//! Time zones that Outlook accepts: Windows names, and IANA names of the form `Area/Place` ("dateTimeTimeZone resource
+//! type").
 
-/// Windows' names without " Standard Time", or whole where they do not end so.
-const WINDOWS: [&str; 141] = [
-    "Dateline",
-    "UTC-11",
-    "Aleutian",
-    "Hawaiian",
-    "Marquesas",
-    "Alaskan",
-    "UTC-09",
-    "Pacific Standard Time (Mexico)",
-    "UTC-08",
-    "Pacific",
-    "US Mountain",
-    "Mountain Standard Time (Mexico)",
-    "Mountain",
-    "Yukon",
-    "Central America",
-    "Central",
-    "Easter Island",
-    "Central Standard Time (Mexico)",
-    "Canada Central",
-    "SA Pacific",
-    "Eastern Standard Time (Mexico)",
-    "Eastern",
-    "Haiti",
-    "Cuba",
-    "US Eastern",
-    "Turks And Caicos",
-    "Paraguay",
-    "Atlantic",
-    "Venezuela",
-    "Central Brazilian",
-    "SA Western",
-    "Pacific SA",
-    "Newfoundland",
-    "Tocantins",
-    "E. South America",
-    "SA Eastern",
-    "Argentina",
-    "Greenland",
-    "Montevideo",
-    "Magallanes",
-    "Saint Pierre",
-    "Bahia",
-    "UTC-02",
-    "Mid-Atlantic",
-    "Azores",
-    "Cape Verde",
-    "UTC",
-    "GMT",
-    "Greenwich",
-    "Sao Tome",
-    "Morocco",
-    "W. Europe",
-    "Central Europe",
-    "Romance",
-    "Central European",
-    "W. Central Africa",
-    "Jordan",
-    "GTB",
-    "Middle East",
-    "Egypt",
-    "E. Europe",
-    "Syria",
-    "West Bank",
-    "South Africa",
-    "FLE",
-    "Israel",
-    "South Sudan",
-    "Kaliningrad",
-    "Sudan",
-    "Libya",
-    "Namibia",
-    "Arabic",
-    "Turkey",
-    "Arab",
-    "Belarus",
-    "Russian",
-    "E. Africa",
-    "Volgograd",
-    "Iran",
-    "Arabian",
-    "Astrakhan",
-    "Azerbaijan",
-    "Russia Time Zone 3",
-    "Mauritius",
-    "Saratov",
-    "Georgian",
-    "Caucasus",
-    "Afghanistan",
-    "West Asia",
-    "Qyzylorda",
-    "Ekaterinburg",
-    "Pakistan",
-    "India",
-    "Sri Lanka",
-    "Nepal",
-    "Central Asia",
-    "Bangladesh",
-    "Omsk",
-    "Myanmar",
-    "SE Asia",
-    "Altai",
-    "W. Mongolia",
-    "North Asia",
-    "N. Central Asia",
-    "Tomsk",
-    "China",
-    "North Asia East",
-    "Singapore",
-    "W. Australia",
-    "Taipei",
-    "Ulaanbaatar",
-    "Aus Central W.",
-    "Transbaikal",
-    "Tokyo",
-    "North Korea",
-    "Korea",
-    "Yakutsk",
-    "Cen. Australia",
-    "AUS Central",
-    "E. Australia",
-    "AUS Eastern",
-    "West Pacific",
-    "Tasmania",
-    "Vladivostok",
-    "Lord Howe",
-    "Bougainville",
-    "Russia Time Zone 10",
-    "Magadan",
-    "Norfolk",
-    "Sakhalin",
-    "Central Pacific",
-    "Russia Time Zone 11",
-    "New Zealand",
-    "UTC+12",
-    "Fiji",
-    "Kamchatka",
-    "Chatham Islands",
-    "UTC+13",
-    "Tonga",
-    "Samoa",
-    "Line Islands",
-];
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use windows_timezones::WindowsTimezone;
 
-const AREA: [&str; 11] = [
-    "Africa",
-    "America",
-    "Antarctica",
-    "Arctic",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
-    "Etc",
-];
+/// The time zone with this name, if Outlook accepts it.
+pub(super) fn named(name: &str) -> Option<Tz> {
+    let iana = match name.parse::<WindowsTimezone>() {
+        Ok(zone) => zone.tzdb_id(),
+        Err(_) => Some(name).filter(|name| name.contains('/'))?,
+    };
+    iana.parse().ok()
+}
 
-/// Whether Outlook takes this time zone.
-pub(super) fn is_known(name: &str) -> bool {
-    let short = name.strip_suffix(" Standard Time").unwrap_or(name);
-    let whole = name.starts_with("UTC") || name.starts_with("Russia Time Zone") || name.contains('(');
-    if WINDOWS.contains(&short) {
-        return whole || short != name;
-    }
-    name.split_once('/').is_some_and(|(area, place)| {
-        AREA.contains(&area)
-            && !place.is_empty()
-            && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-+/".contains(&byte))
-    })
+/// The moment that clocks in `zone` show as `local`. A time that a clock skips counts as one hour later.
+pub(super) fn to_utc(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    let resolved = zone.from_local_datetime(&local).earliest();
+    let resolved = resolved.or_else(|| zone.from_local_datetime(&(local + TimeDelta::hours(1))).earliest());
+    resolved.map_or_else(|| local.and_utc(), |moment| moment.to_utc())
 }

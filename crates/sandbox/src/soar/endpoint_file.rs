@@ -1,4 +1,5 @@
-//! SOAR's side of the queue for other processes: a file beside the sandbox's `app.config` says how to get in.
+//! The file from which other processes learn how to connect to SOAR's side of the queue. It is next to the sandbox's
+//! `app.config`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -24,7 +25,7 @@ pub struct EndpointFile {
 }
 
 impl EndpointFile {
-    /// Writes it into `directory`, readable by its owner only: it holds a password.
+    /// Writes the file into `directory`, readable by its owner only, because it contains a password.
     pub fn write(&self, directory: &Path) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
         let mut options = OpenOptions::new();
@@ -33,15 +34,15 @@ impl EndpointFile {
         file.write_all(&text)
     }
 
-    /// Reads what [`EndpointFile::write`] wrote into `directory`. The file stays locked while it is held, and is waited for:
-    /// of two callers at a time each would get replies of the other.
+    /// Reads the file in `directory`, and waits until it can lock it. The returned file keeps the lock: of two callers
+    /// at a time, each would receive replies to the other.
     pub fn open(directory: &Path) -> io::Result<(Self, File)> {
         let file = File::open(directory.join(FILE))?;
         file.lock()?;
         Ok((serde_json::from_reader(&file)?, file))
     }
 
-    /// The options of a caller. `ca_file` is where the certificate authority's certificate was written to.
+    /// The options of a caller. `ca_file` is the path of the certificate authority's certificate.
     pub fn caller_options(&self, ca_file: &Path) -> CallerOptions {
         CallerOptions {
             host: "localhost".to_owned(),

@@ -1,4 +1,4 @@
-//! An embedded SOAR: its broker, its REST interface, and the side of it that calls functions.
+//! An embedded SOAR: its broker, its REST interface, and the caller of functions.
 
 pub mod broker;
 pub mod caller;
@@ -20,21 +20,21 @@ pub use self::endpoint_file::EndpointFile;
 use self::rest::{Account, ApiKey, FUNCTIONS, Organisation, Rest, RestOptions};
 use super::certificates::Certificates;
 
-/// The app's message destination, where no other is asked for.
+/// The app's default message destination.
 const DESTINATION: &str = "fn_exchange_online";
-/// The incident every sandbox has.
+/// The incident that every sandbox has.
 pub const INCIDENT: i64 = 2095;
 /// A task of [`INCIDENT`].
 pub const TASK: i64 = 31;
 
-/// What an embedded SOAR starts with.
+/// The options of an embedded SOAR.
 #[derive(Debug, Clone)]
 pub struct SoarOptions {
-    /// The port of the REST interface; 0: any that is free.
+    /// The port of the REST interface; 0 for any free port.
     pub rest_port: u16,
-    /// The port of the broker; 0: any that is free.
+    /// The port of the broker; 0 for any free port.
     pub broker_port: u16,
-    /// A path before `/rest`; empty for none.
+    /// A path before `/rest`; may be empty.
     pub resource_prefix: String,
     /// The organisation.
     pub organisation: Organisation,
@@ -44,7 +44,7 @@ pub struct SoarOptions {
     pub account: Account,
     /// The app's message destination.
     pub destination: String,
-    /// The customizations it has, in the form of an import file; an empty object for none.
+    /// Its customizations, in the form of an import file; may be an empty object.
     pub customizations: Value,
 }
 
@@ -111,29 +111,29 @@ impl Soar {
         Ok(Self { broker, rest, options, own })
     }
 
-    /// What it was started with.
+    /// The options it was started with.
     pub fn options(&self) -> &SoarOptions {
         &self.options
     }
 
-    /// The queue calls are in.
+    /// The queue of calls.
     pub fn actions_queue(&self) -> String {
         format!("actions.{}.{}", self.options.organisation.id, self.options.destination)
     }
 
-    /// The queue replies are in.
+    /// The queue of replies.
     pub fn acks_queue(&self) -> String {
         format!("acks.{}.{}", self.options.organisation.id, self.options.destination)
     }
 
-    /// The section `[resilient]` of an `app.config` for this SOAR, signing in with the API key. `ca_file` is
-    /// where the certificate authority's certificate was written to.
+    /// The section `[resilient]` of an `app.config` for this SOAR, with the API key. `ca_file` is the path of the
+    /// certificate authority's certificate.
     pub fn app_config_section(&self, ca_file: &Path) -> String {
         let SoarOptions { api_key, .. } = &self.options;
         self.section(ca_file, &[("api_key_id", &api_key.id), ("api_key_secret", &api_key.secret)])
     }
 
-    /// Like [`Soar::app_config_section`], signing in with the account.
+    /// Like [`Soar::app_config_section`], with the account.
     pub fn app_config_section_of_account(&self, ca_file: &Path) -> String {
         let SoarOptions { account, .. } = &self.options;
         self.section(ca_file, &[("email", &account.email), ("password", &account.password)])
@@ -162,7 +162,7 @@ impl Soar {
         Caller::connect(self.endpoint_file().caller_options(ca_file)).await
     }
 
-    /// What another process needs for that.
+    /// The data that another process needs to do the same.
     pub fn endpoint_file(&self) -> EndpointFile {
         EndpointFile {
             port: self.broker.address().port(),

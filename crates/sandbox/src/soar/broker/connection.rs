@@ -18,14 +18,13 @@ use super::refusal::Refusal;
 use super::session::{Next, Peer};
 use stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Received, ServerCommand};
 
-/// A client that opens a connection and says nothing is left after this time, as in ActiveMQ
-/// (`connectAttemptTimeout`).
+/// The time after which a connection without a CONNECT is closed, as in ActiveMQ (`connectAttemptTimeout`).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
 type Reader = FramedRead<ReadHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
 type Writer = FramedWrite<WriteHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
 
-/// Serves a client until it goes, is sent away, or the broker cuts all connections.
+/// Serves a client until it disconnects, is refused, or the broker cuts all connections.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, tls: TlsAcceptor) {
     let mut cuts = shared.cuts.subscribe();
     tokio::select! {
@@ -38,7 +37,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, tls: TlsAccept
     }
 }
 
-/// Takes a session out of the broker when its connection ends, however it ends.
+/// Removes a session from the broker when its connection ends for any reason.
 struct SessionGuard<'s> {
     shared: &'s Shared,
     session: u64,
@@ -50,7 +49,7 @@ impl Drop for SessionGuard<'_> {
     }
 }
 
-/// How often each side is to be heard, as agreed on.
+/// The agreed heart-beat intervals of both sides.
 #[derive(Debug, Clone, Copy, Default)]
 struct HeartBeats {
     from_client: Option<Duration>,
@@ -58,7 +57,7 @@ struct HeartBeats {
 }
 
 impl HeartBeats {
-    /// ActiveMQ promises all that a client asks for: `0,15000` is answered by `15000,0`.
+    /// ActiveMQ accepts the intervals that a client requests: `0,15000` is answered by `15000,0`.
     fn agree(header: Option<&str>) -> Result<(Self, String), Refusal> {
         let text = header.unwrap_or("0,0");
         let parsed = text.split_once(',').and_then(|(sends, wants)| {
@@ -90,7 +89,7 @@ async fn talk(stream: TcpStream, shared: &Shared, tls: TlsAcceptor) -> Result<()
             writer.send(refusal.frame(None)).await?;
             return SinkExt::<HeartBeat>::close(&mut writer).await;
         }
-        // Nobody has noticed the CONNECT; the connection stays, and stays silent.
+        // The CONNECT is lost: the connection stays open and silent.
         Err(None) => {
             while next_frame(&mut reader, shared).await.is_some() {}
             return Ok(());
@@ -103,7 +102,7 @@ async fn talk(stream: TcpStream, shared: &Shared, tls: TlsAcceptor) -> Result<()
     }
 }
 
-/// Lets a client in, or says why not; no reason at all means silence.
+/// Accepts a client's login, or returns the reason for a refusal. `None` means silence.
 fn log_in(
     shared: &Shared,
     connect: &Frame<ClientCommand>,
@@ -129,7 +128,7 @@ fn log_in(
     })
 }
 
-/// The client's next frame; nothing at the connection's end.
+/// The client's next frame. `None` at the end of the connection.
 async fn next_frame(reader: &mut Reader, shared: &Shared) -> Option<Result<Frame<ClientCommand>, Refusal>> {
     loop {
         match reader.next().await? {
@@ -141,8 +140,8 @@ async fn next_frame(reader: &mut Reader, shared: &Shared) -> Option<Result<Frame
     }
 }
 
-/// Takes the client's frames in. When it is the broker who ends the connection, the writer is told and this
-/// never returns.
+/// Receives the client's frames. If the broker ends the connection, it notifies the writer, and this function never
+/// returns.
 async fn read(
     mut reader: Reader,
     shared: &Shared,
@@ -156,8 +155,8 @@ async fn read(
         let frame = tokio::select! {
             frame = reader.next() => frame,
             () = tick(check.as_mut()) => {
-                // Like ActiveMQ's: whoever was silent between two ticks is left, so a client that sends no
-                // oftener than it promised is at risk.
+                // As in ActiveMQ, a client that was silent between two ticks is disconnected, so a client that sends
+                // exactly as often as it promised is at risk.
                 if !std::mem::take(&mut heard) && !shared.is_muted() {
                     return;
                 }
@@ -190,7 +189,7 @@ async fn read(
     }
 }
 
-/// Writes what the broker says, and heart-beats.
+/// Writes the broker's frames and heart-beats.
 async fn write(
     mut writer: Writer,
     shared: &Shared,

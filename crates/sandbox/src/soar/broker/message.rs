@@ -1,66 +1,66 @@
-//! Messages, and how they are subscribed to, handed out and settled.
+//! Messages, subscriptions, deliveries and acknowledgements.
 
 use bytes::Bytes;
 
 use stomp::{Frame, Headers, ServerCommand};
 
-/// What goes to a connection's writer.
+/// An order to a connection's writer.
 #[derive(Debug)]
 pub(super) enum Outgoing {
     /// Write this.
     Frame(Frame<ServerCommand>),
-    /// Write what is left, then close the connection.
+    /// Write the remaining frames, then close the connection.
     Close,
 }
 
 /// A message in a queue.
 #[derive(Debug)]
 pub(super) struct Message {
-    /// The same for as long as the message lives.
+    /// The message's id, which never changes.
     pub(super) id: String,
-    /// Its headers but for those which belong to a delivery.
+    /// Its headers, without those that belong to a delivery.
     pub(super) headers: Headers,
     pub(super) body: Bytes,
-    /// Whether it outlives the broker.
+    /// Whether it survives a restart of the broker.
     pub(super) persistent: bool,
-    /// Whether it was handed to a consumer that went away without acknowledging it.
+    /// Whether it was delivered to a consumer that disconnected without acknowledging it.
     pub(super) redelivered: bool,
 }
 
 /// How a subscription acknowledges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AckMode {
-    /// With being sent.
+    /// When it is sent.
     Auto,
-    /// Each, and with it all before it.
+    /// Each acknowledgement covers all earlier messages.
     Client,
-    /// Each for itself.
+    /// Each message separately.
     ClientIndividual,
 }
 
-/// What a SUBSCRIBE asks for.
+/// The contents of a SUBSCRIBE.
 #[derive(Debug)]
 pub(super) struct Subscription {
     pub(super) id: String,
     pub(super) queue: String,
     pub(super) mode: AckMode,
-    /// Most messages handed out and not acknowledged.
+    /// The maximum number of messages delivered and not acknowledged.
     pub(super) prefetch: usize,
-    /// Whether messages are selected; a selector may be one that is never true.
+    /// Whether messages are delivered. A selector can be one that is never true.
     pub(super) selects: bool,
 }
 
-/// What a consumer says about a message.
+/// A consumer's acknowledgement of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Settlement {
-    /// ACK: done with.
+    /// ACK: the message is done.
     Accepted,
-    /// NACK: a dead letter.
+    /// NACK: the message becomes a dead letter.
     Refused,
 }
 
 impl Message {
-    /// The MESSAGE frame that hands it out under `subscription`, to be acknowledged by `ack`.
+    /// The MESSAGE frame that delivers it under `subscription`, to be acknowledged by `ack`.
     pub(super) fn delivery(&self, subscription: &Subscription, ack: Option<&str>) -> Frame<ServerCommand> {
         let mut frame = Frame::new(ServerCommand::Message)
             .with_header("destination", format!("/queue/{}", subscription.queue))

@@ -1,9 +1,9 @@
-//! A STOMP 1.2 broker over TLS that behaves towards a client as ActiveMQ 5.17 does, as far as a consumer of
-//! SOAR's queues can tell: logins, heart-beats, queues, prefetch, acknowledgements, redelivery, transactions,
-//! receipts and its way of refusing. It differs in three things that no such consumer needs: it has no topics, it
-//! writes a `content-length` wherever there is a body, and messages do not expire.
+//! A STOMP 1.2 broker over TLS that behaves towards a consumer of SOAR's queues as ActiveMQ 5.17 does: logins,
+//! heart-beats, queues, prefetch, acknowledgements, redelivery, transactions, receipts and errors. It differs in three
+//! points that such a consumer does not need: it has no topics, it writes a `content-length` for every body, and
+//! messages do not expire.
 //!
-//! Faults are switched on by methods of [`Broker`], and what happened is read from it.
+//! Methods of [`Broker`] switch faults on and return what happened.
 
 mod connection;
 mod message;
@@ -27,7 +27,7 @@ use self::session::State;
 use crate::observed::Observed;
 use stomp::{ClientCommand, Headers};
 
-/// Who may come in.
+/// A user who may log in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The `login` of a CONNECT: an API key's id or an e-mail address.
@@ -37,7 +37,7 @@ pub struct User {
 }
 
 impl User {
-    /// A user.
+    /// Creates a user.
     pub fn new(login: impl Into<String>, passcode: impl Into<String>) -> Self {
         Self { login: login.into(), passcode: passcode.into() }
     }
@@ -49,13 +49,13 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// Says of a user's login and a queue whether the one may read the other.
+/// Decides whether a user may read a queue.
 pub struct Readers(Box<MayRead>);
 
 type MayRead = dyn Fn(&str, &str) -> bool + Send + Sync;
 
 impl Readers {
-    /// Asks `may_read`, which must not ask the broker.
+    /// Uses `may_read`, which must not call the broker.
     pub fn new(may_read: impl Fn(&str, &str) -> bool + Send + Sync + 'static) -> Self {
         Self(Box::new(may_read))
     }
@@ -74,8 +74,8 @@ pub enum CommitFault {
     CutBefore,
     /// All of the transaction is done, and the connection breaks before the receipt.
     CutAfter,
-    /// It is confirmed, and what was sent in the transaction is there, but its acknowledgements are forgotten, as by
-    /// a disk that lost them: what they were for is delivered again on the next connection.
+    /// The commit is confirmed and its messages are in their queues, but its acknowledgements are lost, as by a failing
+    /// disk: the acknowledged messages are delivered again on the next connection.
     Forget,
 }
 
@@ -86,7 +86,7 @@ pub struct Broker {
     tls: Arc<ServerConfig>,
     address: SocketAddr,
     listening: Mutex<Option<JoinHandle<()>>>,
-    /// Keeps the port while nobody listens, so that no other program is given it in between.
+    /// Keeps the port while the broker is stopped, so that no other program takes it.
     _place: TcpSocket,
 }
 
@@ -111,18 +111,17 @@ impl Shared {
 
     /// Waits while the broker is mute.
     async fn unmuted(&self) {
-        // The sender lives in `self`, so there is no other end to this than the one waited for.
+        // The sender lives in `self`, so `wait_for` does not fail.
         let _ = self.muted.subscribe().wait_for(|muted| !*muted).await;
     }
 }
 
-/// How often it is tried again to have the port back, and when.
+/// How often, and after which pause, the broker tries to bind its port again.
 const MOST_BINDS: u32 = 200;
 const BIND_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 impl Broker {
-    /// Starts a broker on `port` of 127.0.0.1 (0: any that is free) for `users`. Must be called within a
-    /// Tokio runtime.
+    /// Starts a broker on `port` of 127.0.0.1 (0 for any free port) for `users`. Must be called within a Tokio runtime.
     pub fn start(port: u16, users: Vec<User>, tls: Arc<ServerConfig>) -> io::Result<Self> {
         let place = reusable(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         let address = place.local_addr()?;
@@ -151,24 +150,23 @@ impl Broker {
         }
     }
 
-    /// Has `readers` say who may subscribe to what.
+    /// Lets `readers` decide which user may subscribe to which queue.
     pub fn ask_who_may_read(&self, readers: Readers) {
         self.shared.state.change(|state| state.readers = Some(readers));
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops the broker, as a shutdown would: all connections break, and messages that are not persistent are
-    /// lost. Returns when the port is free. As with ActiveMQ's own store, the messages kept forget that they
-    /// had been delivered before.
+    /// Stops the broker: all connections break, and messages that are not persistent are lost. Returns when the port is
+    /// free. As in ActiveMQ's own store, the remaining messages lose their mark of an earlier delivery.
     pub async fn stop(&self) {
         let task = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task {
             task.abort();
-            // Ends with the cancellation asked for, when the listener is dropped.
+            // Ends with the cancellation, when the listener is dropped.
             let _ = task.await;
         }
         self.shared.state.change(|state| state.queues.restart());
@@ -177,7 +175,7 @@ impl Broker {
 
     /// Starts the broker again on the port it had, after [`Broker::stop`].
     pub fn restart(&self) -> io::Result<()> {
-        // A child of this process that is just being made holds the former listener until it runs its program.
+        // A child process that is being created holds the former listener until it executes its program.
         let mut tries = 0;
         let listener = loop {
             match listener(self.address) {
@@ -192,51 +190,50 @@ impl Broker {
         Ok(())
     }
 
-    /// Breaks all connections. New ones are welcome.
+    /// Breaks all connections. New ones are accepted.
     pub fn cut_connections(&self) {
         self.shared.state.change(|state| state.queues.disconnect_all());
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Makes the broker silent, or ends its silence: connections are accepted and kept, and nothing is read from
-    /// or written to them, no heart-beat either, like a process that was stopped.
+    /// Makes the broker silent, or ends its silence: it accepts and keeps connections, but neither reads nor writes,
+    /// not even heart-beats, like a suspended process.
     pub fn mute(&self, muted: bool) {
         self.shared.muted.send_replace(muted);
     }
 
-    /// Refuses all logins with an ERROR of this message; `None` lets the users in again.
+    /// Refuses all logins with this ERROR message; `None` accepts them again.
     pub fn refuse_logins(&self, reason: Option<&str>) {
         self.shared.state.change(|state| state.faults.refuse_logins = reason.map(ToOwned::to_owned));
     }
 
     /// Never answers the CONNECT of the next `count` connections, and leaves them open, as ActiveMQ on Java 17
-    /// does now and then with TLS 1.3.
+    /// sometimes does with TLS 1.3.
     pub fn lose_connects(&self, count: usize) {
         self.shared.state.change(|state| state.faults.lose_connects = count);
     }
 
-    /// Has the next COMMIT go wrong; called again, the one after it too.
+    /// Makes the next COMMIT fail. A second call makes the one after it fail as well.
     pub fn break_commit(&self, fault: CommitFault) {
         self.shared.state.change(|state| state.faults.commits.push_back(fault));
     }
 
-    /// Whether BEGIN is answered with an ERROR (it is not, unless told so).
+    /// Sets whether BEGIN is answered with an ERROR.
     pub fn refuse_transactions(&self, refuse: bool) {
         self.shared.state.change(|state| state.faults.no_transactions = refuse);
     }
 
-    /// Refuses every message to come, as a broker does whose store is full.
+    /// Refuses all further messages, as a broker with a full store does.
     pub fn be_full(&self, full: bool) {
         self.shared.state.change(|state| state.faults.full = full);
     }
 
-    /// Refuses every message to come with a body of more than `bytes`; `None` ends it.
+    /// Refuses all further messages with a body of more than `bytes`; `None` ends it.
     pub fn refuse_bodies_over(&self, bytes: Option<usize>) {
         self.shared.state.change(|state| state.faults.largest_body = bytes);
     }
 
-    /// Whether `login` may subscribe to `queue` (everyone may, unless told otherwise). Holds for subscriptions
-    /// to come.
+    /// Sets whether `login` may subscribe to `queue`; by default every user may. Applies to new subscriptions.
     pub fn allow_reading(&self, login: &str, queue: &str, allowed: bool) {
         let entry = (login.to_owned(), queue.to_owned());
         self.shared.state.change(|state| {
@@ -248,12 +245,12 @@ impl Broker {
         });
     }
 
-    /// How many messages are in `queue`, those handed out and not acknowledged included.
+    /// How many messages are in `queue`, including those delivered and not acknowledged.
     pub fn queue_depth(&self, queue: &str) -> usize {
         self.shared.state.look(|state| state.queues.depth(queue))
     }
 
-    /// How many messages of `queue` are handed out and not acknowledged, or so in a transaction only.
+    /// How many messages of `queue` are delivered and not acknowledged, or acknowledged in an open transaction.
     pub fn unacknowledged(&self, queue: &str) -> usize {
         self.shared.state.look(|state| state.queues.unacknowledged(queue))
     }
@@ -263,13 +260,13 @@ impl Broker {
         self.shared.state.look(|state| state.queues.consumers(queue))
     }
 
-    /// How many frames with `command` have come in since the start.
+    /// How many frames with `command` have arrived since the start.
     pub fn frames(&self, command: ClientCommand) -> usize {
         let command: &'static str = command.into();
         self.shared.state.look(|state| state.seen.frames.get(command).copied().unwrap_or(0))
     }
 
-    /// How many heart-beats have come in since the start.
+    /// How many heart-beats have arrived since the start.
     pub fn heart_beats(&self) -> usize {
         self.shared.state.look(|state| state.seen.heart_beats)
     }
@@ -301,7 +298,7 @@ impl Drop for Broker {
     }
 }
 
-/// A socket with this address that others may have as well, as long as not two of them listen.
+/// A socket whose address other sockets may share, as long as only one of them listens.
 fn reusable(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -321,7 +318,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: TlsAcceptor) {
                 Ok((stream, _)) => {
                     connections.spawn(connection::serve(stream, shared.clone(), tls.clone()));
                 }
-                // Out of file descriptors, say: the next accept may do better, but not at once.
+                // For example, no file descriptor is free. The next accept may succeed, but not immediately.
                 Err(error) => {
                     tracing::warn!(%error, "sandbox broker: cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(50)).await;

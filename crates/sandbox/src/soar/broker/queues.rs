@@ -1,5 +1,5 @@
-//! The broker's memory: queues, who consumes them, what was handed out and not acknowledged, and transactions.
-//! No socket and no clock in here: a connection is a number and a channel to its writer.
+//! The broker's memory: queues, consumers, deliveries without acknowledgement, and transactions. It uses neither
+//! sockets nor clocks: a connection is a number and a channel to its writer.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -9,28 +9,28 @@ use super::message::{AckMode, Message, Outgoing, Settlement, Subscription};
 use super::refusal::Refusal;
 use stomp::{Frame, ServerCommand};
 
-/// Where ActiveMQ puts persistent messages that a consumer refused.
+/// The queue for persistent messages that a consumer refused.
 pub(super) const DEAD_LETTERS: &str = "ActiveMQ.DLQ";
 
-/// A subscription at work.
+/// An active subscription.
 #[derive(Debug)]
 struct Consumer {
     session: u64,
     subscription: Subscription,
-    /// How much of its prefetch is used. An acknowledgement makes room at once, even within a transaction.
+    /// How much of its prefetch is used. An acknowledgement frees it immediately, even within a transaction.
     in_hand: usize,
 }
 
-/// A message handed out.
+/// A delivered message.
 #[derive(Debug)]
 struct Delivery {
     session: u64,
     consumer: u64,
     queue: String,
-    /// The message's place in its queue.
+    /// The message's position in its queue.
     place: u64,
     message: Message,
-    /// Which transaction of the session has acknowledged it.
+    /// The transaction of the session that has acknowledged it.
     settled_in: Option<(String, Settlement)>,
 }
 
@@ -44,9 +44,9 @@ struct Session {
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// By place, so that what comes back stands where it stood.
+    /// By position, so that a returned message keeps its position.
     waiting: BTreeMap<u64, Message>,
-    /// In the order of their turns.
+    /// In round-robin order.
     consumers: VecDeque<u64>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Queues {
     by_name: BTreeMap<String, Queue>,
     sessions: HashMap<u64, Session>,
     consumers: HashMap<u64, Consumer>,
-    /// By the id an ACK names.
+    /// By the id that an ACK names.
     deliveries: HashMap<String, Delivery>,
     last_place: u64,
     last_consumer: u64,
@@ -68,7 +68,7 @@ impl Queues {
         self.sessions.insert(session, Session { outbox, deliveries: 0, transactions: HashMap::new() });
     }
 
-    /// Whether the connection is one of ours.
+    /// Whether the connection is logged in.
     pub(super) fn is_connected(&self, session: u64) -> bool {
         self.sessions.contains_key(&session)
     }
@@ -76,29 +76,29 @@ impl Queues {
     /// Sends a frame to a connection.
     pub(super) fn tell(&self, session: u64, frame: Frame<ServerCommand>) {
         if let Some(session) = self.sessions.get(&session) {
-            // A writer that is gone takes its session with it in a moment.
+            // A session whose writer has ended is removed shortly.
             let _ = session.outbox.send(Outgoing::Frame(frame));
         }
     }
 
-    /// A connection is gone: what it had in hand comes back, marked as redelivered; what it had not committed
-    /// never happened.
+    /// A connection has ended: its deliveries return to their queues, marked as redelivered, and its open transactions
+    /// are discarded.
     pub(super) fn disconnect(&mut self, session: u64) {
         self.sessions.remove(&session);
         let gone: Vec<u64> = self.consumers_of(|c| c.session == session);
         self.remove_consumers(&gone);
     }
 
-    /// All connections are gone.
+    /// All connections have ended.
     pub(super) fn disconnect_all(&mut self) {
-        // At once, or what one consumer gives back would go to the next.
+        // All together, or the returned messages of one consumer would be delivered to the next.
         self.sessions.clear();
         let all = self.consumers_of(|_| true);
         self.remove_consumers(&all);
     }
 
-    /// The broker stops: connections and messages that are not persistent are gone. So are, as in ActiveMQ
-    /// (without `persistJMSRedelivered`), the marks of what was redelivered.
+    /// The broker stops: connections and messages that are not persistent are lost. As in ActiveMQ without
+    /// `persistJMSRedelivered`, the marks of redelivery are lost as well.
     pub(super) fn restart(&mut self) {
         self.disconnect_all();
         for queue in self.by_name.values_mut() {
@@ -126,7 +126,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Puts a message into a queue or, within a transaction, aside until its commit.
+    /// Puts a message into a queue or, within a transaction, holds it until the commit.
     pub(super) fn publish(
         &mut self,
         session: u64,
@@ -143,7 +143,7 @@ impl Queues {
         Ok(())
     }
 
-    /// A consumer is done with a message, at once or with the commit of a transaction.
+    /// Acknowledges a message, immediately or with the commit of a transaction.
     pub(super) fn settle(
         &mut self,
         session: u64,
@@ -159,7 +159,7 @@ impl Queues {
             .get(ack)
             .filter(|d| d.session == session && d.settled_in.is_none())
             .map(|d| (d.consumer, d.queue.clone(), d.place));
-        // ActiveMQ looks the message up by the id and says "null" of the message it did not find.
+        // ActiveMQ looks the message up by its id and writes "null" for a message it did not find.
         let (consumer, queue, place) =
             known.ok_or_else(|| Refusal::protocol("Unexpected ACK received for message-id [null]"))?;
         let cumulative =
@@ -197,7 +197,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Does at once all that a transaction holds.
+    /// Carries out everything in a transaction at once.
     pub(super) fn commit(&mut self, session: u64, name: &str) -> Result<(), Refusal> {
         let sends = std::mem::take(self.transaction(session, name)?);
         self.end_transaction(session, name);
@@ -214,8 +214,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Forgets all that a transaction holds. What it acknowledged is still in the consumer's hand and can be
-    /// acknowledged by the same id.
+    /// Discards a transaction. Messages that it acknowledged stay delivered and can be acknowledged by the same id.
     pub(super) fn abort(&mut self, session: u64, name: &str) -> Result<(), Refusal> {
         self.transaction(session, name)?;
         self.end_transaction(session, name);
@@ -230,7 +229,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Makes a transaction one that acknowledged nothing.
+    /// Discards the acknowledgements of a transaction.
     pub(super) fn forget_acknowledgements(&mut self, session: u64, name: &str) {
         for (ack, _) in self.settled_in(session, name) {
             if let Some(delivery) = self.deliveries.get_mut(&ack) {
@@ -239,17 +238,17 @@ impl Queues {
         }
     }
 
-    /// Messages in a queue, handed out or not.
+    /// The number of messages in a queue, delivered or not.
     pub(super) fn depth(&self, queue: &str) -> usize {
         self.by_name.get(queue).map_or(0, |q| q.waiting.len()) + self.unacknowledged(queue)
     }
 
-    /// Messages of a queue that are handed out.
+    /// The number of delivered messages of a queue.
     pub(super) fn unacknowledged(&self, queue: &str) -> usize {
         self.deliveries.values().filter(|d| d.queue == queue).count()
     }
 
-    /// Consumers of a queue.
+    /// The number of consumers of a queue.
     pub(super) fn consumers(&self, queue: &str) -> usize {
         self.by_name.get(queue).map_or(0, |q| q.consumers.len())
     }
@@ -267,7 +266,7 @@ impl Queues {
         }
     }
 
-    /// What a transaction has acknowledged.
+    /// The messages that a transaction has acknowledged.
     fn settled_in(&self, session: u64, name: &str) -> Vec<(String, Settlement)> {
         self.deliveries
             .iter()
@@ -303,7 +302,7 @@ impl Queues {
         }
     }
 
-    /// A message leaves the consumer's hand for good.
+    /// Removes a delivered message permanently.
     fn finish(&mut self, ack: &str, settlement: Settlement) {
         let Some(delivery) = self.deliveries.remove(ack) else { return };
         let mut message = delivery.message;
@@ -320,7 +319,7 @@ impl Queues {
         self.by_name.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
     }
 
-    /// Hands out what waits, to each consumer with room in its turn.
+    /// Delivers waiting messages to the consumers with free prefetch, in turn.
     fn dispatch(&mut self, name: &str) {
         let Some(queue) = self.by_name.get_mut(name) else { return };
         while !queue.waiting.is_empty() {

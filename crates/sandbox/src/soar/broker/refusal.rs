@@ -1,18 +1,18 @@
-//! What the broker says when it does not do what it was asked to.
+//! The broker's ERROR frames.
 
 use stomp::{Frame, ServerCommand};
 
-/// An ERROR frame in the making. ActiveMQ keeps the connection open after most of them.
+/// The contents of an ERROR frame. ActiveMQ keeps the connection open after most of them.
 #[derive(Debug)]
 pub(super) struct Refusal {
     message: String,
-    /// The Java exception whose trace ActiveMQ puts into the body, where it puts one.
+    /// The Java exception whose trace ActiveMQ puts into the body, if any.
     exception: Option<&'static str>,
     closes: bool,
 }
 
 impl Refusal {
-    /// The client has broken the protocol; the connection lives on.
+    /// The client has violated the protocol; the connection stays open.
     pub(super) fn protocol(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -21,17 +21,17 @@ impl Refusal {
         }
     }
 
-    /// The client may not do this; the connection lives on.
+    /// The client lacks the permission; the connection stays open.
     pub(super) fn forbidden(message: impl Into<String>) -> Self {
         Self { message: message.into(), exception: None, closes: false }
     }
 
-    /// The client may not come in, or sends what is no STOMP.
+    /// The client may not log in, or does not send STOMP; the connection is closed.
     pub(super) fn fatal(message: impl Into<String>) -> Self {
         Self { message: message.into(), exception: None, closes: true }
     }
 
-    /// The session has ended in the meantime.
+    /// The session has already ended.
     pub(super) fn gone() -> Self {
         Self::fatal("The connection is closed.")
     }
@@ -41,7 +41,7 @@ impl Refusal {
         self.closes
     }
 
-    /// The frame, answering a frame that asked for `receipt`.
+    /// The frame, in answer to a frame that requested `receipt`.
     pub(super) fn frame(&self, receipt: Option<&str>) -> Frame<ServerCommand> {
         let mut frame = Frame::new(ServerCommand::Error).with_header("content-type", "text/plain");
         if let Some(receipt) = receipt {

@@ -1,4 +1,4 @@
-//! What the broker does with each frame of a client.
+//! How the broker handles each frame of a client.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -10,10 +10,10 @@ use super::refusal::Refusal;
 use super::{CommitFault, Readers, User};
 use stomp::{ClientCommand, Frame, Headers, ServerCommand};
 
-/// ActiveMQ's prefetch for a subscription that names none.
+/// ActiveMQ's default prefetch.
 const DEFAULT_PREFETCH: usize = 1000;
 
-/// Headers of a SEND that are not the message's own, or that the broker sets.
+/// Headers of a SEND that do not belong to the message, or that the broker sets.
 const NOT_PASSED_ON: &[&str] = &[
     "destination",
     "transaction",
@@ -26,23 +26,23 @@ const NOT_PASSED_ON: &[&str] = &[
     "redelivered",
 ];
 
-/// Everything the broker knows.
+/// The broker's state.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queues: Queues,
     pub(super) users: Vec<User>,
-    /// Who is asked whether a user may read a queue; without it all may.
+    /// Decides whether a user may read a queue. Without it every user may.
     pub(super) readers: Option<Readers>,
     pub(super) faults: Faults,
     pub(super) seen: Seen,
-    /// Messages taken so far, for their ids.
+    /// The number of messages received, for their ids.
     pub(super) messages: u64,
 }
 
-/// What goes wrong on demand.
+/// The faults.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    /// Every login is refused, in these words.
+    /// Every login is refused with this message.
     pub(super) refuse_logins: Option<String>,
     /// The CONNECT of this many connections is never answered.
     pub(super) lose_connects: usize,
@@ -53,11 +53,11 @@ pub(super) struct Faults {
     /// Messages with a larger body are refused.
     pub(super) largest_body: Option<usize>,
     pub(super) full: bool,
-    /// Who may not read which queue.
+    /// Users and the queues that they may not read.
     pub(super) unreadable: HashSet<(String, String)>,
 }
 
-/// What was observed.
+/// What the clients have sent.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Frames by command.
@@ -70,26 +70,26 @@ pub(super) struct Seen {
     pub(super) subscribes: Vec<Headers>,
 }
 
-/// Who is at the other end of a connection.
+/// The client of a connection.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) session: u64,
     pub(super) login: String,
 }
 
-/// What becomes of a connection after a frame.
+/// The fate of a connection after a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It goes on.
+    /// It continues.
     Continue,
-    /// It is closed after what was said so far.
+    /// It is closed after the frames so far are written.
     Close,
     /// It breaks now.
     Break,
 }
 
 impl State {
-    /// Notes that a frame came in.
+    /// Records a frame.
     pub(super) fn note(&mut self, frame: &Frame<ClientCommand>) {
         *self.seen.frames.entry(frame.command.into()).or_default() += 1;
         match frame.command {
@@ -103,7 +103,7 @@ impl State {
         }
     }
 
-    /// The login name of a CONNECT that may come in.
+    /// Returns the login name of a valid CONNECT.
     pub(super) fn log_in(&self, frame: &Frame<ClientCommand>) -> Result<String, Refusal> {
         if frame.command != ClientCommand::Connect {
             return Err(Refusal::fatal("Not connected."));
@@ -124,7 +124,7 @@ impl State {
         }
     }
 
-    /// Does what a frame of a logged-in client asks, and answers it.
+    /// Carries out a frame of a logged-in client, and answers it.
     pub(super) fn handle(&mut self, peer: &Peer, frame: &Frame<ClientCommand>) -> Next {
         if !self.queues.is_connected(peer.session) {
             return Next::Break;
@@ -252,7 +252,7 @@ impl State {
                 .filter(|size| *size > 0)
                 .ok_or_else(|| Refusal::protocol(format!("Invalid prefetch size: {text}")))?,
         };
-        // The one selector known here besides none.
+        // The only supported selector.
         let selects = match frame.header("selector") {
             None => true,
             Some("1=0") => false,
@@ -271,7 +271,7 @@ impl State {
     }
 }
 
-/// A queue by the name a frame gives it: `x` and `/queue/x` are one.
+/// The queue that a frame names: `x` and `/queue/x` are the same.
 pub(super) fn queue_name(destination: &str) -> Result<String, Refusal> {
     match destination.strip_prefix("/queue/").unwrap_or(destination) {
         name if name.is_empty() || name.starts_with('/') => {

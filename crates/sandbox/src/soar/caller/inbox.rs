@@ -1,4 +1,4 @@
-//! What has come back to SOAR, sorted by the call it belongs to.
+//! The replies to SOAR, by call.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use serde::Deserialize;
 use serde_json::Value;
 use stomp::{Frame, Headers, ServerCommand};
 
-/// One reply: a status message, or the final word on a call.
+/// One reply: a status message, or the final reply to a call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// 0: information; 1: the call has failed.
+    /// 0 for information, 1 for a failed call.
     pub message_type: i64,
-    /// What SOAR shows.
+    /// The text that SOAR shows.
     pub message: String,
-    /// Whether it is the last.
+    /// Whether it is the final reply.
     pub complete: bool,
-    /// What the workflow gets; null where there is nothing.
+    /// The results for the workflow; may be null.
     pub results: Value,
-    /// The body as it came.
+    /// The body as received.
     pub raw_body: String,
-    /// The headers of the MESSAGE it came in.
+    /// The headers of its MESSAGE.
     pub headers: Headers,
 }
 
-/// The fields SOAR reads of a reply's body.
+/// The fields that SOAR reads in a reply's body.
 #[derive(Deserialize)]
 struct Body {
     message_type: i64,
@@ -35,7 +35,7 @@ struct Body {
     results: Value,
 }
 
-/// A message that is no reply SOAR could read.
+/// A message that SOAR could not read as a reply.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
     /// Its headers.
@@ -46,24 +46,24 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// No final reply came in time.
+/// No final reply arrived in time.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "no final reply to {correlation} within {deadline:?}; status messages so far: {statuses:?}; messages \
-         that are no reply: {unreadable}"
+         that are not replies: {unreadable}"
 )]
 pub struct NoReply {
     /// The call.
     pub correlation: String,
-    /// How long was waited.
+    /// How long the caller waited.
     pub deadline: Duration,
-    /// What was said in the meantime.
+    /// The status messages in the meantime.
     pub statuses: Vec<String>,
-    /// How many messages have come, for whatever call, that could not be read.
+    /// How many unreadable messages have arrived, for any call.
     pub unreadable: usize,
 }
 
-/// What has come for one call.
+/// The replies to one call.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     pub(super) statuses: Vec<Reply>,
@@ -74,18 +74,18 @@ pub(super) struct Answers {
 struct Sorted {
     calls: HashMap<String, Answers>,
     unreadable: Vec<Unreadable>,
-    /// Ids of the messages seen: one delivered again is not another.
+    /// The ids of the received messages, by which a redelivered message is recognised.
     seen: HashSet<String>,
 }
 
-/// Everything that has come.
+/// All replies.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     sorted: Observed<Sorted>,
 }
 
 impl Inbox {
-    /// Takes a MESSAGE in.
+    /// Receives a MESSAGE.
     pub(super) fn take(&self, frame: Frame<ServerCommand>) {
         let id = frame.header("message-id").unwrap_or_default().to_owned();
         let correlation = frame.header("correlation-id").map(ToOwned::to_owned);
@@ -120,7 +120,7 @@ impl Inbox {
         });
     }
 
-    /// Looks at what has come for a call.
+    /// Reads the replies to a call.
     pub(super) fn look<T>(&self, correlation: &str, look: impl FnOnce(&Answers) -> T) -> T {
         self.sorted.look(|sorted| match sorted.calls.get(correlation) {
             Some(answers) => look(answers),

@@ -1,4 +1,4 @@
-//! The caller's connection to the broker: one task owns the socket, and connects again when it breaks.
+//! The caller's connection to the broker: one task owns the socket, and reconnects when it breaks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,22 +19,23 @@ use super::{CallerError, CallerOptions};
 use net::tls;
 use stomp::{ClientCommand, Frame, FrameCodec, Received, ServerCommand};
 
-/// The broker may lose a CONNECT (ActiveMQ on Java 17 with TLS 1.3 does), so it is not waited for long.
+/// How long to wait for the answer to a CONNECT. It is short because ActiveMQ on Java 17 with TLS 1.3 can lose a
+/// CONNECT.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-/// The wait between two tries to connect.
+/// The pause between two attempts to connect.
 const RECONNECT_DELAY: Duration = Duration::from_millis(100);
-/// How often the first connection is tried when the broker stays silent.
+/// The number of attempts for the first connection while the broker stays silent.
 const FIRST_TRIES: u32 = 5;
 
 pub(super) type Connection = Framed<TlsStream<TcpStream>, FrameCodec<ServerCommand>>;
 
-/// A message to send, and who waits for the broker's receipt.
+/// A message to send, and the channel for the broker's receipt.
 pub(super) struct Outgoing {
     pub(super) frame: Frame<ClientCommand>,
     pub(super) confirm: oneshot::Sender<Result<(), CallerError>>,
 }
 
-/// What is needed to connect, and where to put what comes.
+/// The data for connecting, and the inbox for replies.
 pub(super) struct Link {
     options: Arc<CallerOptions>,
     tls: TlsConnector,
@@ -48,7 +49,7 @@ impl Link {
         Ok(Self { options, tls: TlsConnector::from(Arc::new(tls)), inbox, receipts: 0 })
     }
 
-    /// A first connection; a silent broker is asked again.
+    /// Opens the first connection. Tries again if the broker stays silent.
     pub(super) async fn connect(&self) -> Result<Connection, CallerError> {
         for _ in 1..FIRST_TRIES {
             match self.connect_once().await {
@@ -78,7 +79,7 @@ impl Link {
             .with_header("passcode", passcode);
         connection.send(connect).await?;
         expect(&mut connection, ServerCommand::Connected).await?;
-        // Acknowledged one by one, when they are in the inbox: a reply that was on its way comes again.
+        // Each reply is acknowledged separately once it is in the inbox, so that a lost reply is delivered again.
         let subscribe = Frame::new(ClientCommand::Subscribe)
             .with_header("id", "replies")
             .with_header("destination", format!("/queue/{}", self.options.acks_queue()))
@@ -93,7 +94,7 @@ impl Link {
         }
     }
 
-    /// Carries messages both ways, for ever.
+    /// Transfers messages in both directions, indefinitely.
     pub(super) async fn run(mut self, first: Connection, mut outgoing: mpsc::UnboundedReceiver<Outgoing>) {
         let mut connection = Some(first);
         loop {
@@ -117,7 +118,7 @@ impl Link {
         }
     }
 
-    /// Carries messages until the connection breaks or, which is no error, nobody sends any more.
+    /// Transfers messages until the connection breaks, or until all senders are dropped, which is not an error.
     async fn serve(
         &mut self,
         mut connection: Connection,
@@ -126,7 +127,7 @@ impl Link {
     ) -> Result<(), CallerError> {
         loop {
             tokio::select! {
-                // Receiving first: the end of a connection should be noticed before more is sent into it.
+                // Receiving comes first, so that the end of a connection is noticed before more is sent.
                 biased;
                 received = next_frame(&mut connection) => {
                     let frame = received?;
@@ -191,7 +192,7 @@ async fn next_frame(connection: &mut Connection) -> Result<Frame<ServerCommand>,
     }
 }
 
-/// Waits for a frame with `command`; a MESSAGE that comes before is returned instead.
+/// Waits for a frame with `command`. Returns an earlier MESSAGE instead.
 async fn expect(
     connection: &mut Connection,
     command: ServerCommand,

@@ -1,7 +1,7 @@
-//! SOAR's side of the queue: calls functions as workflows and playbooks do, and collects what comes back.
+//! SOAR's side of the queue: calls functions as workflows and playbooks do, and collects the replies.
 //!
-//! It is a STOMP client of its own that shares nothing with the daemon's but the codec, so it works towards the
-//! sandbox's broker and a real ActiveMQ alike, and a mistake of the daemon's client is not mirrored here.
+//! It is a separate STOMP client that shares only the codec with the daemon's, so that it does not repeat an error of
+//! the daemon's client. It works with the sandbox's broker and with ActiveMQ.
 
 mod inbox;
 mod link;
@@ -25,10 +25,10 @@ use net::Trust;
 use net::tls::TlsError;
 use stomp::{ClientCommand, CodecError, Frame, Headers};
 
-/// Where a caller connects to, and for which queue it calls.
+/// The broker that a caller connects to, and the queue that it uses.
 #[derive(Clone)]
 pub struct CallerOptions {
-    /// The broker's host, which its certificate must be for.
+    /// The broker's host, which its certificate must name.
     pub host: String,
     /// The broker's port.
     pub port: u16,
@@ -36,7 +36,7 @@ pub struct CallerOptions {
     pub login: String,
     /// `passcode` of the CONNECT.
     pub passcode: String,
-    /// Whose certificates are believed.
+    /// Which certificates are trusted.
     pub trust: Trust,
     /// The organisation's number.
     pub org: i64,
@@ -57,37 +57,37 @@ impl std::fmt::Debug for CallerOptions {
 }
 
 impl CallerOptions {
-    /// The queue calls go to.
+    /// The queue for calls.
     pub fn actions_queue(&self) -> String {
         format!("actions.{}.{}", self.org, self.destination)
     }
 
-    /// The queue replies come to.
+    /// The queue for replies.
     pub fn acks_queue(&self) -> String {
         format!("acks.{}.{}", self.org, self.destination)
     }
 }
 
-/// Why the caller could not connect, or a call did not get into the queue.
+/// Why the caller could not connect, or could not send a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallerError {
-    /// No TLS configuration.
+    /// The TLS configuration is not valid.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// No connection, or a broken one.
+    /// The connection could not be opened, or broke.
     #[error("the broker cannot be reached: {0}")]
     Connection(#[from] std::io::Error),
-    /// What came is no STOMP, or what was to be sent cannot be.
+    /// A received frame is not valid STOMP, or a frame cannot be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The broker said ERROR.
+    /// The broker sent an ERROR.
     #[error("the broker refuses: {0}")]
     Refused(String),
     /// The broker did not answer in time.
     #[error("the broker does not answer")]
     Silent,
-    /// The connection broke between the SEND and its receipt: the message may or may not be in the queue. It is
-    /// not sent again, so that one call never becomes two.
+    /// The connection broke between the SEND and its receipt, so the message may be in the queue. It is not sent again,
+    /// so that one call never becomes two.
     #[error("the connection broke before the broker confirmed the message; it may or may not have it")]
     Unconfirmed,
     /// The caller has ended.
@@ -95,8 +95,7 @@ pub enum CallerError {
     Ended,
 }
 
-/// SOAR as the caller of functions. Connects again by itself when the broker goes away. Dropping it closes its
-/// connection.
+/// SOAR as the caller of functions. Reconnects when the connection breaks. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Caller {
     options: Arc<CallerOptions>,
@@ -115,7 +114,7 @@ impl Caller {
         let connection = link.connect().await?;
         let (outgoing, commands) = mpsc::unbounded_channel();
         let task = tokio::spawn(link.run(connection, commands));
-        // Replies to an earlier caller may still be in the queue: the numbers must not meet.
+        // Replies to an earlier caller may still be in the queue, so the numbers must differ.
         let next_instance = AtomicI64::new(Utc::now().timestamp_micros());
         Ok(Self { options, outgoing, inbox, next_instance, task })
     }
@@ -139,8 +138,7 @@ impl Caller {
         Ok(self.answers_to(correlation))
     }
 
-    /// The headers SOAR gives a function call, in its words; to be changed and sent with
-    /// [`Caller::send_raw`].
+    /// The headers of a function call as SOAR writes them, to be changed and sent with [`Caller::send_raw`].
     pub fn usual_headers(&self, correlation: &str) -> Headers {
         let mut headers = Headers::default();
         for (name, value) in [
@@ -162,8 +160,8 @@ impl Caller {
         headers
     }
 
-    /// Sends any message, whatever is wrong with it; to the actions queue where `headers` name no destination.
-    /// Returns when the broker has it.
+    /// Sends any message, even an invalid one, to the actions queue if `headers` has no destination. Returns when the
+    /// broker has the message.
     pub async fn send_raw(&self, mut headers: Headers, body: impl Into<Bytes>) -> Result<(), CallerError> {
         if headers.get("destination").is_none() {
             headers.push("destination", format!("/queue/{}", self.options.actions_queue()));
@@ -175,18 +173,18 @@ impl Caller {
         confirmed.await.map_err(|_| CallerError::Ended)?
     }
 
-    /// What comes back under a correlation id, whoever has called.
+    /// The replies with a correlation id, from any caller's call.
     pub fn answers_to(&self, correlation: impl Into<String>) -> Call {
         Call { correlation: correlation.into(), inbox: self.inbox.clone() }
     }
 
-    /// How many final replies have come for a correlation id: one, where all is well. A message that the broker
-    /// delivers twice counts once.
+    /// How many final replies with a correlation id have arrived. One is correct. A message that the broker delivers
+    /// twice counts once.
     pub fn replies(&self, correlation: &str) -> usize {
         self.inbox.look(correlation, |answers| answers.finals.len())
     }
 
-    /// What came to the acks queue and is no reply SOAR could read.
+    /// The messages in the acks queue that SOAR could not read as replies.
     pub fn unreadable(&self) -> Vec<Unreadable> {
         self.inbox.unreadable()
     }
@@ -198,7 +196,7 @@ impl Drop for Caller {
     }
 }
 
-/// A call that was sent, and what comes back for it.
+/// A call that was sent, and its replies.
 #[derive(Debug, Clone)]
 pub struct Call {
     correlation: String,
@@ -211,25 +209,25 @@ impl Call {
         &self.correlation
     }
 
-    /// Waits up to `deadline` for the final reply; the first, should there be more.
+    /// Waits up to `deadline` for the final reply. Returns the first one if there are more.
     pub async fn reply(&self, deadline: Duration) -> Result<Reply, NoReply> {
         self.inbox.reply(&self.correlation, deadline).await
     }
 
-    /// The texts of the status messages that have come so far.
+    /// The texts of the status messages so far.
     pub fn statuses(&self) -> Vec<String> {
         self.inbox.look(&self.correlation, |answers| {
             answers.statuses.iter().map(|status| status.message.clone()).collect()
         })
     }
 
-    /// Waits up to `deadline` until at least `count` status messages have come, and returns all there are then.
+    /// Waits up to `deadline` for at least `count` status messages, and returns all that have arrived by then.
     pub async fn statuses_up_to(&self, count: usize, deadline: Duration) -> Vec<String> {
         self.inbox.until(deadline, || self.statuses().len() >= count).await;
         self.statuses()
     }
 
-    /// How many final replies have come so far.
+    /// How many final replies have arrived so far.
     pub fn replies(&self) -> usize {
         self.inbox.look(&self.correlation, |answers| answers.finals.len())
     }

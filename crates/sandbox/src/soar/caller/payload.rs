@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-/// What in SOAR calls a function.
+/// The caller of a function within SOAR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// A workflow: the call names it and its instance.
+    /// A workflow. The call names it and its instance.
     Workflow,
-    /// A playbook: the call has a playbook instance, and null for everything about workflows.
+    /// A playbook. The call has a playbook instance, and null for all workflow fields.
     Playbook,
 }
 
-/// A token in the form of SOAR's. It is no secret, and nothing believes it.
+/// A token in SOAR's form. It is not a secret, and no component accepts it.
 pub(super) const CONTEXT_TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJzYW5kYm94In0.";
 
-/// The body of a call, with all the parts SOAR sends.
+/// The body of a call, with all the fields that SOAR sends.
 pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, instance: i64) -> Value {
     let workflow = json!({
         "workflow_id": 3,

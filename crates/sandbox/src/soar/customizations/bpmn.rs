@@ -1,5 +1,5 @@
-//! What SOAR demands of a workflow's BPMN: one process that bears the workflow's name, in which every flow leads from
-//! a node to a node, everything is on the way from the start to an end, and every function and input is there.
+//! SOAR's rules for a workflow's BPMN: it has one process with the workflow's name, every flow connects two nodes,
+//! every node is on a path from the start to an end, and every function and input exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use super::json::{list, text, texts};
 
 const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
 const SOAR: &str = "http://resilient.ibm.com/bpmn";
-/// What is in a process and is no node of it.
+/// Elements of a process that are not nodes.
 const NO_NODES: [&str; 4] = ["documentation", "sequenceFlow", "textAnnotation", "association"];
 
-/// Everything that is wrong with it.
+/// Returns all violations.
 pub(super) fn check(workflow: &Value, functions: &[Value], fields: &[&Value]) -> Vec<String> {
     let content = &workflow["content"];
     let mut faults = Vec::new();
@@ -93,7 +93,7 @@ fn flows(process: Node<'_, '_>, faults: &mut Vec<String>) {
     }
 }
 
-/// A function's place in the workflow.
+/// A call of a function in the workflow.
 fn step(task: Node<'_, '_>, functions: &[Value], fields: &[&Value], faults: &mut Vec<String>) {
     let Some(call) = task.descendants().find(|node| node.has_tag_name((SOAR, "function"))) else {
         faults.push(format!("{} names no function", id(task)));
@@ -105,7 +105,7 @@ fn step(task: Node<'_, '_>, functions: &[Value], fields: &[&Value], faults: &mut
         return;
     };
     let Ok(settings) = serde_json::from_str::<Value>(call.text().unwrap_or_default()) else {
-        faults.push(format!("what {} says about its function is no JSON", id(task)));
+        faults.push(format!("what {} says about its function is not JSON", id(task)));
         return;
     };
     let Some(inputs) = settings["inputs"].as_object() else {

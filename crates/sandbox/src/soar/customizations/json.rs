@@ -1,4 +1,4 @@
-//! JSON from outside, read without trust: what is not as it should be is empty.
+//! Reads untrusted JSON: a value of the wrong type counts as empty.
 
 use serde_json::Value;
 

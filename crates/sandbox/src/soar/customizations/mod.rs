@@ -1,5 +1,5 @@
-//! What an organisation is made of besides its incidents: message destinations, functions, fields, data tables, rules,
-//! workflows and scripts; and what an import does to them.
+//! An organisation's customizations (message destinations, functions, fields, data tables, rules, workflows and
+//! scripts), and the effect of an import on them.
 
 mod bpmn;
 mod json;
@@ -37,8 +37,8 @@ pub(super) const INCIDENT_TYPES: Kind = kind("incident_types", "name", "id");
 
 const KINDS: [Kind; 8] = [DESTINATIONS, FUNCTIONS, FIELDS, TYPES, RULES, WORKFLOWS, SCRIPTS, INCIDENT_TYPES];
 
-/// The functions of these names on a message destination, and nothing else: the least that calls need. A form in
-/// which customizations can be given to a SOAR to start with; no import would take it.
+/// Functions with these names on a message destination, and nothing else: the minimum for calls. A SOAR can start with
+/// it; an import would refuse it.
 pub fn functions_only<'n>(destination: &str, functions: impl IntoIterator<Item = &'n str>) -> Value {
     let function = |name: &str| {
         json!({
@@ -62,13 +62,13 @@ pub fn functions_only<'n>(destination: &str, functions: impl IntoIterator<Item =
     })
 }
 
-/// All objects of an organisation, as an export would hold them.
+/// All objects of an organisation, as in an export.
 #[derive(Debug, Default)]
 pub(super) struct Customizations(BTreeMap<&'static str, Vec<Value>>);
 
 impl Customizations {
-    /// Takes an import file over: what is there already, by its uuid or its name, is updated and keeps its number;
-    /// the rest is added with one of `next_id`. Nothing is deleted. What was imported must have been checked.
+    /// Applies an import file: an object that exists, by its uuid or name, is updated and keeps its number; any other
+    /// object is added with a number from `next_id`. Nothing is deleted. The file must have been checked.
     pub(super) fn import(&mut self, file: &Value, mut next_id: impl FnMut() -> i64) {
         for kind in &KINDS {
             let there = self.0.entry(kind.section).or_default();
@@ -89,7 +89,7 @@ impl Customizations {
         }
     }
 
-    /// Two objects of the organisation that a file's one object is, the one by its uuid and the other by its name.
+    /// Returns two objects that one object of the file matches, one by its uuid and the other by its name.
     pub(super) fn torn(&self, file: &Value) -> Option<String> {
         KINDS.iter().find_map(|kind| {
             let torn = |object: &&Value| self.all(kind).filter(|one| is_same(one, object, kind)).count() > 1;
@@ -102,7 +102,7 @@ impl Customizations {
         self.0.get(kind.section).into_iter().flatten()
     }
 
-    /// By its name or its number.
+    /// An object, by its name or number.
     pub(super) fn get(&self, kind: &Kind, handle: &str) -> Option<&Value> {
         self.all(kind).find(|one| is_called(one, kind, handle))
     }
@@ -115,7 +115,7 @@ impl Customizations {
         self.0.get_mut(kind.section).into_iter().flatten()
     }
 
-    /// By the key of its kind, and its name.
+    /// An object, by the key of its kind and its name.
     pub(super) fn object_mut(&mut self, section: &str, name: &str) -> Option<&mut Value> {
         let kind = KINDS.iter().find(|kind| kind.section == section)?;
         self.get_mut(kind, name)
@@ -127,7 +127,7 @@ impl Customizations {
         }
     }
 
-    /// The fields of a type, as its forms know them: rules', functions', or a data table's columns.
+    /// The fields of a type: of rules, of functions, or the columns of a data table.
     pub(super) fn fields_of(&self, type_name: &str) -> Option<Vec<&Value>> {
         if let Some(table) = self.all(&TYPES).find(|one| text(one, TYPES.name) == type_name) {
             return Some(objects(&table["fields"]).collect());
@@ -138,7 +138,7 @@ impl Customizations {
             .then(|| self.all(&FIELDS).filter(|one| text(one, FIELDS.name).starts_with(&prefix)).collect())
     }
 
-    /// All of it, in the form of an export.
+    /// Everything, in the form of an export.
     pub(super) fn export(&self) -> Value {
         let there = self.0.iter().filter(|(_, all)| !all.is_empty());
         there.map(|(section, all)| ((*section).to_owned(), json!(all))).collect::<Map<_, _>>().into()
@@ -154,8 +154,8 @@ fn is_called(one: &Value, kind: &Kind, handle: &str) -> bool {
     text(one, kind.name) == handle || handle.parse().is_ok_and(|number: i64| one[kind.number] == number)
 }
 
-/// What an import leaves alone in an object that was there: who may read a message destination, and columns that the
-/// file does not know.
+/// The parts of an existing object that an import does not change: the readers of a message destination, and columns
+/// that are not in the file.
 fn keep(old: &Value, new: &mut Value, kind: &Kind) {
     if *kind == DESTINATIONS {
         for key in ["users", "api_keys"] {

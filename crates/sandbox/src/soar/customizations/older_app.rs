@@ -1,12 +1,12 @@
-//! The customizations as the older app left them: the same objects under the same names and uuids, with other words,
-//! and scripts in SOAR's older language.
+//! The customizations of the older app: the same objects with the same names and uuids, but with other texts, and
+//! scripts in SOAR's older language.
 
 use serde_json::{Value, json};
 
-/// Labels that end with a blank there.
+/// Labels that end with a blank in the older app.
 const WITH_BLANK: [&str; 2] = ["Sender email address", "Mail Folder"];
 
-/// Makes them of an import file of ours, whose scripts are to be in the older language.
+/// Derives them from our import file, whose scripts must be in the older language.
 pub fn older_app(mut file: Value) -> Value {
     file["export_date"] = json!(1_613_696_748_638_u64);
     let each = |file: &mut Value, section: &str, change: fn(&mut Value)| {

@@ -1,5 +1,4 @@
-//! What SOAR demands of an import file: that it is complete, that every object is there once, and that whatever is
-//! referred to is there.
+//! SOAR's rules for an import file: it is complete, every object is unique, and every reference has a target.
 
 use std::collections::HashSet;
 
@@ -9,12 +8,12 @@ use uuid::Uuid;
 use super::bpmn;
 use super::json::{list, objects, text, texts};
 
-/// The format SOAR reads and writes since version 31.
+/// The format that SOAR reads and writes since version 31.
 const FORMAT: u64 = 2;
-/// The newest version whose files are imported: the sandbox's own.
+/// The newest version whose files can be imported: the sandbox's own.
 const SERVER_MAJOR: u64 = 51;
 
-/// Keys that hold lists, empty ones too.
+/// Keys whose values are lists, which may be empty.
 const LISTS: [&str; 18] = [
     "fields",
     "functions",
@@ -35,7 +34,7 @@ const LISTS: [&str; 18] = [
     "action_order",
     "task_order",
 ];
-/// Keys that may hold nothing, but are there.
+/// Required keys whose values may be null.
 const OPTIONAL: [&str; 9] = [
     "overrides",
     "geos",
@@ -48,7 +47,7 @@ const OPTIONAL: [&str; 9] = [
     "inbound_mailboxes",
 ];
 
-/// Kinds of objects, and the keys without which one is none.
+/// Kinds of objects, and their required keys.
 const REQUIRED: [(&str, &[&str]); 8] = [
     ("fields", &["name", "export_key", "uuid", "type_id", "input_type", "text"]),
     ("functions", &["name", "display_name", "export_key", "uuid", "destination_handle", "view_items"]),
@@ -60,7 +59,7 @@ const REQUIRED: [(&str, &[&str]); 8] = [
     ("incident_types", &["name", "export_key", "uuid"]),
 ];
 
-/// SOAR's numbers of types: of incidents, of the fields of rules, of data tables, of functions.
+/// SOAR's type numbers of incidents, of the fields of rules, of data tables, and of functions.
 const INCIDENT: u64 = 0;
 const ACTIVITY: u64 = 6;
 const DATA_TABLE: u64 = 8;
@@ -81,16 +80,16 @@ const INPUT_TYPES: [&str; 10] = [
 const OBJECT_TYPES: [&str; 6] = ["incident", "artifact", "task", "note", "milestone", "attachment"];
 const METHODS: [&str; 7] =
     ["equals", "in", "not_contains", "has_a_value", "includes_hierarchical", "object_added", "changed"];
-/// Types of artifacts that every SOAR has, as far as rules here ask for them.
+/// The artifact types that the rules use. Every SOAR has them.
 const ARTIFACT_TYPES: [&str; 4] = ["Email Sender", "Email Recipient", "Email Sender Name", "User Account"];
 
-/// Everything that is wrong with an import file; nothing where SOAR would take it.
+/// Returns all violations in an import file. Empty if SOAR would accept it.
 pub fn check(file: &Value) -> Vec<String> {
     let mut check = Check { file, faults: Vec::new() };
     check.envelope();
     check.completeness();
     if check.faults.is_empty() {
-        // What is half there would be found missing in many places.
+        // An incomplete file would cause many follow-up violations.
         check.uniqueness();
         check.fields();
         check.functions();
@@ -148,7 +147,7 @@ impl<'f> Check<'f> {
         let mut uuids = Vec::new();
         collect_uuids(self.file, &mut uuids);
         for uuid in &uuids {
-            self.demand(Uuid::parse_str(uuid).is_ok(), || format!("{uuid} is no uuid"));
+            self.demand(Uuid::parse_str(uuid).is_ok(), || format!("{uuid} is not a uuid"));
         }
         self.once(uuids.into_iter());
         for (kind, _) in REQUIRED {
@@ -180,7 +179,7 @@ impl<'f> Check<'f> {
             self.demand(known, || format!("{name} is required {}", field["required"]));
             let has_options = !list(field, "values").is_empty();
             let may_have = kind.contains("select");
-            self.demand(may_have || !has_options, || format!("{name} has options, but is no select"));
+            self.demand(may_have || !has_options, || format!("{name} has options, but is not a select"));
         }
         for field in list(self.file, "fields") {
             let known = [INCIDENT, ACTIVITY, FUNCTION].iter().any(|type_id| field["type_id"] == *type_id);
@@ -201,7 +200,7 @@ impl<'f> Check<'f> {
         }
     }
 
-    /// Every line of a form is one SOAR can show.
+    /// Checks that SOAR can show every line of a form.
     fn form(&mut self, object: &Value, name: &str, field_type: &str, type_id: u64) {
         for item in list(object, "view_items") {
             let content = text(item, "content");
@@ -284,7 +283,7 @@ impl<'f> Check<'f> {
     fn tables(&mut self) {
         for table in list(self.file, "types") {
             let name = text(table, "type_name");
-            self.demand(table["type_id"] == DATA_TABLE, || format!("{name} is no data table"));
+            self.demand(table["type_id"] == DATA_TABLE, || format!("{name} is not a data table"));
             self.demand(table["fields"].is_object(), || format!("{name} has no columns"));
             for parent in texts(&table["parent_types"]) {
                 self.demand(OBJECT_TYPES.contains(&parent), || format!("{name} belongs to {parent}"));
@@ -317,7 +316,7 @@ impl<'f> Check<'f> {
     }
 }
 
-/// Every text under the key `uuid`, everywhere.
+/// Every text with the key `uuid`, at any depth.
 fn collect_uuids<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::Array(all) => all.iter().for_each(|one| collect_uuids(one, found)),

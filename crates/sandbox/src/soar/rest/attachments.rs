@@ -1,5 +1,5 @@
-//! Attachments of incidents and tasks. Their bytes go from the socket to a file and back, whatever their number,
-//! without being in memory together.
+//! Attachments of incidents and tasks. Their bytes are streamed from the socket to a file and back, so that large
+//! attachments need little memory.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::Shared;
 use super::data::{Attachment, Owner};
 use super::error::ApiError;
 
-/// The longest file name SOAR's database takes, in characters.
+/// The longest file name that SOAR's database accepts, in characters.
 const LONGEST_NAME: usize = 255;
 
 /// The path of an object that has attachments.
@@ -144,7 +144,7 @@ pub(super) async fn contents(
         .look(|data| data.attachment(owner, attachment).cloned())
         .ok_or_else(|| ApiError::not_found("attachment", attachment))?;
     let file = File::open(&found.path).await.map_err(|e| ApiError::internal(&e))?;
-    // Not what the list says: a file may have changed since.
+    // The file's own size, because a test may have changed the file.
     let size = file.metadata().await.map_err(|e| ApiError::internal(&e))?.len();
     let bytes = try_unfold(file, |mut file| async move {
         let mut chunk = BytesMut::with_capacity(64 * 1024);

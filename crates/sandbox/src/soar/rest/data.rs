@@ -1,5 +1,4 @@
-//! What the platform holds: organisations and who may sign in, customizations, incidents, tasks, notes and
-//! attachments.
+//! The platform's data: organisations, API keys and accounts, customizations, incidents, tasks, notes and attachments.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +10,7 @@ use super::imports::Import;
 use super::session::Sessions;
 use crate::soar::customizations::{Customizations, DESTINATIONS};
 
-/// The functions of the app, by the names SOAR knows them under.
+/// The names of the app's functions in SOAR.
 pub const FUNCTIONS: [&str; 9] = [
     "exchange_online_create_meeting",
     "exchange_online_delete_email",
@@ -35,14 +34,14 @@ pub struct Organisation {
     pub uuid: String,
     /// Its cloud account.
     pub cloud_account: String,
-    /// Whether the one who signs in may use it.
+    /// Whether an API key or account may use it.
     pub enabled: bool,
-    /// Whether functions can be called in it at all.
+    /// Whether functions can be called in it.
     pub actions_framework_enabled: bool,
 }
 
 impl Organisation {
-    /// An enabled organisation with a UUID and a cloud account made from its number.
+    /// An enabled organisation with a UUID and a cloud account derived from its number.
     pub fn new(id: i64, name: impl Into<String>) -> Self {
         Self {
             id,
@@ -89,7 +88,7 @@ impl std::fmt::Debug for Account {
     }
 }
 
-/// What something is attached to.
+/// The owner of an attachment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// The incident of this number.
@@ -114,19 +113,19 @@ pub struct Note {
 pub struct Attachment {
     /// Its number.
     pub id: i64,
-    /// What it is attached to.
+    /// Its owner.
     pub owner: Owner,
-    /// The file name it was given.
+    /// Its file name.
     pub name: String,
     /// Its MIME type.
     pub content_type: String,
-    /// Its description, empty where none was given.
+    /// Its description; may be empty.
     pub description: String,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// When it was attached, in milliseconds since 1970.
     pub created: i64,
-    /// Where they are.
+    /// The path of the file with its bytes.
     pub path: PathBuf,
 }
 
@@ -136,7 +135,7 @@ impl Attachment {
         tokio::fs::read(&self.path).await
     }
 
-    /// It as SOAR describes it.
+    /// The attachment as SOAR describes it.
     pub(super) fn dto(&self, incident: i64) -> Value {
         let (kind, task) = match self.owner {
             Owner::Incident(_) => ("incident", None),
@@ -156,7 +155,7 @@ impl Attachment {
     }
 }
 
-/// Everything the platform holds.
+/// The platform's data.
 #[derive(Debug, Default)]
 pub(super) struct Data {
     pub(super) organisations: Vec<Organisation>,
@@ -168,11 +167,11 @@ pub(super) struct Data {
     pub(super) customizations: Customizations,
     /// Imports so far.
     pub(super) imports: Vec<Import>,
-    /// The status imports have before anybody decides on them, where it is not the usual one.
+    /// The status of new imports, if it is not the usual one.
     pub(super) import_status: Option<String>,
-    /// Whether nobody who signs in has the permission to change customizations.
+    /// Whether all API keys and accounts lack the permission to change customizations.
     pub(super) customizing_forbidden: bool,
-    /// How many of the next changes of a destination find it changed by somebody else.
+    /// How many of the next changes of a destination conflict with another change.
     pub(super) conflicts: usize,
     /// Names of incidents.
     pub(super) incidents: BTreeMap<i64, String>,
@@ -186,19 +185,19 @@ pub(super) struct Data {
 }
 
 impl Data {
-    /// A number nothing else has.
+    /// Returns a unique number.
     pub(super) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
     }
 
-    /// Refuses a change of customizations to those who may not make any.
+    /// Refuses a change of customizations if the permission is missing.
     pub(super) fn allow_customizing(&self) -> Result<(), ApiError> {
         if self.customizing_forbidden { Err(ApiError::forbidden()) } else { Ok(()) }
     }
 
-    /// Whether the API key or account that signs in as `login` may read `queue`. Of other queues, and other users,
-    /// nothing is known here.
+    /// Whether the API key or account with the login name `login` may read `queue`. Other queues and users are not
+    /// restricted.
     pub(super) fn may_read(&self, login: &str, queue: &str) -> bool {
         let Some(destination) = queue.strip_prefix("actions.").and_then(|rest| rest.split_once('.')) else {
             return true;
@@ -217,7 +216,7 @@ impl Data {
         }
     }
 
-    /// The incident that `owner` is, or belongs to; nothing where there is no such owner.
+    /// The incident that `owner` is or belongs to. `None` if `owner` does not exist.
     pub(super) fn incident_of(&self, owner: Owner) -> Option<i64> {
         match owner {
             Owner::Incident(id) => self.incidents.contains_key(&id).then_some(id),

@@ -1,4 +1,4 @@
-//! Refusals in the form SOAR gives them.
+//! Refusals in SOAR's form.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -39,7 +39,7 @@ impl ApiError {
 
     /// 409.
     pub(super) fn conflict() -> Self {
-        Self::new(StatusCode::CONFLICT, "The object was changed by somebody else.")
+        Self::new(StatusCode::CONFLICT, "The object was changed by another user.")
     }
 
     /// 500.

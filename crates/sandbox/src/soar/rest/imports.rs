@@ -1,4 +1,4 @@
-//! Imports: a file is looked at, waits for a decision, and is taken over or forgotten.
+//! Imports: a file is checked, waits for a decision, and is applied or discarded.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use super::data::Data;
 use super::error::ApiError;
 use crate::soar::customizations;
 
-/// How many of the things that are wrong with a file are told.
+/// How many violations of a file are reported.
 const TOLD: usize = 3;
 
-/// An import and what became of it.
+/// An import and its status.
 #[derive(Debug)]
 pub(super) struct Import {
     id: i64,
@@ -33,7 +33,7 @@ impl Import {
     }
 }
 
-/// `POST /configurations/imports`: looks at a file; nothing changes yet.
+/// `POST /configurations/imports`: checks a file. Nothing changes yet.
 pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
     Json(file): Json<Value>,
@@ -41,8 +41,8 @@ pub(super) async fn post(
     shared.look(Data::allow_customizing)?;
     let faults = customizations::check(&file);
     if !faults.is_empty() {
-        let told: Vec<_> = faults.iter().take(TOLD).map(String::as_str).collect();
-        return Err(ApiError::invalid(format!("The import is not valid: {}.", told.join("; "))));
+        let reported: Vec<_> = faults.iter().take(TOLD).map(String::as_str).collect();
+        return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
     }
     shared.change(|data| {
         if let Some(fault) = data.customizations.torn(&file) {
@@ -68,7 +68,7 @@ pub(super) async fn post(
     })
 }
 
-/// `PUT /configurations/imports/{id}`: the decision, in the object that [`post`] answered.
+/// `PUT /configurations/imports/{id}`: the decision, in the object that [`post`] returned.
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
     Path((_, id)): Path<(i64, i64)>,

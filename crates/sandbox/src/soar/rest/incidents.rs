@@ -40,7 +40,7 @@ pub(super) struct NewNote {
     text: NewText,
 }
 
-/// Text with its format, or without.
+/// Text with or without its format.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum NewText {
@@ -48,7 +48,7 @@ enum NewText {
     Formatted { format: String, content: String },
 }
 
-/// `POST /incidents/{id}/comments`: adds a note. It must say something, in a format SOAR has.
+/// `POST /incidents/{id}/comments`: adds a note, which must not be empty and must have a format of SOAR.
 pub(super) async fn add_note(
     State(shared): State<Arc<Shared>>,
     Path((_, incident)): Path<(i64, i64)>,

@@ -1,4 +1,4 @@
-//! What every request passes: it is recorded, meets the faults asked for, and must be signed.
+//! Middleware for every request: it records the request, applies faults, and checks the credentials.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::error::ApiError;
 use super::session;
 use crate::server::Connection;
 
-/// Bytes of a request that an answer quotes.
+/// How many characters of a request a response quotes.
 const MOST_QUOTED: usize = 400;
 
 /// How a request fails.
@@ -29,11 +29,12 @@ pub enum Failure {
     CutBefore,
     /// It is carried out, and answered with this status all the same.
     DoneButStatus(u16),
-    /// It is carried out, and the connection breaks instead of an answer: whoever repeats it does it twice.
+    /// It is carried out, and the connection breaks instead of a response. A client that repeats it carries it out
+    /// twice.
     CutAfter,
 }
 
-/// Failures to come.
+/// Failures of coming requests.
 #[derive(Debug)]
 struct Fault {
     /// Part of the method and path (`POST /rest/orgs/201/incidents/2095/comments`) of requests that fail.
@@ -42,27 +43,27 @@ struct Fault {
     failure: Failure,
 }
 
-/// A request that came.
+/// A request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
     /// Its method.
     pub method: String,
-    /// Its path, the resource prefix included.
+    /// Its path, including the resource prefix.
     pub path: String,
-    /// Its query, empty where there is none.
+    /// Its query; may be empty.
     pub query: String,
-    /// Its headers, without those that sign it.
+    /// Its headers, without credentials.
     pub headers: HeaderMap,
-    /// The status it was answered with; nothing while it is not answered or if it never was.
+    /// The status of the response. `None` while there is no response.
     pub status: Option<u16>,
 }
 
-/// What is observed of requests and done to them.
+/// The recorded requests, and the faults.
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     pub(super) recorded: Vec<Recorded>,
     pub(super) latency: Duration,
-    /// Whether a failure's answer quotes the request's body.
+    /// Whether the response of a failure quotes the request's body.
     pub(super) quotes: bool,
     faults: VecDeque<Fault>,
 }
@@ -84,7 +85,7 @@ impl Traffic {
     }
 }
 
-/// Lets a request through to its handler, or not.
+/// Passes a request to its handler, unless a failure prevents it.
 pub(super) async fn pass(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
@@ -107,7 +108,8 @@ pub(super) async fn pass(
             if matches!(failure, Failure::DoneButStatus(_)) {
                 handle(&shared, request, next).await;
             } else {
-                // A connection that closes while its client still sends takes the answer with it.
+                // The body is read to its end: if the connection closed while the client still sends, the response
+                // would be lost.
                 let mut rest = request.into_body().into_data_stream();
                 while let Some(Ok(piece)) = rest.next().await {
                     if quotes && quoted.len() < MOST_QUOTED {
@@ -146,7 +148,7 @@ fn record(request: &Request) -> Recorded {
     }
 }
 
-/// Everything but signing in must be signed, and name an organisation the signer belongs to.
+/// Checks that a request has credentials and names an organisation that they belong to. Only signing in needs neither.
 async fn handle(shared: &Shared, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let path = path.strip_prefix(shared.prefix.as_str()).unwrap_or(path);

@@ -1,7 +1,7 @@
-//! SOAR's REST interface over TLS, as far as the app meets it: signing in with an API key or an account,
+//! The part of SOAR's REST interface that the app uses, over TLS: signing in with an API key or an account,
 //! customizations and their import, incidents with their notes, and attachments of incidents and tasks.
 //!
-//! Faults are switched on by methods of [`Rest`], and what happened is read from it.
+//! Methods of [`Rest`] switch faults on and return what happened.
 
 mod attachments;
 mod data;
@@ -38,29 +38,29 @@ use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions
 use crate::observed::Observed;
 use crate::server::Server;
 
-/// The protocol to offer: SOAR's own server speaks no HTTP/2, and a cut connection then ends one request only.
+/// The protocol to offer. SOAR's own server does not support HTTP/2. A cut connection then ends one request only.
 pub const ALPN: &[&[u8]] = &[b"http/1.1"];
 
-/// What a platform starts with.
+/// The options of a platform.
 #[derive(Debug, Clone)]
 pub struct RestOptions {
-    /// The port on 127.0.0.1; 0: any that is free.
+    /// The port on 127.0.0.1; 0 for any free port.
     pub port: u16,
-    /// A path before `/rest`, with a slash before and none after it, as Cloud Pak for Security has; empty for
-    /// none.
+    /// A path before `/rest` with a leading slash and without a trailing one, as in Cloud Pak for Security; may be
+    /// empty.
     pub resource_prefix: String,
-    /// The organisations those who sign in belong to.
+    /// The organisations that API keys and accounts belong to.
     pub organisations: Vec<Organisation>,
     /// The API keys.
     pub api_keys: Vec<ApiKey>,
     /// The accounts.
     pub accounts: Vec<Account>,
-    /// The customizations that are there already, in the form of an import file, or as [`functions_only`] gives
-    /// them. Whoever signs in above may read their message destinations.
+    /// The customizations at the start, in the form of an import file or of [`functions_only`]. The API keys and
+    /// accounts above may read their message destinations.
     pub customizations: Value,
 }
 
-/// A running platform. Dropping it closes its listener, its connections, and removes its attachments.
+/// A running platform. Dropping it closes its listener and connections, and removes its attachments.
 #[derive(Debug)]
 pub struct Rest {
     shared: Arc<Shared>,
@@ -72,7 +72,7 @@ pub struct Rest {
 struct Shared {
     platform: Observed<Platform>,
     prefix: String,
-    /// Where attachments are.
+    /// The directory of the attachments.
     directory: PathBuf,
 }
 
@@ -138,7 +138,7 @@ impl Rest {
         Ok(Self { shared, server })
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -183,12 +183,12 @@ impl Rest {
         Ok(attachment)
     }
 
-    /// Takes a function away: it is not found from now on.
+    /// Removes a function.
     pub fn remove_function(&self, name: &str) {
         self.shared.change(|data| data.customizations.remove(&FUNCTIONS_KIND, name));
     }
 
-    /// Adds a function, or one that was taken away again, with the app's message destination.
+    /// Adds a function with the app's message destination.
     pub fn add_function(&self, name: &str) {
         self.shared.change(|data| {
             let destination = data.customizations.all(&DESTINATIONS).next().cloned().unwrap_or_default();
@@ -218,28 +218,28 @@ impl Rest {
         });
     }
 
-    /// Everything that customizations define, in the form of an export.
+    /// All customizations, in the form of an export.
     pub fn customizations(&self) -> Value {
         self.shared.look(|data| data.customizations.export())
     }
 
-    /// Changes an object that customizations define, as a person in SOAR does: `section` is its kind's key in an
-    /// export, `name` its name.
+    /// Changes an object of the customizations, as an administrator does in SOAR: `section` is the key of its kind in
+    /// an export, `name` its name.
     pub fn change_object(&self, section: &str, name: &str, change: impl FnOnce(&mut Value)) {
         self.shared.change(|data| data.customizations.object_mut(section, name).map(change));
     }
 
-    /// Takes the permission to change customizations from all who sign in, or gives it back. They may still read.
+    /// Removes or restores the permission of all API keys and accounts to change customizations. They may still read.
     pub fn forbid_customizing(&self, forbidden: bool) {
         self.shared.change(|data| data.customizing_forbidden = forbidden);
     }
 
-    /// Has imports that come from now on be in this status without anybody's decision.
+    /// Gives all further imports this status without a decision.
     pub fn decide_imports(&self, status: &str) {
         self.shared.change(|data| data.import_status = Some(status.to_owned()));
     }
 
-    /// Says who may read which queue of calls: the API keys and accounts that its message destination lists.
+    /// Decides who may read a queue of calls: the API keys and accounts that its message destination lists.
     pub fn readers(&self) -> Readers {
         let shared = Arc::downgrade(&self.shared);
         Readers::new(move |login, queue| {
@@ -266,33 +266,34 @@ impl Rest {
         self.shared.look(|data| data.session_secrets.clone())
     }
 
-    /// Has the next `count` changes of a message destination find that somebody else has changed it.
+    /// Makes the next `count` changes of a message destination conflict with another change.
     pub fn conflict_next(&self, count: usize) {
         self.shared.change(|data| data.conflicts = count);
     }
 
-    /// Whether an upload is answered with a list of one attachment, as some versions do, instead of the attachment.
+    /// Sets whether an upload is answered with a list of one attachment, as in some versions, instead of the
+    /// attachment.
     pub fn list_uploads(&self, list: bool) {
         self.shared.change(|data| data.lists_uploads = list);
     }
 
-    /// Has the next `count` requests fail whose method and path (`POST /rest/orgs/201/incidents/2095/comments`)
-    /// contain `on`. Failures asked for earlier come first. `usize::MAX` is for ever.
+    /// Makes the next `count` requests fail whose method and path (`POST /rest/orgs/201/incidents/2095/comments`)
+    /// contain `on`. Failures that were added earlier come first. `usize::MAX` means indefinitely.
     pub fn fail_next(&self, on: &str, count: usize, failure: Failure) {
         self.shared.traffic(|traffic| traffic.fail(on, count, failure));
     }
 
-    /// Has the answers of [`Failure::Status`] quote what was sent, from now on.
+    /// Makes the responses of [`Failure::Status`] quote the request from now on.
     pub fn quote_requests(&self) {
         self.shared.traffic(|traffic| traffic.quotes = true);
     }
 
-    /// Answers every request that much later.
+    /// Delays every response by `latency`.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.traffic(|traffic| traffic.latency = latency);
     }
 
-    /// Forgets all failures to come, and the latency.
+    /// Ends all failures and the latency.
     pub fn heal(&self) {
         self.shared.traffic(Traffic::heal);
     }
@@ -312,7 +313,7 @@ impl Rest {
         self.shared.look(|data| data.customizations.get(&DESTINATIONS, programmatic_name).cloned())
     }
 
-    /// Every request so far, in the order they came.
+    /// Every request so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.platform.look(|platform| platform.traffic.recorded.clone())
     }

@@ -1,4 +1,4 @@
-//! The platform's own objects: its version, organisations, and all that customizations define.
+//! The platform's version, organisations and customizations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -137,7 +137,7 @@ pub(super) async fn destination(State(shared): State<Arc<Shared>>, path: Path<(i
     one(&shared, &DESTINATIONS, "message destination", &path.1)
 }
 
-/// All of a kind, without the keys that only [`one`] tells.
+/// All objects of a kind, without the keys that only [`one`] returns.
 fn entities(shared: &Shared, kind: &Kind, left_out: &[&str]) -> Json<Value> {
     let mut entities: Vec<Value> = shared.look(|data| data.customizations.all(kind).cloned().collect());
     for object in entities.iter_mut().filter_map(Value::as_object_mut) {
@@ -153,7 +153,7 @@ fn one(shared: &Shared, kind: &Kind, what: &str, handle: &str) -> Answer {
     })
 }
 
-/// `PUT /message_destinations/{id}`: 409 for one who did not see the last change.
+/// `PUT /message_destinations/{id}`: 409 if the request is not based on the latest version.
 pub(super) async fn put_destination(
     State(shared): State<Arc<Shared>>,
     Path((_, id)): Path<(i64, String)>,

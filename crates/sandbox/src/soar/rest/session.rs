@@ -18,7 +18,7 @@ use super::Shared;
 use super::data::Data;
 use super::error::ApiError;
 
-/// Who a request comes from.
+/// The principal of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Principal {
     /// An API key, by its principal's number.
@@ -30,7 +30,7 @@ pub(super) enum Principal {
 /// Sessions of accounts: the CSRF token and the account by JSESSIONID.
 pub(super) type Sessions = HashMap<String, (String, i64)>;
 
-/// Who has signed a request.
+/// Returns the principal of a request.
 pub(super) fn principal(data: &Data, headers: &HeaderMap) -> Result<Principal, ApiError> {
     api_key(data, headers).or_else(|| user(data, headers)).ok_or_else(ApiError::unauthorized)
 }
@@ -50,7 +50,7 @@ fn user(data: &Data, headers: &HeaderMap) -> Option<Principal> {
     (headers.get("X-sess-id")?.to_str().ok()? == csrf).then_some(Principal::User(*user))
 }
 
-/// `GET /rest/session`: who an API key is.
+/// `GET /rest/session`: the principal of an API key.
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -65,7 +65,7 @@ pub(super) async fn get(
     })
 }
 
-/// What an account signs in with.
+/// The credentials of an account.
 #[derive(Deserialize)]
 pub(super) struct Credentials {
     email: String,

@@ -9,7 +9,7 @@ use super::{QUEUE, TestBroker};
 use crate::stomp_client::{SOON, body};
 
 #[tokio::test]
-async fn a_queue_a_user_may_not_read_is_refused_and_the_connection_stays() {
+async fn forbidden_queue_is_refused_and_the_connection_stays() {
     let setting = TestBroker::new();
     setting.broker.allow_reading("app", QUEUE, false);
     let mut client = setting.client().await;
@@ -21,7 +21,7 @@ async fn a_queue_a_user_may_not_read_is_refused_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn an_error_names_the_receipt_it_stands_for() {
+async fn error_names_the_requested_receipt() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     let frame = Frame::new(ClientCommand::Ack).with_header("id", "foo").with_header("receipt", "r-9");
@@ -33,7 +33,7 @@ async fn an_error_names_the_receipt_it_stands_for() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_stomp_are_answered_with_an_error_and_the_end() {
+async fn invalid_stomp_closes_the_connection() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.write_bytes(b"GET / HTTP/1.1\r\n\r\n").await;
@@ -42,7 +42,7 @@ async fn bytes_that_are_no_stomp_are_answered_with_an_error_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_restart_keeps_what_is_persistent_under_its_id_and_without_its_mark() {
+async fn restart_keeps_persistent_messages_without_redelivery_mark() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "kept").await;
@@ -65,13 +65,13 @@ async fn a_restart_keeps_what_is_persistent_under_its_id_and_without_its_mark() 
 }
 
 #[tokio::test]
-async fn a_mute_broker_takes_connections_and_says_nothing() {
+async fn mute_broker_accepts_connections_silently() {
     let setting = TestBroker::new();
     let mut old = setting.connect("app", "s3cret", "0,20").await;
     old.next().await;
     setting.broker.mute(true);
     let since = Instant::now();
-    // A heart-beat may have been under way; from then on there is none.
+    // A heart-beat may have been on its way. After that there must be none.
     while old.received().await.is_some() {
         assert!(since.elapsed() < SOON, "it beats on");
     }
@@ -82,7 +82,7 @@ async fn a_mute_broker_takes_connections_and_says_nothing() {
 }
 
 #[tokio::test]
-async fn a_lost_connect_is_never_answered_while_others_are() {
+async fn lost_connect_is_never_answered() {
     let setting = TestBroker::new();
     setting.broker.lose_connects(1);
     let mut lost = setting.connect("app", "s3cret", "0,0").await;
@@ -92,7 +92,7 @@ async fn a_lost_connect_is_never_answered_while_others_are() {
 }
 
 #[tokio::test]
-async fn what_clients_said_can_be_read_but_for_their_passcodes() {
+async fn recorded_frames_have_no_passcode() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.subscribe(QUEUE, "client-individual", 7).await;

@@ -6,7 +6,7 @@ use super::{QUEUE, TestBroker};
 use crate::stomp_client::{StompClient, send};
 
 #[tokio::test]
-async fn a_good_login_is_answered_with_the_version_and_the_heart_beats_asked_for() {
+async fn valid_login_returns_version_and_requested_heart_beats() {
     let setting = TestBroker::new();
     let mut client = setting.connect("app", "s3cret", "0,15000").await;
     let connected = client.next().await;
@@ -17,7 +17,7 @@ async fn a_good_login_is_answered_with_the_version_and_the_heart_beats_asked_for
 }
 
 #[tokio::test]
-async fn a_wrong_passcode_is_refused_in_activemqs_words_and_the_connection_closed() {
+async fn wrong_passcode_closes_the_connection() {
     let setting = TestBroker::new();
     let mut client = setting.connect("app", "wrong", "0,0").await;
     assert_eq!(client.error().await, "User name [app] or password is invalid.");
@@ -25,7 +25,7 @@ async fn a_wrong_passcode_is_refused_in_activemqs_words_and_the_connection_close
 }
 
 #[tokio::test]
-async fn logins_can_be_refused_for_a_time() {
+async fn logins_can_be_refused() {
     let setting = TestBroker::new();
     setting.broker.refuse_logins(Some("unable to connect to authentication service"));
     let mut client = setting.connect("app", "s3cret", "0,0").await;
@@ -36,7 +36,7 @@ async fn logins_can_be_refused_for_a_time() {
 }
 
 #[tokio::test]
-async fn a_frame_before_connect_and_a_version_it_does_not_speak_are_refused() {
+async fn early_frame_and_unsupported_version_are_refused() {
     let setting = TestBroker::new();
     let mut client = StompClient::from_stream(setting.tls().await);
     client.send(send(QUEUE, "too early")).await;
@@ -60,7 +60,7 @@ async fn heart_beats_are_sent_as_promised() {
 }
 
 #[tokio::test]
-async fn a_client_that_breaks_its_promise_of_heart_beats_is_left() {
+async fn client_without_promised_heart_beats_is_disconnected() {
     let setting = TestBroker::new();
     let mut silent = setting.connect("app", "s3cret", "100,0").await;
     silent.next().await;

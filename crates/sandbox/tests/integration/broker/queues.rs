@@ -9,7 +9,7 @@ use super::{QUEUE, TestBroker};
 use crate::stomp_client::{SOON, ack, body, send};
 
 #[tokio::test]
-async fn a_name_with_and_without_the_queue_prefix_is_one_queue() {
+async fn queue_prefix_makes_no_difference() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(&format!("/queue/{QUEUE}"), "a").await;
@@ -25,7 +25,7 @@ async fn a_name_with_and_without_the_queue_prefix_is_one_queue() {
 }
 
 #[tokio::test]
-async fn headers_pass_through_and_are_escaped_on_the_wire() {
+async fn headers_are_escaped_on_the_wire() {
     let setting = TestBroker::new();
     let mut sender = setting.client().await;
     let mut frame = send(QUEUE, "{}")
@@ -71,7 +71,7 @@ async fn headers_pass_through_and_are_escaped_on_the_wire() {
 }
 
 #[tokio::test]
-async fn no_more_than_the_prefetch_is_in_hand_and_an_ack_makes_room() {
+async fn ack_frees_the_prefetch() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     for body in ["1", "2", "3"] {
@@ -82,7 +82,7 @@ async fn no_more_than_the_prefetch_is_in_hand_and_an_ack_makes_room() {
     let second = client.message().await;
     client.silent().await;
     assert_eq!((setting.broker.queue_depth(QUEUE), setting.broker.unacknowledged(QUEUE)), (3, 2));
-    // Each for itself: the second, not the first.
+    // Individual acknowledgement: of the second, not of the first.
     let mut after = client.ack(&second).await;
     if after.is_empty() {
         after.push(client.message().await);
@@ -95,7 +95,7 @@ async fn no_more_than_the_prefetch_is_in_hand_and_an_ack_makes_room() {
 }
 
 #[tokio::test]
-async fn with_ack_client_an_ack_counts_for_all_before_it() {
+async fn ack_client_acknowledges_all_earlier_messages() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     for body in ["1", "2", "3"] {
@@ -110,7 +110,7 @@ async fn with_ack_client_an_ack_counts_for_all_before_it() {
 }
 
 #[tokio::test]
-async fn with_ack_auto_a_message_is_gone_with_being_sent() {
+async fn ack_auto_acknowledges_on_sending() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;
@@ -121,7 +121,7 @@ async fn with_ack_auto_a_message_is_gone_with_being_sent() {
 }
 
 #[tokio::test]
-async fn what_a_lost_consumer_had_in_hand_comes_again_marked_under_the_same_id() {
+async fn lost_consumers_deliveries_are_redelivered() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "worked on").await;
@@ -144,14 +144,14 @@ async fn what_a_lost_consumer_had_in_hand_comes_again_marked_under_the_same_id()
         assert_ne!(again.header("ack"), before.header("ack"));
     }
     assert_eq!(next.message().await.header("redelivered"), None);
-    // The old acknowledgement is worth nothing now; the connection survives the mistake.
+    // The old acknowledgement is not valid any more. The connection survives the error.
     next.send(ack(&before[0])).await;
     assert_eq!(next.error().await, "Unexpected ACK received for message-id [null]");
     next.put("elsewhere", "alive").await;
 }
 
 #[tokio::test]
-async fn a_consumer_that_says_goodbye_or_unsubscribes_gives_back_what_it_had() {
+async fn disconnect_and_unsubscribe_return_deliveries() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;
@@ -170,7 +170,7 @@ async fn a_consumer_that_says_goodbye_or_unsubscribes_gives_back_what_it_had() {
 }
 
 #[tokio::test]
-async fn a_refused_message_becomes_a_dead_letter() {
+async fn refused_message_becomes_a_dead_letter() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "x").await;

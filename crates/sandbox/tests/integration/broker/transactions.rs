@@ -7,7 +7,7 @@ use super::{QUEUE, TestBroker};
 use crate::stomp_client::{ack, body, send, transaction};
 
 #[tokio::test]
-async fn a_transaction_shows_nothing_before_its_commit_and_all_after_it() {
+async fn transaction_becomes_visible_at_its_commit() {
     let setting = TestBroker::new();
     let mut soar = setting.client().await;
     soar.subscribe("acks", "client-individual", 10).await;
@@ -30,7 +30,7 @@ async fn a_transaction_shows_nothing_before_its_commit_and_all_after_it() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_loses_its_connection_never_happened() {
+async fn transaction_is_discarded_with_its_connection() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
@@ -49,7 +49,7 @@ async fn a_transaction_that_loses_its_connection_never_happened() {
 }
 
 #[tokio::test]
-async fn a_commit_can_be_done_and_its_receipt_lost() {
+async fn commit_can_succeed_and_lose_its_receipt() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
@@ -65,7 +65,7 @@ async fn a_commit_can_be_done_and_its_receipt_lost() {
 }
 
 #[tokio::test]
-async fn an_aborted_transaction_leaves_the_message_in_hand_to_be_acknowledged_again() {
+async fn aborted_acknowledgement_can_be_repeated() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.put(QUEUE, "call").await;
@@ -81,7 +81,7 @@ async fn an_aborted_transaction_leaves_the_message_in_hand_to_be_acknowledged_ag
 }
 
 #[tokio::test]
-async fn transactions_that_are_not_open_or_open_already_are_refused() {
+async fn wrong_transaction_states_are_refused() {
     let setting = TestBroker::new();
     let mut client = setting.client().await;
     client.send(transaction(ClientCommand::Commit)).await;

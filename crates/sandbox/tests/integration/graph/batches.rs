@@ -9,7 +9,7 @@ fn part<'a>(answer: &'a Value, id: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn answers_come_in_another_order_and_all_of_them() {
+async fn all_parts_are_answered_in_another_order() {
     let s = TestTenant::small().await;
     let urls: Vec<String> = s.tenant.mailboxes()[..20]
         .iter()
@@ -41,7 +41,7 @@ async fn answers_come_in_another_order_and_all_of_them() {
 }
 
 #[tokio::test]
-async fn an_envelope_that_breaks_a_rule_is_refused_whole() {
+async fn invalid_envelope_is_refused() {
     let s = TestTenant::small().await;
     let get = |id: &str| json!({"id": id, "method": "GET", "url": "/users"});
     let twenty_one: Vec<Value> = (0..21).map(|id| get(&id.to_string())).collect();
@@ -66,7 +66,7 @@ async fn an_envelope_that_breaks_a_rule_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn each_part_has_its_own_fate() {
+async fn each_part_has_its_own_status() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
@@ -96,13 +96,13 @@ async fn each_part_has_its_own_fate() {
     assert_eq!(part(&answer, "root")["status"], 400);
     assert!(part(&answer, "mime")["body"].is_string());
     assert_eq!(s.tenant.deleted().len(), 1);
-    // A URL without the leading slash is understood as well.
+    // A URL without the leading slash works as well.
     let (_, answer) = s.batch(&[message]).await;
     assert_eq!(answer["responses"][0]["status"], 404);
 }
 
 #[tokio::test]
-async fn at_most_four_parts_work_in_one_mailbox_at_once() {
+async fn fifth_part_in_one_mailbox_is_throttled() {
     let s = TestTenant::small().await;
     let mailbox = encode(&s.tenant.mailboxes()[0]);
     let urls: Vec<String> = (0..6).map(|_| format!("/users/{mailbox}/messages?$top=1")).collect();
@@ -115,7 +115,7 @@ async fn at_most_four_parts_work_in_one_mailbox_at_once() {
     assert_eq!(refused[0]["body"]["error"]["code"], "ApplicationThrottled");
     assert!(refused[0]["headers"]["Retry-After"].is_string());
     assert_eq!(s.tenant.counters().most_in_one_mailbox, 6);
-    // One after the other they all pass.
+    // Chained parts run in turn, so none is refused.
     let chain: Vec<Value> = (0..6)
         .map(|id| {
             let before: Vec<String> = (id > 0).then(|| (id - 1).to_string()).into_iter().collect();
@@ -127,7 +127,7 @@ async fn at_most_four_parts_work_in_one_mailbox_at_once() {
 }
 
 #[tokio::test]
-async fn what_depends_on_a_failure_fails() {
+async fn dependent_part_of_a_failed_part_fails() {
     let s = TestTenant::small().await;
     let (_, answer) = s
         .post(

@@ -1,5 +1,7 @@
 //! Time zones and events.
 
+use reqwest::Method;
+use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use super::setup::{TestTenant, code, encode};
@@ -17,7 +19,7 @@ fn event(zone: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_mailbox_tells_its_time_zone() {
+async fn mailbox_returns_its_time_zone() {
     let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/mailboxSettings/timeZone", encode(&mailbox));
@@ -33,7 +35,7 @@ async fn a_mailbox_tells_its_time_zone() {
 }
 
 #[tokio::test]
-async fn an_event_is_created_once_for_each_transaction_id() {
+async fn event_is_created_once_for_each_transaction_id() {
     let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/calendar/events", encode(&mailbox));
@@ -43,6 +45,7 @@ async fn an_event_is_created_once_for_each_transaction_id() {
         first["start"],
         json!({"dateTime": "2026-03-29T09:00:00", "timeZone": "Eastern Standard Time"})
     );
+    assert_eq!(first["originalStartTimeZone"], "Eastern Standard Time");
     assert_eq!(first["organizer"]["emailAddress"]["address"], mailbox.as_str());
     let (status, again) = s.post(&url, event("Eastern Standard Time")).await;
     assert_eq!((status, &again["id"]), (201, &first["id"]));
@@ -57,7 +60,7 @@ async fn an_event_is_created_once_for_each_transaction_id() {
 }
 
 #[tokio::test]
-async fn an_event_that_outlook_would_refuse_is_refused() {
+async fn invalid_event_is_refused() {
     let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let url = format!("/users/{}/calendar/events", encode(&mailbox));
@@ -66,12 +69,12 @@ async fn an_event_that_outlook_would_refuse_is_refused() {
         event["transactionId"] = json!(zone);
         assert_eq!(s.post(&url, event).await.0, 201, "{zone}");
     }
-    for zone in ["Customized Time Zone", "Nowhere/Land", "CEST", "W. Europe", ""] {
+    for zone in ["Customized Time Zone", "Nowhere/Land", "Europe/Nowhere", "CEST", "W. Europe", ""] {
         let (status, answer) = s.post(&url, event(zone)).await;
         assert_eq!((status, code(&answer)), (400, "TimeZoneNotSupportedException"), "{zone}");
     }
     for (pointer, value) in [
-        ("/attendees/0/emailAddress/address", json!("")),
+        ("/attendees/0/emailAddress/address", json!("nobody")),
         ("/attendees/0/type", json!("reluctant")),
         ("/start/dateTime", json!("2026-03-29T09:00:00Z")),
         ("/start/dateTime", json!("2026-03-29T11:00:00")),
@@ -86,4 +89,38 @@ async fn an_event_that_outlook_would_refuse_is_refused() {
     unknown["colour"] = json!("red");
     assert_eq!(s.post(&url, unknown).await.0, 400);
     assert_eq!(s.tenant.events(&mailbox).len(), 4);
+}
+
+#[tokio::test]
+async fn attendee_without_an_address_is_accepted() {
+    let s = TestTenant::small().await;
+    let url = format!("/users/{}/calendar/events", encode(&s.tenant.mailboxes()[0]));
+    let mut event = event("UTC");
+    event["attendees"][0]["emailAddress"]["address"] = json!("");
+    assert_eq!(s.post(&url, event).await.0, 201);
+}
+
+#[tokio::test]
+async fn event_times_are_in_utc_unless_a_zone_is_preferred() {
+    let s = TestTenant::new(TenantOptions { utc_events: true, ..TenantOptions::default() }).await;
+    let url = format!("/users/{}/calendar/events", encode(&s.tenant.mailboxes()[0]));
+    for (zone, utc) in [
+        ("Asia/Tokyo", "2026-03-29T00:00:00.0000000"),
+        ("Eastern Standard Time", "2026-03-29T13:00:00.0000000"),
+        ("W. Europe Standard Time", "2026-03-29T07:00:00.0000000"),
+        ("UTC", "2026-03-29T09:00:00.0000000"),
+    ] {
+        let mut event = event(zone);
+        event["transactionId"] = json!(zone);
+        let (_, created) = s.post(&url, event).await;
+        assert_eq!(created["start"], json!({"dateTime": utc, "timeZone": "UTC"}), "{zone}");
+    }
+    let preferred = [("Prefer", "outlook.timezone=\"Asia/Tokyo\"")];
+    let answer = s.request_with(Method::GET, &url, None, &preferred).await;
+    assert_eq!(answer.headers()["preference-applied"], "outlook.timezone=\"Asia/Tokyo\"");
+    let events: Value = answer.json().await.unwrap();
+    let start = json!({"dateTime": "2026-03-29T09:00:00.0000000", "timeZone": "Asia/Tokyo"});
+    assert_eq!(events["value"][0]["start"], start);
+    let unknown = [("Prefer", "outlook.timezone=\"Nowhere\"")];
+    assert_eq!(s.request_with(Method::GET, &url, None, &unknown).await.status(), 400);
 }

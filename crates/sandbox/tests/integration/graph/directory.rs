@@ -7,7 +7,7 @@ use sandbox::graph::TenantOptions;
 use super::setup::{TestTenant, code, encode};
 
 #[tokio::test]
-async fn paging_through_users_ends_exactly() {
+async fn user_pages_are_complete() {
     let s = TestTenant::new(TenantOptions {
         mailboxes: 96,
         users_without_mailbox: 4,
@@ -26,7 +26,7 @@ async fn paging_through_users_ends_exactly() {
 }
 
 #[tokio::test]
-async fn users_come_in_the_order_the_tenant_knows_them() {
+async fn users_are_listed_in_the_tenants_order() {
     let s = TestTenant::small().await;
     let listed = s.all("/users?$top=7").await;
     let known: Vec<String> = s.tenant.users().into_iter().map(|user| user.user_principal_name).collect();
@@ -35,7 +35,7 @@ async fn users_come_in_the_order_the_tenant_knows_them() {
 }
 
 #[tokio::test]
-async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
+async fn startswith_ignores_case_and_reads_doubled_quotes() {
     let s = TestTenant::small().await;
     let users = s.tenant.users();
     for part in ["mc", "MC", "R&D.", "50%"] {
@@ -55,7 +55,7 @@ async fn a_prefix_is_filtered_with_doubled_quotes_and_in_any_case() {
 }
 
 #[tokio::test]
-async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
+async fn proxy_addresses_are_searched() {
     let s = TestTenant::small().await;
     for user in s.tenant.users().into_iter().filter(|user| user.mail.is_some()) {
         for address in user.proxy_addresses() {
@@ -64,7 +64,7 @@ async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
             let found = s.all(&format!("/users?$filter={filter}&$select=id")).await;
             assert_eq!((found.len(), &found[0]["id"]), (1, &serde_json::json!(user.id)), "{address}");
         }
-        // The directory itself knows no such name.
+        // The directory does not contain this name either.
         let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
         assert_eq!(s.get(&format!("/users/{}", encode(&alias))).await.0, 404);
     }
@@ -73,7 +73,7 @@ async fn an_address_is_looked_up_among_all_that_a_mailbox_has() {
 }
 
 #[tokio::test]
-async fn every_user_is_found_by_an_encoded_name_and_by_id() {
+async fn user_is_found_by_encoded_name_and_by_id() {
     let s = TestTenant::small().await;
     for user in s.tenant.users() {
         let (status, found) = s.get(&format!("/users/{}", encode(&user.user_principal_name))).await;
@@ -87,7 +87,7 @@ async fn every_user_is_found_by_an_encoded_name_and_by_id() {
 }
 
 #[tokio::test]
-async fn carelessly_written_names_find_nobody() {
+async fn unencoded_names_are_not_found() {
     let s = TestTenant::small().await;
     let users = s.tenant.users();
     let guest = users.iter().find(|user| user.guest && user.has_mailbox).unwrap();
@@ -105,7 +105,7 @@ async fn carelessly_written_names_find_nobody() {
 }
 
 #[tokio::test]
-async fn an_attempt_to_delete_a_user_is_noticed() {
+async fn attempt_to_delete_a_user_is_recorded() {
     let s = TestTenant::small().await;
     let guest = s.tenant.users().into_iter().find(|user| user.guest && user.has_mailbox).unwrap();
     let id = s.tenant.messages(&guest.user_principal_name)[0].id.clone();
@@ -120,7 +120,7 @@ async fn an_attempt_to_delete_a_user_is_noticed() {
 }
 
 #[tokio::test]
-async fn users_without_a_mailbox_say_so() {
+async fn user_without_a_mailbox_is_refused() {
     let s = TestTenant::small().await;
     let without: Vec<_> = s.tenant.users().into_iter().filter(|user| !user.has_mailbox).collect();
     assert_eq!(without.len(), 4);
@@ -137,7 +137,7 @@ async fn users_without_a_mailbox_say_so() {
 }
 
 #[tokio::test]
-async fn what_the_directory_does_not_know_is_refused() {
+async fn unsupported_directory_query_is_refused() {
     let s = TestTenant::small().await;
     for query in [
         "$top=0",
@@ -166,7 +166,7 @@ async fn what_the_directory_does_not_know_is_refused() {
 }
 
 #[tokio::test]
-async fn a_tenant_of_twenty_thousand_starts_at_once() {
+async fn tenant_of_twenty_thousand_starts_quickly() {
     let start = std::time::Instant::now();
     let options = TenantOptions { mailboxes: 20_000, users_without_mailbox: 500, ..TenantOptions::default() };
     let s = TestTenant::new(options).await;

@@ -37,7 +37,7 @@ async fn mail_is_sent_and_saved() {
 }
 
 #[tokio::test]
-async fn mail_that_graph_would_not_send_is_refused() {
+async fn invalid_mail_is_refused() {
     let s = TestTenant::small().await;
     let url = format!("/users/{}/sendMail", encode(&s.tenant.mailboxes()[0]));
     for (key, value, expected) in [
@@ -65,7 +65,7 @@ async fn mail_that_graph_would_not_send_is_refused() {
 }
 
 #[tokio::test]
-async fn a_request_over_four_megabytes_is_refused() {
+async fn request_over_four_megabytes_is_refused() {
     let s = TestTenant::small().await;
     let url = format!("/users/{}/sendMail", encode(&s.tenant.mailboxes()[0]));
     let mut large = message();
@@ -77,7 +77,7 @@ async fn a_request_over_four_megabytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_large_mail_goes_by_draft_upload_and_send() {
+async fn large_mail_is_sent_by_draft_and_upload() {
     const RANGE: usize = 4 * 1024 * 1024 - 327_680;
     let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
@@ -141,7 +141,7 @@ async fn a_large_mail_goes_by_draft_upload_and_send() {
     assert_eq!(s.post(&format!("{base}/send"), json!({})).await.0, 404, "the draft is gone");
     assert!(s.all(&format!("/users/{user}/mailFolders/drafts/messages")).await.is_empty());
 
-    // The property says whether a send whose answer was lost has happened.
+    // The property shows whether a send whose response was lost was carried out.
     let filter = |value: &str| {
         encode(&format!(
             "singleValueExtendedProperties/Any(ep: ep/id eq 'String {{66f5a359-4659-4830-9070-00047ec6ac6e}} Name \

@@ -15,7 +15,7 @@ fn queries(s: &TestTenant) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_time() {
+async fn throttled_share_of_parts_is_deterministic() {
     let s = TestTenant::small().await;
     let urls = queries(&s);
     let mut runs = Vec::new();
@@ -50,7 +50,7 @@ async fn a_share_of_the_parts_is_throttled_as_often_as_asked_and_the_same_each_t
 }
 
 #[tokio::test]
-async fn pages_can_be_shorter_than_asked_for_and_still_have_a_next_one() {
+async fn short_pages_have_a_next_link() {
     let s = TestTenant::small().await;
     s.tenant.faults().set_short_pages(true);
     let mailbox = s.phish().0;
@@ -66,7 +66,7 @@ async fn pages_can_be_shorter_than_asked_for_and_still_have_a_next_one() {
 }
 
 #[tokio::test]
-async fn everything_is_throttled_for_a_while() {
+async fn everything_can_be_throttled_for_a_time() {
     let s = TestTenant::small().await;
     let while_ = Duration::from_millis(900);
     s.tenant.faults().throttle_everything(
@@ -88,7 +88,7 @@ async fn everything_is_throttled_for_a_while() {
 }
 
 #[tokio::test]
-async fn the_next_requests_fail_as_asked_and_no_more() {
+async fn next_requests_fail_as_requested() {
     let s = TestTenant::small().await;
     let faults = s.tenant.faults();
     faults.next(2, Target::HttpRequest, Fault::Status(503, RetryAfter::Absent));
@@ -116,7 +116,7 @@ async fn the_next_requests_fail_as_asked_and_no_more() {
 }
 
 #[tokio::test]
-async fn connections_and_answers_break() {
+async fn connections_and_responses_break() {
     let s = TestTenant::small().await;
     let faults = s.tenant.faults();
     let url = s.tenant.graph_url().to_owned() + "/users";
@@ -147,7 +147,7 @@ async fn connections_and_answers_break() {
 }
 
 #[tokio::test]
-async fn a_request_can_be_done_and_throttled_all_the_same() {
+async fn request_can_be_carried_out_and_throttled() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}", encode(&mailbox), encode(&id));
@@ -162,7 +162,7 @@ async fn a_request_can_be_done_and_throttled_all_the_same() {
 }
 
 #[tokio::test]
-async fn latency_is_waited_and_concurrency_is_counted() {
+async fn latency_delays_and_concurrency_is_counted() {
     let s = TestTenant::small().await;
     s.tenant.faults().set_latency(Duration::from_millis(100), Duration::from_millis(150));
     let start = Instant::now();
@@ -187,7 +187,7 @@ async fn latency_is_waited_and_concurrency_is_counted() {
 }
 
 #[tokio::test]
-async fn every_request_is_remembered_with_what_it_was_about() {
+async fn requests_are_recorded_with_their_mailbox() {
     let s = TestTenant::small().await;
     s.tenant.forget_requests();
     let mailbox = s.tenant.mailboxes()[11].clone();

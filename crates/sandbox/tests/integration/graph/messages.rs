@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 
 use reqwest::Method;
-use sandbox::graph::TenantOptions;
+use sandbox::graph::{IdAlphabet, TenantOptions};
 use serde_json::json;
 
 use super::setup::{TestTenant, code, encode};
 
 #[tokio::test]
-async fn ids_are_long_and_hold_what_must_be_encoded() {
+async fn ids_are_long_and_url_safe() {
     let s = TestTenant::small().await;
     let mut ids = HashSet::new();
     for mailbox in s.tenant.mailboxes() {
@@ -20,14 +20,36 @@ async fn ids_are_long_and_hold_what_must_be_encoded() {
         }
     }
     assert_eq!(ids.len(), 60 * 40 + 7);
+    for (character, present) in [('-', true), ('_', true), ('=', true), ('/', false), ('+', false)] {
+        assert_eq!(ids.iter().any(|id| id.contains(character)), present, "{character}");
+    }
+}
+
+#[tokio::test]
+async fn ids_of_the_mixed_alphabet_hold_what_must_be_encoded() {
+    let s = mixed_ids().await;
+    let mailboxes = s.tenant.mailboxes();
+    let ids: Vec<String> =
+        mailboxes.iter().flat_map(|mailbox| s.tenant.messages(mailbox)).map(|message| message.id).collect();
     for character in ['/', '+', '-', '_', '='] {
         assert!(ids.iter().any(|id| id.contains(character)), "{character}");
     }
 }
 
+/// A small tenant, half of whose mailboxes have ids with `/` and `+`.
+async fn mixed_ids() -> TestTenant {
+    TestTenant::new(TenantOptions {
+        mailboxes: 60,
+        users_without_mailbox: 4,
+        id_alphabet: IdAlphabet::Mixed,
+        ..TenantOptions::default()
+    })
+    .await
+}
+
 #[tokio::test]
-async fn a_message_is_found_by_its_exact_id_only() {
-    let s = TestTenant::small().await;
+async fn message_is_found_only_by_its_exact_id() {
+    let s = mixed_ids().await;
     for mailbox in s.tenant.mailboxes().into_iter().take(12) {
         let user = encode(&mailbox);
         let messages = s.tenant.messages(&mailbox);
@@ -62,7 +84,7 @@ fn swap_case(c: char) -> char {
 }
 
 #[tokio::test]
-async fn a_whole_message_is_shown_in_graphs_order() {
+async fn message_properties_are_in_graphs_order() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let (_, message) = s.get(&format!("/users/{}/messages/{}", encode(&mailbox), encode(&id))).await;
@@ -76,7 +98,7 @@ async fn a_whole_message_is_shown_in_graphs_order() {
 }
 
 #[tokio::test]
-async fn folders_are_known_by_name_in_any_case_and_by_id() {
+async fn folders_are_found_by_name_in_any_case_and_by_id() {
     let s = TestTenant::small().await;
     let mailbox = s.tenant.mailboxes()[0].clone();
     let user = encode(&mailbox);
@@ -103,7 +125,7 @@ async fn folders_are_known_by_name_in_any_case_and_by_id() {
 }
 
 #[tokio::test]
-async fn a_deleted_message_is_gone_and_recoverable() {
+async fn deleted_message_is_recoverable() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
@@ -125,7 +147,7 @@ async fn a_deleted_message_is_gone_and_recoverable() {
 }
 
 #[tokio::test]
-async fn a_moved_message_has_a_new_id_and_the_old_one_is_gone() {
+async fn moved_message_has_a_new_default_id() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = encode(&mailbox);
@@ -153,7 +175,7 @@ async fn a_moved_message_has_a_new_id_and_the_old_one_is_gone() {
 }
 
 #[tokio::test]
-async fn mime_is_streamed_in_the_size_that_was_asked_for() {
+async fn mime_is_streamed_in_the_requested_size() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}/$value", encode(&mailbox), encode(&id));
@@ -175,7 +197,7 @@ async fn mime_is_streamed_in_the_size_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn the_same_seed_makes_the_same_tenant() {
+async fn same_seed_creates_the_same_tenant() {
     let options = || TenantOptions { seed: 42, mailboxes: 30, ..TenantOptions::default() };
     let (one, two) = (TestTenant::new(options()).await, TestTenant::new(options()).await);
     let other = TestTenant::new(TenantOptions { seed: 43, ..options() }).await;

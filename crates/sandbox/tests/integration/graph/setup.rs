@@ -1,4 +1,4 @@
-//! A bare HTTP client: it does what a test says, and nothing on its own.
+//! A minimal HTTP client: it sends what a test requests, and nothing on its own.
 
 use std::sync::Arc;
 
@@ -26,15 +26,28 @@ impl TestTenant {
         Self { tenant, http, token }
     }
 
-    /// A small tenant in which nothing is wrong.
+    /// A small tenant without faults.
     pub(crate) async fn small() -> Self {
         Self::new(TenantOptions { mailboxes: 60, users_without_mailbox: 4, ..TenantOptions::default() }).await
     }
 
     pub(crate) async fn request(&self, method: Method, url: &str, body: Option<Value>) -> Response {
+        self.request_with(method, url, body, &[]).await
+    }
+
+    pub(crate) async fn request_with(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Response {
         let url =
             if url.starts_with("https:") { url.to_owned() } else { self.tenant.graph_url().to_owned() + url };
         let mut request = self.http.request(method, url).bearer_auth(&self.token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = body {
             request = request.json(&body);
         }
@@ -54,7 +67,7 @@ impl TestTenant {
         read(self.request(Method::DELETE, url, None).await).await
     }
 
-    /// Sends a batch of GETs of these URLs; the ids are their places.
+    /// Sends a batch of GETs of these URLs. The ids are their indexes.
     pub(crate) async fn batch(&self, urls: &[String]) -> (u16, Value) {
         let requests: Vec<Value> = urls
             .iter()
@@ -64,7 +77,7 @@ impl TestTenant {
         self.post("/$batch", json!({"requests": requests})).await
     }
 
-    /// All pages behind a URL, as one list.
+    /// The entries of all pages from a URL on.
     pub(crate) async fn all(&self, url: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = Some(url.to_owned());
@@ -77,14 +90,14 @@ impl TestTenant {
         all
     }
 
-    /// The first mailbox that has a planted mail, and that mail's id.
+    /// The first mailbox with a planted mail, and the mail's id.
     pub(crate) fn phish(&self) -> (String, String) {
         let planted = self.tenant.planted().remove(0);
         (planted.mailbox, planted.id)
     }
 }
 
-async fn read(response: Response) -> (u16, Value) {
+pub(crate) async fn read(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let bytes = response.bytes().await.unwrap();
     (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })
@@ -107,7 +120,7 @@ pub(crate) fn http_client_of(certificates: &Certificates, alpn: &[&[u8]]) -> req
     reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap()
 }
 
-/// The form that gets a token.
+/// A valid request for a token.
 pub(crate) fn form(tenant: &Tenant) -> Vec<(&'static str, String)> {
     let graph = tenant.graph_url().trim_end_matches("/v1.0");
     vec![
@@ -138,7 +151,7 @@ pub(crate) fn encode(value: &str) -> String {
     percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// The error code of an answer.
+/// The error code of a response.
 pub(crate) fn code(answer: &Value) -> &str {
     answer["error"]["code"].as_str().unwrap_or_default()
 }

@@ -8,12 +8,12 @@ use sandbox::graph::{Tenant, TenantOptions, TokenRefusal};
 use super::setup::{TestTenant, ask_for_token, code, form, http_client, http_client_of, token};
 
 #[tokio::test]
-async fn a_token_is_given_for_the_right_form_only() {
+async fn token_requires_the_right_form() {
     let s = TestTenant::small().await;
     for (field, wrong, status, error, number) in [
         ("client_secret", "guess", 401, "invalid_client", 7_000_215),
         ("client_id", "nobody", 400, "unauthorized_client", 700_016),
-        ("scope", "https://graph.microsoft.com/.default", 400, "invalid_scope", 70_011),
+        ("scope", "https://graph.microsoft.com/Mail.Read", 400, "invalid_scope", 70_011),
         ("grant_type", "password", 400, "unsupported_grant_type", 70_003),
         ("scope", "", 400, "invalid_request", 900_144),
     ] {
@@ -29,7 +29,7 @@ async fn a_token_is_given_for_the_right_form_only() {
 }
 
 #[tokio::test]
-async fn another_tenant_is_unknown() {
+async fn other_tenant_is_unknown() {
     let s = TestTenant::small().await;
     let url = s.tenant.token_url().replace("{tenant}", "someone-else");
     let answer = s.http.post(url).form(&form(&s.tenant)).send().await.unwrap();
@@ -38,7 +38,7 @@ async fn another_tenant_is_unknown() {
 }
 
 #[tokio::test]
-async fn graph_answers_nobody_without_a_living_token() {
+async fn request_without_valid_token_is_refused() {
     let mut s = TestTenant::small().await;
     let url = s.tenant.graph_url().to_owned() + "/users";
     let answer = s.http.get(&url).send().await.unwrap();
@@ -60,7 +60,7 @@ async fn graph_answers_nobody_without_a_living_token() {
 }
 
 #[tokio::test]
-async fn a_refused_login_says_why() {
+async fn refused_token_has_its_error_code() {
     let s = TestTenant::small().await;
     s.tenant.faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
     let (status, answer) = ask_for_token(&s.tenant, &s.http, &form(&s.tenant)).await;
@@ -70,7 +70,7 @@ async fn a_refused_login_says_why() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_refused_in_the_words_of_the_service() {
+async fn missing_permission_is_refused_with_the_services_code() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let user = super::setup::encode(&mailbox);
@@ -85,7 +85,7 @@ async fn a_missing_permission_is_refused_in_the_words_of_the_service() {
 }
 
 #[tokio::test]
-async fn http_2_and_http_1_are_both_served() {
+async fn http_2_and_http_1_are_served() {
     let certificates = Certificates::generate().unwrap();
     let tenant = Tenant::start(TenantOptions::default(), &certificates).await.unwrap();
     for (protocol, version) in
@@ -101,7 +101,7 @@ async fn http_2_and_http_1_are_both_served() {
 }
 
 #[tokio::test]
-async fn certificates_that_must_be_refused_can_be_shown() {
+async fn invalid_certificates_can_be_shown() {
     let certificates = Certificates::generate().unwrap();
     let http = http_client(&certificates);
     for (shown, accepted) in [(Shown::Valid, true), (Shown::OtherHost, false), (Shown::Expired, false)] {
@@ -110,4 +110,21 @@ async fn certificates_that_must_be_refused_can_be_shown() {
         let stranger = http_client(&Certificates::generate().unwrap());
         assert!(stranger.get(tenant.graph_url()).send().await.is_err(), "{shown:?}");
     }
+}
+
+#[tokio::test]
+async fn scope_of_the_global_cloud_is_accepted() {
+    let s = TestTenant::small().await;
+    let mut form = form(&s.tenant);
+    let scope = form.iter_mut().find(|(name, _)| *name == "scope").unwrap();
+    "https://graph.microsoft.com/.default".clone_into(&mut scope.1);
+    assert_eq!(ask_for_token(&s.tenant, &s.http, &form).await.0, 200);
+}
+
+#[tokio::test]
+async fn token_endpoint_can_be_temporarily_unavailable() {
+    let s = TestTenant::small().await;
+    s.tenant.faults().refuse_tokens(Some(TokenRefusal::Unavailable(400)));
+    let (status, answer) = ask_for_token(&s.tenant, &s.http, &form(&s.tenant)).await;
+    assert_eq!((status, answer["error"].as_str().unwrap()), (400, "temporarily_unavailable"));
 }

@@ -18,7 +18,7 @@ fn file_form(name: &str, part: Part) -> Form {
 }
 
 #[tokio::test]
-async fn attachments_of_incidents_and_tasks_come_back_as_they_went_in() {
+async fn attachments_of_incidents_and_tasks_are_returned_unchanged() {
     let setting = TestSoar::new().await;
     for (owner, path) in [
         (Owner::Incident(INCIDENT), format!("/rest/orgs/201/incidents/{INCIDENT}/attachments")),
@@ -52,7 +52,7 @@ async fn attachments_of_incidents_and_tasks_come_back_as_they_went_in() {
 }
 
 #[tokio::test]
-async fn an_attachment_that_was_there_before_can_be_found_and_read() {
+async fn existing_attachment_can_be_listed_and_read() {
     let setting = TestSoar::new().await;
     let owner = Owner::Incident(INCIDENT);
     let added = setting.soar.rest.add_attachment(owner, "a.txt", "text/plain", b"hello").await.unwrap();
@@ -64,7 +64,7 @@ async fn an_attachment_that_was_there_before_can_be_found_and_read() {
 }
 
 #[tokio::test]
-async fn an_upload_can_be_answered_with_a_list_of_one() {
+async fn upload_can_be_answered_with_a_list() {
     let setting = TestSoar::new().await;
     setting.soar.rest.list_uploads(true);
     let path = format!("/rest/orgs/201/incidents/{INCIDENT}/attachments");
@@ -74,7 +74,7 @@ async fn an_upload_can_be_answered_with_a_list_of_one() {
 }
 
 #[tokio::test]
-async fn uploads_without_a_file_or_with_a_bad_name_are_refused() {
+async fn invalid_uploads_are_refused() {
     let setting = TestSoar::new().await;
     let path = format!("/rest/orgs/201/incidents/{INCIDENT}/attachments");
     let forms = [
@@ -90,7 +90,7 @@ async fn uploads_without_a_file_or_with_a_bad_name_are_refused() {
     assert!(setting.soar.rest.attachments(Owner::Incident(INCIDENT)).is_empty());
 }
 
-/// The most memory this process has ever had resident, in bytes.
+/// The peak of the resident memory of this process, in bytes.
 #[cfg(target_os = "linux")]
 fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -100,7 +100,7 @@ fn peak_memory() -> u64 {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_large_attachment_is_never_in_memory_as_a_whole() {
+async fn large_attachment_is_streamed() {
     const CHUNK: usize = 64 * 1024;
     const CHUNKS: u64 = 4000;
     let setting = TestSoar::new().await;
@@ -127,14 +127,14 @@ async fn a_large_attachment_is_never_in_memory_as_a_whole() {
 }
 
 #[tokio::test]
-async fn the_attachments_are_removed_with_the_platform() {
+async fn attachments_are_removed_with_the_platform() {
     let setting = TestSoar::new().await;
     let owner = Owner::Incident(INCIDENT);
     let added = setting.soar.rest.add_attachment(owner, "a.txt", "text/plain", b"hello").await.unwrap();
     assert!(added.path.exists());
     drop(setting);
     let deadline = Instant::now() + SOON;
-    // The server's task lets go of its share when the runtime comes round to it.
+    // The server's task drops its reference when the runtime schedules it.
     while added.path.exists() {
         assert!(Instant::now() < deadline, "{} is still there", added.path.display());
         tokio::task::yield_now().await;

@@ -44,7 +44,7 @@ async fn reply(app: &mut StompClient, call: &Frame<ServerCommand>, body: &str) {
 const DONE: &str = r#"{"message_type":0,"message":"Completed","complete":true,"results":{"version":"1.0"}}"#;
 
 #[tokio::test]
-async fn a_call_looks_as_soars_do() {
+async fn call_has_the_form_of_soars_calls() {
     let setting = TestSoar::new().await;
     let mut app = connect_app(&setting).await;
     let caller = setting.soar.caller(&setting.ca).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_call_looks_as_soars_do() {
 }
 
 #[tokio::test]
-async fn status_messages_and_the_final_reply_reach_their_call() {
+async fn replies_reach_their_call() {
     let setting = TestSoar::new().await;
     let mut app = connect_app(&setting).await;
     let caller = setting.soar.caller(&setting.ca).await.unwrap();
@@ -103,12 +103,12 @@ async fn status_messages_and_the_final_reply_reach_their_call() {
     assert_eq!((reply.message_type, reply.message.as_str()), (1, "It failed"));
     assert_eq!(reply.results, Value::Null);
     assert!(second.statuses().is_empty());
-    // All of it is acknowledged.
+    // All replies are acknowledged.
     assert!(setting.soar.broker.until(SOON, |b| b.queue_depth(&setting.soar.acks_queue()) == 0).await);
 }
 
 #[tokio::test]
-async fn every_final_reply_is_counted_and_a_missing_one_described() {
+async fn final_replies_are_counted_and_missing_ones_described() {
     let setting = TestSoar::new().await;
     let mut app = connect_app(&setting).await;
     let caller = setting.soar.caller(&setting.ca).await.unwrap();
@@ -128,7 +128,7 @@ async fn every_final_reply_is_counted_and_a_missing_one_described() {
 }
 
 #[tokio::test]
-async fn anything_can_be_sent() {
+async fn caller_can_send_invalid_messages() {
     let setting = TestSoar::new().await;
     let mut app = connect_app(&setting).await;
     let caller = setting.soar.caller(&setting.ca).await.unwrap();
@@ -142,7 +142,7 @@ async fn anything_can_be_sent() {
 }
 
 #[tokio::test]
-async fn no_reply_is_lost_and_none_counted_twice_when_the_broker_restarts() {
+async fn broker_restart_neither_loses_nor_repeats_replies() {
     let setting = TestSoar::new().await;
     let caller = setting.soar.caller(&setting.ca).await.unwrap();
     let mut app = connect_app(&setting).await;
@@ -150,7 +150,7 @@ async fn no_reply_is_lost_and_none_counted_twice_when_the_broker_restarts() {
     let message = app.next().await;
     setting.soar.broker.stop().await;
     let waiting = tokio::spawn(async move {
-        // The caller may not have noticed yet, and send into a connection that is gone. Nobody has that message.
+        // The caller may not have noticed the broken connection yet. A message that it sends then is lost.
         loop {
             match caller.call("g", json!({})).await {
                 Err(CallerError::Unconfirmed) => {}
@@ -165,7 +165,7 @@ async fn no_reply_is_lost_and_none_counted_twice_when_the_broker_restarts() {
     reply(&mut app, &again, DONE).await;
     app.send(stomp_client::ack(&again)).await;
     assert_eq!(call.reply(SOON).await.unwrap().message, "Completed");
-    // A call made while there was no broker gets there.
+    // A call that was made without a broker arrives.
     let (caller, later) = waiting.await.unwrap();
     let later = later.unwrap();
     assert_eq!(app.next().await.header("correlation-id"), Some(later.correlation()));
@@ -175,7 +175,7 @@ async fn no_reply_is_lost_and_none_counted_twice_when_the_broker_restarts() {
 }
 
 #[tokio::test]
-async fn a_caller_is_told_when_it_may_not_come_in() {
+async fn refused_login_of_a_caller_is_reported() {
     let setting = TestSoar::new().await;
     let options = CallerOptions {
         host: "localhost".to_owned(),
@@ -193,7 +193,7 @@ async fn a_caller_is_told_when_it_may_not_come_in() {
 }
 
 #[tokio::test]
-async fn a_broker_that_loses_the_first_connect_is_asked_again() {
+async fn caller_connects_again_after_a_lost_connect() {
     let setting = TestSoar::new().await;
     setting.soar.broker.lose_connects(1);
     setting.soar.caller(&setting.ca).await.unwrap();

@@ -9,7 +9,7 @@ use super::{TestSoar, answer};
 use crate::stomp_client::SOON;
 
 #[tokio::test]
-async fn requests_fail_as_asked_and_only_as_often() {
+async fn requests_fail_as_often_as_requested() {
     let setting = TestSoar::new().await;
     setting.soar.rest.fail_next("/comments", 2, Failure::Status(503));
     assert_eq!(answer(setting.get("/rest/orgs/201")).await.0, 200);
@@ -24,7 +24,7 @@ async fn requests_fail_as_asked_and_only_as_often() {
 }
 
 #[tokio::test]
-async fn a_connection_can_break_before_or_after_a_request_is_carried_out() {
+async fn connection_can_break_before_or_after_a_request() {
     let setting = TestSoar::new().await;
     setting.soar.rest.fail_next("POST ", 1, Failure::CutBefore);
     assert!(setting.note("lost").send().await.is_err());
@@ -37,7 +37,7 @@ async fn a_connection_can_break_before_or_after_a_request_is_carried_out() {
 }
 
 #[tokio::test]
-async fn answers_can_be_late() {
+async fn latency_delays_responses() {
     let setting = TestSoar::new().await;
     setting.soar.rest.set_latency(Duration::from_millis(100));
     let since = Instant::now();
@@ -46,7 +46,7 @@ async fn answers_can_be_late() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded_without_what_signs_them() {
+async fn requests_are_recorded_without_credentials() {
     let setting = TestSoar::new().await;
     let request = setting.get("/rest/orgs/201/functions/x?handle_format=names").header("X-Mark", "y");
     assert_eq!(answer(request).await.0, 404);

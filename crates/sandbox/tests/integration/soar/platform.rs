@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{TestSoar, answer};
 
 #[tokio::test]
-async fn all_nine_functions_name_their_destination_until_they_are_taken_away() {
+async fn all_nine_functions_name_their_destination() {
     let setting = TestSoar::new().await;
     for name in FUNCTIONS {
         let path = format!("/rest/orgs/201/functions/{name}");
@@ -22,7 +22,7 @@ async fn all_nine_functions_name_their_destination_until_they_are_taken_away() {
 }
 
 #[tokio::test]
-async fn notes_are_kept_in_order_and_empty_ones_refused() {
+async fn notes_are_kept_in_order() {
     let setting = TestSoar::new().await;
     for text in ["<b>first</b>", "second"] {
         let (status, note) = answer(setting.note(text)).await;
@@ -44,7 +44,7 @@ async fn notes_are_kept_in_order_and_empty_ones_refused() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_404_in_soars_form() {
+async fn missing_object_is_404() {
     let setting = TestSoar::new().await;
     for path in [
         "incidents/9",
@@ -64,7 +64,7 @@ async fn what_does_not_exist_is_404_in_soars_form() {
 }
 
 #[tokio::test]
-async fn a_message_destination_is_changed_only_by_one_who_saw_its_last_version() {
+async fn stale_change_of_a_message_destination_is_refused() {
     let setting = TestSoar::new().await;
     let (_, list) = answer(setting.get("/rest/orgs/201/message_destinations")).await;
     let mut mine = list["entities"][0].clone();
@@ -81,7 +81,7 @@ async fn a_message_destination_is_changed_only_by_one_who_saw_its_last_version()
 }
 
 #[tokio::test]
-async fn everything_can_stand_behind_a_prefix() {
+async fn resource_prefix_precedes_all_paths() {
     let setting =
         TestSoar::with(SoarOptions { resource_prefix: "/api/respond".to_owned(), ..SoarOptions::default() })
             .await;
@@ -93,7 +93,7 @@ async fn everything_can_stand_behind_a_prefix() {
 }
 
 #[tokio::test]
-async fn its_section_of_app_config_names_where_it_is_and_who_may_come_in() {
+async fn app_config_section_has_address_and_credentials() {
     let setting = TestSoar::new().await;
     let soar = &setting.soar;
     let section = soar.app_config_section(&setting.ca);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{TestSoar, answer};
 
 #[tokio::test]
-async fn an_api_key_signs_in_with_every_request() {
+async fn api_key_signs_in_with_every_request() {
     let setting = TestSoar::new().await;
     let (status, session) = answer(setting.get("/rest/session?include_permissions=false")).await;
     assert_eq!(status, 200);
@@ -20,7 +20,7 @@ async fn an_api_key_signs_in_with_every_request() {
 }
 
 #[tokio::test]
-async fn wrong_credentials_and_none_are_refused_with_401_in_soars_form() {
+async fn missing_and_wrong_credentials_are_401() {
     let setting = TestSoar::new().await;
     let key = setting.soar.options().api_key.id.clone();
     let wrong = setting.http.get(setting.url("/rest/session")).basic_auth(key, Some("wrong"));
@@ -41,7 +41,7 @@ async fn wrong_credentials_and_none_are_refused_with_401_in_soars_form() {
 }
 
 #[tokio::test]
-async fn an_account_signs_in_once_and_shows_its_cookie_and_token_after_that() {
+async fn account_signs_in_once_with_cookie_and_token() {
     let setting = TestSoar::new().await;
     let account = setting.soar.options().account.clone();
     let response = setting
@@ -68,7 +68,7 @@ async fn an_account_signs_in_once_and_shows_its_cookie_and_token_after_that() {
 }
 
 #[tokio::test]
-async fn another_organisation_and_a_disabled_one_are_forbidden() {
+async fn other_and_disabled_organisations_are_forbidden() {
     let setting = TestSoar::new().await;
     assert_eq!(answer(setting.get("/rest/orgs/202/incidents/1")).await.0, 403);
     setting.soar.rest.change_organisation(201, |org| org.enabled = false);

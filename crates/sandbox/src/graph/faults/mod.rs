@@ -1,145 +1,23 @@
-//! What goes wrong, on demand and while the tenant runs: latency, throttling, outages, broken answers, refused
+//! What goes wrong, on demand and while the tenant runs: latency, throttling, outages, wrong responses, refused
 //! logins, missing permissions.
 
+mod fault;
+mod mailbox;
+
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+
+pub use self::fault::{Fault, Scope, Target, Throttling, TokenRefusal};
+pub(super) use self::fault::{Kind, Subject};
+pub use self::mailbox::{MailboxFault, PageLoop};
+use super::refusal::Refusal;
 use super::retry_after::RetryAfter;
 use super::rng::{hash, unit};
-
-/// Which requests throttling meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// HTTP requests; a `$batch` call is one, and is decided anew each time.
-    HttpRequests,
-    /// The sub-requests of batches.
-    SubRequests,
-    /// Both.
-    Everything,
-}
-
-impl Scope {
-    fn covers(self, subject: &Subject<'_>) -> bool {
-        match self {
-            Self::HttpRequests => !subject.in_batch,
-            Self::SubRequests => subject.in_batch,
-            Self::Everything => true,
-        }
-    }
-}
-
-/// Throttling of a share of the requests.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Throttling {
-    /// From 0 to 1; which URLs it meets follows from the seed.
-    pub share: f64,
-    /// Which requests.
-    pub scope: Scope,
-    /// When they are told to come back.
-    pub retry_after: RetryAfter,
-    /// How many times in a row each URL that is met is refused; after that it is answered.
-    pub times: u32,
-}
-
-/// Something that is done to a request instead of answering it properly.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Fault {
-    /// Refused with this status: 400 and up.
-    Status(u16, RetryAfter),
-    /// Done, and then answered with this status all the same: a 429 or 504 does not say that nothing happened.
-    DoneButStatus(u16, RetryAfter),
-    /// The connection is closed without an answer. A sub-request answers 502 instead.
-    Close,
-    /// The answer ends in the middle of its body. A sub-request answers 502 instead.
-    CutBody,
-    /// A proxy's HTML page with status 200.
-    Html,
-    /// Half of the JSON with status 200.
-    BrokenJson,
-    /// Answered properly, but this much later. Without effect on a sub-request.
-    Delay(Duration),
-}
-
-type PathTest = Box<dyn Fn(&str) -> bool + Send>;
-
-/// Which requests a [`Fault`] meets.
-pub enum Target {
-    /// Every HTTP request to Graph, `$batch` calls among them.
-    HttpRequest,
-    /// `$batch` calls as a whole.
-    Batch,
-    /// Requests to the token endpoint.
-    Token,
-    /// Requests, alone or in a batch, whose method and path with query (`GET /users/…?…`, below the version root)
-    /// pass the test.
-    Path(PathTest),
-    /// PUTs to upload sessions.
-    Upload,
-}
-
-impl Target {
-    /// Requests whose method, path and query, as in `DELETE /users/a%40x/messages/…`, contain `part`.
-    pub fn containing(part: impl Into<String>) -> Self {
-        let part = part.into();
-        Self::Path(Box::new(move |request| request.contains(&part)))
-    }
-
-    fn covers(&self, subject: &Subject<'_>) -> bool {
-        match self {
-            Self::HttpRequest => !subject.in_batch && matches!(subject.kind, Kind::Graph | Kind::Batch),
-            Self::Batch => subject.kind == Kind::Batch,
-            Self::Token => subject.kind == Kind::Token,
-            Self::Upload => subject.kind == Kind::Upload,
-            Self::Path(test) => subject.kind != Kind::Batch && test(subject.request),
-        }
-    }
-}
-
-impl fmt::Debug for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HttpRequest => "HttpRequest",
-            Self::Batch => "Batch",
-            Self::Token => "Token",
-            Self::Path(_) => "Path(..)",
-            Self::Upload => "Upload",
-        })
-    }
-}
-
-/// Why Entra refuses to give a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenRefusal {
-    /// AADSTS7000215: the secret is wrong.
-    InvalidSecret,
-    /// AADSTS7000222: the secret has expired.
-    ExpiredSecret,
-    /// AADSTS700016: the application is not in the tenant.
-    UnknownApplication,
-    /// AADSTS90002: there is no such tenant.
-    UnknownTenant,
-    /// AADSTS53003: conditional access forbids it.
-    Blocked,
-}
-
-/// What a request looks like to the faults.
-pub(super) struct Subject<'a> {
-    pub(super) kind: Kind,
-    pub(super) in_batch: bool,
-    /// Method, path and query; for a `$batch` call with its number, since all have the same URL.
-    pub(super) request: &'a str,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Graph,
-    Batch,
-    Token,
-    Upload,
-}
+use super::search::MOST_HITS;
 
 /// The tenant's faults. Changes take effect with the next request.
 #[derive(Debug)]
@@ -161,9 +39,16 @@ struct Plan {
     mailbox_limit: usize,
     http_limit: Option<usize>,
     short_pages: bool,
+    page_loop: Option<PageLoop>,
+    mailboxes: HashMap<u32, Vec<MailboxFault>>,
+    most_hits: usize,
+    index_lag: Duration,
+    visibility_lag: Duration,
     national: bool,
     left_out: Option<&'static str>,
-    unfiltered: bool,
+    users_unfiltered: bool,
+    messages_unfiltered: bool,
+    listed_twice: Option<u32>,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -177,7 +62,7 @@ struct Rule {
     fault: Fault,
 }
 
-/// The application permissions the tenant's administrator consented to.
+/// The application permissions that the tenant's administrator consented to.
 pub const ROLES: [&str; 5] =
     ["Calendars.ReadWrite", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All"];
 
@@ -194,9 +79,16 @@ impl Faults {
             mailbox_limit: 4,
             http_limit: None,
             short_pages: false,
+            page_loop: None,
+            mailboxes: HashMap::new(),
+            most_hits: MOST_HITS,
+            index_lag: Duration::ZERO,
+            visibility_lag: Duration::ZERO,
             national: false,
             left_out: None,
-            unfiltered: false,
+            users_unfiltered: false,
+            messages_unfiltered: false,
+            listed_twice: None,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -209,7 +101,8 @@ impl Faults {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Every HTTP request takes this long, and every `$batch` call `more` on top.
+    /// Sets how long every request takes. A `$batch` call takes `each` for every round of sub-requests, and `more`
+    /// in addition: Outlook runs four sub-requests of a batch at a time ("Throttling limits").
     pub fn set_latency(&self, each: Duration, more: Duration) {
         let mut plan = self.plan();
         (plan.latency, plan.batch_latency) = (each, more);
@@ -225,7 +118,7 @@ impl Faults {
         self.plan().gathering
     }
 
-    /// Has every refusal quote the request, as the real Graph does now and then. [`Self::clear`] does not end it.
+    /// Makes every refusal quote the request, as Graph sometimes does. [`Self::clear`] does not end it.
     pub fn quote_requests(&self) {
         self.quoting.store(true, Ordering::Relaxed);
     }
@@ -243,7 +136,7 @@ impl Faults {
         self.plan().national
     }
 
-    /// Leaves a property out of every user, though it is selected.
+    /// Omits a property from every user, even if it is selected.
     pub fn leave_out(&self, property: &'static str) {
         self.plan().left_out = Some(property);
     }
@@ -252,13 +145,90 @@ impl Faults {
         self.plan().left_out
     }
 
-    /// Lets a filter on users filter nothing, as Graph does with options that it does not know.
+    /// Ignores `$filter` in lists of users, as Graph does with unknown options.
     pub fn filter_no_users(&self) {
-        self.plan().unfiltered = true;
+        self.plan().users_unfiltered = true;
     }
 
     pub(super) fn filters_no_users(&self) -> bool {
-        self.plan().unfiltered
+        self.plan().users_unfiltered
+    }
+
+    /// Ignores `$filter` in lists of messages.
+    pub fn filter_no_messages(&self) {
+        self.plan().messages_unfiltered = true;
+    }
+
+    pub(super) fn filters_no_messages(&self) -> bool {
+        self.plan().messages_unfiltered
+    }
+
+    pub(super) fn list_twice(&self, user: u32) {
+        self.plan().listed_twice = Some(user);
+    }
+
+    /// The user that a list of users returns a second time, at its end.
+    pub(super) fn listed_twice(&self) -> Option<u32> {
+        self.plan().listed_twice
+    }
+
+    pub(super) fn fail_mailbox(&self, mailbox: u32, fault: MailboxFault) {
+        self.plan().mailboxes.entry(mailbox).or_default().push(fault);
+    }
+
+    /// The refusal of a request to a mailbox, which the URL names as `user`.
+    pub(super) fn mailbox_refusal(&self, mailbox: u32, user: &str) -> Option<Refusal> {
+        self.plan().mailboxes.get(&mailbox)?.iter().find_map(|fault| fault.refusal(user))
+    }
+
+    /// The refusal of a list of messages with pages of `top`, which covers `span`; `None` is an infinite span.
+    pub(super) fn list_refusal(&self, mailbox: u32, top: usize, span: Option<TimeDelta>) -> Option<Refusal> {
+        self.plan().mailboxes.get(&mailbox)?.iter().find_map(|fault| fault.list_refusal(top, span))
+    }
+
+    /// How much longer a request to the mailbox takes.
+    pub(super) fn mailbox_latency(&self, mailbox: u32) -> Duration {
+        let plan = self.plan();
+        let faults = plan.mailboxes.get(&mailbox).into_iter().flatten();
+        faults.map(|fault| if let MailboxFault::Slow(more) = fault { *more } else { Duration::ZERO }).sum()
+    }
+
+    /// Sets how many hits a `$search` returns at most: 1,000 as documented until changed. 250 and 275 were seen
+    /// (microsoft-graph-docs issue 6665).
+    pub fn set_most_hits(&self, most: usize) {
+        self.plan().most_hits = most;
+    }
+
+    pub(super) fn most_hits(&self) -> usize {
+        self.plan().most_hits
+    }
+
+    /// Sets how long it takes until `$search` finds a message that was added while the tenant runs. `$filter` finds
+    /// it at once.
+    pub fn set_index_lag(&self, lag: Duration) {
+        self.plan().index_lag = lag;
+    }
+
+    pub(super) fn index_lag(&self) -> Duration {
+        self.plan().index_lag
+    }
+
+    /// Sets how long a new draft or upload session answers 404 (msgraph-sdk-dotnet issue 1287).
+    pub fn set_visibility_lag(&self, lag: Duration) {
+        self.plan().visibility_lag = lag;
+    }
+
+    pub(super) fn visibility_lag(&self) -> Duration {
+        self.plan().visibility_lag
+    }
+
+    /// Makes `@odata.nextLink` lead in a circle; `None` ends it.
+    pub fn loop_pages(&self, page_loop: Option<PageLoop>) {
+        self.plan().page_loop = page_loop;
+    }
+
+    pub(super) fn page_loop(&self) -> Option<PageLoop> {
+        self.plan().page_loop
     }
 
     /// Throttles a share of the requests; `None` ends it.
@@ -273,24 +243,24 @@ impl Faults {
         self.plan().everything = Some((Instant::now() + duration, scope, retry_after));
     }
 
-    /// Does this to the next `count` requests that are its target. Faults that were asked for earlier come first.
+    /// Applies `fault` to the next `count` requests that `target` covers. Faults that were added earlier come first.
     pub fn next(&self, count: usize, target: Target, fault: Fault) {
         self.plan().rules.push(Rule { left: count, target, fault });
     }
 
-    /// How many requests may work in one mailbox at once before it answers `ApplicationThrottled`; Outlook's
-    /// limit, 4, until changed.
+    /// Sets how many requests may be at work in one mailbox before it answers `ApplicationThrottled`. The default is
+    /// Outlook's limit, 4.
     pub fn set_mailbox_limit(&self, limit: usize) {
         self.plan().mailbox_limit = limit;
     }
 
-    /// How many HTTP requests may be at work at once before more are throttled; no limit until changed.
+    /// Sets how many HTTP requests may be at work before more are throttled. There is no limit by default.
     pub fn set_http_limit(&self, limit: Option<usize>) {
         self.plan().http_limit = limit;
     }
 
-    /// Lets pages of users and messages hold half of what was asked for, though more follows: `$top` is a wish
-    /// ("Paging Microsoft Graph data in your app").
+    /// Makes pages of users and messages hold half of the requested entries, although more follow: the service may
+    /// return smaller pages than `$top` ("Paging Microsoft Graph data in your app").
     pub fn set_short_pages(&self, short: bool) {
         self.plan().short_pages = short;
     }
@@ -300,35 +270,36 @@ impl Faults {
         self.plan().token_refusal = refusal;
     }
 
-    /// How long the tokens live that are given from now on, in whole seconds.
+    /// Sets the lifetime of tokens that are issued from now on, in whole seconds.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
         self.plan().token_lifetime = lifetime;
     }
 
-    /// Takes an application permission away, at once.
+    /// Removes an application permission immediately.
     pub fn take_role(&self, role: &str) {
         self.plan().roles.remove(role);
     }
 
-    /// Gives an application permission, at once.
+    /// Grants an application permission immediately.
     pub fn give_role(&self, role: &str) {
         self.plan().roles.insert(role.to_owned());
     }
 
-    /// Whether tokens show the application's permissions. Those that Exchange grants by RBAC for Applications they do
-    /// not show.
+    /// Sets whether tokens show the application's permissions. They do not show those that Exchange grants by RBAC for
+    /// Applications.
     pub fn show_roles(&self, shown: bool) {
         self.plan().roles_shown = shown;
     }
 
-    /// Ends every fault and gives the permissions of [`ROLES`] again.
+    /// Ends every fault and restores the permissions of [`ROLES`].
     pub fn clear(&self) {
         *self.plan() = Self::new(self.seed).plan.into_inner().unwrap_or_else(PoisonError::into_inner);
     }
 
+    /// How long a request takes. For a `$batch` call this is what it takes in addition to its sub-requests.
     pub(super) fn latency(&self, kind: Kind) -> Duration {
         let plan = self.plan();
-        if kind == Kind::Batch { plan.latency + plan.batch_latency } else { plan.latency }
+        if kind == Kind::Batch { plan.batch_latency } else { plan.latency }
     }
 
     pub(super) fn mailbox_limit(&self) -> usize {
@@ -339,7 +310,7 @@ impl Faults {
         self.plan().http_limit
     }
 
-    /// How many items a page holds where so many were asked for.
+    /// The number of entries in a page if `asked` were requested.
     pub(super) fn page(&self, asked: usize) -> usize {
         if self.plan().short_pages { asked.div_ceil(2) } else { asked }
     }
@@ -357,7 +328,7 @@ impl Faults {
         roles.iter().any(|role| plan.roles.contains(*role))
     }
 
-    /// What a token shows.
+    /// The permissions that a token shows.
     pub(super) fn roles(&self) -> Vec<String> {
         let plan = self.plan();
         let mut roles: Vec<String> = plan.roles.iter().filter(|_| plan.roles_shown).cloned().collect();
@@ -365,7 +336,7 @@ impl Faults {
         roles
     }
 
-    /// What shall be done to this request.
+    /// The fault of this request, if any.
     pub(super) fn judge(&self, subject: &Subject<'_>) -> Option<Fault> {
         let mut plan = self.plan();
         if let Some(rule) = plan.rules.iter_mut().find(|rule| rule.target.covers(subject)) {

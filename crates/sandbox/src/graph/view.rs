@@ -1,0 +1,91 @@
+//! How a request wants messages to be shown: `$select` and the preferences.
+
+use super::identifier::IdForm;
+use super::refusal::Refusal;
+use super::request::GraphRequest;
+
+/// The properties that a request selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Select(u32);
+
+/// All properties, in Graph's order. `id` always comes before them.
+const PROPERTY: [&str; 30] = [
+    "createdDateTime",
+    "lastModifiedDateTime",
+    "changeKey",
+    "categories",
+    "receivedDateTime",
+    "sentDateTime",
+    "hasAttachments",
+    "internetMessageId",
+    "subject",
+    "bodyPreview",
+    "importance",
+    "parentFolderId",
+    "conversationId",
+    "conversationIndex",
+    "isDeliveryReceiptRequested",
+    "isReadReceiptRequested",
+    "isRead",
+    "isDraft",
+    "webLink",
+    "inferenceClassification",
+    "body",
+    "sender",
+    "from",
+    "toRecipients",
+    "ccRecipients",
+    "bccRecipients",
+    "replyTo",
+    "flag",
+    "uniqueBody",
+    "internetMessageHeaders",
+];
+/// The number of properties, from the start, that are shown without `$select`.
+const SHOWN_BY_DEFAULT: usize = 28;
+
+impl Select {
+    const DEFAULT: Self = Self((1 << SHOWN_BY_DEFAULT) - 1);
+
+    fn parse(list: &str) -> Result<Self, Refusal> {
+        let mut selected = 0;
+        for name in list.split(',').map(str::trim) {
+            if name.eq_ignore_ascii_case("id") {
+                continue;
+            }
+            let place = PROPERTY
+                .iter()
+                .position(|property| property.eq_ignore_ascii_case(name))
+                .ok_or_else(|| Refusal::no_property(name, "microsoft.graph.message"))?;
+            selected |= 1 << place;
+        }
+        Ok(Self(selected))
+    }
+
+    pub(super) fn properties(self) -> impl Iterator<Item = &'static str> {
+        PROPERTY
+            .into_iter()
+            .enumerate()
+            .filter(move |(place, _)| self.0 & 1 << place != 0)
+            .map(|(_, name)| name)
+    }
+}
+
+/// How a request wants messages to be shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View {
+    pub(super) select: Select,
+    pub(super) ids: IdForm,
+    /// `Prefer: outlook.body-content-type="text"`
+    pub(super) text_body: bool,
+}
+
+impl View {
+    /// Reads the request's preferences and its `$select`.
+    pub(super) fn of(request: &GraphRequest, select: Option<&str>) -> Result<Self, Refusal> {
+        let select = select.map_or(Ok(Select::DEFAULT), Select::parse)?;
+        let body = request.preference("outlook.body-content-type");
+        let text_body = body.is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
+        Ok(Self { select, ids: request.id_form(), text_body })
+    }
+}
