@@ -1,9 +1,7 @@
-# What the form asks goes into the query; what it leaves empty stays as the function's own input says.
+# Copies the fields of the form into the query. An empty field leaves the function's own input as it is.
 form = rule.properties
 
 inputs.incident_id = incident.id
-if form.exo_email_address_list:
-    inputs.exo_email_address = form.exo_email_address_list
 if form.exo_mailfolder_id:
     inputs.exo_mail_folders = form.exo_mailfolder_id
 if form.exo_email_address_sender:
@@ -16,7 +14,7 @@ if form.exo_message_subject:
     inputs.exo_message_subject = form.exo_message_subject
 if form.exo_message_body:
     inputs.exo_message_body = form.exo_message_body
-# "No" is an answer, too: only messages without attachments.
+# "No" is a choice as well: only messages without attachments.
 if form.exo_has_attachments is not None:
     inputs.exo_has_attachments = form.exo_has_attachments
 if form.exo_query_output_format:

@@ -299,11 +299,10 @@ impl<'s> Assembly<'s> {
             }
             inputs.insert(field.uuid.clone(), json!({"input_type": "static", "static_input": input}));
         }
-        let post_processing = step.post_processing.as_deref().map(|file| script_text(file, workflow));
         let mut settings = json!({
             "inputs": inputs,
             "pre_processing_script": script_text(&step.pre_processing, workflow)?,
-            "post_processing_script": post_processing.transpose()?.unwrap_or_default(),
+            "post_processing_script": script_text(&step.post_processing, workflow)?,
             "result_name": step.result_name,
         });
         // Versions of SOAR that have only the older language do not know these keys, and all others take a script

@@ -127,7 +127,10 @@ const SCRIPTS: &[Source] = sources!["scripts/create_artifacts_from_message.json"
 
 /// The texts of all scripts.
 const TEXTS: &[Source] = sources![
+    "prelude.py",
+    "workflows/query_artifact.py",
     "workflows/query_form.py",
+    "workflows/query_mailboxes.py",
     "workflows/query_rows.py",
     "workflows/example_exchange_online_create_meeting/post_processing.py",
     "workflows/example_exchange_online_create_meeting/pre_processing.py",
@@ -141,7 +144,6 @@ const TEXTS: &[Source] = sources![
     "workflows/example_exchange_online_get_user_profile/pre_processing.py",
     "workflows/example_exchange_online_move_message_to_folder/post_processing.py",
     "workflows/example_exchange_online_move_message_to_folder/pre_processing.py",
-    "workflows/example_exchange_online_query_emails/pre_processing.py",
     "workflows/example_exchange_online_send_message/post_processing.py",
     "workflows/example_exchange_online_send_message/pre_processing.py",
     "workflows/example_exchange_online_write_message_as_attachment/pre_processing.py",
@@ -329,10 +331,11 @@ pub(super) struct Step {
     /// Chosen for inputs that the script leaves as they are: API name of the field to labels.
     #[serde(default)]
     pub(super) defaults: BTreeMap<String, Vec<String>>,
-    /// The file of the script that fills the inputs.
-    pub(super) pre_processing: String,
-    /// The file of the script that reads the results.
-    pub(super) post_processing: Option<String>,
+    /// The files of the script that fills the inputs; their texts follow each other.
+    pub(super) pre_processing: Vec<String>,
+    /// The files of the script that reads the results.
+    #[serde(default)]
+    pub(super) post_processing: Vec<String>,
     /// The name by which later scripts read the results.
     #[serde(default)]
     pub(super) result_name: String,
@@ -347,8 +350,8 @@ pub(super) struct Script {
     /// What it runs on, as for [`Rule::object_type`].
     pub(super) object_type: String,
     pub(super) description: String,
-    /// The file of its text.
-    pub(super) text: String,
+    /// The files of its text.
+    pub(super) text: Vec<String>,
 }
 
 impl Sources {
@@ -375,11 +378,16 @@ fn each<T: DeserializeOwned>(sources: &[Source]) -> Result<Vec<T>, Error> {
     sources.iter().copied().map(one).collect()
 }
 
-/// The text of the script in `file`, which `by` refers to.
-pub(super) fn script_text(file: &str, by: &str) -> Result<&'static str, Error> {
-    TEXTS.iter().find(|(name, _)| *name == file).map(|(_, text)| *text).ok_or_else(|| Error::Undefined {
-        by: by.to_owned(),
-        what: "the script",
-        name: file.to_owned(),
-    })
+/// Returns the script that the texts of `files` make, which `by` refers to; empty without a file.
+pub(super) fn script_text(files: &[String], by: &str) -> Result<String, Error> {
+    let text_of = |file: &String| {
+        let source = TEXTS.iter().find(|(name, _)| *name == file.as_str());
+        source.map(|(_, text)| *text).ok_or_else(|| Error::Undefined {
+            by: by.to_owned(),
+            what: "the script",
+            name: file.clone(),
+        })
+    };
+    let texts: Vec<&str> = files.iter().map(text_of).collect::<Result<_, _>>()?;
+    Ok(texts.join("\n\n"))
 }

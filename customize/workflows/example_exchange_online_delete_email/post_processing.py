@@ -1,24 +1,4 @@
 # The row says what became of its message; where nothing was changed it stays, and a note says why.
-def escaped(text):
-    """The text as HTML shows it."""
-    text = u"{0}".format(text)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def red(text):
-    """A status that says that the message is gone."""
-    return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
-
-
-def why(error):
-    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
-    if error:
-        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
-    return escaped(results.reason or u"")
-
-
 error = (results.content or {}).get("error")
 rehearsed = bool(error) and error.get("code") == "DryRun"
 if results.success:

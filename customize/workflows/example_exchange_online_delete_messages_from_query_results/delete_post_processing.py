@@ -1,36 +1,4 @@
 # Adds a row for each message that was deleted, if the data table was asked for, and a note where not all could be done.
-try:
-    from datetime import datetime
-except ImportError:  # SOAR's older language has this clock only
-    datetime = None
-    from java.util import Date
-
-
-def now():
-    """Milliseconds since 1970, UTC."""
-    if datetime is None:
-        return Date().getTime()
-    return int((datetime.utcnow() - datetime(1970, 1, 1)).total_seconds() * 1000)
-
-
-def red(text):
-    """A status that says that the message is gone."""
-    return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
-
-
-def escaped(text):
-    """The text as HTML shows it."""
-    text = u"{0}".format(text)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def sender_of(message):
-    """The address of the sender; drafts have none."""
-    return ((message.get("sender") or {}).get("emailAddress") or {}).get("address") or u""
-
-
 content = results.content or {}  # none, where the call failed and the workflow goes on
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()

@@ -1,24 +1,4 @@
 # Writes the profile into a note, or says that there is none.
-def escaped(text):
-    """The text as HTML shows it."""
-    text = u"{0}".format(text)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def indented(text):
-    """JSON with its lines and indentation, as HTML."""
-    return escaped(text).replace(u"    ", u"&nbsp;" * 4).replace(u"\n", u"<br>")
-
-
-def why(error):
-    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
-    if error:
-        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
-    return escaped(results.reason or u"")
-
-
 error = (results.content or {}).get("error")
 if results.success and not error:
     note = u"<b>Exchange Online: user profile of {0}</b><br>{1}".format(

@@ -1,31 +1,4 @@
 # The row follows its message: a moved message has a new id and a new link. A note says what was done.
-def escaped(text):
-    """The text as HTML shows it."""
-    text = u"{0}".format(text)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def link(address):
-    """A link to the message for the row; nothing if it has none."""
-    if not address:
-        return u""
-    return helper.createRichText(u'<a href="{0}" target="_blank">Link</a>'.format(escaped(address)))
-
-
-def red(text):
-    """A status that says that the message is gone."""
-    return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
-
-
-def why(error):
-    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
-    if error:
-        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
-    return escaped(results.reason or u"")
-
-
 content = results.content or {}
 error = content.get("error")
 folder = (results.inputs or {}).get("exo_destination_mailfolder_id") or u"the folder"

@@ -1,19 +1,4 @@
 # Writes a note about the mail, and names the attachments that could not be sent with it.
-def escaped(text):
-    """The text as HTML shows it."""
-    text = u"{0}".format(text)
-    for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def why(error):
-    """Why nothing was done: by Graph's error, or, where the call failed and the workflow goes on, in the call's words."""
-    if error:
-        return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
-    return escaped(results.reason or u"")
-
-
 sent = results.inputs or {}
 content = results.content or {}
 note = u"<b>Exchange Online: {0}</b><br>From: {1}<br>To: {2}<br>Subject: {3}<br>Body:<br>{4}".format(

@@ -7,7 +7,7 @@ import io
 import json
 import os
 
-CUSTOMIZE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "customize")
+CUSTOMIZE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "customize")
 TABLE = "exo_message_query_results_dt"
 
 
@@ -150,8 +150,10 @@ def form_of(workflow):
     return [item for rule in rules for item in rule.get("form", []) if not isinstance(item, dict)]
 
 
-def run(file, scope):
-    exec(compile(read(*file.split("/")), file, "exec"), scope)
+def run(files, scope):
+    """Runs the script that these files make one after the other, as in the export."""
+    text = u"\n\n".join(read(*file.split("/")) for file in files)
+    exec(compile(text, files[-1], "exec"), scope)
 
 
 def not_found(message="The specified object was not found in the store."):

@@ -163,7 +163,7 @@ class Kept(unittest.TestCase):
 class Artifacts(unittest.TestCase):
     def added(self, row):
         incident = Incident()
-        run("scripts/create_artifacts_from_message.py", {"incident": incident, "helper": Helper(), "row": row})
+        run(["scripts/create_artifacts_from_message.py"], {"incident": incident, "helper": Helper(), "row": row})
         return incident.artifacts
 
     def test_mailbox_sender_and_subject_become_artifacts(self):
