@@ -1,77 +1,117 @@
-//! How the program ends when it is no success: a message, and an exit code. Codes from 20 on are those of SOAR's own
-//! framework, as its administrators know them; docs/troubleshooting.md explains them.
+//! How the program ends: its exit code, and the message of an end that is not a success. Codes from 20 to 33 are those of
+//! SOAR's own framework, as its administrators know them; docs/troubleshooting.md explains them.
 
-use net::tls::TlsError;
+use net::tls::{PemFile, TlsError};
 
-/// Everything that has none of its own.
-pub const OTHER: u8 = 1;
-/// A configuration that cannot be used.
-pub const BAD_CONFIGURATION: u8 = 2;
-/// A file of certificate authorities cannot be read.
-pub const MISSING_CA_FILE: u8 = 22;
-/// No TLS, or a certificate that is not trusted.
-pub const TLS: u8 = 23;
-/// The broker refuses us, or cannot be reached.
-pub const BROKER: u8 = 30;
-/// SOAR does not say which queue to read.
-pub const NO_DESTINATION: u8 = 31;
-/// The broker does not let us read the queue.
-pub const NOT_AUTHORIZED: u8 = 32;
-/// No subscription: not in time, or to nothing.
-pub const NOT_SUBSCRIBED: u8 = 33;
+/// The exit code of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// The program did what it was asked to do.
+    Success = 0,
+    /// A failure without a code of its own.
+    Failed = 1,
+    /// A command line or a configuration that cannot be used.
+    BadConfiguration = 2,
+    /// SOAR cannot be reached, or its answer is unexpected.
+    SoarUnavailable = 20,
+    /// SOAR refuses the credentials.
+    BadCredentials = 21,
+    /// A file of certificate authorities cannot be read.
+    MissingCaFile = 22,
+    /// No TLS connection, or a certificate that is not trusted.
+    Tls = 23,
+    /// The credentials do not give access to the organisation.
+    BadOrganisation = 24,
+    /// SOAR does not know the user name, or the password is wrong.
+    WrongPassword = 25,
+    /// The broker refuses the connection, or cannot be reached.
+    Broker = 30,
+    /// SOAR does not say which queue to read.
+    NoDestination = 31,
+    /// The broker does not permit reading the queue.
+    NotAuthorized = 32,
+    /// No subscription: not in time, or to nothing.
+    NotSubscribed = 33,
+    /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
+    Interrupted = 130,
+}
 
-/// The end of the program that is no success: its exit code, and what the operator reads.
+impl ExitCode {
+    /// The code of a TLS stack that cannot be set up.
+    pub fn of_tls(error: &TlsError) -> Self {
+        match error {
+            TlsError::File { file: PemFile::CertificateAuthorities, .. } => Self::MissingCaFile,
+            _ => Self::BadConfiguration,
+        }
+    }
+
+    /// The code of a request to SOAR that failed, as SOAR's own tools have it.
+    pub fn of_soar(error: &soar::Error) -> Self {
+        use soar::Error;
+        match error {
+            Error::Unauthorized { .. } if error.is_wrong_password() => Self::WrongPassword,
+            Error::Unauthorized { .. } => Self::BadCredentials,
+            Error::Setup(error @ TlsError::File { .. }) => Self::of_tls(error),
+            Error::Setup(_) | Error::Untrusted { .. } | Error::Handshake { .. } => Self::Tls,
+            Error::NoOrganisation | Error::WrongOrganisation { .. } | Error::OrganisationDisabled { .. } => {
+                Self::BadOrganisation
+            }
+            Error::Unreachable { .. }
+            | Error::Refused { .. }
+            | Error::Interrupted { .. }
+            | Error::NotAnAnswer { .. }
+            | Error::Content { .. } => Self::SoarUnavailable,
+        }
+    }
+
+    /// The code of a broker that refuses the connection or the subscription.
+    pub fn of_broker(error: &stomp::Error) -> Self {
+        match error {
+            stomp::Error::Untrusted { .. } | stomp::Error::Tls { .. } => Self::Tls,
+            stomp::Error::NotAuthorized { .. } => Self::NotAuthorized,
+            stomp::Error::NoAnswer(_) | stomp::Error::Unconfirmed(_) | stomp::Error::Silent(_) => {
+                Self::NotSubscribed
+            }
+            _ => Self::Broker,
+        }
+    }
+
+    /// The code of a refusal by the broker; `None` where another attempt may succeed.
+    pub fn of_refusal(error: &stomp::Error) -> Option<Self> {
+        match error {
+            stomp::Error::LoginRefused(_)
+            | stomp::Error::NotAuthorized { .. }
+            | stomp::Error::Untrusted { .. } => Some(Self::of_broker(error)),
+            _ => None,
+        }
+    }
+}
+
+/// An end of the program that is not a success: its exit code, and the message for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
     /// The exit code.
-    pub code: u8,
+    pub code: ExitCode,
     /// What went wrong, and what to do.
     pub message: String,
 }
 
 impl Failure {
-    pub(crate) fn new(code: u8, message: &impl ToString) -> Self {
+    pub(crate) fn new(code: ExitCode, message: &impl ToString) -> Self {
         Self { code, message: message.to_string() }
     }
 }
 
 impl From<TlsError> for Failure {
     fn from(error: TlsError) -> Self {
-        Self::new(of_tls(&error), &error)
+        Self::new(ExitCode::of_tls(&error), &error)
     }
 }
 
 impl From<soar::Error> for Failure {
     fn from(error: soar::Error) -> Self {
-        Self::new(error.exit_code(), &error)
-    }
-}
-
-/// That of a TLS stack that cannot be set up.
-pub fn of_tls(error: &TlsError) -> u8 {
-    match error {
-        TlsError::File { what: "CA certificate", .. } => MISSING_CA_FILE,
-        _ => BAD_CONFIGURATION,
-    }
-}
-
-/// That of a broker that does not let us in or subscribe.
-pub fn of_broker(failure: &stomp::Error) -> u8 {
-    match failure {
-        stomp::Error::Untrusted { .. } | stomp::Error::Tls { .. } => TLS,
-        stomp::Error::NotAuthorized { .. } => NOT_AUTHORIZED,
-        stomp::Error::NoAnswer(_) | stomp::Error::Unconfirmed(_) | stomp::Error::Silent(_) => NOT_SUBSCRIBED,
-        _ => BROKER,
-    }
-}
-
-/// That of a broker's refusal; `None` where it is worth waiting, since another try may do better.
-pub fn of_refusal(failure: &stomp::Error) -> Option<u8> {
-    match failure {
-        stomp::Error::LoginRefused(_)
-        | stomp::Error::NotAuthorized { .. }
-        | stomp::Error::Untrusted { .. } => Some(of_broker(failure)),
-        _ => None,
+        Self::new(ExitCode::of_soar(&error), &error)
     }
 }

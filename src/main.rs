@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             let code = runtime.block_on(cli.execute());
             // A name that is being looked up, or a file system that hangs, must not hold up the end.
             runtime.shutdown_timeout(LAST_WORK);
-            ExitCode::from(code)
+            ExitCode::from(code as u8)
         }
         Err(error) => {
             let _ = writeln!(stderr(), "fn-exchange-online: cannot start: {error}");

@@ -5,14 +5,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Failure;
 use super::atomic_write::{followed, write_atomically};
 use super::packages::with_ours;
 use super::terminal::{confirm, say};
+use super::{ExitCode, Failure};
 use crate::config::{Environment, NoHome, ini, sections};
 
-/// The file could not be read or written.
-const FAILED: u8 = 1;
 /// Our package, and our section of the file.
 const PACKAGE: &str = env!("CARGO_PKG_NAME");
 const SECTION: &str = env!("CARGO_CRATE_NAME");
@@ -62,7 +60,8 @@ pub(super) fn write(arguments: &Arguments, config_file: Option<&Path>) -> Result
 /// Which file is meant; the directory of the usual one is made.
 fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Failure> {
     let environment = Environment::of_process();
-    let named = |path: Result<PathBuf, NoHome>| path.map_err(|no_home| Failure::new(FAILED, &no_home));
+    let named =
+        |path: Result<PathBuf, NoHome>| path.map_err(|no_home| Failure::new(ExitCode::Failed, &no_home));
     if let Some(path) = config_file {
         return named(environment.named(path));
     }
@@ -78,7 +77,7 @@ fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Fa
     let path = environment.expand_home("~/.resilient/app.config").map_err(|_| {
         let wrong =
             "HOME is not set, so there is no usual place for the file; name one: config --create FILE";
-        Failure::new(FAILED, &wrong)
+        Failure::new(ExitCode::Failed, &wrong)
     })?;
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory).map_err(|error| failed("create", directory, &error))?;
@@ -114,7 +113,7 @@ fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     }
     let bytes = fs::read(path).map_err(|error| failed("read", path, &error))?;
     let unusable = |what: &str| {
-        Failure::new(FAILED, &format!("{} is {what}, so nothing was written to it", path.display()))
+        Failure::new(ExitCode::Failed, &format!("{} is {what}, so nothing was written to it", path.display()))
     };
     let text = String::from_utf8(bytes).map_err(|_| unusable("not UTF-8"))?;
     let present = ini::parse(&text).map_err(|error| unusable(&error.to_string()))?.sections;
@@ -142,5 +141,5 @@ fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
 }
 
 fn failed(attempt: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(FAILED, &format!("cannot {attempt} {}: {error}", followed(path).display()))
+    Failure::new(ExitCode::Failed, &format!("cannot {attempt} {}: {error}", followed(path).display()))
 }

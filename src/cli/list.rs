@@ -3,12 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
 
-use super::{Failure, packages::PACKAGE};
+use super::{ExitCode, Failure, packages::PACKAGE};
 use crate::customize::destination;
 use crate::functions::Function;
-
-/// The sources of the customizations are not as they should be.
-const FAILED: u8 = 1;
 
 /// How much is shown.
 #[derive(Debug, clap::Args)]
@@ -20,7 +17,7 @@ pub(super) struct Arguments {
 
 /// Shows the functions under the package's name and version, as SOAR's own tool does.
 pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
-    let destination = destination().map_err(|error| Failure::new(FAILED, &error))?;
+    let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let mut text = "Installed, with its functions:\n\n".to_owned();
     let program = std::env::current_exe().ok().filter(|_| arguments.verbose);
     let place = program.map(|path| format!(" ({})", path.display())).unwrap_or_default();

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config;
-pub use crate::exit_code::Failure;
+pub use crate::exit_code::{ExitCode, Failure};
 use net::untrusted::text::sanitize_terminal;
 
 /// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
@@ -65,7 +65,7 @@ enum Command {
 
 impl Cli {
     /// Does what was asked; returns the exit code.
-    pub async fn execute(self) -> u8 {
+    pub async fn execute(self) -> ExitCode {
         let done = match self.command {
             _ if self.print_config => {
                 // A reader that has left wants no more.
@@ -90,7 +90,7 @@ impl Cli {
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };
         match done {
-            Ok(()) => 0,
+            Ok(()) => ExitCode::Success,
             Err(Failure { code, message }) => {
                 let _ = writeln!(stderr(), "fn-exchange-online: {}", sanitize_terminal(&message));
                 code

@@ -4,12 +4,9 @@ use std::fs;
 use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
-use super::Failure;
+use super::{ExitCode, Failure};
 use crate::customize::ScriptLanguage;
 use crate::package::{Image, file_name, package};
-
-/// The package could not be made or written.
-const FAILED: u8 = 1;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -30,11 +27,11 @@ pub(super) struct Arguments {
 /// Writes the package, and its path to standard output.
 pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
     let Arguments { image, output, script_language } = arguments;
-    let bytes = package(image, *script_language).map_err(|error| Failure::new(FAILED, &error))?;
+    let bytes = package(image, *script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let path = output.join(file_name());
-    fs::create_dir_all(output)
-        .and_then(|()| fs::write(&path, bytes))
-        .map_err(|error| Failure::new(FAILED, &format!("cannot write {}: {error}", path.display())))?;
+    fs::create_dir_all(output).and_then(|()| fs::write(&path, bytes)).map_err(|error| {
+        Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display()))
+    })?;
     if let Some(registry) = image.registry() {
         let _ = writeln!(
             stderr(),

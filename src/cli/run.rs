@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Failure;
 use crate::config::{Environment, LoadError};
 use crate::daemon;
-use crate::exit_code::BAD_CONFIGURATION;
+use crate::exit_code::ExitCode;
 
 /// How it runs.
 #[derive(Debug, Default, clap::Args)]
@@ -20,6 +20,6 @@ pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let file = environment
         .config_file(file, Path::new("."))
-        .map_err(|no_home| Failure::new(BAD_CONFIGURATION, &LoadError::from(no_home)))?;
+        .map_err(|no_home| Failure::new(ExitCode::BadConfiguration, &LoadError::from(no_home)))?;
     daemon::run(file, environment).await
 }

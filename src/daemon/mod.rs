@@ -30,7 +30,7 @@ use tracing::{error, info, warn};
 use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, LoadError, Loaded, Settings};
-use crate::exit_code::{BAD_CONFIGURATION, Failure};
+use crate::exit_code::{ExitCode, Failure};
 use crate::log::{Log, cannot_rotate};
 use crate::worker::{Services, Worker};
 use broker_sessions::{BrokerSessions, SessionEvent};
@@ -48,7 +48,7 @@ use systemd::Systemd;
 pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let mut source = ConfigSource::new(file, environment.clone());
-    let unusable = |error: &dyn fmt::Display| Failure::new(BAD_CONFIGURATION, &error);
+    let unusable = |error: &dyn fmt::Display| Failure::new(ExitCode::BadConfiguration, &error);
     let loaded = source.load().await.map_err(|error| unusable(&error))?;
     source.remove_protected_secrets();
     let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
@@ -59,7 +59,7 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
         let mut daemon = Daemon::new(&mut log, systemd, loaded, source.contents())?;
         daemon.run(&mut source, &mut signals).await
     };
-    life.await.inspect_err(|Failure { code, message }| error!(code, "not started: {message}"))
+    life.await.inspect_err(|Failure { code, message }| error!(code = *code as u8, "not started: {message}"))
 }
 
 /// The running daemon.
@@ -105,7 +105,7 @@ impl<'l> Daemon<'l> {
         let in_force = InForce::new(&settings, contents);
         in_force.target.check()?;
         let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
-            .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
         let worker = Worker::new(Services {
             graph,
             limits: settings.limits,

@@ -11,7 +11,7 @@ use super::{Daemon, warn_of_unsuitable_places};
 use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Loaded, LogSettings, Settings, Warning};
-use crate::exit_code::{BAD_CONFIGURATION, Failure};
+use crate::exit_code::{ExitCode, Failure};
 use crate::log::LogChange;
 use crate::worker::Services;
 use graph::GraphSettings;
@@ -69,7 +69,7 @@ impl ReloadPlan {
         if in_force.audit_file != former.audit_file
             && let Some(path) = &in_force.audit_file
         {
-            Trail::can_be_at(path).map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
+            Trail::can_be_at(path).map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
         }
         let listener = daemon.health.listen_at(settings.health_listen)?;
         // The last step: a log that has been prepared must be put in place.
@@ -77,7 +77,7 @@ impl ReloadPlan {
             None
         } else {
             let prepared = daemon.log.prepare(&settings.log);
-            Some(prepared.map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?)
+            Some(prepared.map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?)
         };
         Ok(Self { settings, warnings, in_force, graph, listener, log })
     }

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::exit_code::{Failure, OTHER};
+use crate::exit_code::{ExitCode, Failure};
 
 /// The signals that the daemon handles, from its start on.
 pub(super) struct Signals {
@@ -23,7 +23,7 @@ pub(super) enum Request {
 impl Signals {
     /// Handles signals that would end the program otherwise.
     pub(super) fn new() -> Result<Self, Failure> {
-        let on = |kind| signal(kind).map_err(|error| Failure::new(OTHER, &error));
+        let on = |kind| signal(kind).map_err(|error| Failure::new(ExitCode::Failed, &error));
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::config::watch::Contents;
 use crate::config::{Settings, StompSettings};
-use crate::exit_code::{self, Failure};
+use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
 use net::tls;
 use soar::SoarSettings;
@@ -143,14 +143,14 @@ impl Subscription {
                 // `served`: it was subscribed, if only for a moment.
                 stomp::State::Subscribed { .. } | stomp::State::Connecting { served: true, .. } => break,
                 stomp::State::Connecting { last: Some(failure), .. } => {
-                    if let Some(code) = exit_code::of_refusal(failure) {
+                    if let Some(code) = ExitCode::of_refusal(failure) {
                         return Err(Failure::new(code, failure));
                     }
                 }
                 stomp::State::Connecting { last: None, .. } | stomp::State::Closed => {}
             }
             if state.changed().await.is_err() {
-                return Err(Failure::new(exit_code::OTHER, &"the session with the broker ended"));
+                return Err(Failure::new(ExitCode::Failed, &"the session with the broker ended"));
             }
         }
         Ok(Self { signed_in, session, deliveries })

@@ -10,9 +10,11 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
+use indicatif::ProgressBar;
+use parking_lot::Mutex;
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -109,12 +111,12 @@ impl Log {
     }
 
     /// Logs to stderr only, for a command that a person waits for: nothing that is below `level` but what is put on
-    /// record, and each line in the place of a progress bar where `over_progress`.
+    /// record. The progress bar makes room for each line.
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn of_command(level: LogLevel, over_progress: bool) -> Result<Self, LogError> {
-        let stderr = Writer::start("log to stderr", Stderr { over_progress }, LogFormat::Text, None, None)?;
+    pub fn of_command(level: LogLevel, bar: Option<ProgressBar>) -> Result<Self, LogError> {
+        let stderr = Writer::start("log to stderr", Stderr { bar }, LogFormat::Text, None, None)?;
         let wanted = wanted(level, level.min(LogLevel::Info));
         Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted))
     }
@@ -132,7 +134,7 @@ impl Log {
     pub fn replace(&mut self, change: LogChange) {
         let LogChange { successors, format, level } = change;
         {
-            let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut output = self.output.lock();
             *output = Output { format, queues: successors.queues() };
         }
         let former = std::mem::replace(&mut self.writers, successors);
@@ -258,7 +260,7 @@ where
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
         // Held until every writer has the line, so that all have them in the same order.
-        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = self.output.lock();
         let text = line.written(output.format);
         for queue in &output.queues {
             queue.push(text.clone());

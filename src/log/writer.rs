@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write, stderr};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use indicatif::ProgressBar;
+use parking_lot::{Condvar, Mutex};
 
 use super::LogError;
 use super::line::Line;
@@ -26,17 +29,17 @@ pub(super) trait Sink: Send + 'static {
 /// Standard error.
 #[derive(Debug, Default)]
 pub(super) struct Stderr {
-    /// A progress bar is on the terminal's last line; a line of the log takes its place.
-    pub(super) over_progress: bool,
+    /// A progress bar on the terminal's last line, which makes room for each line of the log.
+    pub(super) bar: Option<ProgressBar>,
 }
 
 impl Sink for Stderr {
     fn write(&mut self, line: &str) -> io::Result<()> {
-        let mut stderr = stderr().lock();
-        if self.over_progress {
-            stderr.write_all(b"\r\x1b[2K")?;
+        let write = || stderr().lock().write_all(line.as_bytes());
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
-        stderr.write_all(line.as_bytes())
     }
 }
 
@@ -66,7 +69,7 @@ struct State {
 impl Queue {
     /// Adds a line; it is lost where too many wait.
     pub(super) fn push(&self, line: Arc<str>) {
-        let mut state = self.lock();
+        let mut state = self.0.state.lock();
         if state.lines.len() < WAITING && state.bytes + line.len() <= WAITING_BYTES {
             state.bytes += line.len();
             state.lines.push_back(line);
@@ -79,9 +82,9 @@ impl Queue {
 
     /// Waits for lines; returns them, with how many were lost after them. `None` at the end.
     fn next(&self) -> Option<(VecDeque<Arc<str>>, u64)> {
-        let state = self.lock();
-        let idle = |state: &mut State| state.lines.is_empty() && !state.closed;
-        let mut state = self.0.change.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.state.lock();
+        let is_idle = |state: &mut State| state.lines.is_empty() && !state.closed;
+        self.0.change.wait_while(&mut state, is_idle);
         if state.lines.is_empty() {
             state.ended = true;
             drop(state);
@@ -94,19 +97,14 @@ impl Queue {
 
     /// Lets no more lines in and waits, for a bounded time, until those that are in it are written.
     fn close(&self) {
-        self.lock().closed = true;
+        self.0.state.lock().closed = true;
         self.0.change.notify_all();
         self.wait_for_end();
     }
 
     /// Waits, for a bounded time, until all is written that was let in before the queue was closed.
     fn wait_for_end(&self) {
-        let _ = self.0.change.wait_timeout_while(self.lock(), AT_END, |state| !state.ended);
-    }
-
-    /// A poisoned lock's content is whole: nothing in here panics half-way.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.change.wait_while_for(&mut self.0.state.lock(), |state| !state.ended, AT_END);
     }
 }
 

@@ -1,6 +1,7 @@
 //! TLS for STOMP, SOAR's REST interface and Graph: rustls with one crypto provider.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -20,11 +21,11 @@ use crate::{ClientCertificate, Trust};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A PEM file cannot be read, or does not hold what it should.
-    #[error("cannot use {what} file {path}: {reason}")]
+    #[error("cannot use {file} file {path}: {reason}")]
     File {
-        /// "CA certificate", "client certificate" or "client key".
-        what: &'static str,
-        /// The file.
+        /// What the file is for.
+        file: PemFile,
+        /// Its path.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -38,6 +39,33 @@ pub enum TlsError {
     /// No certificate authority is trusted.
     #[error("no trusted certificate authority was found on this system; name one (cafile = FILE)")]
     NoRoots,
+}
+
+/// The PEM files that a TLS configuration reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PemFile {
+    /// The certificates of authorities to trust.
+    CertificateAuthorities,
+    /// The certificate that is shown to a server.
+    ClientCertificate,
+    /// The private key of that certificate.
+    ClientKey,
+    /// The certificate by which the Entra application signs in.
+    ApplicationCertificate,
+    /// The private key of that certificate.
+    ApplicationKey,
+}
+
+impl fmt::Display for PemFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CertificateAuthorities => "CA certificate",
+            Self::ClientCertificate => "client certificate",
+            Self::ClientKey => "client key",
+            Self::ApplicationCertificate => "application certificate",
+            Self::ApplicationKey => "application key",
+        })
+    }
 }
 
 /// The crypto provider of the whole program.
@@ -57,8 +85,9 @@ pub fn client_config(
         Trust::System => builder.with_root_certificates(system_roots(None)?),
         Trust::SystemAnd(file) => {
             let signed = WebPkiServerVerifier::builder_with_provider(system_roots(Some(file))?, provider());
-            let signed = signed.build().map_err(|error| file_error("CA certificate", file, &error))?;
-            let named = certificates("CA certificate", file)?;
+            let signed =
+                signed.build().map_err(|error| file_error(PemFile::CertificateAuthorities, file, &error))?;
+            let named = certificates(PemFile::CertificateAuthorities, file)?;
             let verification = Verification::SignedOr { signed, named };
             builder.dangerous().with_custom_certificate_verifier(accepting(verification))
         }
@@ -66,8 +95,9 @@ pub fn client_config(
     Ok(match certificate {
         None => builder.with_no_client_auth(),
         Some(own) => builder.with_client_auth_cert(
-            certificates("client certificate", &own.certificate)?,
-            PrivateKeyDer::from_pem_file(&own.key).map_err(|e| file_error("client key", &own.key, &e))?,
+            certificates(PemFile::ClientCertificate, &own.certificate)?,
+            PrivateKeyDer::from_pem_file(&own.key)
+                .map_err(|e| file_error(PemFile::ClientKey, &own.key, &e))?,
         )?,
     })
 }
@@ -133,25 +163,25 @@ fn system_roots(extra: Option<&Path>) -> Result<Arc<RootCertStore>, TlsError> {
     let mut roots = Arc::clone(&SYSTEM_ROOTS);
     if let Some(path) = extra {
         let roots = Arc::make_mut(&mut roots);
-        for certificate in certificates("CA certificate", path)? {
-            roots.add(certificate).map_err(|e| file_error("CA certificate", path, &e))?;
+        for certificate in certificates(PemFile::CertificateAuthorities, path)? {
+            roots.add(certificate).map_err(|e| file_error(PemFile::CertificateAuthorities, path, &e))?;
         }
     }
     if roots.is_empty() { Err(TlsError::NoRoots) } else { Ok(roots) }
 }
 
-fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(file: PemFile, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
-        .map_err(|e| file_error(what, path, &e))?;
+        .map_err(|e| file_error(file, path, &e))?;
     if found.is_empty() {
-        return Err(file_error(what, path, &"no PEM certificate in it"));
+        return Err(file_error(file, path, &"no PEM certificate in it"));
     }
     Ok(found)
 }
 
-fn file_error(what: &'static str, path: &Path, reason: &dyn std::fmt::Display) -> TlsError {
-    TlsError::File { what, path: path.to_owned(), reason: reason.to_string() }
+fn file_error(file: PemFile, path: &Path, reason: &dyn fmt::Display) -> TlsError {
+    TlsError::File { file, path: path.to_owned(), reason: reason.to_string() }
 }
 
 /// Verifies a server's certificate. The signatures of the handshake are always checked.

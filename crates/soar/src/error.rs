@@ -137,28 +137,13 @@ fn said(message: Option<&str>) -> String {
 }
 
 impl Error {
-    /// The exit code of the self test and of `run`, as SOAR's own tools use them:
-    /// 20 no connection or an unexpected answer, 21 refused credentials, 22 missing CA file, 23 TLS, 24 not a
-    /// member of the organisation, 25 wrong user name or password.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            // SOAR gives the same message for a wrong API key.
+    /// Whether SOAR does not know the user name, or the password is wrong. SOAR says the same of a wrong API key.
+    pub fn is_wrong_password(&self) -> bool {
+        matches!(
+            self,
             Self::Unauthorized { credentials: Credentials::Password, message: Some(message) }
-                if message.contains(WRONG_PASSWORD) =>
-            {
-                25
-            }
-            Self::Unauthorized { .. } => 21,
-            Self::Setup(TlsError::File { what: "CA certificate", .. }) => 22,
-            Self::Setup(TlsError::File { .. }) => 2,
-            Self::Setup(_) | Self::Untrusted { .. } | Self::Handshake { .. } => 23,
-            Self::NoOrganisation | Self::WrongOrganisation { .. } | Self::OrganisationDisabled { .. } => 24,
-            Self::Unreachable { .. }
-            | Self::Refused { .. }
-            | Self::Interrupted { .. }
-            | Self::NotAnAnswer { .. }
-            | Self::Content { .. } => 20,
-        }
+                if message.contains(WRONG_PASSWORD)
+        )
     }
 
     /// The text for the log: without SOAR's message, which may quote the request.

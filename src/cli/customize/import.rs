@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::Arguments;
 use super::preview::Preview;
-use super::{Arguments, BAD_CONFIGURATION, FAILED};
 use crate::cli::terminal::{confirm, say};
-use crate::cli::{Failure, packages};
+use crate::cli::{ExitCode, Failure, packages};
 use crate::config::{Environment, LoadError, LogLevel, load_soar};
 use crate::customize::{ScriptLanguage, destination, export};
 use crate::log::Log;
@@ -28,8 +28,8 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     if !packages::with_ours(&arguments.packages, "imported") {
         return Ok(());
     }
-    let file = export(arguments.script_language).map_err(|error| Failure::new(FAILED, &error))?;
-    let destination = destination().map_err(|error| Failure::new(FAILED, &error))?;
+    let file = export(arguments.script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let SignedIn { soar, who, _log } = sign_in(config_file).await?;
     say(&format!("The organisation {:?} of SOAR, and what this program brings:", soar.org_name()));
     let preview = Preview::read(&soar, &file).await.map_err(|error| refused(&error))?;
@@ -79,13 +79,15 @@ async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
         .config_file(config_file, Path::new("."))
         .map_err(LoadError::from)
         .and_then(|file| load_soar(&file, &environment))
-        .map_err(|error| Failure::new(BAD_CONFIGURATION, &error))?;
-    let log = Log::of_command(LogLevel::Warning, false).map_err(|error| Failure::new(FAILED, &error))?;
+        .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
+    let log =
+        Log::of_command(LogLevel::Warning, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in warnings {
         say(&warning.to_string());
     }
     settings.login_tries = Some(settings.login_tries.map_or(LOGIN_TRIES, |tries| tries.min(LOGIN_TRIES)));
-    let soar = Client::connect(&settings).await.map_err(|error| Failure::new(error.exit_code(), &error))?;
+    let soar =
+        Client::connect(&settings).await.map_err(|error| Failure::new(ExitCode::of_soar(&error), &error))?;
     let who = match settings.login {
         Login::ApiKey { .. } => "API key",
         Login::Password { .. } => "account",
@@ -102,7 +104,7 @@ async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result
     }
     if !import.is_pending() {
         return Err(Failure::new(
-            FAILED,
+            ExitCode::Failed,
             &format!(
                 "SOAR does not wait for a decision on the import, it calls it {}; nothing more was done. See \
                  SOAR, Administrator Settings, Organization, Import, for what became of it",
@@ -120,7 +122,7 @@ async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result
     let status = soar.decide(import, Decision::Accept).await.map_err(|error| undecided(&error))?;
     if status != "ACCEPTED" {
         return Err(Failure::new(
-            FAILED,
+            ExitCode::Failed,
             &format!(
                 "SOAR did not accept the import: it calls it {status}; run customize again, or see its log"
             ),
@@ -133,8 +135,8 @@ async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result
 /// SOAR did not do what we have to be allowed to.
 fn refused(error: &Error) -> Failure {
     match error.status() {
-        Some(403) => Failure::new(FAILED, &format!("{error}. {PERMISSION}")),
-        _ => Failure::new(error.exit_code(), error),
+        Some(403) => Failure::new(ExitCode::Failed, &format!("{error}. {PERMISSION}")),
+        _ => Failure::new(ExitCode::of_soar(&error), error),
     }
 }
 
@@ -143,13 +145,13 @@ fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
     let Failure { code, message } = refused(error);
     match (error.status(), language) {
         (Some(400 | 422), ScriptLanguage::Python3) => Failure::new(
-            FAILED,
+            ExitCode::Failed,
             &format!(
                 "{message}. Nothing was imported. A SOAR older than 38.2 needs --script-language python"
             ),
         ),
         (Some(400 | 422), ScriptLanguage::Python) => {
-            Failure::new(FAILED, &format!("{message}. Nothing was imported"))
+            Failure::new(ExitCode::Failed, &format!("{message}. Nothing was imported"))
         }
         _ => Failure::new(code, &format!("Nothing was imported: {message}")),
     }
@@ -168,7 +170,7 @@ fn undecided(error: &Error) -> Failure {
 fn not_granted(error: &GrantError) -> Failure {
     let failure = match error {
         GrantError::Soar(error) => refused(error),
-        other => Failure::new(FAILED, other),
+        other => Failure::new(ExitCode::Failed, other),
     };
     let told = "The customizations are there, but the daemon may not read its calls before the message \
         destination lists its API key or account; run customize again, or add it in SOAR";

@@ -9,13 +9,8 @@ use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
-use super::Failure;
+use super::{ExitCode, Failure};
 use crate::customize::{ScriptLanguage, export_text};
-
-/// The file could not be made or written; SOAR did not take it.
-const FAILED: u8 = 1;
-/// A configuration that cannot be used.
-const BAD_CONFIGURATION: u8 = 2;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -52,8 +47,9 @@ pub(super) async fn customize(arguments: Arguments, config_file: Option<&Path>) 
 
 /// Writes the import file.
 fn write(path: &Path, language: ScriptLanguage) -> Result<(), Failure> {
-    let text = export_text(language).map_err(|error| Failure::new(FAILED, &error))?;
+    let text = export_text(language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let written =
         if path == Path::new("-") { stdout().write_all(text.as_bytes()) } else { fs::write(path, text) };
-    written.map_err(|error| Failure::new(FAILED, &format!("cannot write {}: {error}", path.display())))
+    written
+        .map_err(|error| Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display())))
 }

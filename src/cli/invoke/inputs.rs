@@ -7,8 +7,7 @@ use std::path::Path;
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
-use super::super::Failure;
-use super::USAGE;
+use super::super::{ExitCode, Failure};
 use crate::functions::{Function, Input, InputKind};
 
 /// An input as it was typed: its name and its value.
@@ -52,7 +51,11 @@ pub(in crate::cli) fn read(
     if let Some(incident) = incident {
         problems.extend(set_incident(function, &mut values, incident));
     }
-    if problems.is_empty() { Ok(values) } else { Err(Failure::new(USAGE, &problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok(values)
+    } else {
+        Err(Failure::new(ExitCode::BadConfiguration, &problems.join("\n")))
+    }
 }
 
 fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
@@ -62,7 +65,9 @@ fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
     } else {
         (path.display().to_string(), fs::read_to_string(path))
     };
-    let unusable = |what: String| Failure::new(USAGE, &format!("cannot read the inputs from {name}: {what}"));
+    let unusable = |what: String| {
+        Failure::new(ExitCode::BadConfiguration, &format!("cannot read the inputs from {name}: {what}"))
+    };
     let text = text.map_err(|error| unusable(error.to_string()))?;
     // The parser's own words may quote the text, and that may be mail.
     serde_json::from_str(&text).map_err(|error| {

@@ -14,25 +14,20 @@ use std::sync::Arc;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use tokio::signal::ctrl_c;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::warn;
 
 use self::inputs::Given;
 use self::progress::ProgressDisplay;
-use super::Failure;
+use super::{ExitCode, Failure};
 use crate::audit::{Initiator, Trail};
 use crate::config::{Environment, LoadError, LogLevel, Settings};
-use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Status};
+use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
 use crate::guard::Guard;
 use crate::log::Log;
 use soar::Results;
-
-/// A call that cannot be made as it was typed, and a configuration that cannot be used.
-const USAGE: u8 = 2;
-/// The call failed, or did not do what it was asked.
-const NOT_DONE: u8 = 1;
-/// Ended by Ctrl-C, as shells count it.
-const INTERRUPTED: u8 = 130;
 
 /// What can be chosen.
 #[derive(Debug, clap::Args)]
@@ -74,17 +69,19 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
 
     let mut display = ProgressDisplay::on_stderr();
     let environment = Environment::of_process();
-    let (settings, _log) = load(config_file, &environment, display.is_live())?;
+    let (settings, _log) = load(config_file, &environment, &display)?;
     let (mut sink, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
-        sink = connected.map_err(|error| Failure::new(error.exit_code(), &error))?.into();
+        sink = connected.map_err(|error| Failure::new(ExitCode::of_soar(&error), &error))?.into();
     }
-    let graph = graph::Client::new(&settings.graph).map_err(|error| Failure::new(USAGE, &error))?;
-    let raw_inputs = to_raw_value(&values).map_err(|error| Failure::new(USAGE, &error))?;
+    let graph = graph::Client::new(&settings.graph)
+        .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
+    let raw_inputs =
+        to_raw_value(&values).map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
     let inputs = Inputs::new(values);
     let (status, mut statuses) = Status::channel();
-    let progress_changes = status.progress();
+    let progress = status.progress();
     let (call, lease) = (Call::by_hand(), Lease::undisputed());
     let asker = Initiator {
         principal: Some(by_hand(&environment)),
@@ -98,37 +95,18 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
 
     let started = Instant::now();
-    let mut frames = interval(progress::FRAME);
-    frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let run = function.run(&context, &inputs);
-    let interrupted = ctrl_c();
-    tokio::pin!(run, interrupted);
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = &mut run => break ended,
-            _ = &mut interrupted => {
-                display.clear();
-                return Err(Failure::new(INTERRUPTED, &"interrupted; what was done until then is done"));
-            }
-            Some(text) = statuses.recv() => display.status(&text),
-            _ = frames.tick(), if display.is_live() => display.draw(*progress_changes.borrow()),
-        }
-    };
-    while let Ok(text) = statuses.try_recv() {
-        display.status(&text);
-    }
-    display.clear();
+    let ended = watch(function.run(&context, &inputs), &mut statuses, progress, &mut display).await?;
     while let Ok(report) = reports.try_recv() {
         display.report(&report);
     }
-    // What was done is told first.
+    // The result of the call is shown before a failure of the audit trail.
     let on_record = trail.flush().map_err(|failure| {
-        Failure::new(NOT_DONE, &format!("what was done is on record in the lines above only: {failure}"))
+        let message = format!("the lines above are the only record of what was changed: {failure}");
+        Failure::new(ExitCode::Failed, &message)
     });
 
     let Outcome { success, reason, content, pretty, .. } =
-        ended.map_err(|error| Failure::new(NOT_DONE, &error))?;
+        ended.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let results = Results {
         success,
         reason: reason.as_deref(),
@@ -140,7 +118,7 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     write(&results.to_json())?;
     let reason = reason.unwrap_or_default();
     if !success {
-        return Err(Failure::new(NOT_DONE, &reason));
+        return Err(Failure::new(ExitCode::Failed, &reason));
     }
     if !reason.is_empty() {
         display.line(&reason);
@@ -148,7 +126,41 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     on_record
 }
 
-/// Who makes the call: as whom the environment has them, which anybody can set, and as whom the system has them.
+/// Waits for the end of a call, and shows its status messages and its progress meanwhile.
+async fn watch<T>(
+    run: impl Future<Output = T>,
+    statuses: &mut UnboundedReceiver<String>,
+    mut progress: watch::Receiver<Option<Progress>>,
+    display: &mut ProgressDisplay,
+) -> Result<T, Failure> {
+    let interrupted = ctrl_c();
+    tokio::pin!(run, interrupted);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut run => break ended,
+            _ = &mut interrupted => {
+                display.clear();
+                let message = "interrupted; changes made so far are not undone";
+                return Err(Failure::new(ExitCode::Interrupted, &message));
+            }
+            Some(text) = statuses.recv() => display.status(&text),
+            Ok(()) = progress.changed() => {
+                let progress = *progress.borrow_and_update();
+                if let Some(progress) = progress {
+                    display.update(progress);
+                }
+            }
+        }
+    };
+    while let Ok(text) = statuses.try_recv() {
+        display.status(&text);
+    }
+    display.clear();
+    Ok(ended)
+}
+
+/// Who makes the call: the user name in the environment, which anyone can set, and the user ID that the system knows.
 fn by_hand(environment: &Environment) -> String {
     let user = ["LOGNAME", "USER"].into_iter().find_map(|name| environment.get_filled(name));
     let uid = std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| own.uid().to_string());
@@ -157,7 +169,10 @@ fn by_hand(environment: &Environment) -> String {
 
 pub(super) fn named(name: &str) -> Result<Function, Failure> {
     Function::named(name).or_else(|| Function::named(&format!("exchange_online_{name}"))).ok_or_else(|| {
-        Failure::new(USAGE, &format!("there is no function {name:?}; invoke --list shows those there are"))
+        Failure::new(
+            ExitCode::BadConfiguration,
+            &format!("there is no function {name:?}; invoke --list shows those there are"),
+        )
     })
 }
 
@@ -166,16 +181,17 @@ pub(super) fn named(name: &str) -> Result<Function, Failure> {
 fn load(
     file: Option<&Path>,
     environment: &Environment,
-    over_progress: bool,
+    display: &ProgressDisplay,
 ) -> Result<(Settings, Log), Failure> {
     let loaded = environment
         .config_file(file, Path::new("."))
         .map_err(LoadError::from)
         .and_then(|file| Settings::load(&file, environment))
-        .map_err(|error| Failure::new(USAGE, &error))?;
+        .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
     let asked = environment.get_filled("LOGLEVEL").is_some();
     let level = if asked { loaded.settings.log.level } else { LogLevel::Warning };
-    let log = Log::of_command(level, over_progress).map_err(|error| Failure::new(NOT_DONE, &error))?;
+    let log = Log::of_command(level, Some(display.bar().clone()))
+        .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in &loaded.warnings {
         warn!("{warning}");
     }
@@ -192,8 +208,7 @@ pub(super) fn write(results: &[u8]) -> Result<(), Failure> {
         Some(Ok(indented)) => out.write_all(&indented),
         _ => out.write_all(results),
     };
-    written
-        .and_then(|()| out.write_all(b"\n"))
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::new(NOT_DONE, &format!("the results could not be written: {error}")))
+    written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(|error| {
+        Failure::new(ExitCode::Failed, &format!("the results could not be written: {error}"))
+    })
 }

@@ -1,116 +1,124 @@
-//! What a person sees on standard error while a function runs: its status messages, and on a terminal a bar for
-//! work that takes long.
+//! What standard error shows while a function runs: its status messages, and on a terminal a progress bar.
 
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{Write, stderr};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::functions::Progress;
 use net::untrusted::text::sanitize_terminal;
 
-/// How often the bar is drawn.
-pub(super) const FRAME: Duration = Duration::from_millis(100);
-/// The bar itself, in characters.
-const WIDTH: usize = 28;
+/// How often the rate and the time left are drawn again.
+const TICK: Duration = Duration::from_millis(100);
 
-/// Standard error. Who does not look at it misses nothing that matters, so failures to write are not told.
+/// Standard error. Failures to write to it are ignored: the results go to standard output.
 pub(in crate::cli) struct ProgressDisplay {
-    /// It is a terminal that can be drawn on.
-    live: bool,
-    /// When the work that is shown as a bar began.
-    bar_since: Option<Instant>,
+    /// Drawn on a terminal only.
+    bar: ProgressBar,
+    has_begun: bool,
 }
 
 impl ProgressDisplay {
     pub(in crate::cli) fn on_stderr() -> Self {
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { live: stderr().is_terminal() && !dumb, bar_since: None }
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        // On anything else than a terminal, a target on standard error draws nothing.
+        let target = if is_dumb { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        Self { bar: ProgressBar::with_draw_target(None, target), has_begun: false }
     }
 
-    pub(super) fn is_live(&self) -> bool {
-        self.live
+    /// The bar, which the log has to get out of the way for each line.
+    pub(super) fn bar(&self) -> &ProgressBar {
+        &self.bar
     }
 
-    /// A status message. Those that come with the bar say in words what it shows.
-    pub(in crate::cli) fn status(&mut self, text: &str) {
-        if self.bar_since.is_none() {
+    /// Shows a status message. While there is a bar, status messages only repeat what it shows.
+    pub(in crate::cli) fn status(&self, text: &str) {
+        if !self.has_begun || self.bar.is_hidden() {
             self.line(&format!("{text} …"));
         }
     }
 
-    /// Draws the bar, or draws it again.
-    pub(super) fn draw(&mut self, progress: Option<Progress>) {
-        let Some(progress) = progress else { return };
-        let since = *self.bar_since.get_or_insert_with(Instant::now);
-        let _ = write!(stderr(), "\r\x1b[2K{}", bar(progress, since.elapsed()));
-    }
-
-    /// Takes the bar away.
-    pub(super) fn clear(&mut self) {
-        if self.bar_since.take().is_some() {
-            let _ = write!(stderr(), "\r\x1b[2K");
+    /// Shows how far the work is.
+    pub(super) fn update(&mut self, Progress { done, total, more, found }: Progress) {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.bar.enable_steady_tick(TICK);
         }
+        let found = found.map(|found| format!("  {found} found")).unwrap_or_default();
+        self.bar.set_style(style(more));
+        self.bar.set_length(total as u64);
+        self.bar.set_message(found);
+        self.bar.set_position(done as u64);
     }
 
-    /// A report that would be the incident's note.
-    pub(super) fn report(&mut self, text: &str) {
+    /// Removes the bar.
+    pub(super) fn clear(&mut self) {
+        self.bar.finish_and_clear();
+        self.has_begun = false;
+    }
+
+    /// Shows a report that would be the incident's note.
+    pub(super) fn report(&self, text: &str) {
         self.line(&format!("\n{}\n", text.trim_end()));
     }
 
-    /// Anything else, on a line of its own. What moves the cursor was not written by us.
-    pub(in crate::cli) fn line(&mut self, text: &str) {
-        self.clear();
-        let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
+    /// Shows anything else, on a line of its own, without control characters.
+    pub(in crate::cli) fn line(&self, text: &str) {
+        self.bar.suspend(|| {
+            let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
+        });
     }
 }
 
-/// The bar: how much is done, of how many, how fast, and how long it will yet take.
-fn bar(progress: Progress, elapsed: Duration) -> String {
-    let Progress { done, total, more, found } = progress;
-    let filled = (WIDTH * done).checked_div(total).unwrap_or(0).min(WIDTH);
-    let mut line = format!("[{}{}] {done}/{total}", "#".repeat(filled), "-".repeat(WIDTH - filled));
-    // Writing to a String does not fail.
-    if more {
-        line.push('+');
-    }
-    if let Some(found) = found {
-        let _ = write!(line, "  {found} found");
-    }
-    #[allow(clippy::cast_precision_loss)] // counts of mailboxes and messages, for people to read
-    let (done, left) = (done as f64, total.saturating_sub(done) as f64);
-    let rate = done / elapsed.as_secs_f64();
-    if done > 0.0 && rate.is_finite() {
-        let _ = write!(line, "  {rate:.0}/s");
-        let seconds = Duration::try_from_secs_f64((left / rate).ceil()).unwrap_or_default().as_secs();
-        let at_least = if more { ">" } else { "" };
-        let _ = write!(line, "  {at_least}{}:{:02} left", seconds / 60, seconds % 60);
-    }
-    line
+/// Share, rate and time left. Where more work may be found (`more`), the time left is not known.
+fn style(more: bool) -> ProgressStyle {
+    let template =
+        if more { "[{bar:28}] {pos}/{len}+{msg}{rate}" } else { "[{bar:28}] {pos}/{len}{msg}{rate}{left}" };
+    // Both templates are valid; a test draws them.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style
+        .progress_chars("#-")
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            if state.pos() > 0 {
+                let _ = write!(out, "  {:.0}/s", state.per_sec());
+            }
+        })
+        .with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            if state.pos() > 0 {
+                let _ = write!(out, "  {:#} left", HumanDuration(state.eta()));
+            }
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use indicatif::InMemoryTerm;
+
     use super::*;
 
-    #[test]
-    fn the_bar_tells_share_rate_and_time_left() {
-        let progress = Progress { done: 500, total: 2000, more: false, found: Some(12) };
-        assert_eq!(
-            bar(progress, Duration::from_secs(5)),
-            "[#######---------------------] 500/2000  12 found  100/s  0:15 left"
-        );
+    fn drawn(progress: Progress) -> String {
+        let terminal = InMemoryTerm::new(4, 100);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let mut display =
+            ProgressDisplay { bar: ProgressBar::with_draw_target(None, target), has_begun: true };
+        display.update(progress);
+        display.bar.tick();
+        terminal.contents()
     }
 
     #[test]
-    fn the_bar_promises_nothing_that_it_cannot_know() {
-        let nothing = Progress { done: 0, total: 0, more: true, found: None };
-        assert_eq!(bar(nothing, Duration::ZERO), "[----------------------------] 0/0+");
-        let growing = Progress { done: 999, total: 999, more: true, found: Some(0) };
-        assert_eq!(
-            bar(growing, Duration::from_secs(1)),
-            "[############################] 999/999+  0 found  999/s  >0:00 left"
-        );
+    fn bar_shows_share_rate_and_time_left() {
+        let bar = drawn(Progress { done: 500, total: 2000, more: false, found: Some(12) });
+        assert!(bar.starts_with("[#######---------------------] 500/2000  12 found  "), "{bar}");
+        assert!(bar.contains("/s  ") && bar.ends_with(" left"), "{bar}");
+    }
+
+    #[test]
+    fn bar_without_a_known_end_shows_no_time_left() {
+        let nothing = drawn(Progress { done: 0, total: 0, more: true, found: None });
+        assert!(nothing.ends_with(" 0/0+"), "{nothing}");
+        let growing = drawn(Progress { done: 999, total: 999, more: true, found: Some(0) });
+        assert!(growing.starts_with("[############################] 999/999+  0 found  "), "{growing}");
+        assert!(!growing.contains("left"), "{growing}");
     }
 }

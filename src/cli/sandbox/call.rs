@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::Failure;
 use crate::cli::invoke::inputs::{self, Given};
 use crate::cli::invoke::progress::ProgressDisplay;
 use crate::cli::invoke::{named, write};
+use crate::cli::{ExitCode, Failure};
 use sandbox::call_in;
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Call, NoReply, Reply};
@@ -31,17 +31,18 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
         replied(&call, &mut display).await
     })
     .await
-    .map_err(|error| Failure::new(1, &error))?;
-    let Reply { message_type, message, results, .. } = reply.map_err(|error| Failure::new(1, &error))?;
+    .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let Reply { message_type, message, results, .. } =
+        reply.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     if message_type != 0 || results.is_null() {
-        return Err(Failure::new(1, &message));
+        return Err(Failure::new(ExitCode::Failed, &message));
     }
     display.line(&message);
     write(results.to_string().as_bytes())?;
     if results["success"] == json!(true) {
         Ok(())
     } else {
-        Err(Failure::new(1, &results["reason"].as_str().unwrap_or_default()))
+        Err(Failure::new(ExitCode::Failed, &results["reason"].as_str().unwrap_or_default()))
     }
 }
 

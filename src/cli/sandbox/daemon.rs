@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
-use crate::cli::Failure;
+use crate::cli::{ExitCode, Failure};
 use sandbox::Sandbox;
 
 /// How long the daemon may take until it listens, and until it has ended.
@@ -20,7 +20,8 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Starts it and waits until it listens for calls.
     pub(super) async fn start(app_config: &Path, log: &Path, sandbox: &Sandbox) -> Result<Self, Failure> {
-        let failed = |what: String| Failure::new(1, &format!("the daemon does not start: {what}"));
+        let failed =
+            |what: String| Failure::new(ExitCode::Failed, &format!("the daemon does not start: {what}"));
         let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let log_file = File::create(log).map_err(|error| failed(error.to_string()))?;
         let process = Command::new(program)

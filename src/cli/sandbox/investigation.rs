@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::story::Story;
-use crate::cli::Failure;
+use crate::cli::{ExitCode, Failure};
 use crate::functions::Function;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, Planted};
@@ -26,9 +26,9 @@ pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Fai
     let phish = Phish::default();
     let planted = sandbox.graph.planted();
     let Some(first) = planted.first().cloned() else {
-        return Err(Failure::new(1, &"the tenant holds no phishing mail"));
+        return Err(Failure::new(ExitCode::Failed, &"the tenant holds no phishing mail"));
     };
-    let caller = sandbox.caller().await.map_err(|error| Failure::new(1, &error))?;
+    let caller = sandbox.caller().await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     story.say(&format!(
         "{} reports a mail: “{}”.\nAn incident is opened, number {INCIDENT}.",
         first.mailbox, phish.subject
@@ -49,7 +49,7 @@ pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Fai
     if verdicts(sandbox, &planted, story) {
         Ok(())
     } else {
-        Err(Failure::new(1, &"the sandbox does not show what it should"))
+        Err(Failure::new(ExitCode::Failed, &"the sandbox does not show what it should"))
     }
 }
 
@@ -198,9 +198,12 @@ impl Analyst<'_> {
             self.story.input(name, value.as_str().unwrap_or(&value.to_string()));
         }
         let started = Instant::now();
-        let call =
-            self.caller.call(function.name(), inputs).await.map_err(|error| Failure::new(1, &error))?;
-        let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(1, &error))?;
+        let call = self
+            .caller
+            .call(function.name(), inputs)
+            .await
+            .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+        let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
         for status in call.statuses() {
             self.story.status(&status);
         }
@@ -208,7 +211,7 @@ impl Analyst<'_> {
         let Reply { message_type, message, results, .. } = reply;
         if message_type != 0 || results.is_null() {
             self.story.answer(false, &message, took);
-            return Err(Failure::new(1, &format!("{} failed", function.name())));
+            return Err(Failure::new(ExitCode::Failed, &format!("{} failed", function.name())));
         }
         let success = results["success"] == json!(true);
         let said = if success { say(&results) } else { text(&results["reason"]).to_owned() };

@@ -17,8 +17,8 @@ use serde_json::json;
 use tokio::signal::ctrl_c;
 use uuid::Uuid;
 
-use super::Failure;
 use super::invoke::inputs::{self, Given};
+use super::{ExitCode, Failure};
 use crate::customize::{ScriptLanguage, export};
 use daemon::Daemon;
 use sandbox::Sandbox;
@@ -75,7 +75,7 @@ impl Arguments {
         let customizations = if self.fresh {
             json!({})
         } else {
-            older_app(export(ScriptLanguage::Python).map_err(|error| Failure::new(1, &error))?)
+            older_app(export(ScriptLanguage::Python).map_err(|error| Failure::new(ExitCode::Failed, &error))?)
         };
         Ok(SoarOptions { customizations, ..SoarOptions::default() })
     }
@@ -95,7 +95,8 @@ impl Arguments {
 
 /// Runs it.
 pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::new(1, &format!("the sandbox cannot start: {error}"));
+    let failed =
+        |error: std::io::Error| Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"));
     if let (Some(function), Some(directory)) = (&arguments.call, &arguments.directory) {
         return call::call(function, arguments.given, directory).await;
     }

@@ -7,7 +7,7 @@ use super::Queues;
 use super::check::{Check, Section};
 use super::soar::who;
 use crate::config::{Settings, StompSettings};
-use crate::exit_code::{self, NOT_SUBSCRIBED};
+use crate::exit_code::ExitCode;
 use net::tls;
 use stomp::{Error, HeartBeatOffer, Probe, SessionOptions};
 
@@ -29,14 +29,14 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
         Err(error) => {
             let advice = "Correct stomp_cafile, or cafile where it is absent; the file must be a PEM file that \
                           the user that runs the program can read.";
-            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, exit_code::of_tls(&error), error, advice);
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, ExitCode::of_tls(&error), error, advice);
             return vec![failed, Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, NOT_SIGNED_IN)];
         }
     };
     let mut probe = match Probe::log_in(&options).await {
         Ok(probe) => probe,
         Err(failure) => {
-            let code = exit_code::of_broker(&failure);
+            let code = ExitCode::of_broker(&failure);
             let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, code, &failure, advice(&failure));
             return vec![failed, Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, NOT_SIGNED_IN)];
         }
@@ -50,7 +50,7 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
         Some(queues) if queues.is_empty() => checks.push(Check::failed(
             SUBSCRIPTION.0,
             SUBSCRIPTION.1,
-            NOT_SUBSCRIBED,
+            ExitCode::NotSubscribed,
             "SOAR knows none of the functions, so there is no queue to subscribe to",
             super::IMPORT,
         )),
@@ -73,7 +73,7 @@ fn subscription(queue: &str, subscribed: Result<(), Error>) -> Check {
             Check::passed(SUBSCRIPTION.0, SUBSCRIPTION.1, format!("{queue} can be read; no call was taken"))
         }
         Err(failure) => {
-            let code = exit_code::of_broker(&failure);
+            let code = ExitCode::of_broker(&failure);
             Check::failed(SUBSCRIPTION.0, SUBSCRIPTION.1, code, &failure, advice(&failure))
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::exit_code::ExitCode;
 use net::untrusted::text::is_unsafe_to_display;
 
 /// Checks of one thing.
@@ -37,7 +38,7 @@ pub(super) enum Outcome {
     /// It works, and somebody should know.
     Warning,
     /// It does not work; the exit code that says so.
-    Failed(u8),
+    Failed(ExitCode),
     /// It could not be tried, because of something that failed before.
     Skipped,
 }
@@ -52,7 +53,7 @@ impl Outcome {
         }
     }
 
-    pub(super) fn exit_code(self) -> Option<u8> {
+    pub(super) fn exit_code(self) -> Option<ExitCode> {
         match self {
             Self::Failed(code) => Some(code),
             _ => None,
@@ -77,7 +78,7 @@ impl Check {
     pub(super) fn failed(
         id: impl Into<String>,
         name: impl Into<String>,
-        code: u8,
+        code: ExitCode,
         found: impl fmt::Display,
         advice: impl Into<String>,
     ) -> Self {

@@ -8,7 +8,7 @@ use chrono::Utc;
 use super::check::{Check, Outcome, Section};
 use super::{short, within};
 use crate::config::Settings;
-use crate::exit_code::{self, OTHER};
+use crate::exit_code::ExitCode;
 use crate::functions::{Function, IDENTIFY, Permission, Use};
 use graph::GraphSettings;
 use graph::{Certificate, Claims, Client, Error, ErrorKind, Path, Request, TokenError};
@@ -38,15 +38,23 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
         Err(error) => {
             let advice = "Correct verify (or REQUESTS_CA_BUNDLE), token_verify, client_auth_cert and client_auth_key of \
                           [fn_exchange_online].";
-            return without_token(Check::failed(TOKEN.0, TOKEN.1, exit_code::of_tls(&error), error, advice));
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, ExitCode::of_tls(&error), error, advice));
         }
     };
     let claims = match within(bound, client.claims()).await {
         Ok(Ok(claims)) => claims,
         Ok(Err(error)) => {
-            return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, found(&error), advice(&error)));
+            return without_token(Check::failed(
+                TOKEN.0,
+                TOKEN.1,
+                ExitCode::Failed,
+                found(&error),
+                advice(&error),
+            ));
         }
-        Err(late) => return without_token(Check::failed(TOKEN.0, TOKEN.1, OTHER, late, REACH_FOR_TOKEN)),
+        Err(late) => {
+            return without_token(Check::failed(TOKEN.0, TOKEN.1, ExitCode::Failed, late, REACH_FOR_TOKEN));
+        }
     };
     let mut checks = vec![token(&settings.graph, claims.as_ref())];
     let answer = within(bound, client.send(&Request::get(first_user()))).await;
@@ -101,7 +109,7 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
         return vec![Check::failed(
             PERMISSIONS.0,
             PERMISSIONS.1,
-            OTHER,
+            ExitCode::Failed,
             "the token gives no application permission, so every request is refused",
             format!(
                 "Add {} to the Entra application under API permissions, Microsoft Graph, as application permissions \
@@ -179,8 +187,10 @@ fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>)
             let found = "Microsoft Graph answers (it does not let the application list users)";
             Check::passed(REQUEST.0, REQUEST.1, found)
         }
-        Ok(Err(error)) => Check::failed(REQUEST.0, REQUEST.1, OTHER, found(&error), advice(&error)),
-        Err(late) => Check::failed(REQUEST.0, REQUEST.1, OTHER, late, REACH),
+        Ok(Err(error)) => {
+            Check::failed(REQUEST.0, REQUEST.1, ExitCode::Failed, found(&error), advice(&error))
+        }
+        Err(late) => Check::failed(REQUEST.0, REQUEST.1, ExitCode::Failed, late, REACH),
     }
 }
 
@@ -189,7 +199,13 @@ async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
     let path = match Path::messages(mailbox, None) {
         Ok(path) => path.option("$select", "id").option("$top", "1"),
         Err(error) => {
-            return Check::failed(MAILBOX.0, MAILBOX.1, OTHER, error, "Give the address of a mailbox.");
+            return Check::failed(
+                MAILBOX.0,
+                MAILBOX.1,
+                ExitCode::Failed,
+                error,
+                "Give the address of a mailbox.",
+            );
         }
     };
     match within(bound, client.send(&Request::get(path).in_mailbox(mailbox))).await {
@@ -203,9 +219,9 @@ async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
                 Some(404) => "Check the address; a user without a licence for Exchange has no mailbox.",
                 _ => advice(&error),
             };
-            Check::failed(MAILBOX.0, MAILBOX.1, OTHER, found(&error), advice)
+            Check::failed(MAILBOX.0, MAILBOX.1, ExitCode::Failed, found(&error), advice)
         }
-        Err(late) => Check::failed(MAILBOX.0, MAILBOX.1, OTHER, late, REACH),
+        Err(late) => Check::failed(MAILBOX.0, MAILBOX.1, ExitCode::Failed, late, REACH),
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::check::{Check, Outcome, Section};
 use super::environment::Variable;
+use crate::exit_code::ExitCode;
 
 /// Names longer than this do not push the column beside them further.
 const WIDEST_NAME: usize = 34;
@@ -66,7 +67,7 @@ impl HumanReport {
         }
     }
 
-    pub(super) fn end(&self, outcomes: &[Outcome], code: u8, took: Duration) -> String {
+    pub(super) fn end(&self, outcomes: &[Outcome], code: ExitCode, took: Duration) -> String {
         let count =
             |wanted: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| wanted(outcome)).count();
         let passed = count(&|outcome| *outcome == Outcome::Passed);
@@ -85,7 +86,10 @@ impl HumanReport {
             _ => ("Something is wrong.", "31"),
         };
         let verdict = self.coloured(verdict, colour);
-        let code = if code == 0 { String::new() } else { format!(" Exit code {code}.") };
+        let code = match code {
+            ExitCode::Success => String::new(),
+            code => format!(" Exit code {}.", code as u8),
+        };
         format!("\n{verdict} {counts}, in {:.1} s.{code}\n", took.as_secs_f64())
     }
 
@@ -105,7 +109,7 @@ mod tests {
     fn section() -> Section {
         let checks = vec![
             Check::passed("a", "sign in", "fine"),
-            Check::failed("b", "token", 1, "no\x1b[2J\u{202e}token", "Do this."),
+            Check::failed("b", "token", ExitCode::Failed, "no\x1b[2J\u{202e}token", "Do this."),
             Check::warning("c", "a", "well", None),
             Check::skipped("d", "request", "no token"),
         ];
@@ -144,10 +148,13 @@ mod tests {
     fn the_end_counts_and_names_the_exit_code() {
         let words = HumanReport { signs: false, colours: false };
         let took = Duration::from_millis(1250);
-        let all_well = words.end(&[Outcome::Passed; 3], 0, took);
+        let all_well = words.end(&[Outcome::Passed; 3], ExitCode::Success, took);
         assert_eq!(all_well, "\nAll is well. 3 passed, in 1.2 s.\n");
-        let failed =
-            words.end(&[Outcome::Passed, Outcome::Failed(21), Outcome::Warning, Outcome::Skipped], 21, took);
+        let failed = words.end(
+            &[Outcome::Passed, Outcome::Failed(ExitCode::BadCredentials), Outcome::Warning, Outcome::Skipped],
+            ExitCode::BadCredentials,
+            took,
+        );
         assert_eq!(
             failed,
             "\nSomething is wrong. 1 passed, 1 to know about, 1 failed, 1 not tried, in 1.2 s. Exit code 21.\n"

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::check::{Check, Section};
 use super::environment::Variable;
+use crate::exit_code::ExitCode;
 
 /// The form of the report. Another number would be another form.
 const SCHEMA: u8 = 1;
@@ -15,7 +16,7 @@ pub(super) fn report(
     file: &Path,
     environment: Option<&[Variable]>,
     sections: &[Section],
-    code: u8,
+    code: ExitCode,
     took: Duration,
 ) -> String {
     let checks: Vec<Value> = sections
@@ -27,8 +28,8 @@ pub(super) fn report(
         "program": env!("CARGO_PKG_NAME"),
         "version": env!("CARGO_PKG_VERSION"),
         "config_file": file.display().to_string(),
-        "outcome": if code == 0 { "passed" } else { "failed" },
-        "exit_code": code,
+        "outcome": if code == ExitCode::Success { "passed" } else { "failed" },
+        "exit_code": code as u8,
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "checks": checks,
     });
@@ -47,6 +48,6 @@ fn one(section: &str, check: &Check) -> Value {
         "outcome": check.outcome.name(),
         "found": check.found,
         "advice": check.advice,
-        "exit_code": check.outcome.exit_code(),
+        "exit_code": check.outcome.exit_code().map(|code| code as u8),
     })
 }

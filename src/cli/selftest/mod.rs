@@ -20,7 +20,7 @@ use futures_util::future::join;
 use self::check::{Check, Section};
 use self::report::Report;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
-use crate::exit_code::{Failure, OTHER};
+use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
 use crate::log::Log;
 
@@ -72,7 +72,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Checks everything and reports; gives the exit code, which is that of the first failure.
-pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<u8, Failure> {
+pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process();
     let found = environment.config_file(config_file, Path::new("."));
     let file = found.as_ref().unwrap_or_else(|no_home| &no_home.path).clone();
@@ -105,7 +105,7 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
         Ok(loaded) if environment.get_filled("LOGLEVEL").is_some() => loaded.settings.log.level,
         _ => LogLevel::Error,
     };
-    Log::of_command(level, false).map_err(|error| Failure::new(OTHER, &error))
+    Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))
 }
 
 /// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.

@@ -8,6 +8,7 @@ use super::check::{Outcome, Section};
 use super::environment::Variable;
 use super::human::HumanReport;
 use super::json;
+use crate::exit_code::ExitCode;
 
 /// What was found so far.
 pub(super) struct Report {
@@ -51,10 +52,10 @@ impl Report {
     }
 
     /// Ends the report; the exit code is that of the first failure.
-    pub(super) fn finish(self) -> u8 {
+    pub(super) fn finish(self) -> ExitCode {
         let outcomes: Vec<Outcome> =
             self.sections.iter().flat_map(|section| &section.checks).map(|check| check.outcome).collect();
-        let code = outcomes.iter().find_map(|outcome| outcome.exit_code()).unwrap_or(0);
+        let code = outcomes.iter().find_map(|outcome| outcome.exit_code()).unwrap_or(ExitCode::Success);
         let took = self.started.elapsed();
         match &self.words {
             Some(words) => write(&words.end(&outcomes, code, took)),

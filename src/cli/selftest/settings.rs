@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::check::{Check, Outcome, Section};
 use crate::config::{LoadError, Loaded, LogSettings, Warning};
-use crate::exit_code::BAD_CONFIGURATION;
+use crate::exit_code::ExitCode;
 use crate::log::cannot_rotate;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
@@ -29,7 +29,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
         Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
             FILE.0,
             FILE.1,
-            BAD_CONFIGURATION,
+            ExitCode::BadConfiguration,
             format!("{shown} cannot be read: {reason}"),
             "Name the file by --config-file or APP_CONFIG_FILE; config --create writes one to fill in.",
         )),
@@ -38,14 +38,14 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
             checks.push(Check::failed(
                 FILE.0,
                 FILE.1,
-                BAD_CONFIGURATION,
+                ExitCode::BadConfiguration,
                 found,
                 "Correct what is listed here.",
             ));
             checks.extend(problems.iter().map(|problem| {
                 let name = problem.location.to_string();
                 let advice = capitalized(&problem.right);
-                Check::failed("settings.option", name, BAD_CONFIGURATION, &problem.wrong, advice)
+                Check::failed("settings.option", name, ExitCode::BadConfiguration, &problem.wrong, advice)
             }));
         }
     }
@@ -96,7 +96,7 @@ fn log(settings: &LogSettings) -> Check {
         Err(error) => Check::failed(
             LOG.0,
             LOG.1,
-            BAD_CONFIGURATION,
+            ExitCode::BadConfiguration,
             format!("{shown} cannot be written: {error}"),
             "Create its directory (logdir, or APP_LOG_DIR) and make it writable for the user that runs the \
              program, or leave logfile= empty to log to stderr only.",
@@ -123,7 +123,7 @@ fn audit(path: &Path, lasts: bool) -> Check {
         Err(error) => Check::failed(
             AUDIT.0,
             AUDIT.1,
-            BAD_CONFIGURATION,
+            ExitCode::BadConfiguration,
             format!("{shown} cannot be written: {error}"),
             "Create its directory (audit_file, or logdir) and make it writable for the user that runs the program, or \
              leave audit_file= empty to put everything on record in the log only.",

@@ -8,14 +8,11 @@ use futures_util::future::try_join_all;
 use super::check::{Check, Section};
 use super::{Queues, short, within};
 use crate::config::Settings;
-use crate::exit_code::{NO_DESTINATION, NOT_SUBSCRIBED};
+use crate::exit_code::ExitCode;
 use crate::functions::Function;
-use net::tls::TlsError;
+use net::tls::{PemFile, TlsError};
 use soar::{Client, Credentials, Error};
 use soar::{Login, SoarSettings};
-
-/// No answer in time.
-const NO_ANSWER: u8 = 20;
 
 const SIGN_IN: (&str, &str) = ("soar.sign_in", "sign-in");
 const VERSION: (&str, &str) = ("soar.version", "version");
@@ -32,11 +29,12 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
     let client = match within(bound, Client::connect(&once)).await {
         Ok(Ok(client)) => client,
         Ok(Err(error)) => {
-            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, error.exit_code(), &error, advice(&error));
+            let failed =
+                Check::failed(SIGN_IN.0, SIGN_IN.1, ExitCode::of_soar(&error), &error, advice(&error));
             return (Section::new(title, not_signed_in(failed)), None);
         }
         Err(late) => {
-            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, NO_ANSWER, late, REACH);
+            let failed = Check::failed(SIGN_IN.0, SIGN_IN.1, ExitCode::SoarUnavailable, late, REACH);
             return (Section::new(title, not_signed_in(failed)), None);
         }
     };
@@ -86,7 +84,7 @@ fn actions(client: &Client) -> Check {
         Some(false) => Check::failed(
             ACTIONS.0,
             ACTIONS.1,
-            NOT_SUBSCRIBED,
+            ExitCode::NotSubscribed,
             "not enabled for the organisation, so SOAR sends no calls",
             "Have actions (the action framework) enabled for the organisation; it may take a licence.",
         ),
@@ -111,14 +109,16 @@ async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) ->
             return Some(destinations.into_iter().map(queue).collect());
         }
         Ok(Err(error @ Error::Refused { status: 403, .. })) => (
-            NO_DESTINATION,
+            ExitCode::NoDestination,
             error.to_string(),
             "Give the API key the permission to read functions (SOAR: Administrator Settings, Users, API Keys; \
              Functions: Read).",
         ),
-        Ok(Err(error @ Error::Refused { .. })) => (NO_DESTINATION, error.to_string(), advice(&error)),
-        Ok(Err(error)) => (error.exit_code(), error.to_string(), advice(&error)),
-        Err(late) => (NO_ANSWER, late, REACH),
+        Ok(Err(error @ Error::Refused { .. })) => {
+            (ExitCode::NoDestination, error.to_string(), advice(&error))
+        }
+        Ok(Err(error)) => (ExitCode::of_soar(&error), error.to_string(), advice(&error)),
+        Err(late) => (ExitCode::SoarUnavailable, late, REACH),
     };
     checks.push(Check::failed(PERMISSIONS.0, PERMISSIONS.1, code, found, advice));
     None
@@ -142,7 +142,7 @@ const REACH: &str = "Check host and port, the proxy, and the firewalls between h
 /// What to do about `error`.
 fn advice(error: &Error) -> &'static str {
     match error {
-        Error::Setup(TlsError::File { what: "CA certificate", .. }) => {
+        Error::Setup(TlsError::File { file: PemFile::CertificateAuthorities, .. }) => {
             "Correct cafile; the file must be a PEM file that the user that runs the program can read."
         }
         Error::Setup(_) => "Correct cafile, client_auth_cert and client_auth_key.",

@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::exit_code::{BAD_CONFIGURATION, Failure};
+use crate::exit_code::{ExitCode, Failure};
 use crate::log::Log;
 use crate::worker::Worker;
 use net::metrics::Counter;
@@ -136,7 +136,7 @@ impl Health {
     fn listen(self: &Arc<Self>, address: SocketAddr) -> Result<Listener, Failure> {
         Listener::start(address, Arc::clone(self)).map_err(|error| {
             Failure::new(
-                BAD_CONFIGURATION,
+                ExitCode::BadConfiguration,
                 &format!(
                     "cannot listen at {address} (health_listen): {error}; name an address of this machine and a port \
                      that is not in use"

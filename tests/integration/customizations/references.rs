@@ -102,7 +102,7 @@ fn every_source_is_part_of_it() {
     let xml: Vec<_> =
         list(&file, "workflows").iter().map(|workflow| text(&workflow["content"], "xml")).collect();
     let scripts: Vec<_> = list(&file, "scripts").iter().map(|script| text(script, "script_text")).collect();
-    assert_eq!(found.len(), 1 + 1 + 9 + 26 + 23 + 11 + 10 + 1 + 19);
+    assert_eq!(found.len(), 1 + 1 + 9 + 26 + 23 + 11 + 10 + 1 + 21);
     for source in found {
         let there = if let Ok(object) = serde_json::from_str::<Value>(&source) {
             uuids_of_it.contains(&text(&object, "uuid").to_owned())

@@ -7,3 +7,10 @@ mod requests;
 mod server;
 mod signing_in;
 mod trouble;
+
+use fn_exchange_online::exit_code::ExitCode;
+
+/// The exit code of the program where `error` is its end.
+fn exit_code(error: &soar::Error) -> u8 {
+    ExitCode::of_soar(error) as u8
+}

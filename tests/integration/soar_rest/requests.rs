@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use soar::{Client, Error};
 
+use super::exit_code;
 use super::server::{self, Soar, soar};
 
 /// A SOAR that answers the n-th request for a function or a new note with the n-th of `answers`, and then well.
@@ -81,7 +82,7 @@ async fn a_refusal_is_final_and_carries_soars_words() {
             error.to_string(),
             format!("SOAR answered the attempt to read the function f with HTTP status {code}: You may not.")
         );
-        assert_eq!((error.status(), error.exit_code()), (Some(code), 20));
+        assert_eq!((error.status(), exit_code(&error)), (Some(code), 20));
         assert_eq!(soar.seen("/f").len(), 1);
     }
 }
@@ -90,7 +91,7 @@ async fn a_refusal_is_final_and_carries_soars_words() {
 async fn a_key_that_is_revoked_is_told_at_once() {
     let (soar, client) = answering(vec![status(401)]).await;
     let error = client.destination_of("f").await.unwrap_err();
-    assert_eq!(error.exit_code(), 21);
+    assert_eq!(exit_code(&error), 21);
     assert_eq!((soar.seen("/f").len(), soar.seen("/session").len()), (1, 1));
 }
 
@@ -137,5 +138,5 @@ async fn html_instead_of_json_is_no_answer_of_soars() {
     let (_soar, client) = answering(vec!["<html>".into_response()]).await;
     let error = client.add_note(7, "x").await.unwrap_err();
     assert!(matches!(error, Error::NotAnAnswer { .. }), "{error}");
-    assert_eq!(error.exit_code(), 20);
+    assert_eq!(exit_code(&error), 20);
 }

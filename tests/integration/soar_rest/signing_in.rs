@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use soar::Login;
 use soar::{Client, Content, Error, Target};
 
+use super::exit_code;
 use super::server::{self, Soar, session, soar};
 
 #[tokio::test]
@@ -116,7 +117,7 @@ async fn a_wrong_password_is_one_request_and_exit_code_25() {
     soar.settings.login =
         Login::Password { email: "a@example.com".to_owned(), password: Secret::new("n0pe") };
     let error = Client::connect(&soar.settings).await.unwrap_err();
-    assert_eq!(error.exit_code(), 25);
+    assert_eq!(exit_code(&error), 25);
     assert_eq!(
         error.to_string(),
         "SOAR does not accept the e-mail address and password; check email and password \
@@ -157,7 +158,7 @@ async fn a_wrong_key_is_one_request_and_exit_code_21() {
     let soar =
         server::start(Router::new().route("/rest/session", get(|| async { StatusCode::UNAUTHORIZED }))).await;
     let error = Client::connect(&soar.settings).await.unwrap_err();
-    assert_eq!(error.exit_code(), 21);
+    assert_eq!(exit_code(&error), 21);
     assert!(error.to_string().contains("the API key; check api_key_id and api_key_secret"), "{error}");
     assert!(!format!("{error} {error:?}").contains("S3CR3T"));
     assert_eq!(soar.seen("/session").len(), 1);
@@ -186,7 +187,7 @@ async fn the_organisation_is_found_by_cloud_account_uuid_or_name() {
         org.clone_into(&mut soar.settings.org);
         let error = Client::connect(&soar.settings).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
-        assert_eq!(error.exit_code(), 24);
+        assert_eq!(exit_code(&error), 24);
     }
 }
 
@@ -222,7 +223,7 @@ async fn signing_in_is_tried_as_often_as_configured() {
     Client::connect(&soar.settings).await.unwrap();
     let soar = starting_up(3).await;
     let error = Client::connect(&soar.settings).await.unwrap_err();
-    assert_eq!((error.exit_code(), error.status()), (20, Some(503)));
+    assert_eq!((exit_code(&error), error.status()), (20, Some(503)));
     assert_eq!(soar.seen("/session").len(), 3);
     let mut soar = starting_up(9).await;
     soar.settings.login_tries = None;

@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
+use super::exit_code;
 use super::server::{self, read_head, session, settings, soar};
 
 #[tokio::test]
@@ -29,7 +30,7 @@ async fn a_certificate_nobody_trusts_is_refused_at_once() {
     assert!(matches!(error, Error::Untrusted { .. }), "{error}");
     let words = format!("the certificate of SOAR at localhost:{} is not trusted", soar.settings.port);
     assert!(error.to_string().starts_with(&words) && error.to_string().contains("cafile"), "{error}");
-    assert_eq!(error.exit_code(), 23);
+    assert_eq!(exit_code(&error), 23);
     assert!(soar.seen("").is_empty(), "something was sent to a server that is not trusted");
 
     soar.settings.trust = Trust::Insecure;
@@ -47,7 +48,7 @@ async fn a_certificate_for_another_host_is_refused() {
 #[tokio::test]
 async fn a_ca_file_that_is_missing_is_exit_code_22() {
     let error = Client::connect(&settings(1, Trust::SystemAnd("/no/ca.pem".into()))).await.unwrap_err();
-    assert_eq!(error.exit_code(), 22);
+    assert_eq!(exit_code(&error), 22);
     assert!(error.to_string().contains("/no/ca.pem"), "{error}");
 }
 
@@ -58,7 +59,7 @@ async fn nobody_listening_is_told_after_the_configured_tries() {
     drop(listener);
     let error = Client::connect(&settings(port, Trust::System)).await.unwrap_err();
     assert!(error.to_string().contains("connection refused"), "{error}");
-    assert_eq!(error.exit_code(), 20);
+    assert_eq!(exit_code(&error), 20);
 }
 
 #[tokio::test]
@@ -82,7 +83,7 @@ async fn a_server_without_tls_is_told() {
     });
     let error = Client::connect(&settings(port, Trust::System)).await.unwrap_err();
     assert!(matches!(error, Error::Handshake { .. }), "{error}");
-    assert_eq!(error.exit_code(), 23);
+    assert_eq!(exit_code(&error), 23);
 }
 
 /// A SOAR that signs in, and cuts the connection on every other request after it has come.

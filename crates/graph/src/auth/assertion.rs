@@ -19,7 +19,7 @@ use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 
 use crate::{ApplicationCertificate, AssertionAlgorithm};
-use net::tls::TlsError;
+use net::tls::{PemFile, TlsError};
 
 /// An assertion is used at once.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -48,13 +48,14 @@ impl Certificate {
     /// # Errors
     /// One of them cannot be read or holds something else, or the two do not belong together.
     pub fn read(settings: &ApplicationCertificate) -> Result<Self, TlsError> {
-        let wrong = |what, path: &Path, reason: &str| TlsError::File {
-            what,
+        let wrong = |file, path: &Path, reason: &str| TlsError::File {
+            file,
             path: path.to_owned(),
             reason: reason.to_owned(),
         };
-        let of_certificate = |reason: &str| wrong("application certificate", &settings.certificate, reason);
-        let of_key = |reason: &str| wrong("application key", &settings.key, reason);
+        let of_certificate =
+            |reason: &str| wrong(PemFile::ApplicationCertificate, &settings.certificate, reason);
+        let of_key = |reason: &str| wrong(PemFile::ApplicationKey, &settings.key, reason);
 
         let der = CertificateDer::from_pem_file(&settings.certificate)
             .map_err(|error| of_certificate(&pem_words(&error, "no PEM certificate is in it")))?;
