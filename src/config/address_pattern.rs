@@ -1,24 +1,23 @@
 //! Patterns of mailbox addresses.
 
-/// A pattern of addresses, in which `*` stands for any characters, none included, and `?` for one. Case does not
-/// matter.
+/// A pattern of addresses: `*` matches any number of characters, also none, and `?` matches one. Case does not matter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressPattern(Vec<char>);
 
 impl AddressPattern {
-    /// The pattern that is written so.
+    /// Parses a pattern.
     pub fn new(text: &str) -> Self {
         let mut pattern: Vec<char> = folded(text).collect();
-        // Two stars are one; a match takes the time of their number.
+        // Two stars match the same as one, and each star costs time.
         pattern.dedup_by(|a, b| *a == '*' && *b == '*');
         Self(pattern)
     }
 
-    /// Whether it matches the whole of `address`. Takes time in proportion to both lengths.
+    /// Whether the pattern matches the whole `address`. Takes time in proportion to the product of both lengths.
     pub fn matches(&self, address: &str) -> bool {
         let address: Vec<char> = folded(address).collect();
         let (mut at, mut next) = (0, 0);
-        // Where the last star is, and how far it reaches.
+        // The position of the last star, and the end of its match.
         let mut star: Option<(usize, usize)> = None;
         while at < address.len() {
             match self.0.get(next) {
@@ -31,10 +30,10 @@ impl AddressPattern {
                     next += 1;
                 }
                 _ => {
-                    let Some((place, reach)) = star else { return false };
-                    star = Some((place, reach + 1));
-                    at = reach + 1;
-                    next = place + 1;
+                    let Some((position, end)) = star else { return false };
+                    star = Some((position, end + 1));
+                    at = end + 1;
+                    next = position + 1;
                 }
             }
         }
@@ -42,12 +41,12 @@ impl AddressPattern {
     }
 }
 
-/// Letters without their case. Some change to several letters, and some only on the way over the upper case.
+/// Folds the case of letters. Some letters become several, and some change only by way of their upper case.
 fn folded(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// Several patterns.
+/// A list of patterns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patterns(pub Vec<AddressPattern>);
 
@@ -57,12 +56,12 @@ impl Patterns {
         self.0.iter().any(|pattern| pattern.matches(address))
     }
 
-    /// As they are written, in lower case.
+    /// The texts of the patterns, in lower case.
     pub fn texts(&self) -> Vec<String> {
         self.0.iter().map(|AddressPattern(pattern)| pattern.iter().collect()).collect()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,5 +1,5 @@
-//! What can be wrong with `app.config`, in words that say where, what, and what would be right. The value of an
-//! option that may hold a secret is in none of them.
+//! Problems and warnings about `app.config`: each says where, what is wrong, and what would be right. They never quote
+//! the value of an option that may hold a secret.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use std::path::PathBuf;
 use super::NoHome;
 use super::ini::{Fault, FaultKind};
 
-/// No settings, and why.
+/// The settings cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is no such file, or it cannot be read.
+    /// The file does not exist, or cannot be read.
     #[error("cannot read the configuration file {}: {reason}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The file can be read and does not do. All that is wrong with it.
+    /// The file can be read, but not used. Lists all problems.
     #[error("the configuration file {} has {}:{}", path.display(), counted(problems.len()), listed(problems))]
     Invalid {
         /// The file.
@@ -29,7 +29,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// What is wrong within the file; empty where the file itself is the matter.
+    /// The problems within the file; empty where the file itself cannot be read.
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Unreadable { .. } => &[],
@@ -53,10 +53,10 @@ fn listed(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
 }
 
-/// One thing that is wrong.
+/// A problem, which keeps the configuration from being used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// The place of the problem or warning.
     pub location: Location,
     /// What is wrong there.
     pub wrong: String,
@@ -70,20 +70,20 @@ impl fmt::Display for Problem {
     }
 }
 
-/// One thing that works, and that somebody should know about.
+/// A warning: the configuration can be used, and the operator should know this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// Where.
+    /// The place of the problem or warning.
     pub location: Location,
-    /// What to know.
+    /// The message, which follows the location.
     pub text: String,
 }
 
 impl Warning {
     pub(super) const UNKNOWN_VARIABLE: &str =
-        "has a $NAME that is no variable of the environment; it is taken as it is written";
+        "has a $NAME that is not an environment variable; it is taken as it is written";
 
-    /// Whether the value names a variable of the environment that is not there.
+    /// Whether the warning is about a value that names an environment variable which is not set.
     pub fn is_of_unknown_variable(&self) -> bool {
         self.text == Self::UNKNOWN_VARIABLE
     }
@@ -95,19 +95,19 @@ impl fmt::Display for Warning {
     }
 }
 
-/// A place in the configuration.
+/// A location in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// A line of the file, counted from 1, for what is wrong with its form.
+    /// A line of the file, counted from 1, for errors of syntax.
     Line {
         /// The line.
         line: usize,
         /// The section it is in.
         section: Option<String>,
-        /// The option it is about.
+        /// The option that it sets.
         key: Option<String>,
     },
-    /// A file beside the configuration file.
+    /// A file other than the configuration file.
     File(PathBuf),
     /// A section.
     Section(String),
@@ -164,12 +164,12 @@ impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         let (key, wrong, right) = match fault.kind {
             FaultKind::BeforeAnySection => {
-                (None, "text stands before the first section", "begin with a line [resilient]")
+                (None, "there is text before the first section", "begin with a line [resilient]")
             }
             FaultKind::DuplicateSection => (
                 None,
-                "the section is there a second time",
-                "move its options to where it is first, and delete this header",
+                "the section exists a second time",
+                "move its options to the first one, and delete this header",
             ),
             FaultKind::DuplicateOption(key) => {
                 (Some(key), "the option is set a second time in this section", "keep one of the lines")
@@ -180,7 +180,7 @@ impl From<Fault> for Problem {
                 "write name = value, or begin the line with # to make it a comment, or with a blank to \
                  continue the value above",
             ),
-            FaultKind::NoName => (None, "no option's name stands before = or :", "write name = value"),
+            FaultKind::NoName => (None, "the name before = or : is missing", "write name = value"),
         };
         Self {
             location: Location::Line { line: fault.line, section: fault.section, key },

@@ -1,12 +1,12 @@
-//! The environment as a value, so that what depends on it can be tested without changing the process's own.
+//! The environment as a value, so that tests do not have to change that of the process.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::secrets::protected::{self, ProtectedSecrets};
 
-/// Environment variables, and the secrets that App Host protects, which win over them where `app.config` names
-/// a secret. Names and values that are not Unicode are left out.
+/// Environment variables, and the protected secrets of App Host, which take precedence over variables of the same name.
+/// Leaves out names and values that are not Unicode.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
@@ -14,7 +14,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process, to be taken once: what `run` removes, nobody reads a second time.
+    /// The environment of this process. To be called once, since `run` removes the files of protected secrets.
     pub fn of_process() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -23,8 +23,8 @@ impl Environment {
     }
 
     /// Reads App Host's protected secrets from `directory`, if this is an App Host's container
-    /// (`APP_HOST_CONTAINER` is 1, true, yes or on). [`Settings::load`](super::Settings::load) warns of what
-    /// cannot be read; the environment's variables stand in for it.
+    /// (`APP_HOST_CONTAINER` is 1, true, yes or on). [`Settings::load`](super::Settings::load) warns of files
+    /// that cannot be read; environment variables are used instead.
     #[must_use]
     pub fn with_protected_secrets(mut self, directory: &Path) -> Self {
         let app_host = self.get("APP_HOST_CONTAINER").unwrap_or_default();
@@ -34,7 +34,7 @@ impl Environment {
         self
     }
 
-    /// Removes the files of the protected secrets, as App Host's apps do. The secrets stay known to this value.
+    /// Removes the files of the protected secrets, as App Host's apps do. This value keeps the secrets.
     pub fn remove_protected_secrets(&self) {
         self.protected.remove_files();
     }
@@ -44,7 +44,7 @@ impl Environment {
         &self.protected.troubles
     }
 
-    /// The secret called `name`: a protected one, else the variable.
+    /// The secret called `name`: a protected secret, or else an environment variable.
     pub(super) fn secret(&self, name: &str) -> Option<&str> {
         self.protected.get(name).or_else(|| self.get(name))
     }
@@ -62,21 +62,21 @@ impl Environment {
     /// `path` with a leading `~` replaced by the home directory.
     ///
     /// # Errors
-    /// `~` stands for no directory that is known here. Nothing may be made of the name `~` itself.
+    /// The home directory is not known. The path is not used literally: that would create a directory named `~`.
     pub fn expand_home(&self, path: &str) -> Result<PathBuf, NoHome> {
         let Some(rest) = path.strip_prefix('~') else { return Ok(path.into()) };
-        let somebodys = !rest.is_empty() && !rest.starts_with('/');
+        let is_of_named_user = !rest.is_empty() && !rest.starts_with('/');
         match self.get_filled("HOME") {
             Some(home) if rest.is_empty() => Ok(home.into()),
-            Some(home) if !somebodys => Ok(Path::new(home).join(rest.trim_start_matches('/'))),
-            _ => Err(NoHome { path: path.into(), somebodys }),
+            Some(home) if !is_of_named_user => Ok(Path::new(home).join(rest.trim_start_matches('/'))),
+            _ => Err(NoHome { path: path.into(), is_of_named_user }),
         }
     }
 
     /// `path` with a leading `~` and every `$NAME` and `${NAME}` replaced; unknown variables stay as they are.
     ///
     /// # Errors
-    /// As of [`Self::expand_home`].
+    /// See [`Self::expand_home`].
     pub fn expand(&self, path: &str) -> Result<PathBuf, NoHome> {
         let mut expanded = String::with_capacity(path.len());
         let mut rest = path;
@@ -104,7 +104,7 @@ impl Environment {
     /// `~/.resilient/app.config`.
     ///
     /// # Errors
-    /// The path begins with `~`, which stands for no directory that is known here.
+    /// The path begins with `~`, and the home directory is not known.
     pub fn config_file(&self, command_line: Option<&Path>, directory: &Path) -> Result<PathBuf, NoHome> {
         if let Some(path) = command_line {
             return self.named(path);
@@ -116,30 +116,31 @@ impl Environment {
         if here.is_file() { Ok(here) } else { self.expand_home("~/.resilient/app.config") }
     }
 
-    /// The file that somebody names, a leading `~` replaced: a shell does not always do it (`--config-file=~/app.config`).
+    /// The file of the command line, with a leading `~` replaced, which a shell does not always do
+    /// (`--config-file=~/app.config`).
     ///
     /// # Errors
-    /// As of [`Self::expand_home`].
+    /// See [`Self::expand_home`].
     pub fn named(&self, path: &Path) -> Result<PathBuf, NoHome> {
         path.to_str().map_or_else(|| Ok(path.to_owned()), |path| self.expand_home(path))
     }
 }
 
-/// A path begins with `~`, and which directory that is, is not known.
+/// A path begins with `~`, and the home directory is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {}; {}", path.display(), self.wrong(), self.right())]
 pub struct NoHome {
     /// The path.
     pub path: PathBuf,
-    /// It is `~name`, the home directory of a user of that name.
-    somebodys: bool,
+    /// The path is `~name`, in the home directory of a named user.
+    is_of_named_user: bool,
 }
 
 impl NoHome {
-    /// What is wrong with the path, which stands before these words.
+    /// What is wrong. The message follows the path.
     pub(super) fn wrong(&self) -> &'static str {
-        if self.somebodys {
-            "begins with ~ and a name, and whose home directory that is, is not looked up"
+        if self.is_of_named_user {
+            "begins with ~ and a user name, and home directories of users are not looked up"
         } else {
             "begins with ~, and HOME is not set, so there is no home directory"
         }
@@ -147,7 +148,7 @@ impl NoHome {
 
     /// What would be right.
     pub(super) fn right(&self) -> &'static str {
-        if self.somebodys { "write the full path" } else { "write the full path, or set HOME" }
+        if self.is_of_named_user { "write the full path" } else { "write the full path, or set HOME" }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The dialect `app.config` is written in: that of Python's `configparser.ConfigParser(interpolation=None)`, as
-//! a format of the `config` crate.
+//! The INI syntax of `app.config`, which is that of Python's `configparser.ConfigParser(interpolation=None)`, as a format
+//! of the `config` crate.
 //!
-//! The crate's own INI reader drops backslashes, strips quotes and knows no continuation lines, so that secrets
-//! would come out changed. This one is compared with Python's, file by file, in `tests/integration/app_config_dialect.rs`.
+//! The crate's own INI reader drops backslashes, strips quotes and does not support continuation lines, so it would
+//! change secrets. A test compares this reader with Python's, file by file: `tests/integration/app_config_dialect.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -10,11 +10,11 @@ use std::fmt;
 
 use ::config::{FileStoredFormat, Format, Map, Value, ValueKind};
 
-/// The one key at the top of what [`IniFormat`] gives to `config`; the sections are below it. `config` reads
-/// top-level keys as path expressions, and a section may be named `a.b` or `x[0]`.
+/// The only top-level key that [`IniFormat`] gives to `config`, with the sections below it. `config` parses top-level
+/// keys as path expressions, and a section may be named `a.b` or `x[0]`.
 pub const ROOT: &str = "sections";
 
-/// The origin that `config` keeps for values that a section has from `[DEFAULT]`.
+/// The origin of values that a section takes from `[DEFAULT]`.
 pub const DEFAULT_ORIGIN: &str = "[DEFAULT]";
 
 /// Section name → option name (lower-cased) → value.
@@ -40,17 +40,17 @@ impl FileStoredFormat for IniFormat {
     }
 }
 
-/// What a file says: its sections, and what `[DEFAULT]` gives to each of them.
+/// A parsed file: its sections, and the options of `[DEFAULT]`, which every section inherits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
-    /// The sections without what `[DEFAULT]` adds.
+    /// The sections, without the options they inherit.
     pub sections: Sections,
     /// The options of `[DEFAULT]`.
     pub defaults: BTreeMap<String, String>,
 }
 
 impl Document {
-    /// The form in which `config` takes it.
+    /// Converts the document into the form that `config` takes.
     pub fn into_map(self, uri: Option<&String>) -> Map<String, Value> {
         let from_default = DEFAULT_ORIGIN.to_owned();
         let defaults = self.defaults;
@@ -70,10 +70,10 @@ impl Document {
     }
 }
 
-/// One line that Python's reader refuses. The line's text is kept out: it may be part of a secret.
+/// A line that Python's reader rejects. Does not hold the text of the line, which may be part of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// Counted from 1.
+    /// The number of the line, from 1.
     pub line: usize,
     /// The section the line is in.
     pub section: Option<String>,
@@ -81,7 +81,7 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
-/// What Python's reader refuses.
+/// The errors that Python's reader reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
     /// Text above the first section header.
@@ -96,7 +96,7 @@ pub enum FaultKind {
     NoName,
 }
 
-/// The file is not in the dialect. Everything that is wrong, and what could be read all the same.
+/// The file has errors of syntax. Lists all of them, and keeps the lines that could be read.
 #[derive(Debug)]
 pub struct Syntax {
     /// What is wrong, in the order of the lines; never empty.
@@ -126,7 +126,7 @@ pub fn parse(text: &str) -> Result<Document, Syntax> {
     reader.finish()
 }
 
-/// Values as lists of lines, until the file has been read.
+/// Options, whose values are lists of lines until the whole file has been read.
 type Lines = BTreeMap<String, Vec<String>>;
 
 const DEFAULT_SECTION: &str = "DEFAULT";
@@ -137,20 +137,20 @@ struct Reader {
     defaults: Lines,
     section: Option<String>,
     target: Target,
-    /// Of the last section header or option.
+    /// The indentation of the last section header or option.
     indentation: usize,
     faults: Vec<Fault>,
-    /// Sections whose second header was refused and whose options are read all the same.
+    /// Sections that had a header already.
     seen: BTreeSet<String>,
 }
 
-/// What a more indented line continues.
+/// The target of continuation lines, which are indented more.
 #[derive(Default)]
 enum Target {
     /// Nothing: a section has just begun.
     #[default]
     Nothing,
-    /// This option of the section.
+    /// An option of the section.
     Option(String),
     /// A line that was refused.
     Refused,
@@ -252,14 +252,14 @@ fn joined(options: Lines) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `[` … `]`, up to the last `]` of the line; what follows it is ignored, and so is nothing in between.
+/// Returns the name in `[name]`, which extends to the last `]` of the line. Text after it is ignored.
 fn section_header(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('[')?;
     let name = &inner[..inner.rfind(']')?];
     (!name.is_empty()).then_some(name)
 }
 
-/// White space as Python's `str.strip` and `\s` see it: Unicode's, and the four ASCII separators.
+/// White space as in Python's `str.strip` and `\s`: Unicode's, and the four ASCII separators.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }

@@ -1,25 +1,23 @@
-//! Secrets that the file names instead of holding them: `$NAME` and `${NAME}`, which App Host protects, or which
-//! are variables of the environment.
+//! References to secrets: `$NAME` and `${NAME}` name a protected secret of App Host or an environment variable.
 //!
-//! A value that holds `${NAME}` anywhere has each replaced; otherwise, where it starts with `$`, the whole rest
-//! is the name. Names that nobody knows leave the text as it is, since a password may well begin with a dollar
-//! sign. `^NAME` and `^{NAME}` name an entry of a password store (privileged access management), which this
-//! program does not read.
+//! In a value with `${NAME}`, every such reference is replaced. Otherwise, if the value starts with `$`, the rest is the
+//! name. An unknown name leaves the text as it is, since a password may begin with a dollar sign. `^NAME` and `^{NAME}`
+//! name an entry of a password store (privileged access management), which this program does not support.
 
 use super::Environment;
 
-/// What became of a value.
+/// The result of an interpolation.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Interpolated {
-    /// It names no secret, or none that is known (`unknown`): the text stays.
+    /// The value does not name a secret, or names one that is not known (`unknown`). The text is unchanged.
     Literal { text: String, unknown: bool },
-    /// Secrets were put in. `unknown`: not all of those it names are known.
+    /// Secrets were inserted. `unknown`: at least one name is not known.
     Replaced { text: String, unknown: bool },
-    /// It names an entry of a password store.
+    /// The value names an entry of a password store.
     PasswordStore,
 }
 
-/// Puts the secrets that `raw` names in their places.
+/// Replaces the names of secrets in `raw` by the secrets.
 pub(super) fn interpolate(raw: &str, environment: &Environment) -> Interpolated {
     if raw.starts_with('^') || braced(raw, "^{").is_some() {
         return Interpolated::PasswordStore;
@@ -47,7 +45,7 @@ pub(super) fn interpolate(raw: &str, environment: &Environment) -> Interpolated 
     if replaced { Interpolated::Replaced { text, unknown } } else { Interpolated::Literal { text, unknown } }
 }
 
-/// The first `open`NAME`}` of `text`: what is before it, the name, what is behind it.
+/// Splits `text` at the first `open`NAME`}` into the text before it, the name, and the text after it.
 fn braced<'a>(text: &'a str, open: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let (before, rest) = text.split_once(open)?;
     let (name, after) = rest.split_once('}')?;

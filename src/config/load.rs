@@ -1,4 +1,4 @@
-//! From the file and the environment to checked [`Settings`].
+//! Loads the file and the environment into checked [`Settings`].
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use super::sections::{graph, guard, resilient};
 use super::{Environment, LoadError, Location, Problem, Settings, Warning};
 use soar::SoarSettings;
 
-/// The settings, and what whoever starts the program should know about them.
+/// Settings, and what the operator should know about them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
-    /// What the program works with.
+    /// The checked settings.
     pub settings: Settings,
     /// For the log: unknown options, verification turned off, deprecated ways.
     pub warnings: Vec<Warning>,
     /// The files that the settings were read from: the configuration file first, then those of secrets. When the
-    /// content of one changes, the settings are to be read anew.
+    /// content of one changes, the settings have to be loaded again.
     pub files: Vec<PathBuf>,
 }
 
@@ -28,33 +28,33 @@ impl Settings {
     /// Reads `file` and what `environment` overrides in it.
     ///
     /// # Errors
-    /// The file cannot be read, or something in it is wrong: then all that is wrong with it is told at once.
+    /// The file cannot be read, or has problems, all of which are reported.
     pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read(file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
     }
 
-    /// Like [`Settings::load`], of a file's `text`.
+    /// Loads settings from `text`, the content of `file`.
     ///
     /// # Errors
-    /// As there, but for a file that cannot be read.
+    /// The text has problems, all of which are reported.
     pub fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read_text(text, file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
     }
 }
 
-/// Reads the settings of SOAR's REST interface only: nothing else has to be filled in yet.
+/// Loads the settings of SOAR's REST interface only; the rest of the file may still have placeholders.
 ///
 /// # Errors
-/// As [`Settings::load`].
+/// The file cannot be read, or has problems in these settings.
 pub fn load_soar(file: &Path, environment: &Environment) -> Result<(SoarSettings, Vec<Warning>), LoadError> {
     let (settings, warnings, _) = read(file, environment, resilient::soar)?;
     Ok((settings, warnings))
 }
 
-/// What `take` makes of the options, with the warnings and the files that were read. It gives `None` only where it noted
-/// a problem.
+/// Returns what `take` makes of the options in `file`, the warnings, and the files that were read. `take` returns `None`
+/// only where it noted a problem.
 fn read<T>(
     file: &Path,
     environment: &Environment,
@@ -67,7 +67,7 @@ fn read<T>(
     read_text(&text, file, environment, take)
 }
 
-/// The same of `text`, the content of `file`.
+/// Returns what `take` makes of the options in `text`, the content of `file`.
 fn read_text<T>(
     text: &str,
     file: &Path,
@@ -99,12 +99,12 @@ fn read_text<T>(
     }
 }
 
-/// A protected secret that is not there for us.
+/// The warning about a protected secret that cannot be used.
 fn unusable_secret((path, reason): &(PathBuf, String)) -> Warning {
     Warning {
         location: Location::File(path.clone()),
         text: format!(
-            "cannot be used for protected secrets ({reason}); the environment's variables stand in"
+            "cannot be used for protected secrets ({reason}); environment variables are used instead"
         ),
     }
 }
@@ -163,7 +163,7 @@ fn layered(
         .collect()
 }
 
-/// What is wrong with the file's form, when that is what `config` complains of.
+/// Returns the errors of syntax in the file, if that is what `config` reports.
 fn syntax(error: ConfigError) -> Result<Syntax, ConfigError> {
     match error {
         ConfigError::FileParse { uri, cause } => match cause.downcast::<Syntax>() {
@@ -174,7 +174,7 @@ fn syntax(error: ConfigError) -> Result<Syntax, ConfigError> {
     }
 }
 
-/// A layer that is there already.
+/// A layer of options that are already parsed.
 #[derive(Debug, Clone)]
 struct Layer(Map<String, Value>);
 
@@ -189,7 +189,7 @@ impl Layer {
         }))
     }
 
-    /// On App Host the platform alone decides how often signing in is tried.
+    /// On App Host, only the platform decides how often the program attempts to sign in.
     fn of_app_host(environment: &Environment) -> Self {
         const VARIABLE: &str = "RESILIENT_MAX_CONNECTION_RETRIES";
         Self::of_options(environment.get_filled("APP_HOST_CONTAINER").map(|_| {
@@ -218,7 +218,7 @@ impl Source for Layer {
     }
 }
 
-/// An ignored option of SOAR's framework, of which one value deserves a warning.
+/// An ignored option of SOAR's framework. Its value 0 is worth a warning.
 static STOMP: Opt = Opt::ignored(RESILIENT, "stomp");
 
 /// Warns of unknown options in the sections of this program, which are most likely misspelt.

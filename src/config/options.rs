@@ -1,5 +1,5 @@
-//! Options by name: taken from the layers, their secrets put in, turned into numbers, paths and the like.
-//! What is wrong with one is noted and reading goes on, so that all of it can be told at once.
+//! Reads options from the layers, inserts secrets, and parses numbers, paths and so on. Notes problems and continues, so
+//! that all problems are reported at once.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,7 +20,7 @@ pub(super) trait Numeric: FromStr + PartialOrd + Display + Copy {}
 
 impl<T: FromStr + PartialOrd + Display + Copy> Numeric for T {}
 
-/// The layered options, and what was noted about them.
+/// The layered options, and the problems and warnings noted so far.
 pub(super) struct Options<'a> {
     pub(super) sections: BTreeMap<String, Map<String, Value>>,
     pub(super) environment: &'a Environment,
@@ -30,28 +30,28 @@ pub(super) struct Options<'a> {
     pub(super) warnings: Vec<Warning>,
 }
 
-/// A value, with what is needed to speak about it.
+/// The text of an option, and whether a message may quote it.
 pub(super) struct Text {
     pub(super) text: String,
-    /// It stands in the file as it is and names no secret.
+    /// The text is in the file itself, and does not come from a secret.
     literal: bool,
 }
 
 impl Text {
-    /// How a problem may quote the value of an option that holds no secret by its nature.
+    /// Quotes the value of an option that is not a secret, unless the value comes from one.
     fn quoted(&self) -> String {
         if self.literal { format!("is {:?}", self.text) } else { "(from a secret)".to_owned() }
     }
 }
 
 impl Options<'_> {
-    /// Notes that something is wrong with an option.
+    /// Notes a problem with an option.
     pub(super) fn problem(&mut self, opt: &Opt, wrong: impl Into<String>, right: impl Into<String>) {
         let location = self.location(opt);
         self.problems.push(Problem { location, wrong: wrong.into(), right: right.into() });
     }
 
-    /// Notes what somebody should know about an option.
+    /// Notes a warning about an option.
     pub(super) fn warning(&mut self, opt: &Opt, text: impl Into<String>) {
         let location = self.location(opt);
         self.warnings.push(Warning { location, text: text.into() });
@@ -73,20 +73,20 @@ impl Options<'_> {
         if text.text.chars().any(|c| c.is_control() && c != '\t') {
             self.problem(
                 opt,
-                "goes over several lines or holds control characters",
-                "write it on one line; mind that an indented line belongs to the option above it",
+                "has several lines or control characters",
+                "write it on one line; an indented line belongs to the option above it",
             );
             return None;
         }
         (!text.text.is_empty()).then_some(text)
     }
 
-    /// The value of an option that may go over several lines.
+    /// The value of an option that may have several lines.
     pub(super) fn several_lines(&mut self, opt: &Opt) -> Option<String> {
         self.text(opt).map(|text| text.text).filter(|text| !text.is_empty())
     }
 
-    /// The option's value as it is written, its secrets put in.
+    /// The value as it is written, with secrets inserted.
     fn text(&mut self, opt: &Opt) -> Option<Text> {
         let value = self.sections.get(opt.section)?.get(opt.key)?.clone().into_string().ok()?;
         let (text, literal, unknown) = match interpolate(&value, self.environment) {
@@ -103,13 +103,13 @@ impl Options<'_> {
             }
         };
         if unknown {
-            // The name is not shown: it may be no name, but a secret that begins with a dollar sign.
+            // The message does not show the name, which may be a secret that begins with a dollar sign.
             self.warning(opt, Warning::UNKNOWN_VARIABLE);
         }
         Some(Text { text, literal })
     }
 
-    /// An option that has to be there; its absence, emptiness or unedited placeholder is noted.
+    /// The value of a mandatory option. A missing or empty value and the template's placeholder are problems.
     pub(super) fn mandatory(&mut self, opt: &Opt, right: &str) -> Option<String> {
         let noted = self.problems.len();
         let value = self.optional(opt);
@@ -128,17 +128,17 @@ impl Options<'_> {
         }
     }
 
-    /// Whether the option is there, empty or not.
+    /// Whether the option exists, empty or not.
     pub(super) fn is_there(&self, opt: &Opt) -> bool {
         self.sections.get(opt.section).is_some_and(|options| options.contains_key(opt.key))
     }
 
-    /// Whether the option is there and not empty, without looking at it closely.
+    /// Whether the option exists and is not empty.
     pub(super) fn is_set(&self, opt: &Opt) -> bool {
         self.raw(opt).is_some()
     }
 
-    /// Whether the option takes its value from a variable that is not there, or that is empty.
+    /// Whether the option takes its value from a variable that is not set, or is empty.
     pub(super) fn is_void(&self, opt: &Opt) -> bool {
         self.raw(opt).is_some_and(|raw| match interpolate(&raw, self.environment) {
             Interpolated::Literal { text, unknown } | Interpolated::Replaced { text, unknown } => {
@@ -148,7 +148,7 @@ impl Options<'_> {
         })
     }
 
-    /// Whether the option is there, and neither empty nor the template's placeholder.
+    /// Whether the option exists, and is neither empty nor the template's placeholder.
     pub(super) fn is_filled_in(&self, opt: &Opt) -> bool {
         self.raw(opt).is_some_and(|text| !is_placeholder(&text))
     }
@@ -188,7 +188,7 @@ impl Options<'_> {
         chosen
     }
 
-    /// True where the first letter is 1, t or y; `false` where the option is absent.
+    /// Whether the first letter is 1, t or y, as SOAR's framework reads flags; `false` if the option is absent.
     pub(super) fn flag(&mut self, opt: &Opt) -> bool {
         self.optional(opt).is_some_and(|value| value.text.starts_with(|c: char| "1tTyY".contains(c)))
     }
@@ -199,7 +199,7 @@ impl Options<'_> {
         self.expanded(opt, &value.text)
     }
 
-    /// The path that is written in the option; `None` where its `~` is no directory, which is noted.
+    /// Expands a leading `~`. An unknown home directory is a problem.
     fn expanded(&mut self, opt: &Opt, path: &str) -> Option<PathBuf> {
         self.environment
             .expand_home(path)
@@ -227,14 +227,14 @@ impl Options<'_> {
         None
     }
 
-    /// Whose certificates are believed: `false` in the file is nobody's in particular, a path adds to the
-    /// system's; `None` where the option is absent.
+    /// The certificates to trust: `false` turns verification off, a path adds to the system's authorities; `None` if the
+    /// option is absent.
     pub(super) fn trust(&mut self, opt: &Opt) -> Option<Trust> {
         let value = self.optional(opt)?;
         if value.text.eq_ignore_ascii_case("false") {
             self.warning(
                 opt,
-                "is false: the server's certificate is not verified, and whoever is on the way can read along",
+                "is false: the server's certificate is not verified, so the connection can be intercepted",
             );
             return Some(Trust::Insecure);
         }
@@ -253,7 +253,7 @@ impl Options<'_> {
         if let Ok(url::Host::Domain(host)) = url::Host::parse(text) {
             return Some(host);
         }
-        self.problem(opt, "is no host name", RIGHT);
+        self.problem(opt, "is not a host name", RIGHT);
         None
     }
 }

@@ -1,4 +1,4 @@
-//! The typed settings: what the rest of the program works with. A value of these types has been checked.
+//! The typed and checked settings.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,39 +10,39 @@ use soar::SoarSettings;
 
 use super::Patterns;
 
-/// Everything `app.config` says, checked.
+/// All settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// SOAR's REST interface.
     pub soar: SoarSettings,
     /// SOAR's broker.
     pub stomp: StompSettings,
-    /// How calls are worked on.
+    /// The work on calls.
     pub worker: WorkerSettings,
-    /// What is logged, and where.
+    /// The log.
     pub log: LogSettings,
     /// Microsoft Graph and its token endpoint.
     pub graph: GraphSettings,
-    /// `health_listen`: where health and metrics are told, if anywhere.
+    /// `health_listen`: the address that serves health and metrics.
     pub health_listen: Option<SocketAddr>,
-    /// How far one call goes.
+    /// The limits of one call.
     pub limits: CallLimits,
-    /// What may be changed.
+    /// The guard rails.
     pub guard: GuardSettings,
-    /// `audit_file`, in `logdir` where its path is relative: the record of all that was changed; `audit.log` when absent
-    /// and the log is written to a file. `None` (empty) is the log only.
+    /// `audit_file`, in `logdir` if its path is relative: the record of all changes; `audit.log` when absent and the log is
+    /// written to a file. `None`: changes are recorded in the log only.
     pub audit_file: Option<PathBuf>,
     /// `selftest_timeout`: how long one step of the self test may take.
     pub selftest_timeout: Duration,
 }
 
 impl Settings {
-    /// The files that the settings name and that are read when they are put to use.
+    /// The files that the settings name, and that are read when the settings are applied.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.soar.files().chain(self.stomp.files()).chain(self.graph.files())
     }
 
-    /// The audit trail, where its place does not last: below a directory that is emptied at a restart, or earlier.
+    /// The audit trail, if it is below a directory that is emptied at a restart or earlier.
     pub fn audit_that_does_not_last(&self) -> Option<&Path> {
         let file = self.audit_file.as_deref()?;
         let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
@@ -61,38 +61,38 @@ pub struct StompSettings {
     pub port: u16,
     /// `stomp_cafile`, else `cafile`.
     pub trust: Trust,
-    /// `stomp_proxy`: an HTTP proxy that leads to the broker, by CONNECT; without one the way is straight.
+    /// `stomp_proxy`: an HTTP proxy for the broker (CONNECT); `None`: a direct connection.
     pub proxy: Option<ProxyUrl>,
     /// `stomp_timeout`: for connecting and for the broker's answers.
     pub timeout: Duration,
-    /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker hands out.
+    /// `stomp_prefetch_limit`, `num_workers` when absent: how many unacknowledged messages the broker delivers.
     pub prefetch: u16,
 }
 
 impl StompSettings {
-    /// The files it names.
+    /// The files that these settings name.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.trust.file().into_iter()
     }
 }
 
-/// How calls are worked on.
+/// Settings for the work on calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerSettings {
     /// `num_workers`: calls in flight, 1 to 2000.
     pub num_workers: u16,
-    /// `trap_exception`: a failed call is answered as a completed one with `success: false`.
+    /// `trap_exception`: a failed call is reported as completed, with `success: false`.
     pub trap_exception: bool,
 }
 
-/// What is logged, and where.
+/// Settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// `loglevel`, or `LOGLEVEL`.
     pub level: LogLevel,
     /// `logdir`, or `APP_LOG_DIR`, or `logs`.
     pub directory: PathBuf,
-    /// `logfile`, `app.log` when absent; `None` (empty) is no file, only stderr.
+    /// `logfile`, `app.log` when absent; `None` (empty): stderr only.
     pub file: Option<String>,
     /// `log_format`.
     pub format: LogFormat,
@@ -109,7 +109,7 @@ impl LogSettings {
     }
 }
 
-/// The form of a line of the log.
+/// The format of a line of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// `2026-11-23 08:47:52,260 INFO [module] text key=value`
@@ -118,7 +118,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// The levels as SOAR's administrators write them (Python's names).
+/// The levels, by Python's names, which SOAR's administrators know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum LogLevel {
@@ -129,12 +129,12 @@ pub enum LogLevel {
     Critical,
 }
 
-/// How far one call goes: `[fn_exchange_online]`.
+/// The limits of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
     /// `max_messages`: messages returned by one query, over all mailboxes.
     pub max_messages: usize,
-    /// `max_users`: mailboxes looked into by one query.
+    /// `max_users`: mailboxes searched by one query.
     pub max_users: usize,
     /// `call_timeout`: how long one call may take.
     pub call_timeout: Duration,
@@ -144,36 +144,36 @@ pub struct CallLimits {
     pub max_reply: usize,
 }
 
-/// What may be changed: the guard rails of `[fn_exchange_online]`.
+/// The guard rails: what the program may change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GuardSettings {
-    /// `max_deletions`: messages that one call may delete; a call that is to delete more deletes none.
+    /// `max_deletions`: messages that one call may delete; a call for more deletes none.
     pub max_deletions: Option<usize>,
-    /// `mailboxes_allowed`: mailboxes that may be changed; `None` is every one.
+    /// `mailboxes_allowed`: mailboxes that may be changed; `None`: all.
     pub allowed: Option<Patterns>,
-    /// `mailboxes_denied`: mailboxes that may not, whatever else is said.
+    /// `mailboxes_denied`: mailboxes that may not be changed, even if allowed.
     pub denied: Patterns,
     /// `deletion`: where a deleted message goes.
     pub deletion: Deletion,
-    /// `dry_run`: no mailbox is changed; what would be is told.
+    /// `dry_run`: no mailbox is changed; results say what would have been done.
     pub dry_run: bool,
 }
 
 impl GuardSettings {
-    /// Whether some mailboxes may be changed and others not.
+    /// Whether the guard rails distinguish mailboxes.
     pub fn name_mailboxes(&self) -> bool {
         self.allowed.is_some() || !self.denied.is_empty()
     }
 }
 
-/// Where a deleted message goes.
+/// The destination of deleted messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Deletion {
-    /// To Recoverable Items, where its owner and administrators can still get at it for some days.
+    /// Recoverable Items, from which its owner and administrators can restore a message for some days.
     #[default]
     Recoverable,
-    /// To Deleted Items, in sight of its owner.
+    /// Deleted Items, which its owner sees.
     DeletedItems,
-    /// Out of everybody's reach but a hold's.
+    /// Purged; only a hold still keeps the message.
     Permanent,
 }

@@ -1,5 +1,5 @@
-//! Secrets that stand in a file of their own: `client_secret_file` and its like. So Kubernetes, systemd and
-//! password stores hand them over.
+//! Secrets in a file of their own, as Kubernetes, systemd and password stores provide them: `client_secret_file` and
+//! others.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use net::Secret;
 use net::read_small;
 
 impl Options<'_> {
-    /// A secret that has to be there, as the option `value` or in the file that the option `file` names.
+    /// A mandatory secret: the option `value`, or the content of the file that the option `file` names.
     pub(in crate::config) fn mandatory_secret(
         &mut self,
         value: &Opt,
@@ -23,7 +23,7 @@ impl Options<'_> {
         }
     }
 
-    /// A secret: the option `value`, or what is in the file that the option `file` names; both are a problem.
+    /// A secret: the option `value`, or the content of the file that the option `file` names. Both at once are a problem.
     pub(in crate::config) fn secret_or_file(&mut self, value: &Opt, file: &Opt) -> Option<Secret> {
         if !self.is_set(file) {
             return self.secret(value);

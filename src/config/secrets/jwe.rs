@@ -1,8 +1,8 @@
 //! The encrypted form of App Host's protected secrets: JWE in its compact form (RFC 7516), opened with the
 //! symmetric key of a JWK (RFC 7517).
 //!
-//! What the platform writes is `dir` with `A256GCM`: the JWK's key is the content's. `A256KW`, with a content key
-//! of its own for every secret, is read as well, as the library that the platform's own framework uses does.
+//! The platform writes `dir` with `A256GCM`, where the JWK's key encrypts the content. As the library of the platform's
+//! own framework does, this reader also supports `A256KW`, where every secret has a content key of its own.
 
 use aes_kw::{KeyInit, KwAes256};
 use base64::Engine as _;
@@ -12,18 +12,18 @@ use serde::Deserialize;
 
 use net::Secret;
 
-/// AES-256's.
+/// The length of an AES-256 key.
 const KEY_BYTES: usize = 32;
-/// RFC 3394 makes a key this much longer.
+/// The length of a wrapped key (RFC 3394).
 const WRAPPED_BYTES: usize = KEY_BYTES + 8;
 const TAG_BYTES: usize = 16;
 
-/// Why a secret could not be opened. Neither key nor content is in the words.
+/// A secret could not be opened. The messages contain neither key nor content.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::config) enum JweError {
-    #[error("it is no JSON Web Key with 256 secret bits (kty oct, k)")]
+    #[error("it is not a JSON Web Key with 256 secret bits (kty oct, k)")]
     NoKey,
-    #[error("it is no JWE of five parts")]
+    #[error("it is not a JWE of five parts")]
     Form,
     #[error("it is encrypted by {alg} and {enc}; only dir and A256KW with A256GCM are known")]
     Unknown { alg: String, enc: String },
@@ -46,7 +46,8 @@ struct Jwk {
 struct Header {
     alg: String,
     enc: String,
-    /// What a reader must understand, or refuse; we understand none. Compression would change the content.
+    /// Extensions that a reader must support or reject (RFC 7516, 4.1.13); this one supports none. Compression would
+    /// change the content.
     crit: Option<serde_json::Value>,
     zip: Option<serde_json::Value>,
 }
@@ -58,12 +59,12 @@ impl Key {
         if jwk.kty != "oct" {
             return Err(JweError::NoKey);
         }
-        // Some writers pad.
+        // Some writers add padding.
         let bytes = URL_SAFE_NO_PAD.decode(jwk.k.trim_end_matches('=')).map_err(|_| JweError::NoKey)?;
         bytes.try_into().map(Self).map_err(|_| JweError::NoKey)
     }
 
-    /// The secret in `token`.
+    /// Decrypts the secret in `token`.
     pub(in crate::config) fn open(&self, token: &str) -> Result<Secret, JweError> {
         let parts: Vec<&str> = token.split('.').collect();
         let [protected, key, nonce, content, tag] = parts[..] else { return Err(JweError::Form) };
@@ -78,7 +79,7 @@ impl Key {
         };
         let nonce: [u8; NONCE_LEN] = decoded(nonce)?.try_into().map_err(|_| JweError::Form)?;
         let (mut sealed, tag) = (decoded(content)?, decoded(tag)?);
-        // A shorter one would be easier to guess.
+        // A shorter tag would be easier to forge.
         if tag.len() != TAG_BYTES {
             return Err(JweError::Form);
         }

@@ -1,8 +1,8 @@
-//! App Host's protected secrets: a file each in a directory that the platform mounts, encrypted with a key that
-//! lies beside them.
+//! App Host's protected secrets: one file per secret in a directory that the platform mounts, encrypted with a key in
+//! the same directory.
 //!
-//! They are opened when the program starts and kept in memory, so that a changed `app.config` can name them
-//! again after their files were removed.
+//! The program opens them at start and keeps them in memory, so that a changed `app.config` can name them after their
+//! files were removed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,23 +12,23 @@ use super::jwe::Key;
 use net::Secret;
 use net::read_small;
 
-/// Where App Host puts them.
+/// The directory of the secrets on App Host.
 pub(in crate::config) const DIRECTORY: &str = "/etc/secrets";
 /// The key's file within the directory.
 const KEY: &str = ".jwk/key.jwk";
 
-/// What was read of the directory.
+/// The secrets of a directory.
 #[derive(Clone, Default)]
 pub(in crate::config) struct ProtectedSecrets {
-    /// Where a key was found: without one it is no directory of App Host's, and nothing in it is ours to remove.
+    /// The directory, if it has a key. Without a key it does not belong to App Host, and its files are not removed.
     directory: Option<PathBuf>,
     secrets: BTreeMap<String, Secret>,
-    /// What could not be used, and why.
+    /// The files that could not be used, and why.
     pub(in crate::config) troubles: Vec<(PathBuf, String)>,
 }
 
 impl ProtectedSecrets {
-    /// Opens all secrets of `directory`; where there is none, there are no secrets.
+    /// Opens all secrets of `directory`. A missing directory has no secrets.
     pub(in crate::config) fn read(directory: &Path) -> Self {
         let mut read = Self::default();
         let tokens = read.tokens(directory);
@@ -83,7 +83,7 @@ impl ProtectedSecrets {
         self.secrets.get(name).map(Secret::expose)
     }
 
-    /// Removes the files. What cannot be removed stays: the platform may have mounted it for reading only.
+    /// Removes the files. Ignores failures, since the platform may have mounted the directory read-only.
     pub(in crate::config) fn remove_files(&self) {
         let entries = self.directory.iter().filter_map(|directory| std::fs::read_dir(directory).ok());
         for entry in entries.flatten().flatten() {

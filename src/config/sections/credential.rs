@@ -1,5 +1,5 @@
-//! The options of `[fn_exchange_online]` that say who we are to Microsoft Graph. Exactly one credential may be
-//! given: with two, nobody could say which of them is in use.
+//! The credential for Microsoft Graph, from `[fn_exchange_online]`. Exactly one may be set, so that it is clear which one
+//! is used.
 
 use url::Url;
 
@@ -10,7 +10,7 @@ use crate::config::url_option::url;
 use graph::{ApplicationCertificate, Credential, Proof};
 use net::Secret;
 
-/// Where Azure's virtual machines ask for their identity's tokens (Azure Instance Metadata Service).
+/// The token endpoint of managed identities on Azure's virtual machines (Azure Instance Metadata Service).
 const IDENTITY_HOST: &str = "http://169.254.169.254";
 const IDENTITY_PATH: &str = "/metadata/identity/oauth2/token";
 
@@ -98,7 +98,7 @@ fn certificate(options: &mut Options<'_>) -> Option<ApplicationCertificate> {
     Some(ApplicationCertificate { certificate: certificate?, key: key?, algorithm: algorithm? })
 }
 
-/// The endpoint is where Azure says: the variables are those of App Service, and of Azure's own libraries.
+/// The endpoint of a managed identity, from the environment variables of App Service and of Azure's client libraries.
 fn managed_identity(options: &mut Options<'_>) -> Option<(Url, Credential)> {
     let client_id =
         if options.is_filled_in(&opt::CLIENT_ID) { options.optional(&opt::CLIENT_ID) } else { None };

@@ -1,5 +1,4 @@
-//! `[fn_exchange_online]`, and what `[integrations]` says for it: Microsoft Graph, its token endpoint, and how
-//! far a query goes.
+//! Microsoft Graph, its token endpoint, and the limits of a call, from `[fn_exchange_online]` and `[integrations]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

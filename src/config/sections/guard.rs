@@ -1,8 +1,7 @@
-//! What limits what the program may change, and where it is put on record: `max_deletions`, `mailboxes_allowed`,
-//! `mailboxes_denied`, `deletion`, `dry_run`, `audit_file` of `[fn_exchange_online]`.
+//! The guard rails, which limit and record what the program changes: `max_deletions`, `mailboxes_allowed`,
+//! `mailboxes_denied`, `deletion`, `dry_run` and `audit_file` of `[fn_exchange_online]`.
 //!
-//! A guard rail that is misread protects nobody, so here a doubtful value is a problem where it would be a warning
-//! elsewhere.
+//! A misread guard rail protects nothing, so a doubtful value is a problem here where it would be a warning elsewhere.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
@@ -20,7 +19,7 @@ use crate::config::{
 const NATIONAL: [&str; 4] =
     ["graph.microsoft.us", "dod-graph.microsoft.us", "graph.microsoft.de", "microsoftgraph.chinacloudapi.cn"];
 
-/// What is in names, in our own section, that somebody may have meant as a guard rail.
+/// Parts of unknown names that suggest a guard rail.
 const LIKE_A_GUARD_RAIL: [&str; 8] =
     ["allow", "audit", "delet", "deni", "deny", "dry", "mailbox", "permanent"];
 
@@ -34,7 +33,7 @@ static GUARD_RAILS: [&dyn Definition; 6] = [
     &opt::AUDIT_FILE,
 ];
 
-/// As many links as Linux follows in a name, and as long a name as it takes, in bytes.
+/// The symbolic links that Linux follows in one path, and the longest path in bytes that it accepts.
 const MOST_LINKS: usize = 40;
 const LONGEST_PATH: usize = 4096;
 
@@ -58,7 +57,7 @@ pub(in crate::config) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -
     }
 }
 
-/// The file of the audit trail; relative to the directory of the log, in which it is where nothing is said.
+/// The file of the audit trail. A relative path, and the default, are in the directory of the log.
 pub(in crate::config) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
     let file = match options.path(&opt::AUDIT_FILE) {
         Some(file) => log.directory.join(file),
@@ -75,12 +74,12 @@ pub(in crate::config) fn audit_file(options: &mut Options<'_>, log: &LogSettings
     Some(file)
 }
 
-/// Whether `file` is the log's, or one that the log is rotated to, by whatever way their names lead there.
+/// Whether `file` is the log file, or one that the log is rotated to, also by links.
 fn is_of_log(file: &Path, log: &Path) -> bool {
-    // Two names of one file (hard links).
+    // Hard links are two names of one file.
     let inode = |path: &Path| path.metadata().map(|it| (it.dev(), it.ino())).ok();
     let is_same = inode(file).is_some_and(|file| inode(log) == Some(file));
-    // A link can lead to the other's file, or stand in the place of one that the log is rotated to.
+    // Either path may be a symbolic link to the other, or to a file that the log is rotated to.
     let names = |path: &Path| [in_real_directory(path), real(path)];
     is_same || names(log).iter().any(|log| names(file).iter().any(|file| is_named_as_log(file, log)))
 }
@@ -95,11 +94,11 @@ fn is_named_as_log(file: &Path, log: &Path) -> bool {
     })
 }
 
-/// Where `path` leads: without links, `.` and `..`, as far as there is something at it already. The rest, which the log or
-/// the trail makes, is as it is written.
+/// Resolves links, `.` and `..` in `path`, as far as it exists. The rest, which the log or the trail creates, is
+/// unchanged.
 fn real(path: &Path) -> PathBuf {
     let Ok(path) = std::path::absolute(path) else { return path.to_owned() };
-    // Nothing can be opened under a longer name.
+    // The system cannot open a longer path.
     if path.as_os_str().len() > LONGEST_PATH {
         return path;
     }
@@ -111,7 +110,7 @@ fn real(path: &Path) -> PathBuf {
             real.pop();
             continue;
         }
-        // An absolute one begins anew.
+        // An absolute target starts again at the root.
         real.push(part);
         if links < MOST_LINKS
             && let Ok(target) = real.read_link()
@@ -124,13 +123,13 @@ fn real(path: &Path) -> PathBuf {
     real
 }
 
-/// The parts of `path` that lead somewhere, the last first.
+/// The parts of `path` without `.`, the last first.
 fn parts(path: &Path) -> Vec<OsString> {
     let parts = path.components().rev().filter(|part| *part != Component::CurDir);
     parts.map(|part| part.as_os_str().to_owned()).collect()
 }
 
-/// `path` in the directory that its directory is in truth, but not followed itself.
+/// Resolves the directory of `path`, but not a link in its last part.
 fn in_real_directory(path: &Path) -> PathBuf {
     match (path.parent(), path.file_name()) {
         (Some(directory), Some(name)) => real(&Path::new(".").join(directory)).join(name),
@@ -138,7 +137,7 @@ fn in_real_directory(path: &Path) -> PathBuf {
     }
 }
 
-/// What would be right where a list of patterns is wrong.
+/// The advice for a wrong list of patterns.
 const PATTERNS: &str = "give addresses, one a line or separated by commas, in which * stands for any characters and ? for \
                         one, for instance *@example.com";
 
@@ -168,8 +167,8 @@ fn patterns(options: &mut Options<'_>, opt: &Opt) -> Option<Patterns> {
     Some(Patterns(patterns))
 }
 
-/// Whether there is an address that matches `pattern`, as far as what people write by mistake goes: a domain alone,
-/// quotes, angle brackets, other separators, expressions of other languages.
+/// Whether an address can match `pattern`. Detects common mistakes: a domain alone, quotes, angle brackets, other
+/// separators, regular expressions.
 fn can_match_an_address(pattern: &str) -> bool {
     let is_foreign = |c: char| c.is_control() || c.is_whitespace() || "()<>[]:;\\\"".contains(c);
     let has_both_parts = match pattern.split_once('@') {

@@ -1,4 +1,4 @@
-//! Which proxy is taken: the environment's where it names one, else the file's.
+//! The choice of a proxy: that of the environment if it names one, otherwise that of the file.
 
 use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
@@ -8,14 +8,14 @@ use crate::config::definitions::{Opt, app, integrations, resilient};
 use crate::config::options::Options;
 use net::{Proxy, ProxyUrl, Secret};
 
-/// `proxy_host` and its companions, for both kinds of requests.
+/// The proxy for SOAR: `proxy_host` and its companions, for http and https.
 pub(in crate::config) fn for_soar(options: &mut Options<'_>) -> Proxy {
     let port = options.number(&resilient::PROXY_PORT);
     let user = options.optional(&resilient::PROXY_USER);
     let password = options.secret_or_file(&resilient::PROXY_PASSWORD, &resilient::PROXY_PASSWORD_FILE);
     let address = address(options, &resilient::PROXY_HOST, "https");
     let (Some(mut proxy), false) = (address, environment_decides(options)) else { return Proxy::Environment };
-    // The port of the option wins over one in the address; an https URL always takes a port.
+    // `proxy_port` takes precedence over a port in the address. An https URL always accepts a port.
     if port != 0 && proxy.url.set_port(Some(port)).is_err() {
         options.problem(&resilient::PROXY_HOST, "takes no port", "write proxy_host = proxy.example.com");
     }
@@ -25,7 +25,7 @@ pub(in crate::config) fn for_soar(options: &mut Options<'_>) -> Proxy {
     Proxy::Explicit { http: Some(proxy.clone()), https: Some(proxy) }
 }
 
-/// The app section's pair where either of it is set, else that of `[integrations]`.
+/// The proxy for Graph: the options of the app's section if one of them is set, otherwise those of `[integrations]`.
 pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
     let pairs =
         [(&app::HTTP_PROXY, &app::HTTPS_PROXY), (&integrations::HTTP_PROXY, &integrations::HTTPS_PROXY)];
@@ -39,9 +39,9 @@ pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
     own.or(common).unwrap_or(Proxy::Environment)
 }
 
-/// `stomp_proxy`, for the broker at `host`: an address, or `environment`, for the one of `HTTPS_PROXY` unless
-/// `NO_PROXY` has the broker. Without the option the way is straight, whatever the environment has: installations
-/// that have a proxy for HTTP often let nothing else through it.
+/// The proxy for the broker at `host`, from `stomp_proxy`: an address, or `environment` for that of `HTTPS_PROXY` unless
+/// `NO_PROXY` lists the broker. Without the option the connection is direct, whatever the environment says, since many
+/// proxies for HTTP do not permit anything else.
 pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>) -> Option<ProxyUrl> {
     let written = options.optional(&resilient::STOMP_PROXY)?.text;
     let proxy = if written.eq_ignore_ascii_case("environment") {
@@ -49,7 +49,7 @@ pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>
             names.iter().find_map(|name| options.environment.get_filled(name)).unwrap_or_default().to_owned()
         };
         let (https, no) = (variable(["HTTPS_PROXY", "https_proxy"]), variable(["NO_PROXY", "no_proxy"]));
-        // The rules of NO_PROXY are those of our HTTP library.
+        // NO_PROXY has the same rules as in the HTTP library.
         let rules = Matcher::builder().https(https.as_str()).no(no).build();
         let host = host?;
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
@@ -73,7 +73,7 @@ fn environment_decides(options: &Options<'_>) -> bool {
     ["HTTPS_PROXY", "HTTP_PROXY"].iter().any(|name| options.environment.get_filled(name).is_some())
 }
 
-/// A proxy's address. Problems do not quote it: it may hold a password.
+/// The address of a proxy. Problems do not quote it, since it may contain a password.
 fn address(options: &mut Options<'_>, opt: &Opt, default_scheme: &str) -> Option<ProxyUrl> {
     let text = options.optional(opt)?.text;
     let address = parsed(&text, default_scheme);

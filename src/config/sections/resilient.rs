@@ -1,4 +1,4 @@
-//! `[resilient]`: SOAR's REST interface, its broker, our work and our log.
+//! SOAR's REST interface, its broker, the work on calls, and the log, from `[resilient]`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -152,7 +152,7 @@ fn log_file(options: &mut Options<'_>) -> Option<String> {
     }
 }
 
-/// An unknown level is a warning only: installations of SOAR's framework start with one, too.
+/// An unknown level is only a warning, since SOAR's framework starts with one as well.
 fn log_level(options: &mut Options<'_>) -> LogLevel {
     let level = &opt::LOGLEVEL;
     let Some(text) = options.optional(&level.opt) else { return level.default };

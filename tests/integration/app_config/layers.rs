@@ -189,7 +189,7 @@ fn the_home_directory_of_somebody_else_is_not_looked_up() {
     assert_eq!(error.problems().len(), 1, "{error}");
     assert_eq!(
         told,
-        "[fn_exchange_online] verify begins with ~ and a name, and whose home directory that is, is not looked up; \
+        "[fn_exchange_online] verify begins with ~ and a user name, and home directories of users are not looked up; \
          write the full path"
     );
 }

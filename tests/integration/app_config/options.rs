@@ -172,7 +172,10 @@ fn host_names_are_names_or_addresses_only() {
         assert_eq!(host(text).unwrap().settings.soar.host, kept);
     }
     for text in ["https://soar", "soar:443", "soar/x", "so ar", "a@b"] {
-        assert!(host(text).unwrap_err().to_string().contains("[resilient] host is no host name"), "{text}");
+        assert!(
+            host(text).unwrap_err().to_string().contains("[resilient] host is not a host name"),
+            "{text}"
+        );
     }
 }
 

@@ -98,7 +98,7 @@ timeout=4000
     let words = error.to_string();
     for said in [
         "has 34 problems:",
-        "line 1: text stands before the first section; begin with a line [resilient]",
+        "line 1: there is text before the first section; begin with a line [resilient]",
         "line 18, [resilient] port: the option is set a second time in this section; keep one of the lines",
         "[resilient] port is \"70000\"; give a number from 1 to 65535",
         "[resilient] org is empty; give the organisation's name",
