@@ -1,4 +1,4 @@
-# Adds what the row says about its message as artifacts.
+# Adds the data in the row as artifacts.
 def add(kind, value, what):
     """Adds an artifact, unless there is no value."""
     if value:

@@ -1,5 +1,5 @@
-# Adds a row for each message found, if the data table was asked for.
-content = results.content or {}  # none, where the call failed and the workflow goes on
+# Adds a row for each message found, if the data table is selected.
+content = results.content or {}  # empty if the call failed and the workflow continues
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
     for mailbox in content.get("email_results") or []:

@@ -1,10 +1,10 @@
-//! A workflow as SOAR keeps it: BPMN 2.0, the process and the diagram that its editor shows.
+//! Writes a workflow as SOAR stores it: BPMN 2.0, with the process and the diagram for SOAR's editor.
 
 use uuid::Uuid;
 
-/// SOAR gives this id to the start of every workflow.
+/// The id of the start event in every workflow of SOAR.
 const START: &str = "StartEvent_155asxm";
-/// The line on which the middle of everything is, and sizes and places along it, in pixels.
+/// The layout of the diagram in pixels: the vertical centre of all shapes, their sizes, and their distances.
 const MIDDLE: usize = 206;
 const EVENT: (usize, usize) = (36, 36);
 const TASK: (usize, usize) = (100, 80);
@@ -21,7 +21,7 @@ pub(super) struct Process<'a> {
     pub(super) tasks: Vec<Task<'a>>,
 }
 
-/// A function in it.
+/// A function in a workflow.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
     /// The uuid of the function.
@@ -31,7 +31,7 @@ pub(super) struct Task<'a> {
     pub(super) settings: String,
 }
 
-/// Something on the line from start to end.
+/// A shape in the line from start to end.
 #[derive(Debug)]
 struct Node<'a> {
     id: String,
@@ -56,7 +56,7 @@ struct Flow<'a> {
 }
 
 impl Process<'_> {
-    /// The whole document.
+    /// The complete document.
     pub(super) fn xml(&self) -> String {
         let nodes = self.nodes();
         let flows = self.flows(&nodes);
@@ -89,7 +89,7 @@ impl Process<'_> {
         )
     }
 
-    /// From start to end.
+    /// The nodes from start to end.
     fn nodes(&self) -> Vec<Node<'_>> {
         let place = |index: usize| LEFT + STRIDE / 2 + index * STRIDE;
         let mut nodes = vec![Node { id: START.to_owned(), kind: Kind::Start, x: LEFT }];
@@ -106,7 +106,7 @@ impl Process<'_> {
         pairs.map(|(index, (from, to))| Flow { id: self.id("SequenceFlow", index), from, to }).collect()
     }
 
-    /// An id in the shape of the editor's, the same whenever it is made.
+    /// A reproducible id in the form of the editor's ids.
     fn id(&self, kind: &str, index: usize) -> String {
         let unique = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{} {kind} {index}", self.name).as_bytes());
         let suffix: String = unique.simple().to_string().chars().take(7).collect();
@@ -115,7 +115,7 @@ impl Process<'_> {
 }
 
 impl Node<'_> {
-    /// Its part of the process.
+    /// The element of the process.
     fn element(&self, flows: &[Flow<'_>]) -> String {
         let id = &self.id;
         let mut arrows = String::new();
@@ -151,7 +151,7 @@ impl Node<'_> {
         }
     }
 
-    /// Its part of the diagram.
+    /// The element of the diagram.
     fn shape(&self) -> String {
         let Self { id, x, .. } = self;
         let (width, height) = self.size();
@@ -171,13 +171,13 @@ impl Node<'_> {
 }
 
 impl Flow<'_> {
-    /// Its part of the process.
+    /// The element of the process.
     fn element(&self) -> String {
         let Self { id, from, to } = self;
         format!(r#"<sequenceFlow id="{id}" sourceRef="{}" targetRef="{}"/>"#, from.id, to.id)
     }
 
-    /// Its part of the diagram.
+    /// The element of the diagram.
     fn edge(&self) -> String {
         format!(
             concat!(
@@ -193,7 +193,7 @@ impl Flow<'_> {
     }
 }
 
-/// Text inside of an element or an attribute.
+/// Escapes text within an element or an attribute.
 fn escaped(text: &str) -> String {
     let mut xml = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,6 +1,6 @@
-//! What an import would do: the objects of the import file beside those that SOAR has.
+//! Compares the objects of the import file with those that SOAR has, to show what an import would change.
 //!
-//! Only what a person in SOAR can see or change counts: not numbers, dates, versions and names of who changed it last.
+//! Compares only what users of SOAR can see or change: not numbers, dates, versions and the last editor.
 
 use serde_json::{Value, json};
 
@@ -25,23 +25,23 @@ pub enum Kind {
     Script,
 }
 
-/// How an object of the file stands to SOAR.
+/// What an import would change about an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// SOAR does not have it.
+    /// SOAR does not have the object.
     New,
-    /// SOAR has it otherwise: it would be overwritten.
+    /// SOAR has a different version, which would be overwritten.
     Modified,
-    /// SOAR has it; whether otherwise, it does not tell.
+    /// SOAR has the object, but does not return what is needed for a comparison.
     Unknown,
-    /// SOAR has it like this.
+    /// SOAR has the same version.
     None,
 }
 
-/// Something that is compared: under which key it is, and how it is read.
+/// A property to compare: its key, and how to normalise its value.
 type Aspect = (&'static str, fn(&Value) -> Value);
 
-/// The aspects of fields, which are those of columns, too.
+/// The properties of fields and of columns.
 const FIELD: &[Aspect] = &[
     ("text", plain),
     ("tooltip", plain),
@@ -53,11 +53,11 @@ const FIELD: &[Aspect] = &[
     ("values", options),
 ];
 
-/// Where this key is absent, that says something.
+/// The key whose absence is a value.
 const ABSENT_MEANS_NO: &str = "required";
 
 impl Kind {
-    /// All of them, in the order a person thinks of them.
+    /// All kinds, in the order of the preview.
     pub const ALL: [Self; 8] = [
         Self::MessageDestination,
         Self::Function,
@@ -98,13 +98,13 @@ impl Kind {
         }
     }
 
-    /// The object that SOAR would update: the one with the uuid, or else the name, of ours.
+    /// The object that SOAR would update: the one with the same uuid, or else with the same name.
     pub fn counterpart<'t>(self, ours: &Value, theirs: &'t [Value]) -> Option<&'t Value> {
         let with = |key: &str| theirs.iter().find(|one| ours[key].is_string() && one[key] == ours[key]);
         with("uuid").or_else(|| with(self.name_key()))
     }
 
-    /// How `ours` stands to what SOAR has, which is nothing where it has no such thing.
+    /// Compares `ours` with the object in SOAR, if there is one.
     pub fn change(self, ours: &Value, theirs: Option<&Value>) -> Change {
         let Some(theirs) = theirs else { return Change::New };
         let mut change = compare(self.aspects(), ours, theirs);
@@ -152,7 +152,7 @@ impl Kind {
 }
 
 impl Change {
-    /// What two parts make together.
+    /// Combines the changes of two parts.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::New, _) | (_, Self::New) => Self::New,
@@ -176,7 +176,7 @@ fn compare(aspects: &[Aspect], ours: &Value, theirs: &Value) -> Change {
     })
 }
 
-/// As it is; a text with its format is the text, and nothing is nothing, however it is written.
+/// Normalises a value: a text with a format becomes the text, and all kinds of empty values become null.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Object(object) if object.contains_key("content") => plain(&object["content"]),
@@ -187,7 +187,7 @@ fn plain(value: &Value) -> Value {
     }
 }
 
-/// Each of a list, by these keys.
+/// Normalises these keys of each object in a list.
 fn each(list: &Value, keys: &[&str]) -> Value {
     let all = list.as_array().into_iter().flatten();
     let rows: Vec<Vec<_>> = all.map(|one| keys.iter().map(|key| plain(&one[key])).collect()).collect();

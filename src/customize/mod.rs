@@ -1,9 +1,9 @@
-//! What a SOAR administrator imports to have our functions in the house: the message destination, the functions
-//! with their input fields, the data table, and the example rules and workflows with their scripts.
+//! The customizations for SOAR: the message destination, the functions with their input fields, the data table, and the
+//! example rules and workflows with their scripts.
 //!
-//! The sources are in `customize/`, one thing a file, and part of the program. [`export`] makes of them the one file
-//! that SOAR imports: what SOAR calls an export, format version 2. The same sources always make the same bytes, and
-//! every object has the uuid and the name it has in the older app, so that an import updates and never duplicates.
+//! The program embeds the sources in `customize/`, one object per file. [`export`] assembles the file that SOAR imports (an
+//! export of format version 2). The file is reproducible, and every object keeps the uuid and the name that it has in the
+//! older app, so that an import updates objects and does not duplicate them.
 
 mod bpmn;
 mod diff;
@@ -17,7 +17,7 @@ pub use diff::{Change, Kind};
 use objects::Assembly;
 use sources::Sources;
 
-/// The language SOAR runs the scripts in. Their text is the same in both.
+/// The language in which SOAR runs the scripts. Their text is the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ScriptLanguage {
     /// Python 3, which SOAR has since version 38.2.
@@ -27,7 +27,7 @@ pub enum ScriptLanguage {
 }
 
 impl ScriptLanguage {
-    /// SOAR's name of it.
+    /// SOAR's name of the language.
     pub fn name(self) -> &'static str {
         match self {
             Self::Python3 => "python3",
@@ -35,7 +35,7 @@ impl ScriptLanguage {
         }
     }
 
-    /// The version of SOAR that the file says it is from. SOAR imports no file from a version newer than its own.
+    /// The version of SOAR that the file claims to be from. SOAR does not import files from versions newer than its own.
     fn server_version(self) -> Value {
         match self {
             Self::Python3 => json!({"major": 38, "minor": 2, "build_number": 0, "version": "38.2.0"}),
@@ -44,10 +44,10 @@ impl ScriptLanguage {
     }
 }
 
-/// The sources do not make an import file. It is the program that is wrong then, not what it is given.
+/// The embedded sources are not valid: an error in the program, not in its input.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A source is not what its kind of source should be.
+    /// A source does not have the structure of its kind.
     #[error("customize/{file} cannot be read: {source}")]
     Source {
         /// The file, under `customize/`.
@@ -56,7 +56,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A source refers to something that no source defines.
-    #[error("{by} uses {what} {name}, which is nowhere in customize/")]
+    #[error("{by} uses {what} {name}, which is not defined in customize/")]
     Undefined {
         /// What refers to it.
         by: String,
@@ -70,19 +70,19 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
-/// When the sources changed last, in milliseconds since 1970: 2026-11-23T00:00:00Z. A date of its own for each file
-/// written would make the same sources different bytes.
+/// The date of the last change of the sources, in milliseconds since 1970: 2026-11-23T00:00:00Z. The time of the export
+/// would make it irreproducible.
 const DATE: u64 = 1_795_392_000_000;
 
-/// Without an incident field and an incident type SOAR refuses an import. These two, which SOAR's own tool adds for
-/// the same reason, are known to every SOAR and change nothing.
+/// SOAR rejects an import without an incident field and an incident type. Every SOAR has these two, which SOAR's own tool
+/// adds for the same reason, so they change nothing.
 const INTERNAL_FIELD: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa1";
 const INTERNAL_TYPE: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa0";
 
 /// The import file, as JSON.
 ///
 /// # Errors
-/// The sources are not as they should be; a test sees to it that they are.
+/// The embedded sources are not valid; a test makes sure that they are.
 pub fn export(language: ScriptLanguage) -> Result<Value, Error> {
     let sources = Sources::read()?;
     let mut assembly = Assembly::new(&sources, language);
@@ -124,7 +124,7 @@ pub fn export(language: ScriptLanguage) -> Result<Value, Error> {
     }))
 }
 
-/// The text of the import file: the same for the same sources, byte for byte.
+/// The text of the import file.
 ///
 /// # Errors
 /// As for [`export`].
@@ -132,7 +132,7 @@ pub fn export_text(language: ScriptLanguage) -> Result<String, Error> {
     Ok(serde_json::to_string_pretty(&export(language)?)? + "\n")
 }
 
-/// The message destination that calls of our functions come on, by its programmatic name.
+/// The programmatic name of the message destination on which calls arrive.
 ///
 /// # Errors
 /// As for [`export`].

@@ -1,4 +1,4 @@
-//! The objects of the import file, each with all the keys that SOAR's own exports have.
+//! Builds the objects of the import file, with all the keys of SOAR's own exports.
 
 use serde_json::{Map, Value, json};
 
@@ -8,18 +8,18 @@ use super::sources::{
 };
 use super::{DATE, Error, ScriptLanguage};
 
-/// SOAR's numbers of kinds of objects.
+/// SOAR's numbers for kinds of objects.
 const ACTIVITY: u32 = 6;
 const DATA_TABLE: u32 = 8;
 const FUNCTION: u32 = 11;
-/// The number a data table got in the SOAR that its columns are from; the importing SOAR gives its own.
+/// The number of the data table in the SOAR that exported its columns; the importing SOAR assigns its own.
 const OUR_TABLE: u32 = 1010;
-/// A rule from a menu, not an automatic one.
+/// The type of a menu item rule.
 const MENU_ITEM: u32 = 1;
 /// How long SOAR waits for what a rule starts: a day, in seconds.
 const TIMEOUT: u32 = 86_400;
 
-/// Makes the objects, and counts what SOAR wants numbered. Numbers mean nothing to the SOAR that imports.
+/// Builds the objects, and numbers those that need a number. The importing SOAR does not use the numbers.
 #[derive(Debug)]
 pub(super) struct Assembly<'s> {
     sources: &'s Sources,
@@ -95,7 +95,7 @@ impl<'s> Assembly<'s> {
         })
     }
 
-    /// A field of the type that SOAR calls `of` and `type_id`.
+    /// Builds a field of the object type `of`, whose number is `type_id`.
     fn field(&mut self, field: &Field, of: &str, type_id: u32) -> Value {
         self.fields += 1;
         let values: Vec<_> = field

@@ -1,4 +1,4 @@
-//! The files of `customize/`, which are part of the program, and the types they are read into.
+//! The embedded files of `customize/`, and the types they are parsed into.
 
 use std::collections::BTreeMap;
 
@@ -150,7 +150,7 @@ const TEXTS: &[Source] = sources![
     "scripts/create_artifacts_from_message.py",
 ];
 
-/// All sources, read. References between them are names still.
+/// All parsed sources. References between them are names.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) message_destination: MessageDestination,
@@ -192,21 +192,21 @@ pub(super) struct Field {
     pub(super) uuid: String,
     /// Its API name.
     pub(super) name: String,
-    /// What SOAR shows; the API name where there is none.
+    /// The label in SOAR; the API name by default.
     pub(super) label: Option<String>,
     pub(super) input_type: InputType,
     #[serde(default)]
     pub(super) required: bool,
     #[serde(default)]
     pub(super) rich_text: bool,
-    /// Whether a choice may stay open.
+    /// Whether the field may be left without a choice.
     #[serde(default)]
     pub(super) blank_option: bool,
     #[serde(default)]
     pub(super) tooltip: String,
     #[serde(default)]
     pub(super) placeholder: String,
-    /// What can be chosen, where it is a choice.
+    /// The options of a choice.
     #[serde(default)]
     pub(super) options: Vec<Choice>,
 }
@@ -224,7 +224,7 @@ pub(super) enum InputType {
     Datetimepicker,
 }
 
-/// Something that can be chosen.
+/// An option of a choice.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
@@ -249,7 +249,7 @@ pub(super) struct DataTable {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Column {
-    /// How wide SOAR shows it, in pixels.
+    /// Its width in pixels.
     pub(super) width: u32,
     pub(super) field: Field,
 }
@@ -259,17 +259,17 @@ pub(super) struct Column {
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
     pub(super) uuid: String,
-    /// What the menu shows, which is its identity as well.
+    /// The label in the menu, which also identifies the rule.
     pub(super) name: String,
-    /// What kind of object has it in its menu: `incident`, `artifact`, or the API name of a data table.
+    /// The kind of object whose menu has the rule: `incident`, `artifact`, or the API name of a data table.
     pub(super) object_type: String,
     #[serde(default)]
     pub(super) logic: Logic,
-    /// When the menu shows it; always, where there are none.
+    /// The conditions under which the menu shows it; none: always.
     #[serde(default)]
     pub(super) conditions: Vec<Condition>,
     pub(super) runs: Runs,
-    /// What it asks.
+    /// The form that it shows.
     #[serde(default)]
     pub(super) form: Vec<FormItem>,
 }
@@ -292,7 +292,7 @@ pub(super) struct Condition {
     pub(super) value: String,
 }
 
-/// What a rule starts, by name.
+/// The name of what a rule starts.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Runs {
@@ -316,7 +316,7 @@ pub(super) struct Workflow {
     /// Its API name.
     pub(super) name: String,
     pub(super) label: String,
-    /// What it runs on, as for [`Rule::object_type`].
+    /// The kind of object, as in [`Rule::object_type`].
     pub(super) object_type: String,
     pub(super) description: String,
     pub(super) functions: Vec<Step>,
@@ -328,7 +328,7 @@ pub(super) struct Workflow {
 pub(super) struct Step {
     /// The function's API name.
     pub(super) function: String,
-    /// Chosen for inputs that the script leaves as they are: API name of the field to labels.
+    /// The labels of inputs that the script does not set, by the API name of the field.
     #[serde(default)]
     pub(super) defaults: BTreeMap<String, Vec<String>>,
     /// The files of the script that fills the inputs; their texts follow each other.
@@ -336,7 +336,7 @@ pub(super) struct Step {
     /// The files of the script that reads the results.
     #[serde(default)]
     pub(super) post_processing: Vec<String>,
-    /// The name by which later scripts read the results.
+    /// The name under which later scripts find the results.
     #[serde(default)]
     pub(super) result_name: String,
 }
@@ -347,7 +347,7 @@ pub(super) struct Step {
 pub(super) struct Script {
     pub(super) uuid: String,
     pub(super) name: String,
-    /// What it runs on, as for [`Rule::object_type`].
+    /// The kind of object, as in [`Rule::object_type`].
     pub(super) object_type: String,
     pub(super) description: String,
     /// The files of its text.
@@ -355,7 +355,7 @@ pub(super) struct Script {
 }
 
 impl Sources {
-    /// Reads what the program holds.
+    /// Parses the embedded sources.
     pub(super) fn read() -> Result<Self, Error> {
         Ok(Self {
             message_destination: one(MESSAGE_DESTINATION)?,

@@ -1,7 +1,7 @@
 //! The log file, rotated by size as Python's `RotatingFileHandler` does: `app.log`, `app.log.1`, `app.log.2`, …
 //!
-//! A file that was renamed or removed by somebody else (logrotate) is made anew, and a disk that was full is
-//! tried again with every line.
+//! Creates the file again after another program (logrotate) has renamed or removed it. After a full disk, tries again with
+//! every line.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use super::LogError;
 use super::writer::Sink;
 
-/// The owner writes, the group may read: a log names people and their mailboxes.
+/// The owner may write and the group may read, since a log names people and their mailboxes.
 const MODE: u32 = 0o640;
 
 /// A log file that is rotated by size.
 #[derive(Debug)]
 pub(super) struct LogFile {
     path: PathBuf,
-    /// A file that would reach this size is rotated first.
+    /// The file is rotated before it reaches this size.
     max_bytes: Option<u64>,
     /// Rotated files kept; 0: the file is not rotated.
     backups: u32,
@@ -30,7 +30,7 @@ pub(super) struct LogFile {
 }
 
 impl LogFile {
-    /// Opens the file at its end; creates it where it is not there.
+    /// Opens the file for appending, or creates it.
     pub(super) fn open(path: PathBuf, max_bytes: Option<u64>, backups: u32) -> Result<Self, LogError> {
         if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty())
             && !directory.is_dir()
@@ -43,7 +43,7 @@ impl LogFile {
         }
     }
 
-    /// Sees to it that `file` is what is at `path`; returns its size.
+    /// Opens the file again if another one is at `path`. Returns its size.
     fn follow(&mut self) -> io::Result<u64> {
         let ours = self.file.metadata()?;
         match fs::metadata(&self.path) {
@@ -56,7 +56,7 @@ impl LogFile {
         }
     }
 
-    /// Makes the file number 1, what was that number 2, and so on; the oldest goes.
+    /// Renames the file to number 1, number 1 to number 2, and so on. Overwrites the oldest.
     fn rotate(&mut self) -> io::Result<()> {
         let free = (1..self.backups).find(|number| !self.numbered(*number).exists());
         for number in (1..free.unwrap_or(self.backups)).rev() {
@@ -95,7 +95,7 @@ impl Sink for LogFile {
         let size = self.follow()?;
         let full = self.max_bytes.is_some_and(|max| size + line.len() as u64 >= max);
         if full && size > 0 && self.backups > 0 {
-            // In a directory that forbids it, the file goes on growing; that is better than to lose the line.
+            // If the directory does not permit it, the file grows, which is better than to lose the line.
             let _ = self.rotate();
         }
         if self.torn {
@@ -105,7 +105,7 @@ impl Sink for LogFile {
     }
 }
 
-/// Why the file at `path`, which is there, could not be rotated: its directory lets nobody rename it.
+/// Returns why the existing file at `path` cannot be rotated: its directory does not permit new names.
 pub(super) fn cannot_rotate(path: &Path) -> Option<io::Error> {
     if !path.is_file() {
         return None;

@@ -1,6 +1,6 @@
-//! An event as a line: `2026-11-23 08:47:52,260 INFO [worker] call started key=value …`, or as a JSON object.
+//! Formats an event as a line: `2026-11-23 08:47:52,260 INFO [worker] call started key=value …`, or as a JSON object.
 //!
-//! What is in a value never makes a second line, nor moves a terminal's cursor: it may have come from outside.
+//! Escapes line ends and control characters in values, which may come from outside.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tracing::field::{Field, Visit};
 use crate::config::LogFormat;
 use net::untrusted::text::is_unsafe_to_display;
 
-/// More of one value than this, in bytes, is not written: it may be a text that somebody made for that.
+/// The longest value in bytes; the rest is cut off, since the value may come from an attacker.
 const LONGEST_VALUE: usize = 8 * 1024;
 
-/// An event, ready to be written.
+/// An event with its time and fields.
 pub(super) struct Line {
     time: DateTime<Local>,
     level: &'static str,
@@ -24,7 +24,7 @@ pub(super) struct Line {
     fields: Fields,
 }
 
-/// The fields of an event or a span, in order. An event's text is the one called `message`.
+/// The fields of an event or a span, in order. The field `message` is the text of the event.
 #[derive(Debug, Default)]
 pub(super) struct Fields {
     message: String,
@@ -37,7 +37,7 @@ impl Fields {
         Self { message: cut(message), named: vec![(name, cut(value).into())] }
     }
 
-    /// Adds what `others` has beyond these.
+    /// Adds the fields of `others` that are not in these.
     pub(super) fn add(&mut self, others: &Self) {
         for (name, value) in &others.named {
             if !self.named.iter().any(|(known, _)| known == name) {
@@ -113,13 +113,13 @@ impl Line {
         Self { time: Local::now(), level, module, fields }
     }
 
-    /// What the log has to say about itself.
+    /// A line about the log itself.
     pub(super) fn of_log(message: String) -> Self {
         let fields = Fields { message, named: Vec::new() };
         Self { time: Local::now(), level: "WARNING", module: "log".to_owned(), fields }
     }
 
-    /// The line, with its end.
+    /// Formats the line, with its end.
     pub(super) fn written(self, format: LogFormat) -> Arc<str> {
         match format {
             LogFormat::Text => self.text().into(),
@@ -161,7 +161,7 @@ impl Line {
         for (name, value) in fields.named {
             object.entry(name).or_insert(value);
         }
-        // Such characters stand only within JSON's strings, where an escape means the same.
+        // Control characters occur only within JSON strings, where an escape is equivalent.
         let object = Value::Object(object).to_string();
         let mut line = String::with_capacity(object.len() + 1);
         for c in object.chars() {
@@ -178,7 +178,7 @@ impl Line {
     }
 }
 
-/// `text`, or as much of it as a line may hold, and how much is left out.
+/// Returns `text`, cut to the longest value, with the number of missing bytes.
 fn cut(text: impl AsRef<str> + Into<String>) -> String {
     let length = text.as_ref().len();
     if length <= LONGEST_VALUE {
@@ -188,7 +188,7 @@ fn cut(text: impl AsRef<str> + Into<String>) -> String {
     format!("{}… ({} bytes more)", &text.as_ref()[..end], length - end)
 }
 
-/// Whether a value can stand without quotes.
+/// Whether a value needs no quotes.
 fn is_plain(text: &str) -> bool {
     let special = |c: char| c.is_whitespace() || is_unsafe_to_display(c) || matches!(c, '"' | '=' | '\\');
     !text.is_empty() && !text.contains(special)

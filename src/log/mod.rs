@@ -1,8 +1,7 @@
-//! The log: one line an event, to stderr and to `logdir/logfile`, in the form SOAR's administrators know.
+//! The log: one line per event, to stderr and to `logdir/logfile`, in the format that SOAR's administrators know.
 //!
-//! Events are made into lines where they happen and written by threads of their own, so that a slow disk or a
-//! reader of stderr that has stopped holds up no call. Only this program's own events are written below
-//! warnings: a library's may hold what must not be in a log.
+//! Separate threads write the lines, so that a slow disk or a blocked reader of stderr does not delay calls. Events of
+//! libraries are written only from warnings up, since details may contain secrets.
 
 mod file;
 mod line;
@@ -30,21 +29,21 @@ use self::writer::{Stderr, Writer};
 use crate::config::{LogFormat, LogLevel, LogSettings};
 use net::metrics::Counter;
 
-/// A line of the log as it would be written, for property tests.
+/// Formats a line of the log, for property tests.
 #[doc(hidden)]
 pub fn line_of(format: LogFormat, message: &str, value: &str) -> String {
     Line::new(Level::INFO, AUDIT, Fields::of(message, "value", value)).written(format).to_string()
 }
 
-/// The target of events that put on record what was done to somebody's mail; they are written at every level.
+/// The target of events that record changes of mailboxes. They are written at every level.
 const AUDIT: &str = "audit";
 
 /// Why logging cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// `logdir` is not there.
+    /// `logdir` does not exist.
     #[error(
-        "there is no log directory {} (logdir, or APP_LOG_DIR); create it, or leave logfile= empty to log to \
+        "the log directory {} (logdir, or APP_LOG_DIR) does not exist; create it, or leave logfile= empty to log to \
          stderr only",
         .0.display()
     )]
@@ -61,12 +60,12 @@ pub enum LogError {
         /// What the system says.
         reason: io::Error,
     },
-    /// The system grants no thread.
+    /// A thread cannot be started.
     #[error("cannot start writing the log: {0}")]
     Thread(io::Error),
 }
 
-/// The running log. Dropping it writes what is waiting, as far as that can be done in moments.
+/// The running log. Dropping it writes the queued lines, for a limited time.
 #[must_use = "the log ends with it"]
 pub struct Log {
     writers: Writers,
@@ -86,20 +85,20 @@ pub struct LogChange {
 /// Which events are written.
 type Wanted = FilterFn<Box<dyn Fn(&Metadata<'_>) -> bool + Send + Sync>>;
 
-/// Why the log file that there is could not be rotated, where it is to be: then it grows without end.
+/// Returns why the existing log file cannot be rotated although it should be, so that it grows without limit.
 pub fn cannot_rotate(settings: &LogSettings) -> Option<io::Error> {
     let is_rotated = settings.max_bytes.is_some() && settings.backup_count > 0;
     settings.path().filter(|_| is_rotated).and_then(|path| file::cannot_rotate(&path))
 }
 
-/// What writes the lines. The file's goes first: its end is known only when stderr can still be told of it.
+/// The writers of the lines. The file's is dropped first, since its failures are reported on stderr.
 struct Writers {
     file: Option<Writer>,
     stderr: Writer,
 }
 
 impl Log {
-    /// Logs as `[resilient]` configures it: to stderr, and to the file where there is one.
+    /// Starts the log of the daemon: to stderr, and to the file if there is one.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -110,8 +109,8 @@ impl Log {
         Ok(log)
     }
 
-    /// Logs to stderr only, for a command that a person waits for: nothing that is below `level` but what is put on
-    /// record. The progress bar makes room for each line.
+    /// Starts the log of a command, to stderr only: events from `level` up, and the record of changes. The progress bar
+    /// makes room for each line.
     ///
     /// # Errors
     /// No thread can be started.
@@ -124,7 +123,7 @@ impl Log {
     /// Opens the files and starts the threads for other settings. Nothing is written before [`Self::replace`].
     ///
     /// # Errors
-    /// The file cannot be written; the log goes on as it was.
+    /// The file cannot be written; the log continues as before.
     pub fn prepare(&self, settings: &LogSettings) -> Result<LogChange, LogError> {
         let successors = Writers::start(settings, Some(&self.writers))?;
         Ok(LogChange { successors, format: settings.format, level: settings.level })
@@ -155,14 +154,14 @@ impl Log {
         Self { writers, output, wanted: handle, acts }
     }
 
-    /// Counts the acts that were put on record.
+    /// The number of recorded changes.
     pub fn acts(&self) -> &Arc<Counter> {
         &self.acts
     }
 }
 
 impl Writers {
-    /// Starts them; where they succeed others, those write what they have first.
+    /// Starts the writers. They begin after the queues of `predecessors` are written.
     fn start(settings: &LogSettings, predecessors: Option<&Self>) -> Result<Self, LogError> {
         let file = match settings.path() {
             Some(path) => Some(LogFile::open(path, settings.max_bytes, settings.backup_count)?),
@@ -185,10 +184,10 @@ fn wanted(level: LogLevel, audit: LogLevel) -> Wanted {
     FilterFn::new(Box::new(move |metadata: &Metadata<'_>| is_wanted(metadata, level, audit)))
 }
 
-/// A panic's text may quote what was worked on, and that may be mail; the place tells whoever mends it enough.
+/// Logs the location of a panic, but not its message, which may quote mail.
 fn note_panic(panic: &std::panic::PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string);
-    tracing::error!(place, "an error in the program itself (panicked)");
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location, "internal error (panic)");
 }
 
 fn tracing_level(level: LogLevel) -> Level {
@@ -204,7 +203,7 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
     let target = metadata.target();
     let ours = line::is_own(target);
     if metadata.is_span() {
-        // Whatever is logged within a call says which call it is.
+        // Spans name the call to which an event belongs.
         return ours;
     }
     let level = match target {
@@ -215,13 +214,13 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
     *metadata.level() <= level
 }
 
-/// Makes lines of events.
+/// A layer that formats events as lines.
 struct Lines {
     output: Arc<Mutex<Output>>,
     acts: Arc<Counter>,
 }
 
-/// Where lines go, and in which form.
+/// The queues of the writers, and the format of lines.
 struct Output {
     format: LogFormat,
     queues: Vec<writer::Queue>,
@@ -259,7 +258,7 @@ where
             self.acts.increment();
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
-        // Held until every writer has the line, so that all have them in the same order.
+        // Locked until every queue has the line, so that the order is the same in all.
         let output = self.output.lock();
         let text = line.written(output.format);
         for queue in &output.queues {

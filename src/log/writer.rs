@@ -1,4 +1,4 @@
-//! Writes lines in a thread of its own, from a queue that is never waited for.
+//! Writes lines in a separate thread, from a bounded queue whose senders never wait.
 
 use std::collections::VecDeque;
 use std::io::{self, Write, stderr};
@@ -13,16 +13,16 @@ use super::LogError;
 use super::line::Line;
 use crate::config::LogFormat;
 
-/// How many lines wait for a writer that cannot keep up; those that come beyond that are lost, and counted.
+/// The longest queue in lines. Further lines are dropped and counted.
 const WAITING: usize = 20_000;
-/// How many bytes of lines wait at most.
+/// The longest queue in bytes.
 const WAITING_BYTES: usize = 32 << 20;
-/// How long the end of the program waits for what is still to be written.
+/// How long the end of the program waits for queued lines.
 const AT_END: Duration = Duration::from_secs(2);
 
-/// Where lines go.
+/// A destination of lines.
 pub(super) trait Sink: Send + 'static {
-    /// Writes a line. One that fails is lost; the next may fare better.
+    /// Writes a line. A line that fails is lost.
     fn write(&mut self, line: &str) -> io::Result<()>;
 }
 
@@ -43,7 +43,7 @@ impl Sink for Stderr {
     }
 }
 
-/// Lines that wait to be written. Clones share it.
+/// Lines that wait to be written. Clones share the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Queue(Arc<Shared>);
 
@@ -56,18 +56,18 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     lines: VecDeque<Arc<str>>,
-    /// The bytes of all of them.
+    /// The total size of the lines.
     bytes: usize,
-    /// Lines that found no place.
+    /// The number of lines that were dropped.
     lost: u64,
-    /// No more lines come.
+    /// No more lines are added.
     closed: bool,
-    /// The thread has written all it could.
+    /// The thread has written all lines.
     ended: bool,
 }
 
 impl Queue {
-    /// Adds a line; it is lost where too many wait.
+    /// Adds a line, or drops it if the queue is full.
     pub(super) fn push(&self, line: Arc<str>) {
         let mut state = self.0.state.lock();
         if state.lines.len() < WAITING && state.bytes + line.len() <= WAITING_BYTES {
@@ -80,7 +80,7 @@ impl Queue {
         }
     }
 
-    /// Waits for lines; returns them, with how many were lost after them. `None` at the end.
+    /// Waits for lines. Returns them and the number of lines dropped after them; `None` at the end.
     fn next(&self) -> Option<(VecDeque<Arc<str>>, u64)> {
         let mut state = self.0.state.lock();
         let is_idle = |state: &mut State| state.lines.is_empty() && !state.closed;
@@ -95,26 +95,26 @@ impl Queue {
         Some((std::mem::take(&mut state.lines), std::mem::take(&mut state.lost)))
     }
 
-    /// Lets no more lines in and waits, for a bounded time, until those that are in it are written.
+    /// Closes the queue, and waits for a limited time until its lines are written.
     fn close(&self) {
         self.0.state.lock().closed = true;
         self.0.change.notify_all();
         self.wait_for_end();
     }
 
-    /// Waits, for a bounded time, until all is written that was let in before the queue was closed.
+    /// Waits for a limited time until all lines of the closed queue are written.
     fn wait_for_end(&self) {
         self.0.change.wait_while_for(&mut self.0.state.lock(), |state| !state.ended, AT_END);
     }
 }
 
-/// A thread that writes the lines of a queue to a sink. Dropping it writes what waits.
+/// A thread that writes the lines of a queue to a sink. Dropping it writes the queued lines.
 #[derive(Debug)]
 pub(super) struct Writer(Queue);
 
 impl Writer {
-    /// Starts it. When the sink fails, `complaints` is told, once for each time it begins to fail. What waits in
-    /// the queue of `before`, whose place it takes, is written first; that gets no more lines once it is dropped.
+    /// Starts the thread. Reports to `complaints` when the sink begins to fail. Begins after the queue of `before`, the
+    /// predecessor, is written.
     pub(super) fn start(
         name: &str,
         mut sink: impl Sink,
@@ -152,7 +152,7 @@ impl Drop for Writer {
     }
 }
 
-/// Lines that could not be written, until that can be said in their place.
+/// Counts lines that could not be written, until a line can say so.
 #[derive(Default)]
 struct Missing {
     lines: u64,

@@ -1,4 +1,4 @@
-//! Archives of a few small files whose bytes depend on the files only: no times, no owners, no order but the given one.
+//! Archives of a few small files. Their bytes depend only on the files: times and owners are fixed.
 
 use std::io::{self, Cursor, Write};
 

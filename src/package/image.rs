@@ -1,4 +1,4 @@
-//! The name of a container image, as somebody pushes it and as App Host wants it.
+//! The name of a container image, as it is pushed and as App Host expects it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,34 +17,34 @@ enum Version {
     Digest(String),
 }
 
-/// Why a text is no name of an image for App Host.
+/// A text is not the name of an image for App Host.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnImage {
-    /// Neither tag nor digest: it would be another image tomorrow.
+    /// The name has neither tag nor digest, so the image could change.
     #[error("it names no version; end it with :TAG or @sha256:DIGEST")]
     Unversioned,
-    /// What is before the version is not what a registry calls an image.
+    /// The part before the version is not a valid name in a registry.
     #[error(
-        "{0:?} is not the name of an image: small letters, digits, and single . _ - between them, in parts with / between"
+        "{0:?} is not the name of an image: lower-case letters, digits, and single . _ - between them, in parts with / between"
     )]
     Name(String),
-    /// The tag is none.
+    /// The tag is not valid.
     #[error("{0:?} is not a tag: at most 128 letters, digits, and _ . - after the first")]
     Tag(String),
-    /// The digest is none.
-    #[error("{0:?} is not a digest: sha256: and 64 hexadecimal digits in small letters")]
+    /// The digest is not valid.
+    #[error("{0:?} is not a digest: sha256: and 64 lower-case hexadecimal digits")]
     Digest(String),
 }
 
 impl Image {
-    /// The registry that the image is in, where one was named.
+    /// The registry of the image, if the name has one.
     pub fn registry(&self) -> Option<&str> {
         self.registry.as_deref()
     }
 }
 
 impl fmt::Display for Image {
-    /// As App Host wants it: without the registry, which is a setting of App Host's own.
+    /// The name for App Host: without the registry, which is a setting of App Host.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.version {
             Version::Tag(tag) => write!(f, "{}:{tag}", self.name),
@@ -61,7 +61,7 @@ impl FromStr for Image {
             Some((named, digest)) => (named, Some(digest)),
             None => (text, None),
         };
-        // A colon before the last slash is that of a port.
+        // A colon before the last slash separates a port.
         let (path, tag) = match named.rsplit_once(':') {
             Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
             _ => (named, None),
@@ -69,7 +69,7 @@ impl FromStr for Image {
         let tag = tag.map(|tag| if is_tag(tag) { Ok(tag) } else { Err(NotAnImage::Tag(tag.to_owned())) });
         let tag = tag.transpose()?;
         let version = match (tag, digest) {
-            // Beside a digest a tag means nothing.
+            // A digest makes a tag irrelevant.
             (_, Some(digest)) => Version::Digest(
                 hexadecimal(digest).ok_or_else(|| NotAnImage::Digest(digest.to_owned()))?.to_owned(),
             ),
@@ -87,7 +87,7 @@ impl FromStr for Image {
     }
 }
 
-/// The first part of a name is a registry's host where it cannot be anything else; that is the rule of all tools.
+/// Whether the first part of a name is the host of a registry, by the rule that all container tools use.
 fn is_registry(part: &str) -> bool {
     let (host, port) = part.split_once(':').unwrap_or((part, "0"));
     let of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -97,7 +97,7 @@ fn is_registry(part: &str) -> bool {
         && port.parse::<u16>().is_ok()
 }
 
-/// Small letters and digits, with `.`, `_`, `__` or dashes between them.
+/// Lower-case letters and digits, separated by `.`, `_`, `__` or dashes.
 fn is_part(part: &str) -> bool {
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     part.starts_with(word)

@@ -1,8 +1,8 @@
-//! What SOAR installs as an app and runs on an App Host: a ZIP file with a descriptor (`app.json`), the customizations
-//! (`export.res`) and, for whoever runs the program on an integration server instead, an archive of what that takes
-//! beside the program itself. The container image is not in it; the descriptor names it.
+//! The app package that SOAR installs and runs on an App Host: a ZIP file with a descriptor (`app.json`), the
+//! customizations (`export.res`), and an archive of the files that an integration server needs in addition to the program.
+//! The package does not contain the container image; the descriptor names it.
 //!
-//! The same program makes the same bytes for the same image.
+//! The package is reproducible: its bytes depend only on the program and the name of the image.
 
 mod archive;
 mod image;
@@ -18,15 +18,15 @@ use crate::customize::{self, ScriptLanguage};
 use archive::{Entry, tar_gz, zip};
 pub use image::{Image, NotAnImage};
 
-/// The app's name, which is the name of its section in `app.config`, too.
+/// The name of the app, and of its section in `app.config`.
 const NAME: &str = env!("CARGO_CRATE_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const DISPLAY_NAME: &str = "Exchange Online";
-/// By this SOAR knows the app: the MD5 of its name, so it is the older app's, too, and ours is an upgrade of that.
+/// SOAR identifies the app by this MD5 of its name. The older app has the same one, so SOAR treats this app as an upgrade.
 const UUID: &str = "d9f9a77e-2244-ed90-6116-30f1898f3457";
 const AUTHOR: &str = "The fn-exchange-online developers";
 
-/// The kinds of objects that SOAR marks as the app's.
+/// The kinds of objects that SOAR tags with the app.
 const TAGGED: [&str; 13] = [
     "actions",
     "automatic_tasks",
@@ -60,34 +60,34 @@ const LICENSE: &[u8] = file!("LICENSE");
 const UNIT: &[u8] = file!("deploy/fn-exchange-online.service");
 const SYSTEMD_GUIDE: &[u8] = file!("docs/systemd.md");
 
-/// The package cannot be made.
+/// The package cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The customizations cannot.
+    /// The customizations cannot be exported.
     #[error(transparent)]
     Customizations(#[from] customize::Error),
-    /// The descriptor cannot.
+    /// The descriptor cannot be serialized.
     #[error("the package's descriptor cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// An archive cannot.
-    #[error("the package cannot be put together: {0}")]
+    /// An archive cannot be written.
+    #[error("the package cannot be written: {0}")]
     Archive(#[from] io::Error),
 }
 
-/// The name of the file that [`package`] makes, as App Host wants it.
+/// The file name of the package, as App Host expects it.
 pub fn file_name() -> String {
     format!("app-{NAME}-{VERSION}.zip")
 }
 
-/// The package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image.
+/// Builds the package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image.
 ///
 /// # Errors
-/// The program's own parts are not as they should be; a test sees to it that they are.
+/// The embedded sources are not valid; a test makes sure that they are.
 pub fn package(image: &Image, language: ScriptLanguage) -> Result<Vec<u8>, Error> {
     let mut export = customize::export(language)?;
     let mut descriptor = descriptor(image, &export["server_version"]);
     tag(&mut export);
-    // As SOAR's own tool writes them.
+    // SOAR's own tool sorts them as well.
     export.sort_all_objects();
     descriptor.sort_all_objects();
     let directory = format!("{NAME}-{VERSION}");
@@ -122,19 +122,19 @@ fn descriptor(image: &Image, server_version: &Value) -> Value {
     })
 }
 
-/// What the API key may do that SOAR makes for the app.
+/// The permissions of the API key that SOAR creates for the app.
 fn permissions() -> impl Iterator<Item = &'static str> {
     PERMISSIONS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Marks every object of the customizations as the app's, and the workflows that a function names as well.
+/// Tags every object of the customizations with the app, and the workflows that a function names.
 fn tag(export: &mut Value) {
     let tags = json!([{"tag_handle": NAME, "value": null}]);
     for kind in TAGGED {
         for object in export[kind].as_array_mut().into_iter().flatten() {
             object["tags"] = tags.clone();
             for workflow in object.get_mut("workflows").and_then(Value::as_array_mut).into_iter().flatten() {
-                // A rule has names here, a function objects.
+                // A rule has names here, and a function has objects.
                 if workflow.is_object() {
                     workflow["tags"] = tags.clone();
                 }
@@ -143,7 +143,7 @@ fn tag(export: &mut Value) {
     }
 }
 
-/// Where SOAR's own apps have their Python package: what an integration server takes beside the program.
+/// The archive for integration servers, in the place where SOAR's own apps have their Python package.
 fn for_integration_servers(directory: &str) -> io::Result<Vec<u8>> {
     let about = format!(
         "Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\nSummary: {}\nLicense: MIT\n\n\

@@ -1,4 +1,4 @@
-# The row says what became of its message; where nothing was changed it stays, and a note says why.
+# Sets the status of the row. If nothing was deleted, the row stays, and a note says why.
 error = (results.content or {}).get("error")
 rehearsed = bool(error) and error.get("code") == "DryRun"
 if results.success:

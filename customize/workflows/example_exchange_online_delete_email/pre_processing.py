@@ -1,5 +1,5 @@
 # Deletes the message of the row.
 inputs.exo_email_address = row.exo_dt_email_address
 inputs.exo_messages_id = row.exo_dt_message_id
-# The row does not say which folder the message is in; its id is enough.
+# The row does not have the folder of the message; the id is sufficient.
 inputs.exo_mailfolders_id = u""

@@ -1,5 +1,5 @@
-# Adds a row for each message that was deleted, if the data table was asked for, and a note where not all could be done.
-content = results.content or {}  # none, where the call failed and the workflow goes on
+# Adds a row for each deleted message, if the data table is selected, and a note if messages were not deleted.
+content = results.content or {}  # empty if the call failed and the workflow continues
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
     for mailbox in content.get("delete_results") or []:

@@ -1,5 +1,4 @@
-# Everything that the query before found is deleted. A query that failed, where the workflow goes on all the same, found
-# nothing.
+# Deletes everything that the query found. If the query failed and the workflow continues, there is nothing to delete.
 query = workflow.properties.exo_query_results
 if query.get("success"):
     inputs.exo_query_messages_results = query.get("raw")

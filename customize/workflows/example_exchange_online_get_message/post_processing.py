@@ -1,4 +1,4 @@
-# Writes the message into a note, or says that it is gone.
+# Writes a note with the message, or a note that says why there is no message.
 error = (results.content or {}).get("error")
 if results.success and not error:
     note = u"<b>Exchange Online: message in the mailbox of {0}</b><br>{1}".format(

@@ -1,4 +1,4 @@
-# Writes the profile into a note, or says that there is none.
+# Writes a note with the profile, or a note that says why there is no profile.
 error = (results.content or {}).get("error")
 if results.success and not error:
     note = u"<b>Exchange Online: user profile of {0}</b><br>{1}".format(

@@ -1,8 +1,8 @@
-# The row follows its message: a moved message has a new id and a new link. A note says what was done.
+# Writes the new id and link of the moved message into the row, and a note.
 content = results.content or {}
 error = content.get("error")
 folder = (results.inputs or {}).get("exo_destination_mailfolder_id") or u"the folder"
-if hasattr(folder, "get"):  # a choice; a plain name is one, too
+if hasattr(folder, "get"):  # a choice or a plain name
     folder = folder.get("name") or u"the folder"
 mailbox = row.exo_dt_email_address
 old_id = row.exo_dt_message_id
@@ -19,7 +19,7 @@ else:
     outcome = u"message not found" if error else u"the call failed"
     if code == "DryRun":
         outcome = u"dry run"
-    elif "Folder" in code:  # there is no such folder; the message is where it was
+    elif "Folder" in code:  # the folder does not exist; the message was not moved
         outcome = u"folder not found"
     elif error:
         row.exo_dt_status = red(u"Not Found")

@@ -1,4 +1,4 @@
-# What the form asks goes into the mail; what it leaves empty stays as the function's own input says.
+# Copies the fields of the form into the mail. An empty field leaves the function's own input as it is.
 form = rule.properties
 
 inputs.incident_id = incident.id
