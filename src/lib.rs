@@ -1,7 +1,7 @@
-//! `fn-exchange-online` takes function calls from IBM SOAR's message broker, does them at Microsoft Graph, and
-//! posts the results back.
+//! `fn-exchange-online` takes function calls from IBM SOAR's message broker, carries them out through Microsoft Graph, and
+//! sends the results back.
 //!
-//! A call flows one way, left to right, and its reply flows back the same way; no module knows one to its left:
+//! A call flows from left to right, and its reply flows back. No module uses one to its left:
 //!
 //! ```text
 //!  SOAR broker (ActiveMQ, STOMP 1.2 over TLS)                    Microsoft Graph / Entra ID
@@ -12,11 +12,12 @@
 //!                                    └────────── Reply ◀────────────────┴──▶ soar::Client (notes, files)
 //! ```
 //!
-//! [`config`] reads `app.config` into typed settings, [`tls`] makes the one TLS configuration every connection
-//! uses, [`customize`] makes the file that SOAR imports, [`package`] the app that App Host runs, [`log`] tells what
-//! happens, [`guard`] decides what a call may change and [`audit`] records
-//! what was changed, [`daemon`] keeps it all going while settings and connections change, [`cli`] is what a person types, and
-//! [`sandbox`] is an embedded SOAR and Graph tenant to try it all on.
+//! - [`config`] loads `app.config` into typed settings.
+//! - [`daemon`] runs until it is stopped, and applies changed settings and connections.
+//! - [`guard`] decides what a call may change, and [`audit`] records what was changed.
+//! - [`log`] writes the log.
+//! - [`customize`] builds the file that SOAR imports, and [`package`] the app that App Host runs.
+//! - [`cli`] is the command line; its command `sandbox` runs an embedded SOAR and Graph tenant.
 
 pub mod audit;
 pub mod cli;

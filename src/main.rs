@@ -1,4 +1,4 @@
-//! The binary: parses the command line, starts the runtime, maps errors to exit codes; nothing else.
+//! The binary: parses the command line, starts the runtime, and returns the exit code.
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 use fn_exchange_online::cli::Cli;
 
-/// How long work on threads of its own may go on after all else has ended.
+/// How long blocking work on other threads may continue after the end of the command.
 const LAST_WORK: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(cli.execute());
-            // A name that is being looked up, or a file system that hangs, must not hold up the end.
+            // A slow name lookup or a file system that hangs must not delay the end.
             runtime.shutdown_timeout(LAST_WORK);
             ExitCode::from(code as u8)
         }

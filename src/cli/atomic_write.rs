@@ -1,5 +1,5 @@
-//! Replaces a file by a new text as one step: whoever reads it meanwhile, and whatever fails meanwhile, finds the
-//! old text or the new, never a part.
+//! Replaces a file atomically: a reader sees either the old or the new content, and so does a program that starts after a
+//! failure.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,30 +8,30 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-/// Only the owner reads a configuration: it holds secrets.
+/// Only the owner may read a configuration, since it holds secrets.
 const MODE_OF_NEW: u32 = 0o600;
-/// More links than this in a row lead in a circle.
+/// A longer chain of symbolic links is a loop.
 const LINKS: usize = 40;
 
-/// Replaces the file at `path`, or makes it. Rights and owner stay those of the old file; a symbolic link stays
-/// one, and the file it leads to is replaced.
+/// Replaces or creates the file at `path`. Keeps permissions and owner of an existing file. Keeps a symbolic link, and
+/// replaces its target.
 ///
 /// # Errors
-/// Nothing has changed then.
+/// The old file is unchanged.
 pub(super) fn write_atomically(path: &Path, text: &[u8]) -> io::Result<()> {
     let path = followed(path);
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
-    let replaced =
-        write_new(&beside, text, fs::metadata(&path).ok().as_ref()).and_then(|()| fs::rename(&beside, &path));
+    let temporary = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
+    let replaced = write_new(&temporary, text, fs::metadata(&path).ok().as_ref())
+        .and_then(|()| fs::rename(&temporary, &path));
     if replaced.is_err() {
-        // It may never have been made.
-        let _ = fs::remove_file(&beside);
+        // The temporary file may not exist.
+        let _ = fs::remove_file(&temporary);
     }
     replaced
 }
 
-/// Writes a new file with the rights and the owner of `old`.
+/// Writes a new file with the permissions and the owner of `old`.
 fn write_new(path: &Path, text: &[u8], old: Option<&fs::Metadata>) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE_OF_NEW).open(path)?;
     file.write_all(text)?;
@@ -45,7 +45,7 @@ fn write_new(path: &Path, text: &[u8], old: Option<&fs::Metadata>) -> io::Result
     file.sync_all()
 }
 
-/// Where `path` leads, if it is a symbolic link; the file there need not exist.
+/// The target of `path`, if it is a symbolic link. The target need not exist.
 pub(super) fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {

@@ -1,6 +1,6 @@
-//! `config`: writes a configuration file to fill in, or adds the sections that one lacks.
+//! `config`: writes a configuration file to fill in, or adds missing sections to one.
 //!
-//! What it says goes to standard error, its question to standard output, as with SOAR's own tool.
+//! Messages go to standard error and the question to standard output, as with SOAR's own tool.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,20 +11,20 @@ use super::terminal::{confirm, say};
 use super::{ExitCode, Failure};
 use crate::config::{Environment, NoHome, ini, sections};
 
-/// Our package, and our section of the file.
+/// The package of this program, and its section in the file.
 const PACKAGE: &str = env!("CARGO_PKG_NAME");
 const SECTION: &str = env!("CARGO_CRATE_NAME");
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     action: Action,
 
-    /// The file [default: ~/.resilient/app.config]. APP_CONFIG_FILE in the environment wins over it.
+    /// The file [default: ~/.resilient/app.config]. The environment variable APP_CONFIG_FILE takes precedence.
     file: Option<PathBuf>,
 
-    /// The packages whose sections are written; this program knows one, fn_exchange_online.
+    /// The packages whose sections are written. The only package is fn_exchange_online.
     #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
 }
@@ -32,11 +32,11 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Action {
-    /// Write a new file. One that is there is overwritten only after a yes.
+    /// Write a new file. Asks before it overwrites an existing one.
     #[arg(short, long)]
     create: bool,
 
-    /// Add the sections that the file lacks, and change nothing else.
+    /// Add missing sections to the file, and change nothing else.
     #[arg(short, long)]
     update: bool,
 }
@@ -50,14 +50,14 @@ impl Arguments {
     }
 }
 
-/// Does what was asked. `config_file` is the program's own option, which wins over everything.
+/// Writes or updates the file. The program's option `--config-file` takes precedence over all other names.
 pub(super) fn write(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
     let path = path(arguments, config_file)?;
     let sections = arguments.sections();
     if arguments.action.create { create(&path, &sections) } else { update(&path, &sections) }
 }
 
-/// Which file is meant; the directory of the usual one is made.
+/// The path of the file. Creates the directory of the default file.
 fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Failure> {
     let environment = Environment::of_process();
     let named =
@@ -75,8 +75,7 @@ fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Fa
         return named(file.to_str().map_or_else(|| Ok(file.clone()), |file| environment.expand(file)));
     }
     let path = environment.expand_home("~/.resilient/app.config").map_err(|_| {
-        let wrong =
-            "HOME is not set, so there is no usual place for the file; name one: config --create FILE";
+        let wrong = "HOME is not set, so there is no default file; name one: config --create FILE";
         Failure::new(ExitCode::Failed, &wrong)
     })?;
     if let Some(directory) = path.parent() {
@@ -87,14 +86,14 @@ fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Fa
 
 fn create(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     if path.exists() && !overwrite(path) {
-        say(&format!("{} is left as it was.", path.display()));
+        say(&format!("{} is unchanged.", path.display()));
         return Ok(());
     }
     say(&format!("Creating the configuration file {}", path.display()));
     let text = sections.iter().map(|(_, text)| *text).collect::<Vec<_>>().join("\n");
     write_atomically(path, text.as_bytes()).map_err(|error| failed("write", path, &error))?;
     say("The configuration file was generated.");
-    say("Edit it by hand before the program is run: host, org, API key and the Entra application are yours.");
+    say("Edit it before you run the program: fill in host, org, the API key and the Entra application.");
     Ok(())
 }
 
@@ -104,7 +103,7 @@ fn overwrite(path: &Path) -> bool {
 
 fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     if !path.exists() {
-        // As SOAR's own tool has it, this is told, and is no failure.
+        // As with SOAR's own tool, this is a message and not a failure.
         say(&format!(
             "There is no configuration file {}, so nothing was written; create one with config --create.",
             path.display()

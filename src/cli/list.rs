@@ -1,4 +1,4 @@
-//! `list`: what this program has for SOAR. Whether SOAR knows it, `selftest` and `customize --dry-run` say.
+//! `list`: the functions of this program. `selftest` and `customize --dry-run` show whether SOAR has them.
 
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
@@ -7,15 +7,15 @@ use super::{ExitCode, Failure, packages::PACKAGE};
 use crate::customize::destination;
 use crate::functions::Function;
 
-/// How much is shown.
+/// Options of `list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Show what each function does, too, and where the program is.
+    /// Show also what each function does, and the path of the program.
     #[arg(short, long)]
     verbose: bool,
 }
 
-/// Shows the functions under the package's name and version, as SOAR's own tool does.
+/// Shows the package with its version and functions, in the form of SOAR's own tool.
 pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let mut text = "Installed, with its functions:\n\n".to_owned();
@@ -32,7 +32,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let _ = writeln!(text, "\nCalls of them come on the message destination {destination}.");
-    // A reader that has left wants no more.
+    // Ignores a closed pipe.
     let _ = stdout().write_all(text.as_bytes());
     Ok(())
 }

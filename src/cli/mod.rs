@@ -1,4 +1,4 @@
-//! What a person types: one file a command.
+//! The command line: one file per command.
 
 mod atomic_write;
 mod config_file;
@@ -23,10 +23,10 @@ use crate::config;
 pub use crate::exit_code::{ExitCode, Failure};
 use net::untrusted::text::sanitize_terminal;
 
-/// Runs IBM SOAR's Exchange Online functions at Microsoft Graph.
+/// Runs IBM SOAR's Exchange Online functions through Microsoft Graph.
 ///
-/// Without a command it runs: it signs in to SOAR, takes function calls from its message destination, does them at
-/// Microsoft Graph and posts the results back, until it is told to stop.
+/// Without a command it runs as a daemon: it signs in to SOAR, takes function calls from its message destination,
+/// carries them out through Microsoft Graph, and sends the results back, until it is stopped.
 #[derive(Debug, Parser)]
 #[command(name = "fn-exchange-online", version, about, max_term_width = 110)]
 pub struct Cli {
@@ -44,31 +44,31 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run until told to stop; this is what happens without a command, too.
+    /// Run as a daemon until stopped. This is the default command.
     Run(run::Arguments),
-    /// Check the settings, SOAR, its broker and Microsoft Graph, and say what to do where something is wrong.
+    /// Check the settings, SOAR, its broker and Microsoft Graph, with advice for every failure.
     Selftest(selftest::Arguments),
-    /// Run one function by hand, straight at Microsoft Graph.
+    /// Run one function from the command line, bypassing the SOAR broker.
     Invoke(invoke::Arguments),
-    /// Write a configuration file to fill in, or add the sections that one lacks.
+    /// Write a configuration file to fill in, or add missing sections to one.
     Config(config_file::Arguments),
-    /// Make the functions, rules and workflows known to SOAR, or write the file that does.
+    /// Import the functions, rules and workflows into SOAR, or write the import file.
     Customize(customize::Arguments),
-    /// Make the app that SOAR installs and App Host runs.
+    /// Build the app package that SOAR installs and App Host runs.
     Package(package::Arguments),
     /// Show the functions, their message destination and the version.
     List(list::Arguments),
-    /// Try it all on an embedded SOAR and Microsoft Graph tenant, without accounts or network.
+    /// Try the program with an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
 }
 
 impl Cli {
-    /// Does what was asked; returns the exit code.
+    /// Runs the command and returns the exit code.
     pub async fn execute(self) -> ExitCode {
         let done = match self.command {
             _ if self.print_config => {
-                // A reader that has left wants no more.
+                // Ignores a closed pipe.
                 let _ = stdout().write_all(config::template().as_bytes());
                 Ok(())
             }

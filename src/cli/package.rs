@@ -1,4 +1,4 @@
-//! `package`: makes the app that SOAR installs and App Host runs.
+//! `package`: builds the app package that SOAR installs and App Host runs.
 
 use std::fs;
 use std::io::{Write, stderr, stdout};
@@ -8,14 +8,14 @@ use super::{ExitCode, Failure};
 use crate::customize::ScriptLanguage;
 use crate::package::{Image, file_name, package};
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The container image that App Host is to run, by the name it was pushed by, with a tag or a digest.
+    /// The container image for App Host, by the name under which it was pushed, with a tag or a digest.
     #[arg(long, value_name = "REF")]
     image: Image,
 
-    /// The directory to write the package into; it is made if need be.
+    /// The directory for the package. It is created if missing.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
 
@@ -35,11 +35,11 @@ pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(registry) = image.registry() {
         let _ = writeln!(
             stderr(),
-            "The package names the image {image}: an App Host puts the registry before it that it is set up for, which \
-             has to be {registry}."
+            "The package names the image {image}. App Host prepends the registry that it is configured for, which has \
+             to be {registry}."
         );
     }
-    // A reader that has left wants no more.
+    // Ignores a closed pipe.
     let _ = writeln!(stdout(), "{}", path.display());
     Ok(())
 }

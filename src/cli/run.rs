@@ -7,10 +7,10 @@ use crate::config::{Environment, LoadError};
 use crate::daemon;
 use crate::exit_code::ExitCode;
 
-/// How it runs.
+/// Options of `run`.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Arguments {
-    /// Take up a changed configuration. It always does; the option is there for scripts that are used to it.
+    /// Reload a changed configuration. Always on; accepted for compatibility with scripts.
     #[arg(short = 'r', long = "reload")]
     _reload: bool,
 }

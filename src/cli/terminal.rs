@@ -1,16 +1,17 @@
-//! What a command says, and asks. Words go to standard error, questions to standard output, as with SOAR's own tool.
+//! Messages and questions of the commands. As with SOAR's own tool, messages go to standard error, and questions to
+//! standard output.
 
 use std::io::{BufRead, Write, stderr, stdin, stdout};
 
 use net::untrusted::text::sanitize_terminal;
 
-/// Says it.
+/// Writes a message.
 pub(super) fn say(text: &str) {
-    // Who has closed standard error does not want to know.
+    // Ignores a closed standard error.
     let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
 }
 
-/// Asks until it is answered with yes or no. Where there is nobody to answer, that is a no.
+/// Asks until the answer is yes or no. The end of standard input counts as no.
 pub(super) fn confirm(question: &str) -> bool {
     let mut answers = stdin().lock().lines();
     loop {

@@ -111,7 +111,7 @@ fn the_exercise_of_replacing_the_older_app_works_as_it_is_written() {
     }
     assert_eq!(terminals.len(), 2, "SOAR and the daemon");
     // Below /tmp, where tests may run, the audit trail would not last.
-    assert!(said.contains("All is well.") || said.contains("does not last there"), "{said}");
+    assert!(said.contains("All checks passed.") || said.contains("does not last there"), "{said}");
     for expected in ["will change", "This was a dry run", "SOAR has imported it", "Nora Kraus"] {
         assert!(said.contains(expected), "nothing said {expected:?}:\n{said}");
     }

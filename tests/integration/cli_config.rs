@@ -76,7 +76,7 @@ fn a_new_file_is_the_template_and_its_owners_only() {
         assert_eq!(mode(&file), 0o600);
         assert_eq!(asked(&output), "");
         assert!(said(&output).contains(file.file_name().unwrap().to_str().unwrap()), "{}", said(&output));
-        assert!(said(&output).contains("by hand"), "{}", said(&output));
+        assert!(said(&output).contains("Edit it before"), "{}", said(&output));
     }
 }
 
@@ -100,7 +100,7 @@ fn an_existing_file_is_overwritten_only_after_a_yes() {
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{answers:?}");
         assert_eq!(asked(&output).matches("(y/n)").count(), questions, "{answers:?}");
         assert_eq!(output.status.code(), Some(0));
-        assert!(said(&output).contains("left as it was"), "{}", said(&output));
+        assert!(said(&output).contains("is unchanged"), "{}", said(&output));
     }
     let output = config(directory.path(), &["-c", "app.config"], "maybe\nY\n");
     assert!(output.status.success());

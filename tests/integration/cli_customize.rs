@@ -152,7 +152,7 @@ async fn a_dry_run_says_what_would_be_new_and_only_reads() {
         0,
         &["functions              9 new", "workflows             10 new", "rules                 11 new"],
     );
-    said.tells(0, &["The API key will be added to the message destination fn_exchange_online", "dry run"]);
+    said.tells(0, &["The API key will be added to the message destination fn_exchange_online", "Dry run"]);
     assert_eq!(said.asked, "");
     assert_eq!(house.changes(), 0);
     assert_eq!(house.rest().customizations(), json!({}));
@@ -172,10 +172,7 @@ async fn everything_is_imported_and_a_second_run_finds_nothing_to_do() {
     assert_eq!(house.listed(), json!([17]));
 
     let changes = house.changes();
-    house
-        .customize(&["-y"], "")
-        .await
-        .tells(0, &["functions              9 the same already", "nothing to do"]);
+    house.customize(&["-y"], "").await.tells(0, &["functions              9 unchanged", "up to date"]);
     assert_eq!(house.changes(), changes);
     assert_eq!(house.rest().customizations(), imported);
 }
@@ -206,8 +203,8 @@ async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
         0,
         &[
             "functions              9 will change",
-            "rules                 11 the same already",
-            "The API key may read the message destination",
+            "rules                 11 unchanged",
+            "The API key has access to the message destination",
         ],
     );
     let after = house.rest().customizations();
@@ -216,7 +213,7 @@ async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
     assert_eq!(after["scripts"][0]["language"], "python3");
     let tooltips = list(&after, "fields").iter().filter(|field| field["tooltip"] == "").count();
     assert_eq!(tooltips, 0);
-    house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+    house.customize(&["-y"], "").await.tells(0, &["up to date"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +266,7 @@ async fn what_somebody_changed_in_soar_is_named_before_it_is_overwritten() {
         "functions              1 new\n",
         "data table             1 will change",
         "workflows              1 will change",
-        "9 the same already",
+        "9 unchanged",
     ];
     said.tells(0, &named);
     assert!(!said.told.contains("exo_email_address_sender"), "{}", said.told);
@@ -286,7 +283,7 @@ async fn what_soar_does_not_tell_is_not_claimed() {
     let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
     house.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
     let said = house.customize(&["--dry-run"], "").await;
-    said.tells(0, &["workflows             10 will be written anew: SOAR does not tell", "dry run"]);
+    said.tells(0, &["workflows             10 will be written anew: SOAR does not tell", "Dry run"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -423,7 +420,7 @@ async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
         rest.fail_next("PUT /rest/orgs/201/message_destinations", 1, failure);
         house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
         assert_eq!(house.listed(), json!([17]));
-        house.customize(&["-y"], "").await.tells(0, &["nothing to do"]);
+        house.customize(&["-y"], "").await.tells(0, &["up to date"]);
     }
 }
 

@@ -122,7 +122,7 @@ fn a_served_soar_has_the_older_apps_customizations_or_none() {
     {
         let directory = tempfile::tempdir().unwrap();
         let _sandbox = served(directory.path(), arguments);
-        for expected in [has, "nothing to do"] {
+        for expected in [has, "up to date"] {
             let app_config = directory.path().join("app.config");
             let output =
                 program().args(["customize", "-y", "--config-file"]).arg(app_config).output().unwrap();

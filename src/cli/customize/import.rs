@@ -1,4 +1,4 @@
-//! The import: look, ask, import, and have SOAR let us read our message destination.
+//! The import: shows what would change, asks, imports, and adds the API key to the message destination.
 
 use std::path::Path;
 
@@ -14,16 +14,16 @@ use crate::log::Log;
 use soar::Login;
 use soar::{Access, Client, Decision, Error, GrantError};
 
-/// A person waits: signing in is not tried for ever, whatever the daemon does.
+/// The daemon may try to sign in indefinitely, but here a person waits.
 const LOGIN_TRIES: u32 = 3;
 
-/// What an API key needs, in SOAR's words.
+/// The permissions that an import takes, by SOAR's names.
 const PERMISSION: &str = "An account needs a role with SOAR's Administration and Customization permissions; an API key \
     needs, for an import, to edit organisation data, to create and edit functions, scripts and workflows, and to read \
     layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
     Administrator Settings, Organization, Import.";
 
-/// Does it.
+/// Imports the customizations.
 pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
     if !packages::with_ours(&arguments.packages, "imported") {
         return Ok(());
@@ -31,23 +31,23 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     let file = export(arguments.script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let SignedIn { soar, who, _log } = sign_in(config_file).await?;
-    say(&format!("The organisation {:?} of SOAR, and what this program brings:", soar.org_name()));
+    say(&format!("SOAR organisation {:?}, and the customizations of this program:", soar.org_name()));
     let preview = Preview::read(&soar, &file).await.map_err(|error| refused(&error))?;
     let access = soar.access_to(&destination).await.map_err(|error| refused(&error))?;
     preview.show();
     match access {
-        Access::Granted => say(&format!("The {who} may read the message destination {destination}.")),
+        Access::Granted => say(&format!("The {who} has access to the message destination {destination}.")),
         Access::Missing | Access::NoDestination => {
             say(&format!("The {who} will be added to the message destination {destination}."));
         }
     }
 
     if preview.is_empty() && access == Access::Granted {
-        say("There is nothing to do.");
+        say("Everything is up to date.");
         return Ok(());
     }
     if arguments.dry_run {
-        say("This was a dry run: SOAR was only read. It checks the file itself when it is imported.");
+        say("Dry run: nothing was changed. SOAR itself checks the file only when it is imported.");
         return Ok(());
     }
     if preview.is_empty() {
@@ -65,11 +65,11 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     Ok(())
 }
 
-/// SOAR, and what of ours it knows us by.
+/// A signed-in client, and the name of its kind of credentials.
 struct SignedIn {
     soar: Client,
     who: &'static str,
-    /// Writes as long as it is there.
+    /// The log ends when this is dropped.
     _log: Log,
 }
 
@@ -95,7 +95,7 @@ async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
     Ok(SignedIn { soar, who, _log: log })
 }
 
-/// Imports, after a yes. False after a no.
+/// Asks and imports. Returns `false` if the answer is no.
 async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result<bool, Failure> {
     let import =
         soar.start_import(file).await.map_err(|error| not_imported(&error, arguments.script_language))?;
@@ -132,7 +132,7 @@ async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result
     Ok(true)
 }
 
-/// SOAR did not do what we have to be allowed to.
+/// The failure of a request that takes a permission.
 fn refused(error: &Error) -> Failure {
     match error.status() {
         Some(403) => Failure::new(ExitCode::Failed, &format!("{error}. {PERMISSION}")),
@@ -140,7 +140,7 @@ fn refused(error: &Error) -> Failure {
     }
 }
 
-/// Before a decision nothing changes, whatever happens.
+/// The failure of an import before the decision. Nothing was changed.
 fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
     let Failure { code, message } = refused(error);
     match (error.status(), language) {
@@ -157,12 +157,12 @@ fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
     }
 }
 
-/// The decision may have arrived or not.
+/// The failure of the decision, which SOAR may have received.
 fn undecided(error: &Error) -> Failure {
     let Failure { code, message } = refused(error);
-    let told = "Whether SOAR imported it is not known; run customize again, which does no harm";
+    let hint = "SOAR may have imported it; run customize again, which is safe";
     if error.is_indeterminate() {
-        return Failure::new(code, &format!("{message}. {told}"));
+        return Failure::new(code, &format!("{message}. {hint}"));
     }
     Failure { code, message }
 }
@@ -172,7 +172,7 @@ fn not_granted(error: &GrantError) -> Failure {
         GrantError::Soar(error) => refused(error),
         other => Failure::new(ExitCode::Failed, other),
     };
-    let told = "The customizations are there, but the daemon may not read its calls before the message \
+    let hint = "The customizations are there, but the daemon may not read its calls before the message \
         destination lists its API key or account; run customize again, or add it in SOAR";
-    Failure::new(failure.code, &format!("{}. {told}", failure.message))
+    Failure::new(failure.code, &format!("{}. {hint}", failure.message))
 }

@@ -1,6 +1,6 @@
-//! `customize`: makes our functions, rules and workflows known to a SOAR, or writes the file that does.
+//! `customize`: imports the functions, rules and workflows into SOAR, or writes the import file.
 //!
-//! What it says goes to standard error, its question to standard output, as with SOAR's own tool.
+//! Messages go to standard error and the question to standard output, as with SOAR's own tool.
 
 mod import;
 mod preview;
@@ -12,18 +12,18 @@ use std::path::{Path, PathBuf};
 use super::{ExitCode, Failure};
 use crate::customize::{ScriptLanguage, export_text};
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Import without asking.
     #[arg(short = 'y', long)]
     yes: bool,
 
-    /// Say what an import would do, and do nothing: SOAR is only read.
+    /// Show what an import would change, without changing anything.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
 
-    /// Write the import file here, and ask SOAR nothing; - is standard output. SOAR imports it under Administrator
+    /// Write the import file without contacting SOAR; - is standard output. SOAR imports it under Administrator
     /// Settings.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "dry_run", "packages"])]
     export: Option<PathBuf>,
@@ -32,12 +32,12 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "python3", hide_possible_values = true)]
     script_language: ScriptLanguage,
 
-    /// The packages to import for; this program knows one, fn_exchange_online.
+    /// The packages to import. The only package is fn_exchange_online.
     #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
 }
 
-/// Does what was asked.
+/// Imports or exports the customizations.
 pub(super) async fn customize(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
     match &arguments.export {
         Some(path) => write(path, arguments.script_language),

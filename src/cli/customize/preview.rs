@@ -1,4 +1,4 @@
-//! What an import would do, read from SOAR and told in a few lines.
+//! The preview of an import: the differences between the import file and SOAR, in a few lines.
 
 use std::fmt::Write as _;
 
@@ -8,16 +8,16 @@ use crate::cli::terminal::say;
 use crate::customize::{Change, Kind};
 use soar::{Client, Collection, Error};
 
-/// How long a line of names gets.
+/// The width of a line of names.
 const WIDTH: usize = 100;
-/// Where the names begin.
+/// The column where the names begin.
 const INDENT: usize = 28;
 
-/// What an import would do, kind by kind.
+/// The changes of an import, by kind of object.
 pub(super) struct Preview(Vec<(Kind, Vec<(String, Change)>)>);
 
 impl Preview {
-    /// Asks SOAR for what it has of each kind. Nothing but reading.
+    /// Reads from SOAR what it has of each kind.
     pub(super) async fn read(soar: &Client, file: &Value) -> Result<Self, Error> {
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
@@ -34,7 +34,7 @@ impl Preview {
             };
             let theirs = match soar.objects(collection).await {
                 Ok(theirs) => theirs,
-                // The key may be let import what it may not list.
+                // The key may have the permission to import objects, but not to list them.
                 Err(Error::Refused { status: 403, .. }) => {
                     let unknown = ours.iter().map(|object| (kind.name(object).to_owned(), Change::Unknown));
                     kinds.push((kind, unknown.collect()));
@@ -52,12 +52,12 @@ impl Preview {
         Ok(Self(kinds))
     }
 
-    /// Whether SOAR has all of it like this.
+    /// Whether SOAR has all objects in the same form.
     pub(super) fn is_empty(&self) -> bool {
         self.0.iter().flat_map(|(_, objects)| objects).all(|(_, change)| *change == Change::None)
     }
 
-    /// Tells it. Where a kind stands in more than one way, what differs is named.
+    /// Shows the changes. Names the objects of a kind that would change if others of that kind would not.
     pub(super) fn show(&self) {
         for (kind, objects) in &self.0 {
             let mut text = String::new();
@@ -80,7 +80,7 @@ impl Preview {
     }
 }
 
-/// How one object stands. A list may leave out what is long; then the object is read by itself.
+/// Compares one object. A list may leave out long properties; then reads the object by itself.
 async fn change(
     soar: &Client,
     kind: Kind,
@@ -128,8 +128,8 @@ fn title(kind: Kind) -> &'static str {
 fn words(change: Change) -> &'static str {
     match change {
         Change::New => "new",
-        Change::Modified => "will change: SOAR has it otherwise",
-        Change::Unknown => "will be written anew: SOAR does not tell whether it has it otherwise",
-        Change::None => "the same already",
+        Change::Modified => "will change: SOAR has a different version",
+        Change::Unknown => "will be written again: SOAR does not show whether it has a different version",
+        Change::None => "unchanged",
     }
 }

@@ -1,4 +1,4 @@
-//! The inputs of a call, from the words a person types to SOAR's encodings.
+//! The inputs of a call, parsed from the command line into SOAR's encodings.
 
 use std::fs;
 use std::io::{Read, stdin};
@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::super::{ExitCode, Failure};
 use crate::functions::{Function, Input, InputKind};
 
-/// An input as it was typed: its name and its value.
+/// The name and value of an input on the command line.
 pub(in crate::cli) type Given = (String, String);
 
-/// Reads `NAME=VALUE`; the value may hold further equals signs, as message ids do.
+/// Parses `NAME=VALUE`. The value may contain equals signs, as message ids do.
 pub(in crate::cli) fn pair(text: &str) -> Result<Given, String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
@@ -21,7 +21,7 @@ pub(in crate::cli) fn pair(text: &str) -> Result<Given, String> {
     }
 }
 
-/// The inputs for `function`: those of the file, the typed ones over them, and the incident.
+/// The inputs for `function`: those of the file, overridden by those of the command line, and the incident.
 pub(in crate::cli) fn read(
     function: Function,
     given: Vec<Given>,
@@ -69,9 +69,9 @@ fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
         Failure::new(ExitCode::BadConfiguration, &format!("cannot read the inputs from {name}: {what}"))
     };
     let text = text.map_err(|error| unusable(error.to_string()))?;
-    // The parser's own words may quote the text, and that may be mail.
+    // The parser's message may quote the text, which may be mail.
     serde_json::from_str(&text).map_err(|error| {
-        unusable(format!("line {}, column {} is not that of a JSON object", error.line(), error.column()))
+        unusable(format!("it is not a JSON object (line {}, column {})", error.line(), error.column()))
     })
 }
 
@@ -80,7 +80,7 @@ fn no_such_input(function: Function, name: &str) -> String {
     format!("{} has no input {name}; it has {}.", function.name(), known.join(", "))
 }
 
-/// The value in SOAR's encoding, or what it must be.
+/// Encodes a value as SOAR does. The error says what the value must be.
 fn encoded(input: &Input, value: &str) -> Result<Value, String> {
     let word = value.trim();
     if word.is_empty() && input.kind != InputKind::Text {
@@ -103,7 +103,7 @@ fn encoded(input: &Input, value: &str) -> Result<Value, String> {
             time.map(Value::from)
                 .ok_or_else(|| "a time such as 2026-11-23T08:00:00Z, or milliseconds since 1970".to_owned())
         }
-        // Graph takes a folder's id as well.
+        // A folder's id is accepted as well as a name.
         InputKind::Select(options) => Ok(labelled(options, word).unwrap_or(word).into()),
         InputKind::MultiSelect(options) => word
             .split(',')
@@ -120,17 +120,17 @@ fn labelled(options: &[&'static str], label: &str) -> Option<&'static str> {
     options.iter().find(|option| option.eq_ignore_ascii_case(label)).copied()
 }
 
-/// Makes `incident` the incident of the call; says what is wrong with that, if something is.
+/// Sets the incident of the call. Returns what is wrong with it, if anything.
 fn set_incident(function: Function, values: &mut Map<String, Value>, incident: i64) -> Option<String> {
     let other = if function == Function::DeleteMessagesFromQueryResults {
-        // It writes to the incident that the results of the query name.
+        // This function writes to the incident in the results of the query.
         let results = values.get("exo_query_messages_results").and_then(Value::as_str).unwrap_or_default();
         let results: Value = serde_json::from_str(results).unwrap_or_default();
         results.get("incident_id").cloned()
     } else if function.spec().has_input("incident_id") {
         values.insert("incident_id".to_owned(), incident.into())
     } else {
-        return Some(format!("{} writes nothing to an incident; leave --incident out.", function.name()));
+        return Some(format!("{} does not write to an incident; leave --incident out.", function.name()));
     };
     let other = other.filter(|other| !other.is_null() && other.as_i64() != Some(incident))?;
     Some(format!("The inputs name incident {other}, and --incident {incident}; which one is meant?"))

@@ -5,7 +5,7 @@ use std::io::{Write, stdout};
 
 use crate::functions::{Function, InputKind};
 
-/// Shows these functions, or all where none is named.
+/// Shows these functions, or all if the list is empty.
 pub(super) fn show(functions: &[Function]) {
     let functions = if functions.is_empty() { &Function::ALL } else { functions };
     let mut text = String::new();
@@ -15,7 +15,7 @@ pub(super) fn show(functions: &[Function]) {
     text.push_str(
         "* required. incident_id is given as --incident NUMBER; without it nothing is written to SOAR.\n",
     );
-    // A reader that has left wants no more.
+    // Ignores a closed pipe.
     let _ = stdout().write_all(text.as_bytes());
 }
 

@@ -1,6 +1,6 @@
-//! `invoke`: one function, run by hand, straight at Microsoft Graph and without SOAR's broker.
+//! `invoke`: runs one function from the command line, bypassing the SOAR broker.
 //!
-//! Standard output has the results and nothing else; what a person reads meanwhile is on standard error.
+//! Standard output has only the results; progress and messages go to standard error.
 
 pub(super) mod inputs;
 mod list;
@@ -29,28 +29,28 @@ use crate::guard::Guard;
 use crate::log::Log;
 use soar::Results;
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The function; `exchange_online_` at its beginning may be left out.
+    /// The function, with or without the prefix `exchange_online_`.
     #[arg(required_unless_present = "list")]
     function: Option<String>,
 
-    /// An input, in plain words: a time as 2026-11-23T08:00:00Z or in milliseconds since 1970, yes/no/unknown,
-    /// the label of a choice. Several labels are separated by commas or given one by one.
+    /// An input: a time as 2026-11-23T08:00:00Z or in milliseconds since 1970, yes/no/unknown, or the label of a
+    /// choice. Several labels are separated by commas, or the option is repeated.
     #[arg(long = "input", value_name = "NAME=VALUE", value_parser = inputs::pair)]
     given: Vec<Given>,
 
-    /// A JSON object of inputs, as SOAR encodes them; - is standard input. Those of --input win.
+    /// A file with a JSON object of inputs, as SOAR encodes them; - is standard input. --input takes precedence.
     #[arg(long = "inputs", value_name = "FILE.json")]
     file: Option<PathBuf>,
 
-    /// The incident to write to; it becomes the input incident_id. Without it nothing is written to SOAR: a note
-    /// is shown, a message is kept as a file in this directory, and no attachments can be sent.
+    /// The incident to write to (the input incident_id). Without it nothing is written to SOAR: notes are shown,
+    /// messages are saved as files in the current directory, and attachments cannot be sent.
     #[arg(long, value_name = "NUMBER")]
     incident: Option<i64>,
 
-    /// Show the functions with their inputs.
+    /// Show the functions and their inputs.
     #[arg(long)]
     list: bool,
 }
@@ -164,7 +164,7 @@ async fn watch<T>(
 fn by_hand(environment: &Environment) -> String {
     let user = ["LOGNAME", "USER"].into_iter().find_map(|name| environment.get_filled(name));
     let uid = std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| own.uid().to_string());
-    format!("{} (by hand, uid {uid})", user.unwrap_or("somebody"))
+    format!("{} (by hand, uid {uid})", user.unwrap_or("unknown user"))
 }
 
 pub(super) fn named(name: &str) -> Result<Function, Failure> {
@@ -176,8 +176,7 @@ pub(super) fn named(name: &str) -> Result<Function, Failure> {
     })
 }
 
-/// Reads the settings. A person waits, so only what is out of order is logged, unless `LOGLEVEL` asks for more;
-/// the daemon's log file is left alone.
+/// Loads the settings. Logs only warnings unless `LOGLEVEL` is set, and does not touch the daemon's log file.
 fn load(
     file: Option<&Path>,
     environment: &Environment,
@@ -198,7 +197,7 @@ fn load(
     Ok((loaded.settings, log))
 }
 
-/// Writes the results: for a program as they are, for a person indented.
+/// Writes the results: indented to a terminal, otherwise as they are.
 pub(super) fn write(results: &[u8]) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let indented = out.is_terminal().then(|| {

@@ -1,4 +1,4 @@
-//! `sandbox --call`: one call to the daemon that works for a served sandbox, as SOAR makes it, and what comes back.
+//! `sandbox --call`: sends one call to the daemon of a served sandbox, as SOAR does, and shows the reply.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use sandbox::call_in;
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Call, NoReply, Reply};
 
-/// How long the reply is waited for.
+/// How long to wait for the reply.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Calls `function` in the sandbox that is served in `directory`. Standard output has the results and nothing else.
+/// Calls `function` in the sandbox that is served in `directory`. Standard output has only the results.
 pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) -> Result<(), Failure> {
     let function = named(function)?;
     let mut values = inputs::read(function, given, None, None)?;
     if function.spec().has_input("incident_id") {
-        // A workflow takes it from the incident it runs on.
+        // A workflow takes it from its incident.
         values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
     }
     let mut display = ProgressDisplay::on_stderr();
@@ -46,7 +46,7 @@ pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) ->
     }
 }
 
-/// Shows the status messages as they come, until the final reply does.
+/// Shows the status messages until the final reply arrives.
 async fn replied(call: &Call, display: &mut ProgressDisplay) -> Result<Reply, NoReply> {
     let mut shown = 0;
     let mut show = |statuses: &[String]| {

@@ -1,4 +1,4 @@
-//! The daemon of the sandbox: this program, in a process of its own.
+//! The daemon of the sandbox: this program, in a separate process.
 
 use std::fs::File;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use crate::cli::{ExitCode, Failure};
 use sandbox::Sandbox;
 
-/// How long the daemon may take until it listens, and until it has ended.
+/// How long the daemon may take to subscribe, and to end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Daemon {
@@ -18,7 +18,7 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it and waits until it listens for calls.
+    /// Starts the daemon and waits until it subscribes to the queue of calls.
     pub(super) async fn start(app_config: &Path, log: &Path, sandbox: &Sandbox) -> Result<Self, Failure> {
         let failed =
             |what: String| Failure::new(ExitCode::Failed, &format!("the daemon does not start: {what}"));
@@ -27,7 +27,7 @@ impl Daemon {
         let process = Command::new(program)
             .args(["run", "--config-file"])
             .arg(app_config)
-            // The sandbox is on this machine, where no proxy leads.
+            // The sandbox is on this machine, which a proxy cannot reach.
             .envs(["NO_PROXY", "no_proxy"].map(|name| (name, "localhost,127.0.0.1")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -37,7 +37,7 @@ impl Daemon {
             .map_err(|error| failed(error.to_string()))?;
         let queue = sandbox.soar.actions_queue();
         if !sandbox.soar.broker.until(PATIENCE, |broker| broker.consumers(&queue) > 0).await {
-            return Err(failed(format!("it is not listening; see {}", log.display())));
+            return Err(failed(format!("it does not subscribe; see {}", log.display())));
         }
         Ok(Self { process })
     }
@@ -46,7 +46,7 @@ impl Daemon {
         self.process.id().unwrap_or_default()
     }
 
-    /// Asks it to end, as a container platform would, and waits for that.
+    /// Stops the daemon by SIGTERM, as a container platform does, and waits for its end.
     pub(super) async fn stop(mut self) {
         let asked = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status().await;
         if asked.is_ok() {

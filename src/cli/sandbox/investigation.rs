@@ -1,5 +1,5 @@
-//! An analyst's investigation of a phishing wave, from the first report to the meeting about it, played over
-//! the broker by SOAR's side of the queue. At its end the tenant itself is asked what really happened.
+//! An investigation of a phishing wave, from the first report to the meeting about it, with calls from SOAR's side of the
+//! broker. At the end, the state of the tenant is compared with what the replies said.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -18,10 +18,10 @@ use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Caller, Reply};
 use sandbox::soar::rest::Owner;
 
-/// No step takes longer.
+/// The time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Plays it.
+/// Runs the investigation.
 pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Failure> {
     let phish = Phish::default();
     let planted = sandbox.graph.planted();
@@ -184,7 +184,7 @@ impl Analyst<'_> {
         self.ask("Call a meeting for tomorrow.", Function::CreateMeeting, inputs, say).await.map(drop)
     }
 
-    /// Calls `function` and tells what came of it; returns its results.
+    /// Calls `function`, shows the outcome, and returns the results.
     async fn ask(
         &mut self,
         what: &str,
@@ -242,7 +242,7 @@ fn count(value: &Value) -> usize {
     value.as_array().map_or(0, Vec::len)
 }
 
-/// Asks the tenant and the incident what really happened; returns whether all of it is as it should be.
+/// Compares the state of the tenant and of the incident with the expected state. Returns whether everything is right.
 fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
     let deleted = sandbox.graph.deleted();
     let moved = sandbox.graph.moved();
@@ -258,7 +258,7 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
     let attachments = sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len();
     let left = sandbox.soar.broker.queue_depth(&sandbox.soar.actions_queue());
 
-    story.say("What the tenant and the incident say:");
+    story.say("State of the tenant and the incident:");
     let mut all = true;
     let mut verdict = |holds: bool, text: String| {
         all &= holds;

@@ -1,5 +1,5 @@
-//! `sandbox`: the daemon at work on an embedded SOAR and Graph tenant, for who wants to see it before trusting
-//! it, and, with `--serve` and `--call`, for who wants to play with it.
+//! `sandbox`: shows the daemon at work with an embedded SOAR and Graph tenant; with `--serve` and `--call`, to try it
+//! interactively.
 
 mod call;
 mod daemon;
@@ -27,24 +27,24 @@ use sandbox::soar::SoarOptions;
 use sandbox::soar::customizations::older_app;
 use story::Story;
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Keep the sandbox running, for a daemon of your own, instead of showing an investigation.
+    /// Keep the sandbox running for your own daemon, instead of showing an investigation.
     #[arg(long)]
     serve: bool,
 
-    /// Start with a SOAR that knows none of the functions, as before a first import. Otherwise it has the
-    /// customizations of the older app.
+    /// Start with a SOAR without the functions, as before a first import. By default it has the customizations of the
+    /// older app.
     #[arg(long, requires = "serve")]
     fresh: bool,
 
-    /// Call this function, as SOAR does, in the sandbox that another process serves in --directory, and show what
-    /// the daemon answers; `exchange_online_` at its beginning may be left out.
+    /// Call this function, as SOAR does, in the sandbox that another process serves in --directory, and show the reply
+    /// of the daemon. The prefix `exchange_online_` may be left out.
     #[arg(long, value_name = "FUNCTION", requires = "directory", conflicts_with = "serve")]
     call: Option<String>,
 
-    /// An input of the call, as invoke takes it.
+    /// An input of the call, as for invoke.
     #[arg(long = "input", value_name = "NAME=VALUE", requires = "call", value_parser = inputs::pair)]
     given: Vec<Given>,
 
@@ -57,15 +57,15 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(10..=100_000))]
     mailboxes: u32,
 
-    /// How long Graph takes for a request, in milliseconds.
+    /// Time that Graph takes for a request, in milliseconds.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..=10_000))]
     latency: u64,
 
-    /// How many of a hundred sub-requests Graph throttles.
+    /// Percentage of sub-requests that Graph throttles.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=100))]
     throttled: u8,
 
-    /// Where everything random comes from: the same seed makes the same tenant.
+    /// Seed of the random numbers: the same seed gives the same tenant.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -93,7 +93,7 @@ impl Arguments {
     }
 }
 
-/// Runs it.
+/// Runs the sandbox.
 pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"));
@@ -101,7 +101,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         return call::call(function, arguments.given, directory).await;
     }
     let directory = match &arguments.directory {
-        // The daemon may be started from elsewhere.
+        // The daemon may run in another directory.
         Some(directory) => std::fs::create_dir_all(directory).and_then(|()| directory.canonicalize()),
         None => private_directory(),
     }
@@ -132,7 +132,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         ("app.config", &app_config.display().to_string()),
     ]);
     if arguments.serve {
-        // Before anybody reads how.
+        // The file has to exist before the instructions are shown.
         sandbox.write_endpoint_file().map_err(failed)?;
         let program = program();
         let (app_config, directory) = (in_a_shell(&app_config), in_a_shell(&directory));
@@ -157,13 +157,13 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let done = investigation::play(&sandbox, &mut story).await;
     daemon.stop().await;
     if done.is_ok() && arguments.directory.is_none() {
-        // What is left of it is of use to nobody.
+        // The temporary files are not needed any more.
         let _ = std::fs::remove_dir_all(&directory);
     }
     done
 }
 
-/// What to type for this program: its name where a shell finds it by that, else its path.
+/// The command for this program: its name if the shell finds it in PATH, otherwise its path.
 fn program() -> String {
     const NAME: &str = "fn-exchange-online";
     let Ok(this) = env::current_exe() else { return NAME.to_owned() };
@@ -173,14 +173,14 @@ fn program() -> String {
     if by_name { NAME.to_owned() } else { in_a_shell(&this) }
 }
 
-/// A path as it is typed.
+/// A path, quoted for a shell if necessary.
 fn in_a_shell(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%=:,".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
-/// A new directory that nobody else can look into: it holds a configuration with secrets.
+/// Creates a directory for this user only, since it will hold a configuration with secrets.
 fn private_directory() -> std::io::Result<PathBuf> {
     let path = env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", Uuid::new_v4().simple()));
     DirBuilder::new().mode(0o700).create(&path)?;

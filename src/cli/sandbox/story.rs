@@ -1,9 +1,9 @@
-//! How the sandbox tells what happens: for a person, on standard output.
+//! The output of the sandbox: an account of what happens, for people.
 
 use std::io::{IsTerminal, Stdout, Write, stdout};
 use std::time::Duration;
 
-/// Writes the story. A reader that has left wants no more of it, so failures to write are not told.
+/// Writes to standard output. Ignores failures to write.
 pub(super) struct Story {
     out: Stdout,
     colours: bool,
@@ -32,19 +32,19 @@ impl Story {
         self.line(text);
     }
 
-    /// Names and what they stand for.
+    /// Writes names and values.
     pub(super) fn facts(&mut self, facts: &[(&str, &str)]) {
         for (name, fact) in facts {
             self.line(&format!("  {name:<11} {fact}"));
         }
     }
 
-    /// Something to paste.
+    /// Writes a command to paste.
     pub(super) fn command(&mut self, text: &str) {
         self.line(&format!("\n  {}", self.painted("1", text)));
     }
 
-    /// A new step: what the analyst wants, and the function that does it.
+    /// Writes the heading of a step: its purpose, and the function.
     pub(super) fn step(&mut self, number: usize, what: &str, function: &str) {
         self.line("");
         self.line(&format!(
@@ -54,18 +54,18 @@ impl Story {
         ));
     }
 
-    /// An input of the call.
+    /// Writes an input of the call.
     pub(super) fn input(&mut self, name: &str, value: &str) {
         self.line(&format!("     {name:<30} {}", shortened(value)));
     }
 
-    /// A status message of the daemon's.
+    /// Writes a status message of the daemon.
     pub(super) fn status(&mut self, text: &str) {
         let text = self.painted("2", &format!("   … {}", shortened(text)));
         self.line(&text);
     }
 
-    /// What came of a step.
+    /// Writes the outcome of a step.
     pub(super) fn answer(&mut self, good: bool, text: &str, took: Duration) {
         let mark = if good { self.painted("32", "✔") } else { self.painted("31", "✘") };
         let mut lines = text.lines();
@@ -74,14 +74,14 @@ impl Story {
         lines.for_each(|rest| self.line(&format!("     {rest}")));
     }
 
-    /// Something that was promised, and whether it holds.
+    /// Writes an expectation, and whether it is met.
     pub(super) fn verdict(&mut self, holds: bool, text: &str) {
         let mark = if holds { self.painted("32", "✔") } else { self.painted("31", "✘") };
         self.line(&format!("   {mark} {text}"));
     }
 }
 
-/// Long values are shown by their beginning.
+/// Shortens a long value to its beginning.
 fn shortened(text: &str) -> String {
     const LONGEST: usize = 72;
     let first = text.lines().next().unwrap_or_default();

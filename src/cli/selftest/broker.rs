@@ -1,4 +1,4 @@
-//! SOAR's message broker: the sign-in, and a subscription to each queue that takes no call.
+//! Checks SOAR's message broker: the sign-in, and a subscription to each queue, without taking calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::exit_code::ExitCode;
 use net::tls;
 use stomp::{Error, HeartBeatOffer, Probe, SessionOptions};
 
-/// How long the broker may take to say good-bye.
+/// How long the broker may take to close the connection.
 const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 const SIGN_IN: (&str, &str) = ("broker.sign_in", "sign-in");
 const SUBSCRIPTION: (&str, &str) = ("broker.subscription", "subscription");
 
-/// `queues` is `None` where SOAR did not say where calls arrive.
+/// Checks the broker. `queues` is `None` if SOAR did not name the queues of calls.
 pub(super) async fn check(settings: &Settings, queues: Option<&Queues>) -> Section {
     let StompSettings { host, port, .. } = &settings.stomp;
     Section::new(format!("Message broker at {host}:{port}"), checks(settings, queues).await)
@@ -44,14 +44,14 @@ async fn checks(settings: &Settings, queues: Option<&Queues>) -> Vec<Check> {
     let mut checks = vec![Check::passed(SIGN_IN.0, SIGN_IN.1, format!("with {}", who(&settings.soar.login)))];
     match queues {
         None => {
-            let why = "SOAR did not say where calls arrive";
+            let why = "SOAR did not name the queues of calls";
             checks.push(Check::skipped(SUBSCRIPTION.0, SUBSCRIPTION.1, why));
         }
         Some(queues) if queues.is_empty() => checks.push(Check::failed(
             SUBSCRIPTION.0,
             SUBSCRIPTION.1,
             ExitCode::NotSubscribed,
-            "SOAR knows none of the functions, so there is no queue to subscribe to",
+            "SOAR does not have any of the functions, so there is no queue to subscribe to",
             super::IMPORT,
         )),
         Some(queues) => {
@@ -97,12 +97,12 @@ fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
     })
 }
 
-/// What to do about `failure`.
+/// The advice for a failure.
 fn advice(failure: &Error) -> &'static str {
     match failure {
         Error::Unreachable { .. } => {
             "Check stomp_host (host where it is absent) and stomp_port: 65001, or 443 on Cloud Pak for Security; and \
-             the firewalls on the way. This connection takes no proxy but that of stomp_proxy."
+             the firewalls in between. This connection uses no proxy but that of stomp_proxy."
         }
         Error::Proxy { .. } => {
             "Check stomp_proxy, its user name and password, and whether the proxy allows CONNECT to stomp_port."
@@ -110,7 +110,7 @@ fn advice(failure: &Error) -> &'static str {
         Error::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed the broker's certificate into stomp_cafile, \
              or into cafile for SOAR and broker. Where it was made for another name, set stomp_host (or host) to a \
-             name that is in it, or have it made anew."
+             name that is in it, or have a new one issued."
         }
         Error::Tls { .. } => "Check that stomp_port is the broker's port for STOMP over TLS.",
         Error::LoginRefused(_) => {
@@ -122,7 +122,7 @@ fn advice(failure: &Error) -> &'static str {
              Message Destinations, fn_exchange_online."
         }
         Error::NoAnswer(_) | Error::Unconfirmed(_) | Error::Silent(_) => {
-            "Look into the broker's state in SOAR; a slow one takes a longer selftest_timeout."
+            "Check the state of the broker in SOAR; a slow broker takes a longer selftest_timeout."
         }
         Error::AuthenticationUnavailable(_)
         | Error::Version(_)
@@ -130,7 +130,7 @@ fn advice(failure: &Error) -> &'static str {
         | Error::Broker(_)
         | Error::Closed
         | Error::Broken(_) => {
-            "Try again in a minute; if it stays, look into SOAR's own log for the broker, and check that \
+            "Try again in a minute; if it persists, check SOAR's own log for the broker, and check that \
              stomp_host and stomp_port lead to it."
         }
     }

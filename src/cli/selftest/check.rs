@@ -1,11 +1,11 @@
-//! A check, and what came of it.
+//! A check and its outcome.
 
 use std::fmt;
 
 use crate::exit_code::ExitCode;
 use net::untrusted::text::is_unsafe_to_display;
 
-/// Checks of one thing.
+/// The checks of one system.
 pub(super) struct Section {
     pub(super) title: String,
     pub(super) checks: Vec<Check>,
@@ -19,27 +19,27 @@ impl Section {
 
 /// One check.
 pub(super) struct Check {
-    /// What programs know it by; documented, and the same in every version.
+    /// The identifier for programs, which is documented and stable.
     pub(super) id: String,
-    /// What people know it by.
+    /// The name for people.
     pub(super) name: String,
-    /// What came of it.
+    /// Its outcome.
     pub(super) outcome: Outcome,
-    /// That in words.
+    /// What was found, as text.
     pub(super) found: String,
-    /// What to do about it.
+    /// The advice for the operator.
     pub(super) advice: Option<String>,
 }
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Passed,
-    /// It works, and somebody should know.
+    /// It works, with a reservation that the operator should know.
     Warning,
-    /// It does not work; the exit code that says so.
+    /// It does not work; the exit code of the failure.
     Failed(ExitCode),
-    /// It could not be tried, because of something that failed before.
+    /// It was not tried, because an earlier check failed.
     Skipped,
 }
 

@@ -1,16 +1,16 @@
-//! `--print-env`: what of the environment the program looks at.
+//! `--print-env`: the environment variables that the program reads.
 
 use url::Url;
 
 use crate::config::Environment;
 
-/// A variable, and what of it may be shown; `None` where it is not set.
+/// A variable, and the part of its value that may be shown; `None` if it is not set.
 pub(super) struct Variable {
     pub(super) name: &'static str,
     pub(super) shown: Option<String>,
 }
 
-/// Those that hold neither secrets nor anything of somebody's.
+/// Variables without secrets or personal data.
 const PLAIN: [&str; 14] = [
     "APP_CONFIG_FILE",
     "APP_HOST_CONTAINER",
@@ -27,10 +27,10 @@ const PLAIN: [&str; 14] = [
     "HOME",
     "TZ",
 ];
-/// Those that may hold a name and a password.
+/// Variables that may contain a user name and a password.
 const PROXIES: [&str; 5] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"];
 
-/// What may be shown. Variables that app.config names ($NAME) are secrets, and in neither list.
+/// The variables to show. Variables that app.config names ($NAME) are secrets, and not in the lists.
 pub(super) fn shown(environment: &Environment) -> Vec<Variable> {
     let plain = PLAIN.map(|name| Variable { name, shown: environment.get(name).map(str::to_owned) });
     let proxies = PROXIES.map(|name| Variable { name, shown: environment.get(name).map(without_login) });
@@ -44,8 +44,8 @@ fn without_login(proxy: &str) -> String {
         }
         Ok(url) => match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) => format!("{}://***@{host}:{port}", url.scheme()),
-            _ => "(set, and not a proxy's URL)".to_owned(),
+            _ => "(set, but not the URL of a proxy)".to_owned(),
         },
-        Err(_) => "(set, and not a proxy's URL)".to_owned(),
+        Err(_) => "(set, but not the URL of a proxy)".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Microsoft Graph: the token, what its permissions allow, and one request that changes nothing.
+//! Checks Microsoft Graph: the token, its permissions, and one request that changes nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
 const REQUEST: (&str, &str) = ("graph.request", "request");
 const MAILBOX: (&str, &str) = ("graph.mailbox", "mailbox");
 
-/// `mailbox` is looked into where it is given.
+/// Checks Graph, and `mailbox` if given.
 pub(super) async fn check(settings: &Settings, mailbox: Option<&str>) -> Section {
     let title = format!("Microsoft Graph at {}", settings.graph.base_url);
     Section::new(title, checks(settings, mailbox).await)
@@ -26,7 +26,7 @@ pub(super) async fn check(settings: &Settings, mailbox: Option<&str>) -> Section
 
 async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     let bound = settings.selftest_timeout;
-    // Who looks for mistakes wants to hear of each: nothing is tried again.
+    // The self test reports the first failure instead of retrying.
     let once = GraphSettings { max_retries: 0, ..settings.graph.clone() };
     let without_token = |failed: Check| {
         let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "there is no token");
@@ -70,15 +70,11 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     checks
 }
 
-/// What is signed in with, and until when a certificate lasts.
+/// The credential, and the end of a certificate's validity.
 fn credential(settings: &GraphSettings) -> String {
     let certificate = settings.credential.certificate().and_then(|files| Certificate::read(files).ok());
     let lasts = certificate.map(|certificate| {
-        format!(
-            " {}, which lasts until {}",
-            certificate.subject(),
-            certificate.not_after().format("%Y-%m-%d")
-        )
+        format!(" {}, valid until {}", certificate.subject(), certificate.not_after().format("%Y-%m-%d"))
     });
     format!("{}{}", settings.credential, lasts.unwrap_or_default())
 }
@@ -94,15 +90,15 @@ fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
     )
 }
 
-/// Whether the token's permissions allow what each function does. `lets_in`: a mailbox could be looked into, whatever
-/// the token shows. `identifies`: the settings have it find out whose mailbox it is to change.
+/// Checks the token's permissions against those of each function. `lets_in`: the test mailbox could be read, whatever the
+/// token shows. `identifies`: the guard rails take the directory's id of a mailbox.
 fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<Check> {
     let Some(Claims { roles, .. }) = claims else {
-        let found = "the token cannot be read, so which permissions it gives is not known";
+        let found = "the token cannot be read, so its permissions are not known";
         return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
     };
     if roles.is_empty() && lets_in {
-        let found = "the token gives none; Exchange lets the application in by RBAC for Applications";
+        let found = "the token has no permissions; Exchange grants access by RBAC for Applications";
         return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
     }
     if roles.is_empty() {
@@ -110,7 +106,7 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
             PERMISSIONS.0,
             PERMISSIONS.1,
             ExitCode::Failed,
-            "the token gives no application permission, so every request is refused",
+            "the token has no application permissions, so every request is refused",
             format!(
                 "Add {} to the Entra application under API permissions, Microsoft Graph, as application permissions \
                  (not delegated ones), those of functions that you do not use left out, and grant admin consent. Where \
@@ -125,12 +121,12 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
     uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
 }
 
-/// What all functions together ask for, in the order of the names.
+/// The permissions of all functions, sorted.
 fn all_permissions() -> Vec<&'static str> {
     let uses = Function::ALL.into_iter().flat_map(|function| function.spec().uses);
     let names: BTreeSet<&str> =
         uses.flat_map(|way| way.permissions.0).map(|permission| permission.name()).collect();
-    // Who may change messages may read them.
+    // The permission to change messages includes reading them.
     let includes_read = names.contains("Mail.ReadWrite");
     names.into_iter().filter(|name| !(includes_read && *name == "Mail.Read")).collect()
 }
@@ -152,8 +148,7 @@ fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claim
         return Check::passed(id, name, format!("allowed by {}", by.join(" and ")));
     }
     let for_rails = identifying.filter(|permission| granted(*permission, claims).is_none());
-    let why =
-        for_rails.map_or("", |_| " to find out whose mailbox it is (mailboxes_allowed, mailboxes_denied)");
+    let why = for_rails.map_or("", |_| " to identify the mailbox (mailboxes_allowed, mailboxes_denied)");
     Check::warning(
         id,
         name,
@@ -168,12 +163,12 @@ fn granted(permission: Permission, claims: Option<&Claims>) -> Option<&'static s
     permission.among(&claims?.roles)
 }
 
-/// The id of one user: it changes nothing, and is nobody's mail.
+/// The id of one user: a request that changes nothing and does not read mail.
 fn first_user() -> Path {
     Path::users().option("$select", "id").option("$top", "1")
 }
 
-/// Without the permission to list users, a refusal for lack of it is what a Graph that works answers.
+/// The outcome of the request. Without the permission to list users, a refusal is the right answer of Graph.
 fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>) -> Check {
     let may_list_users = Function::GetEmailUserProfile
         .spec()
@@ -184,7 +179,7 @@ fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>)
     match answer {
         Ok(Ok(_)) => Check::passed(REQUEST.0, REQUEST.1, "Microsoft Graph answers"),
         Ok(Err(error)) if !may_list_users && error.refusal().is_some_and(|refusal| refusal.status == 403) => {
-            let found = "Microsoft Graph answers (it does not let the application list users)";
+            let found = "Microsoft Graph answers (the application may not list users)";
             Check::passed(REQUEST.0, REQUEST.1, found)
         }
         Ok(Err(error)) => {
@@ -194,7 +189,7 @@ fn request<T>(answer: Result<Result<T, Error>, String>, claims: Option<&Claims>)
     }
 }
 
-/// Asks for the id of one message. What may be done with messages besides listing them is not tried.
+/// Reads the id of one message. Does not test other access to messages.
 async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
     let path = match Path::messages(mailbox, None) {
         Ok(path) => path.option("$select", "id").option("$top", "1"),
@@ -226,13 +221,13 @@ async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
 }
 
 const REACH: &str = "Check microsoft_graph_url and microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy \
-                     in app.config), and the firewalls on the way.";
+                     in app.config), and the firewalls in between.";
 
 const REACH_FOR_TOKEN: &str = "Check microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy in app.config), and the \
                                firewalls on the way. Where it is a certificate that is not trusted, put the PEM file of \
                                its authority into verify of [fn_exchange_online], or into token_verify where that is set.";
 
-/// What went wrong, without what [`advice`] says better.
+/// What went wrong, without what [`advice`] explains better.
 fn found(error: &Error) -> String {
     let refused = match error.kind() {
         ErrorKind::Token(error) => error.as_ref(),
@@ -241,19 +236,19 @@ fn found(error: &Error) -> String {
     let TokenError::Refused { status, whom, error, description, trace_id, .. } = refused else {
         return refused.to_string();
     };
-    // Entra adds the ids and the time to its words; one of them is enough to ask Microsoft.
+    // Entra appends ids and the time to its message; the trace id is enough to ask Microsoft.
     let description = description.split(" Trace ID:").next().unwrap_or_default();
     let trace = trace_id.as_ref().map(|id| format!(" (trace id {id})")).unwrap_or_default();
     format!("Entra ID refuses {whom} with HTTP status {status}, {error}: {description}{trace}")
 }
 
-/// What to do about `error`.
+/// The advice for an error.
 fn advice(error: &Error) -> &'static str {
     match error.kind() {
         ErrorKind::Token(error) => match error.as_ref() {
             TokenError::Refused { description, .. } => about_refusal(description),
             TokenError::Unavailable { .. } => REACH_FOR_TOKEN,
-            TokenError::Credential { .. } => "Mend the file that is named, or name another in app.config.",
+            TokenError::Credential { .. } => "Correct the file, or name another one in app.config.",
         },
         ErrorKind::Untrusted(_) => {
             "Put the PEM file of the certificate authority (a proxy that opens TLS has one of its own) into verify \
@@ -263,24 +258,24 @@ fn advice(error: &Error) -> &'static str {
             "Grant the permission User.Read.All with admin consent; a change takes some minutes to arrive."
         }
         ErrorKind::Refused(refusal) if refusal.status == 429 || refusal.status >= 500 => {
-            "Microsoft Graph is busy or out of order; try again in some minutes."
+            "Microsoft Graph is busy or not available; try again in some minutes."
         }
         _ => REACH,
     }
 }
 
-/// Entra's codes explain; nothing is decided by them (Microsoft page "Microsoft identity platform and the OAuth 2.0
+/// The advice for Entra's error codes. They only explain; no decision depends on them (Microsoft page "Microsoft identity platform and the OAuth 2.0
 /// client credentials flow").
 fn about_refusal(description: &str) -> &'static str {
     const CODES: [(&str, &str); 5] = [
         (
             "AADSTS7000215",
-            "Put the client secret's Value into client_secret; its Secret ID, which stands beside it, does not do.",
+            "Put the client secret's Value into client_secret; its Secret ID, in the next column, does not work.",
         ),
         ("AADSTS7000222", "Make a new client secret in Entra, and put its Value into client_secret."),
         ("AADSTS700016", "Put the Application (client) ID of the app registration into client_id."),
         ("AADSTS90002", "Put the Directory (tenant) ID into tenant_id."),
-        ("AADSTS53003", "Have the Conditional Access policy for workload identities let this address in."),
+        ("AADSTS53003", "Have the Conditional Access policy for workload identities admit this address."),
     ];
     CODES.iter().find(|(code, _)| description.starts_with(&format!("{code}:"))).map_or(
         "Check tenant_id, client_id and the credential; Microsoft explains the code at \

@@ -1,4 +1,4 @@
-//! The report for people: a line a check, and under it what to do where something is wrong.
+//! The report for people: one line per check, followed by advice where something is wrong.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, stdout};
@@ -8,18 +8,18 @@ use super::check::{Check, Outcome, Section};
 use super::environment::Variable;
 use crate::exit_code::ExitCode;
 
-/// Names longer than this do not push the column beside them further.
+/// The widest column of names; longer names do not move the next column.
 const WIDEST_NAME: usize = 34;
 
-/// How it is written.
+/// The style of the report.
 pub(super) struct HumanReport {
-    /// Signs instead of words; a terminal shows them.
+    /// Uses signs instead of words, on a terminal.
     signs: bool,
     colours: bool,
 }
 
 impl HumanReport {
-    /// As standard output can show it (NO_COLOR: see no-color.org).
+    /// The style for standard output (NO_COLOR: see no-color.org).
     pub(super) fn on_stdout() -> Self {
         let signs = stdout().is_terminal();
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -75,15 +75,15 @@ impl HumanReport {
         let skipped = count(&|outcome| *outcome == Outcome::Skipped);
         let failed = count(&|outcome| matches!(outcome, Outcome::Failed(_)));
         let mut counts = format!("{passed} passed");
-        for (number, what) in [(warnings, "to know about"), (failed, "failed"), (skipped, "not tried")] {
+        for (number, what) in [(warnings, "warnings"), (failed, "failed"), (skipped, "skipped")] {
             if number > 0 {
                 let _ = write!(counts, ", {number} {what}");
             }
         }
         let (verdict, colour) = match (failed, warnings) {
-            (0, 0) => ("All is well.", "32"),
-            (0, _) => ("It works; see the warnings.", "33"),
-            _ => ("Something is wrong.", "31"),
+            (0, 0) => ("All checks passed.", "32"),
+            (0, _) => ("All checks passed, with warnings.", "33"),
+            _ => ("Some checks failed.", "31"),
         };
         let verdict = self.coloured(verdict, colour);
         let code = match code {
@@ -149,7 +149,7 @@ mod tests {
         let words = HumanReport { signs: false, colours: false };
         let took = Duration::from_millis(1250);
         let all_well = words.end(&[Outcome::Passed; 3], ExitCode::Success, took);
-        assert_eq!(all_well, "\nAll is well. 3 passed, in 1.2 s.\n");
+        assert_eq!(all_well, "\nAll checks passed. 3 passed, in 1.2 s.\n");
         let failed = words.end(
             &[Outcome::Passed, Outcome::Failed(ExitCode::BadCredentials), Outcome::Warning, Outcome::Skipped],
             ExitCode::BadCredentials,
@@ -157,7 +157,7 @@ mod tests {
         );
         assert_eq!(
             failed,
-            "\nSomething is wrong. 1 passed, 1 to know about, 1 failed, 1 not tried, in 1.2 s. Exit code 21.\n"
+            "\nSome checks failed. 1 passed, 1 warnings, 1 failed, 1 skipped, in 1.2 s. Exit code 21.\n"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The report for programs. Its form is documented (docs/selftest.md): keys are added, never changed.
+//! The report for programs. Its format is documented (docs/selftest.md); keys may be added, but never change.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::check::{Check, Section};
 use super::environment::Variable;
 use crate::exit_code::ExitCode;
 
-/// The form of the report. Another number would be another form.
+/// The version of the format.
 const SCHEMA: u8 = 1;
 
 pub(super) fn report(

@@ -1,5 +1,5 @@
-//! `selftest`: whether everything the daemon needs is there and lets it in, in words for who set it up, and as JSON
-//! for programs. Nothing is changed and no call is taken: it may run beside a running daemon.
+//! `selftest`: checks everything the daemon needs, and reports in text for people or in JSON for programs. Changes nothing
+//! and takes no calls, so it may run while a daemon does.
 
 mod broker;
 mod check;
@@ -24,44 +24,44 @@ use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
 use crate::log::Log;
 
-/// Our package, as `-l` names it.
+/// The package of this program, as `-l` names it.
 const PACKAGE: &str = env!("CARGO_CRATE_NAME");
 
-/// What can be chosen.
+/// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Write the outcome as JSON.
+    /// Write the report as JSON.
     #[arg(long)]
     json: bool,
 
-    /// Show what of the environment the program looks at, too; secrets are left out.
+    /// Show also the environment variables that the program reads, except secrets.
     #[arg(long)]
     print_env: bool,
 
-    /// A mailbox to look into: the id of one message is asked for, and nothing of its content.
+    /// A mailbox to test: reads the id of one message, and nothing of its content.
     #[arg(long, value_name = "ADDRESS")]
     mailbox: Option<String>,
 
-    /// The packages to check beside the connections; this program knows one, fn_exchange_online.
+    /// The packages to check in addition to the connections. The only package is fn_exchange_online.
     #[arg(short = 'l', long = "list", value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
 }
 
 impl Arguments {
-    /// Whether the app itself is to be checked, and not only the way to SOAR.
+    /// Whether to check the app itself, and not only the connections to SOAR.
     fn with_app(&self) -> bool {
         self.packages.is_empty() || self.packages.iter().any(|name| is_ours(name))
     }
 
-    /// A word about packages that nobody knows; SOAR's own tool does not take them for a failure either.
+    /// A warning about unknown packages, which are not a failure in SOAR's own tool either.
     fn packages(&self) -> Option<Section> {
         let unknown: Vec<&str> =
             self.packages.iter().map(String::as_str).filter(|name| !is_ours(name)).collect();
         let check = Check::warning(
             "packages",
             "--list",
-            format!("there is no package {}; nothing is checked for it", unknown.join(", ")),
-            format!("This program knows one package, {PACKAGE}."),
+            format!("unknown package {}; nothing is checked for it", unknown.join(", ")),
+            format!("The only package is {PACKAGE}."),
         );
         (!unknown.is_empty()).then(|| Section::new("Packages", vec![check]))
     }
@@ -71,7 +71,7 @@ fn is_ours(name: &str) -> bool {
     name.replace('-', "_") == PACKAGE
 }
 
-/// Checks everything and reports; gives the exit code, which is that of the first failure.
+/// Checks everything and reports. Returns the exit code of the first failure.
 pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<ExitCode, Failure> {
     let environment = Environment::of_process();
     let found = environment.config_file(config_file, Path::new("."));
@@ -91,7 +91,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
         Err(_) => {
             for (title, id) in [("SOAR", "soar"), ("Message broker", "broker"), ("Microsoft Graph", "graph")]
             {
-                let check = Check::skipped(id, "connection", "the settings have to be right first");
+                let check = Check::skipped(id, "connection", "not checked: the settings have problems");
                 report.add(Section::new(title, vec![check]));
             }
         }
@@ -99,7 +99,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
     Ok(report.finish())
 }
 
-/// The log is for what nobody expects, unless `LOGLEVEL` asks for more: the report tells the rest.
+/// Logs errors only, unless `LOGLEVEL` is set, since the report says the rest.
 fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> Result<Log, Failure> {
     let level = match loaded {
         Ok(loaded) if environment.get_filled("LOGLEVEL").is_some() => loaded.settings.log.level,
@@ -108,7 +108,7 @@ fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> R
     Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))
 }
 
-/// SOAR and then its broker, which it has to be asked about; Graph beside them, which has nothing to do with either.
+/// Checks SOAR and then its broker, whose queues SOAR names; and Graph at the same time, which is independent of both.
 async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report) {
     let Loaded { settings, warnings, .. } = loaded;
     let blamed = |mut section: Section, sections: &[&str]| {
@@ -133,21 +133,21 @@ async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report
     }
 }
 
-/// The function's name without what all of them have in common, as `invoke` takes it, too.
+/// The function's name without its prefix, as `invoke` accepts it.
 fn short(function: Function) -> &'static str {
     let name = function.name();
     name.strip_prefix("exchange_online_").unwrap_or(name)
 }
 
-/// What makes the functions known to SOAR.
+/// The advice where SOAR does not have the functions.
 const IMPORT: &str = "Import the customizations: run `fn-exchange-online customize` with the same app.config, by an API key \
                       that may import; or `fn-exchange-online customize --export FILE`, and have an administrator of \
                       SOAR import the file. On App Host, installing the app does it.";
 
-/// The queues that calls arrive in.
+/// The queues in which calls arrive.
 type Queues = BTreeSet<String>;
 
-/// What `work` brings, or what to say of it where it takes longer than `bound`.
+/// Returns the result of `work`, or a message if it takes longer than `bound`.
 async fn within<T>(bound: Duration, work: impl Future<Output = T>) -> Result<T, String> {
     tokio::time::timeout(bound, work)
         .await

@@ -1,4 +1,4 @@
-//! The report: for people as it comes, for programs at its end.
+//! The report: printed check by check for people, and at the end for programs.
 
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use super::human::HumanReport;
 use super::json;
 use crate::exit_code::ExitCode;
 
-/// What was found so far.
+/// The checks so far.
 pub(super) struct Report {
-    /// `None`: as JSON, at the end.
-    words: Option<HumanReport>,
+    /// `None`: the report is written as JSON, at the end.
+    human: Option<HumanReport>,
     file: PathBuf,
     started: Instant,
     environment: Option<Vec<Variable>>,
@@ -22,43 +22,43 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn start(as_json: bool, file: &Path) -> Self {
-        let words = (!as_json).then(HumanReport::on_stdout);
+        let human = (!as_json).then(HumanReport::on_stdout);
         let report = Self {
-            words,
+            human,
             file: file.to_owned(),
             started: Instant::now(),
             environment: None,
             sections: Vec::new(),
         };
-        if let Some(words) = &report.words {
-            write(&words.heading());
+        if let Some(human) = &report.human {
+            write(&human.heading());
         }
         report
     }
 
     /// Shows these variables of the environment.
     pub(super) fn environment(&mut self, variables: Vec<Variable>) {
-        if let Some(words) = &self.words {
-            write(&words.environment(&variables));
+        if let Some(human) = &self.human {
+            write(&human.environment(&variables));
         }
         self.environment = Some(variables);
     }
 
     pub(super) fn add(&mut self, section: Section) {
-        if let Some(words) = &self.words {
-            write(&words.section(&section));
+        if let Some(human) = &self.human {
+            write(&human.section(&section));
         }
         self.sections.push(section);
     }
 
-    /// Ends the report; the exit code is that of the first failure.
+    /// Ends the report. Returns the exit code of the first failure.
     pub(super) fn finish(self) -> ExitCode {
         let outcomes: Vec<Outcome> =
             self.sections.iter().flat_map(|section| &section.checks).map(|check| check.outcome).collect();
         let code = outcomes.iter().find_map(|outcome| outcome.exit_code()).unwrap_or(ExitCode::Success);
         let took = self.started.elapsed();
-        match &self.words {
-            Some(words) => write(&words.end(&outcomes, code, took)),
+        match &self.human {
+            Some(human) => write(&human.end(&outcomes, code, took)),
             None => {
                 write(&json::report(&self.file, self.environment.as_deref(), &self.sections, code, took));
             }
@@ -68,7 +68,7 @@ impl Report {
 }
 
 fn write(text: &str) {
-    // A reader that has left wants no more.
+    // Ignores a closed pipe.
     let mut out = stdout();
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();

@@ -1,4 +1,4 @@
-//! `app.config`, and the log's place.
+//! Checks `app.config`, and the files of the log and of the audit trail.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -56,7 +56,7 @@ const SET_THE_VARIABLE: &str = "Set the variable in this program's environment: 
                                 EnvironmentFile= names (systemctl edit fn-exchange-online), for systemd-run by \
                                 --property=EnvironmentFile=FILE, on App Host as a secret on the Configuration tab.";
 
-/// Where nobody was let in, and settings of `sections` name variables that are not there, these come first.
+/// Where a sign-in failed and settings of `sections` name variables that are not set, puts that first in the advice.
 pub(super) fn blame_unknown_variables(report: &mut Section, sections: &[&str], warnings: &[Warning]) {
     const SIGN_INS: [&str; 3] = ["soar.sign_in", "broker.sign_in", "graph.token"];
     let unknown = warnings.iter().filter(|warning| warning.is_of_unknown_variable());
@@ -71,12 +71,12 @@ pub(super) fn blame_unknown_variables(report: &mut Section, sections: &[&str], w
             && let (Outcome::Failed(_), Some(advice)) = (check.outcome, &mut check.advice)
         {
             let names = names.join(", ");
-            *advice = format!("{SET_THE_VARIABLE} It is missing for: {names}. If it is not that: {advice}");
+            *advice = format!("{SET_THE_VARIABLE} It is missing for: {names}. Otherwise: {advice}");
         }
     }
 }
 
-/// The daemon does not start without its log file. Its place is looked at; the file itself is left alone.
+/// Checks that the log file can be written, without which the daemon does not start. Does not change the file.
 fn log(settings: &LogSettings) -> Check {
     const LOG: (&str, &str) = ("settings.log", "log");
     let Some(path) = settings.path() else { return Check::passed(LOG.0, LOG.1, "to stderr only") };
@@ -87,9 +87,9 @@ fn log(settings: &LogSettings) -> Check {
             Some(error) => Check::warning(
                 LOG.0,
                 LOG.1,
-                format!("{shown} can be written, but not rotated: {error}; it grows without end"),
+                format!("{shown} can be written, but not rotated: {error}; it grows without limit"),
                 "Make its directory (logdir, or APP_LOG_DIR) writable for the user that runs the program; or set \
-                 log_max_bytes=0, and have logrotate do it."
+                 log_max_bytes=0, and use logrotate."
                     .to_owned(),
             ),
         },
@@ -104,7 +104,7 @@ fn log(settings: &LogSettings) -> Check {
     }
 }
 
-/// Nor without its audit trail.
+/// Checks that the audit trail can be written, without which the daemon does not start.
 fn audit(path: &Path, lasts: bool) -> Check {
     const AUDIT: (&str, &str) = ("settings.audit", "audit trail");
     let shown = path.display();
@@ -114,9 +114,9 @@ fn audit(path: &Path, lasts: bool) -> Check {
         Ok(()) if !lasts => Check::warning(
             AUDIT.0,
             AUDIT.1,
-            format!("{shown} can be written, but does not last there"),
+            format!("{shown} can be written, but is not kept there"),
             "Put it where only this program's user writes (audit_file, or logdir): /tmp and /var/tmp are emptied at a \
-             restart or now and then, for a service with PrivateTmp at each stop, and anybody may make files there."
+             restart or now and then, for a service with PrivateTmp at each stop, and every user may create files there."
                 .to_owned(),
         ),
         Ok(()) => Check::passed(AUDIT.0, AUDIT.1, format!("{shown} can be written")),
@@ -126,12 +126,12 @@ fn audit(path: &Path, lasts: bool) -> Check {
             ExitCode::BadConfiguration,
             format!("{shown} cannot be written: {error}"),
             "Create its directory (audit_file, or logdir) and make it writable for the user that runs the program, or \
-             leave audit_file= empty to put everything on record in the log only.",
+             leave audit_file= empty to record changes in the log only.",
         ),
     }
 }
 
-/// Whether the file can be written, or made where there is none.
+/// Checks that the file can be written, or created.
 fn writable(path: &Path, directory: &Path) -> io::Result<()> {
     if path.exists() {
         return OpenOptions::new().append(true).open(path).map(drop);

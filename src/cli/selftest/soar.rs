@@ -1,4 +1,4 @@
-//! SOAR's REST interface: the sign-in, and what SOAR knows of our functions.
+//! Checks SOAR's REST interface: the sign-in, and the functions that SOAR has.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,12 +19,12 @@ const VERSION: (&str, &str) = ("soar.version", "version");
 const ACTIONS: (&str, &str) = ("soar.actions", "actions");
 const PERMISSIONS: (&str, &str) = ("soar.permissions", "permissions");
 
-/// The checks, and the queues to read, where SOAR told.
+/// Checks SOAR. Returns also the queues of calls, if SOAR names them.
 pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
     let SoarSettings { host, port, .. } = &settings.soar;
     let title = format!("SOAR at {host}:{port}");
     let bound = settings.selftest_timeout;
-    // Who looks for mistakes wants to hear of each: nothing is tried again.
+    // The self test reports the first failure instead of retrying.
     let once = SoarSettings { login_tries: Some(1), request_tries: 1, ..settings.soar.clone() };
     let client = match within(bound, Client::connect(&once)).await {
         Ok(Ok(client)) => client,
@@ -68,7 +68,7 @@ pub(super) fn who(login: &Login) -> &'static str {
     }
 }
 
-/// Nothing depends on the version, so an answer that does not come is no failure.
+/// Nothing depends on the version, so a missing answer is not a failure.
 async fn version(client: &Client, bound: Duration) -> Check {
     let said = match within(bound, client.server_version()).await {
         Ok(Ok(version)) => return Check::passed(VERSION.0, VERSION.1, version),
@@ -88,18 +88,19 @@ fn actions(client: &Client) -> Check {
             "not enabled for the organisation, so SOAR sends no calls",
             "Have actions (the action framework) enabled for the organisation; it may take a licence.",
         ),
-        None => Check::skipped(ACTIONS.0, ACTIONS.1, "SOAR does not tell us whether they are enabled"),
+        None => Check::skipped(ACTIONS.0, ACTIONS.1, "SOAR does not say whether they are enabled"),
     }
 }
 
-/// Whether the key may read functions, and of each, whether it is defined and where its calls arrive.
+/// Checks whether the key may read functions, and for each function, whether SOAR has it and in which queue its calls
+/// arrive.
 async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) -> Option<Queues> {
     let asked = Function::ALL.map(|function| async move {
         client.destination_of(function.name()).await.map(|destination| (function, destination))
     });
     let (code, found, advice) = match within(bound, try_join_all(asked)).await {
         Ok(Ok(answers)) => {
-            // What else the key may do shows only when something is written.
+            // Other permissions show only when something is written.
             let found = "functions can be read; writing notes and attachments is not tried, and takes Incidents: \
                          Read, Edit Fields, Edit Notes";
             checks.push(Check::passed(PERMISSIONS.0, PERMISSIONS.1, found));
@@ -124,7 +125,7 @@ async fn functions(client: &Client, bound: Duration, checks: &mut Vec<Check>) ->
     None
 }
 
-/// A function that is missing is none that anybody calls.
+/// A missing function is a warning: SOAR cannot call it.
 fn defined(function: Function, destination: Option<&str>) -> Check {
     let (id, name) = (format!("soar.function.{}", function.name()), short(function));
     match destination {
@@ -132,14 +133,14 @@ fn defined(function: Function, destination: Option<&str>) -> Check {
             Check::passed(id, name, format!("defined, on message destination {destination}"))
         }
         None => {
-            Check::warning(id, name, "not defined in SOAR, so it gets no calls", super::IMPORT.to_owned())
+            Check::warning(id, name, "not defined in SOAR, so SOAR cannot call it", super::IMPORT.to_owned())
         }
     }
 }
 
 const REACH: &str = "Check host and port, the proxy, and the firewalls between here and SOAR.";
 
-/// What to do about `error`.
+/// The advice for an error.
 fn advice(error: &Error) -> &'static str {
     match error {
         Error::Setup(TlsError::File { file: PemFile::CertificateAuthorities, .. }) => {
@@ -149,7 +150,7 @@ fn advice(error: &Error) -> &'static str {
         Error::Unreachable { .. } | Error::Interrupted { .. } => REACH,
         Error::Untrusted { .. } => {
             "Put the PEM file of the certificate authority that signed SOAR's certificate (or the proxy's) into \
-             cafile. Where it was made for another name, set host to a name that is in it, or have it made anew."
+             cafile. Where it was made for another name, set host to a name that is in it, or have a new one issued."
         }
         Error::Handshake { .. } => "Check that port is that of SOAR's REST interface, which is HTTPS.",
         Error::Unauthorized { credentials: Credentials::ApiKey, .. } => {
@@ -169,6 +170,6 @@ fn advice(error: &Error) -> &'static str {
         Error::Refused { status: 404, .. } | Error::NotAnAnswer { .. } => {
             "Check host and port; on Cloud Pak for Security resource_prefix; and whether a proxy answers instead."
         }
-        Error::Refused { .. } | Error::Content { .. } => "Look into SOAR's own log for the reason.",
+        Error::Refused { .. } | Error::Content { .. } => "Check SOAR's own log for the reason.",
     }
 }

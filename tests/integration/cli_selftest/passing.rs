@@ -45,7 +45,7 @@ async fn a_person_reads_words_without_colours_where_there_is_no_terminal() {
     for title in ["Settings\n", "SOAR at localhost:", "Message broker at localhost:", "Microsoft Graph at "] {
         assert!(out.contains(title), "{title:?} is not in:\n{out}");
     }
-    assert!(out.contains("\nAll is well. "), "{out}");
+    assert!(out.contains("\nAll checks passed. "), "{out}");
     assert!(out.contains("  ok   sign-in ") && !out.contains('\x1b') && !out.contains("FAIL"), "{out}");
 }
 
