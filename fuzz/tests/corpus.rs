@@ -8,7 +8,7 @@ use std::path::Path;
 use fuzz::TARGETS;
 
 #[test]
-fn every_file_of_the_corpus_passes_its_target() {
+fn corpus_files_pass_their_target() {
     for (name, target) in TARGETS {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
         let files: Vec<_> = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
@@ -22,7 +22,7 @@ fn every_file_of_the_corpus_passes_its_target() {
 }
 
 #[test]
-fn every_target_has_a_program_for_the_fuzzer_and_every_program_a_target() {
+fn targets_and_fuzzer_programs_match() {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz_targets");
     let programs: BTreeSet<_> = fs::read_dir(programs)
         .unwrap()

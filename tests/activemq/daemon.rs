@@ -45,7 +45,7 @@ fn profiles_read(deployment: &Deployment) -> u64 {
 }
 
 #[tokio::test]
-async fn each_function_is_answered_once_and_no_message_is_left() {
+async fn every_function_is_answered_once() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let daemon = deployment.daemon().await;
@@ -66,7 +66,7 @@ async fn each_function_is_answered_once_and_no_message_is_left() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_killed_and_started_again_loses_and_repeats_nothing() {
+async fn killed_broker_loses_and_repeats_nothing() {
     let mut broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let mut daemon = deployment.daemon_with(&[("num_workers", "4")]).await;
@@ -81,7 +81,7 @@ async fn a_broker_that_is_killed_and_started_again_loses_and_repeats_nothing() {
 }
 
 #[tokio::test]
-async fn two_daemons_share_the_work_and_one_that_stops_leaves_the_rest_to_the_other() {
+async fn stopping_daemon_leaves_its_calls_to_the_other() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let mut first = deployment.daemon_with(&[("num_workers", "2")]).await;
@@ -99,7 +99,7 @@ async fn two_daemons_share_the_work_and_one_that_stops_leaves_the_rest_to_the_ot
 }
 
 #[tokio::test]
-async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
+async fn sigterm_leaves_waiting_calls_to_the_next_daemon() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let mut daemon = deployment.daemon_with(&[("num_workers", "1"), ("stomp_prefetch_limit", "5")]).await;
@@ -119,7 +119,7 @@ async fn sigterm_leaves_what_was_not_begun_to_the_next_daemon() {
 }
 
 #[tokio::test]
-async fn a_message_with_more_headers_than_we_read_is_answered_with_an_error_and_does_not_come_back() {
+async fn message_with_too_many_headers_is_answered_once() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let daemon = deployment.daemon().await;
@@ -164,7 +164,7 @@ async fn reloads_that_reconnect_lose_and_repeat_nothing() {
 }
 
 #[tokio::test]
-async fn a_login_that_activemq_refuses_ends_the_program() {
+async fn refused_login_ends_the_program() {
     let broker = ActiveMq::start(Tls::V1_2);
     let wrong = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: (LOGIN.0, "wrong") };
     let deployment = Deployment::with_broker(wrong).await;

@@ -49,7 +49,7 @@ async fn take(client: &mut StompClient) -> Frame<ServerCommand> {
 }
 
 #[tokio::test]
-async fn messages_that_wait_are_neither_taken_nor_marked() {
+async fn waiting_messages_are_neither_taken_nor_marked() {
     let broker = shared();
     let queue = format!("{QUEUE}.waiting");
     let mut soar = StompClient::connect(broker.port(), &broker.ca_file(), LOGIN).await;
@@ -74,7 +74,7 @@ async fn messages_that_wait_are_neither_taken_nor_marked() {
 }
 
 #[tokio::test]
-async fn messages_that_come_meanwhile_go_to_the_worker_unmarked() {
+async fn new_messages_go_to_the_worker_unmarked() {
     const CALLS: usize = 200;
     let broker = shared();
     let queue = format!("{QUEUE}.shared");
@@ -117,7 +117,7 @@ async fn unreadable_queue_is_reported() {
 }
 
 #[tokio::test]
-async fn a_wrong_passcode_is_a_refused_login() {
+async fn wrong_passcode_is_a_refused_login() {
     let broker = shared();
     let options = options(&broker, (LOGIN.0, "wrong"));
     let failure = Probe::log_in(&options).await.err().unwrap();

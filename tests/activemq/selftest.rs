@@ -10,7 +10,7 @@ use crate::support::selftest::{PROFILE, selftest};
 use crate::support::stomp_client::StompClient;
 
 #[tokio::test]
-async fn a_call_that_waits_is_neither_taken_nor_marked_and_a_daemon_goes_on() {
+async fn waiting_call_is_neither_taken_nor_marked() {
     let broker = ActiveMq::start(Tls::V1_2);
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = Deployment::with_broker(other).await;

@@ -79,7 +79,7 @@ fn reply_to(delivery: &Delivery) -> Reply {
 }
 
 #[tokio::test]
-async fn a_reply_and_its_acknowledgement_become_true_together() {
+async fn reply_and_ack_take_effect_together() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     call(&mut soar, "together", 1).await;
@@ -99,7 +99,7 @@ async fn a_reply_and_its_acknowledgement_become_true_together() {
 }
 
 #[tokio::test]
-async fn a_status_arrives_before_the_reply() {
+async fn status_arrives_before_the_reply() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     soar.subscribe("acks.status").await;
@@ -125,7 +125,7 @@ async fn wrong_passcode_is_reported_as_such() {
 }
 
 #[tokio::test]
-async fn a_queue_that_may_not_be_read_is_named() {
+async fn unreadable_queue_is_named() {
     let broker = shared();
     let mut options = options(&broker, "x");
     options.destinations = vec!["forbidden.queue".to_owned()];
@@ -137,7 +137,7 @@ async fn a_queue_that_may_not_be_read_is_named() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_refused_loses_neither_the_message_nor_the_connection() {
+async fn refused_reply_keeps_message_and_connection() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     call(&mut soar, "refused", 1).await;
@@ -156,7 +156,7 @@ async fn a_reply_that_is_refused_loses_neither_the_message_nor_the_connection() 
 }
 
 #[tokio::test]
-async fn the_broker_hands_out_as_many_messages_as_we_prefetch() {
+async fn broker_delivers_up_to_the_prefetch() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     call(&mut soar, "prefetch", 5).await;
@@ -171,7 +171,7 @@ async fn the_broker_hands_out_as_many_messages_as_we_prefetch() {
 }
 
 #[tokio::test]
-async fn many_calls_finish_side_by_side_over_several_queues() {
+async fn concurrent_calls_finish_over_several_queues() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     let mut options = options(&broker, "many.a");
@@ -225,21 +225,21 @@ async fn call_with_a_cut(queue: &str, at: impl Fn(Passing<'_>) -> bool + Send + 
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_acknowledgement_brings_the_message_again() {
+async fn cut_before_ack_causes_redelivery() {
     let at =
         |passing: Passing<'_>| matches!(passing, Passing::ToBroker(f) if f.command == ClientCommand::Ack);
     assert!(call_with_a_cut("cut.ack", at).await);
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_commit_brings_the_message_again() {
+async fn cut_before_commit_causes_redelivery() {
     let at =
         |passing: Passing<'_>| matches!(passing, Passing::ToBroker(f) if f.command == ClientCommand::Commit);
     assert!(call_with_a_cut("cut.commit", at).await);
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_receipt_leaves_the_message_answered() {
+async fn cut_before_receipt_leaves_the_message_answered() {
     let committed = AtomicBool::new(false);
     let at = move |passing: Passing<'_>| match passing {
         Passing::ToBroker(frame) => {
@@ -254,7 +254,7 @@ async fn a_connection_cut_before_the_receipt_leaves_the_message_answered() {
 }
 
 #[tokio::test]
-async fn what_was_not_started_goes_back_to_the_queue_at_shutdown() {
+async fn waiting_deliveries_return_to_the_queue_at_shutdown() {
     let broker = shared();
     let mut soar = soar(&broker).await;
     call(&mut soar, "shutdown", 5).await;
@@ -273,7 +273,7 @@ async fn what_was_not_started_goes_back_to_the_queue_at_shutdown() {
 }
 
 #[tokio::test]
-async fn a_killed_broker_is_found_again_within_five_seconds_and_brings_the_message_again() {
+async fn session_returns_within_five_seconds_of_the_broker() {
     let mut broker = ActiveMq::start(Tls::V1_2);
     call(&mut soar(&broker).await, "kill", 2).await;
     let (session, mut deliveries) = Session::start(options(&broker, "kill"));
@@ -298,7 +298,7 @@ async fn a_killed_broker_is_found_again_within_five_seconds_and_brings_the_messa
 }
 
 #[tokio::test]
-async fn a_java_broker_on_tls_1_3_that_loses_a_connect_now_and_then_is_reached_every_time() {
+async fn lost_connects_on_tls_1_3_are_repeated() {
     let broker = ActiveMq::start(Tls::V1_3);
     for _ in 0..40 {
         let start = Instant::now();
@@ -331,7 +331,7 @@ async fn line_that_can_go_dead(port: u16) -> (u16, watch::Sender<bool>) {
 }
 
 #[tokio::test]
-async fn of_a_line_that_goes_dead_we_are_the_first_to_leave_so_no_other_worker_has_our_calls_before() {
+async fn session_leaves_a_dead_line_before_the_broker() {
     let broker = &shared();
     let (port, dead) = line_that_can_go_dead(broker.port()).await;
     let (ours, mut deliveries) = Session::start(SessionOptions { port, ..options(broker, "dead_line") });

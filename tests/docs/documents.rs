@@ -35,7 +35,7 @@ fn anchors(prose: &str) -> HashSet<String> {
 }
 
 #[test]
-fn every_link_between_documents_leads_somewhere() {
+fn links_lead_to_existing_anchors() {
     let documents = documents();
     assert!(documents.len() > 10, "{documents:?}");
     let mut broken = Vec::new();
@@ -84,7 +84,7 @@ fn calls(prose: &str, whole: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_documents_name_only_commands_and_options_that_there_are() {
+fn documents_name_existing_commands() {
     let mut wrong = Vec::new();
     let mut seen = 0;
     for (path, prose, whole) in documents() {
@@ -106,7 +106,7 @@ fn the_documents_name_only_commands_and_options_that_there_are() {
 }
 
 #[test]
-fn the_readme_lists_every_command() {
+fn readme_lists_every_command() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let chapter = chapter(&readme, "## Commands");
     let help = help("").unwrap();

@@ -1,5 +1,4 @@
-//! The documents keep their word: links lead somewhere, commands are those the program has, and the exercise of the
-//! README's chapter "Replace the older app" works as it stands there.
+//! The exercise of the README's chapter "Replace the older app" works as it is written.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -89,7 +88,7 @@ fn typed(command: &str, directory: &Path) -> Output {
 }
 
 #[test]
-fn the_exercise_of_replacing_the_older_app_works_as_it_is_written() {
+fn readme_exercise_works_as_written() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let exercise = chapter(&readme, "### The same as an exercise");
     let directory = built();

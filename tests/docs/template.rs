@@ -7,7 +7,7 @@ use fn_exchange_online::config::{Loaded, template};
 use crate::support::app_config::{load_in, places, problems};
 
 #[test]
-fn the_example_is_the_template() {
+fn example_equals_the_template() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/app.config.example");
     assert_eq!(
         fs::read_to_string(example).unwrap(),
@@ -17,7 +17,7 @@ fn the_example_is_the_template() {
 }
 
 #[test]
-fn the_template_filled_in_loads_without_a_word() {
+fn filled_template_loads_without_warnings() {
     let filled = template()
         .replace("=ApiKeyId", "=id")
         .replace("=ApiKeySecret", "=secret")
@@ -42,7 +42,7 @@ fn the_template_filled_in_loads_without_a_word() {
 }
 
 #[test]
-fn the_template_as_it_is_names_each_placeholder() {
+fn unfilled_template_names_each_placeholder() {
     assert_eq!(
         places(&problems(template())),
         [

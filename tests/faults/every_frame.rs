@@ -62,7 +62,7 @@ impl Trap {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_cut_or_a_daemon_killed_at_any_frame_loses_nothing_and_repeats_nothing() {
+async fn fault_at_any_frame_loses_and_repeats_nothing() {
     let broker = shared();
     let blows = [
         Blow::Connection(Verdict::Cut),

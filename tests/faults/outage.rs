@@ -16,7 +16,7 @@ use crate::support::deployment::{Deployment, OtherBroker};
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_broker_outage_calls_are_answered_within_five_seconds_of_its_return() {
+async fn calls_are_answered_within_five_seconds_of_an_outage() {
     let form = Form::of_environment();
     let mut broker = ActiveMq::start(Tls::V1_2);
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };

@@ -17,7 +17,7 @@ use crate::support::deployment::OtherBroker;
 const CUTS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_whose_connection_breaks_at_every_delivery_is_never_given_up_by_the_broker() {
+async fn broker_never_gives_up_a_redelivered_call() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = crate::with_destination(other, "redelivery").await;

@@ -19,7 +19,7 @@ use crate::support::deployment::{OtherBroker, SOON};
 const WORKERS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_daemons_share_the_calls_and_one_that_is_killed_leaves_its_own_to_the_others() {
+async fn killed_daemon_leaves_its_calls_to_the_others() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = crate::with_destination(other, "several_daemons").await;
@@ -60,7 +60,7 @@ const THROTTLED: Duration = Duration::from_secs(4);
 const BREAKS_AFTER: Duration = Duration::from_millis(700);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_that_has_lost_a_call_to_another_does_not_do_it_later_all_the_same() {
+async fn lost_call_is_not_done_by_the_first_daemon() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = crate::with_destination(other, "lost_call").await;

@@ -25,7 +25,7 @@ const OPEN: usize = 24;
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hundreds_of_calls_of_all_functions_are_answered_once_and_done_once_whatever_breaks() {
+async fn hundreds_of_calls_are_answered_and_done_once() {
     let form = Form::of_environment();
     println!("to repeat: {}", form.command());
     let started = Instant::now();

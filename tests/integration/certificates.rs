@@ -1,5 +1,5 @@
-//! Promise: at each of its four endpoints the program believes the certificates of the authorities that are named
-//! for it and of no other, refuses those of other hosts and times, and speaks nothing older than TLS 1.2.
+//! Promise: each of the four endpoints trusts only the authorities that are configured for it, refuses certificates of
+//! other hosts and times, and speaks nothing older than TLS 1.2.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -137,7 +137,7 @@ async fn speak(endpoint: Endpoint, port: u16, trust: Trust, other: &Place) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_endpoint_believes_its_own_authority() {
+async fn each_endpoint_trusts_its_own_authority() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         let server = place.serve(Shown::Valid).await;
@@ -164,8 +164,7 @@ async fn self_signed(name: &str, last_year: i32) -> (Server, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_endpoint_believes_a_self_signed_certificate_that_is_named_itself_and_its_name_and_dates_count()
-{
+async fn named_self_signed_certificate_is_trusted() {
     let (place, other) = (Place::new(), Place::new());
     let file = place.directory.path().join("itself.pem");
     for endpoint in ALL {
@@ -187,7 +186,7 @@ async fn each_endpoint_believes_a_self_signed_certificate_that_is_named_itself_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_endpoint_believes_a_stranger_another_host_or_another_time() {
+async fn foreign_and_expired_certificates_are_refused() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         for (shown, authority, words) in [
@@ -204,7 +203,7 @@ async fn no_endpoint_believes_a_stranger_another_host_or_another_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn verification_is_switched_off_for_the_one_endpoint_it_is_switched_off_for() {
+async fn verification_is_disabled_for_one_endpoint_only() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         let server = place.serve(Shown::Expired).await;
@@ -213,7 +212,7 @@ async fn verification_is_switched_off_for_the_one_endpoint_it_is_switched_off_fo
     }
 }
 
-/// A server's configuration that lets nobody in without a certificate of `authority`, which is the server's as well.
+/// A server's configuration that requires a client certificate of `authority`, which is the server's as well.
 fn for_known_clients(authority: &Authority) -> Arc<ServerConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority.file()).unwrap()).unwrap();
@@ -227,7 +226,7 @@ fn for_known_clients(authority: &Authority) -> Arc<ServerConfig> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn soar_graph_and_the_token_endpoint_get_to_see_the_client_certificate() {
+async fn client_certificate_is_presented() {
     let (authority, directory) = (Authority::new(), tempfile::tempdir().unwrap());
     let own = authority.vouch_for(&["client.example"]);
     let (certificate, key) = (directory.path().join("client.pem"), directory.path().join("client.key"));
@@ -255,7 +254,7 @@ async fn soar_graph_and_the_token_endpoint_get_to_see_the_client_certificate() {
     }
 }
 
-/// OpenSSL's server, which can be told to speak an old TLS.
+/// OpenSSL's server, which can be configured to speak an old TLS.
 struct OldServer {
     process: Child,
     port: u16,

@@ -1,5 +1,4 @@
-//! Promise: a changed `app.config` is noticed, and one that is being written, or is the same again, is not taken
-//! for one.
+//! Promise: a changed `app.config` is noticed; a file that is being written or has the same content is not a change.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// Longer than the file is left unlooked at. Time is paused in these tests: it runs when nobody has work.
+/// Longer than the interval at which the file is read. Time is paused in these tests: it advances while all tasks wait.
 const A_WHILE: Duration = Duration::from_secs(60);
 
 /// A file, and who watches it.
@@ -26,7 +25,7 @@ async fn watched(text: &str) -> (TempDir, PathBuf, JoinHandle<()>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_content_is_noticed() {
+async fn changed_content_is_noticed() {
     let (_directory, file, noticed) = watched("one").await;
     assert!(!noticed.is_finished(), "nothing has changed");
     fs::write(&file, "two").unwrap();
@@ -34,7 +33,7 @@ async fn another_content_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_symbolic_link_that_leads_to_another_file_is_noticed() {
+async fn changed_symbolic_link_is_noticed() {
     let (directory, file, noticed) = watched("one").await;
     let other = directory.path().join("..data");
     fs::write(&other, "two").unwrap();
@@ -45,7 +44,7 @@ async fn a_symbolic_link_that_leads_to_another_file_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_content_written_again_and_a_file_that_is_gone_are_no_change() {
+async fn same_content_and_missing_file_are_ignored() {
     let (_directory, file, noticed) = watched("one").await;
     fs::remove_file(&file).unwrap();
     sleep(A_WHILE).await;
@@ -55,7 +54,7 @@ async fn the_same_content_written_again_and_a_file_that_is_gone_are_no_change() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_being_written_is_not_taken_half_way() {
+async fn partly_written_file_is_not_read() {
     let (_directory, file, noticed) = watched("").await;
     for written in 1..30 {
         fs::write(&file, "x".repeat(written)).unwrap();

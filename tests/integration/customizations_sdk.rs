@@ -25,7 +25,7 @@ fn docgen(text: &str) -> (Output, String) {
 }
 
 #[test]
-fn its_documentation_lists_everything() {
+fn sdk_documents_every_object() {
     for language in [ScriptLanguage::Python3, ScriptLanguage::Python] {
         let (output, document) = docgen(&export_text(language).unwrap());
         assert!(output.status.success(), "{}", said(&output));
@@ -63,7 +63,7 @@ fn its_documentation_lists_everything() {
 
 /// The check above is worth what the tool notices.
 #[test]
-fn it_would_notice_what_refers_to_nothing() {
+fn sdk_notices_broken_references() {
     let good = export_text(ScriptLanguage::Python3).unwrap();
     let message_id = "00ca7e22-f9fa-4477-a056-602139d0dbd0";
     for (what, by) in [
@@ -79,7 +79,7 @@ fn it_would_notice_what_refers_to_nothing() {
 }
 
 #[test]
-fn it_makes_a_package_of_it() {
+fn sdk_makes_a_package() {
     let file = export(ScriptLanguage::Python3).unwrap();
     let directory = directory(&export_text(ScriptLanguage::Python3).unwrap());
     let names = |kind: &str, key: &str| -> Vec<String> {

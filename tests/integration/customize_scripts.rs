@@ -1,5 +1,6 @@
 //! Promise: the scripts of rules and workflows do what their sources say, in Python 3 and in SOAR's older script
-//! language. The tests themselves are in `tests/integration/customize_scripts/`, among stand-ins for what SOAR gives a script.
+//! language. The tests themselves are in `tests/integration/customize_scripts/`, with stand-ins for the objects that
+//! SOAR gives to a script.
 
 use std::io;
 use std::process::{Command, Output};
@@ -26,7 +27,7 @@ fn is_python_2(python: &str) -> bool {
 }
 
 #[test]
-fn the_scripts_do_what_they_say_in_python_3() {
+fn scripts_work_in_python_3() {
     pass(
         &run("python3", "test_*.py").expect("python3, which runs the tests of the scripts, is not installed"),
         52,
@@ -35,7 +36,7 @@ fn the_scripts_do_what_they_say_in_python_3() {
 
 /// Where no Python 2.7 is installed, at least no script uses what it lacks; `PYTHON2` names one in an odd place.
 #[test]
-fn the_scripts_do_what_they_say_in_the_older_language() {
+fn scripts_work_in_python_2() {
     let named = std::env::var("PYTHON2").ok();
     if let Some(python) = &named {
         assert!(is_python_2(python), "PYTHON2 is {python}, which is no Python 2.7");

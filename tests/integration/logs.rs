@@ -1,6 +1,5 @@
-//! Promise: the log is on stderr and in `logdir/logfile`, a line an event, each line of a call with what it takes
-//! to find the call; it is rotated as configured, holds no secrets and no mail, and nothing that happens to it
-//! stops the work.
+//! Promise: the log goes to stderr and to `logdir/logfile`, one line for each event, with the call's ids. It is rotated
+//! as configured, holds no secrets and no mail, and no failure of it stops a call.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -142,7 +141,7 @@ fn parts(line: &str) -> (&str, &str, &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_line_of_a_call_says_which_call_it_is() {
+async fn every_line_names_its_call() {
     let mut running = Running::start(&[("loglevel", "DEBUG")]).await;
     running.until("ready: listening for calls").await;
     let call = running.caller.call(
@@ -176,7 +175,7 @@ async fn every_line_of_a_call_says_which_call_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_part_of_a_batch_is_a_line_of_its_call_with_graphs_id_of_it() {
+async fn batch_part_is_logged_for_its_call() {
     let mut running = Running::start(&[("loglevel", "DEBUG"), ("log_format", "json")]).await;
     let query = |subject: &str| {
         running.caller.call(
@@ -217,7 +216,7 @@ async fn a_part_of_a_batch_is_a_line_of_its_call_with_graphs_id_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_level_that_hides_the_start_of_a_call_still_names_the_call() {
+async fn warning_level_still_names_the_call() {
     let mut running = Running::start(&[("loglevel", "ERROR")]).await;
     let call = running.caller.call(PROFILE, json!({})).await.unwrap();
     assert_eq!(call.reply(PATIENCE).await.unwrap().message_type, 1);
@@ -234,7 +233,7 @@ async fn a_level_that_hides_the_start_of_a_call_still_names_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_done_to_mail_is_on_record_whatever_the_level() {
+async fn changes_are_recorded_at_any_level() {
     let mut running = Running::start(&[("loglevel", "CRITICAL")]).await;
     let planted = running.sandbox.graph.planted().swap_remove(0);
     let inputs = json!({ "exo_email_address": planted.mailbox, "exo_messages_id": planted.id });
@@ -248,7 +247,7 @@ async fn what_was_done_to_mail_is_on_record_whatever_the_level() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_became_of_every_user_and_every_message_is_one_line_each() {
+async fn every_user_and_message_has_one_line() {
     let running = Running::start(&[]).await;
     let inputs = json!({
         "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": Phish::default().subject,
@@ -262,7 +261,7 @@ async fn what_became_of_every_user_and_every_message_is_one_line_each() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_comes_from_outside_makes_no_second_line() {
+async fn untrusted_text_adds_no_line() {
     let mut running = Running::start(&[]).await;
     let name = "x\n2026-11-23 08:47:52,260 INFO [audit] forged\r\x1b[2K\u{2028}\u{202e}\"=\\";
     running.call(name, json!({})).await;
@@ -276,7 +275,7 @@ async fn what_comes_from_outside_makes_no_second_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn json_lines_are_objects_of_the_same_fields() {
+async fn json_lines_have_the_same_fields() {
     let mut running = Running::start(&[("log_format", "json")]).await;
     let call = running.caller.call(QUERY, json!({ "incident_id": INCIDENT, "x": "a\nb" })).await.unwrap();
     call.reply(PATIENCE).await.unwrap();
@@ -294,7 +293,7 @@ async fn json_lines_are_objects_of_the_same_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn secrets_and_mail_are_not_in_the_log_at_any_level() {
+async fn log_has_no_secrets_and_no_mail() {
     let mut running = Running::start(&[("loglevel", "DEBUG")]).await;
     let phish = Phish::default();
     let planted = running.sandbox.graph.planted().swap_remove(0);
@@ -340,7 +339,7 @@ async fn secrets_and_mail_are_not_in_the_log_at_any_level() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_file_is_rotated_and_the_oldest_goes() {
+async fn full_file_is_rotated() {
     let options = [("log_max_bytes", "100000"), ("log_backup_count", "2")];
     let mut running = Running::start_with(&options, |logs| {
         fs::write(logs.join("app.log"), "a\n".repeat(49_999)).unwrap();
@@ -357,7 +356,7 @@ async fn a_full_file_is_rotated_and_the_oldest_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_is_not_rotated_where_that_is_turned_off() {
+async fn rotation_can_be_disabled() {
     for option in [("log_max_bytes", "0"), ("log_backup_count", "0")] {
         let mut running = Running::start_with(&[option], |logs| {
             fs::write(logs.join("app.log"), "a\n".repeat(6_000_000)).unwrap();
@@ -370,7 +369,7 @@ async fn a_file_is_not_rotated_where_that_is_turned_off() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_was_moved_or_removed_is_made_anew() {
+async fn moved_log_file_is_created_again() {
     let running = Running::start(&[]).await;
     running.until("signed in").await;
     let moved = running.directory.path().join("logs/moved.log");
@@ -385,7 +384,7 @@ async fn a_file_that_was_moved_or_removed_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_directory_that_goes_and_comes_back_costs_lines_and_nothing_else() {
+async fn missing_directory_costs_only_lines() {
     let running = Running::start(&[]).await;
     running.until("signed in").await;
     let (logs, away) = (running.directory.path().join("logs"), running.directory.path().join("away"));
@@ -406,7 +405,7 @@ async fn a_directory_that_goes_and_comes_back_costs_lines_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_stops_no_call() {
+async fn full_disk_does_not_stop_calls() {
     let mut running = Running::start(&[("logdir", "/dev"), ("logfile", "full")]).await;
     for _ in 0..3 {
         assert_eq!(running.profile().await.message_type, 0);
@@ -418,7 +417,7 @@ async fn a_full_disk_stops_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_of_stderr_that_has_stopped_stops_no_call_and_no_file() {
+async fn blocked_stderr_does_not_stop_calls() {
     let mut running = Running::start_on(&[], |_| (), |_| Stdio::piped()).await;
     // Each call's lines hold this; a pipe holds 64 KiB.
     let long = "x".repeat(4000);
@@ -432,7 +431,7 @@ async fn a_reader_of_stderr_that_has_stopped_stops_no_call_and_no_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_a_logfile_the_log_is_on_stderr_only() {
+async fn log_without_file_goes_to_stderr() {
     let mut running = Running::start(&[("logfile", ""), ("logdir", "/no/such/directory")]).await;
     assert_eq!(running.profile().await.message_type, 0);
     assert!(running.stop().success());
@@ -441,7 +440,7 @@ async fn without_a_logfile_the_log_is_on_stderr_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_cannot_be_written_ends_the_start_with_its_name() {
+async fn unwritable_log_ends_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(directory.path(), TenantOptions::default(), SoarOptions::default());
     let sandbox = sandbox.await.unwrap();
@@ -465,7 +464,7 @@ async fn a_log_that_cannot_be_written_ends_the_start_with_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_that_fails_is_in_the_log_file() {
+async fn failed_start_is_in_the_log_file() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start(directory.path(), TenantOptions::default(), SoarOptions::default());
     let sandbox = sandbox.await.unwrap();

@@ -1,4 +1,4 @@
-//! The demonstration: what a newcomer sees first has to work, and has to tell the truth.
+//! The demonstration works, and reports what really happened.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ fn program() -> Command {
 }
 
 #[test]
-fn the_investigation_goes_through_all_nine_functions_and_every_promise_holds() {
+fn investigation_runs_all_nine_functions() {
     let directory = tempfile::tempdir().unwrap();
     let shown = program()
         .args(["sandbox", "--mailboxes", "150", "--latency", "1", "--directory"])
@@ -28,7 +28,7 @@ fn the_investigation_goes_through_all_nine_functions_and_every_promise_holds() {
 }
 
 #[test]
-fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
+fn served_sandbox_writes_a_working_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let mut sandbox = program()
         .args(["sandbox", "--serve", "--mailboxes", "10", "--directory"])
@@ -58,7 +58,7 @@ fn a_served_sandbox_writes_a_configuration_that_a_daemon_works_with() {
 }
 
 #[test]
-fn a_served_sandbox_prints_commands_that_work_as_they_are_pasted() {
+fn served_sandbox_prints_working_commands() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("it's a place");
     let on_path = parent.path().join("bin");
@@ -116,7 +116,7 @@ fn served(directory: &std::path::Path, arguments: &[&str]) -> Process {
 }
 
 #[test]
-fn a_served_soar_has_the_older_apps_customizations_or_none() {
+fn served_soar_has_the_older_app_or_nothing() {
     for (arguments, has) in
         [(&[][..], "functions              9 will change"), (&["--fresh"], "functions              9 new")]
     {
@@ -133,7 +133,7 @@ fn a_served_soar_has_the_older_apps_customizations_or_none() {
 }
 
 #[test]
-fn a_served_sandbox_calls_the_daemon_as_soar_does_and_shows_what_it_answers() {
+fn served_sandbox_calls_the_daemon() {
     let directory = tempfile::tempdir().unwrap();
     let _sandbox = served(directory.path(), &[]);
     let door = directory.path().join("soar.json");

@@ -116,7 +116,7 @@ const BREACHES: &[Breach] = &[
 ];
 
 #[tokio::test]
-async fn whatever_is_not_whole_is_refused_and_changes_nothing() {
+async fn incomplete_import_is_refused() {
     let house = House::new().await;
     for (number, (breach, words)) in BREACHES.iter().enumerate() {
         let mut broken = file();
@@ -133,7 +133,7 @@ async fn whatever_is_not_whole_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_import_changes_something_only_when_it_is_accepted_and_only_once() {
+async fn import_takes_effect_once_when_accepted() {
     let house = House::new().await;
     let rejected = house.client.start_import(&file()).await.unwrap();
     assert!(rejected.is_pending());
@@ -153,7 +153,7 @@ async fn an_import_changes_something_only_when_it_is_accepted_and_only_once() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_renamed_or_made_anew_is_updated_and_one_torn_between_two_is_refused() {
+async fn ambiguous_object_is_refused() {
     let house = House::new().await;
     house.import(&file()).await;
     let count = |kind: &str| house.soar.rest.customizations()[kind].as_array().unwrap().len();
@@ -175,7 +175,7 @@ async fn an_object_that_is_renamed_or_made_anew_is_updated_and_one_torn_between_
 }
 
 #[tokio::test]
-async fn an_import_leaves_alone_who_may_read_the_message_destination() {
+async fn import_keeps_destination_permissions() {
     let house = House::new().await;
     assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::NoDestination);
     house.import(&file()).await;
@@ -188,7 +188,7 @@ async fn an_import_leaves_alone_who_may_read_the_message_destination() {
 }
 
 #[tokio::test]
-async fn import_is_decided_once_and_by_its_own_object() {
+async fn import_is_decided_once() {
     let house = House::new().await;
     let path = "/rest/orgs/201/configurations/imports";
     let url = |path: &str| format!("https://localhost:{}{path}", house.soar.rest.address().port());

@@ -38,7 +38,7 @@ impl Manager {
     }
 
     /// The next assignment.
-    async fn told(&mut self) -> String {
+    async fn received(&mut self) -> String {
         loop {
             if let Some(line) = self.more.pop_front() {
                 return line;
@@ -51,10 +51,10 @@ impl Manager {
     }
 
     /// The assignments up to this one.
-    async fn told_up_to(&mut self, last: &str) -> Vec<String> {
+    async fn received_up_to(&mut self, last: &str) -> Vec<String> {
         let mut lines = Vec::new();
         while lines.last().is_none_or(|line| line != last) {
-            lines.push(self.told().await);
+            lines.push(self.received().await);
         }
         lines
     }
@@ -67,88 +67,88 @@ impl Manager {
 }
 
 #[tokio::test]
-async fn it_is_ready_when_it_takes_calls_and_not_before() {
+async fn daemon_is_ready_once_it_takes_calls() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/functions/", 1, Failure::Status(503));
     let mut manager = Manager::at(&deployment.directory().join("notify"));
     let mut daemon = manager.daemon(&deployment, &[]);
-    assert_eq!(manager.told().await, WAITING);
-    assert_eq!(manager.told().await, "READY=1");
-    assert_eq!(manager.told().await, LISTENING);
+    assert_eq!(manager.received().await, WAITING);
+    assert_eq!(manager.received().await, "READY=1");
+    assert_eq!(manager.received().await, LISTENING);
     daemon.subscribed().await;
     assert_eq!(daemon.count_in_log("a request to SOAR is tried again"), 1);
 }
 
 #[tokio::test]
-async fn it_tells_of_reading_its_configuration_and_of_stopping() {
+async fn reload_and_stop_are_reported() {
     let deployment = Deployment::new().await;
     let mut manager = Manager::at(&deployment.directory().join("notify"));
     let mut daemon = manager.daemon(&deployment, &[]);
-    manager.told_up_to(LISTENING).await;
+    manager.received_up_to(LISTENING).await;
     daemon.signal("HUP").await;
-    assert_eq!([manager.told().await, manager.told().await], ["RELOADING=1", "READY=1"]);
+    assert_eq!([manager.received().await, manager.received().await], ["RELOADING=1", "READY=1"]);
     assert_eq!(daemon.stop().await.code(), Some(0));
-    assert_eq!(manager.told().await, "STOPPING=1");
+    assert_eq!(manager.received().await, "STOPPING=1");
 }
 
 #[tokio::test]
-async fn it_tells_why_it_has_no_broker() {
+async fn missing_broker_is_reported() {
     let deployment = Deployment::new().await;
     let mut manager = Manager::at(&deployment.directory().join("notify"));
     let mut daemon = manager.daemon(&deployment, &[]);
-    manager.told_up_to(LISTENING).await;
+    manager.received_up_to(LISTENING).await;
     deployment.sandbox.soar.broker.cut_connections();
-    let lines = manager.told_up_to(LISTENING).await;
+    let lines = manager.received_up_to(LISTENING).await;
     let (reason, _) = lines.split_last().unwrap().1.split_first().expect("a reason before it listens again");
     assert!(reason.starts_with("STATUS=") && reason.ends_with("; trying again"), "{lines:?}");
     daemon.logged_times("subscribed to", 2).await;
 }
 
 #[tokio::test]
-async fn a_socket_in_the_abstract_namespace_is_as_good() {
+async fn abstract_socket_is_supported() {
     let deployment = Deployment::new().await;
     let mut manager = Manager::in_abstract_namespace(&format!("fn-exchange-online-{}", fastrand::u64(..)));
     let _daemon = manager.daemon(&deployment, &[]);
-    assert_eq!(manager.told_up_to("READY=1").await, [WAITING, "READY=1"]);
+    assert_eq!(manager.received_up_to("READY=1").await, [WAITING, "READY=1"]);
 }
 
 #[tokio::test]
-async fn it_gives_signs_of_life_while_it_serves_whatever_session_is_in_service() {
+async fn watchdog_is_fed_by_every_session() {
     let deployment = Deployment::new().await;
     let mut manager = Manager::at(&deployment.directory().join("notify"));
     let mut daemon = manager.daemon(&deployment, &[("WATCHDOG_USEC", "50000")]);
     for _ in 0..3 {
-        manager.told_up_to(ALIVE).await;
+        manager.received_up_to(ALIVE).await;
     }
     let soar = deployment.caller().await;
     let mailbox = json!({"exo_email_address": deployment.mailbox(1)});
     let call = soar.call("exchange_online_get_email_user_profile", mailbox).await.unwrap();
     assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
-    manager.told_up_to(ALIVE).await;
+    manager.received_up_to(ALIVE).await;
     // With other settings for SOAR comes another session.
     deployment.write("app.config", &deployment.app_config(&[("stomp_timeout", "61")], &[]));
     daemon.signal("HUP").await;
     daemon.logged("calls come over the new connection").await;
     for _ in 0..3 {
-        manager.told_up_to(ALIVE).await;
+        manager.received_up_to(ALIVE).await;
     }
 }
 
 #[tokio::test]
-async fn signs_of_life_that_another_process_owes_are_not_given() {
+async fn watchdog_of_another_process_is_not_fed() {
     let deployment = Deployment::new().await;
     let mut manager = Manager::at(&deployment.directory().join("notify"));
     let mut daemon = manager.daemon(&deployment, &[("WATCHDOG_USEC", "50000"), ("WATCHDOG_PID", "1")]);
-    manager.told_up_to(LISTENING).await;
+    manager.received_up_to(LISTENING).await;
     daemon.signal("HUP").await;
-    manager.told_up_to("READY=1").await;
+    manager.received_up_to("READY=1").await;
     assert_eq!(daemon.stop().await.code(), Some(0));
-    let lines = manager.told_up_to("STOPPING=1").await;
+    let lines = manager.received_up_to("STOPPING=1").await;
     assert!(!lines.iter().any(|line| line == ALIVE), "{lines:?}");
 }
 
 #[tokio::test]
-async fn a_manager_that_is_not_there_is_no_reason_not_to_run() {
+async fn daemon_runs_without_a_manager() {
     let deployment = Deployment::new().await;
     let file = deployment.write("app.config", &deployment.app_config(&[], &[]));
     let nowhere = deployment.directory().join("nowhere").display().to_string();

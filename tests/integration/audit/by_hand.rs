@@ -1,4 +1,4 @@
-//! Calls by hand (`invoke`).
+//! Calls from the command line (`invoke`).
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +11,7 @@ use crate::audit::{DELETE, Fault, Target, acts, app_config, until};
 use crate::support::deployment::{Daemon, Deployment};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_is_on_record_as_that() {
+async fn invoked_call_is_recorded_as_such() {
     let deployment = Deployment::new().await;
     let trail = deployment.directory().join("acts.jsonl");
     let config = deployment.write("app.config", &app_config(&deployment, &trail, &[]));
@@ -38,7 +38,7 @@ async fn a_call_by_hand_is_on_record_as_that() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_without_a_file_is_on_record_on_the_screen() {
+async fn invoked_call_without_file_is_recorded_on_screen() {
     let deployment = Deployment::new().await;
     let mailbox = deployment.mailbox(0);
     let id = deployment.add_message(&mailbox, "x", "y");
@@ -81,7 +81,7 @@ impl ByHand {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_that_cannot_be_put_on_record_is_not_made_and_ends_with_1() {
+async fn unrecordable_invoked_call_does_not_run() {
     let by_hand = ByHand::new().await;
     let (code, out, log) = by_hand.call().outcome().await;
     assert_eq!((code, out.as_str()), (1, ""), "{log}");
@@ -90,7 +90,7 @@ async fn a_call_by_hand_that_cannot_be_put_on_record_is_not_made_and_ends_with_1
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_by_hand_that_was_made_and_is_in_no_file_ends_with_1_and_its_result() {
+async fn unrecorded_invoked_call_exits_with_1_and_its_result() {
     let by_hand = ByHand::new().await;
     fs::create_dir(&by_hand.directory).unwrap();
     let graph = &by_hand.deployment.sandbox.graph;

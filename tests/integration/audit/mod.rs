@@ -1,5 +1,5 @@
-//! Promise: whatever the program changes, at Graph or at SOAR, is on record in a file that is only added to, on whose
-//! behalf and with what outcome, before the call is answered. What cannot be put on record is not done.
+//! Promise: every change at Graph or SOAR is recorded with its initiator and outcome in an append-only file before the
+//! call is answered. A change that cannot be recorded is not made.
 
 mod by_hand;
 mod waiting;
@@ -93,7 +93,7 @@ async fn until(holds: impl Fn() -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_act_of_every_function_is_on_record_when_its_reply_comes() {
+async fn every_change_is_recorded_before_its_reply() {
     let running = Running::new(&[]).await;
     let mut known = 0;
     for (function, inputs) in running.deployment.calls_of_all_functions() {
@@ -144,7 +144,7 @@ async fn every_act_of_every_function_is_on_record_when_its_reply_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn notes_and_files_of_reports_and_failures_are_on_record_too() {
+async fn notes_and_files_are_recorded() {
     let running = Running::new(&[]).await;
     let inputs = json!({
         "incident_id": INCIDENT, "exo_email_address": running.deployment.mailbox(0),
@@ -171,7 +171,7 @@ async fn notes_and_files_of_reports_and_failures_are_on_record_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_is_cut_short_leaves_its_act_as_of_unknown_outcome() {
+async fn interrupted_change_is_recorded_as_unknown() {
     let running = Running::new(&[("call_timeout", "1")]).await;
     let long = Duration::from_secs(20);
     running.deployment.sandbox.graph.faults().next(1, Target::containing("DELETE"), Fault::Delay(long));
@@ -183,7 +183,7 @@ async fn a_call_that_is_cut_short_leaves_its_act_as_of_unknown_outcome() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_file_is_only_added_to_and_one_that_was_moved_away_is_made_anew() {
+async fn moved_trail_is_created_again() {
     let mut running = Running::new(&[]).await;
     let mode = fs::metadata(&running.trail).unwrap().permissions().mode();
     assert_eq!(mode & 0o137, 0, "{mode:o}");
@@ -204,7 +204,7 @@ async fn the_file_is_only_added_to_and_one_that_was_moved_away_is_made_anew() {
 }
 
 #[test]
-fn a_line_that_was_cut_off_before_spoils_none_of_those_that_follow() {
+fn truncated_line_does_not_affect_later_lines() {
     let directory = tempfile::tempdir().unwrap();
     let trail = directory.path().join("acts");
     let rails = GuardSettings::default();
@@ -221,7 +221,7 @@ fn a_line_that_was_cut_off_before_spoils_none_of_those_that_follow() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_put_on_record_is_not_done_and_is_when_it_can() {
+async fn unrecordable_change_waits_until_it_can_be_recorded() {
     let running = Running::new(&[]).await;
     let directory = running.trail.parent().unwrap();
     let away = directory.with_extension("away");
@@ -251,7 +251,7 @@ async fn what_cannot_be_put_on_record_is_not_done_and_is_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rehearsal_is_refused_where_the_act_would_be() {
+async fn dry_run_is_refused_like_the_change() {
     let running = Running::new(&[("dry_run", "yes")]).await;
     fs::rename(running.trail.parent().unwrap(), running.deployment.directory().join("away")).unwrap();
     let (_, _, reply) = running.delete(0).await;
@@ -259,7 +259,7 @@ async fn a_rehearsal_is_refused_where_the_act_would_be() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trail_that_cannot_be_written_ends_the_start_with_its_name() {
+async fn unwritable_trail_ends_the_start() {
     let deployment = Deployment::new().await;
     for trail in ["/dev/full", "/no/such/directory/acts", "/"] {
         let daemon = deployment.spawn(&app_config(&deployment, Path::new(trail), &[]));
@@ -270,7 +270,7 @@ async fn a_trail_that_cannot_be_written_ends_the_start_with_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn guard_rails_and_the_trail_change_with_the_configuration_and_that_is_on_record() {
+async fn reload_of_rails_and_trail_is_recorded() {
     let mut running = Running::new(&[("max_deletions", "5")]).await;
     let rails = |trail: &Path| lines(trail).pop().unwrap();
     assert_eq!(rails(&running.trail)["max_deletions"], 5);

@@ -1,4 +1,4 @@
-//! Lines that could not be written when what they tell of was done.
+//! Lines that could not be written when the change was made.
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ async fn delete_without_a_line(running: &Running) -> PathBuf {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_could_not_be_written_is_as_soon_as_it_can_though_no_call_comes() {
+async fn waiting_line_is_written_without_another_call() {
     let mut running = Running::new(&[]).await;
     let away = delete_without_a_line(&running).await;
     running.daemon.logged("the audit trail cannot be written").await;
@@ -43,7 +43,7 @@ async fn a_line_that_could_not_be_written_is_as_soon_as_it_can_though_no_call_co
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_line_that_could_not_be_written_goes_along_to_another_file() {
+async fn waiting_line_moves_to_new_file() {
     let mut running = Running::new(&[]).await;
     delete_without_a_line(&running).await;
     let elsewhere = running.deployment.directory().join("elsewhere");
@@ -53,7 +53,7 @@ async fn a_line_that_could_not_be_written_goes_along_to_another_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_that_stops_says_how_many_lines_are_in_the_log_only() {
+async fn stopping_daemon_reports_lost_lines() {
     let mut running = Running::new(&[]).await;
     delete_without_a_line(&running).await;
     assert!(running.daemon.stop().await.success());
@@ -64,7 +64,7 @@ async fn a_daemon_that_stops_says_how_many_lines_are_in_the_log_only() {
 }
 
 #[test]
-fn ten_thousand_lines_wait_and_how_many_more_there_were_is_written_in_their_place() {
+fn ten_thousand_lines_wait_and_the_rest_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("later");
     let trail = Trail::at(Some(place.join("acts")));

@@ -16,7 +16,7 @@ fn customize(directory: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn it_writes_the_same_bytes_every_time_to_a_file_and_to_standard_output() {
+fn export_is_reproducible() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [["--export", "a.res"], ["--export", "b.res"], ["--export", "a.res"]] {
         let output = customize(directory.path(), &arguments);
@@ -30,7 +30,7 @@ fn it_writes_the_same_bytes_every_time_to_a_file_and_to_standard_output() {
 }
 
 #[test]
-fn the_language_of_the_scripts_can_be_chosen() {
+fn script_language_can_be_chosen() {
     let directory = tempfile::tempdir().unwrap();
     for (name, language) in [("python3", ScriptLanguage::Python3), ("python", ScriptLanguage::Python)] {
         let output = customize(directory.path(), &["--export", "-", "--script-language", name]);
@@ -44,7 +44,7 @@ fn the_language_of_the_scripts_can_be_chosen() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_named() {
+fn unwritable_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = customize(directory.path(), &["--export", "no/such/place.res"]);
     assert_eq!(output.status.code(), Some(1));

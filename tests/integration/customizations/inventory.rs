@@ -1,4 +1,4 @@
-//! What is in it: everything the older app has, under the same names, in the same order.
+//! The export has everything that the older app has, under the same names, in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,7 @@ fn named<'v>(fields: &[&'v Value], name: &str) -> &'v Value {
 }
 
 #[test]
-fn everything_is_there_and_nothing_else() {
+fn export_has_exactly_the_expected_objects() {
     let file = file();
     let counts = [
         ("fields", 50),
@@ -57,7 +57,7 @@ fn everything_is_there_and_nothing_else() {
 }
 
 #[test]
-fn the_functions_ask_for_their_inputs_in_order() {
+fn functions_ask_for_their_inputs_in_order() {
     let file = file();
     let functions = list(&file, "functions");
     for (function, (name, label, inputs)) in functions.iter().zip(FUNCTIONS) {
@@ -74,7 +74,7 @@ fn the_functions_ask_for_their_inputs_in_order() {
 
 /// SOAR would never send what the program reads otherwise, or let someone leave empty what it requires.
 #[test]
-fn the_functions_are_those_of_the_program() {
+fn exported_functions_are_those_of_the_program() {
     let file = file();
     let all = fields(&file, FUNCTION);
     let functions = list(&file, "functions");
@@ -102,7 +102,7 @@ fn the_functions_are_those_of_the_program() {
 }
 
 #[test]
-fn the_function_fields_are_as_they_were_and_explain_themselves() {
+fn function_fields_are_unchanged_and_documented() {
     let file = file();
     let all = fields(&file, FUNCTION);
     for (field, (name, kind, must)) in all.iter().zip(FUNCTION_FIELDS) {
@@ -121,7 +121,7 @@ fn the_function_fields_are_as_they_were_and_explain_themselves() {
 }
 
 #[test]
-fn the_fields_of_forms_are_as_they_were_and_explain_themselves() {
+fn form_fields_are_unchanged_and_documented() {
     let file = file();
     let all = fields(&file, ACTIVITY);
     for (field, (name, label, kind, must)) in all.iter().zip(ACTIVITY_FIELDS) {
@@ -144,7 +144,7 @@ fn the_fields_of_forms_are_as_they_were_and_explain_themselves() {
 }
 
 #[test]
-fn the_data_table_has_its_nine_columns_in_order() {
+fn data_table_has_nine_columns_in_order() {
     let file = file();
     let table = &file["types"][0];
     assert_eq!(text(table, "type_name"), DATA_TABLE);
@@ -168,7 +168,7 @@ fn the_data_table_has_its_nine_columns_in_order() {
 }
 
 #[test]
-fn the_rules_show_where_they_did_ask_what_they_asked_and_run_what_they_ran() {
+fn rules_keep_place_form_and_workflow() {
     let file = file();
     for (rule, (name, object, logic, conditions, runs, asks)) in list(&file, "actions").iter().zip(RULES) {
         assert_eq!(text(rule, "name"), format!("Example: Exchange Online {name}"));
@@ -187,9 +187,9 @@ fn the_rules_show_where_they_did_ask_what_they_asked_and_run_what_they_ran() {
     }
 }
 
-/// SOAR may know an object by its uuid: were one to change, an import would add a second object beside the first.
+/// SOAR may know an object by its uuid: were one to change, an import would add a second object next to the first.
 #[test]
-fn every_object_has_the_uuid_it_has_in_the_older_app() {
+fn objects_keep_the_uuids_of_the_older_app() {
     let file = file();
     let mut ours = BTreeMap::new();
     let mut add = |kind: &str, name: &str, object: &Value| {

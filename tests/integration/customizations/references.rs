@@ -1,5 +1,5 @@
-//! What SOAR's own tools do not notice: every object is there once, and whatever is referred to is there. The rules are
-//! those of the sandbox's SOAR, which refuses what breaks them.
+//! What SOAR's own tools do not notice: every object exists once, and so does every object that is referred to. The
+//! rules are those of the sandbox's SOAR.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ fn every_object_and_every_option_has_a_uuid() {
 
 #[cfg(feature = "sandbox")]
 #[test]
-fn soar_finds_nothing_wrong_with_it() {
+fn soar_accepts_the_export() {
     use sandbox::soar::customizations::{check, older_app};
     for language in LANGUAGES {
         let file = export(language).unwrap();
@@ -43,7 +43,7 @@ fn soar_finds_nothing_wrong_with_it() {
 }
 
 #[test]
-fn what_soar_needs_to_import_at_all_is_there() {
+fn export_has_what_an_import_requires() {
     for language in LANGUAGES {
         let file = export(language).unwrap();
         assert_eq!(file["export_format_version"], 2);
@@ -62,7 +62,7 @@ fn what_soar_needs_to_import_at_all_is_there() {
 }
 
 #[test]
-fn it_names_no_person_and_has_no_tags() {
+fn export_has_no_persons_and_no_tags() {
     fn check(value: &Value) {
         match value {
             Value::Array(list) => list.iter().for_each(check),
@@ -83,7 +83,7 @@ fn it_names_no_person_and_has_no_tags() {
 }
 
 #[test]
-fn every_source_is_part_of_it() {
+fn every_source_is_exported() {
     fn sources(directory: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! The workflows, as BPMN. That all is connected and there, `references` checks.
+//! The workflows, as BPMN. `references` checks that they are complete.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -43,7 +43,7 @@ fn a_workflow_has_one_name_everywhere() {
 }
 
 #[test]
-fn the_editor_has_something_to_show_for_everything() {
+fn every_workflow_element_has_a_shape() {
     let file = crate::customizations::file();
     for (_, bpmn) in read(&file) {
         let shapes: Vec<_> = list(&bpmn, "nodes").iter().map(|node| json!([node["id"], 1])).collect();
@@ -80,7 +80,7 @@ const WORKFLOWS: [(&str, &[Step]); 10] = [
 ];
 
 #[test]
-fn each_workflow_calls_its_functions_with_its_scripts() {
+fn workflows_call_their_functions_with_their_scripts() {
     let file = crate::customizations::file();
     let all = fields(&file, FUNCTION);
     let workflows = read(&file);
@@ -111,7 +111,7 @@ fn each_workflow_calls_its_functions_with_its_scripts() {
 
 /// A SOAR that has only the older language knows no keys for the language.
 #[test]
-fn every_script_says_its_language_as_its_soar_understands_it() {
+fn scripts_name_their_language() {
     for language in LANGUAGES {
         let file = export(language).unwrap();
         let expected = (language == ScriptLanguage::Python3).then_some("python3");

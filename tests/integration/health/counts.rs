@@ -13,7 +13,7 @@ use crate::support::exposition::promtool;
 use crate::support::rsa::Files;
 
 #[tokio::test]
-async fn calls_are_counted_by_function_and_outcome_and_requests_as_graph_counts_them() {
+async fn calls_and_requests_are_counted() {
     let deployment = Deployment::new().await;
     let (daemon, watcher) = watched(&deployment, &[]).await;
     watcher.until("/readyz", 200).await;
@@ -61,7 +61,7 @@ async fn calls_are_counted_by_function_and_outcome_and_requests_as_graph_counts_
 }
 
 #[tokio::test]
-async fn the_text_names_nobody_and_is_as_prometheus_wants_it() {
+async fn exposition_is_valid_and_anonymous() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     daemon.subscribed().await;
@@ -79,7 +79,7 @@ async fn the_text_names_nobody_and_is_as_prometheus_wants_it() {
 }
 
 #[tokio::test]
-async fn throttling_is_counted_with_the_time_it_takes() {
+async fn throttling_is_counted_with_its_duration() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     daemon.subscribed().await;
@@ -105,7 +105,7 @@ async fn throttling_is_counted_with_the_time_it_takes() {
 }
 
 #[tokio::test]
-async fn what_comes_again_is_counted() {
+async fn redeliveries_are_counted() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     daemon.subscribed().await;
@@ -126,7 +126,7 @@ async fn what_comes_again_is_counted() {
 }
 
 #[tokio::test]
-async fn counts_go_on_over_a_change_of_the_configuration() {
+async fn counts_survive_a_reload() {
     let deployment = Deployment::new().await;
     let configure = |app: &[(&str, &str)]| {
         let text = deployment.app_config(&[], &[&[LISTEN], app].concat());
@@ -156,7 +156,7 @@ async fn counts_go_on_over_a_change_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_certificate_that_signs_in_is_told() {
+async fn client_certificate_expiry_is_exposed() {
     let deployment = Deployment::new().await;
     let files = Files::make(deployment.directory(), "soar-exchange", 90);
     let (certificate, key) = (files.certificate.display().to_string(), files.key.display().to_string());
@@ -174,7 +174,7 @@ async fn the_end_of_the_certificate_that_signs_in_is_told() {
     };
     let left = days().await;
     assert!((89.9..=90.0).contains(&left), "{left} days");
-    // A new one in its place is told without a restart.
+    // A replaced certificate shows without a restart.
     let renewed = Files::make(deployment.directory(), "soar-exchange-renewed", 365);
     std::fs::copy(&renewed.key, &files.key).unwrap();
     std::fs::copy(&renewed.certificate, &files.certificate).unwrap();

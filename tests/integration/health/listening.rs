@@ -1,4 +1,4 @@
-//! Where it listens, and what it bears.
+//! Where the daemon listens, and which requests it accepts.
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -29,7 +29,7 @@ fn listening_sockets(daemon: &Daemon) -> usize {
 }
 
 #[tokio::test]
-async fn nobody_is_listened_to_unless_it_is_configured() {
+async fn no_port_is_open_unless_configured() {
     let deployment = Deployment::new().await;
     let daemon = deployment.daemon().await;
     assert_eq!(listening_sockets(&daemon), 0);
@@ -40,7 +40,7 @@ async fn nobody_is_listened_to_unless_it_is_configured() {
 }
 
 #[tokio::test]
-async fn an_address_that_others_reach_is_warned_of() {
+async fn public_address_is_warned_of() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.spawn(&deployment.app_config(&[], &[("health_listen", "0.0.0.0:0")]));
     daemon.logged("can be reached from other machines").await;
@@ -49,7 +49,7 @@ async fn an_address_that_others_reach_is_warned_of() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_or_is_taken_keeps_it_from_starting() {
+async fn unusable_address_ends_the_start() {
     let deployment = Deployment::new().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = TcpListener::bind(taken).unwrap();
@@ -64,7 +64,7 @@ async fn an_address_that_is_none_or_is_taken_keeps_it_from_starting() {
 }
 
 #[tokio::test]
-async fn where_it_listens_changes_with_the_configuration_and_what_cannot_be_used_changes_nothing() {
+async fn reload_moves_the_listener_unless_unusable() {
     let deployment = Deployment::new().await;
     let configure = |app: &[(&str, &str)]| {
         deployment.write("app.config", &deployment.app_config(&[], app)).display().to_string()
@@ -90,15 +90,15 @@ async fn where_it_listens_changes_with_the_configuration_and_what_cannot_be_used
             metrics.of("config_reloads_total", &[("outcome", "taken_up")]) == 1.0
         })
         .await;
-    nobody_at(first.address).await;
+    port_is_closed(first.address).await;
     configure(&[]);
     daemon.signal("HUP").await;
     daemon.logged_times("in force for the calls that begin from now on: health and metrics", 2).await;
-    nobody_at(second.address).await;
+    port_is_closed(second.address).await;
 }
 
-/// Waits until nobody listens there: the listener is told to end before that is logged, and ends in its own time.
-async fn nobody_at(address: SocketAddr) {
+/// Waits until the port is closed, which may be later than the log says.
+async fn port_is_closed(address: SocketAddr) {
     let closed = async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -108,7 +108,7 @@ async fn nobody_at(address: SocketAddr) {
 }
 
 #[tokio::test]
-async fn what_is_no_question_of_ours_is_refused() {
+async fn unknown_request_is_refused() {
     let deployment = Deployment::new().await;
     let (_daemon, watcher) = watched(&deployment, &[]).await;
     watcher.until("/readyz", 200).await;
@@ -136,13 +136,13 @@ async fn what_is_no_question_of_ours_is_refused() {
         "{with_body:.300}"
     );
     assert!(status(&without) == 200 && without.ends_with("\r\n\r\n"), "{without}");
-    // Nobody may put a second question to the same connection.
+    // A connection takes one request only.
     let twice = watcher.exchange(&"GET /healthz HTTP/1.1\r\nHost: d\r\n\r\n".repeat(2)).await;
     assert_eq!(twice.matches("HTTP/1.1").count(), 1, "{twice}");
 }
 
 #[tokio::test]
-async fn who_asks_and_never_ends_asking_keeps_nobody_waiting_for_long() {
+async fn slow_client_does_not_block_others() {
     let deployment = Deployment::new().await;
     let (_daemon, watcher) = watched(&deployment, &[]).await;
     watcher.until("/readyz", 200).await;

@@ -1,5 +1,4 @@
-//! Promise: whoever watches the daemon sees over HTTP whether it lives, whether it is ready, and what it has done, and
-//! cannot hurt it.
+//! Promise: HTTP clients see whether the daemon is alive and ready and what it has done, and cannot overload it.
 #![allow(clippy::float_cmp, clippy::cast_precision_loss)] // what is counted is whole, and not that much
 
 mod counts;

@@ -1,4 +1,4 @@
-//! The dashboard and the alerts ask for what there is.
+//! Dashboard, alerts and manual use the metrics that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -58,7 +58,7 @@ async fn metrics() -> Metrics {
 }
 
 #[tokio::test]
-async fn every_metric_of_the_dashboard_is_there() {
+async fn dashboard_uses_existing_metrics() {
     let dashboard: Value = serde_json::from_str(&file("dashboard.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
@@ -75,14 +75,14 @@ async fn every_metric_of_the_dashboard_is_there() {
 }
 
 #[tokio::test]
-async fn every_metric_of_the_alerts_is_there() {
+async fn alerts_use_existing_metrics() {
     let metrics = metrics().await;
     assert!(check(&file("alerts.yml"), &metrics) >= 7);
     check(&file("alerts.test.yml"), &metrics);
 }
 
 #[tokio::test]
-async fn the_manual_explains_every_metric_and_no_other() {
+async fn manual_lists_exactly_the_existing_metrics() {
     let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md")).unwrap();
     let (_, after) = manual.split_once("| metric | labels | meaning |").unwrap();
     let rows = after.lines().skip(2).take_while(|line| line.starts_with('|'));
@@ -94,7 +94,7 @@ async fn the_manual_explains_every_metric_and_no_other() {
 }
 
 #[test]
-fn prometheus_takes_the_alerts_and_they_fire_when_they_should() {
+fn alerts_fire_as_intended() {
     let directory = format!("{}/deploy/monitoring", env!("CARGO_MANIFEST_DIR"));
     for (command, name) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
         if let Some((passed, said)) = promtool(&[command, "rules", &format!("{directory}/{name}")], "") {

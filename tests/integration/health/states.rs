@@ -9,7 +9,7 @@ use crate::support::deployment::{Deployment, SOON};
 use crate::support::exposition::Metrics;
 
 #[tokio::test]
-async fn it_is_alive_before_it_is_subscribed_and_ready_only_then() {
+async fn daemon_is_ready_once_subscribed() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/functions/", usize::MAX, Failure::Status(503));
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
@@ -26,7 +26,7 @@ async fn it_is_alive_before_it_is_subscribed_and_ready_only_then() {
 }
 
 #[tokio::test]
-async fn without_a_broker_it_is_alive_and_not_ready_and_its_reconnects_are_counted() {
+async fn daemon_without_broker_is_alive_but_not_ready() {
     let deployment = Deployment::new().await;
     let broker = &deployment.sandbox.soar.broker;
     let (_daemon, watcher) = watched(&deployment, &[]).await;
@@ -45,7 +45,7 @@ async fn without_a_broker_it_is_alive_and_not_ready_and_its_reconnects_are_count
 }
 
 #[tokio::test]
-async fn it_is_not_ready_without_a_token_and_asks_for_one_seldom_however_often_it_is_asked() {
+async fn daemon_without_token_is_not_ready_and_asks_rarely() {
     let deployment = Deployment::new().await;
     let faults = deployment.sandbox.graph.faults();
     faults.refuse_tokens(Some(TokenRefusal::InvalidSecret));
@@ -73,7 +73,7 @@ async fn it_is_not_ready_without_a_token_and_asks_for_one_seldom_however_often_i
 }
 
 #[tokio::test]
-async fn it_is_not_ready_while_soar_refuses_it() {
+async fn daemon_refused_by_soar_is_not_ready() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     daemon.logged("ready: listening for calls").await;
@@ -88,7 +88,7 @@ async fn it_is_not_ready_while_soar_refuses_it() {
 }
 
 #[tokio::test]
-async fn while_it_stops_it_is_alive_and_not_ready() {
+async fn stopping_daemon_is_alive_but_not_ready() {
     let deployment = Deployment::new().await;
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     watcher.until("/readyz", 200).await;
@@ -110,7 +110,7 @@ async fn while_it_stops_it_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn a_trail_that_cannot_be_written_is_told_and_takes_no_calls_away() {
+async fn unwritable_trail_is_reported_and_calls_continue() {
     let deployment = Deployment::new().await;
     let directory = deployment.directory().join("trail");
     std::fs::create_dir(&directory).unwrap();

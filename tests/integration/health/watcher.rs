@@ -1,4 +1,4 @@
-//! Whoever watches the daemon over HTTP.
+//! An HTTP client that watches the daemon.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -24,7 +24,7 @@ async fn trouble(options: SessionOptions) -> String {
 }
 
 #[tokio::test]
-async fn messages_come_through_the_proxy_with_and_without_a_login() {
+async fn messages_pass_through_the_proxy() {
     for login in [None, Some(LOGIN)] {
         let proxy = TinyProxy::start(login);
         let (peer, mut options) = broker().await;
@@ -39,7 +39,7 @@ async fn messages_come_through_the_proxy_with_and_without_a_login() {
 }
 
 #[tokio::test]
-async fn a_wrong_login_and_none_are_told_as_such() {
+async fn wrong_and_missing_logins_are_reported() {
     let proxy = TinyProxy::start(Some(LOGIN));
     let (_peer, mut options) = broker().await;
     options.proxy = Some(proxy.url(Some(("soar", "hunter2-wrong"))));
@@ -49,7 +49,7 @@ async fn a_wrong_login_and_none_are_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_dead_proxy_and_one_that_cannot_reach_the_broker_are_told_apart() {
+async fn dead_proxy_differs_from_unreachable_broker() {
     let (_peer, mut options) = broker().await;
     options.proxy = Some(proxy_url(unused_port(), Some(LOGIN)));
     assert!(trouble(options.clone()).await.contains("it cannot be reached: Connection refused"));
@@ -61,7 +61,7 @@ async fn a_dead_proxy_and_one_that_cannot_reach_the_broker_are_told_apart() {
 }
 
 #[tokio::test]
-async fn the_brokers_certificate_is_verified_through_a_proxy_as_well() {
+async fn broker_certificate_is_verified_through_a_proxy() {
     let proxy = TinyProxy::start(None);
     let peer = Peer::new(&Authority::new().vouch_for(&["localhost"])).await;
     let mut options = options(&peer, &Authority::new());
@@ -74,7 +74,7 @@ async fn the_brokers_certificate_is_verified_through_a_proxy_as_well() {
 }
 
 #[tokio::test]
-async fn what_is_no_proxy_is_left_whatever_it_answers() {
+async fn server_that_is_not_a_proxy_is_left() {
     let endless = vec![b'x'; 64 * 1024];
     let answers: [(&[u8], &str); 5] = [
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "is no HTTP"),
@@ -109,7 +109,7 @@ async fn what_is_no_proxy_is_left_whatever_it_answers() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_says_nothing_is_left() {
+async fn silent_proxy_is_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (_peer, mut options) = broker().await;
     options.proxy = Some(proxy_url(listener.local_addr().unwrap().port(), None));

@@ -29,7 +29,7 @@ async fn works(deployment: &Deployment, daemon: &mut Daemon) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_connection_goes_through_the_files_proxies_with_every_secret_in_a_file_of_its_own() {
+async fn configured_proxies_carry_every_connection() {
     let deployment = Deployment::new().await;
     let proxy = TinyProxy::start(Some(("soar", "hunter2")));
     let files = Files::make(deployment.directory(), "app", 365);
@@ -70,7 +70,7 @@ async fn every_connection_goes_through_the_files_proxies_with_every_secret_in_a_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_environments_proxy_leads_to_soar_and_graph_and_not_to_the_broker() {
+async fn environment_proxy_does_not_apply_to_the_broker() {
     let deployment = Deployment::new().await;
     let proxy = TinyProxy::start(None);
     let file = deployment.write("plain.config", &deployment.app_config(&[], &[]));

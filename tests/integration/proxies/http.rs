@@ -37,7 +37,7 @@ async fn through_soar(house: &TestTenant, proxy: ProxyUrl) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn graph_and_soar_are_reached_through_the_proxy_with_and_without_a_login() {
+async fn graph_and_soar_are_reached_through_the_proxy() {
     let house = house().await;
     for login in [None, Some(LOGIN)] {
         let proxy = TinyProxy::start(login);
@@ -49,7 +49,7 @@ async fn graph_and_soar_are_reached_through_the_proxy_with_and_without_a_login()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_proxy_is_told_as_the_proxys_fault() {
+async fn dead_proxy_is_blamed() {
     let house = house().await;
     let port = unused_port();
     let dead = || proxy_url(port, Some(LOGIN));
@@ -63,7 +63,7 @@ async fn a_dead_proxy_is_told_as_the_proxys_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_says_nothing_is_told_as_the_proxys_fault() {
+async fn silent_proxy_is_blamed() {
     let house = house().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = || proxy_url(silent.local_addr().unwrap().port(), Some(LOGIN));
@@ -74,7 +74,7 @@ async fn a_proxy_that_says_nothing_is_told_as_the_proxys_fault() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_that_wants_another_login_or_cannot_reach_the_server_is_told_so() {
+async fn refusing_proxy_is_blamed() {
     let house = house().await;
     let strict = TinyProxy::start(Some(LOGIN));
     for (login, said) in
@@ -96,7 +96,7 @@ async fn a_proxy_that_wants_another_login_or_cannot_reach_the_server_is_told_so(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_proxy_of_the_environment_leads_past_the_environments_proxy() {
+async fn no_proxy_variable_bypasses_the_proxy() {
     let house = house().await;
     house.settings(&[("max_retries_total", "0")]);
     let mailbox = house.sandbox.graph.mailboxes().swap_remove(0);
@@ -126,7 +126,7 @@ async fn no_proxy_of_the_environment_leads_past_the_environments_proxy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_in_the_environments_proxy_shows_nowhere_even_where_it_is_not_encoded() {
+async fn unencoded_proxy_password_is_never_shown() {
     let house = house().await;
     house.settings(&[("max_retries_total", "0")]);
     let config = house.sandbox.ca_file().with_file_name("app.config");

@@ -1,5 +1,5 @@
-//! Promise: a proxy leads to the broker, to SOAR and to Graph where the settings say so and nowhere else; what goes
-//! wrong with it is told as the proxy's fault; and its password is never shown.
+//! Promise: connections to the broker, SOAR and Graph use a proxy only if the settings say so; its failures are
+//! reported as the proxy's; its password is never shown.
 
 mod broker;
 mod daemon;

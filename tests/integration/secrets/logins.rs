@@ -1,4 +1,4 @@
-//! The same for every other way to sign in, and for what guard rails refuse, rehearse or purge.
+//! Every other way to sign in, and calls that the guard rails refuse, rehearse or purge.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::support::deployment::Deployment;
 use crate::support::rsa::Files;
 
 impl Stage {
-    /// A round of calls in good times, and one in which nobody lets us in at once.
+    /// A round of calls that succeed, one in which the first sign-ins fail, and another that succeeds.
     async fn sign_in_again_and_again(&mut self) {
         let found = self.every_function().await;
         assert!(found["raw"].as_str().unwrap().contains("zqSUBJECTzq"));
@@ -38,7 +38,7 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_account_and_a_certificate_are_told_by_nothing_nor_what_is_denied_and_purged() {
+async fn account_and_certificate_are_never_written() {
     let deployment = Deployment::new().await;
     let account = deployment.sandbox.soar.options().account.clone();
     let files = Files::make(deployment.directory(), "app", 365);
@@ -80,7 +80,7 @@ async fn an_account_and_a_certificate_are_told_by_nothing_nor_what_is_denied_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_federated_token_is_told_by_nothing_nor_what_a_dry_run_would_do() {
+async fn federated_token_is_never_written() {
     let deployment = Deployment::new().await;
     let parts = ["zqFEDERATEDzq", "zqTOKENzq", "zqSIGNATUREzq"];
     deployment.sandbox.graph.trust_federated_token(&parts.join("."));
@@ -94,7 +94,7 @@ async fn a_federated_token_is_told_by_nothing_nor_what_a_dry_run_would_do() {
     assert!(graph.deleted().is_empty() && graph.moved().is_empty() && graph.sent_mail().is_empty());
     assert!(graph.assertions().contains(&parts.join(".")));
     assert!(stage.trail().iter().any(|line| line["outcome"] == "would be deleted"));
-    // One that has no federated credential is refused, and told by nothing either.
+    // A token without a federated credential is refused, and never written either.
     graph.trust_federated_token("another");
     graph.revoke_tokens();
     stage.every_function().await;
@@ -102,7 +102,7 @@ async fn a_federated_token_is_told_by_nothing_nor_what_a_dry_run_would_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_header_of_a_managed_identity_is_told_by_nothing() {
+async fn managed_identity_header_is_never_written() {
     let deployment = Deployment::new().await;
     let variables = deployment.sandbox.graph.identity_variables(true);
     let environment: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();

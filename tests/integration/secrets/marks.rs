@@ -83,7 +83,7 @@ fn unescaped(text: &str) -> String {
 }
 
 #[test]
-fn the_search_finds_a_mark_in_each_form_that_it_may_be_written_in() {
+fn search_finds_a_mark_in_each_encoding() {
     let mark = "zqBODYzq";
     let marks = Marks(vec![mark.to_owned(), "S3CR3T-of-the-app".to_owned()]);
     let escaped = |form: fn(u32) -> String| mark.chars().map(|c| form(c.into())).collect::<String>();

@@ -1,8 +1,7 @@
-//! Promise: whatever happens, and however verbose it is, nothing that the program writes for its operators holds a
-//! secret, or a word of anybody's mail.
+//! Promise: logs, audit trail and command output hold no secret and no mail content, at any level and whatever fails.
 //!
-//! Every function is run with mails, inputs and files that are full of marks, in good times and in bad ones, and all
-//! that was written is searched for the marks, in each form that they may be written in.
+//! Every function runs with mails, inputs and files that are full of marks, with and without faults. Then all output is
+//! searched for the marks, in each encoding.
 
 mod logins;
 mod marks;
@@ -23,7 +22,7 @@ use serde_json::{Value, json};
 /// A round of calls leaves more lines than this in every file.
 const LEAST: usize = 10;
 
-/// A daemon in its most verbose mood, and what else writes.
+/// A daemon at its most verbose, and everything else that writes.
 struct Stage {
     deployment: Deployment,
     soar: Caller,
@@ -35,7 +34,7 @@ struct Stage {
     replies: Vec<Reply>,
 }
 
-/// What somebody may hope makes a program tell more.
+/// Environment variables that make many programs more verbose.
 const VERBOSE: [(&str, &str); 4] =
     [("RUST_LOG", "trace"), ("RUST_BACKTRACE", "full"), ("LOGLEVEL", "DEBUG"), ("USER", "mary")];
 
@@ -362,7 +361,7 @@ nothing_leaks! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sign_in_that_is_refused_tells_no_secret() {
+async fn refused_sign_in_shows_no_secret() {
     let deployment = Deployment::new().await;
     let marks = Marks(vec!["zqWRONGSECRETzq".to_owned()]);
     let wrong = [("client_secret", "zqWRONGSECRETzq")];
