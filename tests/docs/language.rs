@@ -159,7 +159,6 @@ fn report(what: &str, left: &[(&str, usize)], mut wrong: Vec<(PathBuf, String)>)
     for (file, _) in &wrong {
         *rooms.entry(room(file)).or_default() += 1;
     }
-    println!("{what}: {rooms:?}");
     let left = |room: &str| left.iter().find(|(name, _)| *name == room).map_or(0, |(_, left)| *left);
     wrong.retain(|(file, _)| rooms[&room(file)] > left(&room(file)));
     let list: Vec<_> = wrong.iter().map(|(_, text)| text.as_str()).collect();

@@ -27,7 +27,7 @@ pub(crate) fn uses(src: &Path) -> Uses {
     for file in files(src, "rs") {
         let path = module_path(file.strip_prefix(src).unwrap());
         if path != ["main"] {
-            modules.insert(path.clone(), parse(&tokens(&fs::read_to_string(&file).unwrap()), &path));
+            modules.insert(path.clone(), parse(&tokens(&fs::read_to_string(&file).unwrap())));
         }
     }
     let all: Vec<ModulePath> = modules.keys().cloned().collect();
@@ -64,7 +64,9 @@ pub(crate) fn circles<T: Ord + Clone>(graph: &BTreeMap<T, BTreeSet<T>>) -> BTree
         let before: usize = left.values().map(|targets| targets.len() + 1).sum();
         left.retain(|node, targets| !targets.is_empty() && used.contains(node));
         let nodes: BTreeSet<T> = left.keys().cloned().collect();
-        left.values_mut().for_each(|targets| targets.retain(|target| nodes.contains(target)));
+        for targets in left.values_mut() {
+            targets.retain(|target| nodes.contains(target));
+        }
         if left.values().map(|targets| targets.len() + 1).sum::<usize>() == before {
             return left;
         }
@@ -130,11 +132,10 @@ fn resolve(modules: &BTreeMap<ModulePath, Module>, named: &[String], depth: usiz
 }
 
 /// Finds what a module names, exports and declares.
-fn parse(tokens: &[String], path: &ModulePath) -> Module {
+fn parse(tokens: &[String]) -> Module {
     let mut module = Module::default();
     // The braces that inline modules opened: what they call `super` is this module.
     let (mut depth, mut inline) = (0_usize, Vec::new());
-    let mut declared = BTreeSet::new();
     for at in 0..tokens.len() {
         let next = |offset: usize| tokens.get(at + offset).map_or("", String::as_str);
         let before = at.checked_sub(1).map_or("", |before| tokens[before].as_str());
@@ -147,9 +148,6 @@ fn parse(tokens: &[String], path: &ModulePath) -> Module {
                 }
             }
             "mod" if next(2) == "{" => inline.push(depth),
-            "mod" if next(2) == ";" => {
-                declared.insert(next(1).to_owned());
-            }
             _ => {}
         }
         if next(1) != "::" || before == "::" || before == "." || !is_name(&tokens[at]) {
@@ -161,7 +159,7 @@ fn parse(tokens: &[String], path: &ModulePath) -> Module {
         for (mut named, alias) in found {
             // In an inline module, the first `super` is the file's own module.
             if !inline.is_empty() && named[0] == "super" {
-                named[0] = "self".to_owned();
+                "self".clone_into(&mut named[0]);
             }
             match (exports, alias.as_str()) {
                 (true, "*") => module.globs.push(named),
@@ -170,7 +168,6 @@ fn parse(tokens: &[String], path: &ModulePath) -> Module {
             }
         }
     }
-    assert!(!declared.contains("crate"), "{path:?}");
     module
 }
 
@@ -211,7 +208,7 @@ fn tree(
                 }
                 let mut alias = prefix.last().unwrap().clone();
                 if tokens.get(at).is_some_and(|token| token == "as") {
-                    alias = tokens[at + 1].clone();
+                    alias.clone_from(&tokens[at + 1]);
                     at += 2;
                 }
                 found.push((prefix.clone(), alias));

@@ -1,4 +1,5 @@
 //! Reads what Prometheus reads, and takes nothing that it would not take.
+#![allow(clippy::float_cmp, reason = "counts are whole numbers")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;

@@ -195,7 +195,7 @@ async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer()
         match found {
             Ok(found) => assert!(is_answer && found.len() == entries),
             Err(error) => {
-                assert!(!is_answer && matches!(error.kind(), ErrorKind::NotAnAnswer { .. }), "{error}")
+                assert!(!is_answer && matches!(error.kind(), ErrorKind::NotAnAnswer { .. }), "{error}");
             }
         }
     }
