@@ -1,8 +1,8 @@
 //! A value that several tasks change and that tests wait on.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// A value behind a lock, with a signal after each change.
@@ -20,14 +20,14 @@ impl<T> Observed<T> {
 
     /// Changes the value and wakes the tasks that wait in [`Observed::until`].
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
-        let result = change(&mut self.value.lock().unwrap_or_else(PoisonError::into_inner));
+        let result = change(&mut self.value.lock());
         self.changes.send_modify(|count| *count += 1);
         result
     }
 
     /// Reads the value.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.value.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&self.value.lock())
     }
 
     /// Waits until `condition` holds, and checks it again after each change. Returns `false` if it does not hold

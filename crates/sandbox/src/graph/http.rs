@@ -66,7 +66,7 @@ fn lacks_length(parts: &Parts) -> bool {
     has_body && !stated && parts.version <= Version::HTTP_11
 }
 
-/// The refusal by the front end, http.sys, which does not reach Graph: "Content-Length: 0. Required." ("message: send").
+/// The refusal by the front end, http.sys, before Graph: "Content-Length: 0. Required." ("message: send").
 async fn length_required(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     const PAGE: &[u8] = b"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 4.01//EN\"\"http://www.w3.org/TR/html4/strict.dtd\">\r\n\
         <HTML><HEAD><TITLE>Length Required</TITLE>\r\n\

@@ -1,7 +1,8 @@
 //! A tenant's state: what the seed defines, and what changed since, behind one lock that is held briefly.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::base::Base;
 use super::changes::{Changes, MailboxChanges};
@@ -24,8 +25,7 @@ impl State {
     }
 
     pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
-        // A panic in another request leaves no inconsistent state here.
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.changes.lock()
     }
 
     /// The mailbox of a user, as Exchange finds it.

@@ -1,13 +1,13 @@
 //! Entra's token endpoint for client credentials, and the check of the tokens that it issued.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 
 use super::assertion::Proofs;
@@ -56,7 +56,7 @@ impl Entra {
 
     /// The credentials that the application may use instead of the secret.
     pub(super) fn proofs(&self) -> MutexGuard<'_, Proofs> {
-        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.proofs.lock()
     }
 
     /// This Graph, as tokens name it: scheme, host and port.
@@ -70,7 +70,7 @@ impl Entra {
     }
 
     fn issued(&self) -> MutexGuard<'_, Issued> {
-        self.issued.lock().unwrap_or_else(PoisonError::into_inner)
+        self.issued.lock()
     }
 
     /// Invalidates every token that was issued.

@@ -6,10 +6,10 @@ mod mailbox;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use parking_lot::{Mutex, MutexGuard};
 
 pub use self::fault::{Fault, Scope, Target, Throttling, TokenRefusal};
 pub(super) use self::fault::{Kind, Subject};
@@ -98,7 +98,7 @@ impl Faults {
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plan.lock()
     }
 
     /// Sets how long every request takes. A `$batch` call takes `each` for every round of sub-requests, and `more`
@@ -293,7 +293,7 @@ impl Faults {
 
     /// Ends every fault and restores the permissions of [`ROLES`].
     pub fn clear(&self) {
-        *self.plan() = Self::new(self.seed).plan.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.plan() = Self::new(self.seed).plan.into_inner();
     }
 
     /// How long a request takes. For a `$batch` call this is what it takes in addition to its sub-requests.

@@ -13,10 +13,11 @@ mod session;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -144,7 +145,7 @@ impl Broker {
 
     fn listen(&self, listener: TcpListener) {
         let task = tokio::spawn(accept(listener, self.shared.clone(), TlsAcceptor::from(self.tls.clone())));
-        let before = self.listening.lock().unwrap_or_else(PoisonError::into_inner).replace(task);
+        let before = self.listening.lock().replace(task);
         if let Some(before) = before {
             before.abort();
         }
@@ -163,7 +164,7 @@ impl Broker {
     /// Stops the broker: all connections break, and messages that are not persistent are lost. Returns when the port is
     /// free. As in ActiveMQ's own store, the remaining messages lose their mark of an earlier delivery.
     pub async fn stop(&self) {
-        let task = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.listening.lock().take();
         if let Some(task) = task {
             task.abort();
             // Ends with the cancellation, when the listener is dropped.
@@ -290,7 +291,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        let task = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.listening.lock().take();
         if let Some(task) = task {
             // The connections live in a set that the task owns, and end with it.
             task.abort();

@@ -1,13 +1,11 @@
 //! The platform's data: organisations, API keys and accounts, customizations, incidents, tasks, notes and attachments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::imports::Import;
-use super::session::Sessions;
 use crate::soar::customizations::{Customizations, DESTINATIONS};
 
 /// The names of the app's functions in SOAR.
@@ -153,6 +151,18 @@ impl Attachment {
             "description": self.description
         })
     }
+}
+
+/// Sessions of accounts: the CSRF token and the account by JSESSIONID.
+pub(super) type Sessions = HashMap<String, (String, i64)>;
+
+/// An import and its status.
+#[derive(Debug)]
+pub(super) struct Import {
+    pub(super) id: i64,
+    pub(super) status: String,
+    pub(super) file: Value,
+    pub(super) messages: Value,
 }
 
 /// The platform's data.

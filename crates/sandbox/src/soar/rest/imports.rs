@@ -7,21 +7,12 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::data::Data;
+use super::data::{Data, Import};
 use super::error::ApiError;
 use crate::soar::customizations;
 
 /// How many violations of a file are reported.
-const TOLD: usize = 3;
-
-/// An import and its status.
-#[derive(Debug)]
-pub(super) struct Import {
-    id: i64,
-    status: String,
-    file: Value,
-    messages: Value,
-}
+const MOST_REPORTED: usize = 3;
 
 const PENDING: &str = "PENDING";
 const ACCEPTED: &str = "ACCEPTED";
@@ -41,7 +32,7 @@ pub(super) async fn post(
     shared.look(Data::allow_customizing)?;
     let faults = customizations::check(&file);
     if !faults.is_empty() {
-        let reported: Vec<_> = faults.iter().take(TOLD).map(String::as_str).collect();
+        let reported: Vec<_> = faults.iter().take(MOST_REPORTED).map(String::as_str).collect();
         return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
     }
     shared.change(|data| {

@@ -1,6 +1,5 @@
 //! Signing in: an API key with every request, or an account with a session.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -26,9 +25,6 @@ pub(super) enum Principal {
     /// An account, by its number.
     User(i64),
 }
-
-/// Sessions of accounts: the CSRF token and the account by JSESSIONID.
-pub(super) type Sessions = HashMap<String, (String, i64)>;
 
 /// Returns the principal of a request.
 pub(super) fn principal(data: &Data, headers: &HeaderMap) -> Result<Principal, ApiError> {
