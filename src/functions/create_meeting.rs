@@ -10,13 +10,13 @@ use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
-use super::inputs::{InputError, Inputs};
+use super::inputs::{InputError, Inputs, RichText};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
 use crate::guard::{Authorization, Mailbox};
-use graph::models::{Body, Recipient, listed};
+use graph::models::{Body, Recipient};
 use graph::{self, Dispatch, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
@@ -51,7 +51,7 @@ pub(super) struct Meeting {
     pub(super) start: DateTime<Utc>,
     pub(super) end: DateTime<Utc>,
     subject: String,
-    body: String,
+    body: RichText,
     required: Vec<String>,
     optional: Vec<String>,
     location: Option<String>,
@@ -61,13 +61,13 @@ impl Meeting {
     pub(super) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let meeting = Self {
-            organizer: reader.required_word("exo_meeting_email_address"),
+            organizer: reader.required_mailbox("exo_meeting_email_address"),
             start: reader.required_time("exo_meeting_start_time"),
             end: reader.required_time("exo_meeting_end_time"),
             subject: reader.required_text("exo_meeting_subject"),
-            body: reader.required_text("exo_meeting_body"),
-            required: listed(reader.words("exo_meeting_required_attendees")),
-            optional: listed(reader.words("exo_meeting_optional_attendees")),
+            body: reader.required_rich_text("exo_meeting_body"),
+            required: reader.addresses("exo_meeting_required_attendees"),
+            optional: reader.addresses("exo_meeting_optional_attendees"),
             location: reader.word("exo_meeting_location"),
         };
         reader.finish()?;
@@ -88,7 +88,7 @@ impl Meeting {
         all.extend(attendees(&self.optional, "optional"));
         let event = Event {
             subject: &self.subject,
-            body: Body::html(&self.body),
+            body: self.body.body(),
             start: time(self.start),
             end: time(self.end),
             location: self.location.as_deref().map(|display_name| Location { display_name }),

@@ -31,9 +31,9 @@ struct Content {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let mailbox = reader.required_word("exo_email_address");
-    let id = reader.required_word("exo_messages_id");
-    let folder = reader.word("exo_mailfolders_id");
+    let mailbox = reader.required_mailbox("exo_email_address");
+    let id = reader.required_id("exo_messages_id");
+    let folder = reader.folder("exo_mailfolders_id");
     reader.finish()?;
 
     context.status.say(format!("Deleting a message of {mailbox}"));

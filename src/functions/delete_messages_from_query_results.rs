@@ -14,13 +14,14 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
-use super::context::{Context, Progress};
+use super::context::Context;
 use super::delete_email::{Deleted, delete};
 use super::error::{Error, Needs};
 use super::incident_sink::IncidentSink;
 use super::inputs::{Inputs, LONGEST_WORD, label};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
+use super::progress::Progress;
 use super::query_emails::counted;
 use super::report::{Output, Report};
 use super::spec::{Input, InputKind, Spec, Timeout};

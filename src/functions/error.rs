@@ -2,55 +2,55 @@
 
 use std::time::Duration;
 
-use super::context::Progress;
 use super::inputs::InputError;
 use super::permissions::Permissions;
+use super::progress::Progress;
 use crate::guard;
 use graph::BackoffHint;
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The inputs are incomplete or of the wrong kind. Nothing was sent.
+    /// The inputs are incomplete or cannot be read. Nothing was sent.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The inputs make no sense together. Nothing was sent.
+    /// The function refused to do it, for this reason.
     #[error("{0}")]
     Refused(String),
     /// A file cannot be sent or written.
     #[error("The attachment {name} {why}")]
     Attachment {
-        /// What it is called; not for the log, since it may be called after a mail.
+        /// Its name. The log must not hold it, since it may repeat a mail's subject.
         name: String,
-        /// What is wrong with it, as the rest of a sentence.
+        /// The rest of the sentence.
         why: String,
     },
-    /// Graph did not do it.
+    /// A request to Graph failed.
     #[error("Could not {attempt}: {}{}", sentence(source), Needs(*permissions, source))]
     Graph {
-        /// What was attempted, for whom: "read message X of mailbox Y".
+        /// The attempt: "read message X of mailbox Y".
         attempt: String,
         /// The application permissions that it needs.
         permissions: Permissions,
-        /// What Graph said.
+        /// Graph's error.
         source: graph::Error,
     },
-    /// Nobody knows whether Graph sent a mail, and nobody wants it twice.
+    /// A mail may have been sent, and is not sent again.
     #[error(
         "Could not {attempt}: {} It may have been sent all the same, though the mailbox does not show it, so it was \
          not sent once more.",
         sentence(source)
     )]
     InDoubt {
-        /// What was attempted, for whom.
+        /// The attempt.
         attempt: String,
-        /// What became of the request.
+        /// Graph's error.
         source: graph::Error,
     },
-    /// Refused, or not possible any more, after a try of which nobody knows what became.
+    /// The operation failed after an earlier attempt whose outcome is unknown.
     #[error("{0} An earlier try may have been carried out all the same.")]
     AfterUnknown(Box<Self>),
-    /// The call took longer than one may.
+    /// The call ran longer than `call_timeout`.
     #[error(
         "The function took longer than a call may ({} s, call_timeout) and was ended{}. What it had done until then \
          stays done, and what it was doing then may have been done.",
@@ -60,27 +60,27 @@ pub enum Error {
     OutOfTime {
         /// `call_timeout`.
         limit: Duration,
-        /// How far it was, where it said so.
+        /// The progress until then, if the function reports it.
         progress: Option<Progress>,
     },
-    /// A mail may have been sent before, and whether it was cannot be looked up.
+    /// A mail may have been sent before, and the lookup failed.
     #[error(
         "Whether {mail} was sent before could not be looked up, so it was not sent again: {}{}",
         sentence(source),
         Needs(*permissions, source)
     )]
     NotLookedUp {
-        /// Which mail: "a message from X".
+        /// The mail: "a message from X".
         mail: String,
-        /// The application permissions that looking needs.
+        /// The application permissions that the lookup needs.
         permissions: Permissions,
-        /// What Graph said to the look.
+        /// Graph's error.
         source: graph::Error,
     },
-    /// SOAR did not do its part.
+    /// A note or file could not be written to SOAR.
     #[error("{}", sentence(.0))]
     Soar(#[from] soar::Error),
-    /// SOAR did not show what was to be sent.
+    /// A file could not be read from SOAR.
     #[error("{}", sentence(.0))]
     NotRead(soar::Error),
     /// A result could not be written as JSON.
@@ -95,7 +95,7 @@ impl From<guard::Refusal> for Error {
 }
 
 impl Error {
-    /// What the log may hold of it: all but Graph's own words, which may quote what is investigated.
+    /// The text for the log: without Graph's message, which may quote a mail.
     pub fn for_log(&self) -> String {
         match self {
             Self::Graph { attempt, source, .. } | Self::InDoubt { attempt, source } => {
@@ -114,11 +114,12 @@ impl Error {
                 format!("{}{}", error.for_log(), source.unwrap_or_default())
             }
             Self::Soar(error) | Self::NotRead(error) => error.for_log(),
+            Self::Input(error) => error.for_log(),
             other => other.to_string(),
         }
     }
 
-    /// Whether what was attempted may have been done all the same.
+    /// Whether the attempt may have taken effect in spite of the error.
     pub(super) fn is_indeterminate(&self) -> bool {
         match self {
             Self::InDoubt { .. } | Self::AfterUnknown(_) | Self::OutOfTime { .. } => true,
@@ -133,7 +134,7 @@ impl Error {
         }
     }
 
-    /// The same after a try of which nobody knows what became.
+    /// This error, after an earlier attempt whose outcome is unknown.
     pub(super) fn after_unknown(self) -> Self {
         match self {
             // These say so themselves.
@@ -142,7 +143,7 @@ impl Error {
         }
     }
 
-    /// Whether Graph asks to go slower.
+    /// The delay that Graph asks for.
     pub(super) fn backoff_hint(&self) -> Option<BackoffHint> {
         match self {
             Self::Graph { source, .. } | Self::InDoubt { source, .. } => source.backoff_hint(),
@@ -150,19 +151,19 @@ impl Error {
         }
     }
 
-    /// Whether Graph refused because it was asked too much. It says so before it does anything, as a rule.
+    /// Whether Graph throttled the request. As a rule, a throttled request was not carried out.
     pub(super) fn is_throttling(&self) -> bool {
         matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if source.is_throttled())
     }
 
-    /// Whether it could not be looked whether something was done, for want of a permission.
+    /// Whether the lookup failed for lack of a permission.
     pub(super) fn is_forbidden_look(&self) -> bool {
         let Self::NotLookedUp { source, .. } = self else { return false };
         source.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403))
     }
 }
 
-/// ` after …`, where that is known.
+/// " after …", if the progress is known.
 struct Dealt(Option<Progress>);
 
 impl std::fmt::Display for Dealt {
@@ -174,12 +175,12 @@ impl std::fmt::Display for Dealt {
     }
 }
 
-/// What `said` says, with one full stop at its end.
+/// Returns the text with exactly one full stop at its end.
 fn sentence(said: &impl std::fmt::Display) -> String {
     format!("{}.", said.to_string().trim_end_matches('.'))
 }
 
-/// Where permission is the likely reason, says which one.
+/// Names the permission, if a missing one is the likely reason.
 pub(super) struct Needs<'a>(pub(super) Permissions, pub(super) &'a graph::Error);
 
 impl std::fmt::Display for Needs<'_> {

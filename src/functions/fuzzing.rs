@@ -1,4 +1,4 @@
-//! What the fuzz targets need of this module's internals. No part of the public interface.
+//! Entry points for the fuzz targets. Not part of the public interface.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use super::send_message::Mail;
 use super::{Function, InputKind};
 use soar::FunctionCall;
 
-/// A message of SOAR's: whether it is a call, and what each of the functions makes of its inputs; and by itself, as
-/// the order to delete messages.
+/// Parses a message from SOAR as a function call, and reads its inputs as each function does. Parses it also as the
+/// results of a query whose messages are to be deleted.
 pub fn function_call(data: &[u8]) {
     let (sink, _reports) = IncidentSink::local(Path::new("."));
     if let Ok(text) = std::str::from_utf8(data) {
@@ -30,12 +30,19 @@ pub fn function_call(data: &[u8]) {
         let mut reader = inputs.read();
         for input in function.spec().inputs {
             match input.kind {
-                InputKind::Text => drop(reader.word(input.name)),
+                InputKind::Text => {
+                    drop((reader.word(input.name), reader.criterion(input.name), reader.folder(input.name)));
+                    drop((
+                        reader.sender(input.name),
+                        reader.addresses(input.name),
+                        reader.rich_text(input.name),
+                    ));
+                }
                 InputKind::Number => drop(reader.number(input.name)),
                 InputKind::Boolean => drop(reader.flag(input.name)),
-                InputKind::DateTime => drop(reader.time(input.name)),
-                InputKind::Select(_) => drop(reader.required_choice(input.name)),
-                InputKind::MultiSelect(_) => drop(reader.choices(input.name)),
+                InputKind::DateTime => drop((reader.time(input.name), reader.end_time(input.name))),
+                InputKind::Select(_) => drop(reader.required_folder(input.name)),
+                InputKind::MultiSelect(options) => drop(reader.required_choices(input.name, options)),
             }
         }
         let _ = reader.finish().map_err(|error| assert!(error.to_string().len() < 16 * 1024));
@@ -49,12 +56,12 @@ pub fn function_call(data: &[u8]) {
     }
 }
 
-/// `text` as it stands in a note's HTML.
+/// Escapes `text` for a note's HTML.
 pub fn escaped(text: &str) -> String {
     super::report::escaped(text).to_string()
 }
 
-/// `name` as the name of a file that `invoke` writes.
+/// Turns `name` into the name of a file that `invoke` writes.
 pub fn file_name(name: &str) -> String {
     incident_sink::file_name(name)
 }

@@ -19,7 +19,7 @@ pub(super) const SPEC: Spec = Spec {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let user = reader.required_word("exo_email_address");
+    let user = reader.required_mailbox("exo_email_address");
     reader.finish()?;
 
     context.status.say(format!("Reading the profile of {user}"));

@@ -19,8 +19,8 @@ pub(super) const SPEC: Spec = Spec {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let mailbox = reader.required_word("exo_email_address");
-    let id = reader.required_word("exo_messages_id");
+    let mailbox = reader.required_mailbox("exo_email_address");
+    let id = reader.required_id("exo_messages_id");
     reader.finish()?;
 
     context.status.say(format!("Reading a message of {mailbox}"));

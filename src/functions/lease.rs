@@ -1,69 +1,68 @@
-//! Whether a call is still ours to run.
+//! The lease of a call on its message.
 //!
-//! The message that asks for a call is ours as long as the connection stands over which it came. When that breaks,
-//! the broker hands the message out again: to us, or to another worker, which then runs the call as well. So what
-//! must be done once is begun only while the message is ours.
+//! A call holds a lease on its message as long as the connection that delivered the message is up. When the connection
+//! breaks, the broker redelivers the message, to this worker or to another one, which then runs the call as well. So
+//! whatever must be done at most once starts only while the lease is held.
 
 use std::future::pending;
 
 use tokio::sync::watch;
 
-/// The claim of a run on its call's message. Reading does no harm without it; doing things may.
+/// The lease of a call on its message. Reading does not need it; changes do.
 #[derive(Debug, Clone)]
 pub struct Lease {
-    hold: watch::Receiver<LeaseState>,
+    state: watch::Receiver<LeaseState>,
 }
 
-/// How a claim stands.
+/// The state of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseState {
-    /// Whether the message is ours now.
+    /// Whether the lease is held now.
     pub held: bool,
-    /// How many times it was delivered to us while the call runs. Between two of them another may have had it.
+    /// The number of deliveries to this worker while the call runs. Between two of them another worker may have had it.
     pub deliveries: u32,
 }
 
 impl Lease {
-    /// A claim, and where to say how it stands. It is held until something else is said.
+    /// Returns a lease, and the sender that changes its state. The lease is held at first.
     pub fn new() -> (watch::Sender<LeaseState>, Self) {
-        let (sender, hold) = watch::channel(LeaseState { held: true, deliveries: 1 });
-        (sender, Self { hold })
+        let (sender, state) = watch::channel(LeaseState { held: true, deliveries: 1 });
+        (sender, Self { state })
     }
 
-    /// A claim on a call that nobody else knows of.
+    /// A lease on a call that no other worker knows.
     pub fn undisputed() -> Self {
         Self::new().1
     }
 
-    /// Whether another worker may have the message, or may have had it meanwhile.
+    /// Whether another worker may have the message, or may have had it in the meantime.
     pub(super) fn is_in_doubt(&self) -> bool {
-        let LeaseState { held, deliveries } = *self.hold.borrow();
+        let LeaseState { held, deliveries } = *self.state.borrow();
         !held || deliveries > 1
     }
 
-    /// Whether the message is ours.
+    /// Whether the lease is held.
     pub(super) fn is_held(&self) -> bool {
-        self.hold.borrow().held
+        self.state.borrow().held
     }
 
-    /// Waits until the message is ours; the number of its deliveries.
+    /// Waits until the lease is held. Returns the number of deliveries.
     pub(super) async fn held(&self) -> u32 {
-        let mut hold = self.hold.clone();
-        let held = hold.wait_for(|hold| hold.held).await.map(|hold| hold.deliveries);
+        let mut state = self.state.clone();
+        let held = state.wait_for(|state| state.held).await.map(|state| state.deliveries);
         match held {
             Ok(deliveries) => deliveries,
-            // Nobody says any more how it stands, so it stays lost.
+            // Without a sender the lease stays lost.
             Err(_) => pending().await,
         }
     }
 
-    /// Waits until the message is ours no more since it was delivered for the `deliveries`th time, even if it is ours
-    /// again.
+    /// Waits until the lease of the delivery with this number is lost, even if a later delivery renewed it.
     pub(super) async fn lost(&self, deliveries: u32) {
-        let mut hold = self.hold.clone();
-        let lost = |hold: &LeaseState| !hold.held || hold.deliveries != deliveries;
-        if hold.wait_for(lost).await.is_err() {
-            // Nor will it ever be.
+        let mut state = self.state.clone();
+        let lost = |state: &LeaseState| !state.held || state.deliveries != deliveries;
+        if state.wait_for(lost).await.is_err() {
+            // Without a sender the lease cannot be lost any more.
             pending::<()>().await;
         }
     }

@@ -21,6 +21,7 @@ mod lease;
 mod move_message_to_folder;
 mod outcome;
 mod permissions;
+mod progress;
 mod query_emails;
 mod report;
 mod send_message;
@@ -30,13 +31,14 @@ mod write_message_as_attachment;
 use tracing::info;
 
 pub use call::{CLOCKS_APART, Call, PriorRun};
-pub use context::{Context, Progress, Status};
+pub use context::Context;
 pub use error::Error;
 pub use incident_sink::{IncidentSink, Local};
-pub use inputs::{InputError, Inputs};
+pub use inputs::{InputError, Inputs, Reason, parse_time};
 pub use lease::{Lease, LeaseState};
 pub use outcome::Outcome;
 pub use permissions::{IDENTIFY, Permission, Permissions, Use};
+pub use progress::{Progress, Status};
 pub use spec::{Input, InputKind, Spec};
 
 use spec::Timeout;

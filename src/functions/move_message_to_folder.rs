@@ -12,7 +12,7 @@ use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
 use super::idempotency::{LOOKUP_DELAYS, look_for};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, WELL_KNOWN_FOLDERS};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
@@ -37,25 +37,6 @@ pub(super) const SPEC: Spec = Spec {
     changes_mailbox: true,
     timeout: Timeout::Abort,
 };
-
-/// Graph's names of the folders that every mailbox may have (Graph page "mailFolder resource type").
-const WELL_KNOWN_FOLDERS: &[&str] = &[
-    "archive",
-    "clutter",
-    "conflicts",
-    "conversationhistory",
-    "deleteditems",
-    "drafts",
-    "inbox",
-    "junkemail",
-    "localfailures",
-    "msgfolderroot",
-    "outbox",
-    "recoverableitemsdeletions",
-    "scheduled",
-    "searchfolders",
-    "sentitems",
-];
 
 #[derive(Deserialize)]
 struct Moved {
@@ -82,10 +63,10 @@ struct Order {
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
     let order = Order {
-        mailbox: reader.required_word("exo_email_address"),
-        id: reader.required_word("exo_messages_id"),
-        folder: reader.word("exo_mailfolders_id"),
-        destination: reader.required_choice("exo_destination_mailfolder_id"),
+        mailbox: reader.required_mailbox("exo_email_address"),
+        id: reader.required_id("exo_messages_id"),
+        folder: reader.folder("exo_mailfolders_id"),
+        destination: reader.required_folder("exo_destination_mailfolder_id"),
     };
     reader.finish()?;
 

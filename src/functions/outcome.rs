@@ -1,4 +1,4 @@
-//! What a function answers.
+//! The outcome of a function that did not fail.
 
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -9,23 +9,23 @@ use super::error::Error;
 use crate::guard;
 use net::untrusted::json;
 
-/// A function's answer: what becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
+/// What becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Whether it was done.
+    /// Whether the function did what was asked for.
     pub success: bool,
-    /// Why not, or not wholly.
+    /// Why it did not, or not completely.
     pub reason: Option<String>,
-    /// The same for the log, where it is not the same: without words of others, which may quote what is investigated.
+    /// The reason for the log, if that is another one: without quotes from Graph, which may hold words of a mail.
     pub reason_for_log: Option<String>,
     /// The content, as compact JSON.
     pub content: Box<RawValue>,
-    /// The content for a person to read, where the function offers it.
+    /// The content indented for reading, if the function offers it.
     pub pretty: Option<String>,
 }
 
 impl Outcome {
-    /// It was done, and this came of it.
+    /// Success, with this content.
     pub(super) fn done(content: &impl Serialize) -> Result<Self, Error> {
         Ok(Self {
             success: true,
@@ -36,19 +36,19 @@ impl Outcome {
         })
     }
 
-    /// It was done, and Graph's `object` came of it, kept as Graph wrote it; with sorted keys for the reader.
+    /// Success with Graph's `object`, unchanged. The indented form has sorted keys.
     pub(super) fn object(object: Box<RawValue>) -> Result<Self, Error> {
         let pretty = pretty(&object, Value::sort_all_objects)?;
         Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
     }
 
-    /// The same, with Graph's own order of keys for the reader.
+    /// Success with Graph's `object`, unchanged. The indented form has Graph's order of keys.
     pub(super) fn object_in_order(object: Box<RawValue>) -> Result<Self, Error> {
         let pretty = pretty(&object, |_| ())?;
         Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
     }
 
-    /// A 404 is an answer: `content` is Graph's error object, which scripts test for. Other failures stay.
+    /// Turns a 404 into an outcome whose `content` is Graph's error object, which scripts test for. Other errors stay.
     pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
         let Error::Graph { source, .. } = &error else { return Err(error) };
         match source.refusal() {
@@ -152,7 +152,7 @@ pub(super) struct Trouble {
 }
 
 impl Outcome {
-    /// Says why it was not, or not wholly, done: our own `sentences`, and `troubles`.
+    /// Sets the reason from `sentences` and `troubles`.
     pub(super) fn because(&mut self, mut sentences: Vec<String>, troubles: Vec<Trouble>) {
         let joined = |sentences: &[String]| (!sentences.is_empty()).then(|| sentences.join(" "));
         let mut for_log = sentences.clone();
@@ -165,11 +165,12 @@ impl Outcome {
     }
 }
 
-/// Objects that are larger, in bytes, or hold more values are not indented for anybody to read.
+/// The largest object, in bytes, that is indented for reading.
 const LARGEST_TO_READ: usize = 16 << 20;
+/// The largest number of values in an object that is indented for reading.
 const MOST_TO_READ: usize = 100_000;
 
-/// `object` for a person to read, its keys in the `order` that is wanted.
+/// Indents `object`, after `order` has arranged its keys.
 fn pretty(object: &RawValue, order: impl FnOnce(&mut Value)) -> Result<Option<String>, Error> {
     if json::is_too_deep(object.get()) {
         return Err(Error::Refused(
@@ -184,7 +185,7 @@ fn pretty(object: &RawValue, order: impl FnOnce(&mut Value)) -> Result<Option<St
     indented(&value).map(Some)
 }
 
-/// JSON indented by four, as Python's `json.dumps(…, indent=4, ensure_ascii=False)` writes it.
+/// Indents JSON by four spaces, as Python's `json.dumps(…, indent=4, ensure_ascii=False)` does.
 fn indented(value: &Value) -> Result<String, Error> {
     let mut text = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b"    ")))?;

@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::context::{Context, Progress};
+use super::context::Context;
 use super::error::Error;
 use super::incident_sink::IncidentSink;
-use super::inputs::{InputError, Inputs};
+use super::inputs::{InputError, Inputs, Reader, Reason};
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, READ_USERS, Use};
+use super::progress::Progress;
 use super::report::{Output, Report};
 use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use graph::{self, Criteria, Limit, Search, SearchScope};
@@ -71,20 +72,24 @@ impl Query {
         let mut reader = inputs.read();
         let asked = reader.required_words("exo_email_address");
         let query = Self {
-            incident: reader.incident(sink),
-            whom: whom(&asked),
+            incident: reader.incident(sink.needs_incident()),
+            whom: whom(&mut reader, &asked),
             asked,
-            output: Output { chosen: reader.required_choices("exo_query_output_format") },
+            output: Output { chosen: reader.required_choices("exo_query_output_format", OUTPUTS) },
             criteria: Criteria {
-                folder: reader.word("exo_mail_folders"),
-                sender: reader.word("exo_email_address_sender"),
+                folder: reader.folder("exo_mail_folders"),
+                sender: reader.sender("exo_email_address_sender"),
                 received_from: reader.time("exo_start_date"),
-                received_to: reader.time("exo_end_date"),
+                received_to: reader.end_time("exo_end_date"),
                 has_attachments: reader.flag("exo_has_attachments"),
-                subject: reader.text("exo_message_subject"),
-                body: reader.text("exo_message_body"),
+                subject: reader.criterion("exo_message_subject"),
+                body: reader.criterion("exo_message_body"),
             },
         };
+        let Criteria { received_from, received_to, .. } = &query.criteria;
+        if received_to.is_some_and(|to| received_from.is_some_and(|from| to < from)) {
+            reader.refuse("exo_end_date", Reason::Before("exo_start_date"));
+        }
         reader.finish()?;
         Ok(query)
     }
@@ -108,7 +113,7 @@ impl Query {
 }
 
 /// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
-fn whom(asked: &str) -> SearchScope {
+fn whom(reader: &mut Reader<'_>, asked: &str) -> SearchScope {
     let lower = asked.to_ascii_lowercase();
     if matches!(lower.as_str(), "all" | "all user" | "all users") {
         return SearchScope::Tenant { prefix: String::new() };
@@ -118,9 +123,9 @@ fn whom(asked: &str) -> SearchScope {
         return SearchScope::Tenant { prefix: asked[4..].trim().to_owned() };
     }
     let mut listed: Vec<String> = Vec::new();
-    for address in asked.split(',').map(str::trim).filter(|address| !address.is_empty()) {
-        if !listed.iter().any(|other| other.eq_ignore_ascii_case(address)) {
-            listed.push(address.to_owned());
+    for address in reader.mailboxes("exo_email_address", asked) {
+        if !listed.iter().any(|other| other.eq_ignore_ascii_case(&address)) {
+            listed.push(address);
         }
     }
     SearchScope::Listed(listed)
@@ -205,10 +210,6 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
                 .to_owned(),
         ));
     }
-    if query.whom == SearchScope::Listed(Vec::new()) {
-        return Err(Error::Refused("The input \"exo_email_address\" holds no address.".to_owned()));
-    }
-
     if query.criteria.body.as_ref().is_some_and(|body| !body.contains(char::is_alphanumeric)) {
         return Err(Error::Refused(
             "The input \"exo_message_body\" holds no word to search for, and would find every message."

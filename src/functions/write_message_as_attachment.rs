@@ -53,10 +53,10 @@ struct Content<'a> {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mut reader = inputs.read();
-    let incident = reader.incident(&context.sink);
+    let incident = reader.incident(context.sink.needs_incident());
     let task = reader.number("task_id");
-    let mailbox = reader.required_word("exo_email_address");
-    let id = reader.required_word("exo_messages_id");
+    let mailbox = reader.required_mailbox("exo_email_address");
+    let id = reader.required_id("exo_messages_id");
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
     let name = soar::file_name(&name);

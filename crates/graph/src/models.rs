@@ -41,4 +41,9 @@ impl<'a> Body<'a> {
     pub fn html(content: &'a str) -> Self {
         Self { content_type: "HTML", content }
     }
+
+    /// A body of plain text: the reader sees its line ends and angle brackets.
+    pub fn text(content: &'a str) -> Self {
+        Self { content_type: "Text", content }
+    }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{Read, stdin};
 use std::path::Path;
 
-use chrono::DateTime;
+use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use super::super::{ExitCode, Failure};
-use crate::functions::{Function, Input, InputKind};
+use crate::functions::{Function, Input, InputKind, parse_time};
 
 /// The name and value of an input on the command line.
 pub(in crate::cli) type Given = (String, String);
@@ -95,14 +95,11 @@ fn encoded(input: &Input, value: &str) -> Result<Value, String> {
             "unknown" => Ok(Value::Null),
             _ => Err("yes, no or unknown".to_owned()),
         },
-        InputKind::DateTime => {
-            let time = word
-                .parse::<i64>()
-                .ok()
-                .or_else(|| Some(DateTime::parse_from_rfc3339(word).ok()?.timestamp_millis()));
-            time.map(Value::from)
-                .ok_or_else(|| "a time such as 2026-11-23T08:00:00Z, or milliseconds since 1970".to_owned())
-        }
+        // A day means another time as an end than as a start, so the function reads it.
+        InputKind::DateTime if word.parse::<NaiveDate>().is_ok() => Ok(word.into()),
+        InputKind::DateTime => parse_time(word)
+            .map(|time| time.timestamp_millis().into())
+            .ok_or_else(|| "a time such as 2026-11-23T08:00:00Z, or milliseconds since 1970".to_owned()),
         // A folder's id is accepted as well as a name.
         InputKind::Select(options) => Ok(labelled(options, word).unwrap_or(word).into()),
         InputKind::MultiSelect(options) => word

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::functions::context::Context;
 use crate::functions::error::Error;
-use crate::functions::inputs::{InputError, Inputs};
+use crate::functions::inputs::{InputError, Inputs, RichText};
 use graph::CallTag;
 use graph::models::{Body, Recipient, listed};
 use soar::Attachment;
@@ -24,7 +24,7 @@ pub(in crate::functions) struct Mail {
     pub(super) sender: String,
     pub(super) recipients: Vec<String>,
     subject: String,
-    body: String,
+    body: RichText,
     attachment_names: Vec<String>,
     incident: Option<i64>,
 }
@@ -41,10 +41,10 @@ impl Mail {
             Some(reader.required_number("incident_id"))
         };
         let mail = Self {
-            sender: reader.required_word("exo_email_address"),
-            recipients: listed(Some(reader.required_words("exo_recipients"))),
+            sender: reader.required_mailbox("exo_email_address"),
+            recipients: reader.required_addresses("exo_recipients"),
             subject: reader.text("exo_message_subject").unwrap_or_default(),
-            body: reader.text("exo_message_body").unwrap_or_default(),
+            body: reader.rich_text("exo_message_body").unwrap_or_default(),
             attachment_names,
             incident,
         };
@@ -56,7 +56,7 @@ impl Mail {
     pub(super) fn message(&self, tag: &CallTag, attachments: Vec<FileAttachment>) -> Message<'_> {
         Message {
             subject: &self.subject,
-            body: Body::html(&self.body),
+            body: self.body.body(),
             to_recipients: self.recipients.iter().map(|address| Recipient::new(address)).collect(),
             single_value_extended_properties: [tag.clone()],
             attachments,

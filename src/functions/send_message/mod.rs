@@ -77,11 +77,6 @@ struct Content {
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let mail = Mail::read(inputs)?;
-    if mail.recipients.is_empty() {
-        return Err(Error::Refused(
-            "The input \"exo_recipients\" holds no address; nothing was sent.".to_owned(),
-        ));
-    }
     context.status.say(format!("Sending a message from {}", mail.sender));
     let (attachments, missing) = mail.attachments(context).await?;
     let failed_attachments = (!missing.is_empty()).then_some(missing);

@@ -134,7 +134,7 @@ async fn dot_segments_are_refused_and_nothing_is_asked() {
 #[tokio::test]
 async fn what_looks_like_a_path_or_a_query_stays_a_name() {
     let house = House::new().await;
-    for name in ["a@b.example/messages", "a@b.example?$select=id", "%2e%2e", "..%2f..", "a b@c", "a\\b"] {
+    for name in ["%2e%2e", "..%2f..", "a/messages@b.example", "a?$select=id@b.example"] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
         let results = house.run(DeleteEmail, inputs).await;
         assert!(results.is_err() || results.unwrap()["success"] == false);
@@ -142,10 +142,18 @@ async fn what_looks_like_a_path_or_a_query_stays_a_name() {
         assert_eq!(house.asked(), [format!("DELETE /users/{path}/messages/{path}")]);
     }
     // A server that takes an encoded slash for a slash would climb; and no name holds a control character.
-    for name in ["a b\u{7}@c", "../../x", "x/..", "users('x')"] {
+    for name in ["../../x", "x/.."] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
         let error = house.failed(DeleteEmail, inputs).await;
         assert!(error.contains("cannot be a mailbox address in Microsoft Graph"), "{error}");
+        assert_eq!(house.asked(), Vec::<String>::new());
+    }
+    for name in
+        ["a@b.example/messages", "a@b.example?$select=id", "a b@c", "a\\b", "a b\u{7}@c", "users('x')"]
+    {
+        let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
+        let error = house.failed(DeleteEmail, inputs).await;
+        assert!(error.contains("which is not an address"), "{error}");
         assert_eq!(house.asked(), Vec::<String>::new());
     }
 }

@@ -16,6 +16,7 @@ mod get_message;
 mod guard_mailboxes;
 mod guard_rails;
 mod injection;
+mod inputs;
 mod move_message_to_folder;
 mod once_at_graph;
 mod once_at_soar;

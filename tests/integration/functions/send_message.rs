@@ -120,7 +120,7 @@ async fn a_sender_who_does_not_exist_is_an_answer() {
 #[tokio::test]
 async fn a_recipient_graph_does_not_take_fails_the_call_in_graphs_words() {
     let house = House::new().await;
-    let error = house.failed(SendMessage, to(&house, "not an address")).await;
+    let error = house.failed(SendMessage, to(&house, "\"not an\"@b.example")).await;
     assert!(error.contains("HTTP status 400, ErrorInvalidRecipients"), "{error}");
 }
 
