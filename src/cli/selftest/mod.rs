@@ -1,5 +1,5 @@
-//! `selftest`: checks everything the daemon needs, and reports in text for people or in JSON for programs. Changes nothing
-//! and takes no calls, so it may run while a daemon does.
+//! `selftest`: checks everything the daemon needs, and reports in text for people or in JSON for programs. Changes
+//! nothing and takes no calls, so it may run while a daemon does.
 
 mod broker;
 mod check;

@@ -89,6 +89,21 @@ async fn what_a_larger_permission_includes_is_not_missing() {
 }
 
 #[tokio::test]
+async fn basic_read_permission_is_enough_for_queries_without_a_body() {
+    let deployment = Deployment::new().await;
+    let faults = deployment.sandbox.graph.faults();
+    faults.take_role("Mail.ReadWrite");
+    faults.give_role("Mail.ReadBasic.All");
+    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let query = said.check("graph.permission.exchange_online_query_emails");
+    assert_eq!(query["outcome"], "passed", "{query}");
+    let found = query["found"].as_str().unwrap();
+    assert!(found.contains("allowed by Mail.ReadBasic.All, except queries for a message body"), "{found}");
+    let read = said.check("graph.permission.exchange_online_get_message");
+    assert_eq!((&read["outcome"], &read["found"]), (&json!("warning"), &json!("missing Mail.Read")));
+}
+
+#[tokio::test]
 async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
     let deployment = Deployment::new().await;
     for role in ROLES {
