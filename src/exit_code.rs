@@ -1,5 +1,5 @@
-//! How the program ends: its exit code, and the message of an end that is not a success. Codes from 20 to 33 are those of
-//! SOAR's own framework, as its administrators know them; docs/troubleshooting.md explains them.
+//! How the program ends: its exit code, and the message of an end that is not a success. Codes from 20 to 33 are those
+//! of SOAR's own framework, as its administrators know them; docs/troubleshooting.md explains them.
 
 use net::tls::{PemFile, TlsError};
 

@@ -1,5 +1,5 @@
-//! `fn-exchange-online` takes function calls from IBM SOAR's message broker, carries them out through Microsoft Graph, and
-//! sends the results back.
+//! `fn-exchange-online` takes function calls from IBM SOAR's message broker, carries them out through Microsoft Graph,
+//! and sends the results back.
 //!
 //! A call flows from left to right, and its reply flows back. No module uses one to its left:
 //!

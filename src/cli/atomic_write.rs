@@ -1,5 +1,5 @@
-//! Replaces a file atomically: a reader sees either the old or the new content, and so does a program that starts after a
-//! failure.
+//! Replaces a file atomically: a reader sees either the old or the new content, and so does a program that starts
+//! after a failure.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};

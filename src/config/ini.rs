@@ -1,5 +1,5 @@
-//! The INI syntax of `app.config`, which is that of Python's `configparser.ConfigParser(interpolation=None)`, as a format
-//! of the `config` crate.
+//! The INI syntax of `app.config`, which is that of Python's `configparser.ConfigParser(interpolation=None)`, as a
+//! format of the `config` crate.
 //!
 //! The crate's own INI reader drops backslashes, strips quotes and does not support continuation lines, so it would
 //! change secrets. A test compares this reader with Python's, file by file: `tests/integration/app_config_dialect.rs`.

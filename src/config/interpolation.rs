@@ -1,8 +1,8 @@
 //! References to secrets: `$NAME` and `${NAME}` name a protected secret of App Host or an environment variable.
 //!
-//! In a value with `${NAME}`, every such reference is replaced. Otherwise, if the value starts with `$`, the rest is the
-//! name. An unknown name leaves the text as it is, since a password may begin with a dollar sign. `^NAME` and `^{NAME}`
-//! name an entry of a password store (privileged access management), which this program does not support.
+//! In a value with `${NAME}`, every such reference is replaced. Otherwise, if the value starts with `$`, the rest is
+//! the name. An unknown name leaves the text as it is, since a password may begin with a dollar sign. `^NAME` and
+//! `^{NAME}` name an entry of a password store (privileged access management), which this program does not support.
 
 use super::Environment;
 

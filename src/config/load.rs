@@ -28,7 +28,7 @@ impl Settings {
     /// Reads `file` and what `environment` overrides in it.
     ///
     /// # Errors
-    /// The file cannot be read, or has problems, all of which are reported.
+    /// The file cannot be read, or has problems. Reports all problems.
     pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read(file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
@@ -37,7 +37,7 @@ impl Settings {
     /// Loads settings from `text`, the content of `file`.
     ///
     /// # Errors
-    /// The text has problems, all of which are reported.
+    /// The text has problems. Reports all problems.
     pub fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read_text(text, file, environment, settings)?;
         Ok(Loaded { settings, warnings, files })
@@ -53,8 +53,8 @@ pub fn load_soar(file: &Path, environment: &Environment) -> Result<(SoarSettings
     Ok((settings, warnings))
 }
 
-/// Returns what `take` makes of the options in `file`, the warnings, and the files that were read. `take` returns `None`
-/// only where it noted a problem.
+/// Returns what `take` makes of the options in `file`, the warnings, and the files that were read. `take` returns
+/// `None` only where it noted a problem.
 fn read<T>(
     file: &Path,
     environment: &Environment,

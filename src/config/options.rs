@@ -1,5 +1,5 @@
-//! Reads options from the layers, inserts secrets, and parses numbers, paths and so on. Notes problems and continues, so
-//! that all problems are reported at once.
+//! Reads options from the layers, inserts secrets, and parses numbers, paths and so on. Notes problems and continues,
+//! so that all problems are reported at once.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -227,8 +227,8 @@ impl Options<'_> {
         None
     }
 
-    /// The certificates to trust: `false` turns verification off, a path adds to the system's authorities; `None` if the
-    /// option is absent.
+    /// The certificates to trust: `false` turns verification off, a path adds to the system's authorities; `None` if
+    /// the option is absent.
     pub(super) fn trust(&mut self, opt: &Opt) -> Option<Trust> {
         let value = self.optional(opt)?;
         if value.text.eq_ignore_ascii_case("false") {

@@ -29,8 +29,8 @@ pub struct Settings {
     pub limits: CallLimits,
     /// The guard rails.
     pub guard: GuardSettings,
-    /// `audit_file`, in `logdir` if its path is relative: the record of all changes; `audit.log` when absent and the log is
-    /// written to a file. `None`: changes are recorded in the log only.
+    /// `audit_file`, in `logdir` if its path is relative: the record of all changes; `audit.log` when absent and the
+    /// log is written to a file. `None`: changes are recorded in the log only.
     pub audit_file: Option<PathBuf>,
     /// `selftest_timeout`: how long one step of the self test may take.
     pub selftest_timeout: Duration,

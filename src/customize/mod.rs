@@ -1,9 +1,9 @@
 //! The customizations for SOAR: the message destination, the functions with their input fields, the data table, and the
 //! example rules and workflows with their scripts.
 //!
-//! The program embeds the sources in `customize/`, one object per file. [`export`] assembles the file that SOAR imports (an
-//! export of format version 2). The file is reproducible, and every object keeps the uuid and the name that it has in the
-//! older app, so that an import updates objects and does not duplicate them.
+//! The program embeds the sources in `customize/`, one object per file. [`export`] assembles the file that SOAR
+//! imports (an export of format version 2). The file is reproducible, and every object keeps the uuid and the name
+//! that it has in the older app, so that an import updates objects and does not duplicate them.
 
 mod bpmn;
 mod diff;
@@ -35,7 +35,8 @@ impl ScriptLanguage {
         }
     }
 
-    /// The version of SOAR that the file claims to be from. SOAR does not import files from versions newer than its own.
+    /// The version of SOAR that the file claims to be from. SOAR does not import files from versions newer than its
+    /// own.
     fn server_version(self) -> Value {
         match self {
             Self::Python3 => json!({"major": 38, "minor": 2, "build_number": 0, "version": "38.2.0"}),
@@ -74,8 +75,8 @@ pub enum Error {
 /// would make it irreproducible.
 const DATE: u64 = 1_795_392_000_000;
 
-/// SOAR rejects an import without an incident field and an incident type. Every SOAR has these two, which SOAR's own tool
-/// adds for the same reason, so they change nothing.
+/// SOAR rejects an import without an incident field and an incident type. Every SOAR has these two, which SOAR's own
+/// tool adds for the same reason, so they change nothing.
 const INTERNAL_FIELD: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa1";
 const INTERNAL_TYPE: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa0";
 

@@ -1,7 +1,7 @@
 //! The log file, rotated by size as Python's `RotatingFileHandler` does: `app.log`, `app.log.1`, `app.log.2`, …
 //!
-//! Creates the file again after another program (logrotate) has renamed or removed it. After a full disk, tries again with
-//! every line.
+//! Creates the file again after another program (logrotate) has renamed or removed it. After a full disk, tries again
+//! with every line.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

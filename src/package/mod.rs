@@ -1,6 +1,6 @@
 //! The app package that SOAR installs and runs on an App Host: a ZIP file with a descriptor (`app.json`), the
-//! customizations (`export.res`), and an archive of the files that an integration server needs in addition to the program.
-//! The package does not contain the container image; the descriptor names it.
+//! customizations (`export.res`), and an archive of the files that an integration server needs in addition to the
+//! program. The package does not contain the container image; the descriptor names it.
 //!
 //! The package is reproducible: its bytes depend only on the program and the name of the image.
 
@@ -22,7 +22,8 @@ pub use image::{Image, NotAnImage};
 const NAME: &str = env!("CARGO_CRATE_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const DISPLAY_NAME: &str = "Exchange Online";
-/// SOAR identifies the app by this MD5 of its name. The older app has the same one, so SOAR treats this app as an upgrade.
+/// SOAR identifies the app by this MD5 of its name. The older app has the same one, so SOAR treats this app as an
+/// upgrade.
 const UUID: &str = "d9f9a77e-2244-ed90-6116-30f1898f3457";
 const AUTHOR: &str = "The fn-exchange-online developers";
 

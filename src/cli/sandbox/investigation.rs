@@ -1,5 +1,5 @@
-//! An investigation of a phishing wave, from the first report to the meeting about it, with calls from SOAR's side of the
-//! broker. At the end, the state of the tenant is compared with what the replies said.
+//! An investigation of a phishing wave, from the first report to the meeting about it, with calls from SOAR's side of
+//! the broker. At the end, the state of the tenant is compared with what the replies said.
 
 use std::collections::HashSet;
 use std::fmt::Write;

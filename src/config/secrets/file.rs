@@ -23,7 +23,8 @@ impl Options<'_> {
         }
     }
 
-    /// A secret: the option `value`, or the content of the file that the option `file` names. Both at once are a problem.
+    /// A secret: the option `value`, or the content of the file that the option `file` names. Both at once are a
+    /// problem.
     pub(in crate::config) fn secret_or_file(&mut self, value: &Opt, file: &Opt) -> Option<Secret> {
         if !self.is_set(file) {
             return self.secret(value);

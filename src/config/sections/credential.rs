@@ -1,5 +1,5 @@
-//! The credential for Microsoft Graph, from `[fn_exchange_online]`. Exactly one may be set, so that it is clear which one
-//! is used.
+//! The credential for Microsoft Graph, from `[fn_exchange_online]`. Exactly one may be set, so that it is clear which
+//! one is used.
 
 use url::Url;
 

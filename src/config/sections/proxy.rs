@@ -39,9 +39,9 @@ pub(in crate::config) fn for_graph(options: &mut Options<'_>) -> Proxy {
     own.or(common).unwrap_or(Proxy::Environment)
 }
 
-/// The proxy for the broker at `host`, from `stomp_proxy`: an address, or `environment` for that of `HTTPS_PROXY` unless
-/// `NO_PROXY` lists the broker. Without the option the connection is direct, whatever the environment says, since many
-/// proxies for HTTP do not permit anything else.
+/// The proxy for the broker at `host`, from `stomp_proxy`: an address, or `environment` for that of `HTTPS_PROXY`
+/// unless `NO_PROXY` lists the broker. Without the option the connection is direct, whatever the environment says,
+/// since many proxies for HTTP do not permit anything else.
 pub(in crate::config) fn for_stomp(options: &mut Options<'_>, host: Option<&str>) -> Option<ProxyUrl> {
     let written = options.optional(&resilient::STOMP_PROXY)?.text;
     let proxy = if written.eq_ignore_ascii_case("environment") {
