@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
 use serde::Deserialize;
@@ -129,6 +130,11 @@ impl Client {
     /// The organisation's id; it is part of the name of each destination at the broker.
     pub fn org_id(&self) -> i64 {
         self.organisation.id
+    }
+
+    /// By how much this machine's clock is ahead of SOAR's; `None` if SOAR's answers have no `Date`.
+    pub fn clock_ahead(&self) -> Option<TimeDelta> {
+        self.connection.clock_ahead()
     }
 
     /// The organisation's name.

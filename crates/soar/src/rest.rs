@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::Mutex;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
@@ -85,6 +86,8 @@ pub(super) struct Connection {
     login: Login,
     /// The headers of a password's session; replaced when the session has expired.
     session: Mutex<Arc<HeaderMap>>,
+    /// By how much this machine's clock is ahead of SOAR's, as the last answer with a `Date` showed.
+    clock_ahead: Mutex<Option<TimeDelta>>,
     tries: u32,
     backoff: Backoff,
 }
@@ -113,6 +116,7 @@ impl Connection {
             base,
             login: settings.login.clone(),
             session: Mutex::default(),
+            clock_ahead: Mutex::default(),
             tries: settings.request_tries,
             backoff: Backoff {
                 first: settings.retry_delay,
@@ -231,6 +235,20 @@ impl Connection {
         }
     }
 
+    /// By how much this machine's clock is ahead of SOAR's; `None` without an answer that has a `Date`.
+    pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
+        *self.clock_ahead.lock()
+    }
+
+    /// Compares the `Date` of an answer (RFC 9110, 6.6.1) with the middle of the time between `sent` and now.
+    fn compare_clocks(&self, sent: DateTime<Utc>, response: &Response) {
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
+            let middle = sent + (Utc::now() - sent) / 2;
+            *self.clock_ahead.lock() = Some(middle - date.to_utc());
+        }
+    }
+
     fn session(&self) -> Arc<HeaderMap> {
         Arc::clone(&self.session.lock())
     }
@@ -253,6 +271,7 @@ impl Connection {
             Some(reason) => Error::Unreachable { server: self.server.clone(), reason },
             None => Error::of_network(&error, &self.server, &request.attempt),
         };
+        let sent_at = Utc::now();
         let response = match &request.body {
             RequestBody::None => builder.send().await.map_err(network)?,
             RequestBody::Json(json) => {
@@ -275,6 +294,10 @@ impl Connection {
                 }
             }
         };
+        // The time of an upload says nothing about the time of its answer.
+        if !matches!(request.body, RequestBody::File { .. }) {
+            self.compare_clocks(sent_at, &response);
+        }
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response, request).await) }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use futures_util::future::try_join_all;
 
 use super::check::{Check, Section};
@@ -16,6 +17,7 @@ use soar::{Login, SoarSettings};
 
 const SIGN_IN: (&str, &str) = ("soar.sign_in", "sign-in");
 const VERSION: (&str, &str) = ("soar.version", "version");
+const CLOCK: (&str, &str) = ("soar.clock", "clock");
 const ACTIONS: (&str, &str) = ("soar.actions", "actions");
 const PERMISSIONS: (&str, &str) = ("soar.permissions", "permissions");
 
@@ -50,6 +52,7 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
             ),
         ),
         version(&client, bound).await,
+        clock(client.clock_ahead()),
         actions(&client),
     ];
     let queues = functions(&client, bound, &mut checks).await;
@@ -58,7 +61,7 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
 
 fn not_signed_in(failed: Check) -> Vec<Check> {
     let skipped = |(id, name): (&str, &str)| Check::skipped(id, name, "not asked: the sign-in failed");
-    vec![failed, skipped(VERSION), skipped(ACTIONS), skipped(PERMISSIONS)]
+    vec![failed, skipped(VERSION), skipped(CLOCK), skipped(ACTIONS), skipped(PERMISSIONS)]
 }
 
 pub(super) fn who(login: &Login) -> &'static str {
@@ -76,6 +79,24 @@ async fn version(client: &Client, bound: Duration) -> Check {
         Err(late) => late,
     };
     Check::warning(VERSION.0, VERSION.1, said, None)
+}
+
+/// A larger difference misleads the check for calls that an earlier process may have run, and the times of queries.
+const MOST_APART: TimeDelta = TimeDelta::seconds(60);
+
+/// Compares the clocks. `ahead`: by how much this machine's clock is ahead of SOAR's.
+fn clock(ahead: Option<TimeDelta>) -> Check {
+    let Some(ahead) = ahead else {
+        return Check::skipped(CLOCK.0, CLOCK.1, "the answers of SOAR have no Date");
+    };
+    let direction = if ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
+    // Date has no fractions of a second.
+    let found = format!("this machine's clock is {} s {direction} SOAR's", ahead.num_seconds().abs());
+    if ahead.abs() <= MOST_APART {
+        return Check::passed(CLOCK.0, CLOCK.1, found);
+    }
+    let advice = "Synchronise the clocks of this machine and of SOAR with a time server (NTP).";
+    Check::warning(CLOCK.0, CLOCK.1, found, advice.to_owned())
 }
 
 fn actions(client: &Client) -> Check {
@@ -171,5 +192,26 @@ fn advice(error: &Error) -> &'static str {
             "Check host and port; on Cloud Pak for Security resource_prefix; and whether a proxy answers instead."
         }
         Error::Refused { .. } | Error::Content { .. } => "Check SOAR's own log for the reason.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::Outcome;
+    use super::*;
+
+    #[test]
+    fn clocks_more_than_a_minute_apart_are_a_warning() {
+        let near = clock(Some(TimeDelta::seconds(-60)));
+        assert_eq!(
+            (near.outcome, &*near.found),
+            (Outcome::Passed, "this machine's clock is 60 s behind SOAR's")
+        );
+        let far = clock(Some(TimeDelta::seconds(61)));
+        assert_eq!(
+            (far.outcome, &*far.found),
+            (Outcome::Warning, "this machine's clock is 61 s ahead of SOAR's")
+        );
+        assert_eq!(clock(None).outcome, Outcome::Skipped);
     }
 }

@@ -16,6 +16,7 @@ async fn what_is_set_up_well_passes_every_check() {
         "settings.log",
         "soar.sign_in",
         "soar.version",
+        "soar.clock",
         "soar.actions",
         "broker.sign_in",
         "broker.subscription",
