@@ -12,19 +12,15 @@ use crate::config::watch::Contents;
 use crate::config::{Settings, StompSettings};
 use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
-use net::tls;
+use net::{Backoff, Jitter, tls};
 use soar::SoarSettings;
 
-/// The first wait before SOAR is asked again for the functions' destinations; each further wait is twice as long.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// The longest such wait.
-const ASK_AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(30);
+/// The waits before SOAR is asked again for the functions' destinations.
+const ASK_AGAIN: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), Jitter::Longer(0.1));
 
-/// The first wait before a subscription is tried again while the previous one serves; each further wait is twice as
-/// long.
-const OPEN_AGAIN_AFTER: Duration = Duration::from_secs(30);
-/// The longest such wait.
-const OPEN_AGAIN_AFTER_AT_MOST: Duration = Duration::from_secs(300);
+/// The waits before a subscription is tried again while the previous one serves.
+const OPEN_AGAIN: Backoff =
+    Backoff::new(Duration::from_secs(30), Duration::from_secs(300), Jitter::Longer(0.1));
 
 /// Everything that determines how SOAR and its broker are reached. Subscriptions to equal targets are equivalent.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +79,9 @@ impl Subscription {
         former: Option<SignedIn>,
         meters: Arc<stomp::Meters>,
     ) -> Option<Self> {
-        let mut wait = OPEN_AGAIN_AFTER;
+        let mut failures = 0;
         loop {
+            let wait = OPEN_AGAIN.delay(failures);
             match Self::unless_equivalent(target.clone(), former.as_ref(), Arc::clone(&meters)).await {
                 Ok(next) => return next,
                 Err(Failure { message, .. }) => error!(
@@ -93,7 +90,7 @@ impl Subscription {
                 ),
             }
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(OPEN_AGAIN_AFTER_AT_MOST);
+            failures += 1;
         }
     }
 
@@ -177,8 +174,9 @@ impl SignedIn {
 /// of them, the customizations are missing; waits for their import.
 async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> {
     let mut reported = BTreeSet::new();
-    let mut wait = ASK_AGAIN_AFTER;
+    let mut failures = 0;
     loop {
+        let wait = ASK_AGAIN.delay(failures);
         let asked = Function::ALL.map(|function| async move {
             soar.destination_of(function.name()).await.map(|destination| (function.name(), destination))
         });
@@ -206,6 +204,6 @@ async fn destinations(soar: &soar::Client) -> Result<BTreeSet<String>, Failure> 
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(ASK_AGAIN_AFTER_AT_MOST);
+        failures += 1;
     }
 }

@@ -12,6 +12,7 @@ use tracing::{debug, error, warn};
 
 use super::handle::ConsumerHandle;
 use super::ledger::StoredReply;
+use net::{Backoff, Jitter};
 use soar::reply;
 use stomp::{AckToken, NotConfirmed, Reply};
 
@@ -28,8 +29,8 @@ const MANY_REFUSALS: u32 = 3;
 /// A reply of fewer bytes is not refused because of its size.
 const SMALL: usize = 4096;
 
-/// The longest wait before a reply that the broker refused is sent again.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+/// The waits before a reply that the broker refused is sent again.
+const REFUSED: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), Jitter::Longer(0.1));
 
 /// Sends the stored reply of a finished call, together with its ACK, until the broker confirms both or the connection
 /// is lost. In the latter case the broker delivers the message again, and [`send_again`] goes on.
@@ -49,7 +50,7 @@ pub(super) async fn send(consumer: &ConsumerHandle, message_id: &str) {
         match sent {
             Ok(()) => ledger.confirmed(message_id),
             // The broker's store may be full or unavailable. The results must not be lost for that.
-            Err(NotConfirmed::RefusedByBroker(_)) => sleep(wait(refusals)).await,
+            Err(NotConfirmed::RefusedByBroker(_)) => sleep(REFUSED.delay(refusals - 1)).await,
             // The reply can never be a STOMP frame. Its message must neither wait nor come back indefinitely.
             Err(NotConfirmed::Refused(reason)) => {
                 let replacement = if mem::replace(&mut replaced, true) {
@@ -120,11 +121,6 @@ async fn send_less(
         warn!(message_id, reason, "the broker took an error in place of the reply");
     }
     sent
-}
-
-/// How long to wait after `refusals`.
-fn wait(refusals: u32) -> Duration {
-    Duration::from_secs(1 << (refusals.saturating_sub(1)).min(5)).min(MAX_WAIT)
 }
 
 /// Whether the broker refuses everything that is sent to the destination: it is not a queue, or this account may not
