@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::clock::ClockDifference;
 use super::rest::{Connection, Request, RequestBody};
 use super::sign_in::{Organisation, Principal};
 use super::{ByteStream, Content, Error};
@@ -127,6 +128,11 @@ impl Client {
         Ok(client)
     }
 
+    /// How far SOAR's clock differs from this machine's, as far as SOAR's answers have shown.
+    pub fn clock_difference(&self) -> Option<ClockDifference> {
+        self.connection.clock.difference()
+    }
+
     /// The organisation's id; it is part of the name of each destination at the broker.
     pub fn org_id(&self) -> i64 {
         self.organisation.id
@@ -134,7 +140,7 @@ impl Client {
 
     /// By how much this machine's clock is ahead of SOAR's; `None` if SOAR's answers have no `Date`.
     pub fn clock_ahead(&self) -> Option<TimeDelta> {
-        self.connection.clock_ahead()
+        self.clock_difference().map(|ClockDifference { least, most }| -(least + most) / 2)
     }
 
     /// The organisation's name.

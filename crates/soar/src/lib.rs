@@ -2,6 +2,7 @@
 //! destinations, notes, attachments, and the import of customizations.
 
 mod client;
+mod clock;
 mod customizations;
 mod error;
 mod function_call;
@@ -14,6 +15,7 @@ mod sign_in;
 mod upload;
 
 pub use client::{Attachment, Client, Target};
+pub use clock::ClockDifference;
 pub use customizations::{Access, Collection, Decision, GrantError, Import, Message};
 pub use error::{Credentials, Error};
 pub use function_call::{CallError, Caller, FunctionCall};

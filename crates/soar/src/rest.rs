@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::Utc;
 use parking_lot::Mutex;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::multipart::{Form, Part};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::clock::Clock;
 use super::error::Credentials;
 use super::sign_in::Session;
 use super::upload::Watched;
@@ -86,10 +87,9 @@ pub(super) struct Connection {
     login: Login,
     /// The headers of a password's session; replaced when the session has expired.
     session: Mutex<Arc<HeaderMap>>,
-    /// By how much this machine's clock is ahead of SOAR's, as the last answer with a `Date` showed.
-    clock_ahead: Mutex<Option<TimeDelta>>,
     tries: u32,
     backoff: Backoff,
+    pub(super) clock: Clock,
 }
 
 impl Connection {
@@ -116,7 +116,6 @@ impl Connection {
             base,
             login: settings.login.clone(),
             session: Mutex::default(),
-            clock_ahead: Mutex::default(),
             tries: settings.request_tries,
             backoff: Backoff {
                 first: settings.retry_delay,
@@ -124,6 +123,7 @@ impl Connection {
                 cap: LONGEST_WAIT,
                 jitter: Jitter::Longer(0.25),
             },
+            clock: Clock::default(),
         })
     }
 
@@ -235,20 +235,6 @@ impl Connection {
         }
     }
 
-    /// By how much this machine's clock is ahead of SOAR's; `None` without an answer that has a `Date`.
-    pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
-        *self.clock_ahead.lock()
-    }
-
-    /// Compares the `Date` of an answer (RFC 9110, 6.6.1) with the middle of the time between `sent` and now.
-    fn compare_clocks(&self, sent: DateTime<Utc>, response: &Response) {
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-        if let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
-            let middle = sent + (Utc::now() - sent) / 2;
-            *self.clock_ahead.lock() = Some(middle - date.to_utc());
-        }
-    }
-
     fn session(&self) -> Arc<HeaderMap> {
         Arc::clone(&self.session.lock())
     }
@@ -296,7 +282,8 @@ impl Connection {
         };
         // The time of an upload says nothing about the time of its answer.
         if !matches!(request.body, RequestBody::File { .. }) {
-            self.compare_clocks(sent_at, &response);
+            let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+            self.clock.measure(date, sent_at, Utc::now());
         }
         if response.status().is_success() { Ok(response) } else { Err(self.refusal(response, request).await) }
     }
