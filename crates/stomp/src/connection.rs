@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -55,6 +56,8 @@ pub(super) struct Connection<S> {
     send_every: Option<Duration>,
     /// The longest time without a byte from the broker.
     silence_allowed: Option<Duration>,
+    /// `session` of the broker's CONNECTED.
+    pub(super) broker_session: Option<Arc<str>>,
 }
 
 impl<S: AsyncRead + AsyncWrite> Connection<S> {
@@ -77,6 +80,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             milestone: None,
             send_every: None,
             silence_allowed: None,
+            broker_session: None,
         }
     }
 

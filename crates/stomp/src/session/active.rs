@@ -292,7 +292,13 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
     fn received(&mut self, frame: Frame<ServerCommand>) -> Result<ControlFlow<()>, Error> {
         match frame.command {
             ServerCommand::Message => {
-                self.waiting.push_back(Delivery::of(frame, self.id, self.since, &self.alive)?);
+                self.waiting.push_back(Delivery::of(
+                    frame,
+                    self.id,
+                    self.since,
+                    self.connection.broker_session.clone(),
+                    &self.alive,
+                )?);
             }
             ServerCommand::Receipt => {
                 // A receipt that was not asked for confirms nothing.

@@ -1,6 +1,7 @@
 //! A message of the broker, its acknowledgement, and the reply to it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Datelike, Utc};
@@ -27,6 +28,8 @@ pub struct Delivery {
     pub sent_at: Option<DateTime<Utc>>,
     /// When the connection that it came over began to serve, by this machine's clock.
     pub serving_since: DateTime<Utc>,
+    /// How the broker named the connection that it came over: `session` of its CONNECTED (STOMP 1.2), if it named it.
+    pub broker_session: Option<Arc<str>>,
     /// All headers.
     pub headers: Headers,
     /// The body as it came.
@@ -51,6 +54,7 @@ impl Delivery {
         frame: Frame<ServerCommand>,
         connection: ConnectionId,
         serving_since: DateTime<Utc>,
+        broker_session: Option<Arc<str>>,
         alive: &watch::Sender<bool>,
     ) -> Result<Self, Error> {
         let Frame { headers, body, damage, .. } = frame;
@@ -72,6 +76,7 @@ impl Delivery {
             redelivered: headers.get("redelivered") == Some("true"),
             sent_at: headers.get("timestamp").and_then(read_timestamp),
             serving_since,
+            broker_session,
             ack: connection.token(ack.clone(), alive),
             damage,
             body,

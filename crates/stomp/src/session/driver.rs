@@ -1,6 +1,7 @@
 //! The task of a session: connects, serves, and reconnects.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -215,6 +216,7 @@ pub(crate) async fn open(
         ServerCommand::Connected => {
             let (send_every, expect_every) = agreed(options, &answer)?;
             connection.agree(send_every, expect_every);
+            connection.broker_session = answer.header("session").map(Arc::from);
             Ok(connection)
         }
         ServerCommand::Error => Err(Error::of_login(error_text(&answer, &options.passcode))),
