@@ -121,7 +121,10 @@ fn log_in(
         let connected = Frame::new(ServerCommand::Connected)
             .with_header("server", concat!("sandbox/", env!("CARGO_PKG_VERSION")))
             .with_header("heart-beat", answer)
-            .with_header("session", format!("ID:sandbox-2:{session}"))
+            .with_header(
+                "session",
+                format!("ID:sandbox-61613-{}-2:{session}", state.started.timestamp_millis()),
+            )
             .with_header("version", "1.2");
         state.queues.tell(session, connected);
         Ok((Peer { session, login }, beats))

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::Utc;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket};
@@ -129,7 +130,7 @@ impl Broker {
         let listener = listener(address)?;
         let broker = Self {
             shared: Arc::new(Shared {
-                state: Observed::new(State { users, ..State::default() }),
+                state: Observed::new(State { users, started: Utc::now(), ..State::default() }),
                 cuts: watch::Sender::new(0),
                 muted: watch::Sender::new(false),
                 sessions: AtomicU64::new(0),
@@ -187,6 +188,7 @@ impl Broker {
                 bound => break bound?,
             }
         };
+        self.shared.state.change(|state| state.started = Utc::now());
         self.listen(listener);
         Ok(())
     }

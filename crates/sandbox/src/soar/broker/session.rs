@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::message::{AckMode, Message, Settlement, Subscription};
 use super::queues::Queues;
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) seen: Seen,
     /// The number of messages received, for their ids.
     pub(super) messages: u64,
+    /// When it started last; CONNECTED names it, as ActiveMQ's does.
+    pub(super) started: DateTime<Utc>,
 }
 
 /// The faults.
