@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::Utc;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::{Span, debug, error, info, warn};
@@ -15,7 +16,7 @@ use super::memory::{MemoryPermit, OutOfMemory};
 use super::metrics::Ended;
 use super::{Services, redelivery};
 use crate::audit::Initiator;
-use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, Status};
+use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
 use crate::guard::Guard;
 use serde_json::value::RawValue;
 use soar::{FunctionCall, Results, reply};
@@ -29,6 +30,7 @@ const MAX_HEADER: usize = 4096;
 pub(super) struct Call {
     consumer: ConsumerHandle,
     delivery: Delivery,
+    prior_run: PriorRun,
 }
 
 /// Why a call failed: once for the analyst, and once for the log, which must not quote what is being investigated.
@@ -39,7 +41,8 @@ struct FunctionFailure {
 
 impl Call {
     pub(super) fn new(consumer: ConsumerHandle, delivery: Delivery) -> Self {
-        Self { consumer, delivery }
+        let prior_run = redelivery::prior_run(&delivery, consumer.soar.clock_difference(), Utc::now());
+        Self { consumer, delivery, prior_run }
     }
 
     /// Runs the call and sends its reply.
@@ -148,6 +151,7 @@ impl Call {
             ));
         };
         info!(redelivered = self.delivery.redelivered, "call started");
+        debug!(prior_run = ?self.prior_run, broker = self.delivery.broker_session.as_deref(), "earlier runs");
         let started = Instant::now();
         let services = self.consumer.shared.services();
         let initiator = Initiator {
@@ -183,7 +187,7 @@ impl Call {
             call: functions::Call {
                 id: self.delivery.message_id.clone(),
                 asked_at: self.delivery.sent_at,
-                before: redelivery::prior_run(&self.delivery),
+                before: self.prior_run,
             },
             lease,
             guard: Guard::new(Arc::clone(&services.rails), services.trail.clone(), initiator),
