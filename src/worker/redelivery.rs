@@ -92,7 +92,8 @@ mod tests {
             reply_to: None,
             correlation_id: None,
             redelivered: false,
-            sent_at: sent_after.map(|after| connected() + TimeDelta::milliseconds((after * 1000.0) as i64)),
+            sent_at: sent_after
+                .map(|after| connected() + TimeDelta::milliseconds((after * 1000.0).round() as i64)),
             serving_since: connected(),
             broker_session: started_before
                 .map(|before| format!("ID:soar-1.example-40000-{}-2:1", started(before)).into()),

@@ -1,0 +1,107 @@
+//! Promise: on a real ActiveMQ the daemon knows whether a call may have been run before, from the broker's mark and from
+//! the broker's own start.
+
+use std::time::Duration;
+
+use crate::support::activemq::{ActiveMq, LOGIN, Tls};
+use crate::support::deployment::{Daemon, Deployment, OtherBroker, SOON};
+use sandbox::graph::{Fault, Target};
+use serde_json::{Value, json};
+
+const SEND: &str = "exchange_online_send_message";
+/// What the log says of a call.
+const NONE: &str = "earlier runs prior_run=None";
+const POSSIBLE: &str = "earlier runs prior_run=Possible";
+const LIKELY: &str = "earlier runs prior_run=Likely";
+
+async fn deployment(broker: &ActiveMq) -> Deployment {
+    let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
+    Deployment::with_broker(other).await
+}
+
+async fn daemon(deployment: &Deployment) -> Daemon {
+    let daemon = deployment.daemon_with(&[("loglevel", "DEBUG")]).await;
+    // A message of the same second could be older than the connection, as far as the clocks tell.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    daemon
+}
+
+fn mail(deployment: &Deployment, subject: &str) -> Value {
+    json!({
+        "exo_email_address": deployment.mailbox(0), "exo_recipients": deployment.mailbox(1),
+        "exo_message_subject": subject, "exo_message_body": "x",
+    })
+}
+
+/// The requests that read from Graph: only a look-up does when a mail is sent.
+fn look_ups(deployment: &Deployment) -> Vec<&'static str> {
+    let by_kind = deployment.sandbox.graph.counters().by_kind;
+    by_kind.into_keys().filter(|kind| kind.starts_with("list ") || kind.starts_with("get ")).collect()
+}
+
+#[tokio::test]
+async fn fresh_message_of_fresh_daemon_is_not_looked_up() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let daemon = daemon(&deployment).await;
+    let soar = deployment.caller().await;
+    for nth in 0..3 {
+        let call = soar.call(SEND, mail(&deployment, &format!("Fresh {nth}"))).await.unwrap();
+        assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    }
+    assert_eq!(daemon.count_in_log(NONE), 3, "{}", daemon.log());
+    assert_eq!(look_ups(&deployment), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn message_of_killed_broker_was_likely_run() {
+    let mut broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let soar = deployment.caller().await;
+    let call = soar.call(SEND, mail(&deployment, "Queued")).await.unwrap();
+    broker.restart();
+    let daemon = daemon(&deployment).await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(
+        (daemon.count_in_log(LIKELY), daemon.count_in_log("redelivered=false")),
+        (1, 1),
+        "{}",
+        daemon.log()
+    );
+    let call = soar.call(SEND, mail(&deployment, "After")).await.unwrap();
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(daemon.count_in_log(NONE), 1, "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn queued_message_of_running_broker_was_possibly_run() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let soar = deployment.caller().await;
+    let call = soar.call(SEND, mail(&deployment, "Queued")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let daemon = daemon(&deployment).await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(daemon.count_in_log(POSSIBLE), 1, "{}", daemon.log());
+}
+
+#[tokio::test]
+async fn message_of_killed_daemon_was_likely_run() {
+    let broker = ActiveMq::start(Tls::V1_2);
+    let deployment = deployment(&broker).await;
+    let mut first = daemon(&deployment).await;
+    let soar = deployment.caller().await;
+    let slow = Fault::Delay(Duration::from_secs(20));
+    deployment.sandbox.graph.faults().next(1, Target::containing("sendMail"), slow);
+    let call = soar.call(SEND, mail(&deployment, "Interrupted")).await.unwrap();
+    first.logged(NONE).await;
+    first.signal("KILL").await;
+    let second = daemon(&deployment).await;
+    assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(
+        (second.count_in_log(LIKELY), second.count_in_log("redelivered=true")),
+        (1, 1),
+        "{}",
+        second.log()
+    );
+}
