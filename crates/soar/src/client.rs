@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
 use reqwest::Method;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::clock::ClockDifference;
@@ -56,7 +56,8 @@ impl Target {
 pub struct Attachment {
     /// Its id.
     pub id: i64,
-    /// The file's name; several files of an incident may have the same.
+    /// The file's name, or the empty text where SOAR has none. Several files of an incident may have the same.
+    #[serde(default, deserialize_with = "text_or_null")]
     pub name: String,
     /// Its media type, if SOAR gives it.
     pub content_type: Option<String>,
@@ -65,6 +66,10 @@ pub struct Attachment {
     /// When it was attached, in milliseconds since 1970, by SOAR's clock, if SOAR gives it.
     #[serde(default)]
     pub created: Option<i64>,
+}
+
+fn text_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// The parts of a note that are read.
