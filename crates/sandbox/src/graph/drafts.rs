@@ -6,6 +6,7 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -239,7 +240,7 @@ fn deliver(
     written.number = changes.written;
     written.draft = false;
     written.from = Some(Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name)));
-    let (received, lag) = (state.base.generator.now, changes.sent_items_lag);
+    let (received, lag) = (Utc::now().timestamp(), changes.sent_items_lag);
     let listed_from = (!lag.is_zero()).then(|| Instant::now() + lag);
     let own = changes.mailboxes.entry(mailbox).or_default();
     let text = Text::Written(Arc::new(written));
@@ -258,7 +259,7 @@ pub(super) fn draft(state: &State, user: &str, request: &GraphRequest) -> GraphR
     changes.written += 1;
     written.number = changes.written;
     written.draft = true;
-    let now = state.base.generator.now;
+    let now = Utc::now().timestamp();
     let item = changes.mailboxes.entry(mailbox).or_default().add(
         now,
         Folder::DRAFTS,
