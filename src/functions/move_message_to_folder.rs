@@ -191,7 +191,7 @@ impl Move<'_> {
     /// Looks in the folder it was to go to.
     async fn find_moved(&self, context: &Context, mark: &CallTag) -> Result<Option<Moved>, graph::Error> {
         let Self { order, mailbox, .. } = self;
-        let found = mark.find(&context.graph, mailbox.address(), Some(&order.destination)).await?;
+        let found = mark.find(&context.graph, mailbox.address(), Some(&order.destination), None).await?;
         let moved = found.into_iter().find(|message| message.id != order.id);
         Ok(moved.map(|message| {
             info!(mailbox = order.mailbox, message_id = order.id, "an earlier try moved the message");

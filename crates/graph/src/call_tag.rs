@@ -2,6 +2,7 @@
 //! call, find a message that was sent or moved (Graph pages "Outlook extended properties overview", "Create
 //! single-value extended property").
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use net::untrusted::json::Bounded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -52,16 +53,20 @@ impl CallTag {
     }
 
     /// Finds the messages that bear the tag, in one folder of a mailbox or in all of it. It needs the permission to
-    /// read mail.
+    /// read mail. Messages from before `since` are left out: Exchange has an index of the time, but none of the tag.
     pub async fn find(
         &self,
         client: &Client,
         mailbox: &str,
         folder: Option<&str>,
+        since: Option<DateTime<Utc>>,
     ) -> Result<Vec<TaggedMessage>, Error> {
         let Self { id, value } = self;
+        let since = since.map_or_else(String::new, |since| {
+            format!("receivedDateTime ge {} and ", since.to_rfc3339_opts(SecondsFormat::Secs, true))
+        });
         let filter = format!(
-            "singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})",
+            "{since}singleValueExtendedProperties/Any(ep: ep/id eq {} and ep/value eq {})",
             literal(id),
             literal(value)
         );

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
 use net::tls::TlsError;
 use tokio::sync::watch;
 use tracing::debug;
@@ -270,16 +270,25 @@ impl Download {
     }
 
     /// Returns the content as it arrives. It fails with [`ErrorKind::MessageTooLarge`] after `most` bytes; they are
-    /// counted, because compression hides how many will come.
+    /// counted, because compression hides how many will come. It fails if there are none: a message is never empty.
     pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
         let Self { response, _permit: permit } = self;
+        let status = response.status().as_u16();
+        let request_id = response::request_id(&response);
+        let empty = Error::from(ErrorKind::NotAnAnswer { status, what: "it is empty" });
+        let empty = empty.with_request_id(request_id);
+        let not_empty = |piece: &Bytes| future::ready(!piece.is_empty());
+        let pieces = response.bytes_stream().map_err(|error| response::network_error(&error));
+        // An empty piece marks the end.
+        let end = stream::once(async { Ok(Bytes::new()) });
         let mut left = most;
-        response.bytes_stream().map(move |piece| {
+        let counted = pieces.try_filter(not_empty).chain(end).map(move |piece| {
             // The closure owns the permit, so that the place in the mailbox is free when the stream is dropped.
             let _permit = &permit;
-            let piece = piece.map_err(|error| response::network_error(&error))?;
+            let piece = piece?;
             left = left.checked_sub(piece.len() as u64).ok_or(ErrorKind::MessageTooLarge(most >> 20))?;
-            Ok(piece)
-        })
+            if piece.is_empty() && left == most { Err(empty.clone()) } else { Ok(piece) }
+        });
+        counted.try_filter(not_empty)
     }
 }

@@ -112,12 +112,16 @@ impl Path {
 
     /// `/users/{mailbox}/messages`, or those of one folder.
     pub fn messages(mailbox: &str, folder: Option<&str>) -> Result<Self, InvalidSegment> {
-        let user = Self::user(mailbox)?;
         Ok(match folder {
-            None => user,
-            Some(folder) => user.then("mailFolders").segment(folder, "mail folder")?,
+            None => Self::user(mailbox)?,
+            Some(folder) => Self::mail_folder(mailbox, folder)?,
         }
         .then("messages"))
+    }
+
+    /// `/users/{mailbox}/mailFolders/{folder}`, where the folder is an id or a well-known name.
+    pub fn mail_folder(mailbox: &str, folder: &str) -> Result<Self, InvalidSegment> {
+        Self::user(mailbox)?.then("mailFolders").segment(folder, "mail folder")
     }
 
     /// Goes on with a fixed part.

@@ -178,7 +178,8 @@ async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
         (200, json!({"value": entries, "@odata.nextLink": "{root}/v1.0/users/a/messages?$skip=400"}))
     })
     .await;
-    let found = CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+    let found =
+        CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None, None).await;
     let error = found.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooManyMarked(1000)), "{error:?}");
     assert_eq!(pages.load(Ordering::Relaxed), 3);
@@ -191,7 +192,7 @@ async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer()
             graph(move |_, _| (200, json!({"value": vec![json!({"id": "m"}); entries]}))).await;
         settings.max_retries = 0;
         let found =
-            CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None).await;
+            CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None, None).await;
         match found {
             Ok(found) => assert!(is_answer && found.len() == entries),
             Err(error) => {
