@@ -1,11 +1,15 @@
 //! `exchange_online_create_meeting`: puts a meeting into the organizer's calendar, which invites the attendees.
+//!
+//! The times are written as local time in the organizer's time zone, so that the meeting shows them as the organizer
+//! expects. UTC takes its place where the zone is unknown, ambiguous at that time, or refused by Graph.
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tracing::info;
 use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
@@ -14,10 +18,10 @@ use super::inputs::{InputError, Inputs, RichText};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::audit::{Act, AuditRecord};
+use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
 use graph::models::{Body, Recipient};
-use graph::{self, Dispatch, Path, Request};
+use graph::{self, Dispatch, Effect, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_create_meeting",
@@ -74,8 +78,8 @@ impl Meeting {
         Ok(meeting)
     }
 
-    /// The event for Graph, its times on the wall clock of `zone`.
-    fn event(&self, zone: &Zone, transaction_id: String) -> Result<Bytes, Error> {
+    /// Builds the event for Graph, with its times in local time of `zone`.
+    fn event(&self, zone: &Zone, context: &Context) -> Result<Bytes, Error> {
         let time = |time: DateTime<Utc>| Time {
             date_time: time.with_timezone(&zone.rules).format("%Y-%m-%dT%H:%M:%S").to_string(),
             time_zone: &zone.name,
@@ -93,7 +97,7 @@ impl Meeting {
             end: time(self.end),
             location: self.location.as_deref().map(|display_name| Location { display_name }),
             attendees: all,
-            transaction_id,
+            transaction_id: transaction_id(context),
         };
         Ok(serde_json::to_vec(&event)?.into())
     }
@@ -112,7 +116,7 @@ struct Event<'a> {
     transaction_id: String,
 }
 
-/// Graph's `dateTimeTimeZone`: local time without an offset, and where it is local.
+/// Graph's `dateTimeTimeZone`: local time without an offset, and its zone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Time<'a> {
@@ -134,7 +138,7 @@ struct Attendee {
     kind: &'static str,
 }
 
-/// A time zone under the name Graph knows it by.
+/// A time zone, under the name that Graph gave it.
 struct Zone {
     name: String,
     rules: Tz,
@@ -145,53 +149,72 @@ impl Zone {
         Self { name: "UTC".to_owned(), rules: Tz::UTC }
     }
 
-    /// The zone a mailbox calls `name`: a Windows name, an IANA name, or something only that mailbox knows
-    /// ("Customized Time Zone"), for which UTC stands.
+    /// Reads a zone's name: a Windows name, an IANA name, or one that only the mailbox knows ("Customized Time Zone"),
+    /// which becomes UTC.
     fn named(name: &str) -> Self {
         let iana = name.parse::<WindowsTimezone>().map_or(name, |zone| zone.tzdb_id());
         iana.parse().map_or_else(|_| Self::utc(), |rules| Self { name: name.to_owned(), rules })
     }
 
-    /// Whether the wall clock tells `time` from every other: in the hour that it goes back over, it does not, and
-    /// Graph would take the wrong one.
-    fn tells(&self, time: DateTime<Utc>) -> bool {
-        let wall = time.with_timezone(&self.rules).naive_local();
-        self.rules.from_local_datetime(&wall).single().is_some()
+    fn is_utc(&self) -> bool {
+        self.rules == Tz::UTC
+    }
+
+    /// Whether `time` has a local time of its own. In the hour in which clocks go back, two times have the same local
+    /// time, and Graph may take the wrong one.
+    fn is_unambiguous(&self, time: DateTime<Utc>) -> bool {
+        let local = time.with_timezone(&self.rules).naive_local();
+        self.rules.from_local_datetime(&local).single().is_some()
     }
 }
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let meeting = Meeting::read(inputs)?;
-    let refused = |why: &str| Err(Error::Refused(format!("The meeting was not created: {why}.")));
-    if meeting.start >= meeting.end {
-        return refused("it would end before it starts, or at once");
-    }
-    if meeting.start < Utc::now() {
-        return refused(if context.may_have_been_run() {
-            "its start is in the past. If this call was run before, the calendar may hold it all the same"
-        } else {
-            "its start is in the past"
-        });
-    }
-
+    check_times(context, &meeting)?;
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
     let mailbox = match context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, organizer).await {
         Ok(mailbox) => mailbox,
         Err(denied) => return answer(organizer, denied.into()),
     };
-    let mut zone = zone_of(context, &mailbox, organizer).await?;
-    if !zone.tells(meeting.start) || !zone.tells(meeting.end) {
-        zone = Zone::utc();
-    }
-    let event = meeting.event(&zone, transaction_id(context))?;
-    match create(context, &mailbox, &meeting, event).await {
+    let zone = zone_for(context, &mailbox, &meeting).await?;
+    let event = meeting.event(&zone, context)?;
+    let event_in_utc = if zone.is_utc() { None } else { Some(meeting.event(&Zone::utc(), context)?) };
+    let created = async {
+        let attendees = meeting.required.len() + meeting.optional.len();
+        let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
+        match context.guard.authorize_change(&mailbox, record)? {
+            Authorization::PendingAction(act) => {
+                let created = create(context, &mailbox, event, event_in_utc, &act).await;
+                act.end_with(&created);
+                Ok(created?)
+            }
+            Authorization::DryRun(rehearsal) => {
+                rehearsal.end();
+                Err(NotDone::DryRun)
+            }
+        }
+    };
+    match created.await {
         Ok(event) => Outcome::object_in_order(event),
         Err(not_done) => answer(organizer, not_done),
     }
 }
 
-/// What is answered where no meeting was created.
+fn check_times(context: &Context, meeting: &Meeting) -> Result<(), Error> {
+    let why = if meeting.start >= meeting.end {
+        "it would end before it starts, or at once"
+    } else if meeting.start >= Utc::now() {
+        return Ok(());
+    } else if context.may_have_been_run() {
+        "its start is in the past. If this call was run before, the calendar may hold it all the same"
+    } else {
+        "its start is in the past"
+    };
+    Err(Error::Refused(format!("The meeting was not created: {why}.")))
+}
+
+/// The reply of a call that created no meeting.
 fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
     not_done.outcome(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
         let attempt = format!("create a meeting in the calendar of {organizer}");
@@ -211,43 +234,66 @@ fn transaction_id(context: &Context) -> String {
     context.call.reference().to_string()
 }
 
+/// Creates the event; in UTC, if Graph does not accept the mailbox's own zone for events.
 async fn create(
     context: &Context,
     mailbox: &Mailbox,
-    meeting: &Meeting,
     event: Bytes,
-) -> Result<Box<RawValue>, NotDone> {
-    let attendees = meeting.required.len() + meeting.optional.len();
-    let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
-    let act = match context.guard.authorize_change(mailbox, record)? {
-        Authorization::PendingAction(act) => act,
-        Authorization::DryRun(rehearsal) => {
-            rehearsal.end();
-            return Err(NotDone::DryRun);
+    event_in_utc: Option<Bytes>,
+    act: &PendingAction,
+) -> Result<Box<RawValue>, graph::Error> {
+    match (post(context, mailbox, event, act).await, event_in_utc) {
+        (Err(error), Some(event_in_utc)) if is_zone_refused(&error) => {
+            info!(error = error.for_log(), "time zone refused; creating the meeting in UTC");
+            post(context, mailbox, event_in_utc, act).await
         }
-    };
-    let created = async {
-        let path = Path::user(mailbox.address())?.then("calendar").then("events");
-        let request = Request::post(path, event, &act).idempotent().in_mailbox(mailbox.address());
-        context.graph.send(&request).await?.json()
-    };
-    let created: Result<_, graph::Error> = created.await;
-    act.end_with(&created);
-    Ok(created?)
+        (created, _) => created,
+    }
 }
 
-/// The time zone the organizer lives in.
-async fn zone_of(context: &Context, mailbox: &Mailbox, organizer: &str) -> Result<Zone, Error> {
+/// Whether Graph refused an event for the time zone of its times, or for one of its other properties.
+fn is_zone_refused(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| {
+        refusal.status == 400
+            && matches!(&*refusal.code, "TimeZoneNotSupportedException" | "ErrorPropertyValidationFailure")
+    })
+}
+
+/// Posts an event. Its transaction id makes the request repeatable.
+async fn post(
+    context: &Context,
+    mailbox: &Mailbox,
+    event: Bytes,
+    act: &PendingAction,
+) -> Result<Box<RawValue>, graph::Error> {
+    let path = Path::user(mailbox.address())?.then("calendar").then("events");
+    let request = Request::post(path, event, act).idempotent().in_mailbox(mailbox.address());
+    let response = context.graph.send(&request).await?;
+    // Graph accepted the event, whatever is wrong with its answer.
+    response.json().map_err(|error| error.with_effect(Effect::Indeterminate))
+}
+
+/// The zone for the meeting's times: the organizer's, unless one of the times is ambiguous there.
+async fn zone_for(context: &Context, mailbox: &Mailbox, meeting: &Meeting) -> Result<Zone, Error> {
+    let zone = organizers_zone(context, mailbox, &meeting.organizer).await?;
+    let unambiguous = zone.is_unambiguous(meeting.start) && zone.is_unambiguous(meeting.end);
+    Ok(if unambiguous { zone } else { Zone::utc() })
+}
+
+/// Reads the time zone in the organizer's mailbox settings. It is a name, or, for a zone that the organizer defined, an
+/// object (Graph page "customTimeZone resource type"), which becomes UTC.
+async fn organizers_zone(context: &Context, mailbox: &Mailbox, organizer: &str) -> Result<Zone, Error> {
     #[derive(Deserialize)]
     struct Setting {
-        value: Option<String>,
+        #[serde(default)]
+        value: Value,
     }
     let read = async {
         let path = Path::user(mailbox.address())?.then("mailboxSettings").then("timeZone");
         context.graph.send(&Request::get(path).in_mailbox(mailbox.address())).await?.parse::<Setting>()
     };
     match read.await {
-        Ok(Setting { value }) => Ok(value.map_or_else(Zone::utc, |name| Zone::named(&name))),
+        Ok(Setting { value }) => Ok(value.as_str().map_or_else(Zone::utc, Zone::named)),
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(Zone::utc()),
         Err(source) => {
             let attempt = format!("read the time zone of {organizer}");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::functions::common::{CreateMeeting, Fault, House, RetryAfter, SOON, Target};
 use crate::functions::front::Front;
 
-/// In two years, so that it is never past.
+/// The year after next, so that no time is in the past.
 fn year() -> i32 {
     Utc::now().year() + 2
 }
@@ -23,7 +23,7 @@ fn meeting(organizer: &str, start: i64, end: i64) -> Value {
 }
 
 #[tokio::test]
-async fn the_event_is_asked_for_to_the_letter_and_comes_back_whole() {
+async fn event_is_posted_and_returned_in_full() {
     let mut house = House::new().await;
     let organizer = house.mailbox(0);
     house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
@@ -63,7 +63,7 @@ async fn the_event_is_asked_for_to_the_letter_and_comes_back_whole() {
 }
 
 #[tokio::test]
-async fn the_pretty_string_keeps_graphs_order_with_an_indent_of_four() {
+async fn pretty_string_keeps_graphs_order() {
     let house = House::new().await;
     let results = house
         .done(CreateMeeting, meeting(&house.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00")))
@@ -76,7 +76,7 @@ async fn the_pretty_string_keeps_graphs_order_with_an_indent_of_four() {
 }
 
 #[tokio::test]
-async fn without_lists_and_place_there_are_no_attendees_and_no_location() {
+async fn blank_lists_and_location_are_left_out() {
     let mut house = House::new().await;
     let front = Front::before(&mut house).await;
     for nothing in [Value::Null, json!(""), json!(" , ")] {
@@ -92,7 +92,7 @@ async fn without_lists_and_place_there_are_no_attendees_and_no_location() {
 }
 
 #[tokio::test]
-async fn a_meeting_that_ends_before_it_starts_or_is_past_is_refused_before_anything_is_asked() {
+async fn invalid_times_are_refused_without_a_request() {
     let house = House::new().await;
     let organizer = house.mailbox(0);
     let start = ms("01-15T14:00:00");
@@ -107,7 +107,7 @@ async fn a_meeting_that_ends_before_it_starts_or_is_past_is_refused_before_anyth
 }
 
 #[tokio::test]
-async fn the_time_is_the_wall_time_of_the_organizers_zone_whatever_its_name_is() {
+async fn times_are_local_times_in_the_organizers_zone() {
     let mut house = House::new().await;
     let organizer = house.mailbox(0);
     let (winter, summer) = (ms("01-15T12:00:00"), ms("07-15T12:00:00"));
@@ -134,25 +134,25 @@ async fn the_time_is_the_wall_time_of_the_organizers_zone_whatever_its_name_is()
     }
 }
 
-/// The day on which the clocks go back in New York: the first Sunday of November.
+/// The first Sunday of November, when the clocks go back in New York.
 fn back_in_new_york() -> NaiveDate {
     NaiveDate::from_weekday_of_month_opt(year(), 11, Weekday::Sun, 1).unwrap()
 }
 
 #[tokio::test]
-async fn a_meeting_across_a_change_of_the_clocks_has_each_ends_own_wall_time() {
+async fn meeting_across_a_clock_change_uses_both_offsets() {
     let mut house = House::new().await;
     let organizer = house.mailbox(0);
     for zone in ["Eastern Standard Time", "America/New_York"] {
         house.graph().set_time_zone(&organizer, Some(zone));
         let day = back_in_new_york();
         house.context.call.id = format!("{zone} in November");
-        // 23:00 the evening before, summer time, to 09:00, winter time: 11 hours.
+        // From 23:00 on the evening before, in summer time, to 09:00 in winter time: 11 hours.
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
         let results = house.done(CreateMeeting, meeting(&organizer, start, start + 11 * 3_600_000)).await;
         assert_eq!(results["content"]["start"]["dateTime"], format!("{}T23:00:00", day.pred_opt().unwrap()));
         assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T09:00:00"));
-        // 22:00 to 07:00 around the night in March in which an hour is left out: 8 hours.
+        // From 22:00 to 07:00 in the night in March that skips an hour: 8 hours.
         let day = NaiveDate::from_weekday_of_month_opt(year(), 3, Weekday::Sun, 2).unwrap();
         house.context.call.id = format!("{zone} in March");
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
@@ -163,7 +163,7 @@ async fn a_meeting_across_a_change_of_the_clocks_has_each_ends_own_wall_time() {
 }
 
 #[tokio::test]
-async fn a_wall_time_that_happens_twice_is_told_in_utc() {
+async fn ambiguous_local_time_is_written_in_utc() {
     let house = House::new().await;
     let organizer = house.mailbox(0);
     house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
@@ -181,7 +181,7 @@ async fn a_wall_time_that_happens_twice_is_told_in_utc() {
 }
 
 #[tokio::test]
-async fn a_zone_that_is_not_found_is_utc() {
+async fn missing_time_zone_becomes_utc() {
     let house = House::new().await;
     let organizer = house.mailbox(0);
     house.graph().faults().next(1, Target::containing("timeZone"), Fault::Status(404, RetryAfter::Absent));
@@ -192,7 +192,7 @@ async fn a_zone_that_is_not_found_is_utc() {
 }
 
 #[tokio::test]
-async fn an_organizer_who_does_not_exist_is_an_answer() {
+async fn unknown_organizer_is_not_found() {
     let house = House::new().await;
     let inputs = meeting("nobody@contoso.example", ms("01-15T14:00:00"), ms("01-15T15:00:00"));
     let results = house.run(CreateMeeting, inputs).await.unwrap();
@@ -203,7 +203,7 @@ async fn an_organizer_who_does_not_exist_is_an_answer() {
 }
 
 #[tokio::test]
-async fn the_same_call_makes_one_meeting_and_another_call_another() {
+async fn repeated_call_creates_one_meeting() {
     let mut house = House::new().await;
     let organizer = house.mailbox(0);
     let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
@@ -217,7 +217,7 @@ async fn the_same_call_makes_one_meeting_and_another_call_another() {
 }
 
 #[tokio::test]
-async fn a_try_whose_answer_was_lost_is_repeated_and_makes_one_meeting() {
+async fn lost_answer_creates_one_meeting() {
     for fault in [
         Fault::DoneButStatus(504, RetryAfter::Absent),
         Fault::DoneButStatus(429, SOON),
@@ -231,4 +231,52 @@ async fn a_try_whose_answer_was_lost_is_repeated_and_makes_one_meeting() {
         house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
         assert_eq!(house.graph().events(&organizer).len(), 1, "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn custom_time_zone_becomes_utc() {
+    let mut house = House::new().await;
+    let front = Front::before(&mut house).await;
+    let zone = json!({"value": {"@odata.type": "#microsoft.graph.customTimeZone", "name": "Customized Time Zone", "bias": -60}});
+    front.answer(1, "/timeZone", 200, zone.to_string());
+    let organizer = house.mailbox(0);
+    let results =
+        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+    let expected = json!({"dateTime": format!("{}-01-15T14:00:00", year()), "timeZone": "UTC"});
+    assert_eq!(results["content"]["start"], expected);
+}
+
+#[tokio::test]
+async fn refused_time_zone_is_replaced_by_utc() {
+    for code in ["TimeZoneNotSupportedException", "ErrorPropertyValidationFailure"] {
+        let mut house = House::new().await;
+        let organizer = house.mailbox(0);
+        house.graph().set_time_zone(&organizer, Some("Europe/Berlin"));
+        let front = Front::before(&mut house).await;
+        let refusal =
+            json!({"error": {"code": code, "message": "A valid TimeZone value must be specified."}});
+        front.answer(1, "/events", 400, refusal.to_string());
+        let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+        house.done(CreateMeeting, inputs).await;
+        let mut posts: Vec<_> = front.seen();
+        posts.retain(|seen| seen.line().ends_with("/events"));
+        let [first, second] = [posts[0].json(), posts[1].json()];
+        assert_eq!((posts.len(), &first["start"]["timeZone"]), (2, &json!("Europe/Berlin")), "{code}");
+        let expected = json!({"dateTime": format!("{}-01-15T14:00:00", year()), "timeZone": "UTC"});
+        assert_eq!(second["start"], expected, "{code}");
+        assert_eq!(first["transactionId"], second["transactionId"], "{code}");
+        assert_eq!(house.graph().events(&organizer).len(), 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn created_event_with_unreadable_answer_may_have_been_created() {
+    let mut house = House::new().await;
+    let organizer = house.mailbox(0);
+    let front = Front::before(&mut house).await;
+    front.answer(99, "/events", 201, "");
+    let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+    let error = house.failed(CreateMeeting, inputs).await;
+    assert!(error.contains("may have been carried out all the same"), "{error}");
+    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown");
 }
