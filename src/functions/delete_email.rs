@@ -13,7 +13,7 @@ use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
 use crate::config::Deletion;
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, Dispatch, Path, Request, SendError};
+use graph::{self, Dispatch, ErrorKind, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_delete_email",
@@ -46,8 +46,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Ok(Deleted::PriorRun) => {
             let mut outcome = Outcome::done(&Content { value: true })?;
             outcome.reason = Some(format!(
-                "Message {id} of mailbox {mailbox} was not there any more. It counts as deleted, since this call may \
-                 have been run before; if it was not, somebody else has moved or deleted the message."
+                "Message {id} of mailbox {mailbox} was not there any more. It counts as deleted, because an earlier run \
+                 of this call may have deleted it."
             ));
             Ok(outcome)
         }
@@ -62,19 +62,19 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
-/// How a message came to be deleted.
+/// Which run of the call deleted a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deleted {
-    /// By this run of the call.
+    /// This one.
     Now,
-    /// By an earlier run of the call, as it seems: it was gone, and there may have been one.
+    /// An earlier one, as far as is known: the message does not exist, and there may have been an earlier run.
     PriorRun,
 }
 
-/// Deletes one message, to where the settings say, and puts what became of it on record.
+/// Deletes one message, to where `deletion` says, and completes the audit record.
 pub(super) async fn delete(
     context: &Context,
-    route: &Dispatch,
+    dispatch: &Dispatch,
     mailbox: &Mailbox,
     folder: Option<&str>,
     id: &str,
@@ -93,7 +93,10 @@ pub(super) async fn delete(
         Authorization::PendingAction(act) => {
             let deleted = async {
                 let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());
-                carry_out(context, route, &request).await
+                match context.graph.send_by(dispatch, &request).await {
+                    Ok(_) => Ok(Deleted::Now),
+                    Err(failed) => deleted_before(context, failed),
+                }
             };
             let deleted = deleted.await;
             match &deleted {
@@ -103,17 +106,17 @@ pub(super) async fn delete(
                 ),
                 other => act.end_with(other),
             }
-            deleted.map_err(|error| unless_unknown(error, context.guard.deletion()))
+            deleted.map_err(|error| explain(error, context.guard.deletion()))
         }
         Authorization::DryRun(rehearsal) => {
-            let there = look(context, route, mailbox, path()).await;
+            let there = look(context, dispatch, mailbox, path()).await;
             rehearsal.end_with(&there);
             there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
         }
     }
 }
 
-/// What deletes the message at `path`. Each may be sent twice: the second finds nothing.
+/// The request that deletes the message at `path`. Each may be sent twice: the second one finds no message.
 fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
     match deletion {
         Deletion::Recoverable => Request::delete(path, act),
@@ -125,48 +128,73 @@ fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
     }
 }
 
-async fn carry_out(context: &Context, route: &Dispatch, request: &Request) -> Result<Deleted, graph::Error> {
-    match context.graph.send_by(route, request).await {
-        Ok(_) => Ok(Deleted::Now),
-        Err(failed) if net::failpoint::is_set(format_args!("report-gone-messages")) => Err(failed.error),
-        // A request that was answered "try again" may have been carried out all the same. Then the message is gone,
-        // and that is what was asked for.
-        Err(SendError { error, repeated: true }) if error.is_item_gone() => Ok(Deleted::Now),
-        // So may an earlier run of the call.
-        Err(SendError { error, .. }) if error.is_item_gone() && context.may_have_been_run() => {
-            Ok(Deleted::PriorRun)
-        }
-        Err(failed) => Err(failed.error),
+/// Decides whether a message whose deletion failed was deleted by this call before.
+///
+/// A message that does not exist counts as deleted only if an attempt of this call can have deleted it: an earlier
+/// request of this run, or an earlier run. Otherwise it is not found.
+fn deleted_before(
+    context: &Context,
+    SendError { error, repeated }: SendError,
+) -> Result<Deleted, graph::Error> {
+    if net::failpoint::is_set(format_args!("report-gone-messages")) {
+        return Err(error);
+    }
+    match (is_gone(&error), repeated) {
+        (true, true) => Ok(Deleted::Now),
+        (true, false) if context.may_have_been_run() => Ok(Deleted::PriorRun),
+        _ => Err(error),
     }
 }
 
-/// Looks whether a message is there.
+/// Whether the message does not exist, or lies in Recoverable Items, where a deleted message goes and from where Graph
+/// does not delete it (Graph page "Delete message").
+fn is_gone(error: &graph::Error) -> bool {
+    error.is_item_gone() || error.refusal().is_some_and(|refusal| refusal.code == "ErrorCannotDeleteObject")
+}
+
+/// Checks that a message exists.
 pub(super) async fn look(
     context: &Context,
-    route: &Dispatch,
+    dispatch: &Dispatch,
     mailbox: &Mailbox,
     path: Result<Path, graph::Error>,
 ) -> Result<(), graph::Error> {
     let request = Request::get(path?.option("$select", "id")).in_mailbox(mailbox.address());
-    context.graph.send_by(route, &request).await.map(drop).map_err(|failed| failed.error)
+    context.graph.send_by(dispatch, &request).await.map(drop).map_err(|failed| failed.error)
 }
 
-/// A cloud without `permanentDelete` knows no such part of an address, and says so with these statuses. What is wrong
-/// with a message, Exchange says, and its codes begin with `Error`. A 404 is about the mailbox or the message, which is
-/// not there, or about a mailbox without a licence.
-fn unless_unknown(error: graph::Error, deletion: Deletion) -> NotDone {
-    let is_unknown = error.refusal().is_some_and(|refusal| {
-        matches!(refusal.status, 400 | 405 | 501) && !refusal.code.starts_with("Error")
-    });
-    if deletion != Deletion::Permanent || !is_unknown {
-        return NotDone::Graph(error);
+/// Explains a failed deletion where Graph's own words would not help.
+fn explain(error: graph::Error, deletion: Deletion) -> NotDone {
+    if deletion == Deletion::Permanent && is_unknown_action(&error) {
+        return NotDone::Refused {
+            code: "PermanentDeleteNotOffered",
+            why: format!(
+                "The message was not deleted: this Microsoft Graph seems not to offer permanentDelete ({}). Set \
+                 deletion to recoverable or deleted_items.",
+                error.for_log()
+            ),
+        };
     }
-    NotDone::Refused {
-        code: "PermanentDeleteNotOffered",
-        why: format!(
-            "The message was not deleted: this Microsoft Graph seems not to offer permanentDelete ({}). Set \
-             deletion to recoverable or deleted_items.",
-            error.for_log()
-        ),
+    NotDone::Graph(error)
+}
+
+/// Whether Graph does not know the action in the address. `permanentDelete` exists in the global cloud only; the others
+/// refuse its address. Refusals that concern the message come from Exchange, and their codes begin with `Error`. A 404
+/// may also say that there is no mailbox.
+fn is_unknown_action(error: &graph::Error) -> bool {
+    const NO_MAILBOX: [&str; 5] = [
+        "MailboxNotEnabledForRESTAPI",
+        "MailboxNotSupportedForRESTAPI",
+        "MailboxNotHostedInExchangeOnline",
+        "ResourceNotFound",
+        "Request_ResourceNotFound",
+    ];
+    match error.refusal() {
+        Some(refusal) => {
+            matches!(refusal.status, 400 | 404 | 405 | 501)
+                && !refusal.code.starts_with("Error")
+                && !NO_MAILBOX.contains(&&*refusal.code)
+        }
+        None => matches!(error.kind(), ErrorKind::NotAnAnswer { status: 404, .. }),
     }
 }

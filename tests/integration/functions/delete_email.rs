@@ -10,7 +10,7 @@ use url::Url;
 use crate::functions::common::{DeleteEmail, Fault, House, RetryAfter, SOON, Target, encoded};
 
 #[tokio::test]
-async fn a_message_is_deleted_by_one_request_and_nothing_else_is() {
+async fn deletion_is_one_request() {
     let mut house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
@@ -25,7 +25,7 @@ async fn a_message_is_deleted_by_one_request_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn the_folder_is_part_of_the_address_where_it_is_given() {
+async fn given_folder_is_part_of_the_address() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let folder = house.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
@@ -39,7 +39,7 @@ async fn the_folder_is_part_of_the_address_where_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_not_there_is_an_answer() {
+async fn missing_message_is_not_found() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
@@ -52,7 +52,7 @@ async fn a_message_that_is_not_there_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
+async fn deletion_carried_out_behind_a_failure_succeeds() {
     let house = House::new().await;
     let faults =
         [Fault::DoneButStatus(429, SOON), Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody];
@@ -66,16 +66,16 @@ async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
 }
 
 #[tokio::test]
-async fn a_try_that_never_reached_graph_deleted_nothing() {
+async fn attempt_that_never_reached_graph_does_not_count() {
     let mut house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     house.done(DeleteEmail, inputs.clone()).await;
-    // On the way stands a proxy that hangs up on the second who comes: the first comes for a token.
+    // A proxy closes the second connection; the first one is for the token.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     house.settings.graph.proxy = Proxy::Explicit { http: None, https: Some(ProxyUrl { url, login: None }) };
-    // By another name, so that they come over connections of their own.
+    // Another host name, so that the token gets a connection of its own.
     house.settings.graph.token_url.set_host(Some("localhost")).unwrap();
     house.context.graph = Client::new(&house.settings.graph).unwrap();
     let tenant = ("127.0.0.1", house.settings.graph.base_url.port().unwrap());
