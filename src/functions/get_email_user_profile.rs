@@ -1,4 +1,4 @@
-//! `exchange_online_get_email_user_profile`: the directory's profile of a user.
+//! `exchange_online_get_email_user_profile`: returns a user's profile from the directory.
 
 use super::context::Context;
 use super::error::Error;

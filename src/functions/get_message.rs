@@ -1,4 +1,4 @@
-//! `exchange_online_get_message`: one message, as Graph shows it.
+//! `exchange_online_get_message`: returns one message as Graph shows it.
 
 use super::context::Context;
 use super::error::Error;

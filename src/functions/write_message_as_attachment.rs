@@ -1,5 +1,5 @@
-//! `exchange_online_write_message_as_attachment`: keeps the MIME text of a message as a file of the incident or
-//! of a task. It streams from Graph to SOAR and is never held.
+//! `exchange_online_write_message_as_attachment`: saves the MIME form of a message as a file of an incident or a task.
+//! The message streams from Graph to SOAR and is never held in memory.
 
 use std::pin::pin;
 
@@ -43,8 +43,8 @@ pub(super) const SPEC: Spec = Spec {
     timeout: Timeout::Abort,
 };
 
-/// How often a message that broke off on the way is read again, from its start.
-const READ_AGAIN: usize = 3;
+/// Maximum number of times that an incomplete or empty download starts again.
+const MAX_DOWNLOAD_REPEATS: usize = 3;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -60,20 +60,20 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
     reader.finish()?;
     let name = soar::file_name(&name);
-    // Without an incident the sink is one that takes no notice of the target.
+    // A sink without incidents ignores the target.
     let target = task.map_or(Target::Incident(incident.unwrap_or_default()), Target::Task);
 
     context.status.say(format!("Writing a message of {mailbox} to an attachment"));
-    let copy = Copy { context, mailbox: &mailbox, id: &id, target, name: &name };
-    match ensure_once(context, "the attachment", Visibility::Immediate, || copy.look(), || copy.keep()).await
+    let copy = MessageCopy { context, mailbox: &mailbox, id: &id, target, name: &name };
+    match ensure_once(context, "the attachment", Visibility::Immediate, || copy.find(), || copy.write()).await
     {
         Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
         Err(error) => Outcome::not_found(error, &format!("Message {id} of mailbox {mailbox}")),
     }
 }
 
-/// A message that becomes a file.
-struct Copy<'a> {
+/// A copy of a message, as a file.
+struct MessageCopy<'a> {
     context: &'a Context,
     mailbox: &'a str,
     id: &'a str,
@@ -81,7 +81,7 @@ struct Copy<'a> {
     name: &'a str,
 }
 
-impl Copy<'_> {
+impl MessageCopy<'_> {
     async fn open(&self) -> Result<Download, Error> {
         let opened = async {
             let path = Path::message(self.mailbox, None, self.id)?.then("$value");
@@ -105,13 +105,14 @@ impl Copy<'_> {
         }
     }
 
-    async fn keep(&self) -> Result<String, Error> {
-        let mut left = READ_AGAIN;
-        let mut tries = 0;
+    /// Writes the file, and returns its name.
+    async fn write(&self) -> Result<String, Error> {
+        let mut downloads_left = MAX_DOWNLOAD_REPEATS;
+        let mut uploads = 0;
         loop {
             let message = self.open().await?;
-            let most = self.context.limits.max_attachment;
-            if message.length().is_some_and(|length| length > most) {
+            let limit = self.context.limits.max_attachment;
+            if message.length().is_some_and(|length| length > limit) {
                 return Err(self.too_large());
             }
             let record = AuditRecord {
@@ -120,24 +121,24 @@ impl Copy<'_> {
                 target: Some(self.target.to_string()),
                 ..AuditRecord::new(Act::AttachMessage)
             };
-            let file = MessageFile { target: self.target, name: self.name, message, limit: most };
+            let file = MessageFile { target: self.target, name: self.name, message, limit };
             match self.context.sink.write_message(&self.context.guard, record, file).await {
-                // It would be as large again.
+                // Another download would be as large.
                 Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
                     return Err(self.too_large());
                 }
-                // What came of it is not kept by SOAR, and reading does no harm.
-                Err(Error::Soar(soar::Error::Content { .. })) if left > 0 => left -= 1,
+                // SOAR discards an incomplete upload, and reading the message again does no harm.
+                Err(Error::Soar(soar::Error::Content { .. })) if downloads_left > 0 => downloads_left -= 1,
                 Err(Error::Soar(error)) => {
-                    tries += 1;
-                    let Some(wait) = self.context.sink.retry_delay(tries, &error) else {
+                    uploads += 1;
+                    let Some(wait) = self.context.sink.retry_delay(uploads, &error) else {
                         return Err(Error::Soar(error));
                     };
                     info!(
                         status = error.status(),
-                        tries,
+                        uploads,
                         ?wait,
-                        "SOAR puts the attachment off; it is tried again"
+                        "SOAR refused the attachment for now; trying again"
                     );
                     sleep(wait).await;
                 }
@@ -146,9 +147,9 @@ impl Copy<'_> {
         }
     }
 
-    /// Looks for a file of this name and size that was attached since the call was made. The content of a message is
-    /// evidence and holds no word of ours, so nothing else tells.
-    async fn look(&self) -> Result<Option<String>, Error> {
+    /// Finds a file of this name and size that was attached after the call was made. Nothing else can identify it: the
+    /// message is evidence, so no tag is added to it.
+    async fn find(&self) -> Result<Option<String>, Error> {
         let sizes = self.context.sink.sizes_of(self.target, self.name, &self.context.call).await?;
         if sizes.is_empty() {
             return Ok(None);
@@ -156,12 +157,12 @@ impl Copy<'_> {
         let message = self.open().await?;
         let size = match message.length() {
             Some(length) => length,
-            None => self.measured(message).await?,
+            None => self.measure(message).await?,
         };
         Ok(sizes.contains(&size).then(|| self.name.to_owned()))
     }
 
-    async fn measured(&self, message: Download) -> Result<u64, Error> {
+    async fn measure(&self, message: Download) -> Result<u64, Error> {
         let mut size = 0;
         let mut stream = pin!(message.stream(self.context.limits.max_attachment));
         while let Some(piece) = stream.try_next().await.map_err(|source| self.failed(source))? {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::functions::common::{GetEmailUserProfile, House};
 
 #[tokio::test]
-async fn the_content_is_graphs_user_object_and_one_request_is_made() {
+async fn profile_is_one_request() {
     let mut house = House::new().await;
     let user = house.graph().users().remove(0);
     let results =
@@ -20,7 +20,7 @@ async fn the_content_is_graphs_user_object_and_one_request_is_made() {
 }
 
 #[tokio::test]
-async fn the_pretty_string_has_sorted_keys_and_an_indent_of_four() {
+async fn pretty_string_has_sorted_keys() {
     let house = House::new().await;
     let results = house.done(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(1)})).await;
     let pretty = results["pretty_string"].as_str().unwrap();
@@ -34,7 +34,7 @@ async fn the_pretty_string_has_sorted_keys_and_an_indent_of_four() {
 }
 
 #[tokio::test]
-async fn a_user_who_does_not_exist_is_an_answer() {
+async fn unknown_user_is_not_found() {
     let house = House::new().await;
     let results =
         house.run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"})).await.unwrap();

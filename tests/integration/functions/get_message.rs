@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::functions::common::{GetMessage, House, encoded};
 
 #[tokio::test]
-async fn the_content_is_graphs_message_with_sorted_keys_in_its_pretty_string() {
+async fn content_is_graphs_message() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
@@ -25,7 +25,7 @@ async fn the_content_is_graphs_message_with_sorted_keys_in_its_pretty_string() {
 }
 
 #[tokio::test]
-async fn a_message_or_mailbox_that_does_not_exist_is_an_answer_with_graphs_error() {
+async fn unknown_message_or_mailbox_is_not_found() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);
     let user = house.mailbox(0);

@@ -17,7 +17,7 @@ fn inputs(house: &House) -> (String, String, serde_json::Value) {
 }
 
 #[tokio::test]
-async fn the_mime_text_becomes_a_file_of_the_incident_byte_for_byte() {
+async fn mime_form_becomes_a_file_of_the_incident() {
     let house = House::new().await;
     let (mailbox, id, inputs) = inputs(&house);
     let name = format!("message-{mailbox}-{id}.eml");
@@ -30,7 +30,7 @@ async fn the_mime_text_becomes_a_file_of_the_incident_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn megabytes_arrive_unchanged() {
+async fn large_message_arrives_unchanged() {
     let house = House::new().await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 7_654_321));
@@ -41,7 +41,7 @@ async fn megabytes_arrive_unchanged() {
 }
 
 #[tokio::test]
-async fn a_name_is_used_as_given_and_a_blank_one_is_none() {
+async fn blank_name_becomes_the_default() {
     let house = House::new().await;
     let (mailbox, id, mut inputs) = inputs(&house);
     let default = format!("message-{mailbox}-{id}.eml");
@@ -61,7 +61,7 @@ async fn a_name_is_used_as_given_and_a_blank_one_is_none() {
 }
 
 #[tokio::test]
-async fn with_a_task_the_file_goes_to_the_task() {
+async fn file_goes_to_the_task() {
     let house = House::new().await;
     let (mailbox, id, mut inputs) = inputs(&house);
     inputs["task_id"] = json!(TASK);
@@ -74,7 +74,7 @@ async fn with_a_task_the_file_goes_to_the_task() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_not_there_is_an_answer_and_writes_nothing() {
+async fn missing_message_writes_nothing() {
     let house = House::new().await;
     let (_, _, mut inputs) = inputs(&house);
     inputs["exo_messages_id"] = json!(house.graph().planted().remove(1).id);
@@ -85,7 +85,7 @@ async fn a_message_that_is_not_there_is_an_answer_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_proxys_page_is_not_kept_as_evidence() {
+async fn proxys_page_is_not_written() {
     let house = House::new().await;
     let (mailbox, id, inputs) = inputs(&house);
     house.graph().faults().next(1, Target::containing("$value"), Fault::Html);
@@ -95,7 +95,7 @@ async fn a_proxys_page_is_not_kept_as_evidence() {
 }
 
 #[tokio::test]
-async fn a_page_that_stays_is_reported_and_writes_nothing() {
+async fn persistent_page_fails_the_call() {
     let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     let (_, _, inputs) = inputs(&house);
@@ -106,7 +106,7 @@ async fn a_page_that_stays_is_reported_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_that_breaks_off_is_read_again_and_never_kept_in_half() {
+async fn incomplete_download_is_repeated() {
     let house = House::new().await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
@@ -117,7 +117,7 @@ async fn a_message_that_breaks_off_is_read_again_and_never_kept_in_half() {
 }
 
 #[tokio::test]
-async fn a_message_that_never_comes_whole_fails_the_call_and_leaves_nothing() {
+async fn persistently_incomplete_download_fails_the_call() {
     let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
@@ -128,7 +128,7 @@ async fn a_message_that_never_comes_whole_fails_the_call_and_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_throttled_message_is_read_later() {
+async fn throttled_download_is_repeated() {
     let house = House::new().await;
     let (_, _, inputs) = inputs(&house);
     let fault = Fault::Status(503, RetryAfter::Absent);
@@ -137,7 +137,7 @@ async fn a_throttled_message_is_read_later() {
 }
 
 #[tokio::test]
-async fn an_incident_that_is_not_there_fails_the_call_in_soars_words() {
+async fn missing_incident_fails_with_soars_error() {
     let house = House::new().await;
     let (_, _, mut inputs) = inputs(&house);
     inputs["incident_id"] = json!(1);
@@ -146,7 +146,7 @@ async fn an_incident_that_is_not_there_fails_the_call_in_soars_words() {
 }
 
 #[tokio::test]
-async fn a_file_that_soar_puts_off_is_written_when_it_takes_it() {
+async fn file_that_soar_delays_is_written_later() {
     let house = House::new().await;
     let (mailbox, id, inputs) = inputs(&house);
     assert!(house.graph().set_mime_bytes(&mailbox, &id, 1_000_000));
@@ -160,7 +160,7 @@ async fn a_file_that_soar_puts_off_is_written_when_it_takes_it() {
     assert!(bytes == house.graph().mime(&mailbox, &id).unwrap());
     assert_eq!(house.asked().len(), 3, "the message is read from its start each time");
 
-    // What is put off again and again ends the call, and nothing is attached.
+    // A file that is always refused fails the call, and nothing is attached.
     house.sandbox.soar.rest.fail_next(
         "POST /rest/orgs/201/incidents/2095/attachments",
         100,
@@ -169,4 +169,25 @@ async fn a_file_that_soar_puts_off_is_written_when_it_takes_it() {
     let error = house.failed(WriteMessageAsAttachment, inputs).await;
     assert!(error.contains("429"), "{error}");
     assert_eq!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
+}
+
+#[tokio::test]
+async fn empty_message_is_not_written() {
+    let mut house = House::new().await;
+    let (_, _, inputs) = inputs(&house);
+    let front = Front::before(&mut house).await;
+    front.answer_as("text/plain", 99, "/$value", 200, "");
+    let error = house.failed(WriteMessageAsAttachment, inputs).await;
+    assert!(error.contains("it is empty"), "{error}");
+    house.assert_incident_untouched();
+}
+
+#[tokio::test]
+async fn message_that_comes_empty_once_is_read_again() {
+    let mut house = House::new().await;
+    let (mailbox, id, inputs) = inputs(&house);
+    let front = Front::before(&mut house).await;
+    front.answer_as("text/plain", 1, "/$value", 200, "");
+    house.done(WriteMessageAsAttachment, inputs).await;
+    assert!(house.attachment().await.2 == house.graph().mime(&mailbox, &id).unwrap());
 }
