@@ -26,6 +26,9 @@ use super::error::Error;
 /// be about to apply it.
 pub(super) const LOOKUP_DELAYS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
+/// Delays between lookups after a throttled request. Graph throttles a request before it carries it out, as a rule, so
+/// fewer lookups are enough.
+const LOOKUP_DELAYS_AFTER_THROTTLING: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(1)];
 /// Maximum number of repeats after an unknown outcome. Repeats that Graph asks to delay are counted by the retry policy
 /// instead.
 const MAX_REPEATS: u32 = 2;
@@ -193,7 +196,12 @@ where
 
     async fn settle(&mut self, error: Error, failed_at: Instant) -> Step<T> {
         let hint = error.backoff_hint();
-        let error = match look_repeatedly(delays(self.context, self.visibility), &self.lookup).await {
+        let delays: Vec<_> = if error.is_throttling() {
+            LOOKUP_DELAYS_AFTER_THROTTLING.into()
+        } else {
+            delays(self.context, self.visibility).collect()
+        };
+        let error = match look_repeatedly(delays.into_iter(), &self.lookup).await {
             Ok(Some(done)) => {
                 info!(effect = self.effect, "done in spite of the failed request");
                 return Step::Finish(Ok(done));
@@ -246,4 +254,16 @@ async fn look_repeatedly<T, E, L: Future<Output = Result<Option<T>, E>>>(
         sleep(delay).await;
     }
     lookup().await
+}
+
+/// Whether a request that failed like this may have been carried out. Graph has carried out requests that it answered
+/// as throttled.
+pub(super) fn may_have_been_applied(error: &graph::Error) -> bool {
+    error.is_indeterminate() || error.backoff_hint().is_some()
+}
+
+/// Whether Graph did not carry out a request because something else touched the item at the same moment, such as a rule
+/// or its owner (`ErrorIrresolvableConflict`). The next attempt may succeed.
+pub(super) fn is_conflict(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| matches!(refusal.status, 409 | 412))
 }

@@ -18,7 +18,7 @@ NO_USER = error(404, "Request_ResourceNotFound", "Resource does not exist or one
 NO_ITEM = error(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 NO_FOLDER = error(404, "ErrorItemNotFound", "The specified folder could not be found in the store.")
 NO_MAILBOX = error(404, "MailboxNotEnabledForRESTAPI", "The mailbox is either inactive, soft-deleted, or is hosted on-premise.")
-FOLDERS = {"inbox", "junkemail", "deleteditems", "archive", "drafts", "sentitems", "folder-inbox"}
+FOLDERS = {"inbox", "junkemail", "deleteditems", "archive", "drafts", "outbox", "sentitems", "folder-inbox"}
 
 
 class Graph(Mock):

@@ -1,29 +1,60 @@
-//! A mail that is too large for one request: created as a draft, filled with its attachments one by one, then sent
-//! (Graph pages "Create message", "Attach large files to Outlook messages or events", "message: send"). A draft can be
-//! sent only once. A draft that is not sent is removed.
+//! A mail that is created as a draft, filled with its attachments one by one, then sent (Graph pages "Create message",
+//! "Attach large files to Outlook messages or events", "message: send"). A draft can be sent only once, and its immutable
+//! id stays the same when it is sent, so one request shows whether it was. A draft that is not sent is removed.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use tokio::time::sleep;
-use tracing::warn;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
 
 use super::LARGE;
 use super::message::{FileAttachment, SMALLEST_IN_SESSION};
-use super::outgoing::{Ended, Outgoing, may_be_done};
+use super::outgoing::{Ended, Outgoing};
 use crate::functions::error::Error;
-use graph::{self, Dispatch, Effect, Path, Request, SendError, UploadError, UploadSession};
+use crate::functions::idempotency::{is_conflict, may_have_been_applied};
+use graph::{self, Effect, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
 
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
 /// policy decides instead.
 const MAX_DRAFTS: u32 = 3;
 
-/// Creates the mail as a draft and sends it. After an indeterminate failure the draft is removed and created again.
+/// A draft or upload session that is younger than this may not be visible to all of Exchange yet.
+const YOUNG: Duration = Duration::from_secs(30);
+
+/// Creates the mail as a draft and sends it.
 pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ended, Error> {
+    let created = Draft::create(outgoing).await;
+    send_created(outgoing, created, attachments).await
+}
+
+/// Creates the mail as a draft and sends it. Returns `None` if Graph refuses to create a draft, for instance because the
+/// application may not change mail.
+pub(super) async fn send_if_allowed(
+    outgoing: Outgoing<'_>,
+    attachments: &[Attachment],
+) -> Option<Result<Ended, Error>> {
+    let created = Draft::create(outgoing).await;
+    if let Err(Error::Graph { source, .. }) = &created
+        && !may_have_been_applied(source)
+    {
+        return None;
+    }
+    Some(send_created(outgoing, created, attachments).await)
+}
+
+/// Sends a draft. After an indeterminate failure the draft is removed and created again.
+async fn send_created(
+    outgoing: Outgoing<'_>,
+    mut created: Result<Draft<'_>, Error>,
+    attachments: &[Attachment],
+) -> Result<Ended, Error> {
     let mut tries = 0;
     loop {
-        let (error, at_work) = match Draft::create(outgoing).await {
+        let (error, at_work) = match created {
             Ok(draft) => match draft.fill_and_send(attachments).await {
                 Ok(()) => return Ok(Ended::Sent),
                 Err(error) => (error, true),
@@ -31,7 +62,7 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
             Err(error) => (error, false),
         };
         let wait = match &error {
-            Error::Graph { source, .. } if may_be_done(source) => {
+            Error::Graph { source, .. } if may_have_been_applied(source) => {
                 let asked = source.backoff_hint();
                 let again = asked.is_some() || tries < MAX_DRAFTS;
                 outgoing
@@ -46,7 +77,7 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
             // The draft was not sent, whatever became of the request, but it may exist.
             let error = match error {
                 Error::Graph { attempt, permissions, source } => {
-                    if may_be_done(&source)
+                    if may_have_been_applied(&source)
                         && let Ok(Some(ended)) = outgoing.find_sent().await
                     {
                         return Ok(ended);
@@ -64,6 +95,7 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
         if let Some(ended) = outgoing.find_sent().await? {
             return Ok(ended);
         }
+        created = Draft::create(outgoing).await;
     }
 }
 
@@ -71,6 +103,9 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
 struct Draft<'a> {
     outgoing: Outgoing<'a>,
     id: String,
+    /// The id of the Drafts folder.
+    folder: Option<String>,
+    created_at: Instant,
     leftover: Leftover,
 }
 
@@ -92,6 +127,16 @@ impl Drop for Leftover {
 #[derive(Deserialize)]
 struct Created {
     id: String,
+    #[serde(rename = "parentFolderId")]
+    folder: Option<String>,
+}
+
+/// What became of a draft that Graph was asked to send.
+enum Fate {
+    Sent,
+    Unsent,
+    /// The draft is on its way, or was removed.
+    Unknown,
 }
 
 impl<'a> Draft<'a> {
@@ -101,12 +146,21 @@ impl<'a> Draft<'a> {
         let created = async {
             let path = Path::messages(from.address(), None)?;
             let request = Request::post(path, body.into(), act).retry_if_unsent().in_mailbox(from.address());
-            context.graph.send(&request).await?.parse::<Created>()
+            let response = context.graph.send(&request).await?;
+            // Graph created the draft, whatever is wrong with its answer.
+            response.parse::<Created>().map_err(|error| error.with_effect(Effect::Indeterminate))
         };
         let failed = |source| outgoing.failed(LARGE.permissions, source);
-        let Created { id } = created.await.map_err(failed)?;
+        let Created { id, folder } = created.await.map_err(failed)?;
         let removal = outgoing.removal(&id).map_err(failed)?;
-        Ok(Self { outgoing, id, leftover: Leftover(Some((context.graph.clone(), removal))) })
+        let created_at = Instant::now();
+        Ok(Self {
+            outgoing,
+            id,
+            folder,
+            created_at,
+            leftover: Leftover(Some((context.graph.clone(), removal))),
+        })
     }
 
     /// Adds the attachments and sends the draft, or removes it.
@@ -123,34 +177,82 @@ impl<'a> Draft<'a> {
             }
             return Err(error);
         }
-        let source = match self.send().await {
-            Ok(()) => return Ok(()),
-            // An attempt that was answered "try again" sent it, or its owner or another run of the call removed it.
-            // A lookup in the mailbox decides.
-            Err(SendError { error, .. }) if error.is_item_gone() => {
-                return Err(self.outgoing.in_doubt(error));
-            }
-            Err(SendError { error, .. }) => error,
-        };
+        let Err(source) = self.send().await else { return Ok(()) };
         match self.remove().await {
+            // The draft was still there, so it was not sent.
             Ok(()) => Err(self.failed(source)),
+            // It was sent, or its owner or another run of the call removed it. A lookup in the mailbox decides.
             Err(SendError { error, repeated: false }) if error.is_item_gone() => {
                 Err(self.outgoing.in_doubt(source))
             }
             Err(SendError { error, .. }) => {
                 self.warn_left_over(&error);
-                Err(if may_be_done(&source) { self.outgoing.in_doubt(source) } else { self.failed(source) })
+                let sent = may_have_been_applied(&source) || source.is_item_gone();
+                Err(if sent { self.outgoing.in_doubt(source) } else { self.failed(source) })
             }
         }
     }
 
-    /// A draft can be sent only once, so repeating the request is harmless.
-    async fn send(&self) -> Result<(), SendError> {
-        let path = self.path().map_err(|error| SendError { error, repeated: false })?;
-        let Outgoing { context, from, act, .. } = self.outgoing;
-        let request =
-            Request::post(path.then("send"), Bytes::new(), act).idempotent().in_mailbox(from.address());
-        context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
+    /// Sends the draft. A failed attempt is repeated only while the draft is known to be unsent.
+    async fn send(&self) -> Result<(), graph::Error> {
+        let mut repeats = 0;
+        loop {
+            let error = match self.post("send", Bytes::new(), Request::retry_if_unsent).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let repeatable = may_have_been_applied(&error) || self.is_settling(&error);
+            if !repeatable && !error.is_item_gone() {
+                return Err(error);
+            }
+            match self.fate().await {
+                Ok(Fate::Sent) => return Ok(()),
+                Ok(Fate::Unsent) if repeatable => {}
+                Ok(Fate::Unsent | Fate::Unknown) => return Err(error),
+                Err(lookup) => {
+                    warn!(error = lookup.for_log(), "could not look up whether the draft was sent");
+                    return Err(error);
+                }
+            }
+            let Some(wait) = self.wait_after(&error, repeats) else { return Err(error) };
+            repeats += 1;
+            sleep(wait).await;
+        }
+    }
+
+    /// Looks up whether the draft was sent.
+    async fn fate(&self) -> Result<Fate, graph::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Place {
+            is_draft: bool,
+            parent_folder_id: Option<String>,
+        }
+        let Outgoing { context, from, .. } = self.outgoing;
+        let path = self.path()?.option("$select", "id,isDraft,parentFolderId");
+        let request = Request::get(path).in_mailbox(from.address());
+        let place: Place = match context.graph.send(&request).await {
+            Err(error) if error.is_item_gone() => return Ok(Fate::Unknown),
+            response => response?.parse()?,
+        };
+        Ok(match place {
+            Place { is_draft: false, .. } => Fate::Sent,
+            // A mail that waits in the Outbox still counts as a draft.
+            Place { parent_folder_id, .. } if parent_folder_id != self.folder => Fate::Unknown,
+            Place { .. } => Fate::Unsent,
+        })
+    }
+
+    /// Whether Graph refused a request because the draft is new, or changed at the same moment. After an attempt that may
+    /// have been carried out, a refusal means something else.
+    fn is_settling(&self, error: &graph::Error) -> bool {
+        let is_new = error.is_item_gone() && self.created_at.elapsed() < YOUNG;
+        (is_conflict(error) || is_new) && !error.is_indeterminate()
+    }
+
+    fn wait_after(&self, error: &graph::Error, repeats: u32) -> Option<Duration> {
+        let named = error.backoff_hint().and_then(|hint| hint.named);
+        self.outgoing.context.graph.again_after(named, repeats)
     }
 
     async fn remove(&self) -> Result<(), SendError> {
@@ -172,19 +274,32 @@ impl<'a> Draft<'a> {
 
     async fn fill(&self, attachments: &[Attachment]) -> Result<(), Error> {
         for attachment in attachments {
-            match attachment.size {
-                Some(size) if size >= SMALLEST_IN_SESSION => self.upload(attachment, size).await?,
-                _ => {
-                    let Outgoing { context, mail, .. } = self.outgoing;
-                    let content = mail.read_attachment(context, attachment).await?;
-                    let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
-                    self.post("attachments", body.into(), Request::retry_if_unsent)
-                        .await
-                        .map_err(|source| self.failed(source))?;
-                }
+            let mut repeats = 0;
+            while let Err(error) = self.attach(attachment).await {
+                let wait = match &error {
+                    Error::Graph { source, .. } if self.is_settling(source) => {
+                        self.wait_after(source, repeats)
+                    }
+                    _ => None,
+                };
+                let Some(wait) = wait else { return Err(error) };
+                repeats += 1;
+                info!(error = error.for_log(), "the draft is not ready for its attachment; trying again");
+                sleep(wait).await;
             }
         }
         Ok(())
+    }
+
+    async fn attach(&self, attachment: &Attachment) -> Result<(), Error> {
+        if let Some(size) = attachment.size.filter(|size| *size >= SMALLEST_IN_SESSION) {
+            return self.upload(attachment, size).await;
+        }
+        let Outgoing { context, mail, .. } = self.outgoing;
+        let content = mail.read_attachment(context, attachment).await?;
+        let body = serde_json::to_vec(&FileAttachment::new(attachment, &content))?;
+        let attached = self.post("attachments", body.into(), Request::retry_if_unsent).await;
+        attached.map(drop).map_err(|source| self.failed(source))
     }
 
     /// Streams a large attachment from SOAR to Graph, in ranges.
@@ -211,7 +326,7 @@ impl<'a> Draft<'a> {
         let session: UploadSession = self
             .post("attachments/createUploadSession", body.into(), Request::idempotent)
             .await
-            .and_then(|answer| answer.parse())
+            .and_then(|answer| answer.parse().map_err(|error| error.with_effect(Effect::Indeterminate)))
             .map_err(|source| self.failed(source))?;
         let Outgoing { context, mail, .. } = self.outgoing;
         let content = mail.open(context, attachment).await?;
@@ -231,12 +346,12 @@ impl<'a> Draft<'a> {
 
     async fn post(
         &self,
-        what: &'static str,
+        action: &'static str,
         body: Bytes,
-        repeated: fn(Request) -> Request,
+        safety: fn(Request) -> Request,
     ) -> Result<graph::Response, graph::Error> {
         let Outgoing { context, from, act, .. } = self.outgoing;
-        let request = Request::post(self.path()?.then(what), body, act).in_mailbox(from.address());
-        context.graph.send(&repeated(request)).await
+        let request = Request::post(self.path()?.then(action), body, act).in_mailbox(from.address());
+        context.graph.send(&safety(request)).await
     }
 }

@@ -12,12 +12,14 @@ use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::inputs::{InputError, Inputs, RichText};
 use graph::CallTag;
-use graph::models::{Body, Recipient, listed};
+use graph::models::{Body, Recipient};
 use soar::Attachment;
 
-/// Attachments of this size or more need an upload session, which takes no smaller ones (Graph page "Attach large files
-/// to Outlook messages or events").
-pub(super) const SMALLEST_IN_SESSION: u64 = 3 << 20;
+/// Attachments of this size or more go by upload session. In a single request their Base64 form would come too close to
+/// the limit of 4 MB; sessions take attachments from 2,097,152 bytes on (measured, msgraph-sdk-java pull request 52).
+pub(super) const SMALLEST_IN_SESSION: u64 = 2_900_000;
+/// No attachment's name has more separators than this, so splitting a list of names stays cheap.
+const MAX_SEPARATORS_IN_NAME: usize = 16;
 
 /// The mail that is asked for.
 pub(in crate::functions) struct Mail {
@@ -25,20 +27,21 @@ pub(in crate::functions) struct Mail {
     pub(super) recipients: Vec<String>,
     subject: String,
     body: RichText,
-    attachment_names: Vec<String>,
+    /// Names of attachments, separated by commas, semicolons or line ends. A name may hold commas and semicolons as well,
+    /// so only the incident's own names show where one ends.
+    attachment_names: Option<String>,
     incident: Option<i64>,
 }
 
 impl Mail {
     pub(in crate::functions) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
-        let mut attachment_names = listed(reader.words("exo_attachment_names"));
-        let mut seen = HashSet::new();
-        attachment_names.retain(|name| seen.insert(name.clone()));
-        let incident = if attachment_names.is_empty() {
-            reader.number("incident_id")
-        } else {
+        let attachment_names = reader.words("exo_attachment_names");
+        let attachment_names = attachment_names.filter(|names| !names.chars().all(|c| is_separator(c) || c == ' '));
+        let incident = if attachment_names.is_some() {
             Some(reader.required_number("incident_id"))
+        } else {
+            reader.number("incident_id")
         };
         let mail = Self {
             sender: reader.required_mailbox("exo_email_address"),
@@ -63,28 +66,30 @@ impl Mail {
         }
     }
 
-    /// Finds the incident's attachments by their names. Returns them, and the names that no attachment has.
+    /// Finds the incident's attachments by their names: all of them, where several have the same name. Returns them, and
+    /// the names that no attachment has.
     pub(super) async fn attachments(
         &self,
         context: &Context,
     ) -> Result<(Vec<Attachment>, Vec<String>), Error> {
-        let (Some(incident), false) = (self.incident, self.attachment_names.is_empty()) else {
+        let (Some(incident), Some(names)) = (self.incident, &self.attachment_names) else {
             return Ok((Vec::new(), Vec::new()));
         };
-        let mut there = context.sink.attachments(incident).await?;
+        let existing = context.sink.attachments(incident).await?;
         let mut found = Vec::new();
         let mut missing = Vec::new();
         let limit = context.limits.max_attachment;
-        for name in &self.attachment_names {
-            match there.iter().position(|attachment| attachment.name == *name) {
-                Some(place) if there[place].size.is_some_and(|size| size > limit) => {
-                    let why =
-                        format!("is larger than {} MiB (max_attachment_mb); nothing was sent.", limit >> 20);
-                    return Err(Error::Attachment { name: name.clone(), why });
-                }
-                Some(place) => found.push(there.remove(place)),
-                None => missing.push(name.clone()),
+        for name in split_names(names, &existing) {
+            let named: Vec<_> = existing.iter().filter(|attachment| attachment.name == name).collect();
+            if named.iter().any(|attachment| attachment.size.is_some_and(|size| size > limit)) {
+                let why =
+                    format!("is larger than {} MiB (max_attachment_mb); nothing was sent.", limit >> 20);
+                return Err(Error::Attachment { name: name.to_owned(), why });
             }
+            if named.is_empty() {
+                missing.push(name.to_owned());
+            }
+            found.extend(named.into_iter().cloned());
         }
         Ok((found, missing))
     }
@@ -117,6 +122,29 @@ impl Mail {
         }
         Ok(bytes.into())
     }
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, ',' | ';' | '\n' | '\r')
+}
+
+/// Splits a list of names at its separators, but not within the name of an existing attachment. Drops repeated names.
+fn split_names<'a>(list: &'a str, existing: &[Attachment]) -> Vec<&'a str> {
+    let existing: HashSet<&str> = existing.iter().map(|attachment| &*attachment.name).collect();
+    let mut names = Vec::new();
+    let mut rest = Some(list);
+    while let Some(text) = rest {
+        let ends = || text.match_indices(is_separator).map(|(at, _)| at).chain([text.len()]);
+        let ends: Vec<usize> = ends().take(MAX_SEPARATORS_IN_NAME + 1).collect();
+        let known = ends.iter().rev().find(|end| existing.contains(text[..**end].trim()));
+        let end = known.or(ends.first()).copied().unwrap_or(text.len());
+        names.push(text[..end].trim());
+        // Every separator is one byte long.
+        rest = text.get(end + 1..);
+    }
+    let mut seen = HashSet::new();
+    names.retain(|name| !name.is_empty() && seen.insert(*name));
+    names
 }
 
 /// The body of a `sendMail` request (Graph page "user: sendMail").

@@ -17,10 +17,10 @@ use serde_json::json;
 
 pub(super) use self::message::Mail;
 use self::message::{FileAttachment, SendMail};
-use self::outgoing::{Ended, Outgoing, may_be_done};
+use self::outgoing::{Ended, Outgoing};
 use super::context::Context;
 use super::error::Error;
-use super::idempotency::{Visibility, ensure_once};
+use super::idempotency::{Visibility, ensure_once, may_have_been_applied};
 use super::inputs::Inputs;
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Permissions, READ_MAIL, SEND_MAIL, Use};
@@ -123,12 +123,13 @@ async fn send_once(
 ) -> Result<Ended, Error> {
     let tag = CallTag::of(context.call.reference());
     let outgoing = Outgoing { context, mail, from, tag: &tag, act: &act };
-    // Whether an attempt may have sent the mail.
-    let indeterminate = AtomicBool::new(false);
+    // Whether an attempt may have sent the mail, and whether one was throttled.
+    let (indeterminate, throttled) = (AtomicBool::new(false), AtomicBool::new(false));
     let attempt = || async {
-        let sent = send(outgoing, attachments).await;
-        if sent.as_ref().is_err_and(Error::is_indeterminate) {
-            indeterminate.store(true, Ordering::Relaxed);
+        let sent = send(outgoing, attachments, throttled.load(Ordering::Relaxed)).await;
+        if let Err(error) = &sent {
+            indeterminate.fetch_or(error.is_indeterminate(), Ordering::Relaxed);
+            throttled.fetch_or(error.is_throttling(), Ordering::Relaxed);
         }
         sent
     };
@@ -156,8 +157,13 @@ async fn send_once(
     sent
 }
 
-/// Sends the mail by `sendMail` where it fits into one request, else as a draft.
-async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ended, Error> {
+/// Sends the mail by `sendMail` where it fits into one request, else as a draft. A mail that was throttled goes as a
+/// draft where the application may create one: should that be throttled as well, its fate is known at once.
+async fn send(
+    outgoing: Outgoing<'_>,
+    attachments: &[Attachment],
+    was_throttled: bool,
+) -> Result<Ended, Error> {
     let Outgoing { context, mail, from, tag, act } = outgoing;
     let bare = serde_json::to_vec(&SendMail::new(mail.message(tag, Vec::new())))?.len();
     // Base64 turns three bytes into four.
@@ -165,6 +171,9 @@ async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ende
         attachments.iter().map(|attachment| attachment.size.unwrap_or(u64::MAX / 4096) / 3 * 4 + 1024).sum();
     if encoded + bare as u64 > LARGEST_REQUEST {
         return draft::send(outgoing, attachments).await;
+    }
+    if was_throttled && let Some(sent) = draft::send_if_allowed(outgoing, attachments).await {
+        return sent;
     }
     let mut encoded = Vec::with_capacity(attachments.len());
     for attachment in attachments {
@@ -181,7 +190,7 @@ async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> Result<Ende
     };
     match sent.await {
         Ok(_) => Ok(Ended::Sent),
-        Err(source) if may_be_done(&source) => Err(outgoing.in_doubt(source)),
+        Err(source) if may_have_been_applied(&source) => Err(outgoing.in_doubt(source)),
         Err(source) => outgoing.no_mailbox(outgoing.failed(SPEC.permissions(), source)),
     }
 }

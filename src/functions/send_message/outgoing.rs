@@ -1,5 +1,6 @@
 //! One mail on its way: in which mailbox, under which tag, and whether it was sent already.
 
+use chrono::TimeDelta;
 use tracing::info;
 
 use super::LOOK_UP;
@@ -10,10 +11,34 @@ use crate::functions::error::Error;
 use crate::functions::outcome::Outcome;
 use crate::functions::permissions::Permissions;
 use crate::guard::Mailbox;
-use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError};
+use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError, TaggedMessage};
 
 /// Maximum number of rounds in which unsent drafts of the call are removed.
 const MAX_CLEANUPS: usize = 5;
+
+/// The folder of unsent mails.
+const DRAFTS: &str = "drafts";
+/// The folders that a mail passes, in this order: a mail that moves on during a lookup is found in the next folder.
+const FOLDERS: [&str; 3] = [DRAFTS, "outbox", "sentitems"];
+/// How far Exchange's clock may be behind that of SOAR.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(10);
+
+/// The copies of a mail in the sender's mailbox.
+#[derive(Default)]
+struct Copies {
+    /// Ids of the drafts that were not sent.
+    drafts: Vec<String>,
+    /// Whether a copy was sent.
+    sent: bool,
+}
+
+impl Copies {
+    fn add(&mut self, found: Vec<TaggedMessage>) {
+        let (drafts, sent): (Vec<_>, Vec<_>) = found.into_iter().partition(|message| message.is_draft);
+        self.drafts.extend(drafts.into_iter().map(|draft| draft.id));
+        self.sent |= !sent.is_empty();
+    }
+}
 
 /// How sending a mail ended.
 pub(super) enum Ended {
@@ -38,30 +63,30 @@ pub(super) struct Outgoing<'a> {
 impl Outgoing<'_> {
     /// Looks up whether the mail was sent, and removes drafts of it that were not.
     pub(super) async fn find_sent(self) -> Result<Option<Ended>, Error> {
-        let Self { context, mail, from, tag, .. } = self;
+        let sender = &self.mail.sender;
         let not_looked_up = |source| Error::NotLookedUp {
-            mail: format!("a message from {}", mail.sender),
+            mail: format!("a message from {sender}"),
             permissions: LOOK_UP,
             source,
         };
         // A draft may be sent between the lookup and its removal, so only a lookup without drafts is conclusive.
         for _ in 0..MAX_CLEANUPS {
-            let found = match tag.find(&context.graph, from.address(), None).await {
-                Ok(found) => found,
-                Err(source) if source.refusal().is_some_and(|refusal| refusal.status == 404) => {
+            let Copies { drafts, sent } = match self.find_copies().await {
+                Ok(copies) => copies,
+                Err(source) if is_not_found(&source) => {
                     return self.no_mailbox(self.failed(LOOK_UP, source)).map(Some);
                 }
                 Err(source) => return Err(not_looked_up(source)),
             };
-            if found.iter().any(|message| !message.is_draft) {
+            if sent {
                 return Ok(Some(Ended::Sent));
             }
-            if found.is_empty() {
+            if drafts.is_empty() {
                 return Ok(None);
             }
-            for draft in found {
-                info!(mailbox = mail.sender, message_id = draft.id, "removing an unsent draft of this call");
-                match self.remove_draft(&draft.id).await {
+            for id in drafts {
+                info!(mailbox = sender, message_id = id, "removing an unsent draft of this call");
+                match self.remove_draft(&id).await {
                     Err(SendError { error, .. }) if !error.is_item_gone() => {
                         return Err(not_looked_up(error));
                     }
@@ -70,9 +95,28 @@ impl Outgoing<'_> {
             }
         }
         Err(Error::Refused(format!(
-            "Another run of this call seems to be sending the message from {}; it was not sent by this one.",
-            mail.sender
+            "Another run of this call seems to be sending the message from {sender}; it was not sent by this one."
         )))
+    }
+
+    /// Finds the copies of the mail since the time of the call.
+    async fn find_copies(self) -> Result<Copies, graph::Error> {
+        let Self { context, from, tag, .. } = self;
+        let since = context.call.asked_at.map(|asked_at| asked_at - CLOCK_DIFFERENCE);
+        let mut copies = Copies::default();
+        for folder in FOLDERS {
+            match tag.find(&context.graph, from.address(), Some(folder), since).await {
+                Ok(found) if folder == DRAFTS => copies.add(found),
+                Ok(found) => copies.sent |= !found.is_empty(),
+                // The mailbox lacks the folder, or does not exist.
+                Err(error) if is_not_found(&error) => {
+                    copies.add(tag.find(&context.graph, from.address(), None, since).await?);
+                    return Ok(copies);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(copies)
     }
 
     /// Turns a missing mailbox into an answer; other failures stay failures.
@@ -85,9 +129,10 @@ impl Outgoing<'_> {
         self.context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
     }
 
-    /// The request that removes a draft.
+    /// The request that removes a draft. The address names the folder, so that the request cannot remove the copy in Sent
+    /// Items, which has the same immutable id.
     pub(super) fn removal(self, id: &str) -> Result<Request, graph::Error> {
-        let path = Path::message(self.from.address(), None, id)?;
+        let path = Path::message(self.from.address(), Some(DRAFTS), id)?;
         Ok(Request::delete(path, self.act).in_mailbox(self.from.address()))
     }
 
@@ -106,7 +151,6 @@ impl Outgoing<'_> {
     }
 }
 
-/// Whether a request that failed with `source` may have been carried out. Throttled requests have been seen to be.
-pub(super) fn may_be_done(source: &graph::Error) -> bool {
-    source.is_indeterminate() || source.backoff_hint().is_some()
+fn is_not_found(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 404)
 }

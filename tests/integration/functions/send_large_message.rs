@@ -1,4 +1,4 @@
-//! `exchange_online_send_message` beyond Graph's limit for one request: draft, attachments, send.
+//! `exchange_online_send_message`, for mails that do not fit into one request: draft, attachments, send.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| u8::try_from((n * 7 + n / 251) % 256).unwrap()).collect()
 }
 
-/// A house whose incident has files of these sizes, and the inputs that send them.
+/// Returns a house whose incident has files of these sizes, and the inputs that send them.
 async fn with_files(sizes: &[usize]) -> (House, Value) {
     let house = House::configured(empty(3), &[("max_retries_total", "3")]).await;
     let mut names = Vec::new();
@@ -59,7 +59,7 @@ fn assert_no_draft(house: &House) {
 }
 
 #[tokio::test]
-async fn a_large_file_goes_by_session_in_ranges_in_order_without_authorization() {
+async fn large_file_is_uploaded_in_ranges() {
     let sizes = [9 * MIB + 5];
     let (mut house, inputs) = with_files(&sizes).await;
     let front = Front::before(&mut house).await;
@@ -95,7 +95,7 @@ async fn a_large_file_goes_by_session_in_ranges_in_order_without_authorization()
 }
 
 #[tokio::test]
-async fn files_of_all_sizes_arrive_whatever_way_they_take() {
+async fn files_of_all_sizes_arrive() {
     for sizes in [
         vec![MIB, MIB],
         vec![2 * MIB, 2 * MIB],
@@ -114,7 +114,7 @@ async fn files_of_all_sizes_arrive_whatever_way_they_take() {
 }
 
 #[tokio::test]
-async fn a_body_that_grows_beyond_the_limit_when_written_as_json_still_arrives() {
+async fn body_that_is_too_large_as_json_arrives() {
     let (house, mut inputs) = with_files(&[500_000]).await;
     let body = "\"\n".repeat(950_000);
     inputs["exo_message_body"] = json!(body);
@@ -124,7 +124,7 @@ async fn a_body_that_grows_beyond_the_limit_when_written_as_json_still_arrives()
 }
 
 #[tokio::test]
-async fn a_range_whose_answer_is_lost_is_resumed_where_graph_misses_it() {
+async fn upload_resumes_after_a_lost_answer() {
     for fault in [
         Fault::Close,
         Fault::Status(503, SOON),
@@ -142,7 +142,7 @@ async fn a_range_whose_answer_is_lost_is_resumed_where_graph_misses_it() {
 }
 
 #[tokio::test]
-async fn a_draft_of_which_it_is_not_known_what_it_holds_is_made_anew() {
+async fn draft_with_unknown_content_is_created_again() {
     let attachment = |line: &str| line.ends_with("/attachments");
     for fault in [
         Fault::DoneButStatus(504, RetryAfter::Absent),
@@ -156,7 +156,7 @@ async fn a_draft_of_which_it_is_not_known_what_it_holds_is_made_anew() {
         let results = house.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
         assert_sent_once(&house, &sizes);
-        // A file of one range: its only one is the last.
+        // The only range of the file is its last one.
         let sizes = [3 * MIB + 1, MIB];
         let (house, inputs) = with_files(&sizes).await;
         house.graph().faults().next(1, Target::Upload, fault);
@@ -167,7 +167,7 @@ async fn a_draft_of_which_it_is_not_known_what_it_holds_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
+async fn failure_removes_the_draft() {
     let (house, inputs) = with_files(&[4 * MIB, 10]).await;
     for (part, fault) in [
         ("createUploadSession", Fault::Status(403, RetryAfter::Absent)),
@@ -191,7 +191,7 @@ async fn a_failure_on_the_way_removes_the_draft_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_cut_short_leaves_no_draft() {
+async fn cancelled_call_leaves_no_draft() {
     let (mut house, inputs) = with_files(&[4 * MIB]).await;
     house.context.limits.call_timeout = Duration::from_secs(1);
     house.graph().faults().next(1, Target::Upload, Fault::Delay(Duration::from_secs(20)));
@@ -210,16 +210,34 @@ async fn a_call_that_is_cut_short_leaves_no_draft() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_found_is_no_missing_mailbox() {
+async fn new_draft_that_is_not_visible_yet_is_waited_for() {
+    for (on, status) in [("/attachments", 404), ("/attachments", 412), ("/send", 404), ("/send", 409)] {
+        let sizes = [4 * MIB, 10];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(2, Target::containing(on), Fault::Status(status, RetryAfter::Absent));
+        house.done(SendMessage, inputs).await;
+        assert_sent_once(&house, &sizes);
+    }
+    for status in [404, 412] {
+        let sizes = [4 * MIB];
+        let (house, inputs) = with_files(&sizes).await;
+        house.graph().faults().next(1, Target::Upload, Fault::Status(status, RetryAfter::Absent));
+        house.done(SendMessage, inputs).await;
+        assert_sent_once(&house, &sizes);
+    }
+}
+
+#[tokio::test]
+async fn missing_upload_session_is_not_a_missing_mailbox() {
     let (house, inputs) = with_files(&[4 * MIB]).await;
-    house.graph().faults().next(1, Target::Upload, Fault::Status(404, RetryAfter::Absent));
+    house.graph().faults().next(99, Target::Upload, Fault::Status(404, RetryAfter::Absent));
     let error = house.failed(SendMessage, inputs).await;
     assert!(error.contains("HTTP status 404"), "{error}");
     assert_no_draft(&house);
 }
 
 #[tokio::test]
-async fn a_sender_who_does_not_exist_is_an_answer_here_too() {
+async fn unknown_sender_is_not_found() {
     let (house, mut inputs) = with_files(&[4 * MIB]).await;
     inputs["exo_email_address"] = json!("nobody@contoso.example");
     let results = house.run(SendMessage, inputs).await.unwrap();
@@ -228,7 +246,7 @@ async fn a_sender_who_does_not_exist_is_an_answer_here_too() {
 }
 
 #[tokio::test]
-async fn a_missing_permission_for_drafts_is_named() {
+async fn missing_permission_for_drafts_is_named() {
     let (house, inputs) = with_files(&[4 * MIB]).await;
     house.graph().faults().take_role("Mail.ReadWrite");
     let error = house.failed(SendMessage, inputs).await;
@@ -236,7 +254,7 @@ async fn a_missing_permission_for_drafts_is_named() {
 }
 
 #[tokio::test]
-async fn a_draft_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
+async fn draft_with_unknown_outcome_is_sent_once() {
     for fault in [
         Fault::DoneButStatus(504, RetryAfter::Absent),
         Fault::DoneButStatus(429, SOON),

@@ -1,4 +1,4 @@
-//! `exchange_online_send_message`, as long as it fits into one request.
+//! `exchange_online_send_message`, for mails that fit into one request.
 
 use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn attach(house: &House, name: &str, content_type: &str, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn one_request_says_it_all_to_the_letter() {
+async fn mail_is_one_request() {
     let mut house = House::new().await;
     let front = Front::before(&mut house).await;
     let results = house.done(SendMessage, to(&house, "a@b.example, , c@d.example ,")).await;
@@ -47,7 +47,7 @@ async fn one_request_says_it_all_to_the_letter() {
 }
 
 #[tokio::test]
-async fn without_a_recipient_nothing_is_sent() {
+async fn mail_without_recipients_is_refused() {
     let house = House::new().await;
     for recipients in [" , ,", ","] {
         let error = house.failed(SendMessage, to(&house, recipients)).await;
@@ -57,7 +57,7 @@ async fn without_a_recipient_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn attachments_of_the_incident_go_along_and_missing_ones_are_named() {
+async fn attachments_are_sent_and_missing_ones_named() {
     let mut house = House::new().await;
     let front = Front::before(&mut house).await;
     attach(&house, "a.txt", "text/plain", b"alpha").await;
@@ -79,7 +79,38 @@ async fn attachments_of_the_incident_go_along_and_missing_ones_are_named() {
 }
 
 #[tokio::test]
-async fn a_name_given_twice_is_one_attachment() {
+async fn all_files_of_one_name_are_sent() {
+    let house = House::new().await;
+    attach(&house, "image001.png", "image/png", b"first").await;
+    attach(&house, "image001.png", "image/png", b"second").await;
+    let mut inputs = to(&house, "a@b.example");
+    inputs["incident_id"] = json!(INCIDENT);
+    inputs["exo_attachment_names"] = json!("image001.png");
+    let results = house.done(SendMessage, inputs).await;
+    assert_eq!(results["content"]["failed_attachments"], Value::Null);
+    let sent = house.graph().sent_mail().remove(0);
+    let contents: Vec<_> = sent.attachments.iter().map(|attachment| attachment.content.clone()).collect();
+    assert_eq!(contents, [&b"first"[..], b"second"]);
+}
+
+#[tokio::test]
+async fn attachment_name_may_contain_commas() {
+    let house = House::new().await;
+    for name in ["Doe, Jane.pdf", "a,b,c", "Jane.pdf", "x"] {
+        attach(&house, name, "text/plain", name.as_bytes()).await;
+    }
+    let mut inputs = to(&house, "a@b.example");
+    inputs["incident_id"] = json!(INCIDENT);
+    inputs["exo_attachment_names"] = json!("x, Doe, Jane.pdf ,a,b,c,Doe,, Jane.pdf");
+    let results = house.done(SendMessage, inputs).await;
+    assert_eq!(results["content"]["failed_attachments"], json!(["Doe"]));
+    let sent = house.graph().sent_mail().remove(0);
+    let names: Vec<_> = sent.attachments.iter().map(|attachment| attachment.name.as_str()).collect();
+    assert_eq!(names, ["x", "Doe, Jane.pdf", "a,b,c", "Jane.pdf"]);
+}
+
+#[tokio::test]
+async fn repeated_name_is_one_attachment() {
     let house = House::new().await;
     attach(&house, "a.txt", "text/plain", b"alpha").await;
     let mut inputs = to(&house, "a@b.example");
@@ -91,7 +122,7 @@ async fn a_name_given_twice_is_one_attachment() {
 }
 
 #[tokio::test]
-async fn attachments_that_cannot_be_read_keep_the_mail_from_being_sent() {
+async fn unreadable_attachment_prevents_sending() {
     let house = House::new().await;
     attach(&house, "a.txt", "text/plain", b"alpha").await;
     let mut inputs = to(&house, "a@b.example");
@@ -107,7 +138,7 @@ async fn attachments_that_cannot_be_read_keep_the_mail_from_being_sent() {
 }
 
 #[tokio::test]
-async fn a_sender_who_does_not_exist_is_an_answer() {
+async fn unknown_sender_is_not_found() {
     let house = House::new().await;
     let mut inputs = to(&house, "a@b.example");
     inputs["exo_email_address"] = json!("nobody@contoso.example");
@@ -118,14 +149,14 @@ async fn a_sender_who_does_not_exist_is_an_answer() {
 }
 
 #[tokio::test]
-async fn a_recipient_graph_does_not_take_fails_the_call_in_graphs_words() {
+async fn invalid_recipient_fails_with_graphs_error() {
     let house = House::new().await;
     let error = house.failed(SendMessage, to(&house, "\"not an\"@b.example")).await;
     assert!(error.contains("HTTP status 400, ErrorInvalidRecipients"), "{error}");
 }
 
 #[tokio::test]
-async fn what_was_surely_not_sent_is_sent_again() {
+async fn unsent_mail_is_sent_again() {
     for fault in [Fault::Status(429, SOON), Fault::Status(503, RetryAfter::Absent)] {
         let house = House::new().await;
         house.graph().faults().next(2, Target::containing("sendMail"), fault);

@@ -1,5 +1,4 @@
-//! What is written to SOAR is written once: when the call was run before, and when it is not known what became of a
-//! try.
+//! A note or file is written to SOAR once: when the call ran before, and when the outcome of an attempt is unknown.
 
 use chrono::TimeDelta;
 use fn_exchange_online::functions::PriorRun;
@@ -38,17 +37,17 @@ fn message(house: &House) -> Value {
 }
 
 #[tokio::test]
-async fn a_note_and_a_file_of_an_earlier_run_are_not_written_again() {
+async fn note_and_file_of_an_earlier_run_are_not_written_again() {
     for before in [PriorRun::Possible, PriorRun::Likely] {
         let (mut house, inputs) = house().await;
         house.done(QueryEmails, inputs.clone()).await;
         assert_eq!(written(&house), (1, 1));
         house.context.call.before = before;
-        // What is found may be something else by now.
+        // The query may find more the second time.
         house.put(&house.mailbox(0), mail("y"));
         let results = house.done(QueryEmails, inputs.clone()).await;
         assert_eq!((written(&house), &results["reason"]), ((1, 1), &Value::Null), "{before:?}");
-        // Nothing of another call's is taken for it, not even in the same second.
+        // A note of another call does not count, not even in the same second.
         house.context.call.id = "ID:soar-1234-2".to_owned();
         house.done(QueryEmails, inputs).await;
         assert_eq!(written(&house), (2, 2), "{before:?}");
@@ -56,7 +55,7 @@ async fn a_note_and_a_file_of_an_earlier_run_are_not_written_again() {
 }
 
 #[tokio::test]
-async fn without_the_time_of_the_message_the_file_is_found_all_the_same() {
+async fn file_is_found_without_the_time_of_the_call() {
     let (mut house, inputs) = house().await;
     house.context.call.asked_at = None;
     house.done(QueryEmails, inputs.clone()).await;
@@ -66,7 +65,7 @@ async fn without_the_time_of_the_message_the_file_is_found_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_note_and_a_file_of_which_it_is_not_known_whether_they_were_written_are_written_once() {
+async fn note_and_file_with_unknown_outcome_are_written_once() {
     let each = OPEN.into_iter().flat_map(|failure| BEFORE.map(|before| (failure, before)));
     join_all(each.map(|(failure, before)| async move {
         let (mut house, inputs) = house().await;
@@ -82,7 +81,7 @@ async fn a_note_and_a_file_of_which_it_is_not_known_whether_they_were_written_ar
 }
 
 #[tokio::test]
-async fn a_note_that_never_gets_an_answer_is_told_and_costs_no_result() {
+async fn unanswered_note_is_reported_in_the_result() {
     let (house, inputs) = house().await;
     house.sandbox.soar.rest.fail_next(
         "POST /rest/orgs/201/incidents/2095/comments",
@@ -96,7 +95,7 @@ async fn a_note_that_never_gets_an_answer_is_told_and_costs_no_result() {
 }
 
 #[tokio::test]
-async fn the_report_of_a_deletion_is_written_once_and_says_the_same() {
+async fn deletion_report_is_written_once() {
     let (mut house, _) = house().await;
     let mailbox = house.mailbox(0);
     let id = house.put(&mailbox, mail("x"));
@@ -113,7 +112,7 @@ async fn the_report_of_a_deletion_is_written_once_and_says_the_same() {
 }
 
 #[tokio::test]
-async fn a_message_that_an_earlier_run_wrote_as_attachment_is_not_written_again() {
+async fn message_written_by_an_earlier_run_is_not_written_again() {
     for before in [PriorRun::Possible, PriorRun::Likely] {
         for task in [false, true] {
             let (mut house, _) = house().await;
@@ -127,7 +126,7 @@ async fn a_message_that_an_earlier_run_wrote_as_attachment_is_not_written_again(
             let second = house.done(WriteMessageAsAttachment, inputs.clone()).await;
             assert_eq!(first["content"], second["content"]);
             assert_eq!(house.sandbox.soar.rest.attachments(owner).len(), 1, "{before:?}");
-            // A file of that name that is older than the call, or of another size, is another's.
+            // A file of that name that is older than the call, or of another size, belongs to another call.
             house.context.call.asked_at = house.context.call.asked_at.map(|at| at + TimeDelta::minutes(10));
             house.done(WriteMessageAsAttachment, inputs.clone()).await;
             assert_eq!(house.sandbox.soar.rest.attachments(owner).len(), 2, "{before:?}");
@@ -142,7 +141,7 @@ async fn a_message_that_an_earlier_run_wrote_as_attachment_is_not_written_again(
 }
 
 #[tokio::test]
-async fn a_message_of_which_it_is_not_known_whether_it_was_written_is_written_once() {
+async fn message_with_unknown_outcome_is_written_once() {
     for failure in OPEN {
         let (house, _) = house().await;
         let inputs = message(&house);

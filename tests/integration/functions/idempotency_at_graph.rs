@@ -1,22 +1,22 @@
-//! What is done at Graph is done once: when the call was run before, by somebody whose reply was lost, and when it
-//! is not known what became of a try.
+//! A change at Graph is made once: when the call ran before and its reply was lost, and when the outcome of an attempt is
+//! unknown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{SecondsFormat, TimeDelta, Utc};
 use fn_exchange_online::functions::{Function, PriorRun};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
     CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder,
-    Owner, RetryAfter, SOON, SendMessage, Target, empty, mail,
+    Owner, RetryAfter, SOON, SendMessage, Target, decoded, empty, mail,
 };
 
-/// Whatever the broker knows of it, the call may have been run before.
+/// The call may have run before.
 const MAY_HAVE_BEEN_RUN: [PriorRun; 2] = [PriorRun::Possible, PriorRun::Likely];
 
-/// What leaves it open whether a request was carried out: it was, or it was not.
+/// Failures that do not show whether the request was carried out. With `DONE` it was, with `NOT_DONE` it was not.
 const DONE: [Fault; 6] = [
     Fault::DoneButStatus(504, RetryAfter::Absent),
     Fault::DoneButStatus(500, RetryAfter::Absent),
@@ -40,7 +40,7 @@ fn mail_to(house: &House) -> Value {
     })
 }
 
-/// A mail that is too large for one request.
+/// Inputs for a mail that is too large for one request.
 async fn large_mail_to(house: &House) -> Value {
     let content = vec![7; 4 << 20];
     let owner = Owner::Incident(INCIDENT);
@@ -64,7 +64,7 @@ fn message_to_delete(house: &House) -> Value {
     json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id})
 }
 
-/// Runs a call that was run before; both runs are to end with the same.
+/// Runs a call twice, the second time as one that ran before. Both runs must have the same result.
 async fn run_again(house: &mut House, before: PriorRun, function: Function, inputs: Value) {
     house.context.call.before = PriorRun::None;
     let first = house.done(function, inputs.clone()).await;
@@ -83,7 +83,7 @@ fn sent(house: &House) -> usize {
 }
 
 #[tokio::test]
-async fn a_mail_that_an_earlier_run_sent_is_not_sent_again() {
+async fn mail_of_an_earlier_run_is_not_sent_again() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
         let inputs = mail_to(&house);
@@ -97,10 +97,10 @@ async fn a_mail_that_an_earlier_run_sent_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_mail_that_no_earlier_run_sent_is_sent() {
+async fn mail_that_no_earlier_run_sent_is_sent() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
-        // A mail of another call is no mail of this one.
+        // A mail of another call does not count.
         house.done(SendMessage, mail_to(&house)).await;
         house.context.call.id = "ID:soar-1234-2".to_owned();
         house.context.call.before = before;
@@ -110,14 +110,14 @@ async fn a_mail_that_no_earlier_run_sent_is_sent() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_surely_not_run_sends_without_looking() {
+async fn first_run_sends_without_lookup() {
     let house = House::new().await;
     house.done(SendMessage, mail_to(&house)).await;
     assert_eq!(house.asked(), [format!("POST /users/{}/sendMail", house.mailbox(0))]);
 }
 
 #[tokio::test]
-async fn a_copy_that_shows_late_in_sent_items_is_waited_for() {
+async fn late_copy_in_sent_items_is_found() {
     let mut house = House::new().await;
     house.graph().set_sent_items_lag(Duration::from_millis(250));
     let inputs = mail_to(&house);
@@ -131,21 +131,66 @@ async fn a_copy_that_shows_late_in_sent_items_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_mail_of_which_it_is_not_known_whether_it_was_sent_is_sent_once() {
+async fn mail_with_unknown_outcome_is_sent_once() {
     join_all(DONE.into_iter().chain(NOT_DONE).map(|fault| async move {
         let house = House::new().await;
         house.graph().faults().next(1, Target::containing("sendMail"), fault);
         let results = house.done(SendMessage, mail_to(&house)).await;
         assert_eq!(results["content"], json!({"value": true, "failed_attachments": null}));
         assert_eq!(sent(&house), 1, "{fault:?}");
-        let posts = house.asked().iter().filter(|line| line.ends_with("sendMail")).count();
+        let asked = house.asked();
+        let posts = asked.iter().filter(|line| line.ends_with("sendMail") || line.ends_with("/send")).count();
         assert_eq!(posts, if NOT_DONE.contains(&fault) { 2 } else { 1 }, "{fault:?}");
+        assert_eq!(drafts(&house), 0, "{fault:?}");
     }))
     .await;
 }
 
 #[tokio::test]
-async fn a_mail_that_never_gets_an_answer_and_never_shows_is_told_as_in_doubt() {
+async fn throttled_mail_is_sent_within_five_seconds() {
+    let second = RetryAfter::Seconds(1);
+    join_all([Fault::Status(429, second), Fault::DoneButStatus(429, second)].map(|fault| async move {
+        let mut house = House::with(empty(1)).await;
+        house.settings.graph.retry_backoff = Duration::from_secs(5);
+        house.context.graph = graph::Client::new(&house.settings.graph).unwrap();
+        house.graph().set_sent_items_lag(Duration::from_millis(1500));
+        house.graph().faults().next(1, Target::containing("sendMail"), fault);
+        let started = Instant::now();
+        house.done(SendMessage, mail_to(&house)).await;
+        assert!(started.elapsed() < Duration::from_secs(5), "{fault:?}: {:?}", started.elapsed());
+        assert_eq!((sent(&house), drafts(&house)), (1, 0), "{fault:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn throttled_draft_is_sent_once() {
+    join_all(DONE.into_iter().chain(NOT_DONE).map(|fault| async move {
+        let house = House::new().await;
+        house.graph().faults().next(1, Target::containing("sendMail"), Fault::Status(429, SOON));
+        house.graph().faults().next(2, Target::containing("/send"), fault);
+        house.done(SendMessage, mail_to(&house)).await;
+        assert_eq!((sent(&house), drafts(&house)), (1, 0), "{fault:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn lookup_covers_the_folders_of_outgoing_mail_since_the_call() {
+    let mut house = House::new().await;
+    house.context.call.before = PriorRun::Possible;
+    house.done(SendMessage, mail_to(&house)).await;
+    let asked = house.asked();
+    let folders: Vec<_> = asked.iter().filter_map(|line| line.split("/mailFolders/").nth(1)).collect();
+    let folders: Vec<_> = folders.iter().filter_map(|rest| rest.split("/messages?").next()).collect();
+    assert_eq!(folders, ["drafts", "outbox", "sentitems"]);
+    let since = house.context.call.asked_at.unwrap() - TimeDelta::minutes(10);
+    let since = format!("receivedDateTime ge {}", since.to_rfc3339_opts(SecondsFormat::Secs, true));
+    assert!(asked[..3].iter().all(|line| decoded(line).contains(&since)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn unanswered_mail_is_reported_as_in_doubt() {
     join_all([NOT_DONE[0], NOT_DONE[3]].map(|fault| async move {
         let house = House::configured(empty(1), &[("max_retries_total", "2")]).await;
         house.graph().faults().next(99, Target::containing("sendMail"), fault);
@@ -163,7 +208,7 @@ async fn a_mail_that_never_gets_an_answer_and_never_shows_is_told_as_in_doubt() 
 }
 
 #[tokio::test]
-async fn a_mail_that_is_refused_after_a_try_of_which_nothing_is_known_is_in_doubt_too() {
+async fn mail_refused_after_unknown_outcome_is_in_doubt() {
     let house = House::new().await;
     house.graph().faults().next(1, Target::containing("sendMail"), NOT_DONE[0]);
     house.graph().faults().next(1, Target::containing("sendMail"), Fault::Status(403, RetryAfter::Absent));
@@ -173,7 +218,7 @@ async fn a_mail_that_is_refused_after_a_try_of_which_nothing_is_known_is_in_doub
 }
 
 #[tokio::test]
-async fn where_mail_may_not_be_read_a_mail_that_was_throttled_is_sent_later() {
+async fn throttled_mail_is_sent_without_permission_to_look() {
     let house = House::new().await;
     house.graph().faults().take_role("Mail.ReadWrite");
     house.graph().faults().next(3, Target::containing("sendMail"), Fault::Status(429, SOON));
@@ -189,7 +234,7 @@ async fn where_mail_may_not_be_read_a_mail_that_was_throttled_is_sent_later() {
 }
 
 #[tokio::test]
-async fn where_mail_may_not_be_read_nothing_is_sent_that_may_have_been_sent() {
+async fn mail_is_not_repeated_without_permission_to_look() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
         house.graph().faults().take_role("Mail.ReadWrite");
@@ -212,7 +257,7 @@ async fn where_mail_may_not_be_read_nothing_is_sent_that_may_have_been_sent() {
 }
 
 #[tokio::test]
-async fn a_draft_that_an_earlier_run_left_is_removed_and_the_mail_sent_once() {
+async fn draft_of_an_earlier_run_is_removed() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::with(empty(2)).await;
         let inputs = large_mail_to(&house).await;
@@ -228,7 +273,7 @@ async fn a_draft_that_an_earlier_run_left_is_removed_and_the_mail_sent_once() {
 }
 
 #[tokio::test]
-async fn a_draft_of_which_it_is_not_known_whether_it_was_created_is_left_nowhere() {
+async fn draft_with_unknown_creation_is_removed() {
     for fault in DONE.into_iter().chain(NOT_DONE) {
         let house = House::with(empty(2)).await;
         let inputs = large_mail_to(&house).await;
@@ -239,7 +284,7 @@ async fn a_draft_of_which_it_is_not_known_whether_it_was_created_is_left_nowhere
 }
 
 #[tokio::test]
-async fn a_draft_that_somebody_removes_before_it_is_sent_is_made_anew() {
+async fn draft_that_seems_missing_is_sent_once() {
     let house = House::with(empty(2)).await;
     let inputs = large_mail_to(&house).await;
     let gone = Fault::Status(404, RetryAfter::Absent);
@@ -250,7 +295,7 @@ async fn a_draft_that_somebody_removes_before_it_is_sent_is_made_anew() {
 }
 
 #[tokio::test]
-async fn a_message_that_an_earlier_run_moved_is_found_where_it_was_to_go() {
+async fn message_moved_by_an_earlier_run_is_found() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
         let inputs = message_to_move(&house);
@@ -260,7 +305,7 @@ async fn a_message_that_an_earlier_run_moved_is_found_where_it_was_to_go() {
 }
 
 #[tokio::test]
-async fn a_move_whose_answer_was_lost_answers_the_new_id() {
+async fn move_with_lost_answer_returns_the_message() {
     let faults = DONE.into_iter().chain(NOT_DONE);
     let each = faults.flat_map(|fault| [1, 99].map(|times| (fault, times)));
     join_all(each.map(|(fault, times)| async move {
@@ -287,7 +332,7 @@ async fn a_move_whose_answer_was_lost_answers_the_new_id() {
 }
 
 #[tokio::test]
-async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
+async fn message_that_is_gone_is_not_found() {
     for before in [PriorRun::None, PriorRun::Possible, PriorRun::Likely] {
         let mut house = House::new().await;
         let inputs = message_to_move(&house);
@@ -312,7 +357,7 @@ async fn a_message_that_somebody_else_moved_or_deleted_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_is_gone_after_a_try_of_which_nothing_is_known_leaves_the_mail_in_doubt() {
+async fn mailbox_gone_after_unknown_outcome_leaves_doubt() {
     let house = House::new().await;
     house.graph().faults().next(1, Target::containing("sendMail"), NOT_DONE[0]);
     house.graph().faults().next(9, Target::containing("/messages?"), Fault::Status(404, RetryAfter::Absent));
@@ -345,7 +390,7 @@ async fn a_message_that_takes_no_mark_is_moved_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_message_that_an_earlier_run_deleted_is_deleted_and_one_that_never_was_there_is_not_found() {
+async fn missing_message_counts_as_deleted_after_an_earlier_run_only() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
         let inputs = message_to_delete(&house);
@@ -364,12 +409,12 @@ async fn a_message_that_an_earlier_run_deleted_is_deleted_and_one_that_never_was
 }
 
 #[tokio::test]
-async fn of_listed_messages_those_an_earlier_run_deleted_count_as_deleted() {
+async fn listed_messages_of_an_earlier_run_count_as_deleted() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::with(empty(2)).await;
         let mailbox = house.mailbox(0);
         let ids: Vec<String> = (0..3).map(|_| house.put(&mailbox, mail("x"))).collect();
-        // The earlier run came to the second of them.
+        // The earlier run deleted the first two.
         for id in &ids[..2] {
             house.done(DeleteEmail, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
         }
@@ -393,7 +438,7 @@ async fn of_listed_messages_those_an_earlier_run_deleted_count_as_deleted() {
 }
 
 #[tokio::test]
-async fn a_meeting_that_an_earlier_run_created_is_the_answer() {
+async fn meeting_of_an_earlier_run_is_returned() {
     for before in MAY_HAVE_BEEN_RUN {
         let mut house = House::new().await;
         let organizer = house.mailbox(0);
@@ -404,7 +449,7 @@ async fn a_meeting_that_an_earlier_run_created_is_the_answer() {
         });
         run_again(&mut house, before, CreateMeeting, inputs.clone()).await;
         assert_eq!(house.graph().events(&organizer).len(), 1);
-        // Something else under the same id is refused, and told as such.
+        // Another meeting under the same id is refused.
         let mut other = inputs.clone();
         other["exo_meeting_subject"] = json!("z");
         let error = house.failed(CreateMeeting, other).await;
