@@ -1,5 +1,6 @@
 //! Bounds on JSON from outside that its size does not give: a value of one byte takes dozens in memory.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -44,6 +45,50 @@ pub fn values(text: &str) -> usize {
 /// Whether the JSON `text` is nested deeper than any reader follows: our own parser, and others', end at 128.
 pub fn is_too_deep(text: &str) -> bool {
     Measure::of(text).depth > 100
+}
+
+/// Returns the JSON `text` with U+FFFD in place of each escape that is half of a surrogate pair only. Exchange cuts texts in
+/// the middle of an emoji; the rest of the document is valid, but strict parsers refuse all of it.
+pub fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
+    let mut mended = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        let escape = at + found;
+        at = match surrogate(text, escape) {
+            // Another escape: two bytes, of which the second may be a backslash, or part of a longer character.
+            None => text[escape + 1..].chars().next().map_or(text.len(), |c| escape + 1 + c.len_utf8()),
+            Some(Surrogate::High) if matches!(surrogate(text, escape + 6), Some(Surrogate::Low)) => {
+                escape + 12
+            }
+            Some(_) => {
+                mended.push_str(&text[copied..escape]);
+                mended.push_str("\\ufffd");
+                copied = escape + 6;
+                copied
+            }
+        };
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(&text[copied..]);
+    Cow::Owned(mended)
+}
+
+enum Surrogate {
+    High,
+    Low,
+}
+
+/// Reads the escape at `at`, where it is half of a surrogate pair.
+fn surrogate(text: &str, at: usize) -> Option<Surrogate> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    match u16::from_str_radix(digits, 16).ok()? {
+        0xd800..=0xdbff => Some(Surrogate::High),
+        0xdc00..=0xdfff => Some(Surrogate::Low),
+        _ => None,
+    }
 }
 
 /// What a text of JSON would be in memory.
@@ -103,6 +148,16 @@ mod tests {
         assert!((3..=5).contains(&values("[1,2,3]")));
         assert_eq!(values(r#""[,,,:\",{{""#), 1);
         assert!(values(&format!("[{}1]", "1,".repeat(1000))) > 1000);
+    }
+
+    #[test]
+    fn lone_surrogates_become_replacement_characters() {
+        let mended = |text: &str| without_lone_surrogates(text).into_owned();
+        assert_eq!(mended(r#""a\ud83d b""#), r#""a\ufffd b""#);
+        assert_eq!(mended(r#""\ude00\ud83d\ud83d\ude00""#), r#""\ufffd\ufffd\ud83d\ude00""#);
+        for valid in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#""\u00e4\n\"ä\/""#, r#""\"#, r#""\ä"#, "{}"] {
+            assert!(matches!(without_lone_surrogates(valid), Cow::Borrowed(_)), "{valid}");
+        }
     }
 
     #[test]
