@@ -21,7 +21,7 @@ use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
 use graph::models::{Body, Recipient};
-use graph::{self, Dispatch, Effect, Path, Request};
+use graph::{self, Dispatch, Effect, Expected, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_create_meeting",
@@ -268,7 +268,7 @@ async fn post(
 ) -> Result<Box<RawValue>, graph::Error> {
     let path = Path::user(mailbox.address())?.then("calendar").then("events");
     let request = Request::post(path, event, act).idempotent().in_mailbox(mailbox.address());
-    let response = context.graph.send(&request).await?;
+    let response = context.graph.send(&request.expecting(Expected::Entity)).await?;
     // Graph accepted the event, whatever is wrong with its answer.
     response.json().map_err(|error| error.with_effect(Effect::Indeterminate))
 }

@@ -13,7 +13,7 @@ use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
 use crate::config::Deletion;
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, Dispatch, ErrorKind, Path, Request, SendError};
+use graph::{self, Dispatch, ErrorKind, Expected, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_delete_email",
@@ -160,6 +160,7 @@ pub(super) async fn look(
     path: Result<Path, graph::Error>,
 ) -> Result<(), graph::Error> {
     let request = Request::get(path?.option("$select", "id")).in_mailbox(mailbox.address());
+    let request = request.expecting(Expected::Entity);
     context.graph.send_by(dispatch, &request).await.map(drop).map_err(|failed| failed.error)
 }
 

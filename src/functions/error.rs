@@ -6,7 +6,7 @@ use super::inputs::InputError;
 use super::permissions::Permissions;
 use super::progress::Progress;
 use crate::guard;
-use graph::BackoffHint;
+use graph::{BackoffHint, Meaning};
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -185,8 +185,13 @@ pub(super) struct Needs<'a>(pub(super) Permissions, pub(super) &'a graph::Error)
 
 impl std::fmt::Display for Needs<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.1.refusal().map(|refusal| refusal.status) {
-            Some(401 | 403) => write!(
+        match self.1.meaning() {
+            Some(Meaning::Policy) => f.write_str(
+                " A policy in Exchange Online keeps the Entra application out of this mailbox: an application access \
+                 policy (Get-ApplicationAccessPolicy), or the scope of a role assignment (RBAC for Applications). A \
+                 change of it takes up to an hour.",
+            ),
+            Some(Meaning::TokenRejected | Meaning::MailboxUnauthorized | Meaning::Forbidden) => write!(
                 f,
                 " The Entra application needs the application permission {}, with admin consent, and access to \
                  this mailbox.",

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_USERS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use graph::{Path, Request};
+use graph::{Expected, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_get_email_user_profile",
@@ -23,7 +23,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     reader.finish()?;
 
     context.status.say(format!("Reading the profile of {user}"));
-    let read = async { context.graph.send(&Request::get(Path::user(&user)?)).await?.json() };
+    let read = async {
+        let request = Request::get(Path::user(&user)?).expecting(Expected::Entity);
+        context.graph.send(&request).await?.json()
+    };
     match read.await {
         Ok(profile) => Outcome::object(profile),
         Err(source) => {

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{MAILBOX, MESSAGE, Spec, Timeout};
-use graph::{Path, Request};
+use graph::{Expected, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_get_message",
@@ -25,7 +25,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Reading a message of {mailbox}"));
     let read = async {
-        let request = Request::get(Path::message(&mailbox, None, &id)?).in_mailbox(&mailbox);
+        let request = Request::get(Path::message(&mailbox, None, &id)?)
+            .in_mailbox(&mailbox)
+            .expecting(Expected::Entity);
         context.graph.send(&request).await?.json()
     };
     match read.await {

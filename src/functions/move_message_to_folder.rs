@@ -18,7 +18,7 @@ use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError};
+use graph::{self, CallTag, Dispatch, Effect, Expected, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_move_message_to_folder",
@@ -182,6 +182,7 @@ impl Move<'_> {
         let body = json!({"destinationId": order.destination}).to_string();
         // Once moved, the message has another id, so a second try can find nothing to move.
         let request = Request::post(path()?.then("move"), body.into(), act)
+            .expecting(Expected::Entity)
             .idempotent()
             .in_mailbox(self.mailbox.address());
         let sent = context.graph.send_by(&Dispatch::Single, &request).await?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::expected::Expected;
 use crate::path::{Path, literal};
 use crate::request::Request;
 
@@ -81,7 +82,10 @@ impl CallTag {
                 return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             pages += 1;
-            let page: Page = client.send(&Request::get(path).in_mailbox(mailbox)).await?.parse()?;
+            let page: Page = client
+                .send(&Request::get(path).in_mailbox(mailbox).expecting(Expected::Entities))
+                .await?
+                .parse()?;
             found.extend(page.value.0);
             // A call tags one or two messages.
             if found.len() > MOST_TAGGED {

@@ -1,11 +1,12 @@
 //! The Graph client of the process, shared by all calls: retries, and a limit on the requests in each mailbox.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt, TryStreamExt, future, stream};
+use futures_util::{Stream, StreamExt, stream};
 use net::tls::TlsError;
 use tokio::sync::watch;
 use tracing::debug;
@@ -17,6 +18,7 @@ use crate::batch::scheduler::{BatchState, BatchedTry, Batches, Lane};
 use crate::error::{Effect, Error, ErrorKind};
 use crate::failure::{BackoffHint, Failure};
 use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
+use crate::meaning::Meaning;
 use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::request::Request;
@@ -70,6 +72,44 @@ pub enum Dispatch {
     Single,
     /// With others, in batches.
     Batched(Lane),
+}
+
+/// What is known about a request from its tries so far.
+struct Attempt<'a> {
+    request: Cow<'a, Request>,
+    dispatch: &'a Dispatch,
+    effect: Effect,
+    /// Whether an earlier try reached Graph, or may have.
+    repeated: bool,
+    /// How many batches carried the request and took too long.
+    slow_batches: u32,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(request: &'a Request, dispatch: &'a Dispatch) -> Self {
+        let effect = Effect::NotApplied;
+        Self { request: Cow::Borrowed(request), dispatch, effect, repeated: false, slow_batches: 0 }
+    }
+
+    /// Takes in that a try failed with `error`. Returns whether the request is sent again at once, in another way.
+    fn adapt(&mut self, error: &Error, was_too_slow: bool) -> bool {
+        if self.request.is_change() && error.may_have_been_applied() {
+            self.effect = Effect::Indeterminate;
+        }
+        // The other parts may have been what took so long, so this does not count as a retry.
+        if was_too_slow && self.request.safety == RetrySafety::Harmless {
+            self.slow_batches += 1;
+            self.repeated = true;
+            return true;
+        }
+        // Whether Graph accepts an id of an older result in a request for immutable ids is not documented (Graph page
+        // "Get immutable identifiers for Outlook resources").
+        if error.meaning() == Some(Meaning::InvalidId) && self.request.immutable_ids {
+            self.request = Cow::Owned(self.request.with_mutable_ids());
+            return true;
+        }
+        false
+    }
 }
 
 impl Client {
@@ -127,21 +167,26 @@ impl Client {
     /// Sends `request` as `dispatch` says, as often as the retry policy allows. While it waits for a retry, it leaves
     /// its place in the mailbox to others.
     pub async fn send_by(&self, dispatch: &Dispatch, request: &Request) -> Result<Completed, SendError> {
+        let mut attempt = Attempt::new(request, dispatch);
         let mut tries = self.tries(request.safety);
-        let (mut effect, mut repeated) = (Effect::NotApplied, false);
         loop {
-            let error = match self.send_once(dispatch, request, tries.retries() == 0).await {
-                Ok(response) => return Ok(Completed { response, repeated }),
+            let first_try = tries.retries() == 0 && attempt.slow_batches == 0;
+            let (outcome, was_too_slow) = self.send_once(&attempt, first_try).await;
+            let error = match outcome {
+                Ok(response) => return Ok(Completed { response, repeated: attempt.repeated }),
                 Err(error) => error,
             };
-            if request.is_change() && error.may_have_been_applied() {
-                effect = Effect::Indeterminate;
+            if attempt.adapt(&error, was_too_slow) {
+                continue;
             }
             let retries = tries.retries();
             let Some(wait) = tries.after(error.failure()) else {
-                return Err(SendError { error: error.with_effect(effect), repeated });
+                return Err(SendError {
+                    error: error.with_effect(attempt.effect),
+                    repeated: attempt.repeated,
+                });
             };
-            repeated |= error.failure() != Failure::NotSent;
+            attempt.repeated |= error.failure() != Failure::NotSent;
             debug!(
                 mailbox = request.mailbox,
                 error = error.for_log(),
@@ -156,23 +201,23 @@ impl Client {
         }
     }
 
-    async fn send_once(
-        &self,
-        dispatch: &Dispatch,
-        request: &Request,
-        first_try: bool,
-    ) -> Result<Response, Error> {
-        request.path.checked()?;
-        match dispatch {
+    /// Sends the request once. Also returns whether a batch that carried it took too long as a whole.
+    async fn send_once(&self, attempt: &Attempt<'_>, first_try: bool) -> (Result<Response, Error>, bool) {
+        let request = attempt.request.as_ref();
+        if let Err(error) = request.path.checked() {
+            return (Err(error.into()), false);
+        }
+        match attempt.dispatch {
             Dispatch::Batched(lane) => {
-                let tried = lane.send_once(request.clone(), self.gate(request), first_try).await;
+                let gate = self.gate(request);
+                let tried = lane.send_once(request.clone(), gate, attempt.slow_batches, first_try).await;
                 log_part(request, &tried);
-                tried.outcome
+                (tried.outcome, tried.was_too_slow)
             }
             Dispatch::Single => {
                 let _permit = self.enter(request).await;
                 let exchanged = self.shared.transport.exchange(request).await;
-                Ok(self.note_throttling(exchanged)?.0)
+                (self.note_throttling(exchanged).map(|(response, _)| response), false)
             }
         }
     }
@@ -181,15 +226,18 @@ impl Client {
     pub async fn open(&self, request: &Request) -> Result<Download, Error> {
         request.path.checked()?;
         let mut tries = self.tries(request.safety);
+        let read_timeout = self.shared.transport.read_timeout(request);
         loop {
             let permit = self.enter(request).await;
             let opened = self.shared.transport.open(request).await;
-            let opened = self.note_throttling(opened).and_then(|(response, _)| response::no_page(response));
-            let error = match opened {
-                Ok(response) => return Ok(Download { response, _permit: permit }),
+            let begun = match self.note_throttling(opened) {
+                Ok((response, _)) => Download::begin(response, permit, read_timeout).await,
+                Err(error) => Err(error),
+            };
+            let error = match begun {
+                Ok(download) => return Ok(download),
                 Err(error) => error,
             };
-            drop(permit);
             let Some(wait) = tries.after(error.failure()) else { return Err(error) };
             tokio::time::sleep(wait).await;
         }
@@ -242,7 +290,7 @@ impl Client {
 }
 
 /// Logs a part of a batch among the lines of its own call, with the name of the batch, which several calls share.
-fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch }: &BatchedTry) {
+fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch, .. }: &BatchedTry) {
     let resource = path.resource();
     let batch = batch.map(tracing::field::display);
     match outcome {
@@ -259,36 +307,52 @@ fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch 
 #[derive(Debug)]
 pub struct Download {
     response: reqwest::Response,
+    length: Option<u64>,
+    first: Bytes,
+    read_timeout: Duration,
     /// The download counts as a request in the mailbox until its end.
     _permit: Option<MailboxPermit>,
 }
 
 impl Download {
+    /// Waits for the first piece of the content, so that an empty one is noticed while it can be requested again.
+    async fn begin(
+        mut response: reqwest::Response,
+        permit: Option<MailboxPermit>,
+        read_timeout: Duration,
+    ) -> Result<Self, Error> {
+        response::no_message(&response)?;
+        let length = response.content_length();
+        let first = response::within(read_timeout, response.chunk()).await?;
+        let first = first.map_err(|error| response::network_error(&error))?.unwrap_or_default();
+        if first.is_empty() {
+            return Err(response::unusable(&response, "it is empty"));
+        }
+        Ok(Self { response, length, first, read_timeout, _permit: permit })
+    }
+
     /// Returns the size in bytes, where Graph named it.
     pub fn length(&self) -> Option<u64> {
-        self.response.content_length()
+        self.length
     }
 
     /// Returns the content as it arrives. It fails with [`ErrorKind::MessageTooLarge`] after `most` bytes; they are
     /// counted, because compression hides how many will come. It fails if there are none: a message is never empty.
     pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
-        let Self { response, _permit: permit } = self;
-        let status = response.status().as_u16();
-        let request_id = response::request_id(&response);
-        let empty = Error::from(ErrorKind::NotAnAnswer { status, what: "it is empty" });
-        let empty = empty.with_request_id(request_id);
-        let not_empty = |piece: &Bytes| future::ready(!piece.is_empty());
-        let pieces = response.bytes_stream().map_err(|error| response::network_error(&error));
-        // An empty piece marks the end.
-        let end = stream::once(async { Ok(Bytes::new()) });
+        let Self { response, first, read_timeout, _permit: permit, .. } = self;
+        let rest = stream::once(async move { Ok(first) }).chain(stream::unfold(
+            (response, permit),
+            move |(mut response, permit)| async move {
+                let piece = response::within(read_timeout, response.chunk()).await;
+                let piece = piece.and_then(|piece| piece.map_err(|error| response::network_error(&error)));
+                piece.transpose().map(|piece| (piece, (response, permit)))
+            },
+        ));
         let mut left = most;
-        let counted = pieces.try_filter(not_empty).chain(end).map(move |piece| {
-            // The closure owns the permit, so that the place in the mailbox is free when the stream is dropped.
-            let _permit = &permit;
-            let piece = piece?;
+        rest.map(move |piece| {
+            let piece: Bytes = piece?;
             left = left.checked_sub(piece.len() as u64).ok_or(ErrorKind::MessageTooLarge(most >> 20))?;
-            if piece.is_empty() && left == most { Err(empty.clone()) } else { Ok(piece) }
-        });
-        counted.try_filter(not_empty)
+            Ok(piece)
+        })
     }
 }

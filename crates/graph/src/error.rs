@@ -7,8 +7,12 @@ use chrono::NaiveDate;
 
 use crate::auth::error::TokenError;
 use crate::failure::{BackoffHint, Failure};
+use crate::meaning::Meaning;
 use crate::path::InvalidSegment;
 use crate::refusal::Refusal;
+
+/// The reason of [`ErrorKind::Unreachable`] where the server was silent for too long.
+pub(crate) const OUT_OF_TIME: &str = "time ran out";
 
 /// A request to Graph failed.
 #[derive(Debug, Clone)]
@@ -61,6 +65,9 @@ pub enum ErrorKind {
         /// What is wrong with the response.
         what: &'static str,
     },
+    /// The status says success, but the body is an error.
+    #[error("what came back with HTTP status {} is not an answer of Microsoft Graph: it is an error, {}", .0.status, .0.said())]
+    ErrorInSuccess(Box<Refusal>),
     /// There is no access token.
     #[error(transparent)]
     Token(Box<TokenError>),
@@ -114,7 +121,7 @@ impl ErrorKind {
     /// Classifies the failure for the retry policy.
     pub(crate) fn failure(&self) -> Failure {
         match self {
-            Self::Refused(refusal) => Failure::of_status(refusal.status, refusal.retry_after),
+            Self::Refused(refusal) => Failure::of(refusal.meaning(), refusal.retry_after),
             Self::Unreachable { sent: false, .. } => Failure::NotSent,
             // The token endpoint was already tried as often as makes sense. A 404 that is not Graph's own says that
             // the address is wrong.
@@ -131,7 +138,10 @@ impl ErrorKind {
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
             | Self::TooLarge(_) => Failure::Final,
-            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotAnAnswer { .. } => Failure::Unknown,
+            Self::Unreachable { .. }
+            | Self::TimedOut(_)
+            | Self::NotAnAnswer { .. }
+            | Self::ErrorInSuccess(_) => Failure::Unknown,
         }
     }
 }
@@ -219,7 +229,15 @@ impl Error {
             Some(Refusal { status, code, .. }) => {
                 format!("Microsoft Graph answered HTTP status {status}, {code}")
             }
-            None => self.kind.to_string(),
+            None => match &self.kind {
+                ErrorKind::ErrorInSuccess(refusal) => {
+                    format!(
+                        "Microsoft Graph answered HTTP status {} with an error, {}",
+                        refusal.status, refusal.code
+                    )
+                }
+                kind => kind.to_string(),
+            },
         };
         let doubt = if self.says_indeterminate() { "; it may have been carried out" } else { "" };
         format!("{what}{}{doubt}", RequestId(self.request_id()))
@@ -238,13 +256,24 @@ impl Error {
         match &self.kind {
             ErrorKind::Refused(refusal) => Some(refusal.status),
             ErrorKind::NotAnAnswer { status, .. } => Some(*status),
+            ErrorKind::ErrorInSuccess(refusal) => Some(refusal.status),
             _ => None,
         }
     }
 
+    /// Returns what Graph's error response means, if there was one.
+    pub fn meaning(&self) -> Option<Meaning> {
+        self.refusal().map(Refusal::meaning)
+    }
+
     /// Whether Exchange reports that the message does not exist.
     pub fn is_item_gone(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.code == "ErrorItemNotFound")
+        self.meaning() == Some(Meaning::NoItem)
+    }
+
+    /// Whether Graph reports that the user has no mailbox that it can reach.
+    pub fn is_no_mailbox(&self) -> bool {
+        self.meaning() == Some(Meaning::NoMailbox)
     }
 
     /// Returns Graph's request to go slower, if the error is one.
@@ -260,6 +289,12 @@ impl Error {
     /// Whether the text adds that the change may have been carried out. [`ErrorKind::OutOfTime`] says so itself.
     fn says_indeterminate(&self) -> bool {
         self.is_indeterminate() && !matches!(self.kind, ErrorKind::OutOfTime { .. })
+    }
+
+    /// Whether the server was silent for too long.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self.kind, ErrorKind::TimedOut(_))
+            || matches!(&self.kind, ErrorKind::Unreachable { reason, sent: true } if reason == OUT_OF_TIME)
     }
 
     /// Whether the error concerns all requests, so that sending others would not help.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::meaning::Meaning;
+
 /// Graph asks the client to go slower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BackoffHint {
@@ -24,21 +26,37 @@ pub(crate) enum Failure {
     /// The request may have reached Graph, but there is no valid response: the connection broke, the time ran out, the
     /// status is a 5xx that leaves the outcome open, or the body is not what was asked for.
     Unknown,
+    /// Another change of the item came at the same time. The request was not carried out.
+    Conflict,
+    /// The same response is likely again, so that one retry is enough.
+    Persistent,
     /// Graph understood the request and refused it. It will refuse it again.
     Final,
 }
 
 impl Failure {
-    /// Classifies a status by the Graph pages "Microsoft Graph error responses" and "Throttling guidance".
+    /// Classifies an error response whose status alone is known.
     pub(crate) fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
-        match status {
-            // A throttled batch is said to be answered 424 as a whole ("Throttling guidance"). The parts that this
-            // client sends do not depend on each other, so 424 has no other meaning here.
-            424 | 429 | 509 => Self::Throttled(retry_after),
-            503 => Self::Busy(retry_after),
-            500 | 502 | 504 if retry_after.is_some() => Self::Busy(retry_after),
-            408 | 500 | 502 | 504 => Self::Unknown,
-            _ => Self::Final,
+        Self::of(Meaning::of(status, "", ""), retry_after)
+    }
+
+    /// Classifies an error response.
+    pub(crate) fn of(meaning: Meaning, retry_after: Option<Duration>) -> Self {
+        match meaning {
+            Meaning::Throttled => Self::Throttled(retry_after),
+            Meaning::Unavailable => Self::Busy(retry_after),
+            Meaning::ServerFailed if retry_after.is_some() => Self::Busy(retry_after),
+            Meaning::ServerFailed => Self::Unknown,
+            Meaning::Conflict => Self::Conflict,
+            Meaning::Inconvertible | Meaning::MailboxUnauthorized => Self::Persistent,
+            Meaning::TokenRejected
+            | Meaning::Policy
+            | Meaning::Forbidden
+            | Meaning::NoMailbox
+            | Meaning::NoFolder
+            | Meaning::NoItem
+            | Meaning::InvalidId
+            | Meaning::Other => Self::Final,
         }
     }
 
@@ -46,7 +64,7 @@ impl Failure {
     pub(crate) fn backoff_hint(self) -> Option<BackoffHint> {
         match self {
             Self::Throttled(named) | Self::Busy(named) => Some(BackoffHint { named }),
-            Self::NotSent | Self::Unknown | Self::Final => None,
+            Self::NotSent | Self::Unknown | Self::Conflict | Self::Persistent | Self::Final => None,
         }
     }
 
@@ -57,13 +75,20 @@ impl Failure {
 }
 
 /// Reads a `Retry-After`: seconds, whole or decimal, or an HTTP date (RFC 9110, 10.2.3; Graph also sends decimals).
+/// `now` is the time of the response by its own `Date`, so that a difference between the clocks does not matter. A wait of
+/// nothing counts as none named, so that the client's own back-off applies.
 pub(crate) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let until = DateTime::parse_from_rfc2822(value).ok()?;
-    Some((until.with_timezone(&Utc) - now).to_std().unwrap_or(Duration::ZERO))
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => (http_date(value)? - now).to_std().ok(),
+    };
+    wait.filter(|wait| !wait.is_zero())
+}
+
+/// Reads an HTTP date, such as a `Date` header.
+pub(crate) fn http_date(value: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc2822(value.trim()).ok()?.with_timezone(&Utc))
 }
 
 #[cfg(test)]
@@ -76,8 +101,8 @@ mod tests {
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
         assert_eq!(retry_after(" 2.128 ", now), Some(Duration::from_millis(2128)));
         assert_eq!(retry_after("Sun, 01 Mar 2026 10:00:30 GMT", now), Some(Duration::from_secs(30)));
-        assert_eq!(retry_after("Sun, 01 Mar 2026 09:00:00 GMT", now), Some(Duration::ZERO));
-        for nonsense in ["", "soon", "-1", "NaN", "inf", "1e400"] {
+        for nonsense in ["", "soon", "-1", "NaN", "inf", "1e400", "0", "0.0", "Sun, 01 Mar 2026 09:00:00 GMT"]
+        {
             assert_eq!(retry_after(nonsense, now), None, "{nonsense}");
         }
     }

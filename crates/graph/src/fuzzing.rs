@@ -10,7 +10,8 @@ use super::upload;
 use crate::auth::token;
 use crate::auth::token_response as grant;
 use crate::batch::payload;
-use crate::response::{self as wire, Body};
+use crate::expected::Expected;
+use crate::response::{self, Body, Head};
 use crate::search::criteria::Criteria;
 use crate::search::message::Checked;
 use crate::search::page as messages;
@@ -26,10 +27,11 @@ pub fn graph_answers(data: &[u8]) {
     let _ = serde_json::from_slice::<grant::TokenResponse>(body);
     let _ = serde_json::from_slice::<token::Denied>(body);
     for status in [200, status] {
-        match wire::judge(status, None, None, Body::read(body)) {
+        let head = Head { status, retry_after: None, request_id: None, date: None, is_part: false };
+        match response::judge(head, Body::read(body), Expected::Success) {
             Ok(answer) => {
                 assert!((200..300).contains(&answer.status));
-                for part in payload::read(&answer).into_iter().flatten() {
+                for part in payload::read(&answer, |_| Expected::Success).into_iter().flatten() {
                     check_texts(part.1.as_ref().err());
                 }
                 if let Ok(page) = answer.parse::<messages::Page>() {

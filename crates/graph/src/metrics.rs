@@ -164,12 +164,14 @@ pub enum RetryReason {
     Throttled,
     /// The request did not reach Graph.
     NotSent,
+    /// Another change of the item came at the same time.
+    Conflict,
     /// There was no valid response.
     NoAnswer,
 }
 
 impl Label for RetryReason {
-    const ALL: &'static [Self] = &[Self::Throttled, Self::NotSent, Self::NoAnswer];
+    const ALL: &'static [Self] = &[Self::Throttled, Self::NotSent, Self::Conflict, Self::NoAnswer];
 
     fn index(self) -> usize {
         self as usize
@@ -179,6 +181,7 @@ impl Label for RetryReason {
         match self {
             Self::Throttled => "throttled",
             Self::NotSent => "not_sent",
+            Self::Conflict => "conflict",
             Self::NoAnswer => "no_answer",
         }
     }

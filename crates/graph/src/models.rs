@@ -1,9 +1,8 @@
-//! What a mail and a meeting have in common in Graph's JSON: recipients, an HTML body, and lists as people type
-//! them.
+//! The parts that a mail and a meeting share in Graph's JSON: recipients, an HTML body, and lists as people type them.
 
 use serde::Serialize;
 
-/// A list as people type it: separated by commas, blanks and empty places dropped.
+/// Reads a list as people type it: separated by commas, without blanks and empty entries.
 pub fn listed(list: Option<String>) -> Vec<String> {
     let list = list.unwrap_or_default();
     list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
@@ -22,7 +21,7 @@ struct Email {
 }
 
 impl Recipient {
-    /// The recipient with this address.
+    /// Creates the recipient with this address.
     pub fn new(address: &str) -> Self {
         Self { email: Email { address: address.to_owned() } }
     }
@@ -37,7 +36,7 @@ pub struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// A body in HTML.
+    /// Creates a body in HTML.
     pub fn html(content: &'a str) -> Self {
         Self { content_type: "HTML", content }
     }

@@ -11,12 +11,12 @@ use crate::Credential;
 /// Microsoft Graph and its token endpoint: `[fn_exchange_online]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GraphSettings {
-    /// Where tokens are asked for: `microsoft_graph_token_url` with `{tenant}` replaced, or the endpoint of the
+    /// The token endpoint: `microsoft_graph_token_url` with `{tenant}` replaced, or the endpoint of the
     /// machine's managed identity.
     pub token_url: Url,
     /// `microsoft_graph_url`, with the version, without a slash at the end.
     pub base_url: Url,
-    /// Who we are, and how we prove it.
+    /// Credential for the token endpoint.
     pub credential: Credential,
     /// `verify` of the section: `false`, or a PEM file.
     pub trust: Trust,
@@ -26,7 +26,7 @@ pub struct GraphSettings {
     pub client_certificate: Option<ClientCertificate>,
     /// The environment's proxy, else this section's pair, else that of `[integrations]`.
     pub proxy: Proxy,
-    /// `timeout`: longest silence of Graph within one request.
+    /// `timeout`: the longest silence of Graph within one request. A batch may take it once for each of its rounds.
     pub timeout: Duration,
     /// `max_batched_requests`: sub-requests in one `$batch`, 1 to 20.
     pub max_batched_requests: usize,
@@ -39,7 +39,7 @@ pub struct GraphSettings {
 }
 
 impl GraphSettings {
-    /// The files it names, but for those of the credential, which are read anew for every token.
+    /// Returns the files that the settings name, except those of the credential, which are read again for every token.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let trusts = [Some(&self.trust), self.token_trust.as_ref()].into_iter().flatten();
         trusts

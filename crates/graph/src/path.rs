@@ -1,18 +1,18 @@
 //! Addresses of Graph resources, with every variable part encoded exactly once.
 //!
-//! This is a matter of life and death: an address cut at its `#`, or an id that climbs out of its place with
-//! `..`, turns "delete this message" into "delete this user". So paths can only be put together here.
+//! An error here is dangerous: an address that is cut at its `#`, or an id that leaves its segment with `..`, turns "delete
+//! this message" into "delete this user". So paths can only be composed by this type.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// What may stand in a path segment as it is: RFC 3986's unreserved characters, and `@`, which every segment
-/// may hold and every address does.
+/// The characters that a path segment may hold unencoded: RFC 3986's unreserved characters, and `@`, which every address
+/// has.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
-/// What may stand in a query option's value as it is.
+/// The characters that the value of a query option may hold unencoded.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -25,20 +25,20 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// No id, folder or address is longer, in bytes; Graph's ids have some 150.
+/// No id, folder or address is longer, in bytes; Graph's ids have about 150.
 const LONGEST_SEGMENT: usize = 2048;
 /// A longer address is refused by every server on the way; Graph's own limit is far below.
 const LONGEST: usize = 32 * 1024;
-/// More of a value than this, in characters, is not shown in an error.
+/// An error shows no more of a value, in characters.
 const SHOWN: usize = 100;
 
 /// A value that cannot be part of a Graph address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSegment {
-    /// What it would mean is not what it is, or it is too long.
+    /// The value would mean something else in an address, or it is too long.
     #[error("{0:?} cannot be a {1} in Microsoft Graph")]
     Value(String, &'static str),
-    /// All of them together are too long.
+    /// The address is too long as a whole.
     #[error("what is asked for makes an address of {0} bytes, and Microsoft Graph takes {LONGEST} at most")]
     TooLong(usize),
 }
@@ -53,10 +53,10 @@ impl InvalidSegment {
     }
 }
 
-/// Whether a segment of `value` could be taken for more than its value, however it is encoded: URLs resolve dot
-/// segments, and some servers do so behind an encoded slash, too; OData decodes a segment before it looks for its own
-/// words (`$count`) and for a key in parentheses (OData 4.01 URL Conventions, "URL Parsing"). No id, folder or
-/// address of Graph's has any of that, nor control characters.
+/// Whether a segment of `value` could be read as more than its value, however it is encoded. URLs resolve dot segments, and
+/// some servers do so behind an encoded slash, too. OData decodes a segment before it looks for its own words (`$count`)
+/// and for a key in parentheses (OData 4.01 URL Conventions, "URL Parsing"). No id, folder or address of Graph has any of
+/// these, nor control characters.
 fn means_more(value: &str) -> bool {
     value.is_empty()
         || value.len() > LONGEST_SEGMENT
@@ -75,8 +75,8 @@ impl Path {
         Self("/users".to_owned())
     }
 
-    /// The users whose mailbox has `address`, as the first of its addresses or another one. Exchange gives an address
-    /// to one recipient only. Equality takes no advanced query (Graph page "user resource type", `proxyAddresses`).
+    /// Returns the users whose mailbox has `address`, as its primary address or another one. Exchange gives an address to
+    /// one recipient only. Equality needs no advanced query (Graph page "user resource type", `proxyAddresses`).
     pub fn users_with_address(address: &str) -> Self {
         let wanted = literal(&format!("smtp:{address}"));
         Self::users().option("$filter", &format!("proxyAddresses/any(address:address eq {wanted})"))
@@ -87,7 +87,7 @@ impl Path {
         Self("/$batch".to_owned())
     }
 
-    /// Whether it is that.
+    /// Whether the address is `/$batch`.
     pub(super) fn is_batch(&self) -> bool {
         self.0 == "/$batch"
     }
@@ -110,7 +110,7 @@ impl Path {
         Self::messages(mailbox, folder)?.segment(id, "message id")
     }
 
-    /// `/users/{mailbox}/messages`, or those of one folder.
+    /// `/users/{mailbox}/messages`, or the messages of one folder.
     pub fn messages(mailbox: &str, folder: Option<&str>) -> Result<Self, InvalidSegment> {
         Ok(match folder {
             None => Self::user(mailbox)?,
@@ -124,7 +124,7 @@ impl Path {
         Self::user(mailbox)?.then("mailFolders").segment(folder, "mail folder")
     }
 
-    /// Goes on with a fixed part.
+    /// Adds a fixed segment.
     #[must_use]
     pub fn then(mut self, fixed: &'static str) -> Self {
         self.0.push('/');
@@ -132,7 +132,7 @@ impl Path {
         self
     }
 
-    /// Goes on with a value from outside. What means something else in spite of its encoding is refused.
+    /// Adds a segment with a value from outside. A value that means something else in spite of its encoding is refused.
     fn segment(mut self, value: &str, what: &'static str) -> Result<Self, InvalidSegment> {
         if means_more(value) {
             return Err(InvalidSegment::new(value, what));
@@ -152,8 +152,8 @@ impl Path {
         self
     }
 
-    /// The rest of an `@odata.nextLink` below `root`, opaque and as Graph wrote it; `None` where it leads to
-    /// another host or out of the service root, to which no token of ours may go.
+    /// Returns the part of an `@odata.nextLink` below `root`, opaque and as Graph wrote it. Returns `None` where the link
+    /// leads to another host or out of the service root, which must not get a token.
     pub fn from_next_link(link: &str, root: &Url) -> Option<Self> {
         let link = Url::parse(link).ok()?;
         if link.origin() != root.origin() {
@@ -169,22 +169,35 @@ impl Path {
         }))
     }
 
-    /// Checks that it is not longer than any server takes.
+    /// Whether the address belongs to Outlook: mail, calendar and what sends mail.
+    pub(super) fn is_outlook(&self) -> bool {
+        const OUTLOOK: [&str; 7] =
+            ["messages", "mailFolders", "sendMail", "events", "calendar", "calendars", "calendarView"];
+        let mut segments = self.resource().trim_start_matches('/').split('/');
+        let resource = match segments.next() {
+            Some("users") => segments.nth(1),
+            Some(users) if users.starts_with("users(") => segments.next(),
+            _ => None,
+        };
+        resource.is_some_and(|resource| OUTLOOK.contains(&resource))
+    }
+
+    /// Checks that the address is not longer than servers accept.
     pub(super) fn checked(&self) -> Result<&Self, InvalidSegment> {
         if self.0.len() > LONGEST { Err(InvalidSegment::TooLong(self.0.len())) } else { Ok(self) }
     }
 
-    /// The address without its query, as the log may hold it: a query holds what is searched for.
+    /// Returns the address without its query, for the log: a query holds what is searched for.
     pub(super) fn resource(&self) -> &str {
         self.0.split('?').next().unwrap_or_default()
     }
 
-    /// The address as it stands in a request line or a `$batch` part.
+    /// Returns the address as it stands in a request line or a `$batch` part.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The whole URL below `root`.
+    /// Returns the whole URL below `root`.
     pub fn url(&self, root: &Url) -> String {
         format!("{}{}", root.as_str().trim_end_matches('/'), self.0)
     }
@@ -196,7 +209,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// A string literal of an OData expression: in single quotes, those inside doubled (OData 4.01 URL
+/// Returns a string literal of an OData expression: in single quotes, with those inside doubled (OData 4.01 URL
 /// Conventions, "Literal Data Values").
 pub(super) fn literal(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))

@@ -1,8 +1,6 @@
 //! The connections to Graph. After a 503 the following requests use new connections (Graph page "Best practices for
 //! working with Microsoft Graph"): one host name stands for many servers, and a new connection may lead to another one.
 
-use std::time::Duration;
-
 use net::tls::TlsError;
 use net::{Proxy, http};
 use parking_lot::Mutex;
@@ -11,12 +9,12 @@ use tracing::debug;
 
 use crate::GraphSettings;
 
-/// The source of connections: one pool at a time.
+/// The source of connections: one pool at a time. They have no timeout of their own: a batch may be silent for longer
+/// than a single request.
 #[derive(Debug)]
 pub(crate) struct Connections {
     tls: ClientConfig,
     proxy: Proxy,
-    read_timeout: Duration,
     current: Mutex<Pool>,
 }
 
@@ -30,9 +28,9 @@ pub(crate) struct Pool {
 impl Connections {
     pub(crate) fn new(settings: &GraphSettings) -> Result<Self, TlsError> {
         let tls = http::tls_config(&settings.trust, settings.client_certificate.as_ref())?;
-        let (proxy, read_timeout) = (settings.proxy.clone(), settings.timeout);
-        let http = http::client_builder(tls.clone(), &proxy, Some(read_timeout)).build()?;
-        Ok(Self { tls, proxy, read_timeout, current: Mutex::new(Pool { number: 0, http }) })
+        let proxy = settings.proxy.clone();
+        let http = http::client_builder(tls.clone(), &proxy, None).build()?;
+        Ok(Self { tls, proxy, current: Mutex::new(Pool { number: 0, http }) })
     }
 
     /// Returns the proxy on the way to Graph.
@@ -51,7 +49,7 @@ impl Connections {
         if current.number != left.number {
             return;
         }
-        match http::client_builder(self.tls.clone(), &self.proxy, Some(self.read_timeout)).build() {
+        match http::client_builder(self.tls.clone(), &self.proxy, None).build() {
             Ok(http) => {
                 debug!("Graph is out of service; the next requests use new connections");
                 *current = Pool { number: left.number + 1, http };

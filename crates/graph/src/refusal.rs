@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::meaning::Meaning;
 
 /// A longer message does not help an analyst, in characters.
 const LONGEST_MESSAGE: usize = 500;
@@ -35,11 +37,11 @@ impl Refusal {
         retry_after: Option<Duration>,
         body: Option<Box<RawValue>>,
     ) -> (Self, Option<String>) {
-        let (body, detail) = match body.as_deref().and_then(|raw| serde_json::from_str(raw.get()).ok()) {
-            Some(ErrorBody { error }) => (body, error),
-            None => (None, Detail::default()),
+        let Some(detail) = body.as_deref().and_then(Detail::read) else {
+            let (code, message) = Default::default();
+            return (Self { status, code, message, retry_after, body: None }, None);
         };
-        let inner = detail.inner.or(detail.inner_lower_case);
+        let body = if detail.is_standard { body } else { detail.standard_body() };
         let refusal = Self {
             status,
             code: shortened(detail.code, LONGEST_CODE),
@@ -47,7 +49,21 @@ impl Refusal {
             retry_after,
             body: body.filter(|body| body.get().len() <= LARGEST_BODY),
         };
-        (refusal, inner.and_then(|inner| inner.request_id).map(|id| shortened(id, LONGEST_CODE)))
+        (refusal, detail.request_id.map(|id| shortened(id, LONGEST_CODE)))
+    }
+
+    /// Returns the code and the message.
+    pub(crate) fn said(&self) -> String {
+        match (self.code.as_str(), self.message.as_str()) {
+            (code, "") => code.to_owned(),
+            ("", message) => message.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        }
+    }
+
+    /// Returns what the status and the code mean.
+    pub fn meaning(&self) -> Meaning {
+        Meaning::of(self.status, &self.code, &self.message)
     }
 }
 
@@ -56,9 +72,8 @@ impl fmt::Display for Refusal {
         write!(f, "Microsoft Graph answered HTTP status {}", self.status)?;
         match (self.code.as_str(), self.message.as_str()) {
             ("", "") => Ok(()),
-            (code, "") => write!(f, ", {code}"),
             ("", message) => write!(f, ": {message}"),
-            (code, message) => write!(f, ", {code}: {message}"),
+            _ => write!(f, ", {}", self.said()),
         }
     }
 }
@@ -72,26 +87,58 @@ pub(crate) fn shortened(mut text: String, most: usize) -> String {
     text
 }
 
-#[derive(Deserialize)]
-struct ErrorBody {
-    error: Detail,
-}
-
-#[derive(Deserialize, Default)]
+/// The parts of an error object. Graph, and the servers on the way, write it in several forms.
 struct Detail {
-    #[serde(default)]
     code: String,
-    #[serde(default)]
     message: String,
-    #[serde(rename = "innerError")]
-    inner: Option<Inner>,
-    // Graph spells it both ways.
-    #[serde(rename = "innererror")]
-    inner_lower_case: Option<Inner>,
+    request_id: Option<String>,
+    /// Whether `error` is an object with a code and a message, as scripts expect it.
+    is_standard: bool,
 }
 
-#[derive(Deserialize)]
-struct Inner {
-    #[serde(rename = "request-id")]
-    request_id: Option<String>,
+impl Detail {
+    fn read(body: &RawValue) -> Option<Self> {
+        let body: Map<String, Value> = serde_json::from_str(body.get()).ok()?;
+        let error = match body.get("error")? {
+            Value::Object(error) => error,
+            // OAuth's form, which gateways use too (RFC 6749, 5.2).
+            Value::String(code) => {
+                let message = body.get("error_description").map(text).unwrap_or_default();
+                return Some(Self { code: code.clone(), message, request_id: None, is_standard: false });
+            }
+            _ => return None,
+        };
+        // Graph spells it both ways.
+        let inner = ["innerError", "innererror"].iter().find_map(|name| error.get(*name)?.as_object());
+        let field = |name: &str| error.get(name).map(text).unwrap_or_default();
+        let inner_field = |name: &str| inner.and_then(|inner| inner.get(name)).map(text);
+        let (mut code, message) = (field("code"), field("message"));
+        if code.is_empty() {
+            code = inner_field("code").unwrap_or_default();
+        }
+        Some(Self {
+            code,
+            message,
+            request_id: inner_field("request-id").filter(|id| !id.is_empty()),
+            is_standard: error.get("code").is_some_and(Value::is_string)
+                && error.get("message").is_some_and(Value::is_string),
+        })
+    }
+
+    fn standard_body(&self) -> Option<Box<RawValue>> {
+        let Self { code, message, .. } = self;
+        serde_json::value::to_raw_value(&json!({"error": {"code": code, "message": message}})).ok()
+    }
+}
+
+/// Returns a value as text. A message may also be an object that holds the text (OData 3).
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::Object(object) => {
+            object.get("value").and_then(Value::as_str).map_or_else(|| value.to_string(), str::to_owned)
+        }
+        other => other.to_string(),
+    }
 }

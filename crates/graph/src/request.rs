@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use reqwest::Method;
 
+use crate::expected::Expected;
 use crate::path::Path;
 use crate::retry::RetrySafety;
 
@@ -22,27 +23,51 @@ pub struct Request {
     /// JSON, or empty.
     pub(crate) body: Option<Bytes>,
     pub(crate) safety: RetrySafety,
+    pub(crate) expected: Expected,
+    /// Whether ids in the response are to survive a move (Graph page "Get immutable identifiers for Outlook resources").
+    pub(crate) immutable_ids: bool,
+    /// Further values of `Prefer`.
+    pub(crate) prefer: Vec<&'static str>,
+    /// How many rounds Graph needs for the request: several for a batch.
+    pub(crate) rounds: u32,
 }
 
 impl Request {
     /// Reads `path`.
     pub fn get(path: Path) -> Self {
-        Self { method: Method::GET, path, mailbox: None, body: None, safety: RetrySafety::Harmless }
+        Self {
+            method: Method::GET,
+            immutable_ids: path.is_outlook(),
+            path,
+            mailbox: None,
+            body: None,
+            safety: RetrySafety::Harmless,
+            expected: Expected::Object,
+            prefer: Vec::new(),
+            rounds: 1,
+        }
     }
 
     /// Deletes the resource at `path`. Deleting it twice has the same result as deleting it once.
     pub fn delete(path: Path, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::DELETE, ..Self::get(path) }
+        Self { method: Method::DELETE, expected: Expected::Success, ..Self::get(path) }
     }
 
     /// Sends the JSON `body` to `path`. It is sent again only where it was certainly not carried out.
     pub fn post(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::POST, body: Some(body), safety: RetrySafety::OnlyIfUndone, ..Self::get(path) }
+        let safety = RetrySafety::OnlyIfUndone;
+        Self {
+            method: Method::POST,
+            body: Some(body),
+            safety,
+            expected: Expected::Success,
+            ..Self::get(path)
+        }
     }
 
     /// Updates the resource at `path` with the JSON `body`. Updating it twice has the same result as updating it once.
     pub fn patch(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::PATCH, body: Some(body), ..Self::get(path) }
+        Self { method: Method::PATCH, body: Some(body), expected: Expected::Success, ..Self::get(path) }
     }
 
     /// Declares that sending the request twice has the same result as sending it once, so that it may be sent again
@@ -64,6 +89,32 @@ impl Request {
     pub fn in_mailbox(mut self, mailbox: &str) -> Self {
         self.mailbox = Some(mailbox.to_owned());
         self
+    }
+
+    /// Names the form that the response must have. By default a read expects [`Expected::Object`], and a change
+    /// [`Expected::Success`].
+    #[must_use]
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// Adds a value to the header `Prefer`.
+    #[must_use]
+    pub fn preferring(mut self, value: &'static str) -> Self {
+        self.prefer.push(value);
+        self
+    }
+
+    /// Returns the value of the header `Prefer`, if there is one.
+    pub(crate) fn prefer(&self) -> Option<String> {
+        let ids = self.immutable_ids.then_some(r#"IdType="ImmutableId""#);
+        let values: Vec<_> = ids.into_iter().chain(self.prefer.iter().copied()).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// Returns the request for ids as they were before immutable ones. Ids of older results are accepted then.
+    pub(crate) fn with_mutable_ids(&self) -> Self {
+        Self { immutable_ids: false, ..self.clone() }
     }
 
     /// Returns the address.

@@ -1,17 +1,22 @@
 //! Graph's responses: success or refusal, and the bounds on what is read.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
+use net::untrusted::json;
 use net::{Proxy, http, tls};
 use reqwest::Response as HttpResponse;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde_json::value::RawValue;
 
-use crate::error::{Effect, Error, ErrorKind};
-use crate::failure::retry_after;
+use crate::error::{Effect, Error, ErrorKind, OUT_OF_TIME};
+use crate::expected::{Defect, Expected};
+use crate::failure::{http_date, retry_after};
 use crate::refusal::Refusal;
 
 /// No response that is read whole is larger: 20 parts of 1,000 messages each stay well below.
@@ -32,6 +37,8 @@ pub struct Response {
     pub body: Option<Box<RawValue>>,
     /// `request-id`.
     pub request_id: Option<String>,
+    /// The time of the response by the server's clock.
+    pub(crate) date: Option<DateTime<Utc>>,
     /// What is known about the change where the body turns out to be unusable.
     pub(crate) effect: Effect,
 }
@@ -69,51 +76,102 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// Reads a body as other readers of JSON do: without its byte order mark, and with U+FFFD for what is not a character,
+    /// such as half an emoji where Exchange cut a text.
     pub(crate) fn read(bytes: &[u8]) -> Self {
-        if bytes.is_empty() {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let text = String::from_utf8_lossy(bytes);
+        if text.trim().is_empty() {
             return Self::None;
         }
-        serde_json::from_slice(bytes).map_or(Self::Other, Self::of)
+        match json::without_lone_surrogates(&text) {
+            Cow::Borrowed(text) => serde_json::from_str::<&RawValue>(text).map_or(Self::Other, Self::of),
+            Cow::Owned(text) => RawValue::from_string(text).map_or(Self::Other, |json| Self::of(&json)),
+        }
     }
 
     /// Classifies a JSON body.
-    pub(crate) fn of(json: Box<RawValue>) -> Self {
+    fn of(json: &RawValue) -> Self {
         match json.get() {
-            "null" => Self::None,
-            text if text.starts_with('{') => Self::Json(json),
+            "null" | "\"\"" => Self::None,
+            text if text.starts_with('{') => Self::Json(json.to_owned()),
             _ => Self::Other,
+        }
+    }
+
+    /// Classifies the body of a part of a batch. One that is not JSON stands there as base64 text (Graph page "Combine
+    /// multiple HTTP requests using JSON batching"), and so do some bodies that are JSON.
+    pub(crate) fn of_part(json: &RawValue) -> Self {
+        let encoded = serde_json::from_str::<Cow<'_, str>>(json.get());
+        match encoded.ok().and_then(|text| STANDARD.decode(text.as_ref()).ok()) {
+            Some(bytes) => Self::read(&bytes),
+            None => Self::of(json),
         }
     }
 }
 
-/// Reads a success to its end.
-pub(crate) async fn read_success(response: HttpResponse) -> Result<Response, Error> {
-    let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    let body = Body::read(&read(response, LARGEST_BODY).await?);
-    judge(status, None, request_id, body)
+/// The head of a response, to a single request or to a part of a batch.
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) request_id: Option<String>,
+    pub(crate) date: Option<DateTime<Utc>>,
+    /// Whether it is a part of a batch, which certainly comes from Graph.
+    pub(crate) is_part: bool,
+}
+
+impl Head {
+    fn of(response: &HttpResponse) -> Self {
+        let date = text(response.headers(), DATE.as_str()).and_then(|date| http_date(&date));
+        let wait = text(response.headers(), RETRY_AFTER.as_str());
+        Self {
+            status: response.status().as_u16(),
+            retry_after: wait.and_then(|value| retry_after(&value, date.unwrap_or_else(Utc::now))),
+            request_id: request_id(response),
+            date,
+            is_part: false,
+        }
+    }
+}
+
+/// Reads a success to its end, and checks that it is what was `expected`.
+pub(crate) async fn read_success(
+    response: HttpResponse,
+    expected: Expected,
+    read_timeout: Duration,
+) -> Result<Response, Error> {
+    let head = Head::of(&response);
+    let body = Body::read(&read(response, LARGEST_BODY, read_timeout).await?);
+    judge(head, body, expected)
 }
 
 /// Returns a success unread, and reads a refusal.
-pub(crate) async fn success(response: HttpResponse) -> Result<HttpResponse, Error> {
+pub(crate) async fn success(response: HttpResponse, read_timeout: Duration) -> Result<HttpResponse, Error> {
     if response.status().is_success() {
         return Ok(response);
     }
-    let (status, request_id) = (response.status().as_u16(), request_id(&response));
-    let wait =
-        text(response.headers(), RETRY_AFTER.as_str()).and_then(|value| retry_after(&value, Utc::now()));
-    let body = read(response, LARGEST_REFUSAL).await.map_or(Body::Other, |bytes| Body::read(&bytes));
-    Err(refusal(status, wait, request_id, body))
+    let head = Head::of(&response);
+    let body = read(response, LARGEST_REFUSAL, read_timeout).await;
+    Err(refusal(head, body.map_or(Body::Other, |bytes| Body::read(&bytes))))
 }
 
-/// Refuses a web page: Graph never answers with one, but a proxy on the way may.
-pub(crate) fn no_page(response: HttpResponse) -> Result<HttpResponse, Error> {
-    let is_page = text(response.headers(), CONTENT_TYPE.as_str())
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"));
-    if !is_page {
-        return Ok(response);
-    }
-    let kind = ErrorKind::NotAnAnswer { status: response.status().as_u16(), what: "it is a web page" };
-    Err(Error::from(kind).with_request_id(request_id(&response)))
+/// Refuses content that is not a message: Graph answers with neither web pages nor JSON here, but a proxy on the way, or
+/// an error that is called a success, may.
+pub(crate) fn no_message(response: &HttpResponse) -> Result<(), Error> {
+    let kind =
+        text(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default().trim().to_ascii_lowercase();
+    let what = match kind.as_str() {
+        kind if kind.starts_with("text/html") => "it is a web page",
+        kind if kind.starts_with("application/json") => "it is JSON and not a message",
+        _ => return Ok(()),
+    };
+    Err(unusable(response, what))
+}
+
+/// Says that the content of `response` cannot be used.
+pub(crate) fn unusable(response: &HttpResponse, what: &'static str) -> Error {
+    let kind = ErrorKind::NotAnAnswer { status: response.status().as_u16(), what };
+    Error::from(kind).with_request_id(request_id(response))
 }
 
 /// Returns Microsoft's id of the request.
@@ -121,37 +179,45 @@ pub(crate) fn request_id(response: &HttpResponse) -> Option<String> {
     text(response.headers(), "request-id").filter(|id| id.len() <= LONGEST_ID)
 }
 
-/// Tells a success from a refusal.
-pub(crate) fn judge(
-    status: u16,
-    retry_after: Option<Duration>,
-    request_id: Option<String>,
-    body: Body,
-) -> Result<Response, Error> {
+/// Tells a success from a refusal, and checks that a success is what was `expected`.
+pub(crate) fn judge(head: Head, body: Body, expected: Expected) -> Result<Response, Error> {
+    let status = head.status;
     if !(200..300).contains(&status) {
-        return Err(refusal(status, retry_after, request_id, body));
+        return Err(refusal(head, body));
     }
-    let body = match body {
-        // Status 200 promises content; a success without content is answered 202 or 204.
-        Body::None if status == 200 => Err("it is empty"),
-        Body::None => Ok(None),
-        Body::Json(body) => Ok(Some(body)),
+    let checked = match body {
+        Body::None if expected == Expected::Success => Ok(None),
+        Body::None => Err("it is empty"),
         Body::Other => Err("it is no JSON object"),
+        Body::Json(body) => match expected.check(&body) {
+            Ok(()) => Ok(Some(body)),
+            Err(Defect::Error) => {
+                let (refusal, inner_id) = Refusal::read(status, None, Some(body));
+                let kind = ErrorKind::ErrorInSuccess(Box::new(refusal));
+                return Err(Error::from(kind).with_request_id(head.request_id.or(inner_id)));
+            }
+            Err(Defect::Form(what)) => Err(what),
+        },
     };
-    match body {
-        Ok(body) => Ok(Response { status, body, request_id, effect: Effect::NotApplied }),
-        Err(what) => Err(Error::from(ErrorKind::NotAnAnswer { status, what }).with_request_id(request_id)),
+    match checked {
+        Ok(body) => {
+            let Head { request_id, date, .. } = head;
+            Ok(Response { status, body, request_id, date, effect: Effect::NotApplied })
+        }
+        Err(what) => {
+            Err(Error::from(ErrorKind::NotAnAnswer { status, what }).with_request_id(head.request_id))
+        }
     }
 }
 
-fn refusal(status: u16, retry_after: Option<Duration>, request_id: Option<String>, body: Body) -> Error {
+fn refusal(Head { status, retry_after, request_id, is_part, .. }: Head, body: Body) -> Error {
     let body = match body {
         Body::Json(body) => Some(body),
         Body::None | Body::Other => None,
     };
     let (refusal, inner_id) = Refusal::read(status, retry_after, body);
     // Graph says itself that a mailbox or message is missing. A 404 from another server says nothing about them.
-    let kind = if status == 404 && refusal.body.is_none() {
+    let kind = if status == 404 && refusal.body.is_none() && !is_part {
         let what = "it is not Graph's own “not found”; check microsoft_graph_url";
         ErrorKind::NotAnAnswer { status, what }
     } else {
@@ -160,11 +226,17 @@ fn refusal(status: u16, retry_after: Option<Duration>, request_id: Option<String
     Error::from(kind).with_request_id(request_id.or(inner_id))
 }
 
-/// Reads the whole body, within `limit` bytes.
-pub(crate) async fn read(mut response: HttpResponse, limit: usize) -> Result<Bytes, Error> {
+/// Reads the whole body, within `limit` bytes and with no silence longer than `read_timeout`.
+pub(crate) async fn read(
+    mut response: HttpResponse,
+    limit: usize,
+    read_timeout: Duration,
+) -> Result<Bytes, Error> {
     let all = async {
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| network_error(&error))? {
+        while let Some(chunk) =
+            within(read_timeout, response.chunk()).await?.map_err(|error| network_error(&error))?
+        {
             if body.len() + chunk.len() > limit {
                 return Err(ErrorKind::TooLarge(limit >> 20).into());
             }
@@ -174,6 +246,14 @@ pub(crate) async fn read(mut response: HttpResponse, limit: usize) -> Result<Byt
     };
     let read = tokio::time::timeout(LONGEST_READ, all).await;
     read.unwrap_or_else(|_| Err(ErrorKind::TimedOut(LONGEST_READ).into()))
+}
+
+/// Waits for the network, but no longer than `read_timeout`.
+pub(crate) async fn within<T>(read_timeout: Duration, network: impl Future<Output = T>) -> Result<T, Error> {
+    tokio::time::timeout(read_timeout, network).await.map_err(|_| {
+        let reason = OUT_OF_TIME.to_owned();
+        ErrorKind::Unreachable { reason, sent: true }.into()
+    })
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -200,7 +280,7 @@ pub(crate) fn network_error(error: &reqwest::Error) -> Error {
         source = cause.source();
     }
     if error.is_timeout() {
-        "time ran out".clone_into(&mut reason);
+        OUT_OF_TIME.clone_into(&mut reason);
     }
     ErrorKind::Unreachable { reason, sent: !error.is_connect() }.into()
 }

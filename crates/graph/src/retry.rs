@@ -16,6 +16,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself, so
+/// that a conflict hardly ever repeats.
+const MOST_CONFLICTS: u32 = 3;
 /// Requests that were throttled together do not come back together.
 const JITTER: Jitter = Jitter::Longer(0.1);
 
@@ -95,6 +98,8 @@ impl Tries {
     pub(crate) fn after(&mut self, failure: Failure) -> Option<Duration> {
         let may_retry = match (self.safety, failure) {
             (_, Failure::Final) => false,
+            (_, Failure::Persistent) if self.retries >= 1 => false,
+            (_, Failure::Conflict) => self.retries < MOST_CONFLICTS,
             (RetrySafety::Harmless, _) => true,
             (RetrySafety::OnlyIfUndone, failure) => !failure.is_indeterminate(),
             (RetrySafety::OnlyIfNotSent, failure) => failure == Failure::NotSent,
@@ -105,7 +110,8 @@ impl Tries {
         let (reason, asked) = match failure {
             Failure::Throttled(asked) | Failure::Busy(asked) => (RetryReason::Throttled, asked),
             Failure::NotSent => (RetryReason::NotSent, None),
-            Failure::Unknown | Failure::Final => (RetryReason::NoAnswer, None),
+            Failure::Conflict => (RetryReason::Conflict, None),
+            Failure::Unknown | Failure::Persistent | Failure::Final => (RetryReason::NoAnswer, None),
         };
         let wait = self.policy.wait(asked, self.retries)?;
         if self.retries >= self.policy.max_retries {

@@ -1,13 +1,14 @@
 //! Sends one request over the current connections, signs it with the current token, and reads the response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use net::tls::TlsError;
 use net::{Proxy, http};
 use reqwest::Response as HttpResponse;
-use reqwest::header::{AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
@@ -16,6 +17,8 @@ use uuid::Uuid;
 use crate::auth::assertion::Certificate;
 use crate::auth::token::{Token, TokenLife, Tokens};
 use crate::error::Error;
+use crate::expected::Expected;
+use crate::meaning::Meaning;
 use crate::metrics::{Metrics, Sent};
 use crate::pool::Connections;
 use crate::request::Request;
@@ -31,6 +34,8 @@ pub(crate) struct Transport {
     /// The files of the certificate that signs in, if there is one, and its end when it was first read.
     certificate: Option<(ApplicationCertificate, DateTime<Utc>)>,
     metrics: Arc<Metrics>,
+    /// The longest silence within one request.
+    read_timeout: Duration,
 }
 
 /// Returns the HTTP client for the token endpoint, and its proxy. It is Graph's client, unless the endpoint has
@@ -68,7 +73,8 @@ impl Transport {
         let asks = token_client(settings, &connections.pool().http)?;
         let tokens = Tokens::new(asks, settings, Arc::clone(&metrics));
         let root = settings.base_url.clone();
-        Ok(Self { connections, root, tokens, certificate: signs_in, metrics })
+        let read_timeout = settings.timeout;
+        Ok(Self { connections, root, tokens, certificate: signs_in, metrics, read_timeout })
     }
 
     pub(crate) fn root(&self) -> &Url {
@@ -95,6 +101,11 @@ impl Transport {
         Ok(self.tokens.get().await?)
     }
 
+    /// Returns the longest silence within `request`. Graph is silent until all rounds of a batch are done.
+    pub(crate) fn read_timeout(&self, request: &Request) -> Duration {
+        self.read_timeout * request.rounds
+    }
+
     pub(crate) fn discard(&self, refused: &Token) {
         self.tokens.discard(refused);
     }
@@ -102,7 +113,8 @@ impl Transport {
     /// Sends `request` once and reads the response.
     pub(crate) async fn exchange(&self, request: &Request) -> Result<(Response, Token), Error> {
         let (response, token) = self.open(request).await?;
-        Ok((response::read_success(response).await?.to_change(request.is_change()), token))
+        let read = response::read_success(response, request.expected, self.read_timeout(request)).await?;
+        Ok((read.to_change(request.is_change()), token))
     }
 
     /// Sends `request` once and returns a success unread. Where the token is refused, it is replaced once and the
@@ -110,8 +122,7 @@ impl Transport {
     pub(crate) async fn open(&self, request: &Request) -> Result<(HttpResponse, Token), Error> {
         let mut token = self.tokens.get().await?;
         let mut response = self.send_signed(request, &token).await;
-        if response.as_ref().is_err_and(|error| error.refusal().is_some_and(|refusal| refusal.status == 401))
-        {
+        if response.as_ref().is_err_and(is_token_rejected) {
             self.discard(&token);
             token = self.tokens.get().await?;
             response = self.send_signed(request, &token).await;
@@ -120,6 +131,8 @@ impl Transport {
     }
 
     async fn send_signed(&self, request: &Request, token: &Token) -> Result<HttpResponse, Error> {
+        let read_timeout = self.read_timeout(request);
+        let prefer = request.prefer();
         let Request { method, path, body, .. } = request;
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
@@ -129,12 +142,20 @@ impl Transport {
             .request(method.clone(), path.url(&self.root))
             .header(AUTHORIZATION, token.header.clone())
             .header("client-request-id", &client_request_id);
-        if let Some(body) = body.clone() {
-            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(prefer) = prefer {
+            request = request.header("Prefer", prefer);
         }
-        let response = match request.send().await {
-            Ok(response) => response::success(response).await,
-            Err(error) => Err(response::no_response(self.connections.proxy(), &error)),
+        request = match body.clone() {
+            // Graph's front end answers 411 to an empty POST without this header (Graph page "message: send"), and over
+            // HTTP/1.1 it is left out unless it is set. An empty body has no type.
+            Some(body) if body.is_empty() => request.header(CONTENT_LENGTH, 0),
+            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body),
+            None => request,
+        };
+        let response = match response::within(read_timeout, request.send()).await {
+            Err(silent) => Err(silent),
+            Ok(Ok(response)) => response::success(response, read_timeout).await,
+            Ok(Err(error)) => Err(response::no_response(self.connections.proxy(), &error)),
         };
         if response.as_ref().is_err_and(is_out_of_service) {
             self.connections.leave(&pool);
@@ -171,10 +192,11 @@ impl Transport {
             None => pool.http.get(to.clone()),
         };
         let sent = async {
-            let response = request.send().await;
+            let response = response::within(self.read_timeout, request.send()).await?;
             let response =
                 response.map_err(|error| response::no_response(self.connections.proxy(), &error))?;
-            response::read_success(response::success(response).await?).await
+            let response = response::success(response, self.read_timeout).await?;
+            response::read_success(response, Expected::Success, self.read_timeout).await
         };
         let response = sent.await;
         if response.as_ref().is_err_and(is_out_of_service) {
@@ -190,6 +212,11 @@ pub(crate) fn count(metrics: &Metrics, sent: Sent, outcome: Result<u16, &Error>)
     let status = outcome.map_or_else(Error::status, Some);
     let throttled = outcome.is_err_and(|error| error.backoff_hint().is_some());
     metrics.answered(sent, status, throttled);
+}
+
+/// Whether the token is not accepted.
+pub(crate) fn is_token_rejected(error: &Error) -> bool {
+    error.meaning() == Some(Meaning::TokenRejected)
 }
 
 fn is_out_of_service(error: &Error) -> bool {

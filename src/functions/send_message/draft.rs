@@ -15,7 +15,7 @@ use super::message::{FileAttachment, SMALLEST_IN_SESSION};
 use super::outgoing::{Ended, Outgoing};
 use crate::functions::error::Error;
 use crate::functions::idempotency::{is_conflict, may_have_been_applied};
-use graph::{self, Effect, Path, Request, SendError, UploadError, UploadSession};
+use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
 
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
         let created = async {
             let path = Path::messages(from.address(), None)?;
             let request = Request::post(path, body.into(), act).retry_if_unsent().in_mailbox(from.address());
-            let response = context.graph.send(&request).await?;
+            let response = context.graph.send(&request.expecting(Expected::Entity)).await?;
             // Graph created the draft, whatever is wrong with its answer.
             response.parse::<Created>().map_err(|error| error.with_effect(Effect::Indeterminate))
         };

@@ -105,6 +105,7 @@ impl Tokens {
             resource: settings.base_url.origin().ascii_serialization(),
             policy: Policy::new(settings),
             metrics,
+            read_timeout: settings.timeout,
         };
         Self { endpoint: Arc::new(endpoint), state: Arc::default() }
     }
@@ -178,6 +179,8 @@ pub(crate) struct Endpoint {
     resource: String,
     policy: Policy,
     metrics: Arc<Metrics>,
+    /// The longest silence of the endpoint.
+    read_timeout: Duration,
 }
 
 #[derive(Deserialize)]
@@ -214,12 +217,15 @@ impl Endpoint {
         let request = request.map_err(|reason| {
             Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
         })?;
-        let answer = request.send().await;
+        let answer = response::within(self.read_timeout, request.send()).await;
+        let answer = answer.map_err(|silent| self.not_asked(&silent))?;
         let answer = answer.map_err(|error| self.not_asked(&response::no_response(&self.proxy, &error)))?;
         let status = answer.status().as_u16();
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, Utc::now()));
-        let body = response::read(answer, LARGEST_ANSWER).await.map_err(|error| self.not_asked(&error))?;
+        let body = response::read(answer, LARGEST_ANSWER, self.read_timeout)
+            .await
+            .map_err(|error| self.not_asked(&error))?;
         if status == 200 {
             return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
         }

@@ -60,7 +60,7 @@ impl BatchSample {
                 self.wait = self.wait.max(wait);
                 true
             }
-            Some(Failure::Final) | None => false,
+            Some(Failure::Conflict | Failure::Persistent | Failure::Final) | None => false,
         };
         self.answers += 1;
         self.throttled += usize::from(throttled);

@@ -4,3 +4,4 @@ pub(crate) mod congestion;
 pub(crate) mod fair_queue;
 pub(crate) mod payload;
 pub(crate) mod scheduler;
+pub(crate) mod size;

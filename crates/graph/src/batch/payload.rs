@@ -13,11 +13,12 @@ use serde_json::value::RawValue;
 
 use crate::auth::token::Token;
 use crate::error::{Error, ErrorKind};
-use crate::failure::retry_after;
+use crate::expected::Expected;
+use crate::failure::{http_date, retry_after};
 use crate::metrics::Sent;
 use crate::path::Path;
 use crate::request::Request;
-use crate::response::{self, Body, Response};
+use crate::response::{self, Body, Head, Response};
 use crate::transport::{self, Transport};
 
 /// No batch has more parts.
@@ -25,11 +26,25 @@ const MOST_PARTS: usize = 100;
 /// Larger headers of a part, in bytes, are ignored: Graph's are small.
 const LARGEST_HEADERS: usize = 64 * 1024;
 
-/// The headers of a part with a body.
+/// Outlook works on this many parts of a batch at once, whatever their mailboxes (Graph page "Microsoft Graph
+/// service-specific throttling limits").
+const PARTS_AT_ONCE: usize = 4;
+
+/// The headers of a part. Those of the batch itself do not apply to its parts.
 #[derive(Serialize)]
 struct Headers {
-    #[serde(rename = "Content-Type")]
-    content_type: &'static str,
+    #[serde(rename = "Content-Type", skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'static str>,
+    #[serde(rename = "Prefer", skip_serializing_if = "Option::is_none")]
+    prefer: Option<String>,
+}
+
+impl Headers {
+    fn of(request: &Request) -> Option<Self> {
+        let content_type = request.body.as_ref().map(|_| "application/json");
+        let prefer = request.prefer();
+        (content_type.is_some() || prefer.is_some()).then_some(Self { content_type, prefer })
+    }
 }
 
 /// Returns the body as it stands in the batch, where an empty body is an empty object.
@@ -62,14 +77,20 @@ pub(crate) async fn exchange<'a>(
         id: id.to_string(),
         method: request.method.as_str(),
         url: request.path.as_str(),
-        headers: request.body.as_ref().map(|_| Headers { content_type: "application/json" }),
+        headers: Headers::of(request),
         body: json(request),
     });
     let body = serde_json::to_vec(&Batch { requests: requests.collect() }).unwrap_or_default();
-    let batch =
-        Request { method: Method::POST, body: Some(Bytes::from(body)), ..Request::get(Path::batch()) };
+    let rounds = parts.len().div_ceil(PARTS_AT_ONCE);
+    let batch = Request {
+        method: Method::POST,
+        body: Some(Bytes::from(body)),
+        rounds: u32::try_from(rounds).unwrap_or(1),
+        ..Request::get(Path::batch())
+    };
+    let expected: Vec<_> = parts.clone().map(|request| request.expected).collect();
     let (response, token) = transport.exchange(&batch).await?;
-    let mut outcomes = read(&response)?;
+    let mut outcomes = read(&response, |id| expected.get(id).copied().unwrap_or(Expected::Success))?;
     for outcome in outcomes.values() {
         transport::count(transport.metrics(), Sent::Part, outcome.as_ref().map(|response| response.status));
     }
@@ -86,18 +107,36 @@ pub(crate) async fn exchange<'a>(
 }
 
 /// Takes the response to a batch apart, by the id of each part. The parts come in any order.
-pub(crate) fn read(response: &Response) -> Result<HashMap<usize, Result<Response, Error>>, Error> {
+pub(crate) fn read(
+    response: &Response,
+    expected: impl Fn(usize) -> Expected,
+) -> Result<HashMap<usize, Result<Response, Error>>, Error> {
     #[derive(Deserialize)]
     struct Batch {
         responses: Bounded<Part, MOST_PARTS>,
     }
     #[derive(Deserialize)]
     struct Part {
-        id: String,
+        id: Id,
         status: u16,
         #[serde(default)]
         headers: Option<Box<RawValue>>,
         body: Option<Box<RawValue>>,
+    }
+    /// The id as it was sent, or as the number that it holds.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(String),
+        Number(usize),
+    }
+    impl Id {
+        fn get(&self) -> Option<usize> {
+            match self {
+                Self::Text(text) => text.parse().ok(),
+                Self::Number(number) => Some(*number),
+            }
+        }
     }
     let batch: Batch = response.parse()?;
     let outcomes = batch.responses.0.into_iter().filter_map(|part| {
@@ -109,10 +148,18 @@ pub(crate) fn read(response: &Response) -> Result<HashMap<usize, Result<Response
             let value = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?.1;
             Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
         };
-        let wait = header("retry-after").and_then(|value| retry_after(&value, Utc::now()));
-        let request_id = header("request-id").or_else(|| response.request_id.clone());
-        let body = part.body.map_or(Body::None, Body::of);
-        Some((part.id.parse().ok()?, response::judge(part.status, wait, request_id, body)))
+        let date = header("date").and_then(|date| http_date(&date)).or(response.date);
+        let wait = header("retry-after");
+        let head = Head {
+            status: part.status,
+            retry_after: wait.and_then(|value| retry_after(&value, date.unwrap_or_else(Utc::now))),
+            request_id: header("request-id").or_else(|| response.request_id.clone()),
+            date,
+            is_part: true,
+        };
+        let body = part.body.map_or(Body::None, |body| Body::of_part(&body));
+        let id = part.id.get()?;
+        Some((id, response::judge(head, body, expected(id))))
     });
     Ok(outcomes.collect())
 }

@@ -20,12 +20,13 @@ use uuid::Uuid;
 use crate::batch::congestion::{BatchSample, CongestionWindow, Decision};
 use crate::batch::fair_queue::FairQueue;
 use crate::batch::payload;
+use crate::batch::size::BatchSize;
 use crate::error::{Error, ErrorKind};
 use crate::mailbox_limiter::{MailboxGate, MailboxPermit};
 use crate::request::Request;
 use crate::response::Response;
 use crate::retry::Policy;
-use crate::transport::Transport;
+use crate::transport::{Transport, is_token_rejected};
 
 /// How long a batch that is not full waits for more requests. A round trip takes far longer.
 const LINGER: Duration = Duration::from_millis(2);
@@ -37,11 +38,13 @@ pub(crate) struct BatchedTry {
     pub(crate) outcome: Outcome,
     /// `None` where no batch carried it.
     pub(crate) batch: Option<Uuid>,
+    /// Whether the batch as a whole took too long, so that the parts may succeed in smaller ones.
+    pub(crate) was_too_slow: bool,
 }
 
 impl BatchedTry {
     fn unsent(error: Error) -> Self {
-        Self { outcome: Err(error), batch: None }
+        Self { outcome: Err(error), batch: None, was_too_slow: false }
     }
 }
 
@@ -51,6 +54,8 @@ struct Waiting {
     request: Request,
     gate: Option<Arc<MailboxGate>>,
     outcome: oneshot::Sender<BatchedTry>,
+    /// The largest batch that may carry it.
+    largest_batch: usize,
     /// Whether it was never sent before.
     first_try: bool,
     /// Whether it was already sent again with a new token.
@@ -102,7 +107,7 @@ impl Batches {
         let (publisher, state) = watch::channel(open);
         let driver = Driver {
             transport,
-            size,
+            size: BatchSize::new(size),
             window,
             state: publisher,
             waiting: FairQueue::default(),
@@ -135,6 +140,7 @@ impl Lane {
         &self,
         request: Request,
         gate: Option<Arc<MailboxGate>>,
+        slow_batches: u32,
         first_try: bool,
     ) -> BatchedTry {
         let _queued = match &gate {
@@ -142,7 +148,9 @@ impl Lane {
             None => None,
         };
         let (outcome, received) = oneshot::channel();
-        let waiting = Waiting { lane: self.id, request, gate, outcome, first_try, signed_again: false };
+        let largest_batch = BatchSize::after(slow_batches);
+        let lane = self.id;
+        let waiting = Waiting { lane, request, gate, outcome, largest_batch, first_try, signed_again: false };
         let ending = || {
             let reason = "the program is ending".to_owned();
             BatchedTry::unsent(ErrorKind::Unreachable { reason, sent: false }.into())
@@ -170,17 +178,22 @@ struct BatchResult {
     sample: BatchSample,
     /// The error of the requests that were throttled.
     throttled: Option<Error>,
+    /// How many parts the batch had.
+    parts: usize,
+    /// Whether the batch as a whole took too long.
+    was_too_slow: bool,
 }
 
 impl BatchResult {
     fn nothing() -> Self {
-        Self { again: Vec::new(), sample: BatchSample::of(Instant::now()), throttled: None }
+        let sample = BatchSample::of(Instant::now());
+        Self { again: Vec::new(), sample, throttled: None, parts: 0, was_too_slow: false }
     }
 }
 
 struct Driver {
     transport: Arc<Transport>,
-    size: usize,
+    size: BatchSize,
     window: CongestionWindow,
     waiting: FairQueue<Waiting>,
     /// Requests whose mailbox had no free place when it was their turn.
@@ -242,7 +255,7 @@ impl Driver {
                 return self.window.paused_until(now);
             }
             let until = *self.partial_since.get_or_insert(now) + LINGER;
-            if self.waiting.len() < self.size && now < until {
+            if self.waiting.len() < self.size.get() && now < until {
                 return Some(until);
             }
             self.send(now);
@@ -252,13 +265,19 @@ impl Driver {
     }
 
     fn send(&mut self, now: Instant) {
-        let mut parts = Vec::with_capacity(self.size);
-        while parts.len() < self.size
+        let mut size = self.size.get();
+        let mut parts = Vec::with_capacity(size);
+        while parts.len() < size
             && let Some(waiting) = self.waiting.pop()
         {
             if waiting.outcome.is_closed() {
                 continue;
             }
+            if waiting.largest_batch <= parts.len() {
+                self.waiting.push_front(waiting.lane, waiting);
+                break;
+            }
+            size = size.min(waiting.largest_batch);
             let permit = waiting.gate.as_ref().map(|gate| gate.try_enter());
             if permit.as_ref().is_some_and(Option::is_none) {
                 self.block(waiting);
@@ -285,7 +304,13 @@ impl Driver {
         }));
     }
 
-    fn finish(&mut self, BatchResult { again, sample, throttled }: BatchResult) {
+    fn finish(&mut self, result: BatchResult) {
+        let BatchResult { again, sample, throttled, parts, was_too_slow } = result;
+        if was_too_slow {
+            self.size.took_too_long(parts);
+        } else if sample.answers > 0 {
+            self.size.came_in_time();
+        }
         for waiting in again {
             self.waiting.push_front(waiting.lane, waiting);
         }
@@ -315,18 +340,29 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
     let mut sample = BatchSample::of(sent_at);
     let mut throttled = None;
     let mut again = Vec::new();
-    let exchanged = payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await;
-    let (outcomes, token) = match exchanged {
-        Ok((outcomes, token)) => (outcomes, Some(token)),
-        Err(error) if is_about_the_envelope(&error) => {
-            debug!(parts = count, error = error.for_log(), "batch refused; its requests are sent one by one");
-            (one_by_one(&transport, &parts).await, None)
+    let mut was_too_slow = false;
+    let (outcomes, token) = match parts.as_slice() {
+        [(Waiting { request, largest_batch: 1, .. }, _)] => {
+            let exchanged = transport.exchange(request).await;
+            (vec![exchanged.map(|(response, _)| response)], None)
         }
-        Err(error) => {
-            debug!(parts = count, error = error.for_log(), "batch failed");
-            sample.call_throttled = error.backoff_hint().is_some();
-            (vec![Err(error); count], None)
-        }
+        _ => match payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await {
+            Ok((outcomes, token)) => (outcomes, Some(token)),
+            Err(error) if is_about_the_envelope(&error) => {
+                debug!(
+                    parts = count,
+                    error = error.for_log(),
+                    "batch refused; its requests are sent one by one"
+                );
+                (one_by_one(&transport, &parts).await, None)
+            }
+            Err(error) => {
+                debug!(parts = count, error = error.for_log(), "batch failed");
+                sample.call_throttled = error.backoff_hint().is_some();
+                was_too_slow = count > 1 && took_too_long(&error);
+                (vec![Err(error); count], None)
+            }
+        },
     };
     for ((mut waiting, permit), outcome) in parts.into_iter().zip(outcomes) {
         drop(permit);
@@ -338,7 +374,7 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
             throttled = Some(error.clone());
         }
         if let Err(error) = &outcome
-            && error.refusal().is_some_and(|refusal| refusal.status == 401)
+            && is_token_rejected(error)
             && !waiting.signed_again
             && let Some(token) = &token
         {
@@ -346,7 +382,7 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
             waiting.signed_again = true;
             again.push(waiting);
         } else {
-            let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch) });
+            let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch), was_too_slow });
         }
     }
     let elapsed_ms = sent_at.elapsed().as_millis();
@@ -357,7 +393,12 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
         elapsed_ms,
         "batch answered"
     );
-    BatchResult { again, sample, throttled }
+    BatchResult { again, sample, throttled, parts: count, was_too_slow }
+}
+
+/// Whether a batch failed because Graph, or a gateway on the way, waited too long for its parts.
+fn took_too_long(error: &Error) -> bool {
+    error.is_silence() || matches!(error.status(), Some(502 | 504))
 }
 
 /// Whether Graph refuses the batch as such. It does not say which part is at fault, and the others can be sent alone.

@@ -12,6 +12,7 @@ use super::message::Checked;
 use super::page::{Identified, Page};
 use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
+use crate::expected::Expected;
 use crate::request::Request;
 use net::untrusted::json;
 
@@ -104,7 +105,7 @@ impl MailboxSearch<'_> {
                 return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             self.pages += 1;
-            let request = Request::get(path).in_mailbox(self.mailbox);
+            let request = Request::get(path).in_mailbox(self.mailbox).expecting(Expected::Entities);
             let completed = self.client.send_by(self.dispatch, &request).await?;
             let page: Page = completed.response.parse()?;
             drop(completed);

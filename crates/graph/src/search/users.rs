@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
+use crate::expected::Expected;
 use crate::path::{Path, literal};
 use crate::request::Request;
 use net::untrusted::json::Bounded;
@@ -53,7 +54,7 @@ impl UserPages {
         if self.pages == MOST_PAGES {
             return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
         }
-        let page: Page = self.client.send(&Request::get(path)).await?.parse()?;
+        let page: Page = self.client.send(&Request::get(path).expecting(Expected::List)).await?.parse()?;
         self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
         self.pages += 1;
         Ok(page.value.0.into_iter().filter_map(|user| user.principal_name).collect())
