@@ -37,7 +37,7 @@ async fn requests_share_batches_of_the_configured_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_part_gets_its_own_answer_though_they_come_shuffled() {
+async fn parts_in_any_order_reach_their_callers() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let client = house.client(&[]);
     let mailboxes = house.sandbox.graph.mailboxes();
@@ -52,7 +52,7 @@ async fn every_part_gets_its_own_answer_though_they_come_shuffled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_part_is_retried_on_its_own_and_none_that_succeeded_is_sent_again() {
+async fn only_failed_parts_are_retried() {
     let house = TestTenant::new(TenantOptions { mailboxes: 200, ..TenantOptions::default() }).await;
     let tenant = &house.sandbox.graph;
     let throttling =
@@ -71,7 +71,7 @@ async fn every_part_is_retried_on_its_own_and_none_that_succeeded_is_sent_again(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_fails_as_a_whole_fails_over_to_its_parts() {
+async fn parts_of_a_failed_batch_are_retried() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let requests: Vec<_> = tenant.mailboxes().iter().take(20).map(|mailbox| messages(mailbox)).collect();
@@ -98,7 +98,7 @@ async fn a_batch_that_fails_as_a_whole_fails_over_to_its_parts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_that_fails_for_good_leaves_the_others_alone() {
+async fn refused_part_does_not_affect_others() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -122,7 +122,7 @@ async fn a_part_that_fails_for_good_leaves_the_others_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mailbox_never_has_more_than_four_requests_at_once_however_they_travel() {
+async fn mailbox_limit_holds_for_single_and_batched_requests() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     tenant.faults().set_latency(Duration::from_millis(20), Duration::ZERO);

@@ -61,7 +61,7 @@ fn endless(taken: &Arc<AtomicUsize>) -> Body {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_without_an_end_is_left_at_the_bound() {
+async fn endless_response_is_cut_at_the_bound() {
     let taken = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&taken);
     let client = graph(move || Response::new(endless(&counted))).await;
@@ -74,7 +74,7 @@ async fn an_answer_without_an_end_is_left_at_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_without_an_end_is_a_refusal() {
+async fn endless_refusal_stays_a_refusal() {
     let taken = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&taken);
     let client = graph(move || {
@@ -89,7 +89,7 @@ async fn a_refusal_without_an_end_is_a_refusal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_small_answer_that_unpacks_to_a_large_one_is_left_at_the_bound() {
+async fn compressed_response_is_bounded_by_its_full_size() {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     let zeros = vec![b'0'; MIB];
     (0..400).for_each(|_| packed.write_all(&zeros).unwrap());
@@ -104,7 +104,7 @@ async fn a_small_answer_that_unpacks_to_a_large_one_is_left_at_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_is_not_followed_anywhere() {
+async fn redirect_is_not_followed() {
     let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     elsewhere.set_nonblocking(true).unwrap();
     let address = elsewhere.local_addr().unwrap();
@@ -118,11 +118,11 @@ async fn a_redirect_is_not_followed_anywhere() {
     .await;
     let error = client.send(&message()).await.unwrap_err();
     assert_eq!(error.refusal().map(|refusal| refusal.status), Some(302), "{error}");
-    assert!(elsewhere.accept().is_err(), "nobody came, and no token with them");
+    assert!(elsewhere.accept().is_err(), "no connection, and no token with it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn headers_without_an_end_are_no_answer() {
+async fn endless_headers_fail() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let sent = Arc::new(AtomicUsize::new(0));
@@ -156,7 +156,7 @@ async fn headers_without_an_end_are_no_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_answer_without_an_end_is_no_token() {
+async fn endless_token_response_fails() {
     let taken = Arc::new(AtomicUsize::new(0));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -11,7 +11,7 @@ use super::user;
 use crate::support::graph_tenant::TestTenant;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_in_a_row_and_side_by_side_share_one_http_2_connection() {
+async fn requests_share_one_http_2_connection() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[("timeout", "30")]);
@@ -27,7 +27,7 @@ async fn requests_in_a_row_and_side_by_side_share_one_http_2_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_answered_503_is_sent_again_over_a_new_connection_and_so_is_what_follows() {
+async fn requests_after_a_503_use_a_new_connection() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -47,7 +47,7 @@ async fn what_is_answered_503_is_sent_again_over_a_new_connection_and_so_is_what
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_under_way_when_another_is_answered_503_comes_to_its_end() {
+async fn requests_under_way_survive_a_503_of_another() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -65,7 +65,7 @@ async fn what_is_under_way_when_another_is_answered_503_comes_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_nobody_vouches_for_is_refused_in_words_and_nothing_is_sent() {
+async fn untrusted_certificate_is_reported_and_nothing_is_sent() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let other = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;

@@ -53,7 +53,7 @@ async fn house() -> (TestTenant, TempDir) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_signs_in_by_either_algorithm_and_from_one_file_as_well_as_two() {
+async fn certificate_signs_in_with_both_algorithms() {
     let (house, directory) = house().await;
     let tenant = &house.sandbox.graph;
     let files = Files::make(directory.path(), "soar-exchange", 365);
@@ -72,7 +72,7 @@ async fn a_certificate_signs_in_by_either_algorithm_and_from_one_file_as_well_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_registered_is_refused_and_the_words_name_the_option() {
+async fn unregistered_certificate_names_its_option() {
     let (house, directory) = house().await;
     let files = Files::make(directory.path(), "stranger", 365);
     let words = refusal(&house, &client(&house, &certificate_lines(&files))).await;
@@ -81,7 +81,7 @@ async fn a_certificate_that_is_not_registered_is_refused_and_the_words_name_the_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewed_certificate_is_used_for_the_next_token_without_a_restart() {
+async fn renewed_certificate_is_used_for_the_next_token() {
     let (house, directory) = house().await;
     let tenant = &house.sandbox.graph;
     let files = Files::make(directory.path(), "app", 365);
@@ -103,7 +103,7 @@ async fn a_renewed_certificate_is_used_for_the_next_token_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_no_certificate_or_not_its_key_are_told_before_anything_is_sent() {
+async fn unusable_certificate_files_are_reported_at_the_start() {
     let (house, directory) = house().await;
     let files = Files::make(directory.path(), "app", 365);
     let other = Files::make(directory.path(), "other", 365);
@@ -127,7 +127,7 @@ async fn files_that_are_no_certificate_or_not_its_key_are_told_before_anything_i
 }
 
 #[test]
-fn a_certificates_end_and_its_subject_are_known() {
+fn certificate_end_and_subject_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let files = Files::make(directory.path(), "soar-exchange", 10);
     let text = certificate_lines(&files);
@@ -146,7 +146,7 @@ fn a_certificates_end_and_its_subject_are_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_federated_token_is_read_anew_each_time() {
+async fn federated_token_file_is_read_for_each_token() {
     let (house, directory) = house().await;
     let tenant = &house.sandbox.graph;
     let file = directory.path().join("token");
@@ -169,7 +169,7 @@ async fn a_federated_token_is_read_anew_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_managed_identity_gets_its_token_from_the_machine() {
+async fn managed_identity_gets_its_token_from_the_machine() {
     let (house, _directory) = house().await;
     let tenant = &house.sandbox.graph;
     for app_service in [false, true] {
@@ -190,7 +190,7 @@ async fn a_managed_identity_gets_its_token_from_the_machine() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_token_is_asked_for_the_graph_that_is_configured() {
+async fn token_scope_is_the_configured_graph() {
     let (house, _directory) = house().await;
     let mut settings = settings(&house, "client_secret=s", &Environment::default());
     settings.base_url = "https://dod-graph.microsoft.us/v1.0".parse().unwrap();
@@ -201,7 +201,7 @@ async fn the_token_is_asked_for_the_graph_that_is_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_ends_soon_or_has_ended_is_warned_of() {
+async fn expiring_certificate_is_warned_of() {
     let (house, directory) = house().await;
     let tenant = &house.sandbox.graph;
     let said = |files: &Files| {

@@ -34,7 +34,7 @@ fn means_more(value: &str) -> bool {
 
 proptest! {
     #[test]
-    fn any_string_is_exactly_itself_as_one_segment(mailbox in anything(), folder in anything(), id in anything()) {
+    fn string_stays_one_segment(mailbox in anything(), folder in anything(), id in anything()) {
         let path = Path::message(&mailbox, Some(&folder), &id);
         if [&mailbox, &folder, &id].into_iter().any(|value| means_more(value)) || [&folder, &id].into_iter().any(|value| value.starts_with('$')) {
             prop_assert!(path.is_err());
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn an_options_value_is_exactly_itself(value in any::<String>()) {
+    fn option_value_is_unchanged(value in any::<String>()) {
         let path = Path::users().option("$filter", &value).option("$top", "1");
         let url = Url::parse(&path.url(&Url::parse("https://graph.example.com/v1.0").unwrap())).unwrap();
         // Not read as a form: Graph takes a plus for a plus.
@@ -62,7 +62,7 @@ proptest! {
 }
 
 #[test]
-fn what_means_more_than_its_value_is_refused_wherever_it_stands() {
+fn value_with_another_meaning_is_refused_in_every_segment() {
     let long = "x".repeat(2049);
     for value in ["", ".", "..", "../..", "a/../b", "a\\..", "a\0", "a\r\nb", "messages('x')", "$", &long] {
         assert!(Path::user(value).is_err());
@@ -82,7 +82,7 @@ fn what_means_more_than_its_value_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn a_next_link_is_followed_below_the_configured_root_only() {
+fn next_link_is_followed_below_the_root_only() {
     let root = Url::parse("https://graph.example.com:8443/v1.0").unwrap();
     let follow = |link: &str| Path::from_next_link(link, &root).map(|path| path.as_str().to_owned());
     let good = "https://graph.example.com:8443/v1.0/users?$skiptoken=a%2Fb%27c";

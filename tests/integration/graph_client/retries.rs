@@ -1,4 +1,4 @@
-//! What is sent again, when, and what is not.
+//! Which requests are sent again, and when.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 use super::user;
 use crate::support::graph_tenant::TestTenant;
 
-/// How the waits are told.
+/// The forms of `Retry-After`.
 const WAITS: [RetryAfter; 4] = [
     RetryAfter::Seconds(1),
     RetryAfter::Decimal(0.25),
@@ -20,7 +20,7 @@ const WAITS: [RetryAfter; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_request_waits_as_told_and_is_sent_again() {
+async fn throttled_request_waits_and_is_retried() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -35,7 +35,7 @@ async fn a_throttled_request_waits_as_told_and_is_sent_again() {
             let least = match wait {
                 RetryAfter::Seconds(seconds) => Duration::from_secs(seconds),
                 RetryAfter::Decimal(seconds) => Duration::from_secs_f64(seconds),
-                // A date is told to the second: it may be nearly over when it is read.
+                // A date is precise to the second: it may be nearly over when it is read.
                 RetryAfter::Date(_) | RetryAfter::Absent => Duration::from_millis(100),
             };
             assert!(started.elapsed() >= least, "{status} {wait:?}: after {:?}", started.elapsed());
@@ -45,7 +45,7 @@ async fn a_throttled_request_waits_as_told_and_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_came_instead_of_an_answer_a_read_is_sent_again() {
+async fn read_is_retried_after_any_invalid_response() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -69,7 +69,7 @@ async fn whatever_came_instead_of_an_answer_a_read_is_sent_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_post_is_not_repeated_when_nobody_knows_what_became_of_it() {
+async fn post_with_unknown_outcome_is_not_retried() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -100,7 +100,7 @@ async fn a_post_is_not_repeated_when_nobody_knows_what_became_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_max_retries_total_repeats_the_last_error_is_told() {
+async fn last_error_is_returned_after_max_retries_total() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let request = user(&tenant.mailboxes()[0]);
@@ -117,7 +117,7 @@ async fn after_max_retries_total_repeats_the_last_error_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_not_repeated() {
+async fn refusal_is_not_retried() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -132,7 +132,7 @@ async fn a_refusal_is_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_that_says_nothing_is_given_up_after_the_timeout() {
+async fn silent_graph_times_out() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[("timeout", "1"), ("max_retries_total", "1")]);

@@ -1,4 +1,4 @@
-//! Answers no Graph should give, from a server that gives what it is told to.
+//! Invalid responses, from a server that answers as a test says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -59,7 +59,7 @@ fn answered(request: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_that_the_answer_leaves_out_is_asked_for_again_and_no_other() {
+async fn only_a_missing_part_is_retried() {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     let settings = graph(move |_, batch| {
@@ -85,7 +85,7 @@ async fn a_part_that_the_answer_leaves_out_is_asked_for_again_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_that_is_refused_as_such_goes_on_one_by_one() {
+async fn refused_batch_is_sent_one_by_one() {
     let settings = graph(|path, _| match path {
         "/v1.0/$batch" => (400, json!({"error": {"code": "BadRequest", "message": "Invalid batch."}})),
         path if path.contains("user3") => {
@@ -109,7 +109,7 @@ async fn a_batch_that_is_refused_as_such_goes_on_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_part_whose_body_is_no_object_is_asked_for_again() {
+async fn part_without_an_object_is_retried() {
     let times = Arc::new(AtomicUsize::new(0));
     let settings = graph(move |_, batch| {
         let mut answer = answered(&requests(batch)[0]);
@@ -130,7 +130,7 @@ async fn a_part_whose_body_is_no_object_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_next_link_to_another_host_is_not_followed() {
+async fn next_link_to_another_host_is_not_followed() {
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let settings = graph(move |_, _| {
@@ -151,7 +151,7 @@ async fn a_next_link_to_another_host_is_not_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn next_links_without_end_are_left_at_some_point() {
+async fn endless_next_links_end_at_the_bound() {
     let settings = graph(|path, _| {
         let next =
             if path.contains("users?") { "users?again=1" } else { "users/a@x.example/messages?again=1" };
@@ -169,7 +169,7 @@ async fn next_links_without_end_are_left_at_some_point() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
+async fn endless_pages_of_tagged_messages_end_at_the_bound() {
     let pages = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pages);
     let settings = graph(move |_, _| {
@@ -186,7 +186,7 @@ async fn pages_of_marked_messages_without_an_end_are_left_at_the_bound() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_of_more_marked_messages_than_a_call_can_have_made_is_no_answer() {
+async fn page_with_too_many_tagged_messages_is_refused() {
     for (entries, is_answer) in [(1000, true), (1001, false)] {
         let mut settings =
             graph(move |_, _| (200, json!({"value": vec![json!({"id": "m"}); entries]}))).await;

@@ -10,7 +10,7 @@ use super::{messages, user};
 use crate::support::graph_tenant::TestTenant;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_callers_at_once_share_one_token() {
+async fn callers_share_one_token() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     tenant.faults().set_latency(Duration::from_millis(50), Duration::ZERO);
@@ -23,7 +23,7 @@ async fn fifty_callers_at_once_share_one_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_it() {
+async fn token_is_renewed_in_the_background() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     tenant.faults().set_token_lifetime(Duration::from_secs(5));
@@ -44,7 +44,7 @@ async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_token_is_replaced_once_and_the_request_signed_again() {
+async fn revoked_token_is_replaced_once() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -57,7 +57,7 @@ async fn a_revoked_token_is_replaced_once_and_the_request_signed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_refused_with_a_new_token_too_fails() {
+async fn request_refused_with_a_new_token_fails() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -68,7 +68,7 @@ async fn a_request_that_is_refused_with_a_new_token_too_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_part_of_a_batch_that_is_answered_401_is_sent_again_with_a_new_token_and_no_other() {
+async fn only_the_part_with_a_401_is_signed_again() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -83,7 +83,7 @@ async fn one_part_of_a_batch_that_is_answered_401_is_sent_again_with_a_new_token
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_sign_in_is_one_request_and_one_clear_error_with_entras_code() {
+async fn refused_sign_in_is_one_request_and_one_error() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     for (refusal, code) in [
@@ -113,7 +113,7 @@ async fn a_refused_sign_in_is_one_request_and_one_clear_error_with_entras_code()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_endpoint_that_throttles_or_breaks_is_asked_again() {
+async fn failing_token_endpoint_is_retried() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     let request = user(&tenant.mailboxes()[0]);
@@ -132,7 +132,7 @@ async fn a_token_endpoint_that_throttles_or_breaks_is_asked_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_a_renewal_fails_the_old_token_is_used_and_entra_left_in_peace() {
+async fn old_token_is_used_while_its_renewal_fails() {
     let house = TestTenant::new(TenantOptions::default()).await;
     let tenant = &house.sandbox.graph;
     tenant.faults().set_token_lifetime(Duration::from_secs(5));

@@ -21,7 +21,7 @@ async fn begin(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_small_piece_of_work_is_done_long_before_a_large_one_that_came_first() {
+async fn small_lane_finishes_before_an_earlier_large_one() {
     let house = tenant(1000).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_concurrent_batches", "2")]);
@@ -36,7 +36,7 @@ async fn a_small_piece_of_work_is_done_long_before_a_large_one_that_came_first()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_large_pieces_of_work_share_every_batch_evenly() {
+async fn large_lanes_share_batches_evenly() {
     let house = tenant(1000).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_concurrent_batches", "2")]);
@@ -64,7 +64,7 @@ async fn two_large_pieces_of_work_share_every_batch_evenly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn single_calls_pass_by_a_tenant_wide_one_even_in_the_same_mailboxes() {
+async fn single_requests_overtake_a_tenant_search() {
     let house = tenant(600).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_concurrent_batches", "1")]);
@@ -87,7 +87,7 @@ async fn single_calls_pass_by_a_tenant_wide_one_even_in_the_same_mailboxes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn single_calls_pass_by_a_long_deletion_in_their_own_mailbox() {
+async fn single_requests_overtake_a_long_deletion() {
     let house = tenant(20).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -104,7 +104,7 @@ async fn single_calls_pass_by_a_long_deletion_in_their_own_mailbox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn single_calls_do_not_wait_for_a_pause_of_the_batches() {
+async fn single_requests_do_not_wait_for_paused_batches() {
     let house = tenant(200).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -121,7 +121,7 @@ async fn single_calls_do_not_wait_for_a_pause_of_the_batches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_waits_for_any_more_is_not_sent() {
+async fn cancelled_requests_are_not_sent() {
     let house = tenant(1000).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_concurrent_batches", "1")]);
@@ -136,7 +136,7 @@ async fn what_nobody_waits_for_any_more_is_not_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_its_own_callers_only() {
+async fn failure_reaches_only_its_own_caller() {
     let house = tenant(40).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);

@@ -7,7 +7,7 @@ use sandbox::graph::{RetryAfter, Scope, Throttling};
 use super::{assert_nothing_done_twice, messages, phishing, planted, search_all, send_all, tenant};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as_many_batches_are_under_way_as_the_setting_says_and_no_more() {
+async fn concurrent_batches_match_the_setting() {
     let house = tenant(800).await;
     let graph = &house.sandbox.graph;
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
@@ -24,7 +24,7 @@ async fn as_many_batches_are_under_way_as_the_setting_says_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_are_full_though_retries_trickle_in() {
+async fn retries_do_not_lead_to_small_batches() {
     let house = tenant(1500).await;
     let graph = &house.sandbox.graph;
     for (share, wait) in [(0.05, RetryAfter::Seconds(1)), (0.3, RetryAfter::Decimal(0.5))] {
@@ -42,7 +42,7 @@ async fn batches_are_full_though_retries_trickle_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lone_request_goes_at_once() {
+async fn lone_request_is_sent_at_once() {
     let house = tenant(20).await;
     let graph = &house.sandbox.graph;
     graph.faults().set_latency(Duration::ZERO, Duration::from_millis(300));

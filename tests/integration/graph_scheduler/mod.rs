@@ -1,5 +1,5 @@
-//! Promise: many batches go side by side as far as Graph allows, nobody keeps anybody waiting, nothing that
-//! succeeded is sent twice, and nothing is lost or left out without a word.
+//! Promise: as many batches run side by side as Graph allows, no work delays other work, no request that succeeded is sent
+//! twice, and none is lost or left out in silence.
 
 mod fairness;
 mod limits;

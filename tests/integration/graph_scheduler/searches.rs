@@ -1,4 +1,4 @@
-//! A search through a tenant: where it ends, and what it tells.
+//! A search through a tenant: where it ends, and what it reports.
 
 use chrono::TimeDelta;
 use graph::{Criteria, ErrorKind, Limit, SearchScope, search};

@@ -22,7 +22,7 @@ fn batches(graph: &Tenant) -> Vec<(Instant, Option<u16>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_throttled_batch_nothing_is_sent_before_the_time_that_was_told() {
+async fn throttled_batch_pauses_until_its_retry_after() {
     let house = tenant(400).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_concurrent_batches", "1")]);
@@ -38,7 +38,7 @@ async fn after_a_throttled_batch_nothing_is_sent_before_the_time_that_was_told()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_single_call_holds_the_batches_up_too() {
+async fn throttled_single_request_delays_batches() {
     let house = tenant(100).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -62,7 +62,7 @@ async fn a_throttled_single_call_holds_the_batches_up_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throttling_shrinks_the_window_and_success_widens_it_again() {
+async fn throttling_shrinks_the_window_and_success_widens_it() {
     let house = tenant(2000).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[]);
@@ -83,7 +83,7 @@ async fn throttling_shrinks_the_window_and_success_widens_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_few_throttled_mailboxes_hold_nobody_else_up() {
+async fn throttled_mailboxes_do_not_delay_others() {
     let house = tenant(1000).await;
     let graph = &house.sandbox.graph;
     let throttling =
@@ -127,18 +127,18 @@ async fn wait_out(scope: Scope, retries: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_minute_in_which_everything_is_throttled_is_waited_out_without_hammering() {
+async fn general_throttling_is_waited_out_with_few_requests() {
     wait_out(Scope::Everything, "10").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_minute_in_which_all_parts_of_batches_are_throttled_is_waited_out_with_few_retries() {
+async fn throttling_of_all_parts_is_waited_out_with_few_retries() {
     // Six waits of a request that is sent again and again are just 63 s; of 1,000 few are sent more than once.
     wait_out(Scope::SubRequests, "6").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_that_throttles_for_ever_ends_the_work_and_everything_is_named() {
+async fn endless_throttling_ends_with_an_error_for_each_request() {
     let house = tenant(500).await;
     let graph = &house.sandbox.graph;
     let client = house.client(&[("max_retries_total", "2")]);
@@ -162,7 +162,7 @@ async fn a_graph_that_throttles_for_ever_ends_the_work_and_everything_is_named()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_graph_that_takes_few_requests_at_once_gets_few() {
+async fn graph_with_a_low_limit_gets_few_requests_at_once() {
     let house = tenant(1000).await;
     let graph = &house.sandbox.graph;
     graph.faults().set_http_limit(Some(3));
