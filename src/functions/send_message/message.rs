@@ -37,7 +37,8 @@ impl Mail {
     pub(in crate::functions) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let attachment_names = reader.words("exo_attachment_names");
-        let attachment_names = attachment_names.filter(|names| !names.chars().all(|c| is_separator(c) || c == ' '));
+        let attachment_names =
+            attachment_names.filter(|names| !names.chars().all(|c| is_separator(c) || c == ' '));
         let incident = if attachment_names.is_some() {
             Some(reader.required_number("incident_id"))
         } else {
