@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registry_is_told_from_the_name_as_every_tool_does() {
+    fn registry_is_separated_from_the_name_as_by_other_tools() {
         let own = |registry: &str, name: &str| (Some(registry.to_owned()), name.to_owned());
         let none = |name: &str| (None, name.to_owned());
         assert_eq!(read("fn_exchange_online:2.0.0"), none("fn_exchange_online:2.0.0"));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_of_one_version_is_refused() {
+    fn name_without_a_version_or_with_wrong_characters_is_refused() {
         let refused = |text: &str| text.parse::<Image>().unwrap_err();
         for text in ["fn_exchange_online", "registry:5000/fn_exchange_online", ""] {
             assert_eq!(refused(text), NotAnImage::Unversioned, "{text}");

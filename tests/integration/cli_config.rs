@@ -197,7 +197,7 @@ fn packages_can_be_chosen_and_unknown_ones_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-c", "app.config", "-l", "fn_other", "fn_more"], "");
     assert_eq!(output.status.code(), Some(0));
-    assert!(said(&output).contains("no package fn_other, fn_more"), "{}", said(&output));
+    assert!(said(&output).contains("Unknown package fn_other, fn_more"), "{}", said(&output));
     let text = fs::read_to_string(directory.path().join("app.config")).unwrap();
     assert!(text.contains("[integrations]") && !text.contains("[fn_exchange_online]"));
     let output = config(directory.path(), &["-u", "app.config", "-l", "fn-exchange-online"], "");

@@ -283,7 +283,7 @@ async fn what_soar_does_not_tell_is_not_claimed() {
     let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
     house.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
     let said = house.customize(&["--dry-run"], "").await;
-    said.tells(0, &["workflows             10 will be written anew: SOAR does not tell", "Dry run"]);
+    said.tells(0, &["workflows             10 will be written again: SOAR does not show", "Dry run"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -334,7 +334,7 @@ async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
     let house = House::fresh().await;
     house.rest().conflict_next(usize::MAX);
     let said = house.customize(&["-y"], "").await;
-    said.tells(1, &["changed by somebody else each of 10 times", "run customize again"]);
+    said.tells(1, &["changed by another user during each of 10 attempts", "run customize again"]);
     assert_eq!(house.listed(), json!([]));
 }
 
@@ -365,7 +365,7 @@ async fn a_list_that_the_key_may_not_read_is_told_as_that_and_stops_nothing() {
     said.tells(
         0,
         &[
-            "functions              9 will be written anew: SOAR does not tell",
+            "functions              9 will be written again: SOAR does not show",
             "workflows             10 will",
         ],
     );
@@ -413,7 +413,7 @@ async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
         assert_eq!(rest.customizations(), json!({}));
         rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, failure);
         let said = house.customize(&["-y"], "").await;
-        said.tells(20, &["accept the import", words, "is not known; run customize again"]);
+        said.tells(20, &["accept the import", words, "may have imported it; run customize again"]);
         let imported = rest.customizations();
         assert_eq!(list(&imported, "functions").len(), 9);
 
@@ -446,7 +446,7 @@ async fn settings_that_lead_nowhere_end_it_soon() {
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_are_named_as_in_the_older_tool() {
     let house = House::fresh().await;
-    house.customize(&["-y", "-l", "fn_other"], "").await.tells(0, &["There is no package fn_other"]);
+    house.customize(&["-y", "-l", "fn_other"], "").await.tells(0, &["Unknown package fn_other"]);
     assert_eq!(house.rest().customizations(), json!({}));
     house.customize(&["-y", "-l", "fn-exchange-online", "fn_other"], "").await.tells(0, &["Done"]);
     for wrong in [&["-y", "--dry-run"][..], &["--export", "-", "-y"], &["--export", "-", "--dry-run"]] {

@@ -398,7 +398,9 @@ async fn inputs_come_from_a_file_and_those_of_the_command_line_win() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(ended.payload()["content"]["id"], json!(id));
 
-    for (file, why) in [("none.json", "none.json"), ("-", "standard input: line 1, column")] {
+    for (file, why) in
+        [("none.json", "none.json"), ("-", "standard input: it is not a JSON object (line 1, column")]
+    {
         let ended = desk.invoke_reading(&["get_message", "--inputs", file], "[1]SECRET");
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stderr.contains(&format!("cannot read the inputs from {why}")), "{ended:?}");
@@ -434,7 +436,7 @@ async fn an_incident_is_never_another_than_the_one_that_was_named() {
             "which one is meant",
         ),
         ("delete_messages_from_query_results", inputs([results.as_str()]), "which one is meant"),
-        ("get_message", inputs([address.as_str(), &message]), "writes nothing to an incident"),
+        ("get_message", inputs([address.as_str(), &message]), "does not write to an incident"),
     ];
     for (function, given, why) in cases {
         let ended = desk.invoke(&[&[function, "--incident", "2095"][..], &given].concat());

@@ -106,7 +106,7 @@ timeout=4000
         "[fn_exchange_online] client_secret is missing; give a client secret's value",
         "[fn_exchange_online] max_batched_requests is \"21\"; give a number from 1 to 20",
         "[fn_exchange_online] max_concurrent_batches is \"33\"; give a number from 1 to 32",
-        "[fn_exchange_online] microsoft_graph_token_url is http, which would show secrets",
+        "[fn_exchange_online] microsoft_graph_token_url is http, which would send secrets",
     ] {
         assert!(words.contains(said), "{said:?} is not in {words}");
     }

@@ -91,21 +91,21 @@ fn what_cannot_be_opened_is_a_warning_and_the_variable_stands_in() {
     let other_key = KEY.replace("AAECAw", "BBECAw");
     let cases = [
         (None, DIRECT, "key.jwk"),
-        (Some("{}"), DIRECT, "no JSON Web Key"),
-        (Some(r#"{"kty":"oct","k":"AAEC"}"#), DIRECT, "no JSON Web Key"),
+        (Some("{}"), DIRECT, "not a JSON Web Key"),
+        (Some(r#"{"kty":"oct","k":"AAEC"}"#), DIRECT, "not a JSON Web Key"),
         (
             Some(r#"{"kty":"RSA","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#),
             DIRECT,
-            "no JSON Web Key",
+            "not a JSON Web Key",
         ),
         (Some(other_key.as_str()), DIRECT, "the key does not open it"),
         (Some(other_key.as_str()), WRAPPED, "the key does not open it"),
         (Some(KEY), changed.as_str(), "the key does not open it"),
-        (Some(KEY), other_header.as_str(), "no JWE"),
-        (Some(KEY), short_tag, "no JWE"),
-        (Some(KEY), COMPRESSED, "no JWE"),
-        (Some(KEY), "plain text", "no JWE"),
-        (Some(KEY), "", "no JWE"),
+        (Some(KEY), other_header.as_str(), "not a JWE"),
+        (Some(KEY), short_tag, "not a JWE"),
+        (Some(KEY), COMPRESSED, "not a JWE"),
+        (Some(KEY), "plain text", "not a JWE"),
+        (Some(KEY), "", "not a JWE"),
         (Some(KEY), OTHER_CIPHER, "A256KW and A256CBC-HS512"),
     ];
     for (key, token, words) in cases {
@@ -113,7 +113,7 @@ fn what_cannot_be_opened_is_a_warning_and_the_variable_stands_in() {
         assert_eq!(client_secret(&loaded.settings), "from the environment", "{words}");
         let [warning] = &loaded.warnings[..] else { panic!("{:?}", loaded.warnings) };
         let warning = warning.to_string();
-        assert!(warning.contains(words) && warning.contains("the environment"), "{warning}");
+        assert!(warning.contains(words) && warning.contains("environment variables are used"), "{warning}");
         assert!(token.is_empty() || !warning.contains(token), "{warning}");
     }
 }

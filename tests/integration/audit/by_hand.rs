@@ -102,6 +102,6 @@ async fn unrecorded_invoked_call_exits_with_1_and_its_result() {
     assert_eq!((code, graph.deleted().len()), (1, 1), "{log}");
     let results: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(results["success"], true);
-    assert!(log.contains("on record in the lines above only"), "{log}");
+    assert!(log.contains("the lines above are the only record"), "{log}");
     assert!(log.contains("[audit] delete message") && log.contains("outcome=deleted"), "{log}");
 }

@@ -54,7 +54,7 @@ async fn unusable_address_ends_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = TcpListener::bind(taken).unwrap();
     for (address, said) in [
-        ("localhost", "is no address with a port"),
+        ("localhost", "is not an address with a port"),
         (&taken.to_string(), "name an address of this machine and a port that is not in use"),
     ] {
         let daemon = deployment.spawn(&deployment.app_config(&[], &[("health_listen", address)]));
