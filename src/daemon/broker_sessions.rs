@@ -20,7 +20,7 @@ const DISCONNECT_WITHIN: Duration = Duration::from_secs(3);
 /// Opens, promotes and drains sessions; the worker serves each in a task of its own.
 pub(super) struct BrokerSessions {
     worker: Worker,
-    meters: Arc<stomp::Meters>,
+    metrics: Arc<stomp::Metrics>,
     in_service: Option<ServedSession>,
     draining: Vec<ServedSession>,
     opening: Option<BoxFuture<'static, Opened>>,
@@ -46,24 +46,24 @@ pub(super) enum SessionEvent {
 }
 
 impl BrokerSessions {
-    pub(super) fn new(worker: Worker, meters: Arc<stomp::Meters>) -> Self {
-        Self { worker, meters, in_service: None, draining: Vec::new(), opening: None, tasks: JoinSet::new() }
+    pub(super) fn new(worker: Worker, metrics: Arc<stomp::Metrics>) -> Self {
+        Self { worker, metrics, in_service: None, draining: Vec::new(), opening: None, tasks: JoinSet::new() }
     }
 
     /// Starts to open a subscription to `target`, in place of one that was being opened.
     pub(super) fn open(&mut self, target: BrokerTarget) {
-        let meters = Arc::clone(&self.meters);
+        let metrics = Arc::clone(&self.metrics);
         let in_service = self.in_service.as_ref().map(|session| session.signed_in.clone());
         self.opening = Some(match in_service {
-            None => async { Subscription::first(target, meters).await.map(Some) }.boxed(),
-            in_service => async { Ok(Subscription::next(target, in_service, meters).await) }.boxed(),
+            None => async { Subscription::first(target, metrics).await.map(Some) }.boxed(),
+            in_service => async { Ok(Subscription::next(target, in_service, metrics).await) }.boxed(),
         });
     }
 
     /// Starts to open a subscription in place of one that has ended. It is tried until it succeeds.
     pub(super) fn reopen(&mut self, target: BrokerTarget) {
-        let meters = Arc::clone(&self.meters);
-        self.opening = Some(async { Ok(Subscription::next(target, None, meters).await) }.boxed());
+        let metrics = Arc::clone(&self.metrics);
+        self.opening = Some(async { Ok(Subscription::next(target, None, metrics).await) }.boxed());
     }
 
     /// Waits for the next change. May be dropped and called again.

@@ -114,7 +114,7 @@ impl<'l> Daemon<'l> {
             settings: settings.worker,
         });
         let health = HealthEndpoint::new(worker.clone(), log, settings.health_listen)?;
-        let mut sessions = BrokerSessions::new(worker.clone(), Arc::clone(health.broker_meters()));
+        let mut sessions = BrokerSessions::new(worker.clone(), Arc::clone(health.broker_metrics()));
         sessions.open(in_force.target.clone());
         let systemd = Arc::new(systemd);
         Ok(Self { log, systemd, worker, in_force, sessions, health, status_report: None })

@@ -69,20 +69,20 @@ impl Subscription {
     ///
     /// # Errors
     /// An operator has to correct something.
-    pub(super) async fn first(target: BrokerTarget, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
-        Self::subscribe(SignedIn::new(target).await?, meters).await
+    pub(super) async fn first(target: BrokerTarget, metrics: Arc<stomp::Metrics>) -> Result<Self, Failure> {
+        Self::subscribe(SignedIn::new(target).await?, metrics).await
     }
 
     /// Opens a subscription that replaces `former`. Returns `None` if it would be equivalent. Tries until it succeeds.
     pub(super) async fn next(
         target: BrokerTarget,
         former: Option<SignedIn>,
-        meters: Arc<stomp::Meters>,
+        metrics: Arc<stomp::Metrics>,
     ) -> Option<Self> {
         let mut failures = 0;
         loop {
             let wait = OPEN_AGAIN.delay(failures);
-            match Self::unless_equivalent(target.clone(), former.as_ref(), Arc::clone(&meters)).await {
+            match Self::unless_equivalent(target.clone(), former.as_ref(), Arc::clone(&metrics)).await {
                 Ok(next) => return next,
                 Err(Failure { message, .. }) => error!(
                     again_in_s = wait.as_secs(),
@@ -97,7 +97,7 @@ impl Subscription {
     async fn unless_equivalent(
         target: BrokerTarget,
         former: Option<&SignedIn>,
-        meters: Arc<stomp::Meters>,
+        metrics: Arc<stomp::Metrics>,
     ) -> Result<Option<Self>, Failure> {
         let signed_in = match former.filter(|former| former.target == target) {
             None => SignedIn::new(target).await?,
@@ -109,12 +109,12 @@ impl Subscription {
                 SignedIn { destinations, ..former.clone() }
             }
         };
-        Self::subscribe(signed_in, meters).await.map(Some)
+        Self::subscribe(signed_in, metrics).await.map(Some)
     }
 
     /// Starts a session and waits until it is subscribed. A refusal is an error: at the start an operator is there to
     /// correct it. Other failures are tried again, as refusals are later, when the broker itself may be at fault.
-    async fn subscribe(signed_in: SignedIn, meters: Arc<stomp::Meters>) -> Result<Self, Failure> {
+    async fn subscribe(signed_in: SignedIn, metrics: Arc<stomp::Metrics>) -> Result<Self, Failure> {
         let SignedIn { target, soar, destinations } = &signed_in;
         let (login, passcode) = target.soar.login.credentials();
         let (session, deliveries) = stomp::Session::start(stomp::SessionOptions {
@@ -132,7 +132,7 @@ impl Subscription {
             timeout: target.stomp.timeout,
             heart_beat: stomp::HeartBeatOffer::default(),
             reconnect: stomp::RECONNECT,
-            meters,
+            metrics,
         });
         let mut state = session.state();
         loop {

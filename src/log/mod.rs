@@ -14,6 +14,7 @@ use std::thread;
 
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -27,7 +28,6 @@ use self::file::LogFile;
 use self::line::{Fields, Line};
 use self::writer::{Stderr, Writer};
 use crate::config::{LogFormat, LogLevel, LogSettings};
-use net::metrics::Counter;
 
 /// Formats a line of the log, for property tests.
 #[doc(hidden)]
@@ -71,7 +71,7 @@ pub struct Log {
     writers: Writers,
     output: Arc<Mutex<Output>>,
     wanted: reload::Handle<Wanted, Registry>,
-    acts: Arc<Counter>,
+    acts: Counter,
 }
 
 /// Other settings of the log, ready to be put in place by [`Log::replace`].
@@ -146,8 +146,8 @@ impl Log {
     fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {
         let output = Arc::new(Mutex::new(Output { format, queues: writers.queues() }));
         let (filter, handle) = reload::Layer::new(wanted);
-        let acts = Arc::new(Counter::default());
-        let lines = Lines { output: Arc::clone(&output), acts: Arc::clone(&acts) };
+        let acts = Counter::default();
+        let lines = Lines { output: Arc::clone(&output), acts: acts.clone() };
         // It fails only where a test has set up a log of its own.
         let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
         std::panic::set_hook(Box::new(note_panic));
@@ -155,7 +155,7 @@ impl Log {
     }
 
     /// The number of recorded changes.
-    pub fn acts(&self) -> &Arc<Counter> {
+    pub fn acts(&self) -> &Counter {
         &self.acts
     }
 }
@@ -217,7 +217,7 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
 /// A layer that formats events as lines.
 struct Lines {
     output: Arc<Mutex<Output>>,
-    acts: Arc<Counter>,
+    acts: Counter,
 }
 
 /// The queues of the writers, and the format of lines.
@@ -255,7 +255,7 @@ where
             }
         }
         if event.metadata().target() == AUDIT {
-            self.acts.increment();
+            self.acts.inc();
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
         // Locked until every queue has the line, so that the order is the same in all.

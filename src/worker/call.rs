@@ -13,7 +13,7 @@ use tracing::{Span, debug, error, info, warn};
 use super::handle::ConsumerHandle;
 use super::lease_keeper::LeaseKeeper;
 use super::memory::{MemoryPermit, OutOfMemory};
-use super::metrics::Ended;
+use super::metrics::CallOutcome;
 use super::{Services, redelivery};
 use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
@@ -76,7 +76,7 @@ impl Call {
             Err(full) => {
                 self.may_begin()?;
                 warn!(reason = %full, "call refused");
-                self.consumer.shared.meters.no_call();
+                self.consumer.shared.metrics.not_a_call();
                 return Some(reply::failed(&full.to_string()));
             }
         };
@@ -85,7 +85,7 @@ impl Call {
         match self.parse() {
             Ok(call) => self.run_leased(call).await,
             Err(reason) => {
-                self.consumer.shared.meters.no_call();
+                self.consumer.shared.metrics.not_a_call();
                 Some(reply::failed(&reason))
             }
         }
@@ -126,7 +126,7 @@ impl Call {
             },
         };
         if body.is_none() {
-            self.consumer.shared.meters.abandoned(function);
+            self.consumer.shared.metrics.abandoned(function);
             warn!("abandoned: the message has gone to another worker");
         }
         body
@@ -134,7 +134,7 @@ impl Call {
 
     /// Runs a call to its end and returns the body of its final reply.
     async fn run_function_call(&self, function: Option<Function>, call: FunctionCall, lease: Lease) -> Bytes {
-        let meters = &self.consumer.shared.meters;
+        let metrics = &self.consumer.shared.metrics;
         let FunctionCall { function: name, caller, inputs, raw_inputs, .. } = call;
         let inputs = Inputs::new(inputs);
         let span = Span::current();
@@ -145,7 +145,7 @@ impl Call {
         span.record("workflow_instance", caller.workflow_instance);
         let Some(function) = function else {
             warn!("unknown function");
-            meters.no_call();
+            metrics.not_a_call();
             return reply::failed(&format!(
                 "This integration has no function \"{name}\", so nothing was done."
             ));
@@ -164,7 +164,7 @@ impl Call {
         };
         let outcome = self.run_function(function, &inputs, &services, initiator, lease).await;
         let took = started.elapsed();
-        meters.ended(function, ended(&outcome), took);
+        metrics.ended(function, ended(&outcome), took);
         match outcome {
             Ok(outcome) => completed(&outcome, &raw_inputs, &services, took),
             Err(failure) => failed(function, &failure, &services, took),
@@ -257,11 +257,11 @@ impl Call {
     }
 }
 
-fn ended(outcome: &Result<Outcome, FunctionFailure>) -> Ended {
+fn ended(outcome: &Result<Outcome, FunctionFailure>) -> CallOutcome {
     match outcome {
-        Ok(Outcome { success: true, .. }) => Ended::Succeeded,
-        Ok(Outcome { success: false, .. }) => Ended::Unsuccessful,
-        Err(_) => Ended::Failed,
+        Ok(Outcome { success: true, .. }) => CallOutcome::Succeeded,
+        Ok(Outcome { success: false, .. }) => CallOutcome::Unsuccessful,
+        Err(_) => CallOutcome::Failed,
     }
 }
 

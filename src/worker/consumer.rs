@@ -137,7 +137,7 @@ impl Consumer {
 
     /// Lets the calls that have begun end and reply: within a bound, unless the session drains.
     async fn finish(&mut self) {
-        let running = Arc::clone(&self.handle.running);
+        let running = self.handle.running.clone();
         self.handle.closing.cancel();
         info!(running = running.get(), "taking no more calls");
         let mut mode = self.mode.clone();
@@ -184,7 +184,7 @@ impl Consumer {
         }
         let handle = self.handle.clone();
         let admission = handle.shared.ledger.admit(message_id, delivery.ack.clone());
-        handle.shared.meters.delivered(&admission, *redelivered);
+        handle.shared.metrics.delivered((&admission).into(), *redelivered);
         match admission {
             Admission::Run => self.start(delivery),
             Admission::UnderWay => debug!(message_id, "delivered again while its call is running"),

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use net::metrics::{Gauge, Held};
+use super::metrics::GaugeGuard;
 use stomp::{AckToken, Delivery, NotConfirmed, Reply, Session};
 
 /// The session a call came over, and how its consumer is doing.
@@ -20,13 +21,13 @@ pub(super) struct ConsumerHandle {
     /// Cancelled when no more calls begin over this session.
     pub(super) closing: CancellationToken,
     /// Calls of this session that have a slot.
-    pub(super) running: Arc<Gauge>,
+    pub(super) running: Gauge,
 }
 
 /// A slot that a call runs in, and its place in the counts of running calls.
 pub(super) struct RunningCall {
     _slot: OwnedSemaphorePermit,
-    _counted: [Held; 2],
+    _counted: [GaugeGuard; 2],
 }
 
 impl ConsumerHandle {
@@ -37,7 +38,7 @@ impl ConsumerHandle {
             soar,
             replaced: CancellationToken::new(),
             closing: CancellationToken::new(),
-            running: Arc::default(),
+            running: Gauge::default(),
         }
     }
 
@@ -56,7 +57,7 @@ impl ConsumerHandle {
             // The message has come again over another session, which relies on this call.
             None => slots.acquire().await?,
         };
-        let counted = [&self.running, &self.shared.meters.in_flight].map(Gauge::hold);
+        let counted = [GaugeGuard::new(&self.running), self.shared.metrics.running()];
         Some(RunningCall { _slot: slot, _counted: counted })
     }
 
@@ -69,7 +70,7 @@ impl ConsumerHandle {
             None => Err(NotConfirmed::Closed),
         };
         if replying {
-            self.shared.meters.replied(&outcome);
+            self.shared.metrics.replied((&outcome).into());
         }
         outcome
     }

@@ -1,102 +1,185 @@
-//! What is counted of calls and their replies.
+//! The metrics of calls and their replies.
 
-use std::sync::Arc;
+use std::fmt;
 use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
 use super::ledger::Admission;
 use crate::functions::Function;
-use net::metrics::{Counter, Each, Gauge, Histogram, Label};
 use stomp::NotConfirmed;
 
-/// From a message that is moved to a search through a tenant that Graph throttles.
-const DURATIONS: &[Duration] = &[
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-    Duration::from_secs(300),
-    Duration::from_secs(900),
-];
+/// Seconds: from a message that is moved to a search through a tenant that Graph throttles.
+const DURATIONS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0];
 
-/// The counts, over all sessions.
+/// The metrics of all sessions. Every series exists from the start.
 #[derive(Debug)]
-pub struct Meters {
-    /// Messages the broker handed out, by what was to be done with them.
-    pub deliveries: Each<Arrival, Counter>,
-    /// Those of them that the broker marks as handed out before, to us or another worker.
-    pub redelivered: Counter,
-    /// Calls that ended, by function and how.
-    pub calls: Each<Called, Each<Ended, Counter>>,
-    /// How long calls of a function of ours took.
-    pub durations: Each<Called, Histogram>,
-    /// Calls that are worked on.
-    pub in_flight: Arc<Gauge>,
-    /// Final replies, every try of each.
-    pub replies: Each<Sending, Counter>,
+pub struct Metrics {
+    deliveries: Family<DeliveryLabels, Counter>,
+    redeliveries: Counter,
+    calls: Family<CallLabels, Counter>,
+    durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    replies: Family<ReplyLabels, Counter>,
 }
 
-impl Default for Meters {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabels {
+    action: DeliveryAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    function: FunctionName,
+    outcome: CallOutcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FunctionLabels {
+    function: FunctionName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReplyLabels {
+    outcome: ReplyOutcome,
+}
+
+impl Default for Metrics {
     fn default() -> Self {
-        Self {
-            deliveries: Each::default(),
-            redelivered: Counter::default(),
-            calls: Each::default(),
-            durations: Each::new(|| Histogram::new(DURATIONS)),
-            in_flight: Arc::default(),
-            replies: Each::default(),
+        let metrics = Self {
+            deliveries: Family::default(),
+            redeliveries: Counter::default(),
+            calls: Family::default(),
+            durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
+            in_flight: Gauge::default(),
+            replies: Family::default(),
+        };
+        for action in DeliveryAction::ALL {
+            drop(metrics.deliveries.get_or_create(&DeliveryLabels { action }));
         }
+        for function in Function::ALL.map(FunctionName::of).into_iter().chain([FunctionName::UNKNOWN]) {
+            for outcome in CallOutcome::ALL {
+                drop(metrics.calls.get_or_create(&CallLabels { function, outcome }));
+            }
+            if function != FunctionName::UNKNOWN {
+                drop(metrics.durations.get_or_create(&FunctionLabels { function }));
+            }
+        }
+        for outcome in ReplyOutcome::ALL {
+            drop(metrics.replies.get_or_create(&ReplyLabels { outcome }));
+        }
+        metrics
     }
 }
 
-impl Meters {
-    pub(super) fn delivered(&self, admission: &Admission, redelivered: bool) {
-        self.deliveries.of(Arrival::of(admission)).increment();
-        self.redelivered.add(redelivered.into());
+impl Metrics {
+    /// Adds the metrics to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "deliveries",
+            "Messages the broker handed out, by what was to be done with them",
+            self.deliveries.clone(),
+        );
+        registry.register(
+            "redeliveries",
+            "Messages that the broker marked as handed out before, to us or another worker",
+            self.redeliveries.clone(),
+        );
+        registry.register(
+            "calls",
+            "Calls that ended, by function and how; of messages that are no call of ours, the function is unknown",
+            self.calls.clone(),
+        );
+        registry.register(
+            "call_duration_seconds",
+            "How long calls took, from their beginning to their result",
+            self.durations.clone(),
+        );
+        registry.register("calls_in_flight", "Calls that are worked on", self.in_flight.clone());
+        registry.register(
+            "replies",
+            "Final replies that were sent, every try, by what became of it",
+            self.replies.clone(),
+        );
     }
 
-    /// Counts a call of one of our functions.
-    pub(super) fn ended(&self, function: Function, how: Ended, took: Duration) {
-        let called = Called(Some(function));
-        self.calls.of(called).of(how).increment();
-        self.durations.of(called).observe(took);
+    /// Counts a delivery.
+    pub fn delivered(&self, action: DeliveryAction, redelivered: bool) {
+        self.deliveries.get_or_create(&DeliveryLabels { action }).inc();
+        self.redeliveries.inc_by(redelivered.into());
     }
 
-    /// Counts a call that was given up.
+    /// Counts a call of a known function that has ended.
+    pub fn ended(&self, function: Function, outcome: CallOutcome, took: Duration) {
+        let function = FunctionName::of(function);
+        self.calls.get_or_create(&CallLabels { function, outcome }).inc();
+        self.durations.get_or_create(&FunctionLabels { function }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a call that was abandoned.
     pub(super) fn abandoned(&self, function: Option<Function>) {
-        self.calls.of(Called(function)).of(Ended::Abandoned).increment();
+        let function = function.map_or(FunctionName::UNKNOWN, FunctionName::of);
+        self.calls.get_or_create(&CallLabels { function, outcome: CallOutcome::Abandoned }).inc();
     }
 
-    /// Counts a message that is no call of one of our functions, or whose call was refused unread.
-    pub(super) fn no_call(&self) {
-        self.calls.of(Called(None)).of(Ended::Failed).increment();
+    /// Counts a message that is not a call of a known function, or whose call was refused unread.
+    pub(super) fn not_a_call(&self) {
+        let labels = CallLabels { function: FunctionName::UNKNOWN, outcome: CallOutcome::Failed };
+        self.calls.get_or_create(&labels).inc();
     }
 
-    pub(super) fn replied(&self, outcome: &Result<(), NotConfirmed>) {
-        self.replies.of(Sending::of(outcome)).increment();
+    /// Counts one attempt to send a final reply.
+    pub fn replied(&self, outcome: ReplyOutcome) {
+        self.replies.get_or_create(&ReplyLabels { outcome }).inc();
+    }
+
+    /// Counts a call as running until the guard is dropped.
+    pub fn running(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.in_flight)
     }
 }
 
-/// What is to be done with a message of the broker's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// It is new: run it.
+/// Adds one to a gauge while it exists.
+#[derive(Debug)]
+pub struct GaugeGuard(Gauge);
+
+impl GaugeGuard {
+    pub(super) fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for GaugeGuard {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// What was to be done with a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeliveryAction {
+    /// Run the call, which is new.
     New,
-    /// It came again while it is being worked on.
+    /// Nothing: the call is running.
     UnderWay,
-    /// It came again, done and without a confirmed reply: send that again.
+    /// Send the reply again, which was not confirmed.
     ReplyAgain,
-    /// It came again after all was confirmed: acknowledge it.
+    /// Acknowledge again a message whose reply was confirmed.
     AcknowledgeAgain,
 }
 
-impl Arrival {
-    fn of(admission: &Admission) -> Self {
+impl DeliveryAction {
+    const ALL: [Self; 4] = [Self::New, Self::UnderWay, Self::ReplyAgain, Self::AcknowledgeAgain];
+}
+
+impl From<&Admission> for DeliveryAction {
+    fn from(admission: &Admission) -> Self {
         match admission {
             Admission::Run => Self::New,
             Admission::UnderWay => Self::UnderWay,
@@ -106,93 +189,83 @@ impl Arrival {
     }
 }
 
-impl Label for Arrival {
-    const ALL: &'static [Self] = &[Self::New, Self::UnderWay, Self::ReplyAgain, Self::AcknowledgeAgain];
-
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for DeliveryAction {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::New => "new",
             Self::UnderWay => "under_way",
             Self::ReplyAgain => "reply_again",
             Self::AcknowledgeAgain => "acknowledge_again",
-        }
+        };
+        text.encode(encoder)
     }
 }
 
-/// Which function was called: one of ours, or whatever else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Called(pub Option<Function>);
+/// The name of a function, or `unknown`. No name from a message becomes a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct FunctionName(&'static str);
 
-const FUNCTIONS: usize = Function::ALL.len();
+impl FunctionName {
+    const UNKNOWN: Self = Self("unknown");
 
-impl Label for Called {
-    const ALL: &'static [Self] = &{
-        let mut all = [Self(None); FUNCTIONS + 1];
-        let mut nth = 0;
-        while nth < FUNCTIONS {
-            all[nth] = Self(Some(Function::ALL[nth]));
-            nth += 1;
-        }
-        all
-    };
-
-    fn index(self) -> usize {
-        Self::ALL.iter().position(|called| *called == self).unwrap_or(FUNCTIONS)
+    fn of(function: Function) -> Self {
+        Self(function.name())
     }
+}
 
-    fn text(self) -> &'static str {
-        self.0.map_or("unknown", Function::name)
+impl EncodeLabelValue for FunctionName {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.encode(encoder)
     }
 }
 
 /// How a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// It did what it was to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// The function succeeded.
     Succeeded,
-    /// It was worked through, and its results say `success: false`.
+    /// The function ended, and its results say `success: false`.
     Unsuccessful,
-    /// It failed.
+    /// The function failed.
     Failed,
-    /// It was given up, since its message has gone to another worker.
+    /// The call was abandoned, because its message has gone to another worker.
     Abandoned,
 }
 
-impl Label for Ended {
-    const ALL: &'static [Self] = &[Self::Succeeded, Self::Unsuccessful, Self::Failed, Self::Abandoned];
+impl CallOutcome {
+    const ALL: [Self; 4] = [Self::Succeeded, Self::Unsuccessful, Self::Failed, Self::Abandoned];
+}
 
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for CallOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::Succeeded => "succeeded",
             Self::Unsuccessful => "unsuccessful",
             Self::Failed => "failed",
             Self::Abandoned => "abandoned",
-        }
+        };
+        text.encode(encoder)
     }
 }
 
-/// What became of sending a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sending {
-    /// The broker has it.
+/// How an attempt to send a reply ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReplyOutcome {
+    /// The broker has confirmed the reply.
     Confirmed,
-    /// Its connection was lost; the message comes again.
+    /// The connection was lost; the broker delivers the message again.
     Lost,
-    /// The broker does not take it.
+    /// The broker does not take the reply.
     Refused,
 }
 
-impl Sending {
-    fn of(outcome: &Result<(), NotConfirmed>) -> Self {
-        match outcome {
+impl ReplyOutcome {
+    const ALL: [Self; 3] = [Self::Confirmed, Self::Lost, Self::Refused];
+}
+
+impl From<&Result<(), NotConfirmed>> for ReplyOutcome {
+    fn from(sent: &Result<(), NotConfirmed>) -> Self {
+        match sent {
             Ok(()) => Self::Confirmed,
             Err(NotConfirmed::Refused(_) | NotConfirmed::RefusedByBroker(_)) => Self::Refused,
             Err(NotConfirmed::Stale | NotConfirmed::ConnectionLost | NotConfirmed::Closed) => Self::Lost,
@@ -200,18 +273,27 @@ impl Sending {
     }
 }
 
-impl Label for Sending {
-    const ALL: &'static [Self] = &[Self::Confirmed, Self::Lost, Self::Refused];
-
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for ReplyOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::Confirmed => "confirmed",
             Self::Lost => "lost",
             Self::Refused => "refused",
-        }
+        };
+        text.encode(encoder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauge_counts_its_guards() {
+        let gauge = Gauge::default();
+        let guards = [GaugeGuard::new(&gauge), GaugeGuard::new(&gauge)];
+        assert_eq!(gauge.get(), 2);
+        drop(guards);
+        assert_eq!(gauge.get(), 0);
     }
 }

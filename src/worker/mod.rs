@@ -35,7 +35,7 @@ use stomp::{Delivery, Session};
 use consumer::Consumer;
 use ledger::Ledger;
 use memory::MemoryBudget;
-pub use metrics::{Arrival, Called, Ended, Meters, Sending};
+pub use metrics::{CallOutcome, DeliveryAction, GaugeGuard, Metrics, ReplyOutcome};
 use slots::Slots;
 
 /// What a call uses. A call keeps the services that it began with.
@@ -76,7 +76,7 @@ pub struct Worker {
 struct Shared {
     services: RwLock<Arc<Services>>,
     ledger: Ledger,
-    meters: Arc<Meters>,
+    metrics: Metrics,
     slots: Slots,
     memory: MemoryBudget,
     /// The sessions that are being served, by number.
@@ -90,7 +90,7 @@ impl Worker {
             slots: Slots::new(services.settings.num_workers),
             services: RwLock::new(Arc::new(services)),
             ledger: Ledger::default(),
-            meters: Arc::default(),
+            metrics: Metrics::default(),
             memory: MemoryBudget::default(),
             sessions: Mutex::default(),
         };
@@ -108,9 +108,9 @@ impl Worker {
         self.shared.services()
     }
 
-    /// What the worker counts.
-    pub fn meters(&self) -> &Meters {
-        &self.shared.meters
+    /// The metrics of calls and replies.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Takes the deliveries of `session` while `mode` is [`Mode::Serving`]; then lets the running calls finish and

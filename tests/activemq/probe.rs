@@ -24,7 +24,7 @@ fn options(broker: &ActiveMq, (login, passcode): (&str, &str)) -> SessionOptions
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
         reconnect: stomp::RECONNECT,
-        meters: Arc::default(),
+        metrics: Arc::default(),
     }
 }
 

@@ -37,7 +37,7 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
         timeout: Duration::from_secs(20),
         heart_beat: HeartBeatOffer::default(),
         reconnect: stomp::RECONNECT,
-        meters: Arc::default(),
+        metrics: Arc::default(),
     }
 }
 

@@ -122,7 +122,7 @@ async fn speak(endpoint: Endpoint, port: u16, trust: Trust, other: &Place) -> Re
                 timeout: Duration::from_secs(10),
                 heart_beat: HeartBeatOffer::default(),
                 reconnect: stomp::RECONNECT,
-                meters: Arc::default(),
+                metrics: Arc::default(),
             });
             let mut state = session.state();
             let failed = state.wait_for(|state| matches!(state, State::Connecting { last: Some(_), .. }));

@@ -32,7 +32,7 @@ pub(crate) fn options(peer: &Peer, authority: &Authority) -> SessionOptions {
         timeout: Duration::from_secs(10),
         heart_beat: HeartBeatOffer::default(),
         reconnect: Backoff::new(Duration::from_millis(10), Duration::from_millis(50), Jitter::Shorter(0.5)),
-        meters: Arc::default(),
+        metrics: Arc::default(),
     }
 }
 

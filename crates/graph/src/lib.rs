@@ -38,7 +38,7 @@ pub use error::{Effect, Error, ErrorKind};
 pub use expected::Expected;
 pub use failure::BackoffHint;
 pub use meaning::Meaning;
-pub use metrics::{Metrics, RetryReason, Sent, Status, TokenOutcome};
+pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};
 pub use refusal::Refusal;

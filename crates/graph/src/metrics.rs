@@ -1,71 +1,139 @@
-//! Counts of the requests to Graph.
+//! The metrics of requests to Graph.
 
+use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use net::metrics::{Counter, Each, Histogram, Label, Time};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 
-/// From a small request to the search of a large mailbox, up to the default read timeout.
-const DURATIONS: &[Duration] = &[
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
+/// Seconds: from a small request to the search of a large mailbox, up to the default read timeout.
+const DURATIONS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// The counts. Several clients of the process may share them.
+/// The metrics. Several clients of the process may share them. Every series exists from the start.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Requests by how they were sent and by the status of the response.
-    pub requests: Each<Sent, Each<Status, Counter>>,
-    /// How long HTTP requests took until their response began.
-    pub durations: Histogram,
-    /// Responses that ask the client to go slower: throttled, or the service is unavailable for the moment.
-    pub throttled: Each<Sent, Counter>,
-    /// Requests that were sent again.
-    pub retries: Each<RetryReason, Counter>,
-    /// How long they waited before that.
-    pub retry_wait: Each<RetryReason, Time>,
-    /// Requests for access tokens, every try.
-    pub token_requests: Each<TokenOutcome, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Histogram,
+    throttled: Family<SentLabels, Counter>,
+    retries: Family<RetryLabels, Counter>,
+    retry_wait: Family<RetryLabels, Counter<f64, AtomicU64>>,
+    token_requests: Family<TokenLabels, Counter>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    sent: Sent,
+    status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SentLabels {
+    sent: Sent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RetryLabels {
+    reason: RetryReason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TokenLabels {
+    outcome: TokenOutcome,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self {
-            requests: Each::default(),
+        let metrics = Self {
+            requests: Family::default(),
             durations: Histogram::new(DURATIONS),
-            throttled: Each::default(),
-            retries: Each::default(),
-            retry_wait: Each::default(),
-            token_requests: Each::default(),
+            throttled: Family::default(),
+            retries: Family::default(),
+            retry_wait: Family::default(),
+            token_requests: Family::default(),
+        };
+        for sent in Sent::ALL {
+            for status in Status::all() {
+                drop(metrics.requests.get_or_create(&RequestLabels { sent, status }));
+            }
+            drop(metrics.throttled.get_or_create(&SentLabels { sent }));
         }
+        for reason in RetryReason::ALL {
+            drop(metrics.retries.get_or_create(&RetryLabels { reason }));
+            drop(metrics.retry_wait.get_or_create(&RetryLabels { reason }));
+        }
+        for outcome in TokenOutcome::ALL {
+            drop(metrics.token_requests.get_or_create(&TokenLabels { outcome }));
+        }
+        metrics
     }
 }
 
 impl Metrics {
+    /// Adds the metrics to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "graph_requests",
+            "Requests to Graph, every try, by how they were sent and the HTTP status of the answer",
+            self.requests.clone(),
+        );
+        registry.register(
+            "graph_request_duration_seconds",
+            "How long HTTP requests to Graph took until their answer began",
+            self.durations.clone(),
+        );
+        registry.register(
+            "graph_throttled",
+            "Answers of Graph that ask for less or later, by how the request was sent",
+            self.throttled.clone(),
+        );
+        registry.register(
+            "graph_retries",
+            "Requests to Graph and for tokens that were repeated, by why",
+            self.retries.clone(),
+        );
+        registry.register(
+            "graph_retry_wait_seconds",
+            "How long they waited before that, all together, by why",
+            self.retry_wait.clone(),
+        );
+        registry.register(
+            "token_requests",
+            "Requests for an access token, every try, by what came of it",
+            self.token_requests.clone(),
+        );
+    }
+
     /// Counts a response, or that there was none.
-    pub(crate) fn answered(&self, sent: Sent, status: Option<u16>, throttled: bool) {
-        self.requests.of(sent).of(Status(status)).increment();
+    pub fn answered(&self, sent: Sent, status: Option<u16>, throttled: bool) {
+        self.requests.get_or_create(&RequestLabels { sent, status: Status::of(status) }).inc();
         if throttled {
-            self.throttled.of(sent).increment();
+            self.throttled.get_or_create(&SentLabels { sent }).inc();
         }
+    }
+
+    /// Counts how long a request took until its response began.
+    pub fn took(&self, duration: Duration) {
+        self.durations.observe(duration.as_secs_f64());
     }
 
     /// Counts that a request is sent again after `wait`.
     pub(crate) fn retried(&self, reason: RetryReason, wait: Duration) {
-        self.retries.of(reason).increment();
-        self.retry_wait.of(reason).add(wait);
+        self.retries.get_or_create(&RetryLabels { reason }).inc();
+        self.retry_wait.get_or_create(&RetryLabels { reason }).inc_by(wait.as_secs_f64());
+    }
+
+    /// Counts a request for an access token.
+    pub(crate) fn token_requested(&self, outcome: TokenOutcome) {
+        self.token_requests.get_or_create(&TokenLabels { outcome }).inc();
     }
 }
 
 /// How a request is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sent {
     /// By itself.
     Single,
@@ -77,88 +145,62 @@ pub enum Sent {
     Upload,
 }
 
-impl Label for Sent {
-    const ALL: &'static [Self] = &[Self::Single, Self::Batch, Self::Part, Self::Upload];
+impl Sent {
+    const ALL: [Self; 4] = [Self::Single, Self::Batch, Self::Part, Self::Upload];
+}
 
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for Sent {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::Single => "single",
             Self::Batch => "batch",
             Self::Part => "part",
             Self::Upload => "upload",
-        }
+        };
+        text.encode(encoder)
     }
 }
 
-/// The HTTP status of a response, if there was one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status(pub Option<u16>);
-
-/// The statuses that Graph is known to send ("Microsoft Graph error responses"), and their texts.
-const STATUSES: [(u16, &str); 22] = [
-    (200, "200"),
-    (201, "201"),
-    (202, "202"),
-    (204, "204"),
-    (400, "400"),
-    (401, "401"),
-    (403, "403"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (409, "409"),
-    (410, "410"),
-    (412, "412"),
-    (413, "413"),
-    (423, "423"),
-    (424, "424"),
-    (429, "429"),
-    (500, "500"),
-    (502, "502"),
-    (503, "503"),
-    (504, "504"),
-    (507, "507"),
+/// The statuses that Graph is known to send ("Microsoft Graph error responses"). No other becomes a label.
+const KNOWN_STATUSES: [u16; 22] = [
+    200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 410, 412, 413, 423, 424, 429, 500, 502, 503, 504,
+    507,
 ];
 
-/// The index of any other status.
-const OTHER: usize = STATUSES.len();
-/// The index of a request without a response.
-const NONE: usize = OTHER + 1;
+/// The HTTP status of a response, if there was one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Status {
+    Known(u16),
+    Other,
+    None,
+}
 
-impl Label for Status {
-    const ALL: &'static [Self] = &{
-        let mut all = [Self(None); NONE + 1];
-        let mut nth = 0;
-        while nth < OTHER {
-            all[nth] = Self(Some(STATUSES[nth].0));
-            nth += 1;
+impl Status {
+    fn of(status: Option<u16>) -> Self {
+        match status {
+            Some(status) if KNOWN_STATUSES.contains(&status) => Self::Known(status),
+            Some(_) => Self::Other,
+            None => Self::None,
         }
-        // No server sends this status.
-        all[OTHER] = Self(Some(0));
-        all
-    };
-
-    fn index(self) -> usize {
-        self.0.map_or(NONE, |status| {
-            STATUSES.binary_search_by_key(&status, |(known, _)| *known).unwrap_or(OTHER)
-        })
     }
 
-    fn text(self) -> &'static str {
-        match self.index() {
-            NONE => "none",
-            OTHER => "other",
-            known => STATUSES[known].1,
+    fn all() -> impl Iterator<Item = Self> {
+        KNOWN_STATUSES.map(Self::Known).into_iter().chain([Self::Other, Self::None])
+    }
+}
+
+impl EncodeLabelValue for Status {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Known(status) => status.encode(encoder),
+            Self::Other => "other".encode(encoder),
+            Self::None => "none".encode(encoder),
         }
     }
 }
 
 /// Why a request is sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RetryReason {
     /// Graph asked the client to go slower.
     Throttled,
@@ -170,25 +212,24 @@ pub enum RetryReason {
     NoAnswer,
 }
 
-impl Label for RetryReason {
-    const ALL: &'static [Self] = &[Self::Throttled, Self::NotSent, Self::Conflict, Self::NoAnswer];
+impl RetryReason {
+    const ALL: [Self; 4] = [Self::Throttled, Self::NotSent, Self::Conflict, Self::NoAnswer];
+}
 
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for RetryReason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::Throttled => "throttled",
             Self::NotSent => "not_sent",
             Self::Conflict => "conflict",
             Self::NoAnswer => "no_answer",
-        }
+        };
+        text.encode(encoder)
     }
 }
 
 /// The outcome of a request for an access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenOutcome {
     /// The endpoint granted a token.
     Granted,
@@ -198,19 +239,18 @@ pub enum TokenOutcome {
     Unavailable,
 }
 
-impl Label for TokenOutcome {
-    const ALL: &'static [Self] = &[Self::Granted, Self::Refused, Self::Unavailable];
+impl TokenOutcome {
+    const ALL: [Self; 3] = [Self::Granted, Self::Refused, Self::Unavailable];
+}
 
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        match self {
+impl EncodeLabelValue for TokenOutcome {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
             Self::Granted => "granted",
             Self::Refused => "refused",
             Self::Unavailable => "unavailable",
-        }
+        };
+        text.encode(encoder)
     }
 }
 
@@ -220,10 +260,9 @@ mod tests {
 
     #[test]
     fn unknown_status_is_counted_as_other() {
-        for (nth, status) in Status::ALL.iter().enumerate() {
-            assert_eq!(status.index(), nth);
-        }
-        let text = |status| Status(status).text();
-        assert_eq!([text(Some(429)), text(Some(418)), text(None)], ["429", "other", "none"]);
+        assert_eq!(
+            [Some(429), Some(418), None].map(Status::of),
+            [Status::Known(429), Status::Other, Status::None]
+        );
     }
 }

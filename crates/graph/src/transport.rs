@@ -162,7 +162,7 @@ impl Transport {
         }
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         count(&self.metrics, sent, response.as_ref().map(|response| response.status().as_u16()));
-        self.metrics.durations.observe(started.elapsed());
+        self.metrics.took(started.elapsed());
         let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {

@@ -3,7 +3,6 @@
 mod backoff;
 pub mod failpoint;
 pub mod http;
-pub mod metrics;
 mod options;
 mod secret;
 mod small_file;

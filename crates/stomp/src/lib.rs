@@ -18,7 +18,7 @@ mod transport;
 pub use codec::{CodecError, Command, FrameCodec, HeartBeat, Limits, Received};
 pub use error::Error;
 pub use frame::{Frame, Headers};
-pub use metrics::Meters;
+pub use metrics::Metrics;
 pub use probe::Probe;
 pub use session::{
     AckToken, Delivery, HeartBeatOffer, NotConfirmed, RECONNECT, Reply, Session, SessionOptions, State,

@@ -93,7 +93,7 @@ fn options(settings: &Settings) -> Result<SessionOptions, tls::TlsError> {
         timeout: settings.selftest_timeout,
         heart_beat: HeartBeatOffer::default(),
         reconnect: stomp::RECONNECT,
-        meters: Arc::default(),
+        metrics: Arc::default(),
     })
 }
 

@@ -1,163 +1,149 @@
-//! `/metrics`: what each room has counted, and how things stand, in one text. docs/monitoring.md explains each metric.
+//! `/metrics`: what each part of the program has counted, and its present state, in Prometheus' text format 0.0.4.
+//! docs/monitoring.md explains each metric.
 
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Utc};
+use prometheus_client::encoding::{EncodeGaugeValue, EncodeMetric, MetricEncoder, prometheus_text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
 
 use super::{Health, ServiceState, is_subscribed};
-use crate::worker;
-use net::metrics::{Exposition, Kind};
+use crate::worker::Services;
+
+/// The prefix of every name.
+const PREFIX: &str = "fn_exchange_online";
+
+/// The media type of the text.
+pub(super) const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// A gauge that may have no value: Prometheus then sees no sample.
+#[derive(Debug)]
+struct OptionalGauge<N>(Option<N>);
+
+impl<N: EncodeGaugeValue> EncodeMetric for OptionalGauge<N> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |value| encoder.encode_gauge(value))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Gauge
+    }
+}
 
 impl Health {
-    /// The text. Who reads it is told as well whether it is ready, so that has to be found out.
+    /// The text. It says whether the daemon is ready, so a check may have to run first.
     pub(super) async fn exposition(&self) -> String {
         let ready = self.ready().await.is_ok();
-        let mut text = Exposition::default();
-        text.family(Kind::Gauge, "build_info", "Which version this is; always 1.")
-            .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
-        let started = since_epoch(self.started);
-        text.single(Kind::Gauge, "start_time_seconds", "When the daemon started (Unix time).", started);
-        let help = "Whether it takes calls: 1 while /readyz says so.";
-        text.single(Kind::Gauge, "ready", help, u8::from(ready));
-        calls(&mut text, self.worker.meters());
         let services = self.worker.services();
-        text.single(
-            Kind::Gauge,
-            "workers",
-            "Calls that are worked on at once at most (num_workers).",
-            services.settings.num_workers,
+        let certificate_end = services.graph.certificate_end().await;
+        // Made for each request, since much of it is the present state; the counters are shared.
+        let mut registry = Registry::with_prefix(PREFIX);
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which version this is; always 1", version);
+        let started = unix_seconds(self.started);
+        gauge(&mut registry, "start_time_seconds", "When the daemon started (Unix time)", started);
+        gauge(&mut registry, "ready", "Whether it takes calls: 1 while /readyz says so", u64::from(ready));
+        self.worker.metrics().register(&mut registry);
+        self.register_services(&mut registry, &services);
+        self.register_broker(&mut registry);
+        services.graph.metrics().register(&mut registry);
+        register_batches(&mut registry, *services.graph.batches().borrow());
+        register_token(&mut registry, services.graph.token_life());
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate ends that signs in to Entra ID, where one does (Unix time)",
+            OptionalGauge(certificate_end.map(|end| end.timestamp())),
         );
-        let help = "Acts on record: lines of the audit trail.";
-        text.single(Kind::Counter, "audited_acts_total", help, self.acts.get());
-        let help =
-            "Whether the audit trail could be written when it was last tried; nothing is changed while not.";
-        text.single(Kind::Gauge, "audit_trail_writable", help, u8::from(!services.trail.is_failing()));
-        let help = "Lines that could not be written to the audit trail yet.";
-        text.single(Kind::Gauge, "audit_trail_lines_waiting", help, services.trail.waiting());
-        broker(&mut text, &self.broker, &self.state());
-        requests(&mut text, services.graph.metrics());
-        batches(&mut text, *services.graph.batches().borrow());
-        tokens(&mut text, &services.graph, services.graph.certificate_end().await);
-        self.reloads(&mut text);
-        text.into_text()
+        let help = "Configurations that were read again, by whether they could be used";
+        registry.register("config_reloads", help, self.reloads.clone());
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = prometheus_text::encode(&mut text, &registry);
+        text
     }
 
-    fn reloads(&self, text: &mut Exposition) {
-        let mut family = text.family(
-            Kind::Counter,
-            "config_reloads_total",
-            "Configurations that were read again, by whether they could be used.",
+    fn register_services(&self, registry: &mut Registry, services: &Services) {
+        let workers = u64::from(services.settings.num_workers);
+        gauge(registry, "workers", "Calls that are worked on at once at most (num_workers)", workers);
+        registry.register("audited_acts", "Acts on record: lines of the audit trail", self.acts.clone());
+        gauge(
+            registry,
+            "audit_trail_writable",
+            "Whether the audit trail could be written when it was last tried; nothing is changed while not",
+            u64::from(!services.trail.is_failing()),
         );
-        family.sample(&[("outcome", "taken_up")], self.reloads.applied.get());
-        family.sample(&[("outcome", "refused")], self.reloads.refused.get());
+        gauge(
+            registry,
+            "audit_trail_lines_waiting",
+            "Lines that could not be written to the audit trail yet",
+            services.trail.waiting() as u64,
+        );
+    }
+
+    fn register_broker(&self, registry: &mut Registry) {
+        let subscribed = matches!(self.state(), ServiceState::Serving(session, _) if is_subscribed(&session));
+        gauge(
+            registry,
+            "broker_subscribed",
+            "Whether calls can arrive: 1 while the broker has confirmed every subscription",
+            u64::from(subscribed),
+        );
+        self.broker.register(registry);
     }
 }
 
-fn calls(text: &mut Exposition, meters: &worker::Meters) {
-    let help = "Messages the broker handed out, by what was to be done with them.";
-    text.by("deliveries_total", help, "action", &meters.deliveries);
-    text.single(
-        Kind::Counter,
-        "redeliveries_total",
-        "Messages that the broker marked as handed out before, to us or another worker.",
-        meters.redelivered.get(),
-    );
-    let help = "Calls that ended, by function and how; of messages that are no call of ours, the function is unknown.";
-    let mut family = text.family(Kind::Counter, "calls_total", help);
-    for (function, by_end) in meters.calls.iter() {
-        for (outcome, calls) in by_end.iter() {
-            family.sample(&[("function", function), ("outcome", outcome)], calls.get());
-        }
-    }
-    let help = "How long calls took, from their beginning to their result.";
-    let mut family = text.family(Kind::Histogram, "call_duration_seconds", help);
-    for (function, durations) in meters.durations.iter().filter(|(function, _)| *function != "unknown") {
-        family.histogram(&[("function", function)], durations);
-    }
-    let help = "Calls that are worked on.";
-    text.single(Kind::Gauge, "calls_in_flight", help, meters.in_flight.get());
-    let help = "Final replies that were sent, every try, by what became of it.";
-    text.by("replies_total", help, "outcome", &meters.replies);
+fn gauge<N>(registry: &mut Registry, name: &str, help: &str, value: N)
+where
+    N: EncodeGaugeValue + fmt::Debug + Send + Sync + 'static,
+{
+    registry.register(name, help, ConstGauge::new(value));
 }
 
-fn broker(text: &mut Exposition, meters: &stomp::Meters, view: &ServiceState) {
-    let subscribed = matches!(view, ServiceState::Serving(session, _) if is_subscribed(session));
-    let help = "Whether calls can arrive: 1 while the broker has confirmed every subscription.";
-    text.single(Kind::Gauge, "broker_subscribed", help, u8::from(subscribed));
-    let help = "Connections to the broker that were subscribed; all after the first are reconnects.";
-    text.single(Kind::Counter, "broker_connections_total", help, meters.subscribed.get());
-    let help = "Connections to the broker that were not made, or that broke.";
-    text.single(Kind::Counter, "broker_failures_total", help, meters.failures.get());
-}
-
-fn requests(text: &mut Exposition, meters: &graph::Metrics) {
-    let help = "Requests to Graph, every try, by how they were sent and the HTTP status of the answer.";
-    let mut family = text.family(Kind::Counter, "graph_requests_total", help);
-    for (sent, by_status) in meters.requests.iter() {
-        for (status, requests) in by_status.iter() {
-            family.sample(&[("sent", sent), ("status", status)], requests.get());
-        }
-    }
-    text.family(
-        Kind::Histogram,
-        "graph_request_duration_seconds",
-        "How long HTTP requests to Graph took until their answer began.",
-    )
-    .histogram(&[], &meters.durations);
-    let help = "Answers of Graph that ask for less or later, by how the request was sent.";
-    text.by("graph_throttled_total", help, "sent", &meters.throttled);
-    let help = "Requests to Graph and for tokens that were repeated, by why.";
-    text.by("graph_retries_total", help, "reason", &meters.retries);
-    let help = "How long they waited before that, all together, by why.";
-    let mut family = text.family(Kind::Counter, "graph_retry_wait_seconds_total", help);
-    for (reason, wait) in meters.retry_wait.iter() {
-        family.sample(&[("reason", reason)], wait.get().as_secs_f64());
-    }
-}
-
-fn batches(text: &mut Exposition, state: graph::BatchState) {
+fn register_batches(registry: &mut Registry, state: graph::BatchState) {
     let graph::BatchState { window, under_way, waiting, paused_until } = state;
-    let help =
-        "Batches that may be under way at once at present; less than max_concurrent_batches while throttled.";
-    text.single(Kind::Gauge, "graph_batch_window", help, window);
-    text.single(Kind::Gauge, "graph_batches_in_flight", "Batches that are under way.", under_way);
-    let help = "Requests that wait for a place in a batch.";
-    text.single(Kind::Gauge, "graph_batch_queue_length", help, waiting);
+    gauge(
+        registry,
+        "graph_batch_window",
+        "Batches that may be under way at once at present; less than max_concurrent_batches while throttled",
+        window as u64,
+    );
+    gauge(registry, "graph_batches_in_flight", "Batches that are under way", under_way as u64);
+    gauge(registry, "graph_batch_queue_length", "Requests that wait for a place in a batch", waiting as u64);
     let pause =
         paused_until.map_or(Duration::ZERO, |until| until.duration_since(tokio::time::Instant::now()));
-    let help = "For how long no batch is sent from now on, by Graph's word.";
-    text.single(Kind::Gauge, "graph_batch_pause_seconds", help, pause.as_secs_f64());
-}
-
-fn tokens(text: &mut Exposition, graph: &graph::Client, certificate_end: Option<DateTime<Utc>>) {
-    let help = "Requests for an access token, every try, by what came of it.";
-    text.by("token_requests_total", help, "outcome", &graph.metrics().token_requests);
-    let life = graph.token_life();
-    let help = "Whether there is an access token that is good.";
-    text.single(Kind::Gauge, "token_valid", help, u8::from(life.is_some()));
-    // Without a token they have no sample, which is how Prometheus says that there is nothing.
-    let mut fetched =
-        text.family(Kind::Gauge, "token_fetched_timestamp_seconds", "When it was fetched (Unix time).");
-    if let Some(life) = life {
-        let age = Instant::now().saturating_duration_since(life.fetched_at);
-        fetched.sample(&[], since_epoch(SystemTime::now() - age));
-    }
-    let mut expires = text.family(Kind::Gauge, "token_expiry_timestamp_seconds", "When it ends (Unix time).");
-    if let Some(life) = life {
-        let left = life.expires_at.saturating_duration_since(Instant::now());
-        expires.sample(&[], since_epoch(SystemTime::now() + left));
-    }
-    let mut certificate = text.family(
-        Kind::Gauge,
-        "certificate_expiry_timestamp_seconds",
-        "When the certificate ends that signs in to Entra ID, where one does (Unix time).",
+    gauge(
+        registry,
+        "graph_batch_pause_seconds",
+        "For how long no batch is sent from now on, by Graph's word",
+        pause.as_secs_f64(),
     );
-    if let Some(end) = certificate_end {
-        certificate.sample(&[], end.timestamp());
-    }
 }
 
-/// In seconds.
-fn since_epoch(time: SystemTime) -> f64 {
+fn register_token(registry: &mut Registry, life: Option<graph::TokenLife>) {
+    gauge(
+        registry,
+        "token_valid",
+        "Whether there is an access token that is good",
+        u64::from(life.is_some()),
+    );
+    let (now, instant) = (SystemTime::now(), Instant::now());
+    let fetched = life.map(|life| now - instant.saturating_duration_since(life.fetched_at));
+    let expires = life.map(|life| now + life.expires_at.saturating_duration_since(instant));
+    registry.register(
+        "token_fetched_timestamp_seconds",
+        "When it was fetched (Unix time)",
+        OptionalGauge(fetched.map(unix_seconds)),
+    );
+    registry.register(
+        "token_expiry_timestamp_seconds",
+        "When it ends (Unix time)",
+        OptionalGauge(expires.map(unix_seconds)),
+    );
+}
+
+fn unix_seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -12,13 +12,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::exit_code::{ExitCode, Failure};
 use crate::log::Log;
 use crate::worker::Worker;
-use net::metrics::Counter;
 
 use checks::Checks;
 pub(super) use server::Listener;
@@ -40,21 +42,25 @@ pub(super) struct HealthEndpoint {
 struct Health {
     worker: Worker,
     /// Counts connections to the broker.
-    broker: Arc<stomp::Meters>,
-    reloads: Reloads,
+    broker: Arc<stomp::Metrics>,
+    reloads: Family<ReloadLabels, Counter>,
     /// Counts the lines of the audit trail.
-    acts: Arc<Counter>,
+    acts: Counter,
     started: SystemTime,
     state: watch::Sender<ServiceState>,
     pings: mpsc::Sender<LivenessPing>,
     checks: Checks,
 }
 
-/// Counts the configurations that were read again.
-#[derive(Debug, Default)]
-struct Reloads {
-    applied: Counter,
-    refused: Counter,
+/// The outcome of reading the configuration again: `taken_up` or `refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
+impl ReloadLabels {
+    const APPLIED: Self = Self { outcome: "taken_up" };
+    const REFUSED: Self = Self { outcome: "refused" };
 }
 
 /// Where the daemon is in its life.
@@ -87,11 +93,15 @@ impl HealthEndpoint {
     /// Listens at `address`, if there is one, for a daemon that starts.
     pub(super) fn new(worker: Worker, log: &Log, address: Option<SocketAddr>) -> Result<Self, Failure> {
         let (sender, pings) = mpsc::channel(1);
+        let reloads = Family::default();
+        for labels in [ReloadLabels::APPLIED, ReloadLabels::REFUSED] {
+            drop(reloads.get_or_create(&labels));
+        }
         let health = Arc::new(Health {
             worker,
             broker: Arc::default(),
-            reloads: Reloads::default(),
-            acts: Arc::clone(log.acts()),
+            reloads,
+            acts: log.acts().clone(),
             started: SystemTime::now(),
             state: watch::Sender::default(),
             pings: sender,
@@ -109,7 +119,7 @@ impl HealthEndpoint {
         address.map(|address| self.health.listen(address)).transpose().map(Some)
     }
 
-    pub(super) fn broker_meters(&self) -> &Arc<stomp::Meters> {
+    pub(super) fn broker_metrics(&self) -> &Arc<stomp::Metrics> {
         &self.health.broker
     }
 
@@ -120,8 +130,8 @@ impl HealthEndpoint {
 
     /// Counts a configuration that was read again.
     pub(super) fn count_reload(&self, applied: bool) {
-        let Reloads { applied: yes, refused: no } = &self.health.reloads;
-        if applied { yes.increment() } else { no.increment() }
+        let labels = if applied { ReloadLabels::APPLIED } else { ReloadLabels::REFUSED };
+        self.health.reloads.get_or_create(&labels).inc();
     }
 
     /// Gives signs of life until dropped.

@@ -21,8 +21,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::{Health, ProbeResult};
-use net::metrics;
+use super::{Health, ProbeResult, exposition};
 
 /// Concurrent connections; more wait in the system's queue.
 const MAX_CONNECTIONS: usize = 32;
@@ -105,7 +104,7 @@ async fn respond(request: Request<Incoming>, health: &Health) -> Result<Response
         "/readyz" => probe(health.ready().await),
         _ => {
             let mut response = response(StatusCode::OK, health.exposition().await);
-            let kind = HeaderValue::from_static(metrics::CONTENT_TYPE);
+            let kind = HeaderValue::from_static(exposition::CONTENT_TYPE);
             response.headers_mut().insert(CONTENT_TYPE, kind);
             response
         }

@@ -200,7 +200,7 @@ impl Endpoint {
         loop {
             let tried = self.try_once().await;
             let outcome = outcome(tried.as_ref().err().map(|Failed(error, _)| error));
-            self.metrics.token_requests.of(outcome).increment();
+            self.metrics.token_requested(outcome);
             let Failed(error, failure) = match tried {
                 Ok(token) => return Ok(token),
                 Err(failed) => failed,

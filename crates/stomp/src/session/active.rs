@@ -206,7 +206,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             return;
         }
         self.phase = Phase::Serving { since: Instant::now() };
-        self.options.meters.subscribed.increment();
+        self.options.metrics.subscribed();
         let connection = self.id.connection;
         let destinations = self.options.destinations.join(", ");
         tracing::info!(broker = self.options.host, connection, "subscribed to {destinations}");

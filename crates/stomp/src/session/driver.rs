@@ -139,7 +139,7 @@ impl Driver {
     /// Publishes and logs `failure`, and returns the wait before the next attempt.
     fn note(&mut self, failure: Error) -> Duration {
         self.failures = self.failures.saturating_add(1);
-        self.options.meters.failures.increment();
+        self.options.metrics.failed();
         self.unanswered = match failure {
             Error::NoAnswer(_) => self.unanswered.saturating_add(1),
             _ => 0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use net::{Backoff, Jitter, ProxyUrl, Secret};
 
-use crate::metrics::Meters;
+use crate::metrics::Metrics;
 
 /// The usual waits between attempts to connect: from a quarter of a second to two seconds. After an outage of any length
 /// the session is back within 5 s of the broker, even when the broker loses the first CONNECT.
@@ -38,7 +38,7 @@ pub struct SessionOptions {
     /// The waits between attempts to connect; usually [`RECONNECT`].
     pub reconnect: Backoff,
     /// Counts the connections.
-    pub meters: Arc<Meters>,
+    pub metrics: Arc<Metrics>,
 }
 
 /// The two numbers of a CONNECT's `heart-beat` header (STOMP 1.2, "Heart-beating"); zero means none. In each
