@@ -48,6 +48,8 @@ class Broker:
     """
 
     def __init__(self, messages, drop_at=None):
+        #: Whether the messages have their time: they are sent when the first connection has subscribed.
+        self.stamped = False
         self.waiting = [{"headers": headers, "body": body, "redelivered": False} for headers, body in messages]
         self.drop_at = drop_at
         self.lock = threading.Lock()
@@ -167,26 +169,35 @@ class Session:
     def subscribe(self, headers):
         if headers["destination"].removeprefix("/queue/") != QUEUE or "selector" in headers:
             return
+        if not self.broker.stamped:
+            # A Date names whole seconds: only a message of the next second is surely younger than the connection.
+            self.broker.stamped = True
+            time.sleep(1.5)
+            for message in self.broker.waiting:
+                message["headers"].setdefault("timestamp", str(int(time.time() * 1000)))
         self.delivered = True
         for message in self.broker.waiting:
+            headers_of_message = {name: value for name, value in message["headers"].items() if value is not None}
             marked = {"redelivered": "true"} if message["redelivered"] else {}
             own = {"subscription": headers["id"], "destination": f"/queue/{QUEUE}", "content-length": str(len(message["body"]))}
-            self.write(frame("MESSAGE", own | message["headers"] | marked, message["body"]))
+            self.write(frame("MESSAGE", own | headers_of_message | marked, message["body"]))
 
 
-def message(number, body, headers=None, age=-400):
-    """A message of SOAR's, `age` seconds old. One that is surely younger than the connection was never run before."""
+def message(number, body, headers=None, age=None):
+    """A message of SOAR's, `age` seconds old; without an age it is sent after the connection was made, so that it was
+    surely never run before."""
     own = {
         "message-id": f"ID:soar.example-{number}",
         "ack": f"ID:ack-{number}",
         "reply-to": "/queue/acks.201.fn_exchange_online",
         "correlation-id": f"invid:{number}",
-        "timestamp": str(int((time.time() - age) * 1000)),
         "expires": "0",
         "persistent": "true",
         "priority": "4",
         "Co3ContentType": "application/json",
         "Co3MessagePayload": "FunctionDataDTO",
     }
-    merged = {name: value for name, value in (own | (headers or {})).items() if value is not None}
+    if age is not None:
+        own["timestamp"] = str(int((time.time() - age) * 1000))
+    merged = {name: value for name, value in (own | (headers or {})).items() if value is not None or name == "timestamp"}
     return merged, body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.parse
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -190,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         self.write(answer)
 
     def write(self, answer):
-        lines = [f"HTTP/1.1 {answer.status} Mock"]
+        lines = [f"HTTP/1.1 {answer.status} Mock", f"Date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         if answer.status != 204:
             lines.append(f"Content-Length: {len(answer.body)}")

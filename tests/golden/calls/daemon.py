@@ -33,7 +33,7 @@ def body(function, inputs, **more):
     return {"function": called, "inputs": inputs, "principal": PRINCIPAL, "workflow": workflow, "workflow_instance": {"workflow_instance_id": 71}} | more
 
 
-def call(function, inputs, headers=None, age=-400, **more):
+def call(function, inputs, headers=None, age=None, **more):
     """One call by one message."""
     return {"messages": [(body(function, inputs), headers or {}, age)]} | more
 
