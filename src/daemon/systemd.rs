@@ -1,5 +1,5 @@
-//! Reports to systemd, if systemd started the daemon: `sd_notify(3)`, one datagram for each message, to the socket named
-//! by `NOTIFY_SOCKET`. Without that variable nothing is reported.
+//! Reports to systemd, if systemd started the daemon: `sd_notify(3)`, one datagram for each message, to the socket
+//! named by `NOTIFY_SOCKET`. Without that variable nothing is reported.
 //!
 //! A sign of life is sent only after the daemon's loop, the session with the broker and the worker have responded, so
 //! systemd restarts a daemon that hangs. A daemon that waits for SOAR is alive.

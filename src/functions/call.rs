@@ -1,7 +1,7 @@
 //! The call that is being run: its id, its time, and whether it may have run before.
 //!
-//! Whatever must not be done twice is tagged with the call's [`reference`](Call::reference). The reference is the same in
-//! every run of the call, so a later run finds what an earlier one did.
+//! Whatever must not be done twice is tagged with the call's [`reference`](Call::reference). The reference is the
+//! same in every run of the call, so a later run finds what an earlier one did.
 
 use std::time::Duration;
 

@@ -91,7 +91,8 @@ struct Identified {
     id: String,
 }
 
-/// What accounting for the messages may take, about, in bytes, and what it takes for one beside its mailbox's address.
+/// What accounting for the messages may take, about, in bytes, and what one message takes in addition to its
+/// mailbox's address.
 const MOST_WEIGHT: usize = 512 << 20;
 const BESIDE_ADDRESS: usize = 200;
 

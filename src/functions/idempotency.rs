@@ -108,7 +108,7 @@ struct Attempt<'a, L, A> {
     act: A,
     /// Number of the delivery whose lease covers the attempt.
     delivery: u32,
-    /// Whether an attempt that nobody looked up yet may have applied the effect.
+    /// Whether an attempt that was not looked up yet may have applied the effect.
     unverified: bool,
     /// Whether an attempt of this run may have applied the effect, as far as its own outcome says.
     indeterminate: bool,

@@ -73,7 +73,7 @@ impl Query {
         let asked = reader.required_words("exo_email_address");
         let query = Self {
             incident: reader.incident(sink.needs_incident()),
-            whom: whom(&mut reader, &asked),
+            whom: search_scope(&mut reader, &asked),
             asked,
             output: Output { chosen: reader.required_choices("exo_query_output_format", OUTPUTS) },
             criteria: Criteria {
@@ -113,7 +113,7 @@ impl Query {
 }
 
 /// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
-fn whom(reader: &mut Reader<'_>, asked: &str) -> SearchScope {
+fn search_scope(reader: &mut Reader<'_>, asked: &str) -> SearchScope {
     let lower = asked.to_ascii_lowercase();
     if matches!(lower.as_str(), "all" | "all user" | "all users") {
         return SearchScope::Tenant { prefix: String::new() };
@@ -253,7 +253,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let content = content(&query, &search, users);
     let mut outcome = Outcome::done(&content)?;
-    outcome.success = !nobody_was_found(&query, &search);
+    outcome.success = !no_mailbox_was_found(&query, &search);
     let report = report(&query, &search, &content, started);
     let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
     outcome.because(sentences(&query, &search), written);
@@ -278,7 +278,7 @@ fn nothing_could_be_searched(search: &Search) -> Option<&graph::Error> {
 }
 
 /// Who names mailboxes of which none was found has no answer: 404, as with every other function.
-fn nobody_was_found(query: &Query, search: &Search) -> bool {
+fn no_mailbox_was_found(query: &Query, search: &Search) -> bool {
     let nothing =
         search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
     matches!(query.whom, SearchScope::Listed(_)) && nothing

@@ -69,7 +69,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Writes the report to the incident in the forms that were chosen. What could not be written is told, for
+    /// Writes the report to the incident in the forms that were chosen. What could not be written is reported, for
     /// the work itself is done and its result must not be lost over it.
     pub(super) async fn write(
         &self,

@@ -11,8 +11,8 @@ const INCOMPLETE: &str = "Microsoft Graph left out some of its names, all of whi
                           userPrincipalName, mail, proxyAddresses)";
 const AMBIGUOUS: &str = "Microsoft Graph names more than one mailbox for this address, or another one";
 
-/// The names of a mailbox in the directory. All are required: a pattern that denies the mailbox could match the one that
-/// an answer leaves out. A mailbox without a `mail` has a null.
+/// The names of a mailbox in the directory. All are required: a pattern that denies the mailbox could match the one
+/// that an answer leaves out. A mailbox without a `mail` has a null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Names {

@@ -1,8 +1,8 @@
 //! The guard: decides, by the settings, what a call may change, and puts every change on record.
 //!
-//! A request that changes something needs a [`PendingAction`]. For a mailbox, only [`Guard::authorize_change`] makes one,
-//! and only for a [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no function can
-//! skip the guard rails.
+//! A request that changes something needs a [`PendingAction`]. For a mailbox, only [`Guard::authorize_change`] makes
+//! one, and only for a [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no
+//! function can skip the guard rails.
 
 mod directory;
 
@@ -137,8 +137,8 @@ impl Guard {
         Err(Refusal { code: RefusalCode::TooManyDeletions, why })
     }
 
-    /// Checks that the mailbox called `name` may be changed. Where the settings allow or deny mailboxes, the directory's
-    /// names of the mailbox are compared: another case, an alias or an id still means the same mailbox.
+    /// Checks that the mailbox called `name` may be changed. Where the settings allow or deny mailboxes, the
+    /// directory's names of the mailbox are compared: another case, an alias or an id still means the same mailbox.
     ///
     /// # Errors
     /// The settings forbid it, or the owner could not be found out.
@@ -176,7 +176,8 @@ impl Guard {
         let code = RefusalCode::MailboxNotIdentified;
         self.record_refused_mailbox(mailbox, &format!("{code}: {reason}"));
         let permission = match unidentified {
-            // A mailbox that does not exist is an answer. An error of every request is reported once for the whole call.
+            // A mailbox that does not exist is an answer. An error of every request is reported once for the whole
+            // call.
             Unidentified::Graph(error) if is_not_found(&error) || error.is_for_all() => {
                 return Error::Graph(error);
             }

@@ -7,14 +7,14 @@
 //!
 //! ```text
 //!   ──── sent ──── broker starts ────────────▶   Likely: the broker may have forgotten the mark
-//!   ──── broker starts ──── sent ──── we connect ──▶   Possible: a broker that restarts inside its process forgets it too
+//!   ──── broker starts ──── sent ──── we connect ──▶   Possible: a broker restarted in its process forgets it
 //!   ──── broker starts ──── we connect ──── sent ──▶   None
 //! ```
 //!
-//! ActiveMQ names its start in the `session` header of its CONNECTED frame, by the clock that messages are stamped with.
-//! With a broker that does not name it, the start of the connection decides: had the broker been restarted since, the
-//! connection would have broken. That is a time of this machine's clock, so the difference of the clocks counts, which
-//! is measured from SOAR's answers.
+//! ActiveMQ names its start in the `session` header of its CONNECTED frame, by the clock that messages are stamped
+//! with. With a broker that does not name it, the start of the connection decides: had the broker been restarted
+//! since, the connection would have broken. That is a time of this machine's clock, so the difference of the clocks
+//! counts, which is measured from SOAR's answers.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

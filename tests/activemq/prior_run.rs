@@ -1,5 +1,5 @@
-//! Promise: on a real ActiveMQ the daemon knows whether a call may have been run before, from the broker's mark and from
-//! the broker's own start.
+//! Promise: on a real ActiveMQ the daemon knows whether a call may have been run before, from the broker's mark and
+//! from the broker's own start.
 
 use std::time::Duration;
 

@@ -75,9 +75,6 @@ fn within(modules: &Uses, room: Option<&str>) -> Uses {
         .collect()
 }
 
-/// Rooms whose circles are not open yet.
-const CLOSED: [&str; 2] = ["functions", "graph"];
-
 #[test]
 fn rooms_have_no_circle() {
     let circle = circles(&rooms(&uses(&root().join("src"))));
@@ -87,7 +84,7 @@ fn rooms_have_no_circle() {
 #[test]
 fn modules_of_a_room_have_no_circle() {
     let modules = uses(&root().join("src"));
-    for room in rooms(&modules).keys().filter(|room| !CLOSED.contains(&room.as_str())) {
+    for room in rooms(&modules).keys() {
         let circle = circles(&within(&modules, Some(room)));
         assert!(circle.is_empty(), "these modules of {room} use each other:\n{}", shown(&circle));
     }
@@ -96,7 +93,7 @@ fn modules_of_a_room_have_no_circle() {
 /// The sandbox is exempt: its endpoints share the state of one tenant.
 #[test]
 fn modules_of_a_crate_have_no_circle() {
-    for name in CRATES.iter().filter(|name| **name != "sandbox" && !CLOSED.contains(name)) {
+    for name in CRATES.iter().filter(|name| **name != "sandbox") {
         let modules = uses(&root().join(format!("crates/{name}/src")));
         assert!(modules.len() > 5, "{name}: {modules:?}");
         let circle = circles(&within(&modules, None));

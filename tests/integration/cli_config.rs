@@ -1,5 +1,5 @@
 //! Promise: `config --create` and `config --update` write a configuration file to fill in, never over what
-//! somebody wrote without asking, and never more into it than it lacks.
+//! a user wrote without asking, and never more into it than it lacks.
 
 use std::fs::{self, Permissions};
 use std::io::Write;

@@ -1,5 +1,5 @@
 //! Promise: `customize` says what an import would do, asks, imports, and lets the daemon read its calls; twice in a row
-//! it does nothing the second time, and whatever SOAR refuses is told with what to do about it.
+//! it does nothing the second time, and whatever SOAR refuses is reported with a remedy.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -233,7 +233,7 @@ async fn it_asks_and_only_a_yes_imports() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_changed_in_soar_is_named_before_it_is_overwritten() {
+async fn changes_in_soar_are_named_before_they_are_overwritten() {
     let house = House::fresh().await;
     house.customize(&["-y"], "").await.tells(0, &["Done"]);
     let imported = house.rest().customizations();
@@ -356,7 +356,7 @@ async fn what_is_not_permitted_says_which_permission_it_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_the_key_may_not_read_is_told_as_that_and_stops_nothing() {
+async fn unreadable_list_is_reported_and_stops_nothing() {
     let house = House::older().await;
     for list in ["functions", "actions", "scripts"] {
         house.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
@@ -386,7 +386,7 @@ async fn a_key_that_may_only_read_is_enough_for_a_dry_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
+async fn refused_and_undecidable_imports_change_nothing() {
     let house = House::fresh().await;
     house.rest().fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::Status(400));
     let said = house.customize(&["-y"], "").await;
@@ -399,7 +399,7 @@ async fn a_refused_import_and_one_that_nobody_can_decide_on_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_lost_is_told_and_a_repeat_does_no_harm() {
+async fn lost_answer_is_reported_and_a_repeat_is_harmless() {
     let lost = [
         (Failure::CutAfter, "the connection to SOAR failed"),
         // A balancer that did not wait for SOAR.

@@ -357,7 +357,7 @@ async fn plain_words_become_the_encodings_of_soar() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_that_was_typed_wrong_is_told_at_once() {
+async fn all_wrong_arguments_are_reported_at_once() {
     let desk = Desk::new().await;
     let given = inputs([
         "exo_has_attachments=maybe",

@@ -148,7 +148,7 @@ fn the_same_program_makes_the_same_bytes() {
 }
 
 #[test]
-fn a_registry_is_told_to_whoever_sets_app_host_up_and_left_out_of_the_package() {
+fn registry_is_reported_and_left_out_of_the_package() {
     let directory = tempfile::tempdir().unwrap();
     let output =
         package(directory.path(), &["--image", "registry.example.com:5000/team/app:1", "--output", "."]);

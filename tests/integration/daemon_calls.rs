@@ -89,7 +89,7 @@ async fn each_function_is_called_done_and_answered_once() {
 }
 
 #[tokio::test]
-async fn what_is_no_call_gets_an_error_and_leaves_the_queue_beside_a_running_call() {
+async fn invalid_call_is_answered_during_a_running_call() {
     let deployment = Deployment::new().await;
     let daemon = deployment.daemon().await;
     let soar = deployment.caller().await;

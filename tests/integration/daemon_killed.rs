@@ -22,7 +22,7 @@ enum Broker {
     IsKilled,
 }
 
-/// Runs a call in a daemon that is killed when all is done but told; then in another, which answers it.
+/// Runs a call in a daemon that is killed when everything but the reply is done; then in another, which answers it.
 async fn killed_before_it_answers(
     deployment: &Deployment,
     broker: Broker,

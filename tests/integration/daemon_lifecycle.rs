@@ -353,7 +353,7 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn arguments_nobody_knows() {
+    async fn unknown_arguments() {
         let (code, _, log) = Daemon::spawn(&["--no-such-option"]).outcome().await;
         assert_eq!(code, 2, "{log}");
         assert!(log.contains("--no-such-option") && log.contains("--help"), "{log}");

@@ -1,5 +1,5 @@
 //! Promise: a changed configuration takes effect while the program runs. No call is lost and none is done twice; it
-//! connects anew only where it has to, and what cannot be used changes nothing.
+//! reconnects only where it has to, and what cannot be used changes nothing.
 
 use std::fs;
 use std::os::unix::fs::symlink;

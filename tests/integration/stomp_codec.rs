@@ -159,7 +159,7 @@ fn what_is_too_large_is_refused_before_all_of_it_has_come() {
 }
 
 #[test]
-fn a_message_that_cannot_be_read_whole_is_salvaged_where_its_end_is_known_and_what_follows_is_read() {
+fn damaged_message_is_salvaged_if_its_end_is_known() {
     let limits = Limits { line: 20, headers: 3, body: 4 };
     let next = b"MESSAGE\nack:next\n\n1234\0";
     for (damaged, words) in [

@@ -129,7 +129,7 @@ async fn a_broker_that_is_not_there_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_speak_tls_is_told_from_one_that_is_not_trusted() {
+async fn peer_without_tls_differs_from_an_untrusted_one() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let stream = peer.accept_tcp().await;

@@ -114,7 +114,7 @@ async fn a_refused_reply_leaves_the_delivery_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_reply_that_stomp_cannot_carry_is_refused_and_disturbs_nobody() {
+async fn unsendable_reply_is_refused() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -154,7 +154,7 @@ async fn a_connection_cut_before_the_receipt_is_not_taken_for_a_confirmation() {
 }
 
 #[tokio::test]
-async fn what_nobody_took_before_the_connection_broke_is_forgotten() {
+async fn delivery_not_taken_before_the_break_is_forgotten() {
     let (peer, mut line, session, mut deliveries) = subscribed().await;
     for n in 0..5 {
         line.deliver(&format!("m{n}"), &format!("a{n}"), "call").await;
@@ -202,7 +202,7 @@ async fn a_broker_without_transactions_gets_reply_and_acknowledgement_one_after_
 }
 
 #[tokio::test]
-async fn a_broker_that_closes_the_connection_on_begin_again_and_again_is_served_without_transactions() {
+async fn broker_that_closes_on_begin_is_served_without_transactions() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     for _ in 0..2 {
@@ -219,7 +219,7 @@ async fn a_broker_that_closes_the_connection_on_begin_again_and_again_is_served_
 }
 
 #[tokio::test]
-async fn an_error_about_nothing_in_particular_takes_the_transactions_from_nobody() {
+async fn unrelated_error_keeps_the_transactions() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     // Before it ends, and while it goes on.
@@ -244,7 +244,7 @@ async fn an_error_about_nothing_in_particular_takes_the_transactions_from_nobody
 }
 
 #[tokio::test]
-async fn a_begin_that_is_answered_by_an_error_without_a_receipt_is_refused_once_the_rest_is_confirmed() {
+async fn begin_answered_by_an_error_is_refused_once_the_rest_is_confirmed() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -414,7 +414,7 @@ async fn a_sign_of_life_waits_until_deliveries_are_received() {
         pending.await
     });
     asked.await.unwrap();
-    // The session goes on, but nobody receives.
+    // The session goes on without a receiver.
     session.send(reply("working")).await.unwrap();
     line.expect(ClientCommand::Send).await;
     assert!(!knock.is_finished());

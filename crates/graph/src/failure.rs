@@ -75,8 +75,8 @@ impl Failure {
 }
 
 /// Reads a `Retry-After`: seconds, whole or decimal, or an HTTP date (RFC 9110, 10.2.3; Graph also sends decimals).
-/// `now` is the time of the response by its own `Date`, so that a difference between the clocks does not matter. A wait of
-/// nothing counts as none named, so that the client's own back-off applies.
+/// `now` is the time of the response by its own `Date`, so that a difference between the clocks does not matter. A
+/// wait of nothing counts as none named, so that the client's own back-off applies.
 pub(crate) fn retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     let value = value.trim();
     let wait = match value.parse::<f64>() {

@@ -53,7 +53,8 @@ impl Meaning {
     /// only between a missing permission and a policy, which have one code.
     pub(crate) fn of(status: u16, code: &str, message: &str) -> Self {
         match (status, code) {
-            // A rule, or the user, changed the item (GitHub davmail#491). Exchange repeats this code with several statuses.
+            // A rule, or the user, changed the item (GitHub davmail#491). Exchange repeats this code with several
+            // statuses.
             (409 | 412, "ErrorIrresolvableConflict") => Self::Conflict,
             (500, "ErrorMimeContentConversionFailed" | "ErrorContentConversionFailed") => Self::Inconvertible,
             // The mailbox changes its database.
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn policy_is_told_from_a_missing_permission() {
+    fn policy_differs_from_a_missing_permission() {
         let raop = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings.";
         assert_eq!(Meaning::of(403, "ErrorAccessDenied", raop), Meaning::Policy);
         assert_eq!(Meaning::of(403, "ErrorAccessDenied", "Access is denied."), Meaning::Forbidden);

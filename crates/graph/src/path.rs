@@ -1,15 +1,15 @@
 //! Addresses of Graph resources, with every variable part encoded exactly once.
 //!
-//! An error here is dangerous: an address that is cut at its `#`, or an id that leaves its segment with `..`, turns "delete
-//! this message" into "delete this user". So paths can only be composed by this type.
+//! An error here is dangerous: an address that is cut at its `#`, or an id that leaves its segment with `..`, turns
+//! "delete this message" into "delete this user". So paths can only be composed by this type.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// The characters that a path segment may hold unencoded: RFC 3986's unreserved characters, and `@`, which every address
-/// has.
+/// The characters that a path segment may hold unencoded: RFC 3986's unreserved characters, and `@`, which every
+/// address has.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
 /// The characters that the value of a query option may hold unencoded.
@@ -53,10 +53,10 @@ impl InvalidSegment {
     }
 }
 
-/// Whether a segment of `value` could be read as more than its value, however it is encoded. URLs resolve dot segments, and
-/// some servers do so behind an encoded slash, too. OData decodes a segment before it looks for its own words (`$count`)
-/// and for a key in parentheses (OData 4.01 URL Conventions, "URL Parsing"). No id, folder or address of Graph has any of
-/// these, nor control characters.
+/// Whether a segment of `value` could be read as more than its value, however it is encoded. URLs resolve dot
+/// segments, and some servers do so behind an encoded slash, too. OData decodes a segment before it looks for its own
+/// words (`$count`) and for a key in parentheses (OData 4.01 URL Conventions, "URL Parsing"). No id, folder or
+/// address of Graph has any of these, nor control characters.
 fn means_more(value: &str) -> bool {
     value.is_empty()
         || value.len() > LONGEST_SEGMENT
@@ -75,8 +75,9 @@ impl Path {
         Self("/users".to_owned())
     }
 
-    /// Returns the users whose mailbox has `address`, as its primary address or another one. Exchange gives an address to
-    /// one recipient only. Equality needs no advanced query (Graph page "user resource type", `proxyAddresses`).
+    /// Returns the users whose mailbox has `address`, as its primary address or another one. Exchange gives an
+    /// address to one recipient only. Equality needs no advanced query (Graph page "user resource type",
+    /// `proxyAddresses`).
     pub fn users_with_address(address: &str) -> Self {
         let wanted = literal(&format!("smtp:{address}"));
         Self::users().option("$filter", &format!("proxyAddresses/any(address:address eq {wanted})"))
@@ -152,8 +153,8 @@ impl Path {
         self
     }
 
-    /// Returns the part of an `@odata.nextLink` below `root`, opaque and as Graph wrote it. Returns `None` where the link
-    /// leads to another host or out of the service root, which must not get a token.
+    /// Returns the part of an `@odata.nextLink` below `root`, opaque and as Graph wrote it. Returns `None` where the
+    /// link leads to another host or out of the service root, which must not get a token.
     pub fn from_next_link(link: &str, root: &Url) -> Option<Self> {
         let link = Url::parse(link).ok()?;
         if link.origin() != root.origin() {

@@ -24,7 +24,8 @@ pub struct Request {
     pub(crate) body: Option<Bytes>,
     pub(crate) safety: RetrySafety,
     pub(crate) expected: Expected,
-    /// Whether ids in the response are to survive a move (Graph page "Get immutable identifiers for Outlook resources").
+    /// Whether ids in the response are to survive a move (Graph page "Get immutable identifiers for Outlook
+    /// resources").
     pub(crate) immutable_ids: bool,
     /// Further values of `Prefer`.
     pub(crate) prefer: Vec<&'static str>,

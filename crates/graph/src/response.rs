@@ -76,8 +76,8 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// Reads a body as other readers of JSON do: without its byte order mark, and with U+FFFD for what is not a character,
-    /// such as half an emoji where Exchange cut a text.
+    /// Reads a body as other readers of JSON do: without its byte order mark, and with U+FFFD for what is not a
+    /// character, such as half an emoji where Exchange cut a text.
     pub(crate) fn read(bytes: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = String::from_utf8_lossy(bytes);
@@ -155,8 +155,8 @@ pub(crate) async fn success(response: HttpResponse, read_timeout: Duration) -> R
     Err(refusal(head, body.map_or(Body::Other, |bytes| Body::read(&bytes))))
 }
 
-/// Refuses content that is not a message: Graph answers with neither web pages nor JSON here, but a proxy on the way, or
-/// an error that is called a success, may.
+/// Refuses content that is not a message: Graph answers with neither web pages nor JSON here, but a proxy on the way,
+/// or an error that is called a success, may.
 pub(crate) fn no_message(response: &HttpResponse) -> Result<(), Error> {
     let kind =
         text(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default().trim().to_ascii_lowercase();

@@ -16,8 +16,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself, so
-/// that a conflict hardly ever repeats.
+/// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself,
+/// so that a conflict hardly ever repeats.
 const MOST_CONFLICTS: u32 = 3;
 /// Requests that were throttled together do not come back together.
 const JITTER: Jitter = Jitter::Longer(0.1);
@@ -57,8 +57,8 @@ impl Policy {
     }
 
     /// Returns the wait after `retries` retries that did not help, where Graph `asked` for a wait; `None` where that
-    /// wait is too long. A wait that Graph asks for is kept. Where it did not help, it is doubled each time, since Graph
-    /// has been seen to ask for one second for as long as it throttles.
+    /// wait is too long. A wait that Graph asks for is kept. Where it did not help, it is doubled each time, since
+    /// Graph has been seen to ask for one second for as long as it throttles.
     pub(crate) fn wait(self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
         let wait = match asked {
             Some(asked) if asked > LONGEST_RETRY_AFTER => return None,

@@ -77,7 +77,7 @@ impl UploadSession {
     }
 }
 
-/// Sends one range. When nobody knows what became of a try, Graph is asked what it misses.
+/// Sends one range. After an indeterminate failure, asks Graph which ranges it misses.
 async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: u64) -> Result<(), Error> {
     let mut tries = client.tries(RetrySafety::Harmless);
     let end = start + range.len() as u64;
@@ -89,7 +89,7 @@ async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: 
         let Err(error) = client.transport().upload(to, Some((header, rest))).await else { return Ok(()) };
         open |= error.may_have_been_applied();
         let Some(wait) = tries.after(error.failure()) else {
-            // A session ends with its last range, so a range of which nobody knows what became may have been that.
+            // A session ends with its last range, so a range whose outcome is unknown may have been that.
             return Err(if open { error.with_effect(Effect::Indeterminate) } else { error });
         };
         tokio::time::sleep(wait).await;

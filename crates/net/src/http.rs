@@ -26,9 +26,9 @@ pub fn tls_config(trust: &Trust, certificate: Option<&ClientCertificate>) -> Res
 /// A client builder with `tls`, compression and the proxy. Redirects are not followed: they would carry credentials to
 /// another server.
 ///
-/// `silence` is the longest wait for the head of a response, counted from the start of the request and so including the time
-/// to send its body, and then for each further part of the response. A request with a long body needs `None` and its own
-/// check of progress. The total time has no limit, so that long downloads are not cut.
+/// `silence` is the longest wait for the head of a response, counted from the start of the request and so including
+/// the time to send its body, and then for each further part of the response. A request with a long body needs `None`
+/// and its own check of progress. The total time has no limit, so that long downloads are not cut.
 pub fn client_builder(tls: ClientConfig, proxy: &Proxy, silence: Option<Duration>) -> ClientBuilder {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -73,7 +73,8 @@ fn for_scheme(scheme: &'static str, ProxyUrl { url, login }: &ProxyUrl) -> reqwe
 
 /// What `proxy` did, if it is the reason why a request failed with `error`; the request did not reach the server then.
 pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
-    // hyper-util's error type is not public through reqwest, so its text is read; a test fails if an upgrade changes it.
+    // hyper-util's error type is not public through reqwest, so its text is read; a test fails if an upgrade changes
+    // it.
     const TUNNEL: &str = "tunnel error: ";
     let address = proxy_to(proxy, error.url()?)?;
     let causes = || std::iter::successors(error.source(), |&cause| cause.source());
@@ -97,8 +98,8 @@ pub fn proxy_trouble(proxy: &Proxy, error: &reqwest::Error) -> Option<String> {
     Some(format!("the proxy {address} on the way {did}"))
 }
 
-/// The address of the proxy to `target`, composed from its parts: the URL as written may contain part of a password that has
-/// an `@` in it.
+/// The address of the proxy to `target`, composed from its parts: the URL as written may contain part of a password
+/// that has an `@` in it.
 fn proxy_to(proxy: &Proxy, target: &Url) -> Option<String> {
     let (scheme, host, port) = match proxy {
         // As the library chooses it.

@@ -1,4 +1,5 @@
-//! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and text.
+//! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and
+//! text.
 
 mod backoff;
 pub mod failpoint;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// A password, key or client secret. It can be compared and used, but `Debug` does not print it, and it has no `Display`.
-/// Its text is reachable only by [`Secret::expose`], which a reviewer can search for.
+/// A password, key or client secret. It can be compared and used, but `Debug` does not print it, and it has no
+/// `Display`. Its text is reachable only by [`Secret::expose`], which a reviewer can search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

@@ -145,8 +145,8 @@ pub fn refusal_words(reason: &CertificateError) -> String {
     }
 }
 
-/// Whether the certificate is marked as an authority's (`CA:TRUE`), as self-signed certificates often are. rustls has checked
-/// its dates before.
+/// Whether the certificate is marked as an authority's (`CA:TRUE`), as self-signed certificates often are. rustls has
+/// checked its dates before.
 fn is_an_authoritys_own(reason: &CertificateError) -> bool {
     matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }
@@ -196,8 +196,8 @@ struct Verifier {
 enum Verification {
     /// Every certificate, for `cafile = false`.
     Any,
-    /// A certificate that an authority signed, and one that is itself in the operator's file although it is marked as an
-    /// authority's: SOAR's own self-signed certificate is, and other TLS stacks accept it.
+    /// A certificate that an authority signed, and one that is itself in the operator's file although it is marked as
+    /// an authority's: SOAR's own self-signed certificate is, and other TLS stacks accept it.
     SignedOr { signed: Arc<WebPkiServerVerifier>, named: Vec<CertificateDer<'static>> },
 }
 

@@ -117,8 +117,8 @@ impl Client {
     /// Signs in, finds the organisation, and reads whether it allows actions, and with them functions, to run.
     ///
     /// # Errors
-    /// After `max_connection_retries` attempts. At once if a repeat cannot help: wrong credentials, a certificate that is not
-    /// trusted, an organisation that the account is not a member of.
+    /// After `max_connection_retries` attempts. At once if a repeat cannot help: wrong credentials, a certificate
+    /// that is not trusted, an organisation that the account is not a member of.
     pub async fn connect(settings: &SoarSettings) -> Result<Self, Error> {
         let connection = Connection::new(settings)?;
         let session = connection.sign_in(settings.login_tries).await?;
@@ -200,8 +200,8 @@ impl Client {
         }
     }
 
-    /// The programmatic name of the message destination that receives calls of `function`; `None` if SOAR does not know the
-    /// function.
+    /// The programmatic name of the message destination that receives calls of `function`; `None` if SOAR does not
+    /// know the function.
     pub async fn destination_of(&self, function: &str) -> Result<Option<String>, Error> {
         #[derive(Deserialize)]
         struct Function {
@@ -216,8 +216,8 @@ impl Client {
         }
     }
 
-    /// Adds an HTML note to an incident. After an error other than a refusal the note may exist nevertheless; it is not sent
-    /// twice.
+    /// Adds an HTML note to an incident. After an error other than a refusal the note may exist nevertheless; it is
+    /// not sent twice.
     pub async fn add_note(&self, incident: i64, html: &str) -> Result<(), Error> {
         let note = json!({ "text": { "format": "html", "content": html } });
         let request = self.request(
@@ -238,8 +238,8 @@ impl Client {
         Ok(notes.into_iter().filter_map(Note::into_text).collect())
     }
 
-    /// Attaches a file called `name`. A stream is sent piece by piece and is never in memory as a whole; after a stream that
-    /// fails, SOAR has no attachment. Returns the attachment with the id that SOAR gave it.
+    /// Attaches a file called `name`. A stream is sent piece by piece and is never in memory as a whole; after a
+    /// stream that fails, SOAR has no attachment. Returns the attachment with the id that SOAR gave it.
     pub async fn attach(
         &self,
         target: Target,
@@ -265,9 +265,9 @@ impl Client {
         })
     }
 
-    /// The wait before the caller opens a stream again and repeats [`Self::attach`], which cannot repeat a stream itself, after
-    /// `done` attempts of which the last failed with `error`. `None` if SOAR may have the file, does not accept it, or was
-    /// asked often enough.
+    /// The wait before the caller opens a stream again and repeats [`Self::attach`], which cannot repeat a stream
+    /// itself, after `done` attempts of which the last failed with `error`. `None` if SOAR may have the file, does
+    /// not accept it, or was asked often enough.
     pub fn attach_again_after(&self, done: u32, error: &Error) -> Option<Duration> {
         self.connection.put_off(done, error)
     }

@@ -1,4 +1,5 @@
-//! How far SOAR's clock differs from this machine's, measured from the `Date` header of SOAR's answers (RFC 9110, 6.6.1).
+//! How far SOAR's clock differs from this machine's, measured from the `Date` header of SOAR's answers (RFC 9110,
+//! 6.6.1).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -185,8 +185,8 @@ impl Client {
         Ok(Import { messages, answer })
     }
 
-    /// Carries an import out, or discards it; returns its status. After an [indeterminate](Error::is_indeterminate) error it
-    /// may have been carried out; importing again is harmless.
+    /// Carries an import out, or discards it; returns its status. After an [indeterminate](Error::is_indeterminate)
+    /// error it may have been carried out; importing again is harmless.
     pub async fn decide(&self, import: Import, decision: Decision) -> Result<String, Error> {
         let (status, attempt) = match decision {
             Decision::Accept => ("ACCEPTED", "accept the import"),
@@ -214,8 +214,8 @@ impl Client {
         Ok(if lists_us { Access::Granted } else { Access::Missing })
     }
 
-    /// Adds the API key or account of the login to the message destination; `false` if it was listed already. Changes that
-    /// others make at the same time stay.
+    /// Adds the API key or account of the login to the message destination; `false` if it was listed already. Changes
+    /// that others make at the same time stay.
     pub async fn grant_access_to(&self, destination: &str) -> Result<bool, GrantError> {
         let principal = self.principal().ok_or(GrantError::Nameless)?;
         let missing = || GrantError::NoDestination(destination.to_owned());

@@ -161,8 +161,8 @@ impl Error {
         }
     }
 
-    /// The error of a request that held the password. SOAR's message may quote the password in some form, so only the fact
-    /// that it is wrong is kept.
+    /// The error of a request that held the password. SOAR's message may quote the password in some form, so only the
+    /// fact that it is wrong is kept.
     pub(super) fn of_password(mut self) -> Self {
         if let Self::Unauthorized { message, .. } | Self::Refused { message, .. } = &mut self {
             let wrong = message.take().filter(|said| said.contains(WRONG_PASSWORD));

@@ -138,8 +138,8 @@ fn json(value: &impl Serialize) -> Bytes {
     Bytes::from(ascii.text)
 }
 
-/// Writes JSON text with all characters beyond ASCII escaped, as SOAR's own library does, so that a reader's charset cannot
-/// damage it. Such characters occur only in JSON strings, where the escape means the same.
+/// Writes JSON text with all characters beyond ASCII escaped, as SOAR's own library does, so that a reader's charset
+/// cannot damage it. Such characters occur only in JSON strings, where the escape means the same.
 struct Ascii {
     text: Vec<u8>,
     /// The most bytes to write.

@@ -60,9 +60,9 @@ pub(super) enum RequestBody<'a> {
 }
 
 impl Request<'_> {
-    /// Whether to send the request again after `error`. A read may be repeated. A note or an attachment would exist twice, so
-    /// it is repeated only if SOAR certainly did not accept it: no connection was made, or SOAR answered 429. A stream is
-    /// repeated only while none of it was sent.
+    /// Whether to send the request again after `error`. A read may be repeated. A note or an attachment would exist
+    /// twice, so it is repeated only if SOAR certainly did not accept it: no connection was made, or SOAR answered
+    /// 429. A stream is repeated only while none of it was sent.
     fn may_follow(&self, error: &Error) -> bool {
         let harmless = if self.method == Method::GET { error.is_transient() } else { error.is_put_off() };
         harmless && self.can_be_sent()
@@ -352,23 +352,24 @@ impl Connection {
         })
     }
 
-    /// The wait before an upload is repeated, after `done` attempts of which SOAR refused the last with `error` (429) when part
-    /// of it was sent. `None` if it is not to be repeated. An upload that did not reach SOAR was repeated already.
+    /// The wait before an upload is repeated, after `done` attempts of which SOAR refused the last with `error` (429)
+    /// when part of it was sent. `None` if it is not to be repeated. An upload that did not reach SOAR was repeated
+    /// already.
     pub(super) fn put_off(&self, done: u32, error: &Error) -> Option<Duration> {
         (done < self.tries && error.status() == Some(429)).then(|| self.wait(done, error.retry_after()))
     }
 
-    /// The wait after `done` attempts: SOAR's `Retry-After`, else the configured delay, which grows each time. A random part
-    /// is added, so that calls that failed together do not return together.
+    /// The wait after `done` attempts: SOAR's `Retry-After`, else the configured delay, which grows each time. A
+    /// random part is added, so that calls that failed together do not return together.
     fn wait(&self, done: u32, asked: Option<Duration>) -> Duration {
         let own = self.backoff.nominal(done.saturating_sub(1));
         self.backoff.jitter.apply(asked.unwrap_or(own).min(LONGEST_WAIT))
     }
 }
 
-/// `name` as the name of a file that is safe wherever it is opened later: it leads to no other directory, ends no line, and
-/// displays as it is. Characters that would do so become `_`. A slash alone stays: message ids contain slashes, and the file
-/// of a message is named after its id.
+/// `name` as the name of a file that is safe wherever it is opened later: it leads to no other directory, ends no
+/// line, and displays as it is. Characters that would do so become `_`. A slash alone stays: message ids contain
+/// slashes, and the file of a message is named after its id.
 pub fn file_name(name: &str) -> String {
     let misleads = |c: char| c == '\\' || is_unsafe_to_display(c);
     let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();

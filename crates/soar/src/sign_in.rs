@@ -84,8 +84,8 @@ impl Session {
         }
     }
 
-    /// The headers of later requests in a password's session: the CSRF token and the cookies. With an API key each request
-    /// carries the key instead, and no cookie.
+    /// The headers of later requests in a password's session: the CSRF token and the cookies. With an API key each
+    /// request carries the key instead, and no cookie.
     pub(super) fn headers(&self, login: &Login, answered: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if matches!(login, Login::ApiKey { .. }) {

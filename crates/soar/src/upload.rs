@@ -1,5 +1,5 @@
-//! The content of an upload: bytes or a stream, sent piece by piece. Size and a slow line do not matter; an upload that stops
-//! moving is noticed.
+//! The content of an upload: bytes or a stream, sent piece by piece. Size and a slow line do not matter; an upload
+//! that stops moving is noticed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -40,8 +40,8 @@ impl Content {
         Self { length: u64::try_from(bytes.len()).ok(), body: Body::Bytes(bytes) }
     }
 
-    /// A stream, of `length` bytes if that is known. A stream of another length is an error; after a stream that fails SOAR
-    /// has no attachment.
+    /// A stream, of `length` bytes if that is known. A stream of another length is an error; after a stream that
+    /// fails SOAR has no attachment.
     pub fn stream<S, E>(stream: S, length: Option<u64>) -> Self
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,

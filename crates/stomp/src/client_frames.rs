@@ -66,7 +66,8 @@ pub(super) fn disconnect() -> ClientFrame {
     Frame::new(ClientCommand::Disconnect)
 }
 
-/// A SEND of `reply`. The broker does not store it: a message that is not delivered yet is lost with the broker's process.
+/// A SEND of `reply`. The broker does not store it: a message that is not delivered yet is lost with the broker's
+/// process.
 pub(super) fn send(reply: Reply) -> ClientFrame {
     let mut send = Send::new(reply.destination);
     if let Some(id) = reply.correlation_id {

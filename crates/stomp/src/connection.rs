@@ -21,20 +21,20 @@ const READ_AT_ONCE: usize = 16 * 1024;
 /// With this many bytes not written yet, no more requests are accepted.
 const ENOUGH_TO_WRITE: usize = 1024 * 1024;
 
-/// A body of at least this many bytes is written from its own memory and not copied into the buffer: the buffer would stay
-/// that large, and the body is kept anyway until the broker confirms it.
+/// A body of at least this many bytes is written from its own memory and not copied into the buffer: the buffer would
+/// stay that large, and the body is kept anyway until the broker confirms it.
 const LARGE_BODY: usize = 64 * 1024;
 
-/// The number of heart-beat intervals without a byte after which the connection is closed. A broker may check only once an
-/// interval whether it has sent something (ActiveMQ does), so a heart-beat may come two intervals after the last frame; the
-/// third is for the network.
+/// The number of heart-beat intervals without a byte after which the connection is closed. A broker may check only
+/// once an interval whether it has sent something (ActiveMQ does), so a heart-beat may come two intervals after the
+/// last frame; the third is for the network.
 const TOLERANCE: u32 = 3;
 
 /// The time for which the connection is still read after writing failed: the broker may have sent the reason.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(1);
 
-/// Frames over a byte stream. [`Connection::next_frame`] reads and writes at the same time, so that neither side can block
-/// the other by writing before it reads.
+/// Frames over a byte stream. [`Connection::next_frame`] reads and writes at the same time, so that neither side can
+/// block the other by writing before it reads.
 pub(super) struct Connection<S> {
     reader: ReadHalf<S>,
     writer: WriteHalf<S>,
@@ -92,8 +92,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.silence_allowed = some(expect_every * TOLERANCE);
     }
 
-    /// Whether this side closes a dead connection before the broker does. The broker may close it when the interval that
-    /// was promised to it has passed since the last heart-beat.
+    /// Whether this side closes a dead connection before the broker does. The broker may close it when the interval
+    /// that was promised to it has passed since the last heart-beat.
     pub(super) fn leaves_first(&self) -> bool {
         match (self.send_every, self.silence_allowed) {
             (None, _) => true,
@@ -144,8 +144,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.ahead.is_empty() && self.outgoing.is_empty()
     }
 
-    /// Writes what is queued, sends heart-beats, and waits for the next frame. With `reading` false it reads nothing and
-    /// returns only with a failure. Cancel safe.
+    /// Writes what is queued, sends heart-beats, and waits for the next frame. With `reading` false it reads nothing
+    /// and returns only with a failure. Cancel safe.
     pub(super) async fn next_frame(&mut self, reading: bool) -> Result<Frame<ServerCommand>, Error> {
         loop {
             if reading {

@@ -1,4 +1,5 @@
-//! Why no connection to the broker exists, in kinds that a caller can distinguish and texts that an operator can act on.
+//! Why no connection to the broker exists, in kinds that a caller can distinguish and texts that an operator can act
+//! on.
 
 use std::time::Duration;
 

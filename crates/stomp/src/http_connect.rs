@@ -1,5 +1,5 @@
-//! A tunnel through an HTTP proxy to the broker by CONNECT (RFC 9110, 9.3.6). hyper-util's `Tunnel` would do, but it hides
-//! the proxy's status, which the operator needs.
+//! A tunnel through an HTTP proxy to the broker by CONNECT (RFC 9110, 9.3.6). hyper-util's `Tunnel` would do, but it
+//! hides the proxy's status, which the operator needs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,8 +35,8 @@ pub(super) async fn tunnel(stream: &mut TcpStream, target: &str, proxy: &ProxyUr
     }
 }
 
-/// The response up to its empty line. It is read byte by byte, since the bytes after the head belong to the broker; it is
-/// short, and a broker sends nothing before the client does.
+/// The response up to its empty line. It is read byte by byte, since the bytes after the head belong to the broker;
+/// it is short, and a broker sends nothing before the client does.
 async fn head(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -1,8 +1,8 @@
 //! A TCP connection whose segments are acknowledged at once.
 //!
-//! ActiveMQ leaves Nagle's algorithm on (RFC 896): it holds small frames back until earlier ones are acknowledged. Linux
-//! delays acknowledgements by 40 ms to send them with data (RFC 1122, 4.2.3.2). Together each call takes 40 ms longer. The
-//! broker's part cannot be changed from here, so this type switches off the delay of acknowledgements.
+//! ActiveMQ leaves Nagle's algorithm on (RFC 896): it holds small frames back until earlier ones are acknowledged.
+//! Linux delays acknowledgements by 40 ms to send them with data (RFC 1122, 4.2.3.2). Together each call takes 40 ms
+//! longer. The broker's part cannot be changed from here, so this type switches off the delay of acknowledgements.
 
 use std::io;
 use std::pin::Pin;

@@ -18,8 +18,8 @@ use super::quick_ack::QuickAckStream;
 use net::ProxyUrl;
 use net::tls;
 
-/// The longest time for one address to accept. After an outage in which packets were lost, a new attempt succeeds sooner
-/// than the system's own repetitions, which come at growing intervals.
+/// The longest time for one address to accept. After an outage in which packets were lost, a new attempt succeeds
+/// sooner than the system's own repetitions, which come at growing intervals.
 const ACCEPT_WITHIN: Duration = Duration::from_secs(4);
 
 /// The longest time for a proxy to reach the broker.

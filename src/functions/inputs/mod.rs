@@ -1,11 +1,11 @@
 //! The inputs of a call, in SOAR's encodings, read into what a function works with.
 //!
-//! A function reads its inputs through a [`Reader`], which collects what is missing or wrong. So the analyst sees all of
-//! it at once, and before anything is sent.
+//! A function reads its inputs through a [`Reader`], which collects what is missing or wrong. So the analyst sees all
+//! of it at once, and before anything is sent.
 //!
-//! An input that is null, absent or the empty text counts as not given, and so does white space. Two kinds of inputs are
-//! different: a criterion or a folder that looks empty is refused, since a search without it would find more, and what is
-//! found may be deleted next.
+//! An input that is null, absent or the empty text counts as not given, and so does white space. Two kinds of inputs
+//! are different: a criterion or a folder that looks empty is refused, since a search without it would find more, and
+//! what is found may be deleted next.
 
 mod address;
 mod error;

@@ -1,6 +1,7 @@
-//! A mail that is created as a draft, filled with its attachments one by one, then sent (Graph pages "Create message",
-//! "Attach large files to Outlook messages or events", "message: send"). A draft can be sent only once, and its immutable
-//! id stays the same when it is sent, so one request shows whether it was. A draft that is not sent is removed.
+//! A mail that is created as a draft, filled with its attachments one by one, then sent (Graph pages "Create
+//! message", "Attach large files to Outlook messages or events", "message: send"). A draft can be sent only once, and
+//! its immutable id stays the same when it is sent, so one request shows whether it was. A draft that is not sent is
+//! removed.
 
 use std::time::Duration;
 
@@ -31,8 +32,8 @@ pub(super) async fn send(outgoing: Outgoing<'_>, attachments: &[Attachment]) -> 
     send_created(outgoing, created, attachments).await
 }
 
-/// Creates the mail as a draft and sends it. Returns `None` if Graph refuses to create a draft, for instance because the
-/// application may not change mail.
+/// Creates the mail as a draft and sends it. Returns `None` if Graph refuses to create a draft, for instance because
+/// the application may not change mail.
 pub(super) async fn send_if_allowed(
     outgoing: Outgoing<'_>,
     attachments: &[Attachment],
@@ -243,8 +244,8 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Whether Graph refused a request because the draft is new, or changed at the same moment. After an attempt that may
-    /// have been carried out, a refusal means something else.
+    /// Whether Graph refused a request because the draft is new, or changed at the same moment. After an attempt that
+    /// may have been carried out, a refusal means something else.
     fn is_settling(&self, error: &graph::Error) -> bool {
         let is_new = error.is_item_gone() && self.created_at.elapsed() < YOUNG;
         (is_conflict(error) || is_new) && !error.is_indeterminate()

@@ -27,8 +27,8 @@ pub(in crate::functions) struct Mail {
     pub(super) recipients: Vec<String>,
     subject: String,
     body: RichText,
-    /// Names of attachments, separated by commas, semicolons or line ends. A name may hold commas and semicolons as well,
-    /// so only the incident's own names show where one ends.
+    /// Names of attachments, separated by commas, semicolons or line ends. A name may hold commas and semicolons as
+    /// well, so only the incident's own names show where one ends.
     attachment_names: Option<String>,
     incident: Option<i64>,
 }
@@ -67,8 +67,8 @@ impl Mail {
         }
     }
 
-    /// Finds the incident's attachments by their names: all of them, where several have the same name. Returns them, and
-    /// the names that no attachment has.
+    /// Finds the incident's attachments by their names: all of them, where several have the same name. Returns them,
+    /// and the names that no attachment has.
     pub(super) async fn attachments(
         &self,
         context: &Context,

@@ -129,8 +129,8 @@ impl Outgoing<'_> {
         self.context.graph.send_by(&Dispatch::Single, &request).await.map(drop)
     }
 
-    /// The request that removes a draft. The address names the folder, so that the request cannot remove the copy in Sent
-    /// Items, which has the same immutable id.
+    /// The request that removes a draft. The address names the folder, so that the request cannot remove the copy in
+    /// Sent Items, which has the same immutable id.
     pub(super) fn removal(self, id: &str) -> Result<Request, graph::Error> {
         let path = Path::message(self.from.address(), Some(DRAFTS), id)?;
         Ok(Request::delete(path, self.act).in_mailbox(self.from.address()))

@@ -27,7 +27,7 @@ fn certificate(certificate: &str, key: &str, algorithm: AssertionAlgorithm) -> C
 }
 
 #[test]
-fn a_certificate_signs_with_ps256_by_the_key_of_its_own_file_unless_told_otherwise() {
+fn certificate_signs_with_ps256_by_default() {
     let alone = "client_certificate_file=/app.pem";
     assert_eq!(credential(alone), certificate("/app.pem", "/app.pem", AssertionAlgorithm::Ps256));
     let all = "client_certificate_file=/app.pem\nclient_certificate_key_file=/app.key\n\

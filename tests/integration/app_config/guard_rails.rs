@@ -32,7 +32,7 @@ fn every_guard_rail_is_honoured() {
 }
 
 #[test]
-fn the_audit_trail_is_beside_the_log_unless_told_otherwise() {
+fn audit_trail_is_next_to_the_log_by_default() {
     let file = |resilient: &str, line: &str| loaded(&with(resilient, line)).audit_file;
     assert_eq!(file("logdir=/var/log/soar", ""), Some("/var/log/soar/audit.log".into()));
     assert_eq!(
@@ -76,7 +76,7 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
         // An empty list would allow everybody.
         "mailboxes_allowed=",
         "mailboxes_allowed=\n  # everybody@example.com",
-        // A variable that is not there protects nobody, nor does an empty one.
+        // A missing or empty variable protects nothing.
         "mailboxes_denied=${NO_SUCH}@example.com",
         "mailboxes_denied=$NO_SUCH",
         "mailboxes_allowed=$EMPTY",

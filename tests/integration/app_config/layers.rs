@@ -150,7 +150,7 @@ fn paths_may_begin_with_the_home_directory() {
 }
 
 #[test]
-fn a_home_directory_that_nobody_knows_is_a_problem_of_each_path() {
+fn unknown_home_directory_is_a_problem_of_each_path() {
     let text = with(
         "cafile=~/ca.pem\nstomp_cafile=~\nlogdir=~/logs\nclient_auth_cert=~/c.pem\nclient_auth_key=/k.pem",
         "verify=~/x.pem\ntoken_verify=~/y.pem\naudit_file=~/acts.jsonl",
@@ -182,7 +182,7 @@ fn a_home_directory_that_nobody_knows_is_a_problem_of_each_path() {
 }
 
 #[test]
-fn the_home_directory_of_somebody_else_is_not_looked_up() {
+fn home_directory_of_another_user_is_not_looked_up() {
     let text = with("", "verify=~user/x.pem");
     let error = load_in(text, &[("HOME", "/home/me")]).unwrap_err();
     let told = error.problems()[0].to_string();

@@ -1,5 +1,5 @@
 //! Promise: `app.config` is found where installations have it, every option of it is honoured, everything wrong
-//! with it is told at once in words, and no secret is ever shown.
+//! with it is reported at once in words, and no secret is ever shown.
 
 use std::fs;
 

@@ -180,7 +180,7 @@ fn host_names_are_names_or_addresses_only() {
 }
 
 #[test]
-fn where_health_is_told_is_an_address_with_a_port_and_one_that_others_reach_is_warned_of() {
+fn health_listener_needs_a_port_and_warns_of_public_addresses() {
     for (address, warned) in [
         ("127.0.0.1:9108", 0),
         ("[::1]:0", 0),

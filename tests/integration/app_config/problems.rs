@@ -1,4 +1,4 @@
-//! What is wrong or risky is told, all of it, without secrets.
+//! All problems and risks are reported, without secrets.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn an_entry_of_a_password_store_is_refused_by_name() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let text = "\
 stray
 [resilient]
@@ -159,7 +159,7 @@ fn a_secret_never_goes_out_over_plain_http() {
 }
 
 #[test]
-fn options_nobody_knows_are_warned_of_and_known_ones_are_not() {
+fn unknown_options_are_warned_of() {
     let text = with(
         "num_worker=5\ncache_ttl=240\ncomponentsdir=x\nstomp_max_retries=3\nno_prompt_password=1\npam_type=Keyring",
         "max_mails=5\n[integrations]\nverify=true\nprxy=x\n[fn_other]\nanything=1\n[DEFAULT]\nshared=1",

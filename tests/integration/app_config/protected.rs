@@ -73,7 +73,7 @@ fn a_protected_secret_wins_over_the_variable_of_its_name() {
 }
 
 #[test]
-fn outside_of_app_host_nobody_looks_for_them() {
+fn protected_secrets_are_ignored_outside_of_app_host() {
     let mounted = Mounted::new(Some(KEY), &[("GRAPH", DIRECT)]);
     for no in ["0", "", "no", "false"] {
         let environment = mounted.environment(no);
@@ -141,7 +141,7 @@ fn the_files_are_removed_and_the_secrets_serve_a_changed_configuration_all_the_s
 }
 
 #[test]
-fn files_without_a_key_are_somebody_elses_and_stay() {
+fn files_without_a_key_stay() {
     let mounted = Mounted::new(None, &[("GRAPH", DIRECT)]);
     mounted.environment("1").remove_protected_secrets();
     assert!(mounted.0.path().join("GRAPH").exists());

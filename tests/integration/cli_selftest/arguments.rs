@@ -54,7 +54,7 @@ async fn print_env_shows_what_the_program_looks_at_and_no_password() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_a_document_that_is_not_on_the_machine() {
+async fn advice_names_only_documents_on_the_machine() {
     let deployment = Deployment::new().await;
     for function in Function::ALL {
         deployment.sandbox.soar.rest.remove_function(function.name());

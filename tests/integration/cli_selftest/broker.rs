@@ -6,13 +6,13 @@ use sandbox::certificates::Certificates;
 use serde_json::json;
 use stomp::ClientCommand;
 
-use crate::cli_selftest::{PROFILE, nobody, selftest};
+use crate::cli_selftest::{PROFILE, closed_port, selftest};
 use crate::support::deployment::{Deployment, SOON};
 
 #[tokio::test]
-async fn nobody_at_the_port_is_30() {
+async fn closed_port_is_30() {
     let deployment = Deployment::new().await;
-    let said = selftest(&deployment, &deployment.app_config(&[("stomp_port", &nobody())], &[])).await;
+    let said = selftest(&deployment, &deployment.app_config(&[("stomp_port", &closed_port())], &[])).await;
     said.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
     assert_eq!(said.check("broker.subscription")["outcome"], "skipped");
     assert_eq!(said.check("graph.request")["outcome"], "passed");

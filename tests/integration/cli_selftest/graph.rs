@@ -202,7 +202,7 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_token_endpoints_certificates_is_told_by_the_settings_name() {
+async fn certificate_trouble_of_the_token_endpoint_names_its_setting() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("token_verify", "/nowhere/ca.pem")]);
     let said = selftest(&deployment, &text).await;

@@ -20,7 +20,7 @@ async fn words(deployment: &Deployment, app_config: &str, arguments: &[&str]) ->
     (code, out)
 }
 
-/// A port at which nobody listens.
-fn nobody() -> String {
+/// A port at which no server listens.
+fn closed_port() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
 }

@@ -1,4 +1,4 @@
-//! What works is told so, and only looked at.
+//! Working parts are reported as such, and nothing is changed.
 
 use fn_exchange_online::functions::Function;
 

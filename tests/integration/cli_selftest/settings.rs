@@ -15,7 +15,7 @@ async fn a_missing_file_ends_it_with_2() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_told_at_once_and_nobody_is_asked() {
+async fn all_problems_are_reported_without_a_connection() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[("port", "many"), ("org", "")], &[("tenant_id", "")]);
     let said = selftest(&deployment, &text).await;
@@ -27,7 +27,7 @@ async fn all_that_is_wrong_is_told_at_once_and_nobody_is_asked() {
 }
 
 #[tokio::test]
-async fn odd_settings_are_told_and_are_no_failure() {
+async fn odd_settings_are_warnings() {
     let deployment = Deployment::new().await;
     let said = selftest(&deployment, &deployment.app_config(&[("num_worker", "5")], &[])).await;
     assert_eq!(said.code, 0, "{:#}", said.report);
@@ -77,7 +77,7 @@ async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
 #[tokio::test]
 async fn a_log_that_cannot_be_rotated_is_warned_of() {
     let deployment = Deployment::new().await;
-    // A file that can be written, in a directory in which nobody makes one.
+    // A writable file in a directory in which no file can be created.
     let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
     let audit = [("audit_file", "")];
     let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
@@ -102,7 +102,7 @@ async fn the_log_file_is_neither_made_nor_changed() {
 }
 
 #[tokio::test]
-async fn a_secret_that_names_a_variable_nobody_has_set_is_told_where_the_sign_in_fails() {
+async fn unset_secret_variable_is_reported_where_the_sign_in_fails() {
     let deployment = Deployment::new().await;
     let secret = deployment.sandbox.graph.client_secret();
     let key = &deployment.sandbox.soar.options().api_key.secret;

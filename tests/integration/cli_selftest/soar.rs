@@ -4,7 +4,7 @@ use fn_exchange_online::functions::Function;
 use sandbox::certificates::Certificates;
 use sandbox::soar::rest::Failure;
 
-use crate::cli_selftest::{PROFILE, nobody, selftest};
+use crate::cli_selftest::{PROFILE, closed_port, selftest};
 use crate::support::deployment::{Deployment, SOON};
 
 /// SOAR fails like this; the broker lets us in all the same, and Graph passes.
@@ -17,9 +17,9 @@ async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, wor
 }
 
 #[tokio::test]
-async fn nobody_at_the_port_is_20() {
+async fn closed_port_is_20() {
     let deployment = Deployment::new().await;
-    fails(&deployment, &[("port", &nobody())], 20, &["cannot reach SOAR", "connection refused"]).await;
+    fails(&deployment, &[("port", &closed_port())], 20, &["cannot reach SOAR", "connection refused"]).await;
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_missing_ca_file_is_22() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_somebody_elses_is_23() {
+async fn foreign_certificate_is_23() {
     let deployment = Deployment::new().await;
     let another = Certificates::generate().unwrap();
     let another = deployment.write("another.pem", another.ca_pem()).display().to_string();
@@ -80,12 +80,12 @@ async fn a_soar_that_hangs_is_20_within_selftest_timeout() {
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_20() {
     let deployment = Deployment::new().await;
-    let options = [("proxy_host", "http://localhost"), ("proxy_port", &nobody())];
+    let options = [("proxy_host", "http://localhost"), ("proxy_port", &closed_port())];
     fails(&deployment, &options, 20, &["cannot reach SOAR"]).await;
 }
 
 #[tokio::test]
-async fn a_key_that_may_not_read_functions_is_31_and_told_which_permission_it_needs() {
+async fn key_without_permission_is_31_and_names_it() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/functions/", usize::MAX, Failure::Status(403));
     let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -96,7 +96,7 @@ async fn a_key_that_may_not_read_functions_is_31_and_told_which_permission_it_ne
 }
 
 #[tokio::test]
-async fn a_version_that_is_not_told_is_no_failure() {
+async fn missing_version_is_not_a_failure() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/rest/const", usize::MAX, Failure::Status(500));
     let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;

@@ -33,7 +33,7 @@ fn only_the_name_is_needed() {
 }
 
 #[test]
-fn what_is_no_call_is_told_as_what_it_is_without_quoting_it() {
+fn invalid_call_is_described_without_quoting_it() {
     for (body, expected) in [
         ("geheim", CallError::NotJson { line: 1, column: 1 }),
         (r#"{"function":{"name":"f"},"#, CallError::NotJson { line: 1, column: 25 }),

@@ -279,7 +279,7 @@ async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() 
 }
 
 #[tokio::test]
-async fn a_message_listed_twice_is_deleted_once_and_told_twice() {
+async fn message_listed_twice_is_deleted_once_and_reported_twice() {
     let (house, names, content) = found(&[], &[]).await;
     let message = &list(&content, 0)[0];
     let twice = json!([

@@ -50,7 +50,7 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
 }
 
 #[tokio::test]
-async fn a_missing_permission_is_named_with_whom_it_was_for_and_the_request_id() {
+async fn missing_permission_is_named_with_mailbox_and_request_id() {
     let house = House::new().await;
     for (function, inputs, permission, roles) in each(&house) {
         for role in roles {
@@ -189,7 +189,7 @@ async fn what_stays_no_answer_is_reported_as_such() {
 }
 
 #[tokio::test]
-async fn a_graph_that_cannot_be_reached_is_told_without_its_query() {
+async fn unreachable_graph_is_reported_without_its_query() {
     let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     let front = Front::before(&mut house).await;
     drop(front);
@@ -209,7 +209,7 @@ async fn a_not_found_that_is_not_graphs_own_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_throttled_request_waits_as_long_as_it_is_told() {
+async fn throttled_request_waits_for_retry_after() {
     let house = House::new().await;
     house.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, RetryAfter::Seconds(1)));
     house.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, SOON));

@@ -148,7 +148,7 @@ async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wher
         house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
         let graph = house.graph();
         assert_eq!(graph.deleted().len() + graph.moved().len(), 12, "{deletion}");
-        // Another part of an address that nobody knows is no message that is gone.
+        // An unknown part of the address is not a missing message.
         graph.faults().be_national();
         let again = house.run(DeleteEmail, message(&lists[0].0, &lists[0].1[1])).await;
         assert_eq!(again.is_err(), deletion == "permanent");
@@ -156,7 +156,7 @@ async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wher
 }
 
 #[tokio::test]
-async fn an_outcome_that_nobody_knows_is_on_record_as_that() {
+async fn unknown_outcome_is_recorded_as_such() {
     let done = Fault::DoneButStatus(504, RetryAfter::Absent);
     // What is refused afterwards says nothing of what was done before.
     for then in [None, Some(Fault::Status(429, SOON)), Some(Fault::Status(403, RetryAfter::Absent))] {
@@ -194,7 +194,7 @@ async fn a_deletion_of_many_says_of_each_whether_it_may_have_been_done() {
 }
 
 #[tokio::test]
-async fn a_cloud_without_permanent_delete_is_told_as_that_and_nothing_is_deleted() {
+async fn cloud_without_permanent_delete_is_reported() {
     let (house, lists) = house(&[("deletion", "permanent")]).await;
     house.graph().faults().be_national();
     let error = house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
@@ -207,7 +207,7 @@ async fn a_cloud_without_permanent_delete_is_told_as_that_and_nothing_is_deleted
 }
 
 #[tokio::test]
-async fn a_mailbox_that_is_not_there_is_told_as_that_wherever_a_deletion_ends() {
+async fn missing_mailbox_is_reported_for_every_deletion() {
     for deletion in ["recoverable", "deleted_items", "permanent"] {
         let tenant = TenantOptions { users_without_mailbox: 1, ..empty(3) };
         let house = House::configured(tenant, &[("deletion", deletion)]).await;

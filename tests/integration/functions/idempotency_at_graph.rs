@@ -1,5 +1,5 @@
-//! A change at Graph is made once: when the call ran before and its reply was lost, and when the outcome of an attempt is
-//! unknown.
+//! A change at Graph is made once: when the call ran before and its reply was lost, and when the outcome of an
+//! attempt is unknown.
 
 use std::time::{Duration, Instant};
 

@@ -98,7 +98,7 @@ async fn a_report_has_the_lines_that_we_wrote_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_file_is_called_what_it_was_to_be_called_but_leads_nowhere_and_misleads_nobody() {
+async fn file_name_is_kept_but_cannot_mislead() {
     let house = House::new().await;
     let phish = house.graph().planted().remove(0);
     for name in HOSTILE {
@@ -122,7 +122,7 @@ async fn a_file_is_called_what_it_was_to_be_called_but_leads_nowhere_and_mislead
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_with_the_texts_it_was_given_and_to_nobody_else() {
+async fn mail_is_sent_unchanged_to_its_recipients_only() {
     let house = House::configured(empty(1), &[]).await;
     for text in HOSTILE {
         let inputs = json!({

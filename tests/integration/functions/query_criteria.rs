@@ -71,7 +71,7 @@ async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_body_goes_into_a_search_and_never_beside_a_filter() {
+async fn body_is_searched_and_never_filtered() {
     let house = House::with(empty(1)).await;
     let mailbox = house.graph().mailboxes().remove(0);
     house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "renew now"}))).await;

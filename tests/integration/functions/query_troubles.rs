@@ -169,11 +169,11 @@ async fn users_beyond_max_users_are_counted_as_far_as_they_were_listed() {
 }
 
 #[tokio::test]
-async fn a_mistyped_address_in_a_list_is_told() {
+async fn mistyped_address_in_a_list_is_reported() {
     let (house, names) = one_each(2, &[]).await;
-    let who = format!("{}, nobody@contoso.example", names[0]);
+    let who = format!("{}, no-one@contoso.example", names[0]);
     let results = house.done(QueryEmails, query(&who, everything())).await;
-    assert_eq!(results["reason"], "No mailbox was found for nobody@contoso.example.");
+    assert_eq!(results["reason"], "No mailbox was found for no-one@contoso.example.");
     assert_eq!(found(&results).len(), 1);
     assert_eq!(results["content"]["not_searched"][0]["code"], "ErrorInvalidUser");
 }
@@ -181,10 +181,10 @@ async fn a_mistyped_address_in_a_list_is_told() {
 #[tokio::test]
 async fn a_list_of_which_no_mailbox_exists_is_no_success() {
     let (house, _) = one_each(2, &[]).await;
-    let who = "nobody@contoso.example, noone@contoso.example";
+    let who = "no-one@contoso.example, noone@contoso.example";
     let results = house.run(QueryEmails, query(who, everything())).await.unwrap();
     assert_eq!(results["success"], false);
-    assert_eq!(results["reason"], "No mailbox was found for nobody@contoso.example, noone@contoso.example.");
+    assert_eq!(results["reason"], "No mailbox was found for no-one@contoso.example, noone@contoso.example.");
     assert_eq!(results["content"]["email_results"], json!([]));
     assert_eq!(results["content"]["not_searched"].as_array().unwrap().len(), 2);
     assert_eq!(results["content"]["users_searched"], 0);

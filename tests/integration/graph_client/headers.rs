@@ -19,8 +19,8 @@ fn message() -> Path {
     Path::message("a@x.example", None, "id").unwrap()
 }
 
-/// A client of a server that answers everything with `{}` or, for a batch, with a part for each part, and the requests that
-/// it receives.
+/// A client of a server that answers everything with `{}` or, for a batch, with a part for each part, and the
+/// requests that it receives.
 async fn recorded() -> (Client, Arc<Mutex<Vec<RawRequest>>>) {
     let requests = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&requests);

@@ -1,6 +1,6 @@
-//! Promise: one Graph client serves the whole process. It signs in once for all calls, retries only what may be retried,
-//! checks every response, puts requests into batches without losing any, stays within the limits of every mailbox, and sends
-//! requests to the configured Graph only.
+//! Promise: one Graph client serves the whole process. It signs in once for all calls, retries only what may be
+//! retried, checks every response, puts requests into batches without losing any, stays within the limits of every
+//! mailbox, and sends requests to the configured Graph only.
 
 mod batches;
 mod bounds;

@@ -1,5 +1,5 @@
-//! A server that speaks HTTP/1.1 on a plain socket, like the proxies in front of many installations. Tests see each request
-//! as it was sent, and decide each byte of the response.
+//! A server that speaks HTTP/1.1 on a plain socket, like the proxies in front of many installations. Tests see each
+//! request as it was sent, and decide each byte of the response.
 
 use std::sync::Arc;
 
@@ -54,8 +54,8 @@ impl RawResponse {
     }
 }
 
-/// Starts a server that grants tokens and answers all other requests with `respond`. Returns settings for it, with these
-/// `options`.
+/// Starts a server that grants tokens and answers all other requests with `respond`. Returns settings for it, with
+/// these `options`.
 pub(super) async fn server<R, F>(options: &[(&str, &str)], respond: R) -> GraphSettings
 where
     R: Fn(RawRequest) -> F + Send + Sync + 'static,

@@ -47,7 +47,7 @@ async fn large_lanes_share_batches_evenly() {
     let large = begin(&client, first, || graph.counters().batches >= 2).await;
     send_all(&client, &second).await;
     large.await.unwrap();
-    // From the first batch that was made up anew, and as long as both had something to send, no batch was one's
+    // From the first batch that was composed again, and as long as both had something to send, no batch was one's
     // alone.
     let mut batches: std::collections::BTreeMap<u64, (usize, usize)> = std::collections::BTreeMap::new();
     for request in graph.requests().iter().filter(|request| request.mailbox.is_some()) {

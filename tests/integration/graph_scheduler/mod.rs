@@ -1,5 +1,5 @@
-//! Promise: as many batches run side by side as Graph allows, no work delays other work, no request that succeeded is sent
-//! twice, and none is lost or left out in silence.
+//! Promise: as many batches run side by side as Graph allows, no work delays other work, no request that succeeded is
+//! sent twice, and none is lost or left out in silence.
 
 mod fairness;
 mod limits;

@@ -92,7 +92,7 @@ async fn odd_file_names_arrive_and_break_nothing() {
 
 #[tokio::test]
 async fn a_stream_is_sent_as_it_comes() {
-    // The source gives its second piece only when the server has the first: nothing can be waiting for the whole.
+    // The source gives its second piece only after the server has the first, so the file is not read completely before.
     let arrived = Arc::new(Semaphore::new(0));
     let notify = Arc::clone(&arrived);
     let take = post(move |request: Request| async move {

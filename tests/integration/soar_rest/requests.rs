@@ -34,7 +34,7 @@ fn status(code: u16) -> Response {
 }
 
 #[tokio::test]
-async fn a_functions_destination_is_told_by_its_programmatic_name() {
+async fn destination_is_found_by_its_programmatic_name() {
     let function = get(|Path(name): Path<String>| async move {
         if name != "a/b c?" {
             return (StatusCode::NOT_FOUND, Json(json!({"message": "no such function"}))).into_response();
@@ -88,7 +88,7 @@ async fn a_refusal_is_final_and_carries_soars_words() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_is_told_at_once() {
+async fn revoked_key_is_reported_at_once() {
     let (soar, client) = answering(vec![status(401)]).await;
     let error = client.destination_of("f").await.unwrap_err();
     assert_eq!(exit_code(&error), 21);

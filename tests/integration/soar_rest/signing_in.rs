@@ -192,7 +192,7 @@ async fn the_organisation_is_found_by_cloud_account_uuid_or_name() {
 }
 
 #[tokio::test]
-async fn an_account_without_organisation_is_told() {
+async fn account_without_organisation_is_reported() {
     let soar =
         server::start(Router::new().route("/rest/session", get(|| async { Json(json!({"orgs": []})) })))
             .await;

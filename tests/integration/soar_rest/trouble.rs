@@ -21,7 +21,7 @@ use super::exit_code;
 use super::server::{self, read_head, session, settings, soar};
 
 #[tokio::test]
-async fn a_certificate_nobody_trusts_is_refused_at_once() {
+async fn untrusted_certificate_is_refused_at_once() {
     let mut soar = server::start(soar()).await;
     soar.settings.trust = Trust::System;
     soar.settings.login_tries = None;
@@ -53,7 +53,7 @@ async fn a_ca_file_that_is_missing_is_exit_code_22() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_told_after_the_configured_tries() {
+async fn closed_port_is_reported_after_the_configured_tries() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -63,7 +63,7 @@ async fn nobody_listening_is_told_after_the_configured_tries() {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_resolve_is_told() {
+async fn unresolvable_name_is_reported() {
     let mut settings = settings(443, Trust::System);
     settings.host = "soar.invalid".to_owned();
     settings.login_tries = Some(1);
@@ -72,7 +72,7 @@ async fn a_name_that_does_not_resolve_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_told() {
+async fn server_without_tls_is_reported() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -156,7 +156,7 @@ async fn a_silent_server_is_noticed() {
     let mut soar = server::start(router).await;
     soar.settings.request_tries = 1;
     let client = Client::connect(&soar.settings).await.unwrap();
-    // From here on time runs as soon as nobody has anything to do.
+    // From here on, time advances while all tasks wait.
     tokio::time::pause();
     let started = tokio::time::Instant::now();
     for error in [
@@ -231,7 +231,7 @@ async fn the_proxy_of_the_file_is_used_with_its_login() {
 async fn a_stream_survives_connections_that_never_came_about() {
     let well = || async { Json(json!({"id": 1, "name": "x"})) };
     let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", post(well))).await;
-    // Before the server stands somebody who hangs up on the second and third connection.
+    // A relay closes the second and third connection.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let target = std::mem::replace(&mut soar.settings.port, listener.local_addr().unwrap().port());
     tokio::spawn(async move {

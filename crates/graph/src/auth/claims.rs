@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::auth::token::Token;
 
-/// The payload of an access token, as far as it helps whoever looks for a mistake.
+/// The payload of an access token, as far as it helps to find a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     /// The application permissions with admin consent (`roles`).

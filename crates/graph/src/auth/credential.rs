@@ -31,11 +31,11 @@ pub enum Proof {
     Secret(Secret),
     /// A certificate: every assertion is signed with its key.
     Certificate(ApplicationCertificate),
-    /// `federated_token_file`: another issuer's token, which is read anew each time.
+    /// `federated_token_file`: another issuer's token, which is read again each time.
     FederatedTokenFile(PathBuf),
 }
 
-/// The certificate of an Entra application. Its files are read anew whenever a token is asked for.
+/// The certificate of an Entra application. Its files are read again for each token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationCertificate {
     /// `client_certificate_file`: PEM file of the certificate.

@@ -32,7 +32,7 @@ const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A token answer is a few kilobytes.
 const LARGEST_ANSWER: usize = 1 << 20;
 
-/// More of Entra's words than this, in characters, help nobody.
+/// The longest text of Entra ID that is shown, in characters.
 const LONGEST_DESCRIPTION: usize = 500;
 /// No code and no id of Entra's is longer, in characters.
 const LONGEST_WORD: usize = 100;
@@ -117,7 +117,7 @@ impl Tokens {
         (Instant::now() < expires_at).then_some(TokenLife { fetched_at, expires_at })
     }
 
-    /// A token that is still good. Nobody waits for a renewal: it goes on beside the requests.
+    /// A token that is still good. Requests do not wait for a renewal.
     pub(crate) async fn get(&self) -> Result<Token, TokenError> {
         let fetch = {
             let mut state = self.state.lock();

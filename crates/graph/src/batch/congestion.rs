@@ -1,13 +1,13 @@
 //! Decides how many batches may be under way, and when none may: the scheduler's reaction to throttling.
 //!
-//! The window grows by one for each round of batches without throttling and shrinks by the share of requests that were
-//! throttled (additive increase, and the proportional decrease of DCTCP, RFC 8257). A few throttled mailboxes among
-//! many, which is normal in a large tenant, cost nearly nothing; only their own requests wait. Where Graph throttles in
-//! general, the window is halved and nothing is sent until the wait that Graph asked for is over. Then one batch is sent
-//! first, and each further pause in a row is twice as long.
+//! The window grows by one for each round of batches without throttling and shrinks by the share of requests that
+//! were throttled (additive increase, and the proportional decrease of DCTCP, RFC 8257). A few throttled mailboxes
+//! among many, which is normal in a large tenant, cost nearly nothing; only their own requests wait. Where Graph
+//! throttles in general, the window is halved and nothing is sent until the wait that Graph asked for is over. Then
+//! one batch is sent first, and each further pause in a row is twice as long.
 //!
-//! Retries say little about Graph in general: they were throttled before, and share their batches with other retries. So
-//! only first tries count, or Graph's response to the batch as a whole.
+//! Retries say little about Graph in general: they were throttled before, and share their batches with other retries.
+//! So only first tries count, or Graph's response to the batch as a whole.
 
 use std::time::Duration;
 

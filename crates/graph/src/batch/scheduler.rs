@@ -1,8 +1,8 @@
 //! The scheduler of `$batch` calls: requests of many callers, sent together, several batches side by side.
 //!
-//! One task, the driver, holds the requests that wait. Callers hand it single requests through a [`Lane`] and get single
-//! outcomes; they do not see which requests share a batch. Lanes take turns, and the [`CongestionWindow`] decides how
-//! many batches may be under way. A request that waits for the window does not use up its retries.
+//! One task, the driver, holds the requests that wait. Callers hand it single requests through a [`Lane`] and get
+//! single outcomes; they do not see which requests share a batch. Lanes take turns, and the [`CongestionWindow`]
+//! decides how many batches may be under way. A request that waits for the window does not use up its retries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

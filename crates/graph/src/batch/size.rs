@@ -1,5 +1,5 @@
-//! The size of batches. Outlook works on a few parts of a batch at a time, and a gateway on the way may not wait for the
-//! last of them. So batches that take too long are cut, and grow again later.
+//! The size of batches. Outlook works on a few parts of a batch at a time, and a gateway on the way may not wait for
+//! the last of them. So batches that take too long are cut, and grow again later.
 
 /// The sizes that batches are cut to, largest first.
 const SMALLER: [usize; 3] = [10, 5, 1];

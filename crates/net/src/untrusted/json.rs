@@ -47,8 +47,8 @@ pub fn is_too_deep(text: &str) -> bool {
     Measure::of(text).depth > 100
 }
 
-/// Returns the JSON `text` with U+FFFD in place of each escape that is half of a surrogate pair only. Exchange cuts texts in
-/// the middle of an emoji; the rest of the document is valid, but strict parsers refuse all of it.
+/// Returns the JSON `text` with U+FFFD in place of each escape that is half of a surrogate pair only. Exchange cuts
+/// texts in the middle of an emoji; the rest of the document is valid, but strict parsers refuse all of it.
 pub fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     let mut mended = String::new();
     let mut copied = 0;

@@ -7,8 +7,8 @@ use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, HeartBeat, is_escap
 use crate::frame::{Frame, Headers};
 
 impl<In> FrameCodec<In> {
-    /// Writes `frame` without its body, and returns the body, which belongs before the last byte written. So a large body is
-    /// not copied. Writes nothing on an error.
+    /// Writes `frame` without its body, and returns the body, which belongs before the last byte written. So a large
+    /// body is not copied. Writes nothing on an error.
     pub(crate) fn encode_around<Out: Command>(
         &self,
         frame: Frame<Out>,

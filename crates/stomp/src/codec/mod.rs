@@ -1,11 +1,11 @@
 //! The codec of STOMP 1.2 frames, for both ends of a connection.
 //!
-//! No input makes the codec panic, grow a buffer beyond [`Limits`], or read a byte twice: the decoder takes each header line
-//! off the buffer when it is complete, and remembers how far it has searched for the next end.
+//! No input makes the codec panic, grow a buffer beyond [`Limits`], or read a byte twice: the decoder takes each
+//! header line off the buffer when it is complete, and remembers how far it has searched for the next end.
 //!
-//! A broker redelivers a message that is not acknowledged. If an unreadable message closed the connection, it would come
-//! back endlessly. So a codec can salvage messages: as long as it knows where a frame ends, it leaves out what it cannot read,
-//! and reports that.
+//! A broker redelivers a message that is not acknowledged. If an unreadable message closed the connection, it would
+//! come back endlessly. So a codec can salvage messages: as long as it knows where a frame ends, it leaves out what
+//! it cannot read, and reports that.
 
 mod decoder;
 mod encoder;
@@ -33,9 +33,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// More than a function call needs: SOAR's context token is a header of a few KiB, the inputs a body of a few MiB. A
-    /// reply with 50,000 messages has 70 MiB. ActiveMQ's default limit is 100 MiB (`maxFrameSize`); it closes the connection
-    /// on a larger frame.
+    /// More than a function call needs: SOAR's context token is a header of a few KiB, the inputs a body of a few
+    /// MiB. A reply with 50,000 messages has 70 MiB. ActiveMQ's default limit is 100 MiB (`maxFrameSize`); it closes
+    /// the connection on a larger frame.
     fn default() -> Self {
         Self { line: 64 * 1024, headers: 256, body: 96 * 1024 * 1024 }
     }
@@ -54,8 +54,8 @@ pub enum Received<C> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeartBeat;
 
-/// Why bytes are not a frame, or a frame cannot be written. After an error of reading the stream is unusable: the start of
-/// the next frame is unknown. No variant quotes the peer.
+/// Why bytes are not a frame, or a frame cannot be written. After an error of reading the stream is unusable: the
+/// start of the next frame is unknown. No variant quotes the peer.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// The connection itself failed.

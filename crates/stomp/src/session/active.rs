@@ -1,9 +1,9 @@
 //! A connection that is logged in: subscriptions, deliveries, replies, and the receipts that confirm them.
 //!
-//! A call is finished in two steps. First `BEGIN` and the reply, with a receipt: a broker that refuses the reply says so
-//! while the acknowledgement is still unused, since ActiveMQ forgets an ack id that it saw in a transaction that failed.
-//! Then `ACK` and `COMMIT`, with a receipt: only now the reply is visible and the message gone, both at once. With a
-//! broker that has no transactions the order is reply, receipt, `ACK`.
+//! A call is finished in two steps. First `BEGIN` and the reply, with a receipt: a broker that refuses the reply says
+//! so while the acknowledgement is still unused, since ActiveMQ forgets an ack id that it saw in a transaction that
+//! failed. Then `ACK` and `COMMIT`, with a receipt: only now the reply is visible and the message gone, both at once.
+//! With a broker that has no transactions the order is reply, receipt, `ACK`.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;

@@ -206,7 +206,8 @@ impl fmt::Debug for Reply {
 /// Why the broker did not confirm something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotConfirmed {
-    /// The connection that the delivery came over is closed, so nothing was sent. The broker delivers the message again.
+    /// The connection that the delivery came over is closed, so nothing was sent. The broker delivers the message
+    /// again.
     #[error("the connection the message came over is gone; the message comes again")]
     Stale,
     /// The connection closed before the broker confirmed. Either all is done, or the message comes again.

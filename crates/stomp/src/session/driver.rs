@@ -175,8 +175,8 @@ async fn refusing<T>(inbox: &mut mpsc::Receiver<Request>, work: impl Future<Outp
     }
 }
 
-/// The first of several connections that is logged in. An attempt that hangs says nothing about the next: a connection that
-/// a load balancer accepted while the broker was down may hang although the broker is back.
+/// The first of several connections that is logged in. An attempt that hangs says nothing about the next: a
+/// connection that a load balancer accepted while the broker was down may hang although the broker is back.
 async fn open_one(
     options: &SessionOptions,
     patience: Duration,

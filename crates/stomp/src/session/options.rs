@@ -7,8 +7,8 @@ use net::{Backoff, Jitter, ProxyUrl, Secret};
 
 use crate::metrics::Metrics;
 
-/// The usual waits between attempts to connect: from a quarter of a second to two seconds. After an outage of any length
-/// the session is back within 5 s of the broker, even when the broker loses the first CONNECT.
+/// The usual waits between attempts to connect: from a quarter of a second to two seconds. After an outage of any
+/// length the session is back within 5 s of the broker, even when the broker loses the first CONNECT.
 pub const RECONNECT: Backoff =
     Backoff::new(Duration::from_millis(250), Duration::from_secs(2), Jitter::Shorter(0.5));
 

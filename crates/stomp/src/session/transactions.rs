@@ -14,8 +14,8 @@ pub(super) enum Transactions {
     Refused,
 }
 
-/// After this many connections in a row that ended on the probe, the broker counts as one without transactions. A single
-/// connection may end for any reason.
+/// After this many connections in a row that ended on the probe, the broker counts as one without transactions. A
+/// single connection may end for any reason.
 const MOST_DOUBTS: u32 = 2;
 
 impl Transactions {
