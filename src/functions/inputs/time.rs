@@ -61,9 +61,9 @@ fn of_text(text: &str, day: DayMeans) -> Option<DateTime<Utc>> {
 
 /// Reads milliseconds, or seconds where only these give a time that can be meant.
 fn of_number(number: i64, day: DayMeans) -> Option<DateTime<Utc>> {
-    // Scripts write 0 for a search from the beginning.
-    if number == 0 && day == DayMeans::Begin {
-        return Some(DateTime::UNIX_EPOCH);
+    // Scripts write 0 or 1 for a search from the beginning.
+    if matches!(number, 0 | 1) && day == DayMeans::Begin {
+        return DateTime::from_timestamp_millis(number);
     }
     DateTime::from_timestamp_millis(number).and_then(in_range).or_else(|| {
         let seconds = DateTime::from_timestamp(number, 0)?;

@@ -150,7 +150,9 @@ async fn recipients_and_attendees_are_read_in_all_forms_of_mail_programs() {
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     let meeting = |required: &str| {
         json!({
-            "exo_meeting_email_address": sender, "exo_meeting_start_time": start, "exo_meeting_end_time": start + 60_000,
+            "exo_meeting_email_address": sender,
+            "exo_meeting_start_time": start,
+            "exo_meeting_end_time": start + 60_000,
             "exo_meeting_subject": "s", "exo_meeting_body": "b", "exo_meeting_required_attendees": required,
         })
     };
