@@ -119,7 +119,7 @@ async fn no_function_at_all_is_33() {
         deployment.sandbox.soar.rest.remove_function(function.name());
     }
     let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("broker.subscription", 33, &["none of the functions"]);
+    said.first_failure("broker.subscription", 33, &["any of the functions"]);
     assert!(said.check("broker.subscription")["advice"].as_str().unwrap().contains("customizations"));
 }
 
