@@ -1,4 +1,4 @@
-//! What Query and Delete write to the incident: the same report as a note (HTML) and as a file (plain text).
+//! The report that Query and Delete write to the incident, as a note (HTML) and as a file (plain text).
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::audit::{Act, AuditRecord};
 use net::untrusted::text::sanitize_line;
 use soar::{self, Content, Target};
 
-/// A mailbox's line is left out after this many; the file has them all. SOAR shows a note as a whole.
+/// A note has at most this many lines of mailboxes; the file has them all. SOAR shows a note as a whole.
 const LINES_IN_NOTE: usize = 500;
 
-/// A larger file, in bytes, is no report.
+/// A larger file, in bytes, is not a report.
 const LARGEST_REPORT: u64 = 64 << 20;
 
-/// Where results go, as chosen in `exo_query_output_format`.
+/// Where results are shown, as chosen in `exo_query_output_format`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Output {
     /// The labels as they were chosen; the workflow's script looks for its own among them.
@@ -31,6 +31,10 @@ pub(super) struct Output {
 }
 
 impl Output {
+    /// The labels there are.
+    pub(super) const LABELS: &[&str] =
+        &["Exchange Online data table", "Incident attachment", "Incident note"];
+
     fn has(&self, label: &str) -> bool {
         self.chosen.iter().any(|chosen| chosen.eq_ignore_ascii_case(label))
     }
@@ -54,23 +58,25 @@ impl Output {
 pub(super) struct Report {
     /// "Exchange Online: messages found"
     pub(super) title: &'static str,
-    /// What was asked for, by name.
+    /// The criteria, by name.
     pub(super) criteria: Vec<(&'static str, String)>,
-    /// The sums, a sentence a line.
+    /// The totals, one sentence per line.
     pub(super) totals: Vec<String>,
-    /// What one count in [`mailboxes`](Self::mailboxes) is: "found", "deleted".
+    /// What the counts in [`mailboxes`](Self::mailboxes) are: "found", "deleted".
     pub(super) counted: &'static str,
     /// Each mailbox with its count.
     pub(super) mailboxes: Vec<(String, usize)>,
-    /// What could not be done, a sentence a line.
+    /// What could not be done, one sentence per line.
     pub(super) failures: Vec<String>,
+    /// A further list with its heading, too long for a note.
+    pub(super) file_only: Option<(&'static str, Vec<String>)>,
     /// How long it took.
     pub(super) took: Duration,
 }
 
 impl Report {
-    /// Writes the report to the incident in the forms that were chosen. What could not be written is reported, for
-    /// the work itself is done and its result must not be lost over it.
+    /// Writes the report to the incident in the forms that were chosen. Returns what could not be written: the work
+    /// itself is done, and its result must not be lost because of the report.
     pub(super) async fn write(
         &self,
         context: &Context,
@@ -127,6 +133,7 @@ impl Report {
             ("Criteria", self.criteria_lines()),
             ("Mailboxes", self.mailbox_lines()),
             ("Not done", self.failures.clone()),
+            self.file_only.clone().unwrap_or_default(),
         ] {
             if !lines.is_empty() {
                 let _ = write!(text, "\n{heading}:\n");
@@ -269,4 +276,14 @@ pub(super) fn escaped(text: &str) -> String {
         }
     }
     html
+}
+
+/// "1 message", "2 mailboxes"
+pub(super) fn counted(number: usize, what: &str) -> String {
+    let plural = match (number, what.ends_with('x')) {
+        (1, _) => "",
+        (_, true) => "es",
+        (_, false) => "s",
+    };
+    format!("{number} {what}{plural}")
 }

@@ -171,6 +171,16 @@ impl Guard {
         Err(Error::Refused(Refusal { code, why }))
     }
 
+    /// Returns `mailbox` with the id by which the directory knows it, for a mailbox that Exchange does not know by its
+    /// name; `None` where the directory does not know it either, or must not be asked.
+    pub async fn identify(&self, graph: &Client, route: &Dispatch, mailbox: &Mailbox) -> Option<Mailbox> {
+        if mailbox.id.is_some() {
+            return None;
+        }
+        let names = identify(graph, route, &mailbox.name).await.ok()?;
+        Some(Mailbox { name: mailbox.name.clone(), id: Some(names.id) })
+    }
+
     fn not_identified(&self, mailbox: &Mailbox, unidentified: Unidentified) -> Error {
         let reason = unidentified.to_string();
         let code = RefusalCode::MailboxNotIdentified;

@@ -169,6 +169,7 @@ impl Client {
     pub async fn send_by(&self, dispatch: &Dispatch, request: &Request) -> Result<Completed, SendError> {
         let mut attempt = Attempt::new(request, dispatch);
         let mut tries = self.tries(request.safety);
+        let mut failed_by_size = false;
         loop {
             let first_try = tries.retries() == 0 && attempt.slow_batches == 0;
             let (outcome, was_too_slow) = self.send_once(&attempt, first_try).await;
@@ -180,6 +181,10 @@ impl Client {
                 continue;
             }
             let retries = tries.retries();
+            let is_about_size = request.size_once && error.is_about_size();
+            if is_about_size && std::mem::replace(&mut failed_by_size, true) {
+                return Err(SendError { error, repeated: attempt.repeated });
+            }
             let Some(wait) = tries.after(error.failure()) else {
                 return Err(SendError {
                     error: error.with_effect(attempt.effect),

@@ -82,13 +82,24 @@ pub enum ErrorKind {
     /// A listing does not end.
     #[error("Microsoft Graph listed more than {0} pages; the rest was not read")]
     TooManyPages(usize),
+    /// A list that begins again.
+    #[error(
+        "Microsoft Graph named a page of the list a second time, so the list was not read further; there may be more"
+    )]
+    PagesRepeat,
+    /// Messages that were not asked for.
+    #[error(
+        "Microsoft Graph did not apply the filter: it listed a message that does not meet the criteria, so nothing \
+         that it listed counts as found"
+    )]
+    FilterNotApplied,
     /// More messages bear a call's tag than any call has tagged.
     #[error("Microsoft Graph listed more than {0} messages of this call; that cannot be")]
     TooManyMarked(usize),
     /// A search that cannot be divided into smaller ones.
     #[error(
-        "a search of one mailbox gives at most 1,000 messages, and there are more than that of {day}; not all of \
-         them were found. Add a criterion, or search without a text of the body"
+        "a search of one mailbox gives at most 1,000 messages, often fewer, and there are more than that of {day}; \
+         not all of them were found. Add a criterion, or search without a text of the body"
     )]
     SearchCapped {
         /// The day, in UTC.
@@ -134,6 +145,8 @@ impl ErrorKind {
             | Self::TooManyPages(_)
             | Self::TooManyMarked(_)
             | Self::SearchCapped { .. }
+            | Self::PagesRepeat
+            | Self::FilterNotApplied
             | Self::TooMuchFound(_)
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
@@ -274,6 +287,37 @@ impl Error {
     /// Whether Graph reports that the user has no mailbox that it can reach.
     pub fn is_no_mailbox(&self) -> bool {
         self.meaning() == Some(Meaning::NoMailbox)
+    }
+
+    /// Whether the mailbox may be able to answer a request for less: some answer a large page or a long time with
+    /// these statuses, or not at all, each time that they are asked (docs-contrib issues 6538 and 7758).
+    pub(crate) fn is_about_size(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Refused(refusal) => {
+                matches!(refusal.status, 408 | 500 | 504) && refusal.retry_after.is_none()
+            }
+            ErrorKind::TooLarge(_) => true,
+            _ => self.is_silence(),
+        }
+    }
+
+    /// Whether Graph listed messages that it was not asked for.
+    pub fn is_filter_not_applied(&self) -> bool {
+        matches!(self.kind, ErrorKind::FilterNotApplied)
+    }
+
+    /// Whether Exchange says that the folder is not there.
+    pub fn is_no_folder(&self) -> bool {
+        matches!(self.meaning(), Some(Meaning::NoFolder | Meaning::NoItem))
+    }
+
+    /// Returns the error without Graph's error object, for results that hold many errors.
+    #[must_use]
+    pub(crate) fn without_body(mut self) -> Self {
+        if let ErrorKind::Refused(refusal) | ErrorKind::GivenUp(refusal) = &mut self.kind {
+            refusal.body = None;
+        }
+        self
     }
 
     /// Returns Graph's request to go slower, if the error is one.

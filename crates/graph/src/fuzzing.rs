@@ -37,9 +37,8 @@ pub fn graph_answers(data: &[u8]) {
                 if let Ok(page) = answer.parse::<messages::Page>() {
                     page.next.as_deref().map(follow);
                     for message in &page.value.0 {
-                        let _ = serde_json::from_str::<messages::Identified<'_>>(message.get());
-                        let checked = serde_json::from_str::<Checked<'_>>(message.get());
-                        let _ = checked.map(|checked| everything().are_met_by(&checked));
+                        let _ = Checked::read(message)
+                            .map(|checked| (checked.id(), everything().check(&checked)));
                     }
                 }
                 let _ = answer.parse::<users::Page>();

@@ -45,6 +45,5 @@ pub use refusal::Refusal;
 pub use request::{ChangePermit, Request};
 pub use response::Response;
 pub use search::criteria::Criteria;
-pub use search::users::UserPages;
-pub use search::{Limit, MailboxResult, Progress, Search, SearchScope, search};
+pub use search::{Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, search};
 pub use upload::{UploadError, UploadSession};

@@ -31,6 +31,8 @@ pub struct Request {
     pub(crate) prefer: Vec<&'static str>,
     /// How many rounds Graph needs for the request: several for a batch.
     pub(crate) rounds: u32,
+    /// Whether the caller asks for less where the mailbox cannot answer so much.
+    pub(crate) size_once: bool,
 }
 
 impl Request {
@@ -46,6 +48,7 @@ impl Request {
             expected: Expected::Object,
             prefer: Vec::new(),
             rounds: 1,
+            size_once: false,
         }
     }
 
@@ -83,6 +86,12 @@ impl Request {
     #[must_use]
     pub fn retry_if_unsent(self) -> Self {
         Self { safety: RetrySafety::OnlyIfNotSent, ..self }
+    }
+
+    /// Ends the retries after the second failure that a request for less may not meet: the caller asks for less then.
+    #[must_use]
+    pub(crate) fn retry_size_once(self) -> Self {
+        Self { size_once: true, ..self }
     }
 
     /// Names the mailbox that the request reads or changes. A mailbox takes only a few requests at once.

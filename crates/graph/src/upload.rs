@@ -2,6 +2,7 @@
 //! (Graph page "Attach large files to Outlook messages or events").
 
 use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -9,30 +10,44 @@ use serde::Deserialize;
 use url::Url;
 
 use super::client::Client;
-use super::error::{Effect, Error};
+use super::error::{Effect, Error, ErrorKind};
+use super::failure::Failure;
+use super::response::Response;
 use super::retry::RetrySafety;
 
-/// The size of a range: below the 4 MB a range may have, and a multiple of 320 KiB.
+/// The size of a range: below the 4 MB that a range may have, and a multiple of 320 KiB.
 const RANGE: usize = 12 * 320 * 1024;
+/// A session that is younger may answer 404 or 412, since not all servers know the draft yet (msgraph-sdk-dotnet issues
+/// 1287 and 2092).
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// An upload session, as `createUploadSession` answers it.
 #[derive(Deserialize)]
 pub struct UploadSession {
-    #[serde(rename = "uploadUrl")]
+    #[serde(rename = "uploadUrl", alias = "UploadUrl")]
     url: String,
+    #[serde(skip, default = "Instant::now")]
+    created: Instant,
 }
 
-/// What is still missing.
+/// The ranges that are still missing. The cloud of 21Vianet writes the name with a capital letter.
 #[derive(Deserialize)]
 pub(super) struct Missing {
-    #[serde(rename = "nextExpectedRanges", default)]
+    #[serde(rename = "nextExpectedRanges", alias = "NextExpectedRanges", default)]
     ranges: Vec<String>,
 }
 
-/// Why an upload came to no end.
+impl Missing {
+    /// Where the first of them begins.
+    fn first(&self) -> Option<u64> {
+        self.ranges.first()?.split('-').next()?.trim().parse().ok()
+    }
+}
+
+/// Why an upload did not end.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError<E> {
-    /// Graph did not take it.
+    /// Graph refused it.
     #[error(transparent)]
     Graph(#[from] Error),
     /// Its source failed.
@@ -41,7 +56,7 @@ pub enum UploadError<E> {
     /// Its source was shorter or longer than announced.
     #[error("the content is not of the size that was announced")]
     Size,
-    /// Graph named an address that is none.
+    /// The address of the session is not usable.
     #[error("Microsoft Graph named no usable address for the upload")]
     Address,
 }
@@ -70,39 +85,99 @@ impl UploadSession {
             if range.is_empty() || end > size {
                 return Err(UploadError::Size);
             }
-            send_range(client, &to, start, &range, size).await?;
+            let range = Range { start, bytes: &range, size };
+            range.send(client, &to, self.created).await?;
             start = end;
         }
         if held.is_empty() && source.next().await.is_none() { Ok(()) } else { Err(UploadError::Size) }
     }
 }
 
-/// Sends one range. After an indeterminate failure, asks Graph which ranges it misses.
-async fn send_range(client: &Client, to: &Url, start: u64, range: &Bytes, size: u64) -> Result<(), Error> {
-    let mut tries = client.tries(RetrySafety::Harmless);
-    let end = start + range.len() as u64;
-    let mut from = start;
-    let mut open = false;
-    loop {
-        let rest = range.slice(usize::try_from(from - start).unwrap_or(range.len())..);
-        let header = format!("bytes {from}-{}/{size}", end - 1);
-        let Err(error) = client.transport().upload(to, Some((header, rest))).await else { return Ok(()) };
-        open |= error.may_have_been_applied();
-        let Some(wait) = tries.after(error.failure()) else {
-            // A session ends with its last range, so a range whose outcome is unknown may have been that.
-            return Err(if open { error.with_effect(Effect::Indeterminate) } else { error });
-        };
-        tokio::time::sleep(wait).await;
-        if let Some(next) = first_missing(client, to).await {
-            if next >= end {
-                return Ok(());
+/// One range of the content.
+struct Range<'a> {
+    start: u64,
+    bytes: &'a Bytes,
+    /// The size of the whole content.
+    size: u64,
+}
+
+/// What an answer to a range means.
+enum Taken {
+    /// The upload has ended.
+    All,
+    /// Everything before this place is there.
+    Until(u64),
+    /// It does not say.
+    Unclear,
+}
+
+impl Range<'_> {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    fn is_last(&self) -> bool {
+        self.end() == self.size
+    }
+
+    /// Sends the range. Where it is not known what became of a try, Graph is asked what it misses.
+    async fn send(&self, client: &Client, to: &Url, created: Instant) -> Result<(), Error> {
+        let mut tries = client.tries(RetrySafety::Harmless);
+        let mut from = self.start;
+        let mut open = false;
+        loop {
+            let rest = self.bytes.slice(usize::try_from(from - self.start).unwrap_or(self.bytes.len())..);
+            let header = format!("bytes {from}-{}/{}", self.end() - 1, self.size);
+            let error = match client.transport().upload(to, Some((header, rest))).await {
+                Ok(answer) => match self.taken(&answer) {
+                    Taken::All if self.is_last() => return Ok(()),
+                    Taken::Until(next) if next >= self.end() && !self.is_last() => return Ok(()),
+                    Taken::Until(next) if next > from && next < self.end() => {
+                        from = next;
+                        continue;
+                    }
+                    Taken::All | Taken::Until(_) | Taken::Unclear => not_ended(&answer),
+                },
+                Err(error) => error,
+            };
+            open |= error.may_have_been_applied();
+            let is_early = created.elapsed() < YOUNG && matches!(error.status(), Some(404 | 412));
+            let failure = if is_early { Failure::Throttled(None) } else { error.failure() };
+            let Some(wait) = tries.after(failure) else {
+                // A session ends with its last range, so a range with an unknown outcome may have been that.
+                return Err(if open { error.with_effect(Effect::Indeterminate) } else { error });
+            };
+            tokio::time::sleep(wait).await;
+            if let Some(next) = first_missing(client, to).await {
+                if next < self.end() {
+                    from = next.max(self.start);
+                } else if !self.is_last() {
+                    return Ok(());
+                }
             }
-            from = next.max(start);
+        }
+    }
+
+    /// An upload has ended with 201 only (Graph page "Attach large files to Outlook messages or events").
+    fn taken(&self, answer: &Response) -> Taken {
+        if answer.status == 201 {
+            return Taken::All;
+        }
+        let missing = answer.parse::<Missing>().ok().and_then(|missing| missing.first());
+        match missing {
+            Some(next) => Taken::Until(next),
+            None if self.is_last() => Taken::Unclear,
+            None => Taken::Until(self.end()),
         }
     }
 }
 
+fn not_ended(answer: &Response) -> Error {
+    let what = "it does not say that the upload has gone on, or ended";
+    let kind = ErrorKind::NotAnAnswer { status: answer.status, what };
+    Error::from(kind).with_request_id(answer.request_id.clone())
+}
+
 async fn first_missing(client: &Client, to: &Url) -> Option<u64> {
-    let missing: Missing = client.transport().upload(to, None).await.ok()?.parse().ok()?;
-    missing.ranges.first()?.split('-').next()?.parse().ok()
+    client.transport().upload(to, None).await.ok()?.parse::<Missing>().ok()?.first()
 }

@@ -5,7 +5,7 @@ from .common import ADA, INCIDENT, MAIL, rule, throttled, with_inputs
 
 NAME, FUNCTION = "query-tenant", "query_emails"
 USERS = "GET /users"
-LIST = f"GET /users/{ADA}/messages"
+LIST = "GET /users/id-ada/messages"
 INPUTS = {"exo_email_address": "all", "exo_email_address_sender": PHISHER, "exo_query_output_format": ["Exchange Online data table"]}
 # One request in each batch, so that what happens to a batch happens to one mailbox.
 SINGLY = {"max_batched_requests": 1}
@@ -38,7 +38,7 @@ CALLS = with_inputs(INPUTS, {
     "all-forbidden": {"graph": [rule("GET /users/*/messages", 403, "ErrorAccessDenied", "Access is denied.")]},
     "messages-in-pages": {"tenant": {"page": 1}},
     "second-page-fails": {"tenant": {"page": 1}, "graph": [rule(f"{LIST}?$skip=1", 500, "InternalServerError", "Broken.")]},
-    "batch-fails-once": {"settings": SINGLY, "graph": [rule("POST /$batch", 503, text="", times=1, body=ADA)]},
+    "batch-fails-once": {"settings": SINGLY, "graph": [rule("POST /$batch", 503, text="", times=1, body="id-ada")]},
     "batch-is-html-once": {"settings": SINGLY, "graph": [rule("POST /$batch", 200, text="<html>", times=1)], "inputs": {"exo_email_address": "all:mc.one"}},
     "batch-forbidden": {"graph": [rule("POST /$batch", 403, "ErrorAccessDenied", "Access is denied.")], "inputs": {"exo_email_address": "all:mc"}},
     "batch-not-known": {"graph": [rule("POST /$batch", 404, "ResourceNotFound", "No batches here.")]},

@@ -42,14 +42,30 @@ async fn every_listed_message_is_deleted_in_batches_and_comes_back_as_it_came() 
         "incident_id": INCIDENT,
         "exo_query_output_format": ["Exchange Online data table"],
         "delete_results": [
-            {"email_address": names[0], "deleted_list": list(&content, 0), "not_deleted_list": []},
-            {"email_address": names[1], "deleted_list": list(&content, 1), "not_deleted_list": []},
+            {"email_address": names[0], "deleted_list": list(&content, 0), "not_deleted_list": [],
+             "already_gone_list": []},
+            {"email_address": names[1], "deleted_list": list(&content, 1), "not_deleted_list": [],
+             "already_gone_list": []},
         ],
+        "messages_deleted": 6,
+        "messages_already_gone": 0,
+        "messages_not_deleted": 0,
         "failures": [],
     });
     assert_eq!(results["content"], expected);
     let keys: Vec<_> = results["content"].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["incident_id", "exo_query_output_format", "delete_results", "failures"]);
+    assert_eq!(
+        keys,
+        [
+            "incident_id",
+            "exo_query_output_format",
+            "delete_results",
+            "messages_deleted",
+            "messages_already_gone",
+            "messages_not_deleted",
+            "failures",
+        ]
+    );
     assert_eq!(results["reason"], Value::Null);
     assert_eq!(house.graph().deleted().len(), 6);
     let counters = house.graph().counters();
@@ -180,7 +196,14 @@ async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
     ]);
     assert_eq!(results["content"]["failures"], expected);
     let reason = results["reason"].as_str().unwrap();
-    assert!(reason.starts_with("3 of 6 messages could not be deleted; see failures."), "{reason}");
+    assert!(reason.starts_with("2 of 6 messages could not be deleted; see failures."), "{reason}");
+    assert!(
+        reason.ends_with("1 of 6 messages was already gone: not found, so not deleted by this call."),
+        "{reason}"
+    );
+    assert_eq!(results["content"]["delete_results"][1]["already_gone_list"], json!([second[2]]));
+    let counts = ["messages_deleted", "messages_already_gone", "messages_not_deleted"];
+    assert_eq!(counts.map(|key| results["content"][key].as_u64().unwrap()), [3, 1, 2]);
     assert!(reason.contains("Mail.ReadWrite"), "a 403 names the permission: {reason}");
     assert_eq!(house.graph().deleted().len(), 3);
 }
@@ -307,10 +330,11 @@ async fn note_and_file_tell_what_was_deleted_and_what_was_not() {
     let note = house.note();
     for line in [
         "5 messages deleted.".to_owned(),
-        "1 message not deleted.".to_owned(),
+        "1 message already gone: not found, so not deleted by this call.".to_owned(),
+        "0 messages not deleted.".to_owned(),
         format!("{}: 3 deleted", names[0]),
         format!("{}: 2 deleted", names[1]),
-        format!("Message {id} of {} was not deleted: ErrorItemNotFound", names[1]),
+        format!("Message {id} of {} was already gone: ErrorItemNotFound", names[1]),
         "Time: ".to_owned(),
     ] {
         assert!(text.contains(&line), "{line}\n{text}");

@@ -107,6 +107,12 @@ impl Front {
         self.inner.lies.lock().unwrap().push(lie);
     }
 
+    /// How many tokens were asked for.
+    pub(crate) fn token_requests(&self) -> usize {
+        let seen = self.inner.seen.lock().unwrap();
+        seen.iter().filter(|seen| seen.path.ends_with("/oauth2/v2.0/token")).count()
+    }
+
     /// Everything so far but requests for tokens.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         let mut seen = self.inner.seen.lock().unwrap().clone();

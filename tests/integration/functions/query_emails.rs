@@ -57,7 +57,18 @@ async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
     assert_eq!(first.keys().collect::<Vec<_>>(), ["email_address", "status_code", "email_list"]);
     assert_eq!((&first["email_address"], &first["status_code"]), (&json!(names[0]), &json!(200)));
     let message = &first["email_list"][0];
-    for key in ["id", "subject", "sender", "hasAttachments", "receivedDateTime", "webLink"] {
+    for key in [
+        "id",
+        "subject",
+        "sender",
+        "from",
+        "hasAttachments",
+        "receivedDateTime",
+        "webLink",
+        "internetMessageId",
+        "parentFolderId",
+        "isRead",
+    ] {
         assert!(message.get(key).is_some(), "{key}");
     }
     assert!(message["sender"]["emailAddress"]["address"].is_string(), "the stock script reads it");
@@ -85,7 +96,7 @@ async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
         let results = house.done(QueryEmails, query(who, everything())).await;
         assert_eq!(searched(&results), names, "{who:?}");
         let asked = house.asked();
-        assert_eq!(decoded(&asked[0]), "GET /users?$select=userPrincipalName&$top=999");
+        assert_eq!(decoded(&asked[0]), "GET /users?$select=id,userPrincipalName&$top=999");
         assert_eq!(asked.len(), 1 + names.len());
     }
 }
@@ -102,7 +113,7 @@ async fn a_prefix_loses_four_characters_and_no_more() {
     ] {
         house.done(QueryEmails, query(who, everything())).await;
         let expected = format!(
-            "GET /users?$select=userPrincipalName&$top=999&$filter=startswith(userPrincipalName,'{prefix}')"
+            "GET /users?$select=id,userPrincipalName&$top=999&$filter=startswith(userPrincipalName,'{prefix}')"
         );
         assert_eq!(decoded(&house.asked()[0]), expected);
     }
@@ -138,6 +149,11 @@ async fn exactly_max_users_are_searched_and_it_is_said() {
     let results = house.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names[..5]);
     assert_eq!(results["content"]["limit_reached"], "max_users");
+    assert_eq!(
+        results["reason"],
+        "The search ended at the limit of mailboxes (max_users) with 5 mailboxes searched; there are more mailboxes. \
+         Search for users by the beginning of their names (all:…), or raise max_users."
+    );
     let (house, names) = one_each(5, &[("max_users", "5")]).await;
     let results = house.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names);
@@ -178,6 +194,11 @@ async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
         assert_eq!(counts, [10, 10, 5]);
         assert_eq!(results["content"]["messages_found"], 25);
         assert_eq!(results["content"]["limit_reached"], "max_messages");
+        assert_eq!(
+            results["reason"],
+            "The search ended at the limit of messages (max_messages) with 25 messages found in 3 mailboxes; there may \
+             be more. Narrow the criteria, or raise max_messages."
+        );
     }
     let results = house.done(QueryEmails, query(&names[..2].join(","), everything())).await;
     assert_eq!(
@@ -222,8 +243,8 @@ async fn exactly_as_many_as_allowed_is_no_limit_reached_in_one_mailbox() {
 #[tokio::test]
 async fn results_are_in_mailbox_order_whatever_came_first() {
     let (house, names) = one_each(30, &[("max_batched_requests", "5"), ("max_messages", "12")]).await;
-    for name in &names[..6] {
-        let path = format!("/users/{}/messages", crate::functions::common::encoded(name));
+    for user in &house.graph().users()[..6] {
+        let path = format!("/users/{}/messages", user.id);
         house.graph().faults().next(
             2,
             Target::containing(path),

@@ -28,12 +28,20 @@ fn users(results: &Value) -> [u64; 5] {
     let users = keys.map(|key| results["content"][key].as_u64().unwrap());
     assert_eq!(users[0], users[1..].iter().sum::<u64>(), "{users:?}");
     let not_searched = results["content"]["not_searched"].as_array().unwrap().len();
-    assert_eq!(users[2] + users[3], u64::try_from(not_searched).unwrap());
+    assert_eq!(users[3], u64::try_from(not_searched).unwrap());
     users
 }
 
-fn of(mailbox: &str) -> Target {
-    Target::containing(format!("/users/{}/messages", encoded(mailbox)))
+/// The requests to a mailbox by its address, and those by the id that the directory lists.
+fn of(house: &House, mailbox: &str) -> [Target; 2] {
+    let user = house.graph().users().into_iter().find(|user| user.user_principal_name == mailbox).unwrap();
+    [encoded(mailbox), user.id].map(|name| Target::containing(format!("/users/{name}/messages")))
+}
+
+fn fail(house: &House, mailbox: &str, fault: Fault) {
+    for target in of(house, mailbox) {
+        house.graph().faults().next(9, target, fault);
+    }
 }
 
 #[tokio::test]
@@ -88,8 +96,8 @@ async fn pages_are_followed_with_the_same_care() {
 #[tokio::test]
 async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
     let (house, names) = one_each(8, &[("max_retries_total", "1")]).await;
-    house.graph().faults().next(9, of(&names[1]), Fault::Status(503, SOON));
-    house.graph().faults().next(9, of(&names[4]), Fault::Status(403, RetryAfter::Absent));
+    fail(&house, &names[1], Fault::Status(503, SOON));
+    fail(&house, &names[4], Fault::Status(403, RetryAfter::Absent));
     for who in ["all".to_owned(), names.join(",")] {
         let results = house.done(QueryEmails, query(&who, everything())).await;
         assert_eq!(results["content"]["messages_found"], 6);
@@ -106,21 +114,24 @@ async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
 }
 
 #[tokio::test]
-async fn users_without_a_mailbox_are_named_and_need_no_reason() {
+async fn users_without_mailbox_are_counted_and_named_in_the_file() {
     let tenant = TenantOptions { users_without_mailbox: 3, ..empty(5) };
     let house = House::with(tenant).await;
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let mut inputs = query("all", everything());
+    inputs["exo_query_output_format"] = json!(["Incident note", "Incident attachment"]);
+    let results = house.done(QueryEmails, inputs).await;
     assert_eq!(results["reason"], Value::Null);
     assert_eq!(results["content"]["users_searched"], 5);
+    assert_eq!(results["content"]["users_without_mailbox"], 3);
+    assert_eq!(results["content"]["not_searched"], json!([]));
     let without: Vec<_> = house.graph().users().into_iter().filter(|user| !user.has_mailbox).collect();
-    let expected: Vec<_> = without
-        .iter()
-        .map(|user| json!({
-            "email_address": user.user_principal_name, "status_code": 404, "code": "MailboxNotEnabledForRESTAPI",
-            "message": "The mailbox is either inactive, soft-deleted, or is hosted on-premise.",
-        }))
-        .collect();
-    assert_eq!(results["content"]["not_searched"], Value::Array(expected));
+    let (note, (.., file)) = (house.note(), house.attachment().await);
+    let file = String::from_utf8(file).unwrap();
+    assert_eq!(without.len(), 3);
+    for user in without {
+        let line = format!("{} (MailboxNotEnabledForRESTAPI)", user.user_principal_name);
+        assert!(file.contains(&line) && !note.contains(&user.user_principal_name), "{file}\n{note}");
+    }
 }
 
 #[tokio::test]
@@ -128,8 +139,8 @@ async fn every_user_listed_is_accounted_for_in_content_note_and_file() {
     let tenant = TenantOptions { users_without_mailbox: 3, ..empty(20) };
     let house = House::configured(tenant, &[("max_retries_total", "1")]).await;
     let names = house.graph().mailboxes();
-    house.graph().faults().next(9, of(&names[1]), Fault::Status(503, SOON));
-    house.graph().faults().next(9, of(&names[4]), Fault::Status(403, RetryAfter::Absent));
+    fail(&house, &names[1], Fault::Status(503, SOON));
+    fail(&house, &names[4], Fault::Status(403, RetryAfter::Absent));
     let mut inputs = query("all", everything());
     inputs["exo_query_output_format"] = json!(["Incident note", "Incident attachment"]);
     let results = house.done(QueryEmails, inputs).await;
@@ -173,7 +184,10 @@ async fn mistyped_address_in_a_list_is_reported() {
     let (house, names) = one_each(2, &[]).await;
     let who = format!("{}, no-one@contoso.example", names[0]);
     let results = house.done(QueryEmails, query(&who, everything())).await;
-    assert_eq!(results["reason"], "No mailbox was found for no-one@contoso.example.");
+    assert_eq!(
+        results["reason"],
+        "No mailbox was found for no-one@contoso.example. Give the user principal name, as the directory lists it."
+    );
     assert_eq!(found(&results).len(), 1);
     assert_eq!(results["content"]["not_searched"][0]["code"], "ErrorInvalidUser");
 }
@@ -184,7 +198,11 @@ async fn a_list_of_which_no_mailbox_exists_is_no_success() {
     let who = "no-one@contoso.example, noone@contoso.example";
     let results = house.run(QueryEmails, query(who, everything())).await.unwrap();
     assert_eq!(results["success"], false);
-    assert_eq!(results["reason"], "No mailbox was found for no-one@contoso.example, noone@contoso.example.");
+    assert_eq!(
+        results["reason"],
+        "No mailbox was found for no-one@contoso.example, noone@contoso.example. Give the user principal name, as the \
+         directory lists it."
+    );
     assert_eq!(results["content"]["email_results"], json!([]));
     assert_eq!(results["content"]["not_searched"].as_array().unwrap().len(), 2);
     assert_eq!(results["content"]["users_searched"], 0);

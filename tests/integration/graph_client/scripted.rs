@@ -152,9 +152,11 @@ async fn next_link_to_another_host_is_not_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_next_links_end_at_the_bound() {
-    let settings = graph(|path, _| {
-        let next =
-            if path.contains("users?") { "users?again=1" } else { "users/a@x.example/messages?again=1" };
+    let pages = Arc::new(AtomicUsize::new(0));
+    let settings = graph(move |path, _| {
+        let page = pages.fetch_add(1, Ordering::Relaxed);
+        let list = if path.contains("users?") { "users" } else { "users/a@x.example/messages" };
+        let next = format!("{list}?again={page}");
         (200, json!({"value": [], "@odata.nextLink": format!("{{root}}/v1.0/{next}")}))
     })
     .await;

@@ -21,16 +21,16 @@ use x509_cert::der::Decode;
 use crate::{ApplicationCertificate, AssertionAlgorithm};
 use net::tls::{PemFile, TlsError};
 
-/// An assertion is used at once.
+/// An assertion is used immediately.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// From this long before its end on, a certificate is warned of.
+/// The log warns of a certificate that ends within this time.
 const WARN_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// An application's certificate with its key, read from their files.
 pub struct Certificate {
     subject: String,
     not_after: DateTime<Utc>,
-    /// `x5t#S256`: the SHA-256 of the certificate, by which Entra finds it.
+    /// `x5t#S256`: the SHA-256 of the certificate, by which Entra ID finds it.
     thumbprint: String,
     key: RsaKeyPair,
     algorithm: AssertionAlgorithm,
@@ -85,17 +85,17 @@ impl Certificate {
         })
     }
 
-    /// Whose it is, as in `CN=soar-exchange`.
+    /// Its subject, such as `CN=soar-exchange`.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Its end.
+    /// When it ends.
     pub fn not_after(&self) -> DateTime<Utc> {
         self.not_after
     }
 
-    /// Says in the log when it ends soon, or has ended.
+    /// Warns in the log if it ends soon or has ended.
     pub(crate) fn warn_of_its_end(&self) {
         let left = self.not_after - Utc::now();
         let (subject, not_after) = (&self.subject, self.not_after.to_rfc3339());
@@ -107,7 +107,7 @@ impl Certificate {
         }
     }
 
-    /// A new assertion of `client_id` for the token endpoint `audience`; `None` where the system has no random
+    /// Signs a new assertion of `client_id` for the token endpoint `audience`; `None` where the system has no random
     /// numbers.
     pub(crate) fn assertion(&self, client_id: &str, audience: &Url) -> Option<String> {
         let (name, padding): (_, &dyn RsaEncoding) = match self.algorithm {
@@ -133,7 +133,7 @@ impl Certificate {
     }
 }
 
-/// What is wrong with a PEM file; `none` where there is nothing of what was looked for.
+/// Says what is wrong with a PEM file; returns `none` where it does not hold the expected item.
 fn pem_words(error: &rustls::pki_types::pem::Error, none: &str) -> String {
     match error {
         rustls::pki_types::pem::Error::NoItemsFound => none.to_owned(),

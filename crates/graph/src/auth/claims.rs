@@ -1,5 +1,5 @@
-//! What an access token says of itself, for diagnosis. Microsoft asks applications to take tokens as opaque: nothing
-//! that is done for anybody may depend on it.
+//! The claims of an access token, for diagnosis. Microsoft asks applications to treat tokens as opaque, so no function
+//! may depend on them.
 
 use std::collections::BTreeSet;
 
@@ -15,20 +15,20 @@ use crate::auth::token::Token;
 pub struct Claims {
     /// The application permissions with admin consent (`roles`).
     pub roles: BTreeSet<String>,
-    /// When it ends, where it says so (`exp`).
+    /// When the token ends, if it says so (`exp`).
     pub expires: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]
 struct Payload {
-    // Without a permission there is no such claim.
+    // A token without any permission does not have this claim.
     #[serde(default)]
     roles: BTreeSet<String>,
     exp: Option<i64>,
 }
 
 impl Claims {
-    /// `None` where the token is not one that can be read.
+    /// Reads the claims; `None` where the token cannot be read.
     pub(crate) fn of(token: &Token) -> Option<Self> {
         let payload = token.header.to_str().ok()?.split('.').nth(1)?;
         let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;

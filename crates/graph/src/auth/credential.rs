@@ -5,37 +5,37 @@ use std::path::PathBuf;
 
 use net::Secret;
 
-/// Who we are to Microsoft Graph. Exactly one of these is configured.
+/// The identity that the program signs in with. Exactly one is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// An Entra application that proves who it is.
+    /// An Entra application with a proof of its identity.
     Application {
         /// `client_id`: the application's id.
         client_id: String,
-        /// What it proves it with.
+        /// The proof.
         proof: Proof,
     },
-    /// The managed identity of the Azure machine that the program runs on; the machine vouches for it.
+    /// The managed identity of the Azure machine that the program runs on.
     ManagedIdentity {
         /// `client_id`, where the identity is one of several; `None` is the machine's own.
         client_id: Option<String>,
-        /// What App Service's endpoint wants to see; `None` is a virtual machine's endpoint.
+        /// The header that App Service's endpoint requires; `None` for a virtual machine's endpoint.
         app_service_header: Option<Secret>,
     },
 }
 
-/// How an application proves who it is.
+/// How an application proves its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
     /// `client_secret`, or what is in `client_secret_file`.
     Secret(Secret),
     /// A certificate: every assertion is signed with its key.
     Certificate(ApplicationCertificate),
-    /// `federated_token_file`: another issuer's token, which is read again each time.
+    /// `federated_token_file`: another issuer's token. The file is read each time.
     FederatedTokenFile(PathBuf),
 }
 
-/// The certificate of an Entra application. Its files are read again for each token.
+/// The certificate of an Entra application. Its files are read each time that a token is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApplicationCertificate {
     /// `client_certificate_file`: PEM file of the certificate.
@@ -57,7 +57,7 @@ pub enum AssertionAlgorithm {
 }
 
 impl Credential {
-    /// The option that holds it.
+    /// The option that configures it.
     pub fn option(&self) -> &'static str {
         match self {
             Self::Application { proof: Proof::Secret(_), .. } => "client_secret",
@@ -67,7 +67,7 @@ impl Credential {
         }
     }
 
-    /// The certificate, where that is the proof.
+    /// The certificate, if that is the proof.
     pub fn certificate(&self) -> Option<&ApplicationCertificate> {
         match self {
             Self::Application { proof: Proof::Certificate(certificate), .. } => Some(certificate),
@@ -76,7 +76,7 @@ impl Credential {
     }
 }
 
-/// Whose credential it is and of what kind, for a person; nothing secret.
+/// Names the application and the kind of credential for a person, without anything secret.
 impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (client_id, kind) = match self {

@@ -1,4 +1,4 @@
-//! The access token: fetched once for all who wait for it, renewed before it expires (Microsoft identity
+//! The access token: fetched once for all requests that wait for it, and renewed before it expires (Microsoft identity
 //! platform, "OAuth 2.0 client credentials flow").
 
 use std::sync::Arc;
@@ -27,14 +27,14 @@ use net::Proxy;
 
 /// A token is renewed this long before its end, or after four fifths of its life where that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
-/// After a renewal that failed, the next one is tried this much later, or when the token has ended.
+/// After a failed renewal, the next one is tried this much later, or when the token has ended.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// A token answer is a few kilobytes.
 const LARGEST_ANSWER: usize = 1 << 20;
 
-/// The longest text of Entra ID that is shown, in characters.
+/// A longer description does not help an analyst, in characters.
 const LONGEST_DESCRIPTION: usize = 500;
-/// No code and no id of Entra's is longer, in characters.
+/// No code and no id of Entra ID is longer, in characters.
 const LONGEST_WORD: usize = 100;
 
 /// A token, ready to be sent.
@@ -117,7 +117,7 @@ impl Tokens {
         (Instant::now() < expires_at).then_some(TokenLife { fetched_at, expires_at })
     }
 
-    /// A token that is still good. Requests do not wait for a renewal.
+    /// Returns a token that is still valid. A renewal runs in the background, so requests do not wait for it.
     pub(crate) async fn get(&self) -> Result<Token, TokenError> {
         let fetch = {
             let mut state = self.state.lock();
@@ -191,6 +191,13 @@ pub(crate) struct Denied {
     trace_id: Option<String>,
 }
 
+impl Denied {
+    /// Whether the server says that it may grant the token soon (RFC 6749, 4.1.2.1), whatever the status.
+    fn is_transient(&self) -> bool {
+        matches!(self.error.as_str(), "temporarily_unavailable" | "server_error")
+    }
+}
+
 /// One try's failure, and how the retry policy sees it.
 struct Failed(TokenError, Failure);
 
@@ -226,16 +233,18 @@ impl Endpoint {
         let body = response::read(answer, LARGEST_ANSWER, self.read_timeout)
             .await
             .map_err(|error| self.not_asked(&error))?;
-        if status == 200 {
+        let denied = serde_json::from_slice::<Denied>(&body).ok();
+        if status == 200 && denied.is_none() {
             return self.granted(&body, asked_at).ok_or_else(|| self.unreadable(status, Failure::Unknown));
         }
         let failure = match &self.credential {
             // While it starts or is updated ("How to use managed identities … to acquire an access token").
             Credential::ManagedIdentity { .. } if matches!(status, 404 | 410) => Failure::Throttled(wait),
+            _ if denied.as_ref().is_some_and(Denied::is_transient) => Failure::Busy(wait),
             _ => Failure::of_status(status, wait),
         };
-        match (failure, serde_json::from_slice::<Denied>(&body)) {
-            (Failure::Final, Ok(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
+        match (failure, denied) {
+            (Failure::Final, Some(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
             (failure, _) => Err(self.unreadable(status, failure)),
         }
     }

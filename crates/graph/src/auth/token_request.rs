@@ -1,4 +1,4 @@
-//! How tokens are asked for: the request of each kind of credential.
+//! Token requests, one for each kind of credential.
 
 use reqwest::RequestBuilder;
 use url::Url;
@@ -13,10 +13,10 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const MACHINE_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
-/// Asks the endpoint at `url` for a token for the service `resource` (scheme and host).
+/// Builds the request to the endpoint at `url` for a token for the service `resource` (scheme and host).
 ///
 /// # Errors
-/// Words on why the credential cannot be used.
+/// Says why the credential cannot be used.
 pub(crate) async fn request(
     http: &reqwest::Client,
     url: &Url,
@@ -35,7 +35,7 @@ pub(crate) async fn request(
             let request = http.get(url);
             return Ok(match app_service_header {
                 Some(header) => request.header("X-IDENTITY-HEADER", header.expose()),
-                // What a web page that is made to ask in our place cannot send.
+                // A web page that is tricked into sending the request cannot set this header.
                 None => request.header("Metadata", "true"),
             });
         }
@@ -57,7 +57,7 @@ pub(crate) async fn request(
     Ok(http.post(url.clone()).form(&form))
 }
 
-/// Reads files and signs, on a thread where that may take its time. The files may have been renewed since.
+/// Reads files and signs, on a thread that may block. The files may have been renewed since the last time.
 async fn assertion(proof: Proof, client_id: String, audience: Url) -> Result<String, String> {
     let made = tokio::task::spawn_blocking(move || match proof {
         Proof::Secret(secret) => Ok(secret.expose().to_owned()),

@@ -1,14 +1,15 @@
 //! The criteria of a message query: how Graph is asked for them, and whether a message meets them (Graph pages
 //! "List messages", "Use the $search query parameter").
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 use super::days::Days;
-use super::message::{Checked, Person};
+use super::message::{Checked, is_x500};
 use crate::path::{InvalidSegment, Path, literal};
 
 /// The properties of each message of a result.
-const SELECT: &str = "id,subject,sender,hasAttachments,receivedDateTime,webLink";
+const SELECT: &str =
+    "id,subject,sender,from,hasAttachments,receivedDateTime,webLink,internetMessageId,parentFolderId,isRead";
 /// The most messages Graph puts on one page.
 const LARGEST_PAGE: usize = 1000;
 
@@ -40,21 +41,23 @@ impl Criteria {
         Self { folder: None, ..self.clone() } == Self::default()
     }
 
-    /// The address of the first page of at most `page` matching messages of `mailbox`, of those `days` where it
-    /// is a `$search`.
+    /// The path of the first page of at most `page` messages of `mailbox` that match and were received on `days`.
     pub(crate) fn path(&self, mailbox: &str, days: Days, page: usize) -> Result<Path, InvalidSegment> {
-        let path = Path::messages(mailbox, self.folder.as_deref())?;
-        // Where few of the messages found may match, small pages would be many.
-        let page = if self.is_checked_here() { page.max(PAGE_TO_CHECK) } else { page };
-        let top = page.clamp(1, LARGEST_PAGE).to_string();
+        let path = Path::messages(mailbox, self.folder.as_deref())?
+            .option("$select", SELECT)
+            .option("$top", &page.to_string());
         Ok(match &self.body {
-            // Graph refuses $filter together with $search. The sender is checked again, which takes `from`.
-            Some(body) => path
-                .option("$select", &format!("{SELECT}{}", if self.sender.is_some() { ",from" } else { "" }))
-                .option("$top", &top)
-                .option("$search", &format!("\"{}\"", self.kql(body, days))),
-            None => path.option("$select", SELECT).option("$top", &top).option("$filter", &self.filter()),
+            // Graph refuses $filter together with $search.
+            Some(body) => path.option("$search", &format!("\"{}\"", self.kql(body, days))),
+            None => path.option("$filter", &self.filter(days)),
         })
+    }
+
+    /// The size of the pages that a search for `needed` messages begins with.
+    pub(crate) fn page_size(&self, needed: usize) -> usize {
+        // Where few of the messages found may match, small pages would be many.
+        let needed = if self.is_checked_here() { needed.max(PAGE_TO_CHECK) } else { needed };
+        needed.clamp(1, LARGEST_PAGE)
     }
 
     /// Whether there are criteria that a `$search` cannot express.
@@ -63,11 +66,17 @@ impl Criteria {
     }
 
     /// The OData filter. The received time comes first: Graph wants it so where it sorts by it.
-    fn filter(&self) -> String {
-        let time = |time: &DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    fn filter(&self, days: Days) -> String {
+        let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+        // The days are never narrower than the times that were asked for, unless the search was divided. The end of a
+        // day is the beginning of the next: a message that stands in both halves is dropped once.
+        let from = self.received_from.max(days.first.map(midnight));
+        let end = days.last.and_then(|last| last.succ_opt()).map(midnight);
+        let to = self.received_to.into_iter().chain(end).min();
         let terms = [
-            self.received_from.as_ref().map(|from| format!("receivedDateTime ge {}", time(from))),
-            self.received_to.as_ref().map(|to| format!("receivedDateTime le {}", time(to))),
+            from.map(|from| format!("receivedDateTime ge {}", time(from))),
+            to.map(|to| format!("receivedDateTime le {}", time(to))),
             self.sender.as_ref().map(|sender| format!("from/emailAddress/address eq {}", literal(sender))),
             self.has_attachments.map(|has| format!("hasAttachments eq {has}")),
             self.subject.as_ref().map(|subject| format!("contains(subject,{})", literal(subject))),
@@ -75,8 +84,8 @@ impl Criteria {
         terms.into_iter().flatten().collect::<Vec<_>>().join(" and ")
     }
 
-    /// The days a `$search` looks at. They are widened by one each way, since the time zone in
-    /// which Graph counts them is not documented; [`Criteria::are_met_by`] checks the exact times.
+    /// The days on which a search looks. They are widened by one each way, since the time zone in which Graph counts the
+    /// days of a `$search` is not documented; [`Criteria::check`] compares the exact times.
     pub(crate) fn days(&self) -> Days {
         let widened = |time: DateTime<Utc>, days| {
             let day = time.date_naive();
@@ -89,7 +98,7 @@ impl Criteria {
     }
 
     /// The search text. Next to the body it holds what KQL expresses without losing a match. The subject is left
-    /// out, since KQL finds only whole words. [`Criteria::are_met_by`] checks all of it exactly.
+    /// out, since KQL finds only whole words.
     fn kql(&self, body: &str, days: Days) -> String {
         let terms = [
             Some(format!("body:{}", phrase(body))),
@@ -101,22 +110,81 @@ impl Criteria {
         terms.into_iter().flatten().collect::<Vec<_>>().join(" AND ")
     }
 
-    /// Whether `message` meets the criteria, apart from the body, which only Graph can check.
-    pub(crate) fn are_met_by(&self, message: &Checked<'_>) -> bool {
-        let same = |wanted: &str, person: &Option<Person<'_>>| {
-            let email = person.as_ref().and_then(|person| person.email.as_ref());
-            let address = email.and_then(|email| email.address.as_deref());
-            address.is_some_and(|address| address.to_lowercase() == wanted.to_lowercase())
-        };
-        self.sender.as_ref().is_none_or(|sender| same(sender, &message.from))
-            && self.received_from.is_none_or(|from| message.received.is_some_and(|at| at >= from))
-            && self.received_to.is_none_or(|to| message.received.is_some_and(|at| at <= to))
-            && self.has_attachments.is_none_or(|has| message.has_attachments == Some(has))
-            && self.subject.as_ref().is_none_or(|wanted| {
-                let subject = message.subject.as_deref().unwrap_or_default();
-                subject.to_lowercase().contains(&wanted.to_lowercase())
-            })
+    /// Compares `message` with all criteria but the body, which only Graph can check.
+    pub(crate) fn check(&self, message: &Checked<'_>) -> Verdict {
+        let verdicts = [
+            self.sender.as_ref().map(|wanted| check_sender(wanted, message)),
+            // Graph shows no fractions of a second.
+            self.received_from.map(|from| check_time(message, |at| at.timestamp() >= from.timestamp())),
+            self.received_to.map(|to| check_time(message, |at| at <= to)),
+            self.has_attachments.map(|wanted| match message.has_attachments {
+                Some(has) => Verdict::of(has.unwrap_or(false) == wanted),
+                None => Verdict::Unknown,
+            }),
+            self.subject.as_ref().map(|wanted| match &message.subject {
+                Some(subject) => check_subject(wanted, subject.as_deref().unwrap_or_default()),
+                None => Verdict::Unknown,
+            }),
+        ];
+        verdicts.into_iter().flatten().max().unwrap_or(Verdict::Matches)
     }
+}
+
+/// The result of the comparison of a message with the criteria. The worst verdict is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verdict {
+    /// The message meets them.
+    Matches,
+    /// The message does not have a property that a criterion is about, or only Exchange can compare it.
+    Unknown,
+    /// The message does not meet one of them.
+    Differs,
+}
+
+impl Verdict {
+    fn of(matches: bool) -> Self {
+        if matches { Self::Matches } else { Self::Differs }
+    }
+}
+
+fn check_sender(wanted: &str, message: &Checked<'_>) -> Verdict {
+    match (&message.from, message.sender()) {
+        (None, _) => Verdict::Unknown,
+        // Exchange knows which address that is; this program does not.
+        (_, Some(address)) if is_x500(address) => Verdict::Unknown,
+        (_, address) => {
+            Verdict::of(address.is_some_and(|address| address.to_lowercase() == wanted.to_lowercase()))
+        }
+    }
+}
+
+fn check_time(message: &Checked<'_>, holds: impl FnOnce(DateTime<Utc>) -> bool) -> Verdict {
+    match message.received {
+        None => Verdict::Unknown,
+        Some(received) => Verdict::of(received.is_some_and(holds)),
+    }
+}
+
+/// Exchange compares subjects without regard to case and, it is said, to accents. So a subject that agrees in its ASCII
+/// letters, digits and marks is taken to be a match where either text has other characters.
+fn check_subject(wanted: &str, subject: &str) -> Verdict {
+    let folded = |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    if folded(subject).contains(&folded(wanted)) {
+        return Verdict::Matches;
+    }
+    if wanted.is_ascii() && subject.is_ascii() {
+        return Verdict::Differs;
+    }
+    if is_like(&folded(wanted), &folded(subject)) { Verdict::Unknown } else { Verdict::Differs }
+}
+
+/// Whether `wanted` occurs in `subject` if a character outside of ASCII may stand for any letter.
+fn is_like(wanted: &str, subject: &str) -> bool {
+    let [wanted, subject] = [wanted, subject].map(|text| text.chars().collect::<Vec<_>>());
+    let same = |(a, b): (&char, &char)| {
+        a == b || (!a.is_ascii() && b.is_alphabetic()) || (!b.is_ascii() && a.is_alphabetic())
+    };
+    subject.windows(wanted.len().max(1)).any(|part| part.iter().zip(&wanted).all(same))
 }
 
 /// A phrase of a `$search`, in escaped quotes. Characters without an escape in KQL are taken out: quotes,
@@ -125,4 +193,82 @@ fn phrase(text: &str) -> String {
     let plain: String =
         text.chars().map(|c| if matches!(c, '"' | '\\') || c.is_control() { ' ' } else { c }).collect();
     format!("\\\"{}\\\"", plain.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(criteria: &Criteria, message: &Value) -> Verdict {
+        let message = serde_json::value::to_raw_value(message).unwrap();
+        criteria.check(&Checked::read(&message).unwrap())
+    }
+
+    fn from(address: &Value) -> Value {
+        json!({"from": {"emailAddress": {"name": "B", "address": address}}})
+    }
+
+    #[test]
+    fn sender_is_compared_without_case() {
+        let criteria = Criteria { sender: Some("it@example.org".to_owned()), ..Criteria::default() };
+        assert_eq!(check(&criteria, &from(&json!("IT@Example.org"))), Verdict::Matches);
+        for other in
+            [from(&json!("b@example.org")), from(&Value::Null), json!({"from": null}), json!({"from": {}})]
+        {
+            assert_eq!(check(&criteria, &other), Verdict::Differs, "{other}");
+        }
+        for unknown in [json!({}), from(&json!("/O=EXCHANGELABS/OU=X/CN=0A1B"))] {
+            assert_eq!(check(&criteria, &unknown), Verdict::Unknown, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn subject_is_compared_as_exchange_may_do() {
+        let subject = |wanted: &str, subject: &Value| {
+            let criteria = Criteria { subject: Some(wanted.to_owned()), ..Criteria::default() };
+            check(&criteria, &json!({"subject": subject}))
+        };
+        assert_eq!(subject("invoice 7", &json!("Your INVOICE  7")), Verdict::Matches);
+        assert_eq!(subject("STRASSE \u{c4}", &json!("strasse \u{e4}")), Verdict::Matches);
+        assert_eq!(subject("resume", &json!("My r\u{e9}sum\u{e9}")), Verdict::Unknown);
+        assert_eq!(subject("resume", &json!("Rechnung \u{e4}")), Verdict::Differs);
+        assert_eq!(subject("invoice", &json!("lunch")), Verdict::Differs);
+        assert_eq!(subject("invoice", &Value::Null), Verdict::Differs);
+    }
+
+    #[test]
+    fn time_is_compared_to_the_second() {
+        let at = |text: &str| Some(DateTime::parse_from_rfc3339(text).unwrap().to_utc());
+        let criteria = Criteria {
+            received_from: at("2026-03-01T10:00:00.700Z"),
+            received_to: at("2026-03-01T11:00:00Z"),
+            ..Criteria::default()
+        };
+        let received = |text: &str| check(&criteria, &json!({"receivedDateTime": text}));
+        assert_eq!(received("2026-03-01T10:00:00Z"), Verdict::Matches);
+        assert_eq!(received("2026-03-01T11:00:00Z"), Verdict::Matches);
+        assert_eq!(received("2026-03-01T09:59:59Z"), Verdict::Differs);
+        assert_eq!(received("2026-03-01T11:00:01Z"), Verdict::Differs);
+        assert_eq!(check(&criteria, &json!({})), Verdict::Unknown);
+    }
+
+    #[test]
+    fn divided_search_narrows_the_times_that_were_asked_for() {
+        let day = |day| NaiveDate::from_ymd_opt(2026, 3, day);
+        let criteria = Criteria {
+            received_from: DateTime::from_timestamp(1_772_359_200, 0),
+            has_attachments: Some(true),
+            ..Criteria::default()
+        };
+        let all = criteria.filter(criteria.days());
+        assert_eq!(all, "receivedDateTime ge 2026-03-01T10:00:00Z and hasAttachments eq true");
+        let divided = criteria.filter(Days { first: day(4), last: day(7) });
+        assert_eq!(
+            divided,
+            "receivedDateTime ge 2026-03-04T00:00:00Z and receivedDateTime le 2026-03-08T00:00:00Z and \
+             hasAttachments eq true"
+        );
+    }
 }

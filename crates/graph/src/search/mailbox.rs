@@ -1,150 +1,309 @@
-//! The search of one mailbox: page by page, and where Graph cuts a `$search` off, day by day.
+//! The search of one mailbox, slice by slice: a range of days, read page by page. A mailbox that cannot answer a slice
+//! is asked for smaller ones; a `$search` that Graph cuts off continues below its oldest hit.
 
 use std::collections::HashSet;
 
 use chrono::{NaiveDate, Utc};
+use serde_json::value::RawValue;
 
 use super::byte_budget::ByteBudget;
-use super::criteria::Criteria;
-use super::days::Days;
+use super::criteria::{Criteria, Verdict};
+use super::links::{Following, Links};
 use super::mailbox_hits::MailboxHits;
 use super::message::Checked;
-use super::page::{Identified, Page};
+use super::page::Page;
+use super::senders::without_x500;
+use super::slice::{Slice, Spans};
+use super::target::Target;
 use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
+use crate::failure::Failure;
+use crate::path::Path;
 use crate::request::Request;
+use crate::retry::RetrySafety;
 use net::untrusted::json;
 
 /// A mailbox with more pages is taken to have no end. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
-/// Graph ends a `$search` after this many hits without saying so (Graph page "Use the $search query parameter").
-const MOST_HITS: usize = 1000;
-
+/// Graph ends a `$search` without saying so: after 1,000 hits by the page "Use the $search query parameter", but 250 and
+/// 275 have been seen (microsoft-graph-docs issue 6665). A search that ends with fewer hits was not cut off.
+const FEWEST_HITS_OF_CAP: usize = 250;
+/// A search that ends with so many hits of one day was cut off.
+const LARGEST_CAP: usize = 1000;
+/// A mailbox that failed so many pages, each of them twice, is given up…
+const MOST_FAILED_PAGES: usize = 30;
+/// …or so many where it has not answered a single one.
+const MOST_FAILED_AT_START: usize = 16;
+/// So many pages are asked for smaller without a wait in between.
+const SMALLER_AT_ONCE: usize = 4;
 /// The memory that a message takes in addition to its text, in bytes.
 const MESSAGE_OVERHEAD: usize = 256;
+/// Graph's ids have some 150 bytes.
+const LONGEST_ID: usize = 4096;
 
 /// Searches one mailbox for at most `needed` messages, as far as the `budget` allows.
 pub(super) async fn search_mailbox(
     client: &Client,
     dispatch: &Dispatch,
-    mailbox: &str,
+    mailbox: &Target,
     criteria: &Criteria,
     needed: usize,
     budget: &ByteBudget,
 ) -> MailboxHits {
-    let mut found = MailboxHits::default();
-    found.failure = collect(client, dispatch, mailbox, criteria, needed, budget, &mut found).await.err();
-    found
-}
-
-async fn collect(
-    client: &Client,
-    dispatch: &Dispatch,
-    mailbox: &str,
-    criteria: &Criteria,
-    needed: usize,
-    budget: &ByteBudget,
-    found: &mut MailboxHits,
-) -> Result<(), Error> {
-    let mut search =
-        MailboxSearch { client, dispatch, mailbox, criteria, needed, budget, seen: HashSet::new(), pages: 0 };
-    let mut capped = None;
-    // Ranges of days that are still to be searched, the latest on top.
-    let mut ranges = vec![criteria.days()];
-    while let Some(days) = ranges.pop() {
-        match search.range(days, found).await? {
-            Ended::Complete => {}
-            Ended::Enough => {
-                found.more = true;
-                return Ok(());
-            }
-            Ended::Capped { middle } => match days.split(middle) {
-                Some([later, earlier]) => ranges.extend([earlier, later]),
-                None => {
-                    capped.get_or_insert(middle);
-                }
-            },
+    let mut search = MailboxSearch {
+        client,
+        dispatch,
+        mailbox,
+        criteria,
+        needed,
+        budget,
+        seen: HashSet::new(),
+        pages: 0,
+        failed_pages: 0,
+        hits: MailboxHits::default(),
+    };
+    let failure = search.run().await.err();
+    let mut hits = search.hits;
+    if let Some(error) = failure {
+        if error.is_filter_not_applied() {
+            // What Graph returned by chance is not a result.
+            hits.messages.clear();
         }
+        hits.failure = Some(error);
     }
-    capped.map_or(Ok(()), |day| Err(ErrorKind::SearchCapped { day }.into()))
+    hits
 }
 
-/// How the search of one range of days ended.
+/// How the search of one slice ended.
 enum Ended {
+    /// Everything was read.
     Complete,
     /// There are more messages than needed.
     Enough,
-    /// Graph cut it off; half of the hits that it returned are of this day or later.
-    Capped {
-        middle: NaiveDate,
-    },
+    /// Pages may be missing.
+    Incomplete(Error),
+    /// Graph may have cut the search off.
+    Capped(Cap),
+}
+
+/// A `$search` that ended with as many hits as a search that was cut off.
+struct Cap {
+    oldest: NaiveDate,
+    hits: usize,
+}
+
+/// A message on a page, compared with the criteria.
+struct Entry {
+    id: String,
+    received: Option<NaiveDate>,
+    verdict: Verdict,
+    message: Box<RawValue>,
+}
+
+/// A page on which every message is what was asked for.
+struct Entries {
+    entries: Vec<Entry>,
+    next: Option<String>,
 }
 
 /// The search of one mailbox under way.
 struct MailboxSearch<'a> {
     client: &'a Client,
     dispatch: &'a Dispatch,
-    mailbox: &'a str,
+    mailbox: &'a Target,
     criteria: &'a Criteria,
     needed: usize,
     budget: &'a ByteBudget,
-    /// The ids of the messages found. A mailbox changes while it is read, so a message may be on two pages, and
-    /// ranges that were cut off are searched again in parts.
+    /// The ids of the messages that were read. A mailbox changes while it is read, so a message may be on two pages, and
+    /// slices overlap.
     seen: HashSet<String>,
     pages: usize,
+    failed_pages: usize,
+    hits: MailboxHits,
 }
 
 impl MailboxSearch<'_> {
-    async fn range(&mut self, days: Days, found: &mut MailboxHits) -> Result<Ended, Error> {
-        let searching = self.criteria.body.is_some();
-        let mut next = Some(self.criteria.path(self.mailbox, days, self.needed - found.messages.len())?);
-        let mut hits = Vec::new();
-        while let Some(path) = next {
+    async fn run(&mut self) -> Result<(), Error> {
+        let mut incomplete = None;
+        // The slices that are still to be searched, the latest on top.
+        let mut slices = vec![Slice::whole(self.criteria.days(), self.criteria.page_size(self.needed))];
+        let mut spans = Spans::default();
+        let today = Utc::now().date_naive();
+        while let Some(slice) = slices.pop() {
+            if let Some(halves) = slice.halves_unasked(spans, today) {
+                slices.extend(halves);
+                continue;
+            }
+            let before = self.seen.len();
+            let ended = self.search(slice).await;
+            let is_new = self.seen.len() > before;
+            if let Some(day) = slice.after_full_day.filter(|_| is_new) {
+                incomplete.get_or_insert(ErrorKind::SearchCapped { day }.into());
+            }
+            let days = slice.days.number(today);
+            if ended.is_ok() {
+                spans.answered = spans.answered.max(days);
+            }
+            match ended {
+                Ok(Ended::Complete) => {}
+                Ok(Ended::Enough) => {
+                    self.hits.more = true;
+                    return Ok(());
+                }
+                Ok(Ended::Incomplete(why)) => drop(incomplete.get_or_insert(why)),
+                Ok(Ended::Capped(cap)) => {
+                    if let Some(day) = full_day(slice, &cap) {
+                        incomplete.get_or_insert(ErrorKind::SearchCapped { day }.into());
+                    }
+                    slices.extend(slice.below(cap.oldest, is_new));
+                }
+                Err(why) if why.is_about_size() => {
+                    self.failed_pages += 1;
+                    let smaller = slice.smaller(today);
+                    if smaller.len() > 1 {
+                        spans.failed = Some(spans.failed.map_or(days, |failed| failed.min(days)));
+                    }
+                    if smaller.is_empty() {
+                        // This day cannot be read, but others may be.
+                        incomplete.get_or_insert(why);
+                    } else if self.gives_up() {
+                        return Err(why);
+                    } else {
+                        self.wait_after_failures().await;
+                        slices.extend(smaller);
+                    }
+                }
+                Err(why) => return Err(why),
+            }
+        }
+        incomplete.map_or(Ok(()), Err)
+    }
+
+    /// Whether the mailbox has answered at least one page.
+    fn has_answered(&self) -> bool {
+        self.pages > self.failed_pages
+    }
+
+    fn gives_up(&self) -> bool {
+        self.failed_pages >= if self.has_answered() { MOST_FAILED_PAGES } else { MOST_FAILED_AT_START }
+    }
+
+    /// Where smaller pages do not help and no page has come, Graph as such may be in trouble, so each further request
+    /// waits longer.
+    async fn wait_after_failures(&self) {
+        if !self.has_answered()
+            && let Some(further) = self.failed_pages.checked_sub(SMALLER_AT_ONCE + 1)
+            && let Some(wait) = self.client.waits().nth(further)
+        {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn search(&mut self, slice: Slice) -> Result<Ended, Error> {
+        let mut links = Links::default();
+        let mut path = self.criteria.path(self.mailbox.user(), slice.days, slice.page)?;
+        // The days of all hits of a `$search`.
+        let mut days = Vec::new();
+        loop {
+            let Entries { entries, next } = self.page(path).await?;
+            let is_empty = entries.is_empty();
+            let following = links.follow(self.client, next.as_deref())?;
+            for Entry { id, received, verdict, message } in entries {
+                if self.criteria.body.is_some() {
+                    days.push(received);
+                }
+                if !self.seen.insert(id) || !self.is_hit(verdict) {
+                    continue;
+                }
+                if self.is_full() {
+                    return Ok(Ended::Enough);
+                }
+                self.budget.take(message.get().len() + MESSAGE_OVERHEAD)?;
+                self.hits.messages.push(without_x500(message));
+            }
+            path = match following {
+                Following::Page(_) if self.is_full() => return Ok(Ended::Enough),
+                Following::Page(next) => next,
+                Following::Loop if !is_empty => return Ok(Ended::Incomplete(ErrorKind::PagesRepeat.into())),
+                Following::Loop | Following::End => break,
+            };
+        }
+        if days.len() < FEWEST_HITS_OF_CAP {
+            return Ok(Ended::Complete);
+        }
+        if self.is_full() {
+            return Ok(Ended::Enough);
+        }
+        let oldest = days.iter().flatten().min().copied().or(slice.days.last);
+        let oldest = oldest.unwrap_or_else(|| Utc::now().date_naive());
+        Ok(Ended::Capped(Cap { oldest, hits: days.len() }))
+    }
+
+    fn is_full(&self) -> bool {
+        self.hits.messages.len() == self.needed
+    }
+
+    /// A `$filter` was applied to every message on the page. The hits of a `$search` are more than were asked for: KQL
+    /// compares words and days.
+    fn is_hit(&self, verdict: Verdict) -> bool {
+        self.criteria.body.is_none() || verdict == Verdict::Matches
+    }
+
+    /// Reads one page on which every message is what was asked for.
+    async fn page(&mut self, path: Path) -> Result<Entries, Error> {
+        let request = Request::get(path).in_mailbox(&self.mailbox.name).retry_size_once();
+        let request = request.expecting(Expected::Entities);
+        let mut tries = self.client.tries(RetrySafety::Harmless);
+        loop {
             if self.pages == MOST_PAGES {
                 return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             self.pages += 1;
-            let request = Request::get(path).in_mailbox(self.mailbox).expecting(Expected::Entities);
             let completed = self.client.send_by(self.dispatch, &request).await?;
-            let page: Page = completed.response.parse()?;
-            drop(completed);
-            next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
-            for message in page.value.0 {
-                if json::is_too_deep(message.get()) {
-                    let what = "a message in it is nested too deep";
-                    return Err(ErrorKind::NotAnAnswer { status: 200, what }.into());
-                }
-                if searching {
-                    let Ok(checked) = serde_json::from_str::<Checked<'_>>(message.get()) else { continue };
-                    hits.push(checked.received.map(|received| received.date_naive()));
-                    if !self.criteria.are_met_by(&checked) {
-                        continue;
-                    }
-                }
-                let Ok(Identified { id }) = serde_json::from_str(message.get()) else { continue };
-                if self.seen.contains(id.as_ref()) {
-                    continue;
-                }
-                if found.messages.len() == self.needed {
-                    return Ok(Ended::Enough);
-                }
-                self.budget.take(message.get().len() + MESSAGE_OVERHEAD)?;
-                self.seen.insert(id.into_owned());
-                found.messages.push(message);
+            let checked = completed.response.parse().and_then(|page| self.checked(page));
+            // What Graph answers wrongly twice, it does not answer better the third time.
+            if checked.is_err()
+                && tries.retries() == 0
+                && let Some(wait) = tries.after(Failure::Unknown)
+            {
+                tokio::time::sleep(wait).await;
+                continue;
             }
-            if found.messages.len() == self.needed && next.is_some() {
-                return Ok(Ended::Enough);
-            }
+            return checked;
         }
-        if !searching || hits.len() < MOST_HITS {
-            return Ok(Ended::Complete);
-        }
-        if found.messages.len() == self.needed {
-            return Ok(Ended::Enough);
-        }
-        hits.sort_unstable();
-        let middle = hits[hits.len() / 2].or(days.last).unwrap_or_else(|| Utc::now().date_naive());
-        Ok(Ended::Capped { middle })
     }
+
+    fn checked(&self, page: Page) -> Result<Entries, Error> {
+        let entries = page.value.0.into_iter().map(|message| self.entry(message));
+        Ok(Entries { entries: entries.collect::<Result<_, _>>()?, next: page.next })
+    }
+
+    fn entry(&self, message: Box<RawValue>) -> Result<Entry, Error> {
+        if json::is_too_deep(message.get()) {
+            return Err(not_an_answer("a message in it is nested too deep"));
+        }
+        let checked = Checked::read(&message).map_err(not_an_answer)?;
+        let verdict = self.criteria.check(&checked);
+        if self.criteria.body.is_none() && verdict == Verdict::Differs {
+            return Err(ErrorKind::FilterNotApplied.into());
+        }
+        let received = checked.received_at().map(|received| received.date_naive());
+        match checked.id() {
+            None => Err(not_an_answer("a message in it has no id")),
+            Some(id) if id.len() > LONGEST_ID => {
+                Err(not_an_answer("a message in it has an id that is longer than any"))
+            }
+            Some(id) => Ok(Entry { id: id.into_owned(), received, verdict, message }),
+        }
+    }
+}
+
+fn not_an_answer(what: &'static str) -> Error {
+    ErrorKind::NotAnAnswer { status: 200, what }.into()
+}
+
+/// The day that has more hits than Graph ever returns.
+fn full_day(slice: Slice, cap: &Cap) -> Option<NaiveDate> {
+    slice.days.last.filter(|last| *last <= cap.oldest && cap.hits >= LARGEST_CAP)
 }

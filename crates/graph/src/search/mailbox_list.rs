@@ -1,22 +1,29 @@
 //! The mailboxes of one search: a list, or the tenant's users page by page, both ended at `max_users`.
 
+use std::collections::HashSet;
+
 use futures_util::future::BoxFuture;
 
 use super::scope::SearchScope;
+use super::target::Target;
 use super::users::UserPages;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// A list of at most this many mailboxes is asked one by one, without the detour through `$batch`.
 const FEW: usize = 4;
 
 /// A page of users.
-type Page = Result<Vec<String>, Error>;
+type Page = Result<Vec<Target>, Error>;
 
 /// The list of mailboxes, as far as it is known.
 pub(super) struct MailboxList {
-    listed: Vec<String>,
+    listed: Vec<Target>,
+    /// The users that were listed: one can be on two pages (docs-contrib issue 6786).
+    known: HashSet<Box<str>>,
     pages: Option<UserPages>,
+    /// Whether the list of users began again before its end.
+    repeats: bool,
     /// The page that is being fetched. It is kept here so that waiting for something else does not lose it.
     fetching: Option<BoxFuture<'static, (UserPages, Page)>>,
     /// How many mailboxes may still be admitted.
@@ -30,10 +37,19 @@ pub(super) struct MailboxList {
 impl MailboxList {
     pub(super) fn new(client: &Client, scope: SearchScope, max_users: usize) -> Self {
         let (listed, pages) = match scope {
-            SearchScope::Listed(listed) => (listed, None),
+            SearchScope::Listed(listed) => (listed.into_iter().map(Target::typed).collect(), None),
             SearchScope::Tenant { prefix } => (Vec::new(), Some(UserPages::new(client, &prefix))),
         };
-        Self { listed, pages, fetching: None, left: max_users, cut: false, page_ends: Vec::new() }
+        Self {
+            listed,
+            known: HashSet::new(),
+            pages,
+            repeats: false,
+            fetching: None,
+            left: max_users,
+            cut: false,
+            page_ends: Vec::new(),
+        }
     }
 
     pub(super) fn is_short(&self) -> bool {
@@ -41,7 +57,7 @@ impl MailboxList {
     }
 
     /// The mailboxes that are known without a request.
-    pub(super) fn start(&mut self) -> Vec<String> {
+    pub(super) fn start(&mut self) -> Vec<Target> {
         let listed = std::mem::take(&mut self.listed);
         self.admit(listed)
     }
@@ -51,7 +67,7 @@ impl MailboxList {
     }
 
     /// The next page. Dropping the future loses nothing.
-    pub(super) async fn next(&mut self) -> Result<Vec<String>, Error> {
+    pub(super) async fn next(&mut self) -> Result<Vec<Target>, Error> {
         if let Some(mut pages) = self.pages.take() {
             self.fetching = Some(Box::pin(async move {
                 let page = pages.next().await;
@@ -61,8 +77,10 @@ impl MailboxList {
         let Some(fetching) = &mut self.fetching else { return Ok(Vec::new()) };
         let (pages, page) = fetching.await;
         self.fetching = None;
+        self.repeats |= pages.repeats;
         self.pages = Some(pages);
-        let page = page?;
+        let mut page = page?;
+        page.retain(|user| self.known.insert(user.user().to_lowercase().into()));
         let admitted = self.admit(page);
         if self.left == 0 && self.has_more() {
             // To know whether the rest of the list is empty would cost a request.
@@ -72,7 +90,7 @@ impl MailboxList {
         Ok(admitted)
     }
 
-    fn admit(&mut self, mut mailboxes: Vec<String>) -> Vec<String> {
+    fn admit(&mut self, mut mailboxes: Vec<Target>) -> Vec<Target> {
         self.page_ends.push(self.page_ends.last().unwrap_or(&0) + mailboxes.len());
         self.cut |= mailboxes.len() > self.left;
         mailboxes.truncate(self.left);
@@ -81,6 +99,16 @@ impl MailboxList {
             self.pages = None;
         }
         mailboxes
+    }
+
+    /// Whether each mailbox was asked for by name.
+    pub(super) fn is_by_name(&self) -> bool {
+        self.pages.is_none()
+    }
+
+    /// Why there may be more users than were listed.
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.repeats.then(|| ErrorKind::PagesRepeat.into())
     }
 
     /// How many mailboxes follow the first `searched` on the page that holds the last of these.

@@ -4,6 +4,8 @@
 mod byte_budget;
 pub(crate) mod criteria;
 pub(crate) mod days;
+mod directory;
+mod links;
 mod mailbox;
 mod mailbox_hits;
 mod mailbox_list;
@@ -12,6 +14,9 @@ mod outcome;
 pub(crate) mod page;
 mod results;
 mod scope;
+mod senders;
+mod slice;
+mod target;
 pub(crate) mod users;
 
 use std::collections::{HashMap, VecDeque};
@@ -26,10 +31,12 @@ use crate::error::Error;
 use byte_budget::ByteBudget;
 use criteria::Criteria;
 use mailbox::search_mailbox;
+use mailbox_hits::MailboxHits;
 use mailbox_list::MailboxList;
 use results::Results;
+use target::Target;
 
-pub use outcome::{Limit, MailboxResult, Progress, Search};
+pub use outcome::{Counts, Limit, MailboxResult, Progress, Search, WithoutMailbox};
 pub use scope::SearchScope;
 
 /// How many mailboxes are searched at once, those that wait for their `Retry-After` included. This is many more than
@@ -54,7 +61,7 @@ pub async fn search(
 ) -> Result<Search, Error> {
     let mut mailboxes = MailboxList::new(client, scope, max_users);
     let dispatch = if mailboxes.is_short() { Dispatch::Single } else { client.batched() };
-    let mut results = Results::new(max_messages);
+    let mut results = Results::new(max_messages, mailboxes.is_by_name());
     let mut waiting = VecDeque::new();
     let budget = ByteBudget::default();
     let mut under_way = FuturesUnordered::new();
@@ -65,11 +72,11 @@ pub async fn search(
             && !results.enough()
             && let Some(mailbox) = waiting.pop_front()
         {
-            let (index, needed) = results.open(mailbox);
-            let mailbox = results.address(index).to_owned();
+            let (index, needed) = results.open();
             let (dispatch, criteria, budget) = (&dispatch, criteria, &budget);
             let (task, abort) = abortable(async move {
-                (index, search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await)
+                let (mailbox, hits) = search_one(client, dispatch, mailbox, criteria, needed, budget).await;
+                (index, mailbox.name, hits)
             });
             aborts.insert(index, abort);
             under_way.push(task);
@@ -78,9 +85,9 @@ pub async fn search(
         let step = tokio::select! {
             Some(done) = under_way.next(), if !under_way.is_empty() => {
                 // The result of an aborted search is not needed.
-                done.ok().map_or(Ok(ControlFlow::Continue(())), |(index, hits)| {
+                done.ok().map_or(Ok(ControlFlow::Continue(())), |(index, name, hits)| {
                     aborts.remove(&index);
-                    results.close(index, hits, &mut aborts)
+                    results.close(index, name, hits, &mut aborts)
                 })
             }
             page = mailboxes.next(), if listing && waiting.len() < FEW_LEFT => page.map(|page| {
@@ -96,4 +103,28 @@ pub async fn search(
     }
     let unsearched = !waiting.is_empty() || mailboxes.has_more();
     Ok(results.finish(unsearched, &mailboxes))
+}
+
+/// Searches one mailbox. An address that was typed is asked for as it is; where that finds no mailbox, it may be another
+/// address of one, so it is asked for by the id that the directory knows for it.
+async fn search_one(
+    client: &Client,
+    dispatch: &Dispatch,
+    mut mailbox: Target,
+    criteria: &Criteria,
+    needed: usize,
+    budget: &ByteBudget,
+) -> (Target, MailboxHits) {
+    let hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
+    let is_unknown = hits.failure.as_ref().is_some_and(Error::is_no_mailbox);
+    if !is_unknown || mailbox.id.is_some() || !mailbox.name.contains('@') {
+        return (mailbox, hits);
+    }
+    // Where the directory cannot be asked, it stays at what Exchange said.
+    mailbox.id = directory::id_of(client, &mailbox.name).await.unwrap_or_default();
+    if mailbox.id.is_none() {
+        return (mailbox, hits);
+    }
+    let hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
+    (mailbox, hits)
 }

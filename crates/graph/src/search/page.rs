@@ -1,7 +1,5 @@
 //! A page of messages, as Graph lists them.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -10,15 +8,10 @@ use net::untrusted::json::Bounded;
 /// Graph puts at most 1,000 messages on a page.
 const MOST_ON_PAGE: usize = 10_000;
 
+/// A page of messages. Each is kept as Graph wrote it.
 #[derive(Deserialize)]
 pub(crate) struct Page {
     pub(crate) value: Bounded<Box<RawValue>, MOST_ON_PAGE>,
     #[serde(rename = "@odata.nextLink")]
     pub(crate) next: Option<String>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct Identified<'a> {
-    #[serde(borrow)]
-    pub(super) id: Cow<'a, str>,
 }

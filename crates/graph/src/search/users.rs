@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::links::{Following, Links};
+use super::target::Target;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
@@ -15,15 +17,21 @@ const PAGE: &str = "999";
 const MOST_ON_PAGE: usize = 10_000;
 /// Ten million users. A longer list is taken to have no end.
 const MOST_PAGES: usize = 10_000;
+/// A principal name has at most 113 characters, an id 36. Longer ones would only fill the memory.
+const LONGEST_NAME: usize = 512;
 
-/// A listing of users under way.
+/// A list of users, as far as it was read.
 #[derive(Debug)]
-pub struct UserPages {
+pub(super) struct UserPages {
     client: Client,
     next: Option<Path>,
+    links: Links,
     pages: usize,
+    /// Whether the list began again before its end, so that users may be missing.
+    pub(super) repeats: bool,
 }
 
+/// A page of users.
 #[derive(Deserialize)]
 pub(crate) struct Page {
     value: Bounded<User, MOST_ON_PAGE>,
@@ -33,37 +41,72 @@ pub(crate) struct Page {
 
 #[derive(Deserialize)]
 struct User {
+    id: Option<String>,
     #[serde(rename = "userPrincipalName")]
     principal_name: Option<String>,
 }
 
 impl UserPages {
     /// The users whose principal name begins with `prefix`; all where it is empty.
-    pub fn new(client: &Client, prefix: &str) -> Self {
-        Self { client: client.clone(), next: Some(first_page(prefix)), pages: 0 }
+    pub(super) fn new(client: &Client, prefix: &str) -> Self {
+        let next = Some(first_page(prefix));
+        Self { client: client.clone(), next, links: Links::default(), pages: 0, repeats: false }
     }
 
     /// Whether there is another page.
-    pub fn has_more(&self) -> bool {
+    pub(super) fn has_more(&self) -> bool {
         self.next.is_some()
     }
 
-    /// The principal names on the next page; none after the last one.
-    pub async fn next(&mut self) -> Result<Vec<String>, Error> {
+    /// The users on the next page; none after the last one.
+    pub(super) async fn next(&mut self) -> Result<Vec<Target>, Error> {
         let Some(path) = self.next.clone() else { return Ok(Vec::new()) };
         if self.pages == MOST_PAGES {
             return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
         }
-        let page: Page = self.client.send(&Request::get(path).expecting(Expected::List)).await?.parse()?;
-        self.next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
+        let request = Request::get(path).expecting(Expected::List);
+        let page: Page = self.client.send(&request).await?.parse()?;
         self.pages += 1;
-        Ok(page.value.0.into_iter().filter_map(|user| user.principal_name).collect())
+        self.next = match self.links.follow(&self.client, page.next.as_deref())? {
+            Following::Page(path) => Some(path),
+            Following::End => None,
+            Following::Loop => {
+                self.repeats = !page.value.0.is_empty();
+                None
+            }
+        };
+        page.targets()
     }
 }
 
-/// The address of the first page of users whose principal name begins with `prefix`.
+impl Page {
+    fn targets(self) -> Result<Vec<Target>, Error> {
+        self.value.0.into_iter().map(User::target).collect()
+    }
+}
+
+impl User {
+    fn target(self) -> Result<Target, Error> {
+        let is_long = |name: &Option<String>| name.as_ref().is_some_and(|name| name.len() > LONGEST_NAME);
+        if is_long(&self.id) || is_long(&self.principal_name) {
+            return Err(not_an_answer("a user in it has a name that is longer than any"));
+        }
+        let given = |name: Option<String>| name.filter(|name| !name.trim().is_empty());
+        match (given(self.principal_name), given(self.id)) {
+            (Some(name), id) => Ok(Target { name, id }),
+            (None, Some(id)) => Ok(Target::typed(id)),
+            (None, None) => Err(not_an_answer("a user in it has neither an id nor a principal name")),
+        }
+    }
+}
+
+fn not_an_answer(what: &'static str) -> Error {
+    ErrorKind::NotAnAnswer { status: 200, what }.into()
+}
+
+/// The path of the first page of users whose principal name begins with `prefix`.
 pub(crate) fn first_page(prefix: &str) -> Path {
-    let path = Path::users().option("$select", "userPrincipalName").option("$top", PAGE);
+    let path = Path::users().option("$select", "id,userPrincipalName").option("$top", PAGE);
     if prefix.is_empty() {
         return path;
     }

@@ -1,0 +1,23 @@
+//! A mailbox that is to be searched: how results name it, and how requests ask for it.
+
+/// A mailbox that is to be searched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The address by which results name it: as it was typed, or the user's principal name.
+    pub(super) name: String,
+    /// The directory's id, by which it is asked for. Exchange may not know a principal name that the directory lists,
+    /// but it knows the id.
+    pub(super) id: Option<String>,
+}
+
+impl Target {
+    /// The mailbox with the address that was typed.
+    pub(super) fn typed(address: String) -> Self {
+        Self { name: address, id: None }
+    }
+
+    /// Its name in a path.
+    pub(super) fn user(&self) -> &str {
+        self.id.as_deref().unwrap_or(&self.name)
+    }
+}

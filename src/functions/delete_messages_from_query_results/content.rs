@@ -1,0 +1,130 @@
+//! The result of the deletion: what became of each message, and the content that says so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::order::{Key, Order};
+use crate::functions::delete_email::Deleted;
+use crate::functions::outcome::NotDone;
+
+/// What became of each message.
+pub(super) type Fates<'a> = HashMap<Key<'a>, Result<Deleted, NotDone>>;
+
+/// The content of the result, as workflows and scripts read it.
+#[derive(Serialize)]
+pub(super) struct Content<'a> {
+    incident_id: Option<i64>,
+    exo_query_output_format: &'a [String],
+    pub(super) delete_results: Vec<InMailbox<'a>>,
+    #[serde(flatten)]
+    pub(super) counts: Counts,
+    pub(super) failures: Vec<Failure<'a>>,
+}
+
+/// How many messages ended how.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub(super) struct Counts {
+    #[serde(rename = "messages_deleted")]
+    pub(super) deleted: usize,
+    /// Not found, so that there was nothing to delete.
+    #[serde(rename = "messages_already_gone")]
+    pub(super) already_gone: usize,
+    #[serde(rename = "messages_not_deleted")]
+    pub(super) not_deleted: usize,
+}
+
+impl Counts {
+    pub(super) fn listed(self) -> usize {
+        self.deleted + self.already_gone + self.not_deleted
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct InMailbox<'a> {
+    pub(super) email_address: &'a str,
+    pub(super) deleted_list: Vec<&'a RawValue>,
+    /// All others, those that were already gone included.
+    not_deleted_list: Vec<&'a RawValue>,
+    already_gone_list: Vec<&'a RawValue>,
+}
+
+/// Why a message was not deleted.
+#[derive(Serialize)]
+pub(super) struct Failure<'a> {
+    pub(super) email_address: &'a str,
+    pub(super) id: &'a str,
+    pub(super) status_code: Option<u16>,
+    pub(super) code: &'a str,
+    pub(super) message: String,
+    #[serde(skip)]
+    pub(super) already_gone: bool,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn of(order: &'a Order, fates: &'a Fates<'a>) -> Self {
+        let mut content = Self {
+            incident_id: order.incident,
+            exo_query_output_format: &order.output.chosen,
+            delete_results: Vec::with_capacity(order.mailboxes.len()),
+            counts: Counts::default(),
+            failures: Vec::new(),
+        };
+        for listed in &order.mailboxes {
+            let address: Arc<str> = listed.address.to_lowercase().into();
+            let mut mailbox = InMailbox {
+                email_address: &listed.address,
+                deleted_list: Vec::new(),
+                not_deleted_list: Vec::new(),
+                already_gone_list: Vec::new(),
+            };
+            for message in &listed.messages {
+                match fates.get(&(Arc::clone(&address), message.id.as_str())) {
+                    Some(Ok(_)) => {
+                        content.counts.deleted += 1;
+                        mailbox.deleted_list.push(&*message.raw);
+                    }
+                    fate => {
+                        mailbox.not_deleted_list.push(&*message.raw);
+                        let error = fate.and_then(|fate| fate.as_ref().err());
+                        let failure = error.map(|error| Failure::new(&listed.address, &message.id, error));
+                        if failure.as_ref().is_some_and(|failure| failure.already_gone) {
+                            content.counts.already_gone += 1;
+                            mailbox.already_gone_list.push(&*message.raw);
+                        } else {
+                            content.counts.not_deleted += 1;
+                        }
+                        content.failures.extend(failure);
+                    }
+                }
+            }
+            content.delete_results.push(mailbox);
+        }
+        content
+    }
+}
+
+impl<'a> Failure<'a> {
+    fn new(email_address: &'a str, id: &'a str, not_done: &'a NotDone) -> Self {
+        let (status_code, code, message) = match not_done {
+            NotDone::Graph(error) => match error.refusal() {
+                Some(refusal) => {
+                    let message = match (error.is_indeterminate(), refusal.message.trim_end_matches('.')) {
+                        (false, _) => refusal.message.clone(),
+                        (true, "") => "It may have been deleted all the same".to_owned(),
+                        (true, said) => format!("{said}. It may have been deleted all the same"),
+                    };
+                    (Some(refusal.status), refusal.code.as_str(), message)
+                }
+                None => (None, "", error.to_string()),
+            },
+            NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),
+            NotDone::Refused { code, why } => (None, *code, why.clone()),
+        };
+        let already_gone =
+            not_done.graph().is_some_and(|error| error.is_item_gone() && !error.is_indeterminate());
+        Self { email_address, id, status_code, code, message, already_gone }
+    }
+}

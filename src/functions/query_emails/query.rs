@@ -1,0 +1,107 @@
+//! What a query asks for.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::functions::incident_sink::IncidentSink;
+use crate::functions::inputs::{InputError, Inputs, Reader, Reason};
+use crate::functions::report::Output;
+use graph::{Criteria, SearchScope};
+
+/// What a query asks for.
+pub(in crate::functions) struct Query {
+    /// `None` only where the call was made without an incident.
+    pub(super) incident: Option<i64>,
+    pub(super) scope: SearchScope,
+    /// `exo_email_address` as it was typed.
+    pub(super) asked: String,
+    pub(super) criteria: Criteria,
+    pub(super) output: Output,
+}
+
+impl Query {
+    pub(in crate::functions) fn read(inputs: &Inputs, sink: &IncidentSink) -> Result<Self, InputError> {
+        let mut reader = inputs.read();
+        let asked = reader.required_words("exo_email_address");
+        let query = Self {
+            incident: reader.incident(sink.needs_incident()),
+            scope: scope(&mut reader, &asked),
+            asked,
+            output: Output { chosen: reader.required_choices("exo_query_output_format", Output::LABELS) },
+            criteria: Criteria {
+                folder: reader.folder("exo_mail_folders"),
+                sender: reader.sender("exo_email_address_sender"),
+                received_from: reader.time("exo_start_date"),
+                received_to: reader.end_time("exo_end_date"),
+                has_attachments: reader.flag("exo_has_attachments"),
+                subject: reader.criterion("exo_message_subject"),
+                body: reader.criterion("exo_message_body"),
+            },
+        };
+        let Criteria { received_from, received_to, .. } = &query.criteria;
+        if received_to.is_some_and(|to| received_from.is_some_and(|from| to < from)) {
+            reader.refuse("exo_end_date", Reason::Before("exo_start_date"));
+        }
+        reader.finish()?;
+        Ok(query)
+    }
+
+    /// Checks that the inputs make sense together.
+    ///
+    /// # Errors
+    /// Says what does not, for the analyst.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.criteria.is_empty() {
+            return Err(
+                "At least one search criterion is required: exo_email_address_sender, exo_start_date, exo_end_date, \
+                 exo_has_attachments, exo_message_subject or exo_message_body. (A mail folder only limits the search.)"
+                    .to_owned(),
+            );
+        }
+        if self.criteria.body.as_ref().is_some_and(|body| !body.contains(char::is_alphanumeric)) {
+            return Err(
+                "The input \"exo_message_body\" holds no word to search for, and would find every message."
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Describes every criterion that was given, `false` included.
+    pub(in crate::functions) fn described(&self) -> Vec<(&'static str, String)> {
+        let criteria = &self.criteria;
+        let given = [
+            ("Email address", Some(self.asked.clone())),
+            ("Mail folder", criteria.folder.clone()),
+            ("Sender", criteria.sender.clone()),
+            ("Received from", criteria.received_from.map(shown)),
+            ("Received to", criteria.received_to.map(shown)),
+            ("Has attachments", criteria.has_attachments.map(|has| has.to_string())),
+            ("Message subject", criteria.subject.clone()),
+            ("Message body", criteria.body.clone()),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+}
+
+fn shown(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
+fn scope(reader: &mut Reader<'_>, asked: &str) -> SearchScope {
+    let lower = asked.to_ascii_lowercase();
+    if matches!(lower.as_str(), "all" | "all user" | "all users") {
+        return SearchScope::Tenant { prefix: String::new() };
+    }
+    if lower.starts_with("all:") {
+        // Four characters are taken off, not every a and l: "all:alice" means Alice.
+        return SearchScope::Tenant { prefix: asked[4..].trim().to_owned() };
+    }
+    let mut listed: Vec<String> = Vec::new();
+    for address in reader.mailboxes("exo_email_address", asked) {
+        if !listed.iter().any(|other| other.eq_ignore_ascii_case(&address)) {
+            listed.push(address);
+        }
+    }
+    SearchScope::Listed(listed)
+}
