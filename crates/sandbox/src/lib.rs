@@ -35,6 +35,8 @@ impl Sandbox {
     pub async fn start(directory: &Path, tenant: TenantOptions, soar: SoarOptions) -> io::Result<Self> {
         let certificates = Certificates::generate().map_err(io::Error::other)?;
         let soar = Soar::start(soar, &certificates).await?;
+        // The program asks Graph for immutable ids, so the host and the program name messages alike.
+        let tenant = TenantOptions { immutable_ids_in_methods: true, ..tenant };
         let graph = Tenant::start(tenant, &certificates).await?;
         let sandbox = Self { soar, graph, certificates, directory: directory.to_owned() };
         std::fs::write(sandbox.ca_file(), sandbox.certificates.ca_pem())?;

@@ -122,7 +122,7 @@ async fn refusal_is_not_retried() {
     let tenant = &house.sandbox.graph;
     let client = house.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
-    for status in [400, 403, 404, 409] {
+    for status in [400, 403, 404, 413] {
         tenant.faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
         tenant.forget_requests();
         let error = client.send(&request).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::directory::Directory;
 use super::generate::Generator;
-use super::identifier::Ids;
+use super::identifier::{IdForm, Ids, Key};
 
 /// The parts of a tenant that the seed and the options define.
 #[derive(Debug)]
@@ -20,4 +20,16 @@ pub(super) struct Base {
     pub(super) varied_codes: bool,
     /// Whether events show their times in UTC.
     pub(super) utc_events: bool,
+    /// The form of ids in the tenant's own methods.
+    pub(super) id_form: IdForm,
+}
+
+impl Base {
+    /// The id for the tenant's own methods of a message that was never moved.
+    pub(super) fn own_id(&self, mailbox: u32, key: Key) -> String {
+        match self.id_form {
+            IdForm::Default => self.ids.message(mailbox, key),
+            IdForm::Immutable => self.ids.immutable(mailbox, key),
+        }
+    }
 }

@@ -72,7 +72,7 @@ impl Tenant {
     fn stored(&self, mailbox: u32, item: &Item) -> StoredMessage {
         let message = self.state().look(mailbox, item);
         StoredMessage {
-            id: message.id(),
+            id: message.own_id(),
             subject: message.subject().into_owned(),
             from: message.from(),
             received: DateTime::from_timestamp(item.received, 0).unwrap_or_default(),
@@ -104,7 +104,7 @@ impl Tenant {
             let mailbox = base.directory.user(number).user_principal_name;
             planted.extend((0..copies).map(|copy| Planted {
                 mailbox: mailbox.clone(),
-                id: base.ids.message(number, Key::Original(Origin::Phish(copy))),
+                id: base.own_id(number, Key::Original(Origin::Phish(copy))),
             }));
         }
         planted
@@ -158,7 +158,7 @@ impl Tenant {
         let text = Text::Written(Arc::new(written));
         let received = message.received.timestamp();
         let item = changes.mailboxes.entry(mailbox).or_default().add(received, folder, text);
-        Some(state.base.ids.message(mailbox, item.key))
+        Some(state.base.own_id(mailbox, item.key))
     }
 
     /// Sets how much later sent mail appears in Sent Items: Exchange files it asynchronously.

@@ -48,7 +48,7 @@ pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> GraphRe
     let mut changes = state.changes();
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
     let subject = state.look(mailbox, &item).subject().into_owned();
-    let id = state.look(mailbox, &item).id();
+    let id = state.look(mailbox, &item).own_id();
     let own = changes.mailboxes.entry(mailbox).or_default();
     // A deleted message can be recovered for some days. Deleted a second time, it is gone.
     if permanently || item.folder == Folder::RECOVERABLE {
@@ -96,10 +96,10 @@ pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> G
     let destination = state.folder_named(mailbox, &destination_id)?;
     let mut changes = state.changes();
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
-    let id = state.look(mailbox, &item).id();
+    let id = state.look(mailbox, &item).own_id();
     let moved = changes.mailboxes.entry(mailbox).or_default().relocate(item, destination);
     let owner = state.base.directory.user(mailbox).user_principal_name;
-    let new_id = state.look(mailbox, &moved).id();
+    let new_id = state.look(mailbox, &moved).own_id();
     changes.moved.push(Moved { mailbox: owner, id, new_id, folder: destination.name() });
     drop(changes);
     Ok(shown(state, 201, mailbox, &moved, View::of(request, None)?))

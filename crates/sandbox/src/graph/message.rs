@@ -86,6 +86,14 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// Its id for the tenant's own methods.
+    pub(super) fn own_id(&self) -> String {
+        match self.base.id_form {
+            IdForm::Default => self.id(),
+            IdForm::Immutable => self.immutable_id(),
+        }
+    }
+
     /// Its default id.
     pub(super) fn id(&self) -> String {
         self.base.ids.message(self.mailbox, self.item.key)

@@ -37,6 +37,9 @@ pub struct TenantOptions {
     ///
     /// Off by default until the client prefers a zone or reads UTC.
     pub utc_events: bool,
+    /// Whether [`super::Tenant`]'s own methods, which a test calls, name messages by their immutable ids, as a client
+    /// that asks Graph for those does. Otherwise they name messages by their default ids.
+    pub immutable_ids_in_methods: bool,
     /// Whether the tenant speaks HTTP/1.1 only, as behind a proxy that inspects TLS.
     pub http1_only: bool,
 }
@@ -65,6 +68,7 @@ impl Default for TenantOptions {
             id_alphabet: IdAlphabet::UrlSafe,
             varied_codes: false,
             utc_events: false,
+            immutable_ids_in_methods: false,
             http1_only: false,
         }
     }

@@ -12,7 +12,7 @@ use super::base::Base;
 use super::directory::Directory;
 use super::faults::Faults;
 use super::generate::Generator;
-use super::identifier::Ids;
+use super::identifier::{IdForm, Ids};
 use super::options::TenantOptions;
 use super::record::{Counters, RecordedRequest, Recorder};
 use super::shared::Shared;
@@ -64,6 +64,7 @@ impl Tenant {
             mime_bytes: options.mime_bytes,
             varied_codes: options.varied_codes,
             utc_events: options.utc_events,
+            id_form: if options.immutable_ids_in_methods { IdForm::Immutable } else { IdForm::Default },
         };
         let shared = Arc::new(Shared {
             state: State::new(base),
