@@ -24,7 +24,7 @@ use super::error::Error;
 
 /// Delays between lookups. An effect may take a moment to become visible, and the process that held the call before may
 /// be about to apply it.
-pub(super) const LOOKUP_DELAYS: [Duration; 3] =
+const LOOKUP_DELAYS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// Delays between lookups after a throttled request. Graph throttles a request before it carries it out, as a rule, so
 /// fewer lookups are enough.
@@ -231,7 +231,7 @@ fn delays(context: &Context, visibility: Visibility) -> impl Iterator<Item = Dur
 
 /// Looks up an effect: several times where an attempt was made a moment ago or another worker may be applying the
 /// effect, else once.
-pub(super) async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
+async fn look_for<T, E, L: Future<Output = Result<Option<T>, E>>>(
     context: &Context,
     attempted: bool,
     delays: impl Iterator<Item = Duration>,

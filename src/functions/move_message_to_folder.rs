@@ -1,28 +1,29 @@
-//! `exchange_online_move_message_to_folder`: moves one message. The move gives it a new id.
+//! `exchange_online_move_message_to_folder`: moves one message to another folder of its mailbox.
 //!
-//! Who knows only the old id cannot tell a message that was moved from one that is gone. So the message gets the
-//! call's mark first, by which it can be found in the folder it was to go to: when the answer to the move was lost,
-//! or an earlier run of the call moved it.
+//! The message itself is not changed. Its immutable id survives the move (Graph page "Obtain immutable identifiers for
+//! Outlook resources"), so one request shows where the message is: after an attempt with an unknown outcome, and when
+//! an earlier run of the call may have moved it.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
-use super::idempotency::{LOOKUP_DELAYS, look_for};
-use super::inputs::{Inputs, WELL_KNOWN_FOLDERS};
+use super::idempotency::{is_conflict, may_have_been_applied};
+use super::inputs::{InputError, Inputs, WELL_KNOWN_FOLDERS};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, CallTag, Dispatch, Effect, Expected, Path, Request, SendError};
+use graph::{self, CallTag, Dispatch, Effect, Expected, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_move_message_to_folder",
-    summary: "Moves one message to a well-known folder; it gets a new id there.",
+    summary: "Moves one message to a well-known folder.",
     inputs: &[
         MAILBOX,
         MESSAGE,
@@ -38,11 +39,28 @@ pub(super) const SPEC: Spec = Spec {
     timeout: Timeout::Abort,
 };
 
-#[derive(Deserialize)]
-struct Moved {
+/// The message, and the folder it is to go to.
+struct Move {
+    /// The mailbox, as the call names it.
+    mailbox: String,
     id: String,
-    #[serde(rename = "webLink")]
-    web_link: Option<String>,
+    /// The folder that the message is in, if the call names it.
+    folder: Option<String>,
+    destination: String,
+}
+
+impl Move {
+    fn read(inputs: &Inputs) -> Result<Self, InputError> {
+        let mut reader = inputs.read();
+        let order = Self {
+            mailbox: reader.required_mailbox("exo_email_address"),
+            id: reader.required_id("exo_messages_id"),
+            folder: reader.folder("exo_mailfolders_id"),
+            destination: reader.required_folder("exo_destination_mailfolder_id"),
+        };
+        reader.finish()?;
+        Ok(order)
+    }
 }
 
 #[derive(Serialize)]
@@ -51,28 +69,11 @@ struct Content {
     new_web_link: Option<String>,
 }
 
-/// The message, and where it is to go.
-struct Order {
-    /// As it was named.
-    mailbox: String,
-    id: String,
-    folder: Option<String>,
-    destination: String,
-}
-
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
-    let mut reader = inputs.read();
-    let order = Order {
-        mailbox: reader.required_mailbox("exo_email_address"),
-        id: reader.required_id("exo_messages_id"),
-        folder: reader.folder("exo_mailfolders_id"),
-        destination: reader.required_folder("exo_destination_mailfolder_id"),
-    };
-    reader.finish()?;
-
-    let Order { mailbox, id, destination, .. } = &order;
+    let order = Move::read(inputs)?;
+    let Move { mailbox, id, destination, .. } = &order;
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
-    match order.carry_out(context).await {
+    match authorize_and_move(context, &order).await {
         Ok(Moved { id, web_link }) => Outcome::done(&Content { new_message_id: id, new_web_link: web_link }),
         Err(not_done) => {
             let done = format!("moved message {id} of mailbox {mailbox} to {destination}");
@@ -86,117 +87,157 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
-impl Order {
-    async fn carry_out(&self, context: &Context) -> Result<Moved, NotDone> {
-        let record = AuditRecord {
-            message_id: Some(self.id.clone()),
-            destination: Some(self.destination.clone()),
-            ..AuditRecord::new(Act::MoveMessage)
-        };
-        let mailbox =
-            context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &self.mailbox).await?;
-        match context.guard.authorize_change(&mailbox, record)? {
-            Authorization::PendingAction(act) => {
-                let moved = Move { order: self, mailbox: &mailbox, act: &act }.carry_out(context).await;
-                act.end_with(&moved);
-                Ok(moved?)
-            }
-            Authorization::DryRun(rehearsal) => {
-                let path = Path::message(mailbox.address(), self.folder.as_deref(), &self.id);
-                let there =
-                    look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
-                rehearsal.end_with(&there);
-                there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
-            }
+/// Moves the message within the guard rails, and completes the audit record.
+async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, NotDone> {
+    let record = AuditRecord {
+        message_id: Some(order.id.clone()),
+        destination: Some(order.destination.clone()),
+        ..AuditRecord::new(Act::MoveMessage)
+    };
+    let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &order.mailbox).await?;
+    match context.guard.authorize_change(&mailbox, record)? {
+        Authorization::PendingAction(act) => {
+            let moved = Mover { context, order, mailbox: &mailbox }.move_once(&act).await;
+            act.end_with(&moved);
+            Ok(moved?)
+        }
+        Authorization::DryRun(rehearsal) => {
+            let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id);
+            let there = look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
+            rehearsal.end_with(&there);
+            there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
         }
     }
 }
 
-/// A message on its way.
-struct Move<'a> {
-    order: &'a Order,
+/// The message where it is after the move.
+#[derive(Deserialize)]
+struct Moved {
+    id: String,
+    #[serde(rename = "webLink")]
+    web_link: Option<String>,
+}
+
+/// Moves one message of one mailbox.
+struct Mover<'a> {
+    context: &'a Context,
+    order: &'a Move,
     mailbox: &'a Mailbox,
-    act: &'a PendingAction,
 }
 
-impl Move<'_> {
-    /// Moves the message, or finds it moved.
-    async fn carry_out(&self, context: &Context) -> Result<Moved, graph::Error> {
-        let mark = CallTag::of(context.call.reference());
-        let SendError { error, repeated } = match self.move_marked(context, &mark).await {
-            Ok(moved) => return Ok(moved),
-            Err(failed) => failed,
-        };
-        let tried = repeated || error.is_indeterminate();
-        let skipped = net::failpoint::is_set(format_args!("skip-lookup: the moved message"));
-        if skipped || !(tried || context.may_have_been_run()) {
-            return Err(error);
+impl Mover<'_> {
+    /// Moves the message, unless it is in its destination already.
+    async fn move_once(&self, act: &PendingAction) -> Result<Moved, graph::Error> {
+        if self.context.may_have_been_run()
+            && let Some(moved) = self.find_moved().await
+        {
+            return Ok(moved);
         }
-        // A message that is gone may have been moved by an earlier run, and have gone on from there.
-        let unsure = |error: graph::Error| {
-            let gone_before = context.may_have_been_run() && error.is_item_gone();
-            if gone_before { error.with_effect(Effect::Indeterminate) } else { error }
-        };
-        match look_for(context, tried, LOOKUP_DELAYS.into_iter(), || self.find_moved(context, &mark)).await {
-            Ok(Some(moved)) => Ok(moved),
-            Ok(None) => Err(unsure(error)),
-            Err(look) => {
-                let look = look.for_log();
-                warn!(
-                    mailbox = self.order.mailbox,
-                    message_id = self.order.id,
-                    look,
-                    "could not look where the message is"
-                );
-                Err(unsure(error))
+        let (mut indeterminate, mut repeats) = (false, 0);
+        loop {
+            let error = match self.request_move(act).await {
+                Ok(moved) => return Ok(moved),
+                Err(error) => error,
+            };
+            indeterminate |= error.is_indeterminate();
+            let repeatable = may_have_been_applied(&error) || is_conflict(&error);
+            if !repeatable && !error.is_item_gone() {
+                return Err(with_doubt(error, indeterminate));
             }
+            // Graph has answered "not found" to moves that it had carried out (msgraph-sdk-php issue 285).
+            if let Some(moved) = self.find_moved().await {
+                return Ok(moved);
+            }
+            let named = error.backoff_hint().and_then(|hint| hint.named);
+            let wait = self.context.graph.again_after(named, repeats).filter(|_| repeatable);
+            let Some(wait) = wait else {
+                // A message that is gone may have been moved by an earlier run and by its owner after that.
+                let moved_on = error.is_item_gone() && self.context.may_have_been_run();
+                return Err(with_doubt(error, indeterminate || moved_on));
+            };
+            repeats += 1;
+            sleep(wait).await;
         }
     }
 
-    async fn move_marked(&self, context: &Context, mark: &CallTag) -> Result<Moved, SendError> {
-        let Self { order, act, .. } = *self;
-        let path = || {
-            Path::message(self.mailbox.address(), order.folder.as_deref(), &order.id)
-                .map_err(|error| SendError { error: error.into(), repeated: false })
+    async fn request_move(&self, act: &PendingAction) -> Result<Moved, graph::Error> {
+        let Self { context, order, mailbox } = self;
+        let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id)?.then("move");
+        let body = json!({"destinationId": order.destination}).to_string();
+        let request = Request::post(path, body.into(), act)
+            .expecting(Expected::Entity)
+            .retry_if_unsent()
+            .in_mailbox(mailbox.address());
+        let response = context.graph.send(&request).await?;
+        // Graph moved the message, whatever is wrong with its answer.
+        response.parse().map_err(|error| error.with_effect(Effect::Indeterminate))
+    }
+
+    /// Finds the message in its destination. A lookup that fails finds nothing, and the log says why.
+    async fn find_moved(&self) -> Option<Moved> {
+        let Self { order, .. } = self;
+        if net::failpoint::is_set(format_args!("skip-lookup: the moved message")) {
+            return None;
+        }
+        let found = match self.find_by_id().await {
+            Err(error) if is_not_found(&error) => self.find_by_tag().await,
+            found => found,
         };
-        let marking = json!({"singleValueExtendedProperties": [mark]}).to_string();
-        let request = Request::patch(path()?, marking.into(), act).in_mailbox(self.mailbox.address());
-        match context.graph.send_by(&Dispatch::Single, &request).await {
-            Ok(_) => {}
-            // What stands against the mark need not stand against the move.
-            Err(SendError { error, .. })
-                if error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 409 | 412)) =>
-            {
+        match found {
+            Ok(Some(moved)) => {
+                info!(mailbox = order.mailbox, message_id = order.id, "the message is in its destination");
+                Some(moved)
+            }
+            Ok(None) => None,
+            Err(error) if is_not_found(&error) => None,
+            Err(error) => {
                 warn!(
                     mailbox = order.mailbox,
                     message_id = order.id,
                     error = error.for_log(),
-                    "moving a message that takes no mark"
+                    "could not look up where the message is"
                 );
-            }
-            Err(SendError { error, repeated }) => {
-                let error = error.with_effect(Effect::NotApplied);
-                return Err(SendError { error, repeated });
+                None
             }
         }
-        let body = json!({"destinationId": order.destination}).to_string();
-        // Once moved, the message has another id, so a second try can find nothing to move.
-        let request = Request::post(path()?.then("move"), body.into(), act)
-            .expecting(Expected::Entity)
-            .idempotent()
-            .in_mailbox(self.mailbox.address());
-        let sent = context.graph.send_by(&Dispatch::Single, &request).await?;
-        sent.response.parse::<Moved>().map_err(|error| SendError { error, repeated: sent.repeated })
     }
 
-    /// Looks in the folder it was to go to.
-    async fn find_moved(&self, context: &Context, mark: &CallTag) -> Result<Option<Moved>, graph::Error> {
-        let Self { order, mailbox, .. } = self;
-        let found = mark.find(&context.graph, mailbox.address(), Some(&order.destination), None).await?;
-        let moved = found.into_iter().find(|message| message.id != order.id);
-        Ok(moved.map(|message| {
-            info!(mailbox = order.mailbox, message_id = order.id, "an earlier try moved the message");
-            Moved { id: message.id, web_link: message.web_link }
-        }))
+    async fn find_by_id(&self) -> Result<Option<Moved>, graph::Error> {
+        #[derive(Deserialize)]
+        struct Place {
+            #[serde(rename = "parentFolderId")]
+            folder: String,
+            #[serde(flatten)]
+            message: Moved,
+        }
+        #[derive(Deserialize)]
+        struct Folder {
+            id: String,
+        }
+        let Self { context, order, mailbox } = self;
+        let read = |path: Path| Request::get(path).expecting(Expected::Entity).in_mailbox(mailbox.address());
+        let path = Path::message(mailbox.address(), None, &order.id)?;
+        let path = path.option("$select", "id,parentFolderId,webLink");
+        let place: Place = context.graph.send(&read(path)).await?.parse()?;
+        let path = Path::mail_folder(mailbox.address(), &order.destination)?.option("$select", "id");
+        let destination: Folder = context.graph.send(&read(path)).await?.parse()?;
+        Ok((place.folder == destination.id).then_some(place.message))
     }
+
+    /// Finds a message whose id did not survive the move. Version 2.0 tagged each message before it moved it.
+    async fn find_by_tag(&self) -> Result<Option<Moved>, graph::Error> {
+        let Self { context, order, mailbox } = self;
+        let tag = CallTag::of(context.call.reference());
+        let found = tag.find(&context.graph, mailbox.address(), Some(&order.destination), None).await?;
+        let moved = found.into_iter().find(|message| message.id != order.id);
+        Ok(moved.map(|message| Moved { id: message.id, web_link: message.web_link }))
+    }
+}
+
+fn is_not_found(error: &graph::Error) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 404)
+}
+
+fn with_doubt(error: graph::Error, indeterminate: bool) -> graph::Error {
+    if indeterminate { error.with_effect(Effect::Indeterminate) } else { error }
 }
