@@ -9,7 +9,7 @@ use fn_exchange_online::customize::{ScriptLanguage, export, export_text};
 use serde_json::Value;
 
 /// The smallest number of words that says a script was shown: its first line.
-const SCRIPT: &str = "# Adds what the row says about its message as artifacts.";
+const SCRIPT: &str = "# Adds the data in the row as artifacts.";
 
 /// A directory with the import file in it.
 fn directory(text: &str) -> tempfile::TempDir {

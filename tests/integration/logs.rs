@@ -257,7 +257,7 @@ async fn every_user_and_message_has_one_line() {
     running.until("listed=13 searched=10 without_mailbox=3 failed=0 left_out=0 messages=7").await;
     let inputs = json!({ "exo_query_messages_results": found.results["raw"] });
     running.call("exchange_online_delete_messages_from_query_results", inputs).await;
-    running.until("listed=7 deleted=7 not_deleted=0 mailboxes=7").await;
+    running.until("listed=7 deleted=7 already_gone=0 not_deleted=0 mailboxes=7").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

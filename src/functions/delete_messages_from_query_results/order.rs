@@ -61,7 +61,7 @@ struct Identified {
     id: String,
 }
 
-/// The memory that accounting for the messages may take, about, in bytes; and what it takes for one message in addition to
+/// The memory that accounting for the messages may take, in bytes; and what it takes for one message in addition to
 /// its mailbox's address.
 const MOST_WEIGHT: usize = 512 << 20;
 const MESSAGE_OVERHEAD: usize = 200;

@@ -59,7 +59,8 @@ async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
 async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
     let deployment = Deployment::new().await;
     let below = tempfile::tempdir_in("/var/tmp").unwrap();
-    for trail in [format!("/tmp/{}", deployment.queue()), format!("{}/acts.jsonl", below.path().display())] {
+    let name = uuid::Uuid::new_v4();
+    for trail in [format!("/tmp/{name}"), format!("{}/acts.jsonl", below.path().display())] {
         let text = deployment.app_config(&[], &[("audit_file", &trail)]);
         let said = selftest(&deployment, &text).await;
         assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")), "{trail}");

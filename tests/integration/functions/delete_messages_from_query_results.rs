@@ -393,5 +393,5 @@ async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_
         "exo_email_address": mailbox, "exo_messages_id": "x", "exo_destination_mailfolder_id": long,
     });
     let error = house.failed(MoveMessageToFolder, inputs).await;
-    assert_eq!(error, "The input \"exo_destination_mailfolder_id\" must be a choice of ordinary length.");
+    assert_eq!(error, "The input \"exo_destination_mailfolder_id\" must be no longer than 4096 bytes.");
 }

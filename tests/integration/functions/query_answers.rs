@@ -1,5 +1,5 @@
-//! `exchange_online_query_emails` when Graph's answers are not what was asked for: nothing counts as found that does not
-//! meet the criteria, nothing is skipped in silence, and a mailbox that cannot answer much is asked for less.
+//! `exchange_online_query_emails` when Graph's answers are not what was asked for: nothing counts as found that does
+//! not meet the criteria, nothing is skipped in silence, and a mailbox that cannot answer much is asked for less.
 
 use sandbox::graph::{NewMessage, User};
 use serde_json::{Value, json};

@@ -135,7 +135,7 @@ async fn a_note_that_cannot_be_written_does_not_cost_the_result() {
 #[tokio::test]
 async fn progress_is_reported_every_few_seconds() {
     let mut house = House::configured(empty(30), &[("max_batched_requests", "1")]).await;
-    house.graph().faults().set_latency(Duration::from_millis(400), Duration::ZERO);
+    house.graph().faults().set_latency(Duration::from_millis(1200), Duration::ZERO);
     house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
     let said = house.said();
     assert_eq!(said[0], "Searching the messages of all");

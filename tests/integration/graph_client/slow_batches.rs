@@ -75,7 +75,8 @@ async fn batch_may_take_the_timeout_once_for_each_round() {
         |parts: &[Value]| Duration::from_millis(600) * u32::try_from(parts.len().div_ceil(4)).unwrap();
     let (settings, received) = slow(&[("timeout", "1"), ("max_retries_total", "0")], rounds, |_| None).await;
     send_all(&settings, &requests(20)).await;
-    assert_eq!(received.lock().unwrap().batches, [20], "three seconds for five rounds of one second each");
+    // Requests that arrive late travel in a batch of their own; a batch that timed out would be sent again.
+    assert_eq!(received.lock().unwrap().batches.iter().sum::<usize>(), 20, "each request is sent once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

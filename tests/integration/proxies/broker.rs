@@ -77,7 +77,7 @@ async fn broker_certificate_is_verified_through_a_proxy() {
 async fn server_that_is_not_a_proxy_is_left() {
     let endless = vec![b'x'; 64 * 1024];
     let answers: [(&[u8], &str); 5] = [
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "is no HTTP"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "is not HTTP"),
         (
             b"HTTP/1.1 403 Forbidden\r\nX-Note: hunter2\r\n\r\n",
             "refuses to lead to the broker (HTTP status 403)",

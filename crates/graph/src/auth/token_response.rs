@@ -1,4 +1,4 @@
-//! What a token endpoint answers when it grants a token. Entra writes numbers; a machine's identity endpoint writes them
+//! What a token endpoint answers when it grants a token. Entra writes numbers; an identity endpoint writes them
 //! as texts, App Service's names the time of the end instead of the time until then, and others write fractions.
 
 use chrono::Utc;

@@ -73,7 +73,7 @@ mod tests {
         let earlier = |last| Days { first: oldest, last: Some(day(last)) };
         assert_eq!(halves(None, None), Some([days(Some(71), Some(466)), earlier(70)]));
         assert_eq!(halves(None, Some(70)), Some([days(Some(41), Some(70)), earlier(40)]));
-        assert_eq!(halves(Some(464), None), Some([days(Some(466), Some(466)), days(Some(464), Some(465))]));
+        assert_eq!(halves(Some(464), None), Some([days(Some(465), Some(466)), days(Some(464), Some(464))]));
         assert_eq!(halves(Some(466), None), None);
         assert_eq!(
             (days(Some(3), Some(9)).number(day(100)), days(Some(3), Some(3)).number(day(100))),

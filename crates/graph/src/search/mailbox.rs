@@ -115,7 +115,7 @@ struct MailboxSearch<'a> {
     criteria: &'a Criteria,
     needed: usize,
     budget: &'a ByteBudget,
-    /// The ids of the messages that were read. A mailbox changes while it is read, so a message may be on two pages, and
+    /// The ids of the messages that were read. A mailbox changes meanwhile, so a message may be on two pages, and
     /// slices overlap.
     seen: HashSet<String>,
     pages: usize,

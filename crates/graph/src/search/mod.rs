@@ -105,7 +105,7 @@ pub async fn search(
     Ok(results.finish(unsearched, &mailboxes))
 }
 
-/// Searches one mailbox. An address that was typed is asked for as it is; where that finds no mailbox, it may be another
+/// Searches one mailbox. An address that was typed is asked for as it is; if that finds no mailbox, it may be another
 /// address of one, so it is asked for by the id that the directory knows for it.
 async fn search_one(
     client: &Client,
