@@ -40,8 +40,8 @@ pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Fai
     analyst.look_at_it(&first).await?;
     let file = analyst.keep_it(&first).await?;
     let moved = analyst.put_one_aside(&first).await?;
-    analyst.delete_it_everywhere(&found).await?;
     analyst.delete_the_one(&first.mailbox, &moved).await?;
+    analyst.delete_it_everywhere(&found).await?;
     analyst.is_it_gone(&phish).await?;
     analyst.warn(&first.mailbox, &file).await?;
     analyst.call_a_meeting(&first.mailbox).await?;
@@ -109,7 +109,7 @@ impl Analyst<'_> {
     async fn put_one_aside(&mut self, first: &Planted) -> Result<String, Failure> {
         let mut inputs = message(first);
         inputs["exo_destination_mailfolder_id"] = json!({"id": 126, "name": "junkemail"});
-        let say = |_: &Value| "moved; it has a new id there".to_owned();
+        let say = |_: &Value| "moved; its immutable id stays the same".to_owned();
         let results = self
             .ask("Put the reported one out of sight.", Function::MoveMessageToFolder, inputs, say)
             .await?;
@@ -128,19 +128,19 @@ impl Analyst<'_> {
                 let status = &failure["status_code"];
                 let _ = write!(
                     said,
-                    "\nnot deleted: the one of {mailbox} (HTTP {status}, {code}): it was moved a moment ago"
+                    "\nalready gone: the one of {mailbox} (HTTP {status}, {code}), deleted a moment ago"
                 );
             }
             said
         };
         let function = Function::DeleteMessagesFromQueryResults;
-        self.ask("Delete every copy that was found.", function, inputs, say).await.map(drop)
+        self.ask("Delete every other copy that was found.", function, inputs, say).await.map(drop)
     }
 
     async fn delete_the_one(&mut self, mailbox: &str, id: &str) -> Result<(), Failure> {
         let inputs = json!({ "exo_email_address": mailbox, "exo_messages_id": id });
         let say = |_: &Value| "deleted".to_owned();
-        self.ask("And the one that was moved.", Function::DeleteEmail, inputs, say).await.map(drop)
+        self.ask("Delete the one that was moved.", Function::DeleteEmail, inputs, say).await.map(drop)
     }
 
     async fn is_it_gone(&mut self, phish: &Phish) -> Result<(), Failure> {

@@ -80,7 +80,7 @@ async fn message_ids_are_encoded_exactly_once() {
         messages.into_iter().map(|message| (mailbox.clone(), message.id)).collect::<Vec<_>>()
     };
     let all: Vec<(String, String)> = house.graph().mailboxes().iter().flat_map(ids).collect();
-    for mark in ['/', '+', '='] {
+    for mark in ['/', '+'] {
         let (mailbox, id) = all.iter().find(|(_, id)| id.contains(mark)).expect("an id with every mark");
         let results =
             house.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;

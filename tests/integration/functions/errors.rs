@@ -127,7 +127,7 @@ async fn a_refused_sign_in_is_one_request_and_one_error_with_entras_code() {
 async fn other_refusals_fail_the_call_at_once_in_one_sentence() {
     let house = House::new().await;
     let inputs = json!({"exo_email_address": house.mailbox(0), "exo_messages_id": "AAMk="});
-    for (status, code) in [(400, "BadRequest"), (413, "RequestEntityTooLarge")] {
+    for (status, code) in [(400, "BadRequest"), (413, "BadRequest")] {
         house.graph().faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
         let error = house.failed(GetMessage, inputs.clone()).await;
         let start = format!(

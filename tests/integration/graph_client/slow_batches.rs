@@ -69,7 +69,7 @@ fn is_stuck(parts: &[Value]) -> bool {
     parts.iter().any(|part| part["url"].as_str().unwrap().contains("/user3@"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn batch_may_take_the_timeout_once_for_each_round() {
     let rounds =
         |parts: &[Value]| Duration::from_millis(600) * u32::try_from(parts.len().div_ceil(4)).unwrap();
@@ -79,7 +79,7 @@ async fn batch_may_take_the_timeout_once_for_each_round() {
     assert_eq!(received.lock().unwrap().batches.iter().sum::<usize>(), 20, "each request is sent once");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn mailbox_that_makes_batches_fail_is_asked_alone() {
     for status in [502, 504] {
         let gateway = move |parts: &[Value]| (parts.len() > 1 && is_stuck(parts)).then_some(status);

@@ -26,8 +26,8 @@ use net::untrusted::json;
 
 /// A mailbox with more pages is taken to have no end. Pages may be empty while Graph looks for matches.
 const MOST_PAGES: usize = 1000;
-/// Graph ends a `$search` without saying so: after 1,000 hits by the page "Use the $search query parameter", but 250 and
-/// 275 have been seen (microsoft-graph-docs issue 6665). A search that ends with fewer hits was not cut off.
+/// Graph ends a `$search` without saying so: after 1,000 hits by the page "Use the $search query parameter", but 250
+/// and 275 have been seen (microsoft-graph-docs issue 6665). A search that ends with fewer hits was not cut off.
 const FEWEST_HITS_OF_CAP: usize = 250;
 /// A search that ends with so many hits of one day was cut off.
 const LARGEST_CAP: usize = 1000;
