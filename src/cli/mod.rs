@@ -79,7 +79,9 @@ impl Cli {
                     Err(failure) => Err(failure),
                 }
             }
-            Some(Command::Invoke(arguments)) => invoke::invoke(arguments, self.config_file.as_deref()).await,
+            Some(Command::Invoke(arguments)) => {
+                Box::pin(invoke::invoke(arguments, self.config_file.as_deref())).await
+            }
             Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Package(arguments)) => package::write(&arguments),
             Some(Command::Customize(arguments)) => {

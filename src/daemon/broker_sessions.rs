@@ -38,6 +38,7 @@ struct ServedSession {
 type Opened = Result<Option<Subscription>, Failure>;
 
 /// A change that the daemon has to act on.
+#[allow(clippy::large_enum_variant)] // one of these exists at a time
 pub(super) enum SessionEvent {
     /// The subscription that was being opened is there. Only the first one of the process can fail.
     Opened(Opened),

@@ -33,7 +33,8 @@ pub(super) struct ReloadPlan {
     warnings: Vec<Warning>,
     in_force: InForce,
     graph: graph::Client,
-    /// The new listener, if the address changes.
+    /// The new listener, if the address changes; `Some(None)` if there is to be none.
+    #[allow(clippy::option_option)]
     listener: Option<Option<Listener>>,
     /// The new log, if its settings change.
     log: Option<LogChange>,

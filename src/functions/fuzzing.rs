@@ -58,7 +58,7 @@ pub fn function_call(data: &[u8]) {
 
 /// Escapes `text` for a note's HTML.
 pub fn escaped(text: &str) -> String {
-    super::report::escaped(text).to_string()
+    super::report::escaped(text)
 }
 
 /// Turns `name` into the name of a file that `invoke` writes.

@@ -92,8 +92,11 @@ mod tests {
             reply_to: None,
             correlation_id: None,
             redelivered: false,
-            sent_at: sent_after
-                .map(|after| connected() + TimeDelta::milliseconds((after * 1000.0).round() as i64)),
+            sent_at: sent_after.map(|after: f64| {
+                connected()
+                    + TimeDelta::from_std(std::time::Duration::from_secs_f64(after.abs())).unwrap_or_default()
+                        * if after < 0.0 { -1 } else { 1 }
+            }),
             serving_since: connected(),
             broker_session: started_before
                 .map(|before| format!("ID:soar-1.example-40000-{}-2:1", started(before)).into()),

@@ -267,9 +267,8 @@ impl Error {
     /// Returns the HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         match &self.kind {
-            ErrorKind::Refused(refusal) => Some(refusal.status),
+            ErrorKind::Refused(refusal) | ErrorKind::ErrorInSuccess(refusal) => Some(refusal.status),
             ErrorKind::NotAnAnswer { status, .. } => Some(*status),
-            ErrorKind::ErrorInSuccess(refusal) => Some(refusal.status),
             _ => None,
         }
     }

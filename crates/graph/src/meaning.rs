@@ -58,7 +58,7 @@ impl Meaning {
             (409 | 412, "ErrorIrresolvableConflict") => Self::Conflict,
             (500, "ErrorMimeContentConversionFailed" | "ErrorContentConversionFailed") => Self::Inconvertible,
             // The mailbox changes its database.
-            (_, "MailboxInfoStale") => Self::Unavailable,
+            (_, "MailboxInfoStale") | (503, _) => Self::Unavailable,
             // Graph sends this for one mailbox under load (GitHub microsoft-graph-docs-contrib#9141).
             (401, "UnknownError") => Self::MailboxUnauthorized,
             (401, _) => Self::TokenRejected,
@@ -69,7 +69,6 @@ impl Meaning {
             // A throttled batch is said to be answered 424 as a whole ("Throttling guidance"). The parts that this
             // client sends do not depend on each other, so 424 has no other meaning here.
             (424 | 429 | 509, _) => Self::Throttled,
-            (503, _) => Self::Unavailable,
             (408 | 500 | 502 | 504, _) => Self::ServerFailed,
             (400 | 404, code) if NO_MAILBOX.contains(&code) => Self::NoMailbox,
             (404, "ErrorFolderNotFound") => Self::NoFolder,

@@ -62,7 +62,7 @@ impl Response {
     }
 
     /// Marks the response as one to a change: where its body is unusable, the change may have been made.
-    pub(crate) fn to_change(self, is_change: bool) -> Self {
+    pub(crate) fn with_change(self, is_change: bool) -> Self {
         Self { effect: if is_change { Effect::Indeterminate } else { Effect::NotApplied }, ..self }
     }
 }

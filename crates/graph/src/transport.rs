@@ -114,7 +114,7 @@ impl Transport {
     pub(crate) async fn exchange(&self, request: &Request) -> Result<(Response, Token), Error> {
         let (response, token) = self.open(request).await?;
         let read = response::read_success(response, request.expected, self.read_timeout(request)).await?;
-        Ok((read.to_change(request.is_change()), token))
+        Ok((read.with_change(request.is_change()), token))
     }
 
     /// Sends `request` once and returns a success unread. Where the token is refused, it is replaced once and the

@@ -136,7 +136,7 @@ async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result
 fn refused(error: &Error) -> Failure {
     match error.status() {
         Some(403) => Failure::new(ExitCode::Failed, &format!("{error}. {PERMISSION}")),
-        _ => Failure::new(ExitCode::of_soar(&error), error),
+        _ => Failure::new(ExitCode::of_soar(error), error),
     }
 }
 

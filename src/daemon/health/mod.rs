@@ -111,7 +111,9 @@ impl HealthEndpoint {
         Ok(Self { health, pings, listener })
     }
 
-    /// Prepares a listener for another address. Returns `None` if the address is the present one.
+    /// Prepares a listener for another address. Returns `None` if the address is the present one, and `Some(None)` if
+    /// there is to be no listener.
+    #[allow(clippy::option_option)]
     pub(super) fn listen_at(&self, address: Option<SocketAddr>) -> Result<Option<Option<Listener>>, Failure> {
         if address == self.listener.as_ref().map(|listener| listener.address) {
             return Ok(None);

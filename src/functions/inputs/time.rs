@@ -87,6 +87,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value)] // so that tests can write `read(json!(1))`
     fn read(value: Value) -> Option<String> {
         time(&value, DayMeans::Begin).map(|time| time.to_rfc3339())
     }

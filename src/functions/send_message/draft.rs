@@ -198,9 +198,8 @@ impl<'a> Draft<'a> {
     async fn send(&self) -> Result<(), graph::Error> {
         let mut repeats = 0;
         loop {
-            let error = match self.post("send", Bytes::new(), Request::retry_if_unsent).await {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            let Err(error) = self.post("send", Bytes::new(), Request::retry_if_unsent).await else {
+                return Ok(());
             };
             let repeatable = may_have_been_applied(&error) || self.is_settling(&error);
             if !repeatable && !error.is_item_gone() {

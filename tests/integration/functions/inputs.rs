@@ -20,9 +20,9 @@ async fn refused(house: &House, function: Function, inputs: Value, sentence: &st
 
 #[tokio::test]
 async fn criterion_or_folder_that_looks_empty_is_refused() {
+    const REASON: &str = "holds only blanks or invisible characters";
     let house = House::with(empty(1)).await;
     let user = house.mailbox(0);
-    const REASON: &str = "holds only blanks or invisible characters";
     for blank in INVISIBLE {
         let shapes =
             [json!(blank), json!({"format": "text", "content": blank}), json!({"id": 1, "name": blank})];

@@ -49,7 +49,7 @@ impl RawResponse {
     }
 
     pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push_str(&format!("{name}: {value}\r\n"));
+        self.headers += &[name, ": ", value, "\r\n"].concat();
         self
     }
 }
@@ -85,7 +85,7 @@ where
 {
     const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"T"}"#;
     let mut received = Vec::new();
-    while let Some(request) = read(&mut stream, &mut received).await {
+    while let Some(request) = Box::pin(read(&mut stream, &mut received)).await {
         let RawResponse { status, headers, body } = if request.line().starts_with("POST /token") {
             RawResponse::new(200, TOKEN)
         } else {
@@ -108,7 +108,7 @@ async fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<RawReque
         if let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
-        fill(stream, received).await?;
+        Box::pin(fill(stream, received)).await?;
     };
     let text = String::from_utf8(received.drain(..end).collect()).unwrap();
     let (line, headers) = text.split_once("\r\n").unwrap();
@@ -118,7 +118,7 @@ async fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> Option<RawReque
     let mut request = RawRequest { head: format!("{line}\n{}", headers.join("\n")), body: Vec::new() };
     let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     while received.len() < length {
-        fill(stream, received).await?;
+        Box::pin(fill(stream, received)).await?;
     }
     request.body = received.drain(..length).collect();
     Some(request)

@@ -28,9 +28,10 @@ async fn slow(
     let settings = server(options, move |request: RawRequest| {
         let is_batch = request.line().contains("$batch");
         let parts = if is_batch { request.parts() } else { Vec::new() };
-        match is_batch {
-            true => seen.lock().unwrap().batches.push(parts.len()),
-            false => seen.lock().unwrap().single += 1,
+        if is_batch {
+            seen.lock().unwrap().batches.push(parts.len());
+        } else {
+            seen.lock().unwrap().single += 1;
         }
         let (delay, status) = (delay(&parts), gateway(&parts));
         async move {

@@ -101,7 +101,7 @@ pub(crate) async fn exchange<'a>(
     };
     let outcomes = parts.enumerate().map(|(id, request)| {
         let outcome = outcomes.remove(&id).unwrap_or_else(left_out);
-        outcome.map(|response| response.to_change(request.is_change()))
+        outcome.map(|response| response.with_change(request.is_change()))
     });
     Ok((outcomes.collect(), token))
 }

@@ -278,7 +278,7 @@ impl Driver {
                 break;
             }
             size = size.min(waiting.largest_batch);
-            let permit = waiting.gate.as_ref().map(|gate| gate.try_enter());
+            let permit = waiting.gate.as_ref().map(MailboxGate::try_enter);
             if permit.as_ref().is_some_and(Option::is_none) {
                 self.block(waiting);
             } else {

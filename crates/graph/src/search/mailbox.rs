@@ -34,7 +34,7 @@ const LARGEST_CAP: usize = 1000;
 /// A mailbox that failed so many pages, each of them twice, is given up…
 const MOST_FAILED_PAGES: usize = 30;
 /// …or so many where it has not answered a single one.
-const MOST_FAILED_AT_START: usize = 16;
+const MOST_FAILED_AT_START: usize = 10;
 /// So many pages are asked for smaller without a wait in between.
 const SMALLER_AT_ONCE: usize = 4;
 /// The memory that a message takes in addition to its text, in bytes.

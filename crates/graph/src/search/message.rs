@@ -7,21 +7,24 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
 
-/// The properties of a message that the criteria are checked against. The outer `Option` is `None` where the message
-/// does not have the property, the inner one where it is null.
+/// A property of a message: `None` where the message does not have it, `Some(None)` where it is null.
+#[allow(clippy::option_option)] // serde tells the two apart in this way
+type Property<T> = Option<Option<T>>;
+
+/// The properties of a message that the criteria are checked against.
 #[derive(Deserialize)]
 pub(crate) struct Checked<'a> {
     #[serde(borrow)]
     id: Option<&'a RawValue>,
     error: Option<IgnoredAny>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) from: Option<Option<Person<'a>>>,
+    pub(super) from: Property<Person<'a>>,
     #[serde(rename = "receivedDateTime", default, deserialize_with = "time")]
-    pub(super) received: Option<Option<DateTime<Utc>>>,
+    pub(super) received: Property<DateTime<Utc>>,
     #[serde(rename = "hasAttachments", default, deserialize_with = "present")]
-    pub(super) has_attachments: Option<Option<bool>>,
+    pub(super) has_attachments: Property<bool>,
     #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) subject: Option<Option<Cow<'a, str>>>,
+    pub(super) subject: Property<Cow<'a, str>>,
 }
 
 /// A sender.
@@ -79,7 +82,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
     T::deserialize(deserializer).map(Some)
 }
 
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DateTime<Utc>>>, D::Error> {
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Property<DateTime<Utc>>, D::Error> {
     let text: Option<Cow<'_, str>> = Option::deserialize(deserializer)?;
     Ok(Some(text.and_then(|text| Some(DateTime::parse_from_rfc3339(&text).ok()?.with_timezone(&Utc)))))
 }
