@@ -8,7 +8,7 @@
 //! ```
 //!
 //! No delivery is dropped. A message that is not a call for this integration gets an error reply and is acknowledged.
-//! A call that fails, or panics, gets an error reply and does not disturb the others. The [`ledger`] decides what
+//! A call that fails, or panics, gets an error reply and does not disturb the others. The `ledger` decides what
 //! happens when the broker delivers a message again.
 
 mod call;

@@ -1,5 +1,5 @@
 //! The options of `app.config`, each defined once. The parser takes names, bounds and defaults from here; the list of
-//! known names, the template ([`super::template`]) and the tables of docs/settings.md are made from the same
+//! known names, the template (`config::template`) and the tables of docs/settings.md are made from the same
 //! definitions.
 
 pub(super) mod app;

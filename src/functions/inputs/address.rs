@@ -1,7 +1,8 @@
 //! Reads mail addresses as people type them and as mail programs copy them.
 //!
-//! Lists are separated by commas, semicolons or line ends. An entry is an address, `Name <address>`, `"Name, first"
-//! <address>`, `Name, first <address>`, `<address>`, `mailto:address` or `Name [mailto:address]`. Invisible characters
+//! Lists are separated by commas, semicolons or line ends. An entry is an address, `Name <address>`,
+//! `"Name, first" <address>`, `Name, first <address>`, `<address>`, `mailto:address` or `Name [mailto:address]`.
+//! Invisible characters
 //! from web pages are removed. An entry that cannot be an address is refused, never dropped.
 
 use super::text::{is_blank, is_joiner};

@@ -10,7 +10,7 @@ pub fn is_unsafe_to_display(c: char) -> bool {
         || matches!(c, '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` as it may be shown on a terminal: line ends stay, and the other characters that [move](moves) leave a mark.
+/// `text` as it may be shown on a terminal: line ends stay, and the other characters that [move](is_unsafe_to_display) leave a mark.
 pub fn sanitize_terminal(text: &str) -> String {
     text.chars()
         .map(|c| if c != '\n' && is_unsafe_to_display(c) { char::REPLACEMENT_CHARACTER } else { c })
@@ -18,7 +18,7 @@ pub fn sanitize_terminal(text: &str) -> String {
 }
 
 /// `text` on one line, for a person to read: blanks for line ends and tabs, and the other characters that
-/// [move](moves) spelt out.
+/// [move](is_unsafe_to_display) spelt out.
 pub fn sanitize_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
