@@ -261,9 +261,3 @@ async fn look_repeatedly<T, E, L: Future<Output = Result<Option<T>, E>>>(
 pub(super) fn may_have_been_applied(error: &graph::Error) -> bool {
     error.is_indeterminate() || error.backoff_hint().is_some()
 }
-
-/// Whether Graph did not carry out a request because something else touched the item at the same moment, such as a rule
-/// or its owner (`ErrorIrresolvableConflict`). The next attempt may succeed.
-pub(super) fn is_conflict(error: &graph::Error) -> bool {
-    error.refusal().is_some_and(|refusal| matches!(refusal.status, 409 | 412))
-}

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
-use super::idempotency::{is_conflict, may_have_been_applied};
+use super::idempotency::may_have_been_applied;
 use super::inputs::{InputError, Inputs, WELL_KNOWN_FOLDERS};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
@@ -140,7 +140,7 @@ impl Mover<'_> {
                 Err(error) => error,
             };
             indeterminate |= error.is_indeterminate();
-            let repeatable = may_have_been_applied(&error) || is_conflict(&error);
+            let repeatable = may_have_been_applied(&error);
             if !repeatable && !error.is_item_gone() {
                 return Err(with_doubt(error, indeterminate));
             }

@@ -15,7 +15,7 @@ use super::LARGE;
 use super::message::{FileAttachment, SMALLEST_IN_SESSION};
 use super::outgoing::{Ended, Outgoing};
 use crate::functions::error::Error;
-use crate::functions::idempotency::{is_conflict, may_have_been_applied};
+use crate::functions::idempotency::may_have_been_applied;
 use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
 
@@ -243,11 +243,10 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// Whether Graph refused a request because the draft is new, or changed at the same moment. After an attempt that
-    /// may have been carried out, a refusal means something else.
+    /// Whether Graph refused a request because the draft is new. After an attempt that may have been carried out, a 404
+    /// means something else. The client itself repeats a request that met a conflict.
     fn is_settling(&self, error: &graph::Error) -> bool {
-        let is_new = error.is_item_gone() && self.created_at.elapsed() < YOUNG;
-        (is_conflict(error) || is_new) && !error.is_indeterminate()
+        error.is_item_gone() && self.created_at.elapsed() < YOUNG && !error.is_indeterminate()
     }
 
     fn wait_after(&self, error: &graph::Error, repeats: u32) -> Option<Duration> {
