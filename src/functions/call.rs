@@ -22,7 +22,7 @@ pub struct Call {
     /// When the message was sent, by the sender's clock.
     pub asked_at: Option<DateTime<Utc>>,
     /// Whether the call may have run before this delivery.
-    pub before: PriorRun,
+    pub prior_run: PriorRun,
 }
 
 /// Whether a call may have run before, completely or in part, in this process or another.
@@ -39,7 +39,7 @@ pub enum PriorRun {
 impl Call {
     /// A call from the command line.
     pub fn by_hand() -> Self {
-        Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), before: PriorRun::None }
+        Self { id: Uuid::new_v4().to_string(), asked_at: Some(Utc::now()), prior_run: PriorRun::None }
     }
 
     /// Whether this call can have done something at `done_at`, by SOAR's clock.

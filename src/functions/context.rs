@@ -29,7 +29,7 @@ pub struct Context {
 impl Context {
     /// Whether another run of the call may have happened, before or at the same time, as far as is known now.
     pub(super) fn run_elsewhere(&self) -> PriorRun {
-        if self.lease.is_in_doubt() { PriorRun::Likely } else { self.call.before }
+        if self.lease.is_in_doubt() { PriorRun::Likely } else { self.call.prior_run }
     }
 
     /// Whether another run is possible.

@@ -211,7 +211,7 @@ fn check_times(context: &Context, meeting: &Meeting) -> Result<(), Error> {
     } else {
         "its start is in the past"
     };
-    Err(Error::Refused(format!("The meeting was not created: {why}.")))
+    Err(Error::refused(format!("The meeting was not created: {why}.")))
 }
 
 /// The reply of a call that created no meeting.
@@ -219,10 +219,7 @@ fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
     not_done.outcome(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
         let attempt = format!("create a meeting in the calendar of {organizer}");
         let what = format!("The calendar of {organizer}");
-        Outcome::not_found(
-            Error::Graph { attempt, permissions: Permissions(&[CHANGE_CALENDARS]), source },
-            &what,
-        )
+        Outcome::not_found(Error::graph(attempt, Permissions(&[CHANGE_CALENDARS]), source), &what)
     })
 }
 
@@ -297,7 +294,7 @@ async fn organizers_zone(context: &Context, mailbox: &Mailbox, organizer: &str) 
         Err(error) if error.refusal().is_some_and(|refusal| refusal.status == 404) => Ok(Zone::utc()),
         Err(source) => {
             let attempt = format!("read the time zone of {organizer}");
-            Err(Error::Graph { attempt, permissions: Permissions(&[READ_SETTINGS]), source })
+            Err(Error::graph(attempt, Permissions(&[READ_SETTINGS]), source))
         }
     }
 }

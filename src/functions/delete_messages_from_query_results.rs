@@ -66,8 +66,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     if counts.deleted == 0
         && let Some(source) = for_all()
     {
-        let attempt = "delete any of the messages".to_owned();
-        return Err(Error::Graph { attempt, permissions: SPEC.permissions(), source: source.clone() });
+        return Err(Error::graph("delete any of the messages", SPEC.permissions(), source.clone()));
     }
     info!(
         listed = counts.listed(),

@@ -1,19 +1,28 @@
 //! How a function fails, in a sentence or two for the analyst.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::inputs::InputError;
 use super::permissions::Permissions;
 use super::progress::Progress;
 use crate::guard;
-use graph::{BackoffHint, Meaning};
+use graph::{BackoffHint, Effect, Meaning};
+
+/// A call failed.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    /// What is known of the attempts before the one that failed.
+    earlier: Effect,
+}
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ErrorKind {
     /// The inputs are incomplete or cannot be read. Nothing was sent.
     #[error(transparent)]
-    Input(#[from] InputError),
+    Input(InputError),
     /// The function refused to do it, for this reason.
     #[error("{0}")]
     Refused(String),
@@ -41,15 +50,12 @@ pub enum Error {
          not sent once more.",
         sentence(source)
     )]
-    InDoubt {
+    NotSentAgain {
         /// The attempt.
         attempt: String,
         /// Graph's error.
         source: graph::Error,
     },
-    /// The operation failed after an earlier attempt whose outcome is unknown.
-    #[error("{0} An earlier try may have been carried out all the same.")]
-    AfterUnknown(Box<Self>),
     /// The call ran longer than `call_timeout`.
     #[error(
         "The function took longer than a call may ({} s, call_timeout) and was ended{}. What it had done until then \
@@ -79,33 +85,143 @@ pub enum Error {
     },
     /// A note or file could not be written to SOAR.
     #[error("{}", sentence(.0))]
-    Soar(#[from] soar::Error),
+    Soar(soar::Error),
     /// A file could not be read from SOAR.
     #[error("{}", sentence(.0))]
     NotRead(soar::Error),
     /// A result could not be written as JSON.
     #[error("The result could not be written as JSON: {0}")]
-    Result(#[from] serde_json::Error),
+    Result(serde_json::Error),
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, earlier: Effect::NotApplied }
+    }
+}
+
+impl From<InputError> for Error {
+    fn from(error: InputError) -> Self {
+        ErrorKind::Input(error).into()
+    }
+}
+
+impl From<soar::Error> for Error {
+    fn from(error: soar::Error) -> Self {
+        ErrorKind::Soar(error).into()
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        ErrorKind::Result(error).into()
+    }
 }
 
 impl From<guard::Refusal> for Error {
     fn from(refusal: guard::Refusal) -> Self {
-        Self::Refused(refusal.why)
+        Self::refused(refusal.why)
     }
 }
 
 impl Error {
+    /// The function refused to do it, for the reason `why`, a sentence.
+    pub(super) fn refused(why: impl Into<String>) -> Self {
+        ErrorKind::Refused(why.into()).into()
+    }
+
+    /// Graph did not carry out `attempt`, which needs `permissions`.
+    pub(super) fn graph(attempt: impl Into<String>, permissions: Permissions, source: graph::Error) -> Self {
+        ErrorKind::Graph { attempt: attempt.into(), permissions, source }.into()
+    }
+
+    /// The file `name` cannot be sent or written; `why` is the rest of the sentence.
+    pub(super) fn attachment(name: impl Into<String>, why: String) -> Self {
+        ErrorKind::Attachment { name: name.into(), why }.into()
+    }
+
+    /// A file could not be read from SOAR.
+    pub(super) fn not_read(source: soar::Error) -> Self {
+        ErrorKind::NotRead(source).into()
+    }
+
+    /// Returns why the call failed.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Returns why the call failed.
+    pub fn into_kind(self) -> ErrorKind {
+        self.kind
+    }
+
     /// The text for the log: without Graph's message, which may quote a mail.
     pub fn for_log(&self) -> String {
+        let doubt = if self.mentions_earlier() { "; an earlier try may have been carried out" } else { "" };
+        format!("{}{doubt}", self.kind.for_log())
+    }
+
+    /// Whether this attempt or an earlier one may have taken effect in spite of the error.
+    pub(super) fn is_indeterminate(&self) -> bool {
+        self.earlier == Effect::Indeterminate || self.kind.effect() == Effect::Indeterminate
+    }
+
+    /// This error, after an earlier attempt whose outcome is unknown.
+    pub(super) fn after_indeterminate(self) -> Self {
+        Self { earlier: Effect::Indeterminate, ..self }
+    }
+
+    /// Whether the text adds that an earlier attempt may have been carried out. Some kinds say so themselves.
+    fn mentions_earlier(&self) -> bool {
+        let says_so = matches!(self.kind, ErrorKind::NotSentAgain { .. } | ErrorKind::NotLookedUp { .. });
+        self.earlier == Effect::Indeterminate && !says_so
+    }
+
+    /// Graph's error, where there is one.
+    pub(super) fn graph_error(&self) -> Option<&graph::Error> {
+        match &self.kind {
+            ErrorKind::Graph { source, .. } | ErrorKind::NotSentAgain { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The delay that Graph asks for.
+    pub(super) fn backoff_hint(&self) -> Option<BackoffHint> {
+        self.graph_error()?.backoff_hint()
+    }
+
+    /// Whether Graph throttled the request. As a rule, a throttled request was not carried out.
+    pub(super) fn is_throttling(&self) -> bool {
+        self.graph_error().is_some_and(graph::Error::is_throttled)
+    }
+
+    /// Whether the lookup failed for lack of a permission.
+    pub(super) fn is_forbidden_look(&self) -> bool {
+        let ErrorKind::NotLookedUp { source, .. } = &self.kind else { return false };
+        source.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)?;
+        if self.mentions_earlier() {
+            f.write_str(" An earlier try may have been carried out all the same.")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl ErrorKind {
+    fn for_log(&self) -> String {
         match self {
-            Self::Graph { attempt, source, .. } | Self::InDoubt { attempt, source } => {
+            Self::Graph { attempt, source, .. } | Self::NotSentAgain { attempt, source } => {
                 format!("could not {attempt}: {}", source.for_log())
             }
             Self::NotLookedUp { mail, source, .. } => {
                 format!("whether {mail} was sent before could not be looked up: {}", source.for_log())
-            }
-            Self::AfterUnknown(last) => {
-                format!("{}; an earlier try may have been carried out", last.for_log())
             }
             Self::Attachment { why, .. } => format!("an attachment {why}"),
             Self::Soar(error @ soar::Error::Content { source, .. }) => {
@@ -119,55 +235,29 @@ impl Error {
         }
     }
 
-    /// Whether the attempt may have taken effect in spite of the error.
-    pub(super) fn is_indeterminate(&self) -> bool {
+    /// What is known of the attempt that failed. Graph's own error says it for the functions that ask.
+    fn effect(&self) -> Effect {
         match self {
-            Self::InDoubt { .. } | Self::AfterUnknown(_) | Self::OutOfTime { .. } => true,
-            Self::Soar(error) => error.is_indeterminate(),
-            Self::Input(_)
+            Self::NotSentAgain { .. } | Self::NotLookedUp { .. } | Self::OutOfTime { .. } => {
+                Effect::Indeterminate
+            }
+            Self::Soar(error) if error.is_indeterminate() => Effect::Indeterminate,
+            Self::Soar(_)
+            | Self::Input(_)
             | Self::Refused(_)
             | Self::Attachment { .. }
             | Self::Graph { .. }
-            | Self::NotLookedUp { .. }
             | Self::NotRead(_)
-            | Self::Result(_) => false,
+            | Self::Result(_) => Effect::NotApplied,
         }
-    }
-
-    /// This error, after an earlier attempt whose outcome is unknown.
-    pub(super) fn after_unknown(self) -> Self {
-        match self {
-            // These say so themselves.
-            said @ (Self::InDoubt { .. } | Self::NotLookedUp { .. } | Self::AfterUnknown(_)) => said,
-            other => Self::AfterUnknown(Box::new(other)),
-        }
-    }
-
-    /// The delay that Graph asks for.
-    pub(super) fn backoff_hint(&self) -> Option<BackoffHint> {
-        match self {
-            Self::Graph { source, .. } | Self::InDoubt { source, .. } => source.backoff_hint(),
-            _ => None,
-        }
-    }
-
-    /// Whether Graph throttled the request. As a rule, a throttled request was not carried out.
-    pub(super) fn is_throttling(&self) -> bool {
-        matches!(self, Self::Graph { source, .. } | Self::InDoubt { source, .. } if source.is_throttled())
-    }
-
-    /// Whether the lookup failed for lack of a permission.
-    pub(super) fn is_forbidden_look(&self) -> bool {
-        let Self::NotLookedUp { source, .. } = self else { return false };
-        source.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403))
     }
 }
 
 /// " after …", if the progress is known.
 struct Dealt(Option<Progress>);
 
-impl std::fmt::Display for Dealt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Dealt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(Progress { done, total, more, found }) = self.0 else { return Ok(()) };
         let known = if more { "at least " } else { "" };
         write!(f, " after it had dealt with {done} of {known}{total}")?;
@@ -176,15 +266,15 @@ impl std::fmt::Display for Dealt {
 }
 
 /// Returns the text with exactly one full stop at its end.
-fn sentence(said: &impl std::fmt::Display) -> String {
+fn sentence(said: &impl fmt::Display) -> String {
     format!("{}.", said.to_string().trim_end_matches('.'))
 }
 
 /// Names the permission, if a missing one is the likely reason.
 pub(super) struct Needs<'a>(pub(super) Permissions, pub(super) &'a graph::Error);
 
-impl std::fmt::Display for Needs<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Needs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.1.meaning() {
             Some(Meaning::Policy) => f.write_str(
                 " A policy in Exchange Online keeps the Entra application out of this mailbox: an application access \

@@ -166,7 +166,7 @@ where
                 self.unverified = false;
                 Step::Act
             }
-            Err(error) => Step::Finish(Err(error.after_unknown())),
+            Err(error) => Step::Finish(Err(error.after_indeterminate())),
         }
     }
 
@@ -184,7 +184,7 @@ where
                 Step::Settle { error, failed_at: Instant::now() }
             }
             Some(Err(error)) => {
-                Step::Finish(Err(if self.indeterminate { error.after_unknown() } else { error }))
+                Step::Finish(Err(if self.indeterminate { error.after_indeterminate() } else { error }))
             }
             None => {
                 warn!(effect = self.effect, "cancelled: the connection that delivered the call has closed");
@@ -209,13 +209,13 @@ where
             Ok(None) => error,
             // Without the permission to look, the meaning of throttling (not carried out) has to do.
             Err(forbidden) if error.is_throttling() && forbidden.is_forbidden_look() => forbidden,
-            Err(not_looked_up) => return Step::Finish(Err(not_looked_up.after_unknown())),
+            Err(not_looked_up) => return Step::Finish(Err(not_looked_up.after_indeterminate())),
         };
         let wait = match hint {
             Some(hint) => self.context.graph.again_after(hint.named, self.delayed_repeats),
             None => (self.repeats < MAX_REPEATS).then_some(Duration::ZERO),
         };
-        let Some(wait) = wait else { return Step::Finish(Err(error.after_unknown())) };
+        let Some(wait) = wait else { return Step::Finish(Err(error.after_indeterminate())) };
         *(if hint.is_some() { &mut self.delayed_repeats } else { &mut self.repeats }) += 1;
         Step::BackOff { until: failed_at + wait }
     }

@@ -104,7 +104,7 @@ impl IncidentSink {
 
     /// The files of an incident.
     pub(super) async fn attachments(&self, incident: i64) -> Result<Vec<Attachment>, Error> {
-        self.soar()?.attachments(Target::Incident(incident)).await.map_err(Error::NotRead)
+        self.soar()?.attachments(Target::Incident(incident)).await.map_err(Error::not_read)
     }
 
     /// Streams the content of an incident's file.
@@ -113,16 +113,15 @@ impl IncidentSink {
         incident: i64,
         attachment: i64,
     ) -> Result<ByteStream<soar::Error>, Error> {
-        self.soar()?.attachment_contents(incident, attachment).await.map_err(Error::NotRead)
+        self.soar()?.attachment_contents(incident, attachment).await.map_err(Error::not_read)
     }
 
     fn soar(&self) -> Result<&soar::Client, Error> {
         match self {
             Self::Soar(soar) => Ok(soar),
-            Self::Local(_) => Err(Error::Refused(
+            Self::Local(_) => Err(Error::refused(
                 "The attachments to send are those of an incident, and this call was made without one \
-                 (--incident). Nothing was sent."
-                    .to_owned(),
+                 (--incident). Nothing was sent.",
             )),
         }
     }
@@ -168,7 +167,7 @@ impl Local {
         content: impl Stream<Item = Result<Bytes, graph::Error>>,
     ) -> Result<String, Error> {
         let refused = |error: &io::Error| {
-            Error::Refused(format!(
+            Error::refused(format!(
                 "Could not keep the message as a file in {}: {error}.",
                 self.directory.display()
             ))

@@ -32,7 +32,7 @@ use tracing::info;
 
 pub use call::{CLOCKS_APART, Call, PriorRun};
 pub use context::Context;
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use incident_sink::{IncidentSink, Local};
 pub use inputs::{InputError, Inputs, Reason, parse_time};
 pub use lease::{Lease, LeaseState};
@@ -115,7 +115,7 @@ impl Function {
             Timeout::Report => work.await,
             Timeout::Abort => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
                 info!("call timed out");
-                Err(Error::OutOfTime { limit, progress: *context.status.progress().borrow() })
+                Err(ErrorKind::OutOfTime { limit, progress: *context.status.progress().borrow() }.into())
             }),
         }
     }

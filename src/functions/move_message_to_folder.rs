@@ -81,7 +81,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.outcome(&done, content, |source| {
                 let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
                 let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
-                Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
+                Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)
             })
         }
     }

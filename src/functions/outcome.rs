@@ -5,7 +5,7 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use crate::guard;
 use net::untrusted::json;
 
@@ -50,7 +50,7 @@ impl Outcome {
 
     /// Turns a 404 into an outcome whose `content` is Graph's error object, which scripts test for. Other errors stay.
     pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
-        let Error::Graph { source, .. } = &error else { return Err(error) };
+        let ErrorKind::Graph { source, .. } = error.kind() else { return Err(error) };
         match source.refusal() {
             Some(graph::Refusal { status: 404, code, body, .. }) => {
                 let doubt = if source.is_indeterminate() {
@@ -124,7 +124,7 @@ impl NotDone {
         match self {
             Self::Graph(error) => failed(error),
             Self::DryRun => dry_run(done, content),
-            Self::Refused { why, .. } => Err(Error::Refused(why)),
+            Self::Refused { why, .. } => Err(Error::refused(why)),
         }
     }
 }
@@ -173,9 +173,7 @@ const MOST_TO_READ: usize = 100_000;
 /// Indents `object`, after `order` has arranged its keys.
 fn pretty(object: &RawValue, order: impl FnOnce(&mut Value)) -> Result<Option<String>, Error> {
     if json::is_too_deep(object.get()) {
-        return Err(Error::Refused(
-            "What Microsoft Graph answered is nested too deep to be handed on.".to_owned(),
-        ));
+        return Err(Error::refused("What Microsoft Graph answered is nested too deep to be handed on."));
     }
     if object.get().len() > LARGEST_TO_READ || json::values(object.get()) > MOST_TO_READ {
         return Ok(None);

@@ -56,7 +56,7 @@ const OVER_ALL_USERS: Use = Use::when("over all users", &[READ_MAIL, READ_USERS]
 
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let query = Query::read(inputs, &context.sink)?;
-    query.check().map_err(Error::Refused)?;
+    query.check().map_err(Error::refused)?;
 
     let started = Instant::now();
     let search = search(context, &query).await.map_err(|source| failed(&query, source))?;
@@ -109,7 +109,7 @@ fn failed(query: &Query, source: graph::Error) -> Error {
         SearchScope::Tenant { .. } => OVER_ALL_USERS.permissions,
         SearchScope::Listed(_) => SPEC.permissions(),
     };
-    Error::Graph { attempt: format!("search the messages of {}", query.asked), permissions, source }
+    Error::graph(format!("search the messages of {}", query.asked), permissions, source)
 }
 
 /// Returns why a search found nothing, where it reached no mailbox, or where Graph did not apply the filter to as many

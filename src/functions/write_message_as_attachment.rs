@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tracing::info;
 
 use super::context::Context;
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use super::idempotency::{Visibility, ensure_once};
 use super::incident_sink::MessageFile;
 use super::inputs::Inputs;
@@ -92,17 +92,13 @@ impl MessageCopy<'_> {
 
     fn failed(&self, source: graph::Error) -> Error {
         let attempt = format!("read message {} of mailbox {}", self.id, self.mailbox);
-        Error::Graph { attempt, permissions: SPEC.permissions(), source }
+        Error::graph(attempt, SPEC.permissions(), source)
     }
 
     fn too_large(&self) -> Error {
-        Error::Attachment {
-            name: self.name.to_owned(),
-            why: format!(
-                "was not written: the message is larger than {} MiB (max_attachment_mb).",
-                self.context.limits.max_attachment >> 20
-            ),
-        }
+        let limit = self.context.limits.max_attachment >> 20;
+        let why = format!("was not written: the message is larger than {limit} MiB (max_attachment_mb).");
+        Error::attachment(self.name, why)
     }
 
     /// Writes the file, and returns its name.
@@ -122,27 +118,31 @@ impl MessageCopy<'_> {
                 ..AuditRecord::new(Act::AttachMessage)
             };
             let file = MessageFile { target: self.target, name: self.name, message, limit };
-            match self.context.sink.write_message(&self.context.guard, record, file).await {
+            let error = match self.context.sink.write_message(&self.context.guard, record, file).await {
+                Err(error) => error,
+                written => return written,
+            };
+            match error.kind() {
                 // Another download would be as large.
-                Err(Error::Soar(soar::Error::Content { source, .. })) if is_too_large(source.as_ref()) => {
+                ErrorKind::Soar(soar::Error::Content { source, .. }) if is_too_large(source.as_ref()) => {
                     return Err(self.too_large());
                 }
                 // SOAR discards an incomplete upload, and reading the message again does no harm.
-                Err(Error::Soar(soar::Error::Content { .. })) if downloads_left > 0 => downloads_left -= 1,
-                Err(Error::Soar(error)) => {
+                ErrorKind::Soar(soar::Error::Content { .. }) if downloads_left > 0 => downloads_left -= 1,
+                ErrorKind::Soar(refused) => {
                     uploads += 1;
-                    let Some(wait) = self.context.sink.retry_delay(uploads, &error) else {
-                        return Err(Error::Soar(error));
+                    let Some(wait) = self.context.sink.retry_delay(uploads, refused) else {
+                        return Err(error);
                     };
                     info!(
-                        status = error.status(),
+                        status = refused.status(),
                         uploads,
                         ?wait,
                         "SOAR refused the attachment for now; trying again"
                     );
                     sleep(wait).await;
                 }
-                ended => return ended,
+                _ => return Err(error),
             }
         }
     }

@@ -187,7 +187,7 @@ impl Call {
             call: functions::Call {
                 id: self.delivery.message_id.clone(),
                 asked_at: self.delivery.sent_at,
-                before: self.prior_run,
+                prior_run: self.prior_run,
             },
             lease,
             guard: Guard::new(Arc::clone(&services.rails), services.trail.clone(), initiator),

@@ -19,8 +19,8 @@ async fn waiting_call_is_neither_taken_nor_marked() {
     let waiting = soar.call(PROFILE, inputs.clone()).await.unwrap();
     let text = deployment.app_config(&[], &[]);
     for _ in 0..3 {
-        let said = selftest(&deployment, &text).await;
-        assert_eq!(said.code, 0, "{:#}", said.report);
+        let outcome = selftest(&deployment, &text).await;
+        assert_eq!(outcome.code, 0, "{:#}", outcome.report);
     }
     let mut admin = StompClient::connect(broker.port(), &broker.ca_file(), ADMIN).await;
     assert_eq!(admin.browse(&deployment.queue()).await.len(), 1, "it waits still");
@@ -31,9 +31,9 @@ async fn waiting_call_is_neither_taken_nor_marked() {
     // Calls arrive all the while the self test looks around.
     let looked = Cell::new(false);
     let looking = async {
-        let said = selftest(&deployment, &text).await;
+        let outcome = selftest(&deployment, &text).await;
         looked.set(true);
-        said
+        outcome
     };
     let calling = async {
         let mut calls = Vec::new();
@@ -44,9 +44,9 @@ async fn waiting_call_is_neither_taken_nor_marked() {
         }
         calls
     };
-    let (said, calls) = tokio::join!(looking, calling);
+    let (outcome, calls) = tokio::join!(looking, calling);
     assert!(calls.len() > 1, "{}", calls.len());
-    assert_eq!(said.code, 0, "{:#}", said.report);
+    assert_eq!(outcome.code, 0, "{:#}", outcome.report);
     for call in &calls {
         assert_eq!(call.replies(), 1);
     }

@@ -236,7 +236,8 @@ impl Effect {
             Self::Meeting { mailbox, subject } => {
                 graph.events(mailbox).iter().filter(|event| event.object["subject"] == **subject).count()
             }
-            // Moved once, and there once, in that folder.
+            // Moved once, and there once, in that folder. Two runs may ask for it at the same time; the later request
+            // finds the message in its destination and changes nothing.
             Self::Move { mailbox, id, subject, folder } => {
                 let copies: Vec<_> = graph
                     .messages(mailbox)
@@ -244,7 +245,9 @@ impl Effect {
                     .filter(|message| message.subject == *subject)
                     .map(|message| message.folder)
                     .collect();
-                let moves = graph.moved().iter().filter(|moved| moved.id == *id).count();
+                let moves = graph.moved();
+                let moves =
+                    moves.iter().filter(|moved| moved.id == *id && moved.from != moved.folder).count();
                 if copies == [*folder] { moves } else { copies.len().saturating_sub(1) }
             }
             Self::Deletion { mailbox, id } => {

@@ -27,29 +27,29 @@ const KINDS: [&str; 8] = [
     "incident_types",
 ];
 
-struct House {
+struct Fixture {
     sandbox: Sandbox,
     directory: tempfile::TempDir,
 }
 
 /// How the program ended, what it asked and what it said.
-struct Said {
+struct Output {
     code: i32,
-    asked: String,
-    told: String,
+    stdout: String,
+    stderr: String,
 }
 
-impl Said {
+impl Output {
     #[track_caller]
-    fn tells(&self, code: i32, texts: &[&str]) {
-        assert_eq!(self.code, code, "{}", self.told);
+    fn assert_contains(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{}", self.stderr);
         for text in texts {
-            assert!(self.told.contains(text), "{text:?} is not in:\n{}", self.told);
+            assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
         }
     }
 }
 
-impl House {
+impl Fixture {
     /// A SOAR with these customizations.
     async fn with(customizations: Value) -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -85,11 +85,11 @@ impl House {
         path
     }
 
-    async fn customize(&self, arguments: &[&str], answers: &str) -> Said {
+    async fn customize(&self, arguments: &[&str], answers: &str) -> Output {
         self.customize_as(&self.app_config(""), arguments, answers).await
     }
 
-    async fn customize_as(&self, app_config: &PathBuf, arguments: &[&str], answers: &str) -> Said {
+    async fn customize_as(&self, app_config: &PathBuf, arguments: &[&str], answers: &str) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
             .args(["customize", "--config-file"])
             .arg(app_config)
@@ -105,10 +105,10 @@ impl House {
         // Who asks nothing may have ended already.
         let _ = child.stdin.take().unwrap().write_all(answers.as_bytes()).await;
         let output = child.wait_with_output().await.unwrap();
-        Said {
+        Output {
             code: output.status.code().unwrap(),
-            asked: String::from_utf8(output.stdout).unwrap(),
-            told: String::from_utf8(output.stderr).unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 
@@ -146,50 +146,59 @@ fn identities(all: &Value) -> Vec<(&'static str, String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_says_what_would_be_new_and_only_reads() {
-    let house = House::fresh().await;
-    let said = house.customize(&["--dry-run"], "").await;
-    said.tells(
+    let fixture = Fixture::fresh().await;
+    let output = fixture.customize(&["--dry-run"], "").await;
+    output.assert_contains(
         0,
         &["functions              9 new", "workflows             10 new", "rules                 11 new"],
     );
-    said.tells(0, &["The API key will be added to the message destination fn_exchange_online", "Dry run"]);
-    assert_eq!(said.asked, "");
-    assert_eq!(house.changes(), 0);
-    assert_eq!(house.rest().customizations(), json!({}));
+    output.assert_contains(
+        0,
+        &["The API key will be added to the message destination fn_exchange_online", "Dry run"],
+    );
+    assert_eq!(output.stdout, "");
+    assert_eq!(fixture.changes(), 0);
+    assert_eq!(fixture.rest().customizations(), json!({}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_is_imported_and_a_second_run_finds_nothing_to_do() {
-    let house = House::fresh().await;
-    let said = house.customize(&["-y"], "").await;
-    said.tells(0, &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"]);
-    assert_eq!(said.asked, "");
-    let imported = house.rest().customizations();
+    let fixture = Fixture::fresh().await;
+    let output = fixture.customize(&["-y"], "").await;
+    output.assert_contains(
+        0,
+        &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"],
+    );
+    assert_eq!(output.stdout, "");
+    let imported = fixture.rest().customizations();
     let file = export(ScriptLanguage::Python3).unwrap();
     for kind in KINDS {
         assert_eq!(list(&imported, kind).len(), list(&file, kind).len(), "{kind}");
     }
-    assert_eq!(house.listed(), json!([17]));
+    assert_eq!(fixture.listed(), json!([17]));
 
-    let changes = house.changes();
-    house.customize(&["-y"], "").await.tells(0, &["functions              9 unchanged", "up to date"]);
-    assert_eq!(house.changes(), changes);
-    assert_eq!(house.rest().customizations(), imported);
+    let changes = fixture.changes();
+    fixture
+        .customize(&["-y"], "")
+        .await
+        .assert_contains(0, &["functions              9 unchanged", "up to date"]);
+    assert_eq!(fixture.changes(), changes);
+    assert_eq!(fixture.rest().customizations(), imported);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_imports_in_a_row_leave_the_state_of_one() {
-    let house = House::fresh().await;
-    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
-    let once = house.rest().customizations();
+    let fixture = Fixture::fresh().await;
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let once = fixture.rest().customizations();
     // In the older language all workflows differ, so that everything is imported again, and back.
-    house
+    fixture
         .customize(&["-y", "--script-language", "python"], "")
         .await
-        .tells(0, &["workflows             10 will"]);
-    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
-    let mut twice = house.rest().customizations();
-    assert_eq!(house.count("POST", "/configurations/imports"), 3);
+        .assert_contains(0, &["workflows             10 will"]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let mut twice = fixture.rest().customizations();
+    assert_eq!(fixture.count("POST", "/configurations/imports"), 3);
     // Each import counts as a change of it.
     twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
     assert_eq!(twice, once);
@@ -197,9 +206,9 @@ async fn two_imports_in_a_row_leave_the_state_of_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
-    let house = House::older().await;
-    let before = house.rest().customizations();
-    house.customize(&["-y"], "").await.tells(
+    let fixture = Fixture::older().await;
+    let before = fixture.rest().customizations();
+    fixture.customize(&["-y"], "").await.assert_contains(
         0,
         &[
             "functions              9 will change",
@@ -207,37 +216,37 @@ async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
             "The API key has access to the message destination",
         ],
     );
-    let after = house.rest().customizations();
+    let after = fixture.rest().customizations();
     assert_eq!(identities(&after), identities(&before));
-    assert_eq!(house.listed(), json!([17]));
+    assert_eq!(fixture.listed(), json!([17]));
     assert_eq!(after["scripts"][0]["language"], "python3");
     let tooltips = list(&after, "fields").iter().filter(|field| field["tooltip"] == "").count();
     assert_eq!(tooltips, 0);
-    house.customize(&["-y"], "").await.tells(0, &["up to date"]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["up to date"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_asks_and_only_a_yes_imports() {
-    let house = House::older().await;
-    let before = house.rest().customizations();
+    let fixture = Fixture::older().await;
+    let before = fixture.rest().customizations();
     for no in ["n\n", "NO\n", "perhaps\nn\n", ""] {
-        let said = house.customize(&[], no).await;
-        said.tells(0, &["Nothing was imported; SOAR calls the import REJECTED"]);
-        assert!(said.asked.contains("(y/n): "));
-        assert_eq!(house.rest().customizations(), before);
+        let output = fixture.customize(&[], no).await;
+        output.assert_contains(0, &["Nothing was imported; SOAR calls the import REJECTED"]);
+        assert!(output.stdout.contains("(y/n): "));
+        assert_eq!(fixture.rest().customizations(), before);
     }
-    let said = house.customize(&[], "what?\n Y \n").await;
-    said.tells(0, &["SOAR has imported it"]);
-    assert_eq!(said.asked.matches("(y/n): ").count(), 2);
-    assert_ne!(house.rest().customizations(), before);
+    let output = fixture.customize(&[], "what?\n Y \n").await;
+    output.assert_contains(0, &["SOAR has imported it"]);
+    assert_eq!(output.stdout.matches("(y/n): ").count(), 2);
+    assert_ne!(fixture.rest().customizations(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_in_soar_are_named_before_they_are_overwritten() {
-    let house = House::fresh().await;
-    house.customize(&["-y"], "").await.tells(0, &["Done"]);
-    let imported = house.rest().customizations();
-    let rest = house.rest();
+    let fixture = Fixture::fresh().await;
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
+    let imported = fixture.rest().customizations();
+    let rest = fixture.rest();
     rest.change_object("workflows", "example_exchange_online_query_emails", |workflow| {
         let xml =
             workflow["content"]["xml"].as_str().unwrap().replace("</process>", "<!-- mine --></process>");
@@ -256,7 +265,7 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
     });
     rest.remove_function("exchange_online_get_message");
 
-    let said = house.customize(&["--dry-run"], "").await;
+    let output = fixture.customize(&["--dry-run"], "").await;
     let named = [
         "example_exchange_online_query_emails\n",
         "script                 1 will change",
@@ -268,10 +277,10 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
         "workflows              1 will change",
         "9 unchanged",
     ];
-    said.tells(0, &named);
-    assert!(!said.told.contains("exo_email_address_sender"), "{}", said.told);
-    house.customize(&["-y"], "").await.tells(0, &["SOAR has imported it"]);
-    let after = house.rest().customizations();
+    output.assert_contains(0, &named);
+    assert!(!output.stderr.contains("exo_email_address_sender"), "{}", output.stderr);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let after = fixture.rest().customizations();
     assert_eq!(after["workflows"], imported["workflows"]);
     assert_eq!(after["actions"], imported["actions"]);
     assert_eq!(list(&after, "functions").len(), 9);
@@ -280,62 +289,65 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_soar_does_not_tell_is_not_claimed() {
-    let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
-    house.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
-    let said = house.customize(&["--dry-run"], "").await;
-    said.tells(0, &["workflows             10 will be written again: SOAR does not show", "Dry run"]);
+    let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
+    fixture.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
+    let output = fixture.customize(&["--dry-run"], "").await;
+    output.assert_contains(
+        0,
+        &["workflows             10 will be written again: SOAR does not show", "Dry run"],
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_not_listed_is_added_without_an_import() {
-    let house = House::with(export(ScriptLanguage::Python3).unwrap()).await;
-    house.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
-    house.customize(&[], "n\n").await.tells(0, &["Nothing was changed"]);
-    assert_eq!(house.listed(), json!([99]));
-    house.customize(&[], "y\n").await.tells(0, &["The API key was added"]);
-    assert_eq!(house.listed(), json!([99, 17]));
-    assert_eq!(house.count("POST", "/configurations/imports"), 0);
+    let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
+    fixture.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
+    fixture.customize(&[], "n\n").await.assert_contains(0, &["Nothing was changed"]);
+    assert_eq!(fixture.listed(), json!([99]));
+    fixture.customize(&[], "y\n").await.assert_contains(0, &["The API key was added"]);
+    assert_eq!(fixture.listed(), json!([99, 17]));
+    assert_eq!(fixture.count("POST", "/configurations/imports"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_added_to_the_users() {
-    let house = House::fresh().await;
-    let section = house.sandbox.soar.app_config_section_of_account(&house.sandbox.ca_file());
-    let app_config = house.write(&section);
-    house.customize_as(&app_config, &["-y"], "").await.tells(0, &["The account was added"]);
-    let destination = house.rest().destination(DESTINATION).unwrap();
+    let fixture = Fixture::fresh().await;
+    let section = fixture.sandbox.soar.app_config_section_of_account(&fixture.sandbox.ca_file());
+    let app_config = fixture.write(&section);
+    fixture.customize_as(&app_config, &["-y"], "").await.assert_contains(0, &["The account was added"]);
+    let destination = fixture.rest().destination(DESTINATION).unwrap();
     assert_eq!((&destination["users"], &destination["api_keys"]), (&json!([1]), &json!([])));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_may_read_its_calls_only_after_it() {
-    let house = House::fresh().await;
-    let app_config = house.sandbox.write_app_config(&[]).unwrap().display().to_string();
+    let fixture = Fixture::fresh().await;
+    let app_config = fixture.sandbox.write_app_config(&[]).unwrap().display().to_string();
     let mut waiting = Daemon::spawn(&["run", "--config-file", &app_config]);
     waiting.logged("knows none of the Exchange Online functions").await;
-    house.customize(&["-y"], "").await.tells(0, &["Done. The daemon can take calls."]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done. The daemon can take calls."]);
     waiting.subscribed().await;
 
-    house.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([]));
+    fixture.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([]));
     let mut refused = Daemon::spawn(&["run", "--config-file", &app_config]);
     assert_eq!(refused.ended().await.code(), Some(32));
-    house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["The API key was added"]);
     Daemon::spawn(&["run", "--config-file", &app_config]).subscribed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
-    let house = House::fresh().await;
-    house.rest().conflict_next(3);
-    house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
-    assert_eq!(house.listed(), json!([17]));
-    assert_eq!(house.count("PUT", "/message_destinations/"), 4);
+    let fixture = Fixture::fresh().await;
+    fixture.rest().conflict_next(3);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["The API key was added"]);
+    assert_eq!(fixture.listed(), json!([17]));
+    assert_eq!(fixture.count("PUT", "/message_destinations/"), 4);
 
-    let house = House::fresh().await;
-    house.rest().conflict_next(usize::MAX);
-    let said = house.customize(&["-y"], "").await;
-    said.tells(1, &["changed by another user during each of 10 attempts", "run customize again"]);
-    assert_eq!(house.listed(), json!([]));
+    let fixture = Fixture::fresh().await;
+    fixture.rest().conflict_next(usize::MAX);
+    let output = fixture.customize(&["-y"], "").await;
+    output.assert_contains(1, &["changed by another user during each of 10 attempts", "run customize again"]);
+    assert_eq!(fixture.listed(), json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,57 +357,61 @@ async fn what_is_not_permitted_says_which_permission_it_needs() {
         ("PUT /rest/orgs/201/configurations/imports", "accept the import"),
         ("PUT /rest/orgs/201/message_destinations", "change the message destination"),
     ] {
-        let house = House::fresh().await;
-        house.rest().fail_next(on, 1, Failure::Status(403));
-        let said = house.customize(&["-y"], "").await;
-        said.tells(1, &[attempt, "HTTP status 403", "Administration and Customization", "--export FILE"]);
+        let fixture = Fixture::fresh().await;
+        fixture.rest().fail_next(on, 1, Failure::Status(403));
+        let output = fixture.customize(&["-y"], "").await;
+        output.assert_contains(
+            1,
+            &[attempt, "HTTP status 403", "Administration and Customization", "--export FILE"],
+        );
         let was_imported = on.contains("message_destinations");
-        assert_eq!(house.rest().customizations() == json!({}), !was_imported, "{on}");
-        house.customize(&["-y"], "").await.tells(0, &["Done"]);
+        assert_eq!(fixture.rest().customizations() == json!({}), !was_imported, "{on}");
+        fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unreadable_list_is_reported_and_stops_nothing() {
-    let house = House::older().await;
+    let fixture = Fixture::older().await;
     for list in ["functions", "actions", "scripts"] {
-        house.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
+        fixture.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
     }
-    let said = house.customize(&["--dry-run"], "").await;
-    said.tells(
+    let output = fixture.customize(&["--dry-run"], "").await;
+    output.assert_contains(
         0,
         &[
             "functions              9 will be written again: SOAR does not show",
             "workflows             10 will",
         ],
     );
-    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_may_only_read_is_enough_for_a_dry_run() {
-    let house = House::older().await;
-    house.rest().forbid_customizing(true);
-    let before = house.rest().customizations();
-    house.customize(&["--dry-run"], "").await.tells(0, &["functions              9 will change"]);
-    let said = house.customize(&["-y"], "").await;
-    said.tells(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);
-    assert_eq!(house.rest().customizations(), before);
-    house.rest().forbid_customizing(false);
-    house.customize(&["-y"], "").await.tells(0, &["Done"]);
+    let fixture = Fixture::older().await;
+    fixture.rest().forbid_customizing(true);
+    let before = fixture.rest().customizations();
+    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["functions              9 will change"]);
+    let output = fixture.customize(&["-y"], "").await;
+    output
+        .assert_contains(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);
+    assert_eq!(fixture.rest().customizations(), before);
+    fixture.rest().forbid_customizing(false);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_and_undecidable_imports_change_nothing() {
-    let house = House::fresh().await;
-    house.rest().fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::Status(400));
-    let said = house.customize(&["-y"], "").await;
-    said.tells(1, &["HTTP status 400", "Nothing was imported", "--script-language python"]);
-    house.rest().decide_imports("FAILED");
-    let said = house.customize(&["-y"], "").await;
-    said.tells(1, &["does not wait for a decision", "calls it FAILED", "    INFO: "]);
-    assert_eq!(house.rest().customizations(), json!({}));
-    assert_eq!(house.count("PUT", ""), 0);
+    let fixture = Fixture::fresh().await;
+    fixture.rest().fail_next("POST /rest/orgs/201/configurations/imports", 1, Failure::Status(400));
+    let output = fixture.customize(&["-y"], "").await;
+    output.assert_contains(1, &["HTTP status 400", "Nothing was imported", "--script-language python"]);
+    fixture.rest().decide_imports("FAILED");
+    let output = fixture.customize(&["-y"], "").await;
+    output.assert_contains(1, &["does not wait for a decision", "calls it FAILED", "    INFO: "]);
+    assert_eq!(fixture.rest().customizations(), json!({}));
+    assert_eq!(fixture.count("PUT", ""), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -406,51 +422,58 @@ async fn lost_answer_is_reported_and_a_repeat_is_harmless() {
         (Failure::DoneButStatus(504), "with HTTP status 504"),
     ];
     for (failure, words) in lost {
-        let house = House::fresh().await;
-        let rest = house.rest();
+        let fixture = Fixture::fresh().await;
+        let rest = fixture.rest();
         rest.fail_next("POST /rest/orgs/201/configurations/imports", 1, failure);
-        house.customize(&["-y"], "").await.tells(20, &["Nothing was imported: ", words]);
+        fixture.customize(&["-y"], "").await.assert_contains(20, &["Nothing was imported: ", words]);
         assert_eq!(rest.customizations(), json!({}));
         rest.fail_next("PUT /rest/orgs/201/configurations/imports", 1, failure);
-        let said = house.customize(&["-y"], "").await;
-        said.tells(20, &["accept the import", words, "may have imported it; run customize again"]);
+        let output = fixture.customize(&["-y"], "").await;
+        output
+            .assert_contains(20, &["accept the import", words, "may have imported it; run customize again"]);
         let imported = rest.customizations();
         assert_eq!(list(&imported, "functions").len(), 9);
 
         rest.fail_next("PUT /rest/orgs/201/message_destinations", 1, failure);
-        house.customize(&["-y"], "").await.tells(0, &["The API key was added"]);
-        assert_eq!(house.listed(), json!([17]));
-        house.customize(&["-y"], "").await.tells(0, &["up to date"]);
+        fixture.customize(&["-y"], "").await.assert_contains(0, &["The API key was added"]);
+        assert_eq!(fixture.listed(), json!([17]));
+        fixture.customize(&["-y"], "").await.assert_contains(0, &["up to date"]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_lead_nowhere_end_it_soon() {
-    let house = House::fresh().await;
-    let section = house.sandbox.soar.app_config_section(&house.sandbox.ca_file());
-    let wrong_org = house.write(&section.replace("org=Sandbox", "org=Elsewhere"));
-    house.customize_as(&wrong_org, &["-y"], "").await.tells(24, &["Elsewhere", "a member of: Sandbox"]);
-    let key = &house.sandbox.soar.options().api_key;
-    let wrong_key = house.write(&section.replace(&key.secret, "wrong"));
-    house.customize_as(&wrong_key, &["-y"], "").await.tells(21, &["api_key_secret"]);
+    let fixture = Fixture::fresh().await;
+    let section = fixture.sandbox.soar.app_config_section(&fixture.sandbox.ca_file());
+    let wrong_org = fixture.write(&section.replace("org=Sandbox", "org=Elsewhere"));
+    fixture
+        .customize_as(&wrong_org, &["-y"], "")
+        .await
+        .assert_contains(24, &["Elsewhere", "a member of: Sandbox"]);
+    let key = &fixture.sandbox.soar.options().api_key;
+    let wrong_key = fixture.write(&section.replace(&key.secret, "wrong"));
+    fixture.customize_as(&wrong_key, &["-y"], "").await.assert_contains(21, &["api_key_secret"]);
     let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let port = house.rest().address().port();
+    let port = fixture.rest().address().port();
     let nobody = section.replace(&format!("\nport={port}\n"), &format!("\nport={closed}\n"));
-    let nobody = house.write(&(nobody + "request_retry_delay=0\n"));
-    house.customize_as(&nobody, &["-y"], "").await.tells(20, &["cannot reach SOAR"]);
-    let incomplete = house.write("[resilient]\nhost=localhost\n");
-    house.customize_as(&incomplete, &["-y"], "").await.tells(2, &["org", "api_key_id"]);
-    assert_eq!(house.rest().customizations(), json!({}));
+    let nobody = fixture.write(&(nobody + "request_retry_delay=0\n"));
+    fixture.customize_as(&nobody, &["-y"], "").await.assert_contains(20, &["cannot reach SOAR"]);
+    let incomplete = fixture.write("[resilient]\nhost=localhost\n");
+    fixture.customize_as(&incomplete, &["-y"], "").await.assert_contains(2, &["org", "api_key_id"]);
+    assert_eq!(fixture.rest().customizations(), json!({}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_are_named_as_in_the_older_tool() {
-    let house = House::fresh().await;
-    house.customize(&["-y", "-l", "fn_other"], "").await.tells(0, &["Unknown package fn_other"]);
-    assert_eq!(house.rest().customizations(), json!({}));
-    house.customize(&["-y", "-l", "fn-exchange-online", "fn_other"], "").await.tells(0, &["Done"]);
+    let fixture = Fixture::fresh().await;
+    fixture.customize(&["-y", "-l", "fn_other"], "").await.assert_contains(0, &["Unknown package fn_other"]);
+    assert_eq!(fixture.rest().customizations(), json!({}));
+    fixture
+        .customize(&["-y", "-l", "fn-exchange-online", "fn_other"], "")
+        .await
+        .assert_contains(0, &["Done"]);
     for wrong in [&["-y", "--dry-run"][..], &["--export", "-", "-y"], &["--export", "-", "--dry-run"]] {
-        assert_eq!(house.customize(wrong, "").await.code, 2);
+        assert_eq!(fixture.customize(wrong, "").await.code, 2);
     }
 }
 

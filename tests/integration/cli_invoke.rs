@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{
-    Call, Context, Error, Function, IncidentSink, InputKind, Inputs, Lease, Status,
+    Call, Context, Error, ErrorKind, Function, IncidentSink, InputKind, Inputs, Lease, Status,
 };
 use fn_exchange_online::guard::Guard;
 use sandbox::Sandbox;
@@ -152,7 +152,9 @@ async fn the_inputs_declared_as_required_are_those_that_a_function_demands() {
     let desk = Desk::new().await;
     let context = desk.context().await;
     for function in Function::ALL {
-        let Err(Error::Input(error)) = function.run(&context, &Inputs::default()).await else {
+        let Err(ErrorKind::Input(error)) =
+            function.run(&context, &Inputs::default()).await.map_err(Error::into_kind)
+        else {
             panic!("{function:?} ran without inputs");
         };
         let declared: BTreeSet<_> =

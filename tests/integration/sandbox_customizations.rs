@@ -10,14 +10,14 @@ use sandbox::soar::{Soar, SoarOptions};
 use serde_json::{Value, json};
 use soar::{Access, Client, Decision};
 
-struct House {
+struct Fixture {
     soar: Soar,
     client: Client,
     http: reqwest::Client,
     _directory: tempfile::TempDir,
 }
 
-impl House {
+impl Fixture {
     async fn new() -> Self {
         let certificates = Certificates::generate().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -117,84 +117,84 @@ const BREACHES: &[Breach] = &[
 
 #[tokio::test]
 async fn incomplete_import_is_refused() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     for (number, (breach, words)) in BREACHES.iter().enumerate() {
         let mut broken = file();
         breach(&mut broken);
         assert_ne!(broken, file(), "number {number} breaks nothing");
-        let error = house.client.start_import(&broken).await.expect_err(words);
+        let error = fixture.client.start_import(&broken).await.expect_err(words);
         assert_eq!(error.status(), Some(400), "{words}");
         assert!(error.to_string().contains(words), "number {number}: {words:?} is not in {error}");
     }
     for nonsense in [json!(null), json!([]), json!({}), json!({"fields": 7, "workflows": [1, "x"]})] {
-        assert_eq!(house.client.start_import(&nonsense).await.unwrap_err().status(), Some(400));
+        assert_eq!(fixture.client.start_import(&nonsense).await.unwrap_err().status(), Some(400));
     }
-    assert_eq!(house.soar.rest.customizations(), json!({}));
+    assert_eq!(fixture.soar.rest.customizations(), json!({}));
 }
 
 #[tokio::test]
 async fn import_takes_effect_once_when_accepted() {
-    let house = House::new().await;
-    let rejected = house.client.start_import(&file()).await.unwrap();
+    let fixture = Fixture::new().await;
+    let rejected = fixture.client.start_import(&file()).await.unwrap();
     assert!(rejected.is_pending());
-    assert_eq!(house.client.decide(rejected, Decision::Reject).await.unwrap(), "REJECTED");
-    assert_eq!(house.soar.rest.customizations(), json!({}));
+    assert_eq!(fixture.client.decide(rejected, Decision::Reject).await.unwrap(), "REJECTED");
+    assert_eq!(fixture.soar.rest.customizations(), json!({}));
 
-    house.import(&file()).await;
-    let once = house.soar.rest.customizations();
-    house.import(&file()).await;
-    let mut twice = house.soar.rest.customizations();
+    fixture.import(&file()).await;
+    let once = fixture.soar.rest.customizations();
+    fixture.import(&file()).await;
+    let mut twice = fixture.soar.rest.customizations();
     twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
     assert_eq!(twice, once);
     assert_eq!(
-        house.client.destination_of("exchange_online_get_message").await.unwrap().unwrap(),
+        fixture.client.destination_of("exchange_online_get_message").await.unwrap().unwrap(),
         "fn_exchange_online"
     );
 }
 
 #[tokio::test]
 async fn ambiguous_object_is_refused() {
-    let house = House::new().await;
-    house.import(&file()).await;
-    let count = |kind: &str| house.soar.rest.customizations()[kind].as_array().unwrap().len();
+    let fixture = Fixture::new().await;
+    fixture.import(&file()).await;
+    let count = |kind: &str| fixture.soar.rest.customizations()[kind].as_array().unwrap().len();
 
     let mut renamed = file();
     renamed["scripts"][0]["name"] = json!("Another name");
     renamed["actions"][0]["automations"][0]["scripts_to_run"] = json!("Another name");
-    house.import(&renamed).await;
+    fixture.import(&renamed).await;
     let mut anew = renamed.clone();
     anew["scripts"][0]["uuid"] = json!(NOBODY);
-    house.import(&anew).await;
+    fixture.import(&anew).await;
     assert_eq!((count("scripts"), count("actions")), (1, 11));
 
     let mut torn = anew;
     let (first, second) = (torn["actions"][0]["uuid"].clone(), torn["actions"][1]["uuid"].clone());
     (torn["actions"][0]["uuid"], torn["actions"][1]["uuid"]) = (second, first);
-    let error = house.client.start_import(&torn).await.unwrap_err();
+    let error = fixture.client.start_import(&torn).await.unwrap_err();
     assert!(error.to_string().contains("the name of one object and the uuid of another"), "{error}");
 }
 
 #[tokio::test]
 async fn import_keeps_destination_permissions() {
-    let house = House::new().await;
-    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::NoDestination);
-    house.import(&file()).await;
-    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::Missing);
-    assert!(house.client.grant_access_to("fn_exchange_online").await.unwrap());
-    house.import(&file()).await;
-    assert_eq!(house.client.access_to("fn_exchange_online").await.unwrap(), Access::Granted);
-    assert!(!house.client.grant_access_to("fn_exchange_online").await.unwrap());
-    assert!(house.client.grant_access_to("other").await.is_err());
+    let fixture = Fixture::new().await;
+    assert_eq!(fixture.client.access_to("fn_exchange_online").await.unwrap(), Access::NoDestination);
+    fixture.import(&file()).await;
+    assert_eq!(fixture.client.access_to("fn_exchange_online").await.unwrap(), Access::Missing);
+    assert!(fixture.client.grant_access_to("fn_exchange_online").await.unwrap());
+    fixture.import(&file()).await;
+    assert_eq!(fixture.client.access_to("fn_exchange_online").await.unwrap(), Access::Granted);
+    assert!(!fixture.client.grant_access_to("fn_exchange_online").await.unwrap());
+    assert!(fixture.client.grant_access_to("other").await.is_err());
 }
 
 #[tokio::test]
 async fn import_is_decided_once() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let path = "/rest/orgs/201/configurations/imports";
-    let url = |path: &str| format!("https://localhost:{}{path}", house.soar.rest.address().port());
-    let key = &house.soar.options().api_key;
+    let url = |path: &str| format!("https://localhost:{}{path}", fixture.soar.rest.address().port());
+    let key = &fixture.soar.options().api_key;
     let answer = async |method: Method, path: &str, body: &Value| {
-        let request = house.http.request(method, url(path)).basic_auth(&key.id, Some(&key.secret));
+        let request = fixture.http.request(method, url(path)).basic_auth(&key.id, Some(&key.secret));
         let response = request.json(body).send().await.unwrap();
         (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
@@ -211,6 +211,6 @@ async fn import_is_decided_once() {
     import["status"] = json!("ACCEPTED");
     assert_eq!(put(&own, &import).await, 200);
     assert_eq!(put(&own, &import).await, 400);
-    let unsigned = house.http.post(url(path)).json(&json!({})).send().await.unwrap();
+    let unsigned = fixture.http.post(url(path)).json(&json!({})).send().await.unwrap();
     assert_eq!(unsigned.status(), 401);
 }

@@ -7,12 +7,12 @@ use super::deployment::{Daemon, Deployment};
 pub(crate) const PROFILE: &str = "exchange_online_get_email_user_profile";
 
 /// What a run of the self test said.
-pub(crate) struct Said {
+pub(crate) struct Outcome {
     pub(crate) code: i32,
     pub(crate) report: Value,
 }
 
-impl Said {
+impl Outcome {
     /// The one check with this id.
     pub(crate) fn check(&self, id: &str) -> &Value {
         let found: Vec<&Value> = self.checks().filter(|check| check["id"] == id).collect();
@@ -47,11 +47,11 @@ impl Said {
 }
 
 /// Runs the self test with `app.config`, as JSON.
-pub(crate) async fn selftest(deployment: &Deployment, app_config: &str) -> Said {
+pub(crate) async fn selftest(deployment: &Deployment, app_config: &str) -> Outcome {
     selftest_with(deployment, app_config, &[]).await
 }
 
-pub(crate) async fn selftest_with(deployment: &Deployment, app_config: &str, arguments: &[&str]) -> Said {
+pub(crate) async fn selftest_with(deployment: &Deployment, app_config: &str, arguments: &[&str]) -> Outcome {
     let arguments = [&["--json"], arguments].concat();
     let (code, out, log) = spawn(deployment, app_config, &arguments).outcome().await;
     assert_eq!(log, "", "all there is to say is in the report");
@@ -65,7 +65,7 @@ pub(crate) async fn selftest_with(deployment: &Deployment, app_config: &str, arg
         assert!(!out.contains(secret), "a secret is in the report:\n{out}");
     }
     assert!(!out.contains("eyJ0eXAi"), "a token is in the report:\n{out}");
-    Said { code, report }
+    Outcome { code, report }
 }
 
 pub(crate) fn spawn(deployment: &Deployment, app_config: &str, arguments: &[&str]) -> Daemon {

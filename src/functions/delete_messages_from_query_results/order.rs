@@ -70,7 +70,7 @@ impl Order {
     /// Reads the query's JSON. All of it is checked before anything is deleted.
     pub(in crate::functions) fn parse(text: &str, sink: &IncidentSink) -> Result<Self, Error> {
         let refused = |what: &str| {
-            Error::Refused(format!(
+            Error::refused(format!(
                 "The input \"exo_query_messages_results\" is not the result of a message query: {what}. Nothing \
                  was deleted."
             ))

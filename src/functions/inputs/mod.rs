@@ -220,9 +220,11 @@ impl<'a> Reader<'a> {
         text.and_then(|text| self.address_list(name, &text, Kind::Mail)).unwrap_or_default()
     }
 
-    pub(super) fn required_addresses(&mut self, name: &'static str) -> Vec<String> {
+    /// The recipients of a mail. Exchange looks a name without a domain up in the directory; what it does not find there,
+    /// it refuses and names.
+    pub(super) fn required_recipients(&mut self, name: &'static str) -> Vec<String> {
         let text = self.required_words(name);
-        let addresses = self.address_list(name, &text, Kind::Mail);
+        let addresses = self.address_list(name, &text, Kind::Mailbox);
         self.some_address(name, &text, addresses)
     }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::LARGE;
 use super::message::{FileAttachment, SMALLEST_IN_SESSION};
 use super::outgoing::{Ended, Outgoing};
-use crate::functions::error::Error;
+use crate::functions::error::{Error, ErrorKind};
 use crate::functions::idempotency::may_have_been_applied;
 use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
@@ -39,7 +39,8 @@ pub(super) async fn send_if_allowed(
     attachments: &[Attachment],
 ) -> Option<Result<Ended, Error>> {
     let created = Draft::create(outgoing).await;
-    if let Err(Error::Graph { source, .. }) = &created
+    if let Err(error) = &created
+        && let ErrorKind::Graph { source, .. } = error.kind()
         && !may_have_been_applied(source)
     {
         return None;
@@ -62,8 +63,8 @@ async fn send_created(
             },
             Err(error) => (error, false),
         };
-        let wait = match &error {
-            Error::Graph { source, .. } if may_have_been_applied(source) => {
+        let wait = match error.kind() {
+            ErrorKind::Graph { source, .. } if may_have_been_applied(source) => {
                 let asked = source.backoff_hint();
                 let again = asked.is_some() || tries < MAX_DRAFTS;
                 outgoing
@@ -76,16 +77,16 @@ async fn send_created(
         };
         let Some(wait) = wait else {
             // The draft was not sent, whatever became of the request, but it may exist.
-            let error = match error {
-                Error::Graph { attempt, permissions, source } => {
+            let error = match error.into_kind() {
+                ErrorKind::Graph { attempt, permissions, source } => {
                     if may_have_been_applied(&source)
                         && let Ok(Some(ended)) = outgoing.find_sent().await
                     {
                         return Ok(ended);
                     }
-                    Error::Graph { attempt, permissions, source: source.with_effect(Effect::NotApplied) }
+                    Error::graph(attempt, permissions, source.with_effect(Effect::NotApplied))
                 }
-                other => other,
+                other => other.into(),
             };
             return if at_work { Err(error) } else { outgoing.no_mailbox(error) };
         };
@@ -275,8 +276,8 @@ impl<'a> Draft<'a> {
         for attachment in attachments {
             let mut repeats = 0;
             while let Err(error) = self.attach(attachment).await {
-                let wait = match &error {
-                    Error::Graph { source, .. } if self.is_settling(source) => {
+                let wait = match error.kind() {
+                    ErrorKind::Graph { source, .. } if self.is_settling(source) => {
                         self.wait_after(source, repeats)
                     }
                     _ => None,
@@ -330,12 +331,9 @@ impl<'a> Draft<'a> {
         let Outgoing { context, mail, .. } = self.outgoing;
         let content = mail.open(context, attachment).await?;
         session.send(&context.graph, content, size).await.map_err(|error| match error {
-            UploadError::Source(source) => Error::NotRead(source),
+            UploadError::Source(source) => Error::not_read(source),
             UploadError::Graph(source) => self.failed(source),
-            error => Error::Attachment {
-                name: attachment.name.clone(),
-                why: format!("could not be attached: {error}."),
-            },
+            error => Error::attachment(&attachment.name, format!("could not be attached: {error}.")),
         })
     }
 

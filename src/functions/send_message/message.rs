@@ -46,7 +46,7 @@ impl Mail {
         };
         let mail = Self {
             sender: reader.required_mailbox("exo_email_address"),
-            recipients: reader.required_addresses("exo_recipients"),
+            recipients: reader.required_recipients("exo_recipients"),
             subject: reader.text("exo_message_subject").unwrap_or_default(),
             body: reader.rich_text("exo_message_body").unwrap_or_default(),
             attachment_names,
@@ -85,7 +85,7 @@ impl Mail {
             if named.iter().any(|attachment| attachment.size.is_some_and(|size| size > limit)) {
                 let why =
                     format!("is larger than {} MiB (max_attachment_mb); nothing was sent.", limit >> 20);
-                return Err(Error::Attachment { name: name.to_owned(), why });
+                return Err(Error::attachment(name, why));
             }
             if named.is_empty() {
                 missing.push(name.to_owned());
@@ -114,10 +114,10 @@ impl Mail {
         let limit = attachment.size.unwrap_or(SMALLEST_IN_SESSION);
         let mut bytes = Vec::new();
         let mut stream = self.open(context, attachment).await?;
-        while let Some(piece) = stream.try_next().await.map_err(Error::NotRead)? {
+        while let Some(piece) = stream.try_next().await.map_err(Error::not_read)? {
             if (bytes.len() + piece.len()) as u64 > limit {
                 let why = format!("is larger than SOAR says ({limit} bytes); the message was not sent.");
-                return Err(Error::Attachment { name: attachment.name.clone(), why });
+                return Err(Error::attachment(&attachment.name, why));
             }
             bytes.extend_from_slice(&piece);
         }

@@ -107,7 +107,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.outcome(&done, content, |source| {
                 let attempt = format!("send a message from {}", mail.sender);
                 let what = format!("The mailbox {}", mail.sender);
-                Outcome::not_found(Error::Graph { attempt, permissions: SPEC.permissions(), source }, &what)
+                Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)
             })
         }
     }
@@ -148,9 +148,7 @@ async fn send_once(
             let outcome = if indeterminate { ActOutcome::Unknown } else { ActOutcome::NotDone };
             (outcome, not_found.reason.clone())
         }
-        Err(error) if error.is_indeterminate() || matches!(error, Error::NotLookedUp { .. }) => {
-            (ActOutcome::Unknown, Some(error.for_log()))
-        }
+        Err(error) if error.is_indeterminate() => (ActOutcome::Unknown, Some(error.for_log())),
         Err(error) => (ActOutcome::NotDone, Some(error.for_log())),
     };
     act.end(outcome, error.as_deref());

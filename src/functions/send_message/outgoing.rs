@@ -7,7 +7,7 @@ use super::LOOK_UP;
 use super::message::Mail;
 use crate::audit::PendingAction;
 use crate::functions::context::Context;
-use crate::functions::error::Error;
+use crate::functions::error::{Error, ErrorKind};
 use crate::functions::outcome::Outcome;
 use crate::functions::permissions::Permissions;
 use crate::guard::Mailbox;
@@ -64,10 +64,9 @@ impl Outgoing<'_> {
     /// Looks up whether the mail was sent, and removes drafts of it that were not.
     pub(super) async fn find_sent(self) -> Result<Option<Ended>, Error> {
         let sender = &self.mail.sender;
-        let not_looked_up = |source| Error::NotLookedUp {
-            mail: format!("a message from {sender}"),
-            permissions: LOOK_UP,
-            source,
+        let not_looked_up = |source| {
+            let mail = format!("a message from {sender}");
+            ErrorKind::NotLookedUp { mail, permissions: LOOK_UP, source }.into()
         };
         // A draft may be sent between the lookup and its removal, so only a lookup without drafts is conclusive.
         for _ in 0..MAX_CLEANUPS {
@@ -94,7 +93,7 @@ impl Outgoing<'_> {
                 }
             }
         }
-        Err(Error::Refused(format!(
+        Err(Error::refused(format!(
             "Another run of this call seems to be sending the message from {sender}; it was not sent by this one."
         )))
     }
@@ -138,12 +137,13 @@ impl Outgoing<'_> {
 
     /// The mail may have been sent.
     pub(super) fn in_doubt(self, source: graph::Error) -> Error {
-        Error::InDoubt { attempt: self.attempt(), source: source.with_effect(Effect::NotApplied) }
+        ErrorKind::NotSentAgain { attempt: self.attempt(), source: source.with_effect(Effect::NotApplied) }
+            .into()
     }
 
     /// The mail was not sent.
     pub(super) fn failed(self, permissions: Permissions, source: graph::Error) -> Error {
-        Error::Graph { attempt: self.attempt(), permissions, source }
+        Error::graph(self.attempt(), permissions, source)
     }
 
     fn attempt(self) -> String {

@@ -11,10 +11,10 @@ use crate::support::deployment::{Daemon, Deployment};
 async fn the_apps_own_name_checks_everything() {
     let deployment = Deployment::new().await;
     for name in ["fn_exchange_online", "fn-exchange-online"] {
-        let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["-l", name]).await;
-        assert_eq!(said.code, 0, "{:#}", said.report);
-        assert_eq!(said.check("graph.request")["outcome"], "passed");
-        assert!(said.with_outcome("warning").is_empty());
+        let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["-l", name]).await;
+        assert_eq!(outcome.code, 0, "{:#}", outcome.report);
+        assert_eq!(outcome.check("graph.request")["outcome"], "passed");
+        assert!(outcome.with_outcome("warning").is_empty());
     }
 }
 
@@ -22,10 +22,15 @@ async fn the_apps_own_name_checks_everything() {
 async fn an_unknown_name_is_a_warning_and_only_the_connections_are_checked() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
-    let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["--list", "fn_other"]).await;
-    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["packages"]), "{:#}", said.report);
-    assert!(said.checks().all(|check| !check["id"].as_str().unwrap().starts_with("graph.")));
-    assert_eq!(said.check("broker.subscription")["outcome"], "passed");
+    let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["--list", "fn_other"]).await;
+    assert_eq!(
+        (outcome.code, outcome.with_outcome("warning")),
+        (0, vec!["packages"]),
+        "{:#}",
+        outcome.report
+    );
+    assert!(outcome.checks().all(|check| !check["id"].as_str().unwrap().starts_with("graph.")));
+    assert_eq!(outcome.check("broker.subscription")["outcome"], "passed");
 }
 
 #[tokio::test]
@@ -62,8 +67,8 @@ async fn advice_names_only_documents_on_the_machine() {
     for role in ROLES {
         deployment.sandbox.graph.faults().take_role(role);
     }
-    let said = selftest_with(&deployment, &deployment.app_config(&[], &[]), &[]).await;
-    let advice = |id: &str| said.check(id)["advice"].as_str().unwrap().to_owned();
+    let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &[]).await;
+    let advice = |id: &str| outcome.check(id)["advice"].as_str().unwrap().to_owned();
     assert!(advice("broker.subscription").contains("`fn-exchange-online customize`"));
     let permissions = advice("graph.permissions");
     for name in
@@ -71,5 +76,9 @@ async fn advice_names_only_documents_on_the_machine() {
     {
         assert!(permissions.contains(name), "{permissions}");
     }
-    assert!(said.checks().all(|check| !check["advice"].to_string().contains("docs/")), "{:#}", said.report);
+    assert!(
+        outcome.checks().all(|check| !check["advice"].to_string().contains("docs/")),
+        "{:#}",
+        outcome.report
+    );
 }

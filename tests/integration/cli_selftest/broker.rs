@@ -12,18 +12,18 @@ use crate::support::deployment::{Deployment, SOON};
 #[tokio::test]
 async fn closed_port_is_30() {
     let deployment = Deployment::new().await;
-    let said = selftest(&deployment, &deployment.app_config(&[("stomp_port", &closed_port())], &[])).await;
-    said.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
-    assert_eq!(said.check("broker.subscription")["outcome"], "skipped");
-    assert_eq!(said.check("graph.request")["outcome"], "passed");
+    let outcome = selftest(&deployment, &deployment.app_config(&[("stomp_port", &closed_port())], &[])).await;
+    outcome.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
+    assert_eq!(outcome.check("broker.subscription")["outcome"], "skipped");
+    assert_eq!(outcome.check("graph.request")["outcome"], "passed");
 }
 
 #[tokio::test]
 async fn a_refused_login_is_30() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.refuse_logins(Some("User name [x] or password is invalid."));
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("broker.sign_in", 30, &["refused the login", "password is invalid"]);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("broker.sign_in", 30, &["refused the login", "password is invalid"]);
 }
 
 #[tokio::test]
@@ -42,9 +42,9 @@ async fn a_queue_that_may_not_be_read_is_32() {
     let deployment = Deployment::new().await;
     let login = &deployment.sandbox.soar.options().api_key.id;
     deployment.sandbox.soar.broker.allow_reading(login, &deployment.queue(), false);
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("broker.subscription", 32, &["not authorised to read", &deployment.queue()]);
-    let advice = said.check("broker.subscription")["advice"].as_str().unwrap();
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("broker.subscription", 32, &["not authorised to read", &deployment.queue()]);
+    let advice = outcome.check("broker.subscription")["advice"].as_str().unwrap();
     assert!(advice.contains("message destination"), "{advice}");
 }
 
@@ -53,8 +53,8 @@ async fn a_broker_that_hangs_is_33_within_selftest_timeout() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.mute(true);
     let started = Instant::now();
-    let said = selftest(&deployment, &deployment.app_config(&[("selftest_timeout", "1")], &[])).await;
-    said.first_failure("broker.sign_in", 33, &["did not answer within 1s"]);
+    let outcome = selftest(&deployment, &deployment.app_config(&[("selftest_timeout", "1")], &[])).await;
+    outcome.first_failure("broker.sign_in", 33, &["did not answer within 1s"]);
     assert!(started.elapsed() < SOON);
 }
 
@@ -62,8 +62,8 @@ async fn a_broker_that_hangs_is_33_within_selftest_timeout() {
 async fn a_connect_that_the_broker_loses_is_sent_again() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.lose_connects(1);
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    assert_eq!(said.code, 0, "{:#}", said.report);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!(outcome.code, 0, "{:#}", outcome.report);
 }
 
 #[tokio::test]

@@ -20,12 +20,12 @@ async fn a_refused_secret_is_1_and_says_what_to_do() {
         (TokenRefusal::UnknownTenant, "tenant_id"),
     ] {
         deployment.sandbox.graph.faults().refuse_tokens(Some(refusal));
-        let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-        said.first_failure("graph.token", 1, &["Entra ID refuses application", "AADSTS"]);
-        let advice = said.check("graph.token")["advice"].as_str().unwrap();
+        let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+        outcome.first_failure("graph.token", 1, &["Entra ID refuses application", "AADSTS"]);
+        let advice = outcome.check("graph.token")["advice"].as_str().unwrap();
         assert!(advice.contains(word), "{advice}");
-        assert_eq!(said.with_outcome("skipped"), ["graph.permissions", "graph.request"]);
-        assert_eq!(said.check("broker.subscription")["outcome"], "passed");
+        assert_eq!(outcome.with_outcome("skipped"), ["graph.permissions", "graph.request"]);
+        assert_eq!(outcome.check("broker.subscription")["outcome"], "passed");
     }
 }
 
@@ -34,8 +34,8 @@ async fn each_function_whose_permission_is_missing_is_named_with_it() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().take_role("User.Read.All");
     deployment.sandbox.graph.faults().take_role("Mail.Send");
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    let missing: Vec<(&str, &str)> = said
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let missing: Vec<(&str, &str)> = outcome
         .checks()
         .filter(|check| check["outcome"] == "warning")
         .map(|check| (check["name"].as_str().unwrap(), check["found"].as_str().unwrap()))
@@ -48,8 +48,8 @@ async fn each_function_whose_permission_is_missing_is_named_with_it() {
         ("query_emails over all users", "missing User.Read.All"),
     ];
     assert_eq!(missing, expected);
-    assert_eq!(said.code, 0, "a function that is not used needs no permission");
-    assert_eq!(said.check("graph.request")["outcome"], "passed", "Graph answers, if only with a refusal");
+    assert_eq!(outcome.code, 0, "a function that is not used needs no permission");
+    assert_eq!(outcome.check("graph.request")["outcome"], "passed", "Graph answers, if only with a refusal");
 }
 
 #[tokio::test]
@@ -57,9 +57,9 @@ async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permis
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().take_role("User.Read.All");
     let text = deployment.app_config(&[], &[("mailboxes_denied", "ceo@contoso.example")]);
-    let said = selftest(&deployment, &text).await;
+    let outcome = selftest(&deployment, &text).await;
     for function in Function::ALL {
-        let check = said.check(&format!("graph.permission.{}", function.name()));
+        let check = outcome.check(&format!("graph.permission.{}", function.name()));
         if function.spec().changes_mailbox {
             assert_eq!(check["outcome"], "warning", "{check}");
             let found = check["found"].as_str().unwrap();
@@ -76,15 +76,15 @@ async fn what_a_larger_permission_includes_is_not_missing() {
     let faults = deployment.sandbox.graph.faults();
     faults.take_role("Mail.ReadWrite");
     faults.give_role("Mail.Read");
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    let read = said.check("graph.permission.exchange_online_get_message");
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let read = outcome.check("graph.permission.exchange_online_get_message");
     assert_eq!((&read["outcome"], &read["found"]), (&json!("passed"), &json!("allowed by Mail.Read")));
-    let delete = said.check("graph.permission.exchange_online_delete_email");
+    let delete = outcome.check("graph.permission.exchange_online_delete_email");
     assert_eq!((&delete["outcome"], &delete["found"]), (&json!("warning"), &json!("missing Mail.ReadWrite")));
     faults.give_role("Mail.ReadWrite");
     faults.take_role("Mail.Read");
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    let read = said.check("graph.permission.exchange_online_get_message");
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let read = outcome.check("graph.permission.exchange_online_get_message");
     assert_eq!((&read["outcome"], &read["found"]), (&json!("passed"), &json!("allowed by Mail.ReadWrite")));
 }
 
@@ -94,12 +94,12 @@ async fn basic_read_permission_is_enough_for_queries_without_a_body() {
     let faults = deployment.sandbox.graph.faults();
     faults.take_role("Mail.ReadWrite");
     faults.give_role("Mail.ReadBasic.All");
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    let query = said.check("graph.permission.exchange_online_query_emails");
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let query = outcome.check("graph.permission.exchange_online_query_emails");
     assert_eq!(query["outcome"], "passed", "{query}");
     let found = query["found"].as_str().unwrap();
     assert!(found.contains("allowed by Mail.ReadBasic.All, except queries for a message body"), "{found}");
-    let read = said.check("graph.permission.exchange_online_get_message");
+    let read = outcome.check("graph.permission.exchange_online_get_message");
     assert_eq!((&read["outcome"], &read["found"]), (&json!("warning"), &json!("missing Mail.Read")));
 }
 
@@ -109,9 +109,9 @@ async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
     for role in ROLES {
         deployment.sandbox.graph.faults().take_role(role);
     }
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("graph.permissions", 1, &["no application permission"]);
-    assert!(said.check("graph.permissions")["advice"].as_str().unwrap().contains("admin consent"));
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("graph.permissions", 1, &["no application permission"]);
+    assert!(outcome.check("graph.permissions")["advice"].as_str().unwrap().contains("admin consent"));
 }
 
 #[tokio::test]
@@ -120,26 +120,26 @@ async fn a_mailbox_that_can_be_looked_into_proves_what_the_token_does_not_show()
     deployment.sandbox.graph.faults().show_roles(false);
     let text = deployment.app_config(&[], &[]);
     assert_eq!(selftest(&deployment, &text).await.code, 1);
-    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    let outcome = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
     assert_eq!(
-        (said.code, said.with_outcome("warning")),
+        (outcome.code, outcome.with_outcome("warning")),
         (0, vec!["graph.permissions"]),
         "{:#}",
-        said.report
+        outcome.report
     );
-    assert_eq!(said.check("graph.mailbox")["outcome"], "passed");
+    assert_eq!(outcome.check("graph.mailbox")["outcome"], "passed");
 }
 
 #[tokio::test]
 async fn a_mailbox_that_is_closed_or_is_none_is_1() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[]);
-    let said = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
-    said.first_failure("graph.mailbox", 1, &["HTTP status 404"]);
+    let outcome = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
+    outcome.first_failure("graph.mailbox", 1, &["HTTP status 404"]);
     deployment.sandbox.graph.faults().take_role("Mail.ReadWrite");
-    let said = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
-    said.first_failure("graph.mailbox", 1, &["HTTP status 403", "ErrorAccessDenied"]);
-    assert!(said.check("graph.mailbox")["advice"].as_str().unwrap().contains("Mail.ReadWrite"));
+    let outcome = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;
+    outcome.first_failure("graph.mailbox", 1, &["HTTP status 403", "ErrorAccessDenied"]);
+    assert!(outcome.check("graph.mailbox")["advice"].as_str().unwrap().contains("Mail.ReadWrite"));
 }
 
 #[tokio::test]
@@ -156,9 +156,9 @@ async fn a_graph_that_hangs_is_1_within_selftest_timeout() {
 async fn a_graph_that_breaks_the_connection_although_there_is_a_token_is_1() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().next(usize::MAX, Target::containing("GET /users"), Fault::Close);
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("graph.request", 1, &["could not be reached"]);
-    assert_eq!(said.check("graph.token")["outcome"], "passed");
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("graph.request", 1, &["could not be reached"]);
+    assert_eq!(outcome.check("graph.token")["outcome"], "passed");
 }
 
 #[tokio::test]
@@ -170,8 +170,8 @@ async fn an_error_of_graphs_is_1_at_once() {
         Fault::Status(503, RetryAfter::Absent),
     );
     let started = Instant::now();
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("graph.request", 1, &["HTTP status 503"]);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("graph.request", 1, &["HTTP status 503"]);
     assert!(started.elapsed() < SOON);
 }
 
@@ -193,11 +193,11 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
     }
     for (name, inputs) in calls {
         let reply = soar.call(name, inputs).await.unwrap().reply(SOON).await.unwrap();
-        let said = format!("{} {}", reply.message, reply.results);
+        let outcome = format!("{} {}", reply.message, reply.results);
         let usual = Function::named(name).unwrap().spec().permissions();
         // The reason of a deletion in a list is Graph's own.
-        let named = usual.0.iter().any(|permission| said.contains(permission.name()));
-        assert!(named || said.contains("ErrorAccessDenied"), "{name}: {said}");
+        let named = usual.0.iter().any(|permission| outcome.contains(permission.name()));
+        assert!(named || outcome.contains("ErrorAccessDenied"), "{name}: {outcome}");
     }
 }
 
@@ -205,7 +205,7 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
 async fn certificate_trouble_of_the_token_endpoint_names_its_setting() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("token_verify", "/nowhere/ca.pem")]);
-    let said = selftest(&deployment, &text).await;
-    said.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
-    assert!(said.check("graph.token")["advice"].as_str().unwrap().contains("token_verify"));
+    let outcome = selftest(&deployment, &text).await;
+    outcome.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
+    assert!(outcome.check("graph.token")["advice"].as_str().unwrap().contains("token_verify"));
 }

@@ -11,7 +11,7 @@ mod soar;
 use std::net::TcpListener;
 
 use crate::support::deployment::Deployment;
-use crate::support::selftest::{PROFILE, Said, selftest, selftest_with, spawn};
+use crate::support::selftest::{Outcome, PROFILE, selftest, selftest_with, spawn};
 
 /// Runs it for a person.
 async fn words(deployment: &Deployment, app_config: &str, arguments: &[&str]) -> (i32, String) {

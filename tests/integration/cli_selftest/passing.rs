@@ -8,9 +8,9 @@ use crate::support::deployment::Deployment;
 #[tokio::test]
 async fn what_is_set_up_well_passes_every_check() {
     let deployment = Deployment::new().await;
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    assert_eq!(said.code, 0, "{:#}", said.report);
-    assert_eq!(said.with_outcome("passed").len(), said.checks().count(), "{:#}", said.report);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!(outcome.code, 0, "{:#}", outcome.report);
+    assert_eq!(outcome.with_outcome("passed").len(), outcome.checks().count(), "{:#}", outcome.report);
     for id in [
         "settings.file",
         "settings.log",
@@ -24,18 +24,18 @@ async fn what_is_set_up_well_passes_every_check() {
         "graph.request",
         "graph.permission.exchange_online_query_emails.over_all_users",
     ] {
-        said.check(id);
+        outcome.check(id);
     }
     for function in Function::ALL {
-        let check = said.check(&format!("soar.function.{}", function.name()));
+        let check = outcome.check(&format!("soar.function.{}", function.name()));
         assert!(check["found"].as_str().unwrap().contains("fn_exchange_online"), "{check:#}");
-        said.check(&format!("graph.permission.{}", function.name()));
+        outcome.check(&format!("graph.permission.{}", function.name()));
     }
-    assert!(said.check("soar.sign_in")["found"].as_str().unwrap().contains("\"Sandbox\" (number 201)"));
-    assert_eq!(said.check("soar.version")["found"], "51.0.0.0.1");
-    assert!(said.check("graph.token")["found"].as_str().unwrap().contains("with a client secret"));
-    assert_eq!(said.report["schema"], 1);
-    assert_eq!(said.report["version"], env!("CARGO_PKG_VERSION"));
+    assert!(outcome.check("soar.sign_in")["found"].as_str().unwrap().contains("\"Sandbox\" (number 201)"));
+    assert_eq!(outcome.check("soar.version")["found"], "51.0.0.0.1");
+    assert!(outcome.check("graph.token")["found"].as_str().unwrap().contains("with a client secret"));
+    assert_eq!(outcome.report["schema"], 1);
+    assert_eq!(outcome.report["version"], env!("CARGO_PKG_VERSION"));
 }
 
 #[tokio::test]
@@ -60,8 +60,13 @@ async fn an_account_instead_of_an_api_key_is_warned_about() {
         ("email", account.email.as_str()),
         ("password", account.password.as_str()),
     ];
-    let said = selftest(&deployment, &deployment.app_config(&login, &[])).await;
-    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["settings.option"]), "{:#}", said.report);
+    let outcome = selftest(&deployment, &deployment.app_config(&login, &[])).await;
+    assert_eq!(
+        (outcome.code, outcome.with_outcome("warning")),
+        (0, vec!["settings.option"]),
+        "{:#}",
+        outcome.report
+    );
 }
 
 #[tokio::test]

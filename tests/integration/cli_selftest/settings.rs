@@ -2,26 +2,29 @@
 
 use serde_json::{Value, json};
 
-use crate::cli_selftest::{Said, selftest};
+use crate::cli_selftest::{Outcome, selftest};
 use crate::support::deployment::{Daemon, Deployment};
 
 #[tokio::test]
 async fn a_missing_file_ends_it_with_2() {
     let (code, out, _) =
         Daemon::spawn(&["selftest", "--json", "--config-file", "/nowhere/app.config"]).outcome().await;
-    let said = Said { code, report: serde_json::from_str(&out).unwrap() };
-    said.first_failure("settings.file", 2, &["/nowhere/app.config"]);
-    assert_eq!(said.with_outcome("skipped"), ["soar", "broker", "graph"]);
+    let outcome = Outcome { code, report: serde_json::from_str(&out).unwrap() };
+    outcome.first_failure("settings.file", 2, &["/nowhere/app.config"]);
+    assert_eq!(outcome.with_outcome("skipped"), ["soar", "broker", "graph"]);
 }
 
 #[tokio::test]
 async fn all_problems_are_reported_without_a_connection() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[("port", "many"), ("org", "")], &[("tenant_id", "")]);
-    let said = selftest(&deployment, &text).await;
-    said.first_failure("settings.file", 2, &[]);
-    let names: Vec<&Value> =
-        said.checks().filter(|check| check["id"] == "settings.option").map(|check| &check["name"]).collect();
+    let outcome = selftest(&deployment, &text).await;
+    outcome.first_failure("settings.file", 2, &[]);
+    let names: Vec<&Value> = outcome
+        .checks()
+        .filter(|check| check["id"] == "settings.option")
+        .map(|check| &check["name"])
+        .collect();
     assert_eq!(names, ["[resilient] org", "[resilient] port", "[fn_exchange_online] tenant_id"]);
     assert_eq!(deployment.sandbox.soar.rest.requests(), []);
 }
@@ -29,9 +32,9 @@ async fn all_problems_are_reported_without_a_connection() {
 #[tokio::test]
 async fn odd_settings_are_warnings() {
     let deployment = Deployment::new().await;
-    let said = selftest(&deployment, &deployment.app_config(&[("num_worker", "5")], &[])).await;
-    assert_eq!(said.code, 0, "{:#}", said.report);
-    let check = said.check("settings.option");
+    let outcome = selftest(&deployment, &deployment.app_config(&[("num_worker", "5")], &[])).await;
+    assert_eq!(outcome.code, 0, "{:#}", outcome.report);
+    let check = outcome.check("settings.option");
     assert_eq!((&check["outcome"], &check["name"]), (&json!("warning"), &json!("[resilient] num_worker")));
 }
 
@@ -39,18 +42,18 @@ async fn odd_settings_are_warnings() {
 async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_checked() {
     let deployment = Deployment::new().await;
     let options = [("logdir", "/nowhere"), ("logfile", "app.log")];
-    let said = selftest(&deployment, &deployment.app_config(&options, &[])).await;
-    said.first_failure("settings.log", 2, &["/nowhere/app.log"]);
-    assert_eq!(said.check("graph.request")["outcome"], "passed");
+    let outcome = selftest(&deployment, &deployment.app_config(&options, &[])).await;
+    outcome.first_failure("settings.log", 2, &["/nowhere/app.log"]);
+    assert_eq!(outcome.check("graph.request")["outcome"], "passed");
 }
 
 #[tokio::test]
 async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("audit_file", "/nowhere/acts.jsonl")]);
-    let said = selftest(&deployment, &text).await;
-    said.first_failure("settings.audit", 2, &["/nowhere/acts.jsonl"]);
-    assert!(said.check("settings.audit")["advice"].as_str().unwrap().contains("audit_file"));
+    let outcome = selftest(&deployment, &text).await;
+    outcome.first_failure("settings.audit", 2, &["/nowhere/acts.jsonl"]);
+    assert!(outcome.check("settings.audit")["advice"].as_str().unwrap().contains("audit_file"));
     // The daemon agrees.
     assert_eq!(deployment.spawn(&text).outcome().await.0, 2);
 }
@@ -62,8 +65,12 @@ async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
     let name = uuid::Uuid::new_v4();
     for trail in [format!("/tmp/{name}"), format!("{}/acts.jsonl", below.path().display())] {
         let text = deployment.app_config(&[], &[("audit_file", &trail)]);
-        let said = selftest(&deployment, &text).await;
-        assert_eq!((said.code, &said.check("settings.audit")["outcome"]), (0, &json!("warning")), "{trail}");
+        let outcome = selftest(&deployment, &text).await;
+        assert_eq!(
+            (outcome.code, &outcome.check("settings.audit")["outcome"]),
+            (0, &json!("warning")),
+            "{trail}"
+        );
         assert!(!std::path::Path::new(&trail).exists());
         // The daemon agrees, and runs all the same.
         let mut daemon = deployment.spawn(&text);
@@ -81,13 +88,13 @@ async fn a_log_that_cannot_be_rotated_is_warned_of() {
     // A writable file in a directory in which no file can be created.
     let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
     let audit = [("audit_file", "")];
-    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
-    let check = said.check("settings.log");
-    assert_eq!((said.code, &check["outcome"]), (0, &json!("warning")), "{check:#}");
+    let outcome = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    let check = outcome.check("settings.log");
+    assert_eq!((outcome.code, &check["outcome"]), (0, &json!("warning")), "{check:#}");
     assert!(check["advice"].as_str().unwrap().contains("logdir"), "{check:#}");
     let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "0")];
-    let said = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
-    assert_eq!(said.check("settings.log")["outcome"], "passed", "{:#}", said.report);
+    let outcome = selftest(&deployment, &deployment.app_config(&options, &audit)).await;
+    assert_eq!(outcome.check("settings.log")["outcome"], "passed", "{:#}", outcome.report);
 }
 
 #[tokio::test]
@@ -111,15 +118,15 @@ async fn unset_secret_variable_is_reported_where_the_sign_in_fails() {
         .app_config(&[], &[])
         .replace(&format!("client_secret={secret}"), "client_secret=$FN_TEST_NOT_SET")
         .replace(&format!("api_key_secret={key}"), "api_key_secret=$FN_TEST_NOT_SET");
-    let said = selftest(&deployment, &text).await;
-    let warned: Vec<&Value> = said.checks().filter(|check| check["id"] == "settings.option").collect();
-    assert_eq!(warned.len(), 2, "{:#}", said.report);
+    let outcome = selftest(&deployment, &text).await;
+    let warned: Vec<&Value> = outcome.checks().filter(|check| check["id"] == "settings.option").collect();
+    assert_eq!(warned.len(), 2, "{:#}", outcome.report);
     for (id, option) in [
         ("soar.sign_in", "[resilient] api_key_secret"),
         ("broker.sign_in", "[resilient] api_key_secret"),
         ("graph.token", "[fn_exchange_online] client_secret"),
     ] {
-        let check = said.check(id);
+        let check = outcome.check(id);
         assert_eq!(check["outcome"], "failed", "{check:#}");
         let advice = check["advice"].as_str().unwrap();
         assert!(advice.starts_with("Set the variable") && advice.contains("EnvironmentFile="), "{advice}");

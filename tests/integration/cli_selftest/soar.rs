@@ -9,11 +9,11 @@ use crate::support::deployment::{Deployment, SOON};
 
 /// SOAR fails like this; the broker lets us in all the same, and Graph passes.
 async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, words: &[&str]) {
-    let said = selftest(deployment, &deployment.app_config(options, &[])).await;
-    said.first_failure("soar.sign_in", code, words);
-    assert_eq!(said.check("soar.permissions")["outcome"], "skipped");
-    assert_eq!(said.check("graph.request")["outcome"], "passed");
-    said.check("broker.sign_in");
+    let outcome = selftest(deployment, &deployment.app_config(options, &[])).await;
+    outcome.first_failure("soar.sign_in", code, words);
+    assert_eq!(outcome.check("soar.permissions")["outcome"], "skipped");
+    assert_eq!(outcome.check("graph.request")["outcome"], "passed");
+    outcome.check("broker.sign_in");
 }
 
 #[tokio::test]
@@ -88,28 +88,38 @@ async fn a_proxy_that_is_not_there_is_20() {
 async fn key_without_permission_is_31_and_names_it() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/functions/", usize::MAX, Failure::Status(403));
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("soar.permissions", 31, &["HTTP status 403"]);
-    assert!(said.check("soar.permissions")["advice"].as_str().unwrap().contains("read functions"));
-    assert_eq!(said.check("broker.sign_in")["outcome"], "passed");
-    assert_eq!(said.check("broker.subscription")["outcome"], "skipped");
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("soar.permissions", 31, &["HTTP status 403"]);
+    assert!(outcome.check("soar.permissions")["advice"].as_str().unwrap().contains("read functions"));
+    assert_eq!(outcome.check("broker.sign_in")["outcome"], "passed");
+    assert_eq!(outcome.check("broker.subscription")["outcome"], "skipped");
 }
 
 #[tokio::test]
 async fn missing_version_is_not_a_failure() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/rest/const", usize::MAX, Failure::Status(500));
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    assert_eq!((said.code, said.with_outcome("warning")), (0, vec!["soar.version"]), "{:#}", said.report);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    assert_eq!(
+        (outcome.code, outcome.with_outcome("warning")),
+        (0, vec!["soar.version"]),
+        "{:#}",
+        outcome.report
+    );
 }
 
 #[tokio::test]
 async fn a_function_that_is_missing_is_a_warning() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.remove_function(PROFILE);
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
     let id = format!("soar.function.{PROFILE}");
-    assert_eq!((said.code, said.with_outcome("warning")), (0, vec![id.as_str()]), "{:#}", said.report);
+    assert_eq!(
+        (outcome.code, outcome.with_outcome("warning")),
+        (0, vec![id.as_str()]),
+        "{:#}",
+        outcome.report
+    );
 }
 
 #[tokio::test]
@@ -118,9 +128,9 @@ async fn no_function_at_all_is_33() {
     for function in Function::ALL {
         deployment.sandbox.soar.rest.remove_function(function.name());
     }
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("broker.subscription", 33, &["any of the functions"]);
-    assert!(said.check("broker.subscription")["advice"].as_str().unwrap().contains("customizations"));
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("broker.subscription", 33, &["any of the functions"]);
+    assert!(outcome.check("broker.subscription")["advice"].as_str().unwrap().contains("customizations"));
 }
 
 #[tokio::test]
@@ -129,6 +139,6 @@ async fn an_organisation_without_actions_is_33() {
     let id = deployment.sandbox.soar.options().organisation.id;
     let rest = &deployment.sandbox.soar.rest;
     rest.change_organisation(id, |organisation| organisation.actions_framework_enabled = false);
-    let said = selftest(&deployment, &deployment.app_config(&[], &[])).await;
-    said.first_failure("soar.actions", 33, &["not enabled"]);
+    let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
+    outcome.first_failure("soar.actions", 33, &["not enabled"]);
 }

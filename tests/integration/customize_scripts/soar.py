@@ -102,7 +102,7 @@ class Holder(object):
         self.properties = properties
 
 
-class House(object):
+class ScriptHost(object):
     """Where scripts run: an incident, and what else the object type gives them."""
 
     def __init__(self, row=None, artifact=None):

@@ -2,26 +2,26 @@
 
 import unittest
 
-from soar import House, RichText, not_found
+from soar import ScriptHost, RichText, not_found
 
 
 class Profile(unittest.TestCase):
     def test_it_is_asked_for_the_artifacts_address(self):
-        inputs = House(artifact="alice@corp.example").ask("get_user_profile")
+        inputs = ScriptHost(artifact="alice@corp.example").ask("get_user_profile")
         self.assertEqual(inputs, {"exo_email_address": "alice@corp.example"})
 
     def test_the_note_shows_it(self):
-        house = House(artifact="alice@corp.example")
-        house.answer("get_user_profile", success=True, content={"displayName": "A"},
+        host = ScriptHost(artifact="alice@corp.example")
+        host.answer("get_user_profile", success=True, content={"displayName": "A"},
                      pretty_string=u'{\n    "displayName": "\u00c4"\n}')
-        note, = house.incident.notes
+        note, = host.incident.notes
         self.assertIn("alice@corp.example", note)
         self.assertIn(u"&quot;displayName&quot;: &quot;\u00c4&quot;", note)
 
     def test_the_note_says_that_there_is_none(self):
-        house = House(artifact="<nobody>")
-        house.answer("get_user_profile", success=False, content=not_found())
-        note, = house.incident.notes
+        host = ScriptHost(artifact="<nobody>")
+        host.answer("get_user_profile", success=False, content=not_found())
+        note, = host.incident.notes
         self.assertIn("no user profile of &lt;nobody&gt;", note)
         self.assertIn("ErrorItemNotFound", note)
 
@@ -37,28 +37,28 @@ class Meeting(unittest.TestCase):
             "exo_meeting_optional_attendees": "carol@corp.example",
             "exo_meeting_location": "Room 1",
         }
-        inputs = House().ask("create_meeting", exo_meeting_body=RichText("<b>Come</b>"), **form)
+        inputs = ScriptHost().ask("create_meeting", exo_meeting_body=RichText("<b>Come</b>"), **form)
         self.assertEqual(inputs, dict(form, exo_meeting_body="<b>Come</b>"))
 
     def test_what_the_form_leaves_empty_stays_as_it_was(self):
         own = {"exo_meeting_subject": "War room", "exo_meeting_body": "Come"}
-        inputs = House().ask("create_meeting", own=own, exo_meeting_subject="", exo_meeting_body=RichText(""))
+        inputs = ScriptHost().ask("create_meeting", own=own, exo_meeting_subject="", exo_meeting_body=RichText(""))
         self.assertEqual(inputs, own)
 
     def test_the_note_shows_it(self):
-        house = House()
-        house.answer("create_meeting", success=True, inputs={"exo_meeting_email_address": "alice@corp.example"},
+        host = ScriptHost()
+        host.answer("create_meeting", success=True, inputs={"exo_meeting_email_address": "alice@corp.example"},
                      content={"id": "AAMk="}, pretty_string='{\n    "id": "AAMk="\n}')
-        note, = house.incident.notes
+        note, = host.incident.notes
         self.assertIn("meeting created", note)
         self.assertIn("alice@corp.example", note)
         self.assertIn("&quot;id&quot;: &quot;AAMk=&quot;", note)
 
     def test_the_note_says_that_it_was_not_created(self):
-        house = House()
-        house.answer("create_meeting", success=False, content=not_found(),
+        host = ScriptHost()
+        host.answer("create_meeting", success=False, content=not_found(),
                      inputs={"exo_meeting_email_address": "alice@corp.example"})
-        note, = house.incident.notes
+        note, = host.incident.notes
         self.assertIn("meeting not created", note)
         self.assertIn("ErrorItemNotFound", note)
 
@@ -72,13 +72,13 @@ class Mail(unittest.TestCase):
     }
 
     def answer(self, success=True, content=None, **inputs):
-        house = House()
-        house.answer("send_message", success=success, content=content, inputs=dict(self.sent, **inputs))
-        note, = house.incident.notes
+        host = ScriptHost()
+        host.answer("send_message", success=success, content=content, inputs=dict(self.sent, **inputs))
+        note, = host.incident.notes
         return note
 
     def test_what_the_form_asks_goes_into_the_mail(self):
-        inputs = House().ask(
+        inputs = ScriptHost().ask(
             "send_message",
             exo_message_sender_address="alice@corp.example",
             exo_message_recipients="bob@corp.example",
@@ -97,7 +97,7 @@ class Mail(unittest.TestCase):
 
     def test_what_the_form_leaves_empty_stays_as_it_was(self):
         own = {"exo_email_address": "soc@corp.example", "exo_message_body": "Hello"}
-        self.assertEqual(House().ask("send_message", own=own), dict(own, incident_id=2095))
+        self.assertEqual(ScriptHost().ask("send_message", own=own), dict(own, incident_id=2095))
 
     def test_the_note_says_what_was_sent(self):
         note = self.answer(content={"value": True, "failed_attachments": None})
@@ -126,9 +126,9 @@ class Mail(unittest.TestCase):
 class WentOn(unittest.TestCase):
     def test_a_call_that_failed_leaves_a_note_that_says_why(self):
         for workflow in ("get_user_profile", "create_meeting", "send_message"):
-            house = House(artifact="alice@corp.example")
-            house.answer(workflow, success=False, reason="no <access>", content=None, inputs=None)
-            note, = house.incident.notes
+            host = ScriptHost(artifact="alice@corp.example")
+            host.answer(workflow, success=False, reason="no <access>", content=None, inputs=None)
+            note, = host.incident.notes
             self.assertIn("no &lt;access&gt;", note)
             self.assertNotIn("None", note)
 

@@ -5,7 +5,7 @@ import time
 import types
 import unittest
 
-from soar import House
+from soar import ScriptHost
 
 TABLE = "Exchange Online data table"
 MESSAGE = {
@@ -33,7 +33,7 @@ def found(*messages, **more):
 class Form(unittest.TestCase):
     def test_what_the_form_asks_goes_into_the_query(self):
         for workflow in ("query_messages_of_a_group", "delete_messages_from_query_results"):
-            inputs = House().ask(
+            inputs = ScriptHost().ask(
                 workflow,
                 exo_email_address_list="ALL",
                 exo_mailfolder_id="inbox",
@@ -61,17 +61,17 @@ class Form(unittest.TestCase):
     def test_what_the_form_leaves_empty_stays_as_it_was(self):
         own = {"exo_email_address": "alice@corp.example", "exo_message_subject": "invoice",
                "exo_query_output_format": [TABLE]}
-        inputs = House().ask("query_messages_of_a_group", own=own, exo_message_subject="",
+        inputs = ScriptHost().ask("query_messages_of_a_group", own=own, exo_message_subject="",
                              exo_query_output_format=[])
         self.assertEqual(inputs, dict(own, incident_id=2095))
 
     def test_no_is_an_answer_about_attachments(self):
         for workflow in ("query_messages_of_a_group", "query_emails"):
-            inputs = House(artifact="alice@corp.example").ask(workflow, exo_has_attachments=False)
+            inputs = ScriptHost(artifact="alice@corp.example").ask(workflow, exo_has_attachments=False)
             self.assertIs(inputs["exo_has_attachments"], False)
 
     def test_from_an_artifact_the_mailbox_of_its_address_is_searched(self):
-        inputs = House(artifact="alice@corp.example").ask("query_emails", exo_message_subject="invoice")
+        inputs = ScriptHost(artifact="alice@corp.example").ask("query_emails", exo_message_subject="invoice")
         self.assertEqual(inputs, {"incident_id": 2095, "exo_email_address": "alice@corp.example",
                                   "exo_message_subject": "invoice"})
 
@@ -80,20 +80,20 @@ class Rows(unittest.TestCase):
     def test_a_call_that_failed_has_none(self):
         for workflow, step in (("query_emails", 0), ("query_messages_of_a_group", 0),
                                ("delete_messages_from_query_results", 1)):
-            house = House(artifact="alice@corp.example")
-            house.workflow = {"exo_query_results": {"success": True}}
-            house.answer(workflow, step=step, success=False, reason="no <access>", content=None, inputs=None)
-            self.assertEqual(house.incident.rows, [])
-            note, = house.incident.notes
+            host = ScriptHost(artifact="alice@corp.example")
+            host.workflow = {"exo_query_results": {"success": True}}
+            host.answer(workflow, step=step, success=False, reason="no <access>", content=None, inputs=None)
+            self.assertEqual(host.incident.rows, [])
+            note, = host.incident.notes
             self.assertIn("<br>no &lt;access&gt;", note)
 
     def test_every_message_gets_a_row(self):
         for workflow in ("query_messages_of_a_group", "query_emails"):
-            house = House()
+            host = ScriptHost()
             before = int(time.time() * 1000)
-            house.answer(workflow, **found(MESSAGE, DRAFT))
+            host.answer(workflow, **found(MESSAGE, DRAFT))
             after = int(time.time() * 1000)
-            first, second = house.incident.rows
+            first, second = host.incident.rows
             self.assertTrue(before <= first.exo_dt_query_date <= after)
             self.assertEqual(first.exo_dt_message_id, "AAMk=")
             self.assertEqual(first.exo_dt_received_date, "2020-02-04T09:08:13Z")
@@ -115,16 +115,16 @@ class Rows(unittest.TestCase):
             self.assertEqual(second.exo_dt_status.content, "Active")
 
     def test_there_are_no_rows_unless_the_table_was_asked_for(self):
-        house = House()
-        house.answer("query_emails", **found(MESSAGE, output=["Incident note", "Incident attachment"]))
-        self.assertEqual(house.incident.rows, [])
+        host = ScriptHost()
+        host.answer("query_emails", **found(MESSAGE, output=["Incident note", "Incident attachment"]))
+        self.assertEqual(host.incident.rows, [])
 
     def test_nothing_found_adds_nothing(self):
-        house = House()
-        house.answer("query_emails", **found())
-        house.answer("query_emails", success=True,
+        host = ScriptHost()
+        host.answer("query_emails", **found())
+        host.answer("query_emails", success=True,
                      content={"exo_query_output_format": [TABLE], "email_results": None})
-        self.assertEqual(house.incident.rows, [])
+        self.assertEqual(host.incident.rows, [])
 
     def test_without_pythons_clock_the_platforms_is_read(self):
         java, util = types.ModuleType("java"), types.ModuleType("java.util")
@@ -134,66 +134,66 @@ class Rows(unittest.TestCase):
         saved = dict((name, sys.modules.get(name)) for name in modules)
         sys.modules.update(modules)
         try:
-            house = House()
-            house.answer("query_emails", **found(MESSAGE))
+            host = ScriptHost()
+            host.answer("query_emails", **found(MESSAGE))
             results = {"exo_query_output_format": [TABLE],
                        "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE]}]}
-            house.workflow = {"exo_query_results": {"success": True}}
-            house.answer("delete_messages_from_query_results", 1, success=True, content=results)
+            host.workflow = {"exo_query_results": {"success": True}}
+            host.answer("delete_messages_from_query_results", 1, success=True, content=results)
         finally:
             for name, module in saved.items():
                 if module is None:
                     del sys.modules[name]
                 else:
                     sys.modules[name] = module
-        self.assertEqual([row.exo_dt_query_date for row in house.incident.rows], [1580807293000] * 2)
+        self.assertEqual([row.exo_dt_query_date for row in host.incident.rows], [1580807293000] * 2)
 
 
 class Delete(unittest.TestCase):
     def test_the_second_function_gets_what_the_first_found(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": True, "raw": '{"email_results":[]}'}}
-        inputs = house.ask("delete_messages_from_query_results", 1)
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True, "raw": '{"email_results":[]}'}}
+        inputs = host.ask("delete_messages_from_query_results", 1)
         self.assertEqual(inputs, {"exo_query_messages_results": '{"email_results":[]}'})
 
     def test_after_a_query_that_failed_nothing_is_deleted_and_a_note_says_why(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": False, "reason": "no access"}}
-        inputs = house.ask("delete_messages_from_query_results", 1)
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": False, "reason": "no access"}}
+        inputs = host.ask("delete_messages_from_query_results", 1)
         self.assertEqual(inputs, {"exo_query_messages_results": "[]"})
-        house.answer("delete_messages_from_query_results", 1, success=True, reason=None,
+        host.answer("delete_messages_from_query_results", 1, success=True, reason=None,
                      content={"exo_query_output_format": [], "delete_results": []})
-        note, = house.incident.notes
+        note, = host.incident.notes
         self.assertIn("no message deleted</b><br>no access", note)
 
     def test_where_not_all_could_be_deleted_or_searched_a_note_says_so(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": True, "reason": "1 mailbox was not searched."}}
-        house.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 2 could not be deleted.",
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True, "reason": "1 mailbox was not searched."}}
+        host.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 2 could not be deleted.",
                      content={"exo_query_output_format": [], "delete_results": []})
-        note, = house.incident.notes
+        note, = host.incident.notes
         self.assertIn("not all messages deleted</b><br>1 mailbox was not searched.<br>1 of 2 could", note)
-        house = House()
-        house.answer("query_emails", **dict(found(MESSAGE), reason="1 mailbox was not searched."))
-        note, = house.incident.notes
+        host = ScriptHost()
+        host.answer("query_emails", **dict(found(MESSAGE), reason="1 mailbox was not searched."))
+        note, = host.incident.notes
         self.assertIn("not everything could be queried</b><br>1 mailbox was not searched.", note)
-        self.assertEqual(len(house.incident.rows), 1)
+        self.assertEqual(len(host.incident.rows), 1)
 
     def test_a_query_without_raw_is_no_query_that_found_nothing(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": True, "raw": ""}}
-        inputs = house.ask("delete_messages_from_query_results", 1)
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True, "raw": ""}}
+        inputs = host.ask("delete_messages_from_query_results", 1)
         self.assertNotEqual(inputs.get("exo_query_messages_results"), "[]")
 
     def test_every_deleted_message_gets_a_row_and_no_other(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": True}}
-        house.answer("delete_messages_from_query_results", 1, success=True, content={
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True}}
+        host.answer("delete_messages_from_query_results", 1, success=True, content={
             "exo_query_output_format": [TABLE],
             "delete_results": [{"email_address": "alice@corp.example", "deleted_list": [MESSAGE],
                                 "not_deleted_list": [DRAFT]}],
         })
-        row, = house.incident.rows
+        row, = host.incident.rows
         self.assertEqual(row.exo_dt_message_id, "AAMk=")
         self.assertEqual(row.exo_dt_email_address, "alice@corp.example")
         self.assertEqual(row.exo_dt_sender_email, "eve@evil.example")
@@ -203,16 +203,16 @@ class Delete(unittest.TestCase):
         self.assertEqual(row.exo_dt_web_link, "")
         self.assertEqual(row.exo_dt_status.content, '<span style="color:red">Deleted</span>')
         self.assertTrue(row.exo_dt_query_date > 1580807293000)
-        self.assertEqual(house.incident.notes, [])
+        self.assertEqual(host.incident.notes, [])
 
     def test_there_are_no_rows_unless_the_table_was_asked_for(self):
-        house = House()
-        house.workflow = {"exo_query_results": {"success": True}}
-        house.answer("delete_messages_from_query_results", 1, success=True, content={
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True}}
+        host.answer("delete_messages_from_query_results", 1, success=True, content={
             "exo_query_output_format": None,
             "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE]}],
         })
-        self.assertEqual(house.incident.rows, [])
+        self.assertEqual(host.incident.rows, [])
 
 
 if __name__ == "__main__":

@@ -5,21 +5,21 @@ use sandbox::graph::{IdAlphabet, TenantOptions};
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House,
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, Fixture, GetEmailUserProfile, GetMessage,
     INCIDENT, MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment, encoded, found, mail,
     query,
 };
 
 /// Mailboxes with `'`, `+`, `#EXT#`, `&`, `%` and `/` in their names.
-async fn odd_names() -> (House, Vec<String>) {
+async fn odd_names() -> (Fixture, Vec<String>) {
     let tenant = TenantOptions {
         mailboxes: 40,
         users_without_mailbox: 0,
         messages_per_mailbox: 0,
         ..TenantOptions::default()
     };
-    let house = House::with(tenant).await;
-    let odd: Vec<String> = house
+    let fixture = Fixture::with(tenant).await;
+    let odd: Vec<String> = fixture
         .graph()
         .mailboxes()
         .into_iter()
@@ -28,42 +28,42 @@ async fn odd_names() -> (House, Vec<String>) {
     for mark in ["'", "+", "#EXT#", "&", "%", "/"] {
         assert!(odd.iter().any(|name| name.contains(mark)), "a name with {mark}: {odd:?}");
     }
-    (house, odd)
+    (fixture, odd)
 }
 
 #[tokio::test]
 async fn every_function_reaches_the_very_mailbox_it_was_given() {
-    let (house, odd) = odd_names().await;
+    let (fixture, odd) = odd_names().await;
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     for name in odd {
-        let [a, b, c] = ["a", "b", "c"].map(|subject| house.put(&name, mail(subject)));
+        let [a, b, c] = ["a", "b", "c"].map(|subject| fixture.put(&name, mail(subject)));
         let of =
             |id: &str| json!({"exo_email_address": name, "exo_messages_id": id, "incident_id": INCIDENT});
-        let profile = house.done(GetEmailUserProfile, of(&a)).await;
+        let profile = fixture.done(GetEmailUserProfile, of(&a)).await;
         assert_eq!(profile["content"]["userPrincipalName"], name);
-        assert_eq!(house.done(GetMessage, of(&a)).await["content"]["subject"], "a");
-        house.done(WriteMessageAsAttachment, of(&a)).await;
+        assert_eq!(fixture.done(GetMessage, of(&a)).await["content"]["subject"], "a");
+        fixture.done(WriteMessageAsAttachment, of(&a)).await;
         let mut to = of(&a);
         to["exo_destination_mailfolder_id"] = json!("archive");
-        house.done(MoveMessageToFolder, to).await;
-        house.done(DeleteEmail, of(&b)).await;
-        let results = house.done(QueryEmails, query(&name, json!({"exo_message_subject": "c"}))).await;
+        fixture.done(MoveMessageToFolder, to).await;
+        fixture.done(DeleteEmail, of(&b)).await;
+        let results = fixture.done(QueryEmails, query(&name, json!({"exo_message_subject": "c"}))).await;
         assert_eq!(found(&results), [(name.clone(), "c".to_owned())]);
         let deletion = json!({"exo_query_messages_results": results["raw"]});
-        house.done(DeleteMessagesFromQueryResults, deletion).await;
-        let deleted = house.graph().deleted();
+        fixture.done(DeleteMessagesFromQueryResults, deletion).await;
+        let deleted = fixture.graph().deleted();
         let last_two: Vec<_> =
             deleted[deleted.len() - 2..].iter().map(|d| (d.mailbox.clone(), d.id.clone())).collect();
         assert_eq!(last_two, [(name.clone(), b), (name.clone(), c)]);
-        house.done(SendMessage, json!({"exo_email_address": name, "exo_recipients": "a@b.example"})).await;
-        assert_eq!(house.graph().sent_mail().pop().unwrap().mailbox, name);
+        fixture.done(SendMessage, json!({"exo_email_address": name, "exo_recipients": "a@b.example"})).await;
+        assert_eq!(fixture.graph().sent_mail().pop().unwrap().mailbox, name);
         let meeting = json!({
             "exo_meeting_email_address": name, "exo_meeting_start_time": start, "exo_meeting_end_time": start + 60_000,
             "exo_meeting_subject": "s", "exo_meeting_body": "b",
         });
-        house.done(CreateMeeting, meeting).await;
-        assert_eq!(house.graph().events(&name).len(), 1);
-        for request in house.requests() {
+        fixture.done(CreateMeeting, meeting).await;
+        assert_eq!(fixture.graph().events(&name).len(), 1);
+        for request in fixture.requests() {
             let whole = format!("/users/{}", encoded(&name));
             let rest = request.path_and_query.strip_prefix(&whole).expect("the whole name is in the path");
             assert!(rest.is_empty() || rest.starts_with('/'), "{}", request.path_and_query);
@@ -73,43 +73,43 @@ async fn every_function_reaches_the_very_mailbox_it_was_given() {
 
 #[tokio::test]
 async fn message_ids_are_encoded_exactly_once() {
-    let house =
-        House::with(TenantOptions { id_alphabet: IdAlphabet::Mixed, ..TenantOptions::default() }).await;
+    let fixture =
+        Fixture::with(TenantOptions { id_alphabet: IdAlphabet::Mixed, ..TenantOptions::default() }).await;
     let ids = |mailbox: &String| {
-        let messages = house.graph().messages(mailbox);
+        let messages = fixture.graph().messages(mailbox);
         messages.into_iter().map(|message| (mailbox.clone(), message.id)).collect::<Vec<_>>()
     };
-    let all: Vec<(String, String)> = house.graph().mailboxes().iter().flat_map(ids).collect();
+    let all: Vec<(String, String)> = fixture.graph().mailboxes().iter().flat_map(ids).collect();
     for mark in ['/', '+'] {
         let (mailbox, id) = all.iter().find(|(_, id)| id.contains(mark)).expect("an id with every mark");
         let results =
-            house.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
-        assert_eq!(results["content"]["id"], house.graph().immutable_id(mailbox, id).unwrap());
-        assert_eq!(house.asked(), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
+            fixture.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
+        assert_eq!(results["content"]["id"], fixture.graph().immutable_id(mailbox, id).unwrap());
+        assert_eq!(fixture.asked(), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
     }
 }
 
 #[tokio::test]
 async fn a_name_that_begins_with_a_dollar_takes_the_quoted_form() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let name = "$o'brien@contoso.example";
     let user = "/users('%24o%27%27brien@contoso.example')";
     let inputs = json!({"exo_email_address": name, "exo_messages_id": "AAMk="});
-    let _ = house.run(GetEmailUserProfile, inputs.clone()).await;
-    let _ = house.run(GetMessage, inputs.clone()).await;
-    let _ = house.run(DeleteEmail, inputs).await;
+    let _ = fixture.run(GetEmailUserProfile, inputs.clone()).await;
+    let _ = fixture.run(GetMessage, inputs.clone()).await;
+    let _ = fixture.run(DeleteEmail, inputs).await;
     let expected = [
         format!("GET {user}"),
         format!("GET {user}/messages/AAMk%3D"),
         format!("DELETE {user}/messages/AAMk%3D"),
     ];
-    assert_eq!(house.asked(), expected);
+    assert_eq!(fixture.asked(), expected);
 }
 
 #[tokio::test]
 async fn dot_segments_are_refused_and_nothing_is_asked() {
-    let house = House::new().await;
-    let mailbox = house.mailbox(0);
+    let fixture = Fixture::new().await;
+    let mailbox = fixture.mailbox(0);
     for dots in [".", ".."] {
         let cases: Vec<Value> = vec![
             json!({"exo_email_address": dots, "exo_messages_id": "AAMk"}),
@@ -117,43 +117,43 @@ async fn dot_segments_are_refused_and_nothing_is_asked() {
             json!({"exo_email_address": mailbox, "exo_messages_id": "AAMk", "exo_mailfolders_id": dots}),
         ];
         for inputs in cases {
-            let error = house.failed(DeleteEmail, inputs).await;
+            let error = fixture.failed(DeleteEmail, inputs).await;
             assert!(error.contains(&format!("\"{dots}\" cannot be a ")), "{error}");
         }
         let listed = json!([{"email_address": mailbox, "email_list": [{"id": dots}]}]).to_string();
         let inputs = json!({"exo_query_messages_results": listed});
-        let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
+        let results = fixture.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
         assert_eq!(results["success"], false);
         assert_eq!(results["content"]["failures"][0]["id"], dots);
-        let error = house.failed(QueryEmails, query(dots, json!({"exo_has_attachments": true}))).await;
+        let error = fixture.failed(QueryEmails, query(dots, json!({"exo_has_attachments": true}))).await;
         assert!(error.contains("cannot be a mailbox address"), "{error}");
     }
-    assert_eq!(house.asked(), Vec::<String>::new());
+    assert_eq!(fixture.asked(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn what_looks_like_a_path_or_a_query_stays_a_name() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     for name in ["%2e%2e", "..%2f..", "a/messages@b.example", "a?$select=id@b.example"] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
-        let results = house.run(DeleteEmail, inputs).await;
+        let results = fixture.run(DeleteEmail, inputs).await;
         assert!(results.is_err() || results.unwrap()["success"] == false);
         let path = encoded(name);
-        assert_eq!(house.asked(), [format!("DELETE /users/{path}/messages/{path}")]);
+        assert_eq!(fixture.asked(), [format!("DELETE /users/{path}/messages/{path}")]);
     }
     // A server that takes an encoded slash for a slash would climb; and no name holds a control character.
     for name in ["../../x", "x/.."] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
-        let error = house.failed(DeleteEmail, inputs).await;
+        let error = fixture.failed(DeleteEmail, inputs).await;
         assert!(error.contains("cannot be a mailbox address in Microsoft Graph"), "{error}");
-        assert_eq!(house.asked(), Vec::<String>::new());
+        assert_eq!(fixture.asked(), Vec::<String>::new());
     }
     for name in
         ["a@b.example/messages", "a@b.example?$select=id", "a b@c", "a\\b", "a b\u{7}@c", "users('x')"]
     {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});
-        let error = house.failed(DeleteEmail, inputs).await;
+        let error = fixture.failed(DeleteEmail, inputs).await;
         assert!(error.contains("which is not an address"), "{error}");
-        assert_eq!(house.asked(), Vec::<String>::new());
+        assert_eq!(fixture.asked(), Vec::<String>::new());
     }
 }

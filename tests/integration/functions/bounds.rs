@@ -6,85 +6,85 @@ use graph::Path;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    DeleteEmail, DeleteMessagesFromQueryResults, Fault, GetMessage, House, INCIDENT, Owner, QueryEmails,
+    DeleteEmail, DeleteMessagesFromQueryResults, Fault, Fixture, GetMessage, INCIDENT, Owner, QueryEmails,
     RetryAfter, SendMessage, Target, WriteMessageAsAttachment, empty, mail, query,
 };
 use crate::functions::front::Front;
 
 const MIB: u64 = 1 << 20;
 
-/// A house with these options and one message in its first mailbox; its mailbox and id.
-async fn with_one_message(options: &[(&str, &str)]) -> (House, String, String) {
-    let house = House::configured(empty(3), options).await;
-    let mailbox = house.mailbox(0);
-    let id = house.put(&mailbox, mail("One"));
-    (house, mailbox, id)
+/// A fixture with these options and one message in its first mailbox; its mailbox and id.
+async fn with_one_message(options: &[(&str, &str)]) -> (Fixture, String, String) {
+    let fixture = Fixture::configured(empty(3), options).await;
+    let mailbox = fixture.mailbox(0);
+    let id = fixture.put(&mailbox, mail("One"));
+    (fixture, mailbox, id)
 }
 
 #[tokio::test]
 async fn a_message_larger_than_a_file_may_be_is_not_written_and_not_read_again() {
-    let (house, mailbox, id) = with_one_message(&[("max_attachment_mb", "1")]).await;
+    let (fixture, mailbox, id) = with_one_message(&[("max_attachment_mb", "1")]).await;
     let inputs = json!({
         "incident_id": INCIDENT, "exo_email_address": mailbox, "exo_messages_id": id, "exo_attachment_name": "a.eml",
     });
-    assert!(house.graph().set_mime_bytes(&mailbox, &id, 3 * MIB));
-    let error = house.failed(WriteMessageAsAttachment, inputs.clone()).await;
+    assert!(fixture.graph().set_mime_bytes(&mailbox, &id, 3 * MIB));
+    let error = fixture.failed(WriteMessageAsAttachment, inputs.clone()).await;
     assert_eq!(
         error,
         "The attachment a.eml was not written: the message is larger than 1 MiB (max_attachment_mb)."
     );
-    house.assert_incident_untouched();
-    assert_eq!(house.asked().len(), 1, "once is enough to know");
-    assert!(house.graph().set_mime_bytes(&mailbox, &id, MIB));
-    house.done(WriteMessageAsAttachment, inputs).await;
-    assert_eq!(house.attachment().await.2.len() as u64, MIB, "exactly as large as it may be");
+    fixture.assert_incident_untouched();
+    assert_eq!(fixture.asked().len(), 1, "once is enough to know");
+    assert!(fixture.graph().set_mime_bytes(&mailbox, &id, MIB));
+    fixture.done(WriteMessageAsAttachment, inputs).await;
+    assert_eq!(fixture.attachment().await.2.len() as u64, MIB, "exactly as large as it may be");
 }
 
 #[tokio::test]
 async fn an_attachment_larger_than_a_file_may_be_is_not_sent() {
-    let house = House::configured(empty(3), &[("max_attachment_mb", "1")]).await;
+    let fixture = Fixture::configured(empty(3), &[("max_attachment_mb", "1")]).await;
     let owner = Owner::Incident(INCIDENT);
     let bytes = vec![b'x'; 2 * 1024 * 1024];
-    house.sandbox.soar.rest.add_attachment(owner, "a.bin", "text/plain", &bytes).await.unwrap();
+    fixture.sandbox.soar.rest.add_attachment(owner, "a.bin", "text/plain", &bytes).await.unwrap();
     let inputs = json!({
-        "incident_id": INCIDENT, "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+        "incident_id": INCIDENT, "exo_email_address": fixture.mailbox(0), "exo_recipients": "a@b.example",
         "exo_attachment_names": "a.bin",
     });
-    let error = house.failed(SendMessage, inputs).await;
+    let error = fixture.failed(SendMessage, inputs).await;
     assert_eq!(error, "The attachment a.bin is larger than 1 MiB (max_attachment_mb); nothing was sent.");
-    assert!(house.asked().is_empty() && house.graph().sent_mail().is_empty());
+    assert!(fixture.asked().is_empty() && fixture.graph().sent_mail().is_empty());
 }
 
 #[tokio::test]
 async fn no_more_of_an_attachment_is_taken_than_soar_said_there_is() {
     for (announced, held) in [(100, 40 * MIB), (2_899_999, 3 * MIB)] {
-        let house = House::configured(empty(3), &[]).await;
-        let rest = &house.sandbox.soar.rest;
+        let fixture = Fixture::configured(empty(3), &[]).await;
+        let rest = &fixture.sandbox.soar.rest;
         let announced = usize::try_from(announced).unwrap();
         let owner = Owner::Incident(INCIDENT);
         let file = rest.add_attachment(owner, "a.bin", "text/plain", &vec![b'x'; announced]).await.unwrap();
         std::fs::File::options().write(true).open(&file.path).unwrap().set_len(held).unwrap();
         let inputs = json!({
-            "incident_id": INCIDENT, "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+            "incident_id": INCIDENT, "exo_email_address": fixture.mailbox(0), "exo_recipients": "a@b.example",
             "exo_attachment_names": "a.bin",
         });
-        let error = house.failed(SendMessage, inputs).await;
+        let error = fixture.failed(SendMessage, inputs).await;
         let expected = format!(
             "The attachment a.bin is larger than SOAR says ({announced} bytes); the message was not sent."
         );
         assert_eq!(error, expected);
-        assert!(house.graph().sent_mail().is_empty());
+        assert!(fixture.graph().sent_mail().is_empty());
     }
 }
 
 #[tokio::test]
 async fn a_call_that_takes_too_long_fails_and_says_how_far_it_was() {
-    let house = House::configured(empty(30), &[("call_timeout", "2")]).await;
+    let fixture = Fixture::configured(empty(30), &[("call_timeout", "2")]).await;
     // One mailbox waits for longer than the call may take.
-    let stuck = house.graph().users()[3].id.clone();
+    let stuck = fixture.graph().users()[3].id.clone();
     let is_stuck = Target::Path(Box::new(move |line| line.contains(&stuck)));
-    house.graph().faults().next(1, is_stuck, Fault::Status(429, RetryAfter::Seconds(60)));
-    let error = house.failed(QueryEmails, query("all", json!({"exo_has_attachments": true}))).await;
+    fixture.graph().faults().next(1, is_stuck, Fault::Status(429, RetryAfter::Seconds(60)));
+    let error = fixture.failed(QueryEmails, query("all", json!({"exo_has_attachments": true}))).await;
     assert!(
         error.starts_with("The function took longer than a call may (2 s, call_timeout) and was ended after it had dealt with 29 of 30, with 0 found. "),
         "{error}"
@@ -94,9 +94,9 @@ async fn a_call_that_takes_too_long_fails_and_says_how_far_it_was() {
 
 #[tokio::test]
 async fn a_deletion_that_takes_too_long_accounts_for_every_message() {
-    let house = House::configured(empty(3), &[("call_timeout", "2"), ("max_retries_total", "50")]).await;
-    let mailbox = house.mailbox(0);
-    let ids = house.put_many(&mailbox, 8);
+    let fixture = Fixture::configured(empty(3), &[("call_timeout", "2"), ("max_retries_total", "50")]).await;
+    let mailbox = fixture.mailbox(0);
+    let ids = fixture.put_many(&mailbox, 8);
     // Five go through; what is left waits for longer than the call may take.
     let kept: Vec<String> = ids[5..].to_vec();
     let stuck = kept.clone();
@@ -104,11 +104,11 @@ async fn a_deletion_that_takes_too_long_accounts_for_every_message() {
         stuck.iter().map(|id| Path::message(&mailbox, None, id).unwrap().to_string()).collect();
     let is_stuck = move |line: &str| stuck.iter().any(|path| line.contains(path));
     let forever = Fault::Status(429, RetryAfter::Seconds(60));
-    house.graph().faults().next(1000, Target::Path(Box::new(is_stuck)), forever);
+    fixture.graph().faults().next(1000, Target::Path(Box::new(is_stuck)), forever);
     let list: Vec<_> = ids.iter().map(|id| json!({"id": id})).collect();
     let order = json!({"email_results": [{"email_address": mailbox, "email_list": list}]});
     let inputs = json!({"exo_query_messages_results": order.to_string()});
-    let results = house.done(DeleteMessagesFromQueryResults, inputs).await;
+    let results = fixture.done(DeleteMessagesFromQueryResults, inputs).await;
     let content = &results["content"];
     assert_eq!(content["delete_results"][0]["deleted_list"].as_array().unwrap().len(), 5);
     let failures = content["failures"].as_array().unwrap();
@@ -119,94 +119,94 @@ async fn a_deletion_that_takes_too_long_accounts_for_every_message() {
         assert!(message.starts_with("the time that one call may take (call_timeout) ended"), "{message}");
     }
     assert!(results["reason"].as_str().unwrap().starts_with("3 of 8 messages could not be deleted"));
-    assert_eq!(house.graph().deleted().len(), 5);
+    assert_eq!(fixture.graph().deleted().len(), 5);
 }
 
 #[tokio::test]
 async fn inputs_longer_than_any_address_or_id_are_refused_before_anything_is_asked() {
-    let (house, mailbox, id) = with_one_message(&[]).await;
+    let (fixture, mailbox, id) = with_one_message(&[]).await;
     let long = "x".repeat(5000);
     for (address, message, name) in [(&long, &id, "exo_email_address"), (&mailbox, &long, "exo_messages_id")]
     {
         for function in [GetMessage, DeleteEmail] {
             let inputs = json!({"exo_email_address": address, "exo_messages_id": message});
-            let error = house.failed(function, inputs).await;
+            let error = fixture.failed(function, inputs).await;
             assert_eq!(error, format!("The input \"{name}\" must be no longer than 4096 bytes."));
         }
     }
-    assert!(house.asked().is_empty());
-    assert_eq!(house.graph().messages(&mailbox).len(), 1);
+    assert!(fixture.asked().is_empty());
+    assert_eq!(fixture.graph().messages(&mailbox).len(), 1);
 }
 
 #[tokio::test]
 async fn a_search_text_that_no_address_can_carry_is_refused_in_words() {
-    let (house, mailbox, _) = with_one_message(&[]).await;
+    let (fixture, mailbox, _) = with_one_message(&[]).await;
     for criterion in ["exo_message_subject", "exo_message_body"] {
         let inputs = query(&mailbox, json!({criterion: "word ".repeat(20_000)}));
-        let error = house.failed(QueryEmails, inputs).await;
+        let error = fixture.failed(QueryEmails, inputs).await;
         assert!(error.contains("and Microsoft Graph takes 32768 at most"), "{error}");
     }
-    assert!(house.asked().is_empty());
+    assert!(fixture.asked().is_empty());
 }
 
 #[tokio::test]
 async fn a_message_that_is_nested_without_end_is_no_message() {
-    let (mut house, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
-    let front = Front::before(&mut house).await;
+    let (mut fixture, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
+    let front = Front::before(&mut fixture).await;
     let deep = format!(r#"{{"id":"x","a":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     front.answer(1, "GET /v1.0/users", 200, &deep);
     let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-    let error = house.failed(GetMessage, inputs).await;
+    let error = fixture.failed(GetMessage, inputs).await;
     assert_eq!(error, "What Microsoft Graph answered is nested too deep to be handed on.");
     front.answer(1, "/messages?", 200, format!(r#"{{"value":[{deep}]}}"#));
-    let error = house.failed(QueryEmails, query(&mailbox, json!({"exo_has_attachments": false}))).await;
+    let error = fixture.failed(QueryEmails, query(&mailbox, json!({"exo_has_attachments": false}))).await;
     assert!(error.contains("nested too deep"), "{error}");
     let order = format!(r#"[{{"email_address":"{mailbox}","email_list":[{deep}]}}]"#);
     let inputs = json!({"exo_query_messages_results": order});
-    let error = house.failed(DeleteMessagesFromQueryResults, inputs).await;
+    let error = fixture.failed(DeleteMessagesFromQueryResults, inputs).await;
     assert!(error.contains("nested too deep") && error.contains("Nothing was deleted"), "{error}");
 }
 
 #[tokio::test]
 async fn a_page_of_more_entries_than_pages_have_is_no_page() {
-    let (mut house, mailbox, _) = with_one_message(&[("max_retries_total", "0")]).await;
-    let front = Front::before(&mut house).await;
+    let (mut fixture, mailbox, _) = with_one_message(&[("max_retries_total", "0")]).await;
+    let front = Front::before(&mut fixture).await;
     let mut page = r#"{"value":[1"#.to_owned();
     (0..10_000).for_each(|_| page.push_str(",1"));
     page.push_str("]}");
     front.answer(1, "/messages?", 200, &page);
-    let error = house.failed(QueryEmails, query(&mailbox, json!({"exo_has_attachments": false}))).await;
+    let error = fixture.failed(QueryEmails, query(&mailbox, json!({"exo_has_attachments": false}))).await;
     assert!(error.contains("its JSON is not of the expected form"), "{error}");
     front.answer(1, "/users?", 200, &page);
-    let error = house.failed(QueryEmails, query("all", json!({"exo_has_attachments": false}))).await;
+    let error = fixture.failed(QueryEmails, query("all", json!({"exo_has_attachments": false}))).await;
     assert!(error.contains("its JSON is not of the expected form"), "{error}");
 }
 
 #[tokio::test]
 async fn an_order_to_delete_that_holds_more_values_than_any_results_is_refused() {
-    let (house, mailbox, _) = with_one_message(&[]).await;
+    let (fixture, mailbox, _) = with_one_message(&[]).await;
     let mut order = format!(r#"[{{"email_address":"{mailbox}","email_list":[1"#);
     (0..4_000_000).for_each(|_| order.push_str(",1"));
     order.push_str("]}]");
     let error =
-        house.failed(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": order})).await;
+        fixture.failed(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": order})).await;
     assert!(error.contains("it holds more than 4000000 values. Nothing was deleted."), "{error}");
-    assert_eq!(house.graph().messages(&mailbox).len(), 1);
+    assert_eq!(fixture.graph().messages(&mailbox).len(), 1);
 }
 
 #[tokio::test]
 async fn what_graph_says_is_shortened_wherever_it_goes() {
-    let (mut house, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
-    let front = Front::before(&mut house).await;
+    let (mut fixture, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
+    let front = Front::before(&mut fixture).await;
     let mut long = String::new();
     (0..20_000).for_each(|n| write!(long, "{n} ").unwrap());
     let body = json!({"error": {"code": long, "message": long, "innerError": {"request-id": long}}});
     front.answer(1, "GET /v1.0/users", 400, body.to_string());
     let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-    let error = house.failed(GetMessage, inputs).await;
+    let error = fixture.failed(GetMessage, inputs).await;
     assert!(error.len() < 2000 && error.contains('…'), "{} bytes", error.len());
     let body: Value = json!({"error": {"code": "ErrorItemNotFound", "message": "No."}});
     front.answer(1, "GET /v1.0/users", 404, body.to_string());
     let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-    assert_eq!(house.run(GetMessage, inputs).await.unwrap()["content"], body, "what is short stays whole");
+    assert_eq!(fixture.run(GetMessage, inputs).await.unwrap()["content"], body, "what is short stays whole");
 }

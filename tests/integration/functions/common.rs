@@ -30,7 +30,7 @@ pub(crate) use sandbox::soar::{INCIDENT, TASK};
 pub(crate) const SOON: RetryAfter = RetryAfter::Decimal(0.05);
 
 /// A SOAR, a tenant, and what a function works with.
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) sandbox: Sandbox,
     pub(crate) context: Context,
     pub(crate) settings: Settings,
@@ -49,7 +49,7 @@ pub(crate) fn empty(mailboxes: usize) -> TenantOptions {
     }
 }
 
-impl House {
+impl Fixture {
     /// With a small tenant: 12 mailboxes with 6 messages each, a phish in 4 of them, 2 users without a mailbox.
     pub(crate) async fn new() -> Self {
         let mut tenant = TenantOptions {

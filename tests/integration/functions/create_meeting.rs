@@ -3,7 +3,7 @@
 use chrono::{Datelike, NaiveDate, TimeDelta, Utc, Weekday};
 use serde_json::{Value, json};
 
-use crate::functions::common::{CreateMeeting, Fault, House, RetryAfter, SOON, Target};
+use crate::functions::common::{CreateMeeting, Fault, Fixture, RetryAfter, SOON, Target};
 use crate::functions::front::Front;
 
 /// The year after next, so that no time is in the past.
@@ -24,15 +24,15 @@ fn meeting(organizer: &str, start: i64, end: i64) -> Value {
 
 #[tokio::test]
 async fn event_is_posted_and_returned_in_full() {
-    let mut house = House::new().await;
-    let organizer = house.mailbox(0);
-    house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
+    fixture.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
+    let front = Front::before(&mut fixture).await;
     let mut inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:30:00"));
     inputs["exo_meeting_required_attendees"] = json!(" a@b.example,, c@d.example , ");
     inputs["exo_meeting_optional_attendees"] = json!("e@f.example");
     inputs["exo_meeting_location"] = json!("Room 4");
-    let results = house.done(CreateMeeting, inputs).await;
+    let results = fixture.done(CreateMeeting, inputs).await;
     assert_eq!(
         front.lines(),
         [
@@ -55,18 +55,18 @@ async fn event_is_posted_and_returned_in_full() {
         ],
     });
     assert_eq!(asked, expected);
-    let events = house.graph().events(&organizer);
+    let events = fixture.graph().events(&organizer);
     assert_eq!(events.len(), 1);
     assert_eq!(results["content"]["id"], events[0].id);
     assert!(results["content"]["@odata.context"].is_string(), "nothing is left out");
-    assert_eq!(house.said(), [format!("Creating a meeting in the calendar of {organizer}")]);
+    assert_eq!(fixture.said(), [format!("Creating a meeting in the calendar of {organizer}")]);
 }
 
 #[tokio::test]
 async fn pretty_string_keeps_graphs_order() {
-    let house = House::new().await;
-    let results = house
-        .done(CreateMeeting, meeting(&house.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00")))
+    let fixture = Fixture::new().await;
+    let results = fixture
+        .done(CreateMeeting, meeting(&fixture.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00")))
         .await;
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"@odata.context\": \""), "{pretty}");
@@ -77,14 +77,14 @@ async fn pretty_string_keeps_graphs_order() {
 
 #[tokio::test]
 async fn blank_lists_and_location_are_left_out() {
-    let mut house = House::new().await;
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::new().await;
+    let front = Front::before(&mut fixture).await;
     for nothing in [Value::Null, json!(""), json!(" , ")] {
-        let mut inputs = meeting(&house.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+        let mut inputs = meeting(&fixture.mailbox(0), ms("01-15T14:00:00"), ms("01-15T15:00:00"));
         inputs["exo_meeting_required_attendees"] = nothing.clone();
         inputs["exo_meeting_optional_attendees"] = nothing;
         inputs["exo_meeting_location"] = json!(" ");
-        house.done(CreateMeeting, inputs).await;
+        fixture.done(CreateMeeting, inputs).await;
         let asked = front.seen().pop().unwrap().json();
         assert_eq!(asked.get("attendees").unwrap_or(&json!([])), &json!([]));
         assert_eq!(asked.get("location"), None);
@@ -93,23 +93,23 @@ async fn blank_lists_and_location_are_left_out() {
 
 #[tokio::test]
 async fn invalid_times_are_refused_without_a_request() {
-    let house = House::new().await;
-    let organizer = house.mailbox(0);
+    let fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
     let start = ms("01-15T14:00:00");
     for end in [start, start - 1] {
-        let error = house.failed(CreateMeeting, meeting(&organizer, start, end)).await;
+        let error = fixture.failed(CreateMeeting, meeting(&organizer, start, end)).await;
         assert!(error.starts_with("The meeting was not created: "), "{error}");
     }
     let now = Utc::now().timestamp_millis();
-    let error = house.failed(CreateMeeting, meeting(&organizer, now - 1000, now + 1_000_000)).await;
+    let error = fixture.failed(CreateMeeting, meeting(&organizer, now - 1000, now + 1_000_000)).await;
     assert_eq!(error, "The meeting was not created: its start is in the past.");
-    assert_eq!(house.graph().counters().token_requests, 0);
+    assert_eq!(fixture.graph().counters().token_requests, 0);
 }
 
 #[tokio::test]
 async fn times_are_local_times_in_the_organizers_zone() {
-    let mut house = House::new().await;
-    let organizer = house.mailbox(0);
+    let mut fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
     let (winter, summer) = (ms("01-15T12:00:00"), ms("07-15T12:00:00"));
     for (zone, name, in_winter, in_summer) in [
         (Some("Eastern Standard Time"), "Eastern Standard Time", "07:00", "08:00"),
@@ -124,10 +124,10 @@ async fn times_are_local_times_in_the_organizers_zone() {
         (Some(""), "UTC", "12:00", "12:00"),
         (None, "UTC", "12:00", "12:00"),
     ] {
-        house.graph().set_time_zone(&organizer, zone);
+        fixture.graph().set_time_zone(&organizer, zone);
         for (start, day, time) in [(winter, "01-15", in_winter), (summer, "07-15", in_summer)] {
-            house.context.call.id = format!("{zone:?} {day}");
-            let results = house.done(CreateMeeting, meeting(&organizer, start, start + 1_800_000)).await;
+            fixture.context.call.id = format!("{zone:?} {day}");
+            let results = fixture.done(CreateMeeting, meeting(&organizer, start, start + 1_800_000)).await;
             let expected = json!({"dateTime": format!("{}-{day}T{time}:00", year()), "timeZone": name});
             assert_eq!(results["content"]["start"], expected, "{zone:?}");
         }
@@ -141,22 +141,22 @@ fn back_in_new_york() -> NaiveDate {
 
 #[tokio::test]
 async fn meeting_across_a_clock_change_uses_both_offsets() {
-    let mut house = House::new().await;
-    let organizer = house.mailbox(0);
+    let mut fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
     for zone in ["Eastern Standard Time", "America/New_York"] {
-        house.graph().set_time_zone(&organizer, Some(zone));
+        fixture.graph().set_time_zone(&organizer, Some(zone));
         let day = back_in_new_york();
-        house.context.call.id = format!("{zone} in November");
+        fixture.context.call.id = format!("{zone} in November");
         // From 23:00 on the evening before, in summer time, to 09:00 in winter time: 11 hours.
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
-        let results = house.done(CreateMeeting, meeting(&organizer, start, start + 11 * 3_600_000)).await;
+        let results = fixture.done(CreateMeeting, meeting(&organizer, start, start + 11 * 3_600_000)).await;
         assert_eq!(results["content"]["start"]["dateTime"], format!("{}T23:00:00", day.pred_opt().unwrap()));
         assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T09:00:00"));
         // From 22:00 to 07:00 in the night in March that skips an hour: 8 hours.
         let day = NaiveDate::from_weekday_of_month_opt(year(), 3, Weekday::Sun, 2).unwrap();
-        house.context.call.id = format!("{zone} in March");
+        fixture.context.call.id = format!("{zone} in March");
         let start = day.and_hms_opt(3, 0, 0).unwrap().and_utc().timestamp_millis();
-        let results = house.done(CreateMeeting, meeting(&organizer, start, start + 8 * 3_600_000)).await;
+        let results = fixture.done(CreateMeeting, meeting(&organizer, start, start + 8 * 3_600_000)).await;
         assert_eq!(results["content"]["start"]["dateTime"], format!("{}T22:00:00", day.pred_opt().unwrap()));
         assert_eq!(results["content"]["end"]["dateTime"], format!("{day}T07:00:00"));
     }
@@ -164,15 +164,15 @@ async fn meeting_across_a_clock_change_uses_both_offsets() {
 
 #[tokio::test]
 async fn ambiguous_local_time_is_written_in_utc() {
-    let house = House::new().await;
-    let organizer = house.mailbox(0);
-    house.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
+    let fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
+    fixture.graph().set_time_zone(&organizer, Some("Eastern Standard Time"));
     let day = back_in_new_york();
     // 01:45 summer time; half an hour later it is 01:15.
     let start = day.and_hms_opt(5, 45, 0).unwrap().and_utc();
     let end = start + TimeDelta::minutes(30);
     let inputs = meeting(&organizer, start.timestamp_millis(), end.timestamp_millis());
-    let results = house.done(CreateMeeting, inputs).await;
+    let results = fixture.done(CreateMeeting, inputs).await;
     assert_eq!(
         results["content"]["start"],
         json!({"dateTime": format!("{day}T05:45:00"), "timeZone": "UTC"})
@@ -182,20 +182,20 @@ async fn ambiguous_local_time_is_written_in_utc() {
 
 #[tokio::test]
 async fn missing_time_zone_becomes_utc() {
-    let house = House::new().await;
-    let organizer = house.mailbox(0);
-    house.graph().faults().next(1, Target::containing("timeZone"), Fault::Status(404, RetryAfter::Absent));
+    let fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
+    fixture.graph().faults().next(1, Target::containing("timeZone"), Fault::Status(404, RetryAfter::Absent));
     let results =
-        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+        fixture.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
     assert_eq!(results["content"]["start"]["timeZone"], "UTC");
     assert_eq!(results["content"]["start"]["dateTime"], format!("{}-01-15T14:00:00", year()));
 }
 
 #[tokio::test]
 async fn unknown_organizer_is_not_found() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let inputs = meeting("nobody@contoso.example", ms("01-15T14:00:00"), ms("01-15T15:00:00"));
-    let results = house.run(CreateMeeting, inputs).await.unwrap();
+    let results = fixture.run(CreateMeeting, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
     assert_eq!(results["reason"], "The calendar of nobody@contoso.example was not found (ErrorInvalidUser).");
@@ -204,16 +204,16 @@ async fn unknown_organizer_is_not_found() {
 
 #[tokio::test]
 async fn repeated_call_creates_one_meeting() {
-    let mut house = House::new().await;
-    let organizer = house.mailbox(0);
+    let mut fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
     let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
-    let first = house.done(CreateMeeting, inputs.clone()).await;
-    let again = house.done(CreateMeeting, inputs.clone()).await;
+    let first = fixture.done(CreateMeeting, inputs.clone()).await;
+    let again = fixture.done(CreateMeeting, inputs.clone()).await;
     assert_eq!(first["content"]["id"], again["content"]["id"]);
-    assert_eq!(house.graph().events(&organizer).len(), 1);
-    house.context.call.id = "ID:soar-1234-2".to_owned();
-    house.done(CreateMeeting, inputs).await;
-    assert_eq!(house.graph().events(&organizer).len(), 2);
+    assert_eq!(fixture.graph().events(&organizer).len(), 1);
+    fixture.context.call.id = "ID:soar-1234-2".to_owned();
+    fixture.done(CreateMeeting, inputs).await;
+    assert_eq!(fixture.graph().events(&organizer).len(), 2);
 }
 
 #[tokio::test]
@@ -225,23 +225,23 @@ async fn lost_answer_creates_one_meeting() {
         Fault::BrokenJson,
         Fault::Close,
     ] {
-        let house = House::new().await;
-        let organizer = house.mailbox(0);
-        house.graph().faults().next(1, Target::containing("/events"), fault);
-        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
-        assert_eq!(house.graph().events(&organizer).len(), 1, "{fault:?}");
+        let fixture = Fixture::new().await;
+        let organizer = fixture.mailbox(0);
+        fixture.graph().faults().next(1, Target::containing("/events"), fault);
+        fixture.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+        assert_eq!(fixture.graph().events(&organizer).len(), 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn custom_time_zone_becomes_utc() {
-    let mut house = House::new().await;
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::new().await;
+    let front = Front::before(&mut fixture).await;
     let zone = json!({"value": {"@odata.type": "#microsoft.graph.customTimeZone", "name": "Customized Time Zone", "bias": -60}});
     front.answer(1, "/timeZone", 200, zone.to_string());
-    let organizer = house.mailbox(0);
+    let organizer = fixture.mailbox(0);
     let results =
-        house.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
+        fixture.done(CreateMeeting, meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"))).await;
     let expected = json!({"dateTime": format!("{}-01-15T14:00:00", year()), "timeZone": "UTC"});
     assert_eq!(results["content"]["start"], expected);
 }
@@ -249,15 +249,15 @@ async fn custom_time_zone_becomes_utc() {
 #[tokio::test]
 async fn refused_time_zone_is_replaced_by_utc() {
     for code in ["TimeZoneNotSupportedException", "ErrorPropertyValidationFailure"] {
-        let mut house = House::new().await;
-        let organizer = house.mailbox(0);
-        house.graph().set_time_zone(&organizer, Some("Europe/Berlin"));
-        let front = Front::before(&mut house).await;
+        let mut fixture = Fixture::new().await;
+        let organizer = fixture.mailbox(0);
+        fixture.graph().set_time_zone(&organizer, Some("Europe/Berlin"));
+        let front = Front::before(&mut fixture).await;
         let refusal =
             json!({"error": {"code": code, "message": "A valid TimeZone value must be specified."}});
         front.answer(1, "/events", 400, refusal.to_string());
         let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
-        house.done(CreateMeeting, inputs).await;
+        fixture.done(CreateMeeting, inputs).await;
         let mut posts: Vec<_> = front.seen();
         posts.retain(|seen| seen.line().ends_with("/events"));
         let [first, second] = [posts[0].json(), posts[1].json()];
@@ -265,18 +265,18 @@ async fn refused_time_zone_is_replaced_by_utc() {
         let expected = json!({"dateTime": format!("{}-01-15T14:00:00", year()), "timeZone": "UTC"});
         assert_eq!(second["start"], expected, "{code}");
         assert_eq!(first["transactionId"], second["transactionId"], "{code}");
-        assert_eq!(house.graph().events(&organizer).len(), 1, "{code}");
+        assert_eq!(fixture.graph().events(&organizer).len(), 1, "{code}");
     }
 }
 
 #[tokio::test]
 async fn created_event_with_unreadable_answer_may_have_been_created() {
-    let mut house = House::new().await;
-    let organizer = house.mailbox(0);
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::new().await;
+    let organizer = fixture.mailbox(0);
+    let front = Front::before(&mut fixture).await;
     front.answer(99, "/events", 201, "");
     let inputs = meeting(&organizer, ms("01-15T14:00:00"), ms("01-15T15:00:00"));
-    let error = house.failed(CreateMeeting, inputs).await;
+    let error = fixture.failed(CreateMeeting, inputs).await;
     assert!(error.contains("may have been carried out all the same"), "{error}");
-    assert_eq!(house.trail().last().unwrap()["outcome"], "unknown");
+    assert_eq!(fixture.trail().last().unwrap()["outcome"], "unknown");
 }

@@ -7,78 +7,78 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-use crate::functions::common::{DeleteEmail, Fault, House, RetryAfter, SOON, Target, encoded};
+use crate::functions::common::{DeleteEmail, Fault, Fixture, RetryAfter, SOON, Target, encoded};
 
 #[tokio::test]
 async fn deletion_is_one_request() {
-    let mut house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let mut fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-    let results = house.done(DeleteEmail, inputs).await;
+    let results = fixture.done(DeleteEmail, inputs).await;
     assert_eq!(results["content"], json!({"value": true}));
     let path = format!("/users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id));
-    assert_eq!(house.asked(), [format!("DELETE {path}")]);
-    let deleted = house.graph().deleted();
+    assert_eq!(fixture.asked(), [format!("DELETE {path}")]);
+    let deleted = fixture.graph().deleted();
     assert_eq!(deleted.len(), 1);
     assert_eq!((&deleted[0].mailbox, &deleted[0].id), (&phish.mailbox, &phish.id));
-    assert_eq!(house.said(), [format!("Deleting a message of {}", phish.mailbox)]);
+    assert_eq!(fixture.said(), [format!("Deleting a message of {}", phish.mailbox)]);
 }
 
 #[tokio::test]
 async fn given_folder_is_part_of_the_address() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
-    let folder = house.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
+    let folder = fixture.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
     let inputs = json!({
         "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_mailfolders_id": folder,
     });
-    house.done(DeleteEmail, inputs).await;
+    fixture.done(DeleteEmail, inputs).await;
     let mailbox = encoded(&phish.mailbox);
     let asked = format!("DELETE /users/{mailbox}/mailFolders/{folder}/messages/{}", encoded(&phish.id));
-    assert_eq!(house.asked(), [asked]);
+    assert_eq!(fixture.asked(), [asked]);
 }
 
 #[tokio::test]
 async fn missing_message_is_not_found() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-    house.done(DeleteEmail, inputs.clone()).await;
-    let results = house.run(DeleteEmail, inputs).await.unwrap();
+    fixture.done(DeleteEmail, inputs.clone()).await;
+    let results = fixture.run(DeleteEmail, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
     assert!(results["reason"].as_str().unwrap().ends_with("was not found (ErrorItemNotFound)."));
-    assert_eq!(house.graph().deleted().len(), 1);
+    assert_eq!(fixture.graph().deleted().len(), 1);
 }
 
 #[tokio::test]
 async fn deletion_carried_out_behind_a_failure_succeeds() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let faults =
         [Fault::DoneButStatus(429, SOON), Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody];
-    for (phish, fault) in house.graph().planted().into_iter().zip(faults) {
-        house.graph().faults().next(1, Target::containing("DELETE"), fault);
+    for (phish, fault) in fixture.graph().planted().into_iter().zip(faults) {
+        fixture.graph().faults().next(1, Target::containing("DELETE"), fault);
         let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-        let results = house.done(DeleteEmail, inputs).await;
+        let results = fixture.done(DeleteEmail, inputs).await;
         assert_eq!(results["content"], json!({"value": true}), "{fault:?}");
     }
-    assert_eq!(house.graph().deleted().len(), 3);
+    assert_eq!(fixture.graph().deleted().len(), 3);
 }
 
 #[tokio::test]
 async fn attempt_that_never_reached_graph_does_not_count() {
-    let mut house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let mut fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-    house.done(DeleteEmail, inputs.clone()).await;
+    fixture.done(DeleteEmail, inputs.clone()).await;
     // A proxy closes the second connection; the first one is for the token.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    house.settings.graph.proxy = Proxy::Explicit { http: None, https: Some(ProxyUrl { url, login: None }) };
+    fixture.settings.graph.proxy = Proxy::Explicit { http: None, https: Some(ProxyUrl { url, login: None }) };
     // Another host name, so that the token gets a connection of its own.
-    house.settings.graph.token_url.set_host(Some("localhost")).unwrap();
-    house.context.graph = Client::new(&house.settings.graph).unwrap();
-    let tenant = ("127.0.0.1", house.settings.graph.base_url.port().unwrap());
+    fixture.settings.graph.token_url.set_host(Some("localhost")).unwrap();
+    fixture.context.graph = Client::new(&fixture.settings.graph).unwrap();
+    let tenant = ("127.0.0.1", fixture.settings.graph.base_url.port().unwrap());
     tokio::spawn(async move {
         for number in 1.. {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -96,7 +96,7 @@ async fn attempt_that_never_reached_graph_does_not_count() {
             });
         }
     });
-    let results = house.run(DeleteEmail, inputs).await.unwrap();
+    let results = fixture.run(DeleteEmail, inputs).await.unwrap();
     assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound", "somebody else deleted it");
     assert!(!results["reason"].as_str().unwrap().contains("all the same"));
 }

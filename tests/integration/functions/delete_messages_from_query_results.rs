@@ -6,7 +6,7 @@ use sandbox::graph::{Phish, Scope, TenantOptions, Throttling, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    DeleteMessagesFromQueryResults, Fault, House, INCIDENT, MoveMessageToFolder, Owner, QueryEmails,
+    DeleteMessagesFromQueryResults, Fault, Fixture, INCIDENT, MoveMessageToFolder, Owner, QueryEmails,
     RetryAfter, SOON, Target, empty, encoded, mail, query,
 };
 
@@ -15,18 +15,18 @@ fn deletion(results: &Value) -> Value {
 }
 
 /// Two mailboxes with three messages each, and what a query finds in them.
-async fn found(options: &[(&str, &str)], formats: &[&str]) -> (House, Vec<String>, Value) {
-    let house = House::configured(empty(4), options).await;
-    let names = house.graph().mailboxes()[..2].to_vec();
+async fn found(options: &[(&str, &str)], formats: &[&str]) -> (Fixture, Vec<String>, Value) {
+    let fixture = Fixture::configured(empty(4), options).await;
+    let names = fixture.graph().mailboxes()[..2].to_vec();
     for name in &names {
-        house.put_many(name, 3);
+        fixture.put_many(name, 3);
     }
     let mut inputs = query(&names.join(","), json!({"exo_start_date": 0}));
     inputs["exo_query_output_format"] = json!(["Exchange Online data table"]);
-    let mut content = house.done(QueryEmails, inputs).await["content"].clone();
+    let mut content = fixture.done(QueryEmails, inputs).await["content"].clone();
     content["exo_query_output_format"] = json!(formats);
-    house.asked();
-    (house, names, content)
+    fixture.asked();
+    (fixture, names, content)
 }
 
 fn list(content: &Value, nth: usize) -> &Value {
@@ -35,9 +35,9 @@ fn list(content: &Value, nth: usize) -> &Value {
 
 #[tokio::test]
 async fn every_listed_message_is_deleted_in_batches_and_comes_back_as_it_came() {
-    let (mut house, names, content) = found(&[], &["Exchange Online data table"]).await;
-    house.said();
-    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let (mut fixture, names, content) = found(&[], &["Exchange Online data table"]).await;
+    fixture.said();
+    let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
     let expected = json!({
         "incident_id": INCIDENT,
         "exo_query_output_format": ["Exchange Online data table"],
@@ -67,23 +67,23 @@ async fn every_listed_message_is_deleted_in_batches_and_comes_back_as_it_came() 
         ]
     );
     assert_eq!(results["reason"], Value::Null);
-    assert_eq!(house.graph().deleted().len(), 6);
-    let counters = house.graph().counters();
+    assert_eq!(fixture.graph().deleted().len(), 6);
+    let counters = fixture.graph().counters();
     assert_eq!((counters.http_requests, counters.batches, counters.sub_requests), (1, 1, 6));
-    assert_eq!(house.said(), ["Deleting 6 messages"]);
-    house.assert_incident_untouched();
+    assert_eq!(fixture.said(), ["Deleting 6 messages"]);
+    fixture.assert_incident_untouched();
 }
 
 #[tokio::test]
 async fn messages_come_back_with_all_their_fields_in_their_order() {
-    let (house, names, content) = found(&[], &[]).await;
+    let (fixture, names, content) = found(&[], &[]).await;
     let id = &list(&content, 0)[0]["id"];
     let text = format!(
         r#"[{{"status_code":200,"email_address":"{}","email_list":[{{"z":1.50,"id":{id},"a":{{"ü":"\u00e9"}},"subject":null}}]}}]"#,
         names[0]
     );
     let results =
-        house.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+        fixture.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
     let raw = results["raw"].as_str().unwrap();
     assert!(
         raw.contains(&format!(r#"[{{"z":1.50,"id":{id},"a":{{"ü":"\u00e9"}},"subject":null}}]"#)),
@@ -93,33 +93,33 @@ async fn messages_come_back_with_all_their_fields_in_their_order() {
 
 #[tokio::test]
 async fn the_raw_of_a_query_is_taken_as_it_is() {
-    let house = House::with(empty(2)).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::with(empty(2)).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put(name, mail("é\u{1F98A} \"q\" \\ "));
+        fixture.put(name, mail("é\u{1F98A} \"q\" \\ "));
     }
-    let found = house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
+    let found = fixture.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
     let inputs = json!({"exo_query_messages_results": found["raw"]});
-    house.done(DeleteMessagesFromQueryResults, inputs).await;
-    assert_eq!(house.graph().deleted().len(), 2);
+    fixture.done(DeleteMessagesFromQueryResults, inputs).await;
+    assert_eq!(fixture.graph().deleted().len(), 2);
     let inputs = json!({"exo_query_messages_results": {"format": "text", "content": found["raw"]}});
-    let results = house.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
+    let results = fixture.run(DeleteMessagesFromQueryResults, inputs).await.unwrap();
     assert_eq!(results["content"]["failures"].as_array().unwrap().len(), 2, "they are gone already");
 }
 
 #[tokio::test]
 async fn the_bare_list_of_older_workflows_needs_no_incident() {
-    let (house, names, content) = found(&[], &[]).await;
-    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content["email_results"])).await;
+    let (fixture, names, content) = found(&[], &[]).await;
+    let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content["email_results"])).await;
     assert_eq!(results["content"]["incident_id"], Value::Null);
     assert_eq!(results["content"]["exo_query_output_format"], json!([]));
     assert_eq!(results["content"]["delete_results"][1]["email_address"], names[1]);
-    assert_eq!(house.graph().deleted().len(), 6);
+    assert_eq!(fixture.graph().deleted().len(), 6);
 }
 
 #[tokio::test]
 async fn what_is_no_query_result_is_refused_and_nothing_is_deleted() {
-    let (house, names, content) = found(&[], &[]).await;
+    let (fixture, names, content) = found(&[], &[]).await;
     let whole = content.to_string();
     let id = list(&content, 0)[0]["id"].clone();
     let good = json!({"email_address": names[0], "email_list": [{"id": id}]});
@@ -143,42 +143,42 @@ async fn what_is_no_query_result_is_refused_and_nothing_is_deleted() {
     ];
     for text in cases {
         let error =
-            house.failed(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+            fixture.failed(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
         let start = "The input \"exo_query_messages_results\" is not the result of a message query: ";
         assert!(error.starts_with(start) && error.ends_with("Nothing was deleted."), "{text}: {error}");
         assert!(!error.contains("geheim"), "mail is not quoted: {error}");
     }
-    assert_eq!(house.asked(), Vec::<String>::new());
-    assert!(house.graph().deleted().is_empty());
+    assert_eq!(fixture.asked(), Vec::<String>::new());
+    assert!(fixture.graph().deleted().is_empty());
 }
 
 #[tokio::test]
 async fn a_note_or_a_file_needs_an_incident_and_without_one_nothing_is_deleted() {
     for format in ["Incident note", "Incident attachment"] {
-        let (house, _, mut content) = found(&[], &[format]).await;
+        let (fixture, _, mut content) = found(&[], &[format]).await;
         content.as_object_mut().unwrap().remove("incident_id");
-        let error = house.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        let error = fixture.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
         assert!(error.contains("incident_id"), "{error}");
-        assert!(house.graph().deleted().is_empty());
+        assert!(fixture.graph().deleted().is_empty());
     }
 }
 
 #[tokio::test]
 async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
-    let (house, names, content) = found(&[("max_retries_total", "1")], &[]).await;
+    let (fixture, names, content) = found(&[("max_retries_total", "1")], &[]).await;
     let id = |nth: usize, place: usize| list(&content, nth)[place]["id"].as_str().unwrap().to_owned();
-    house.graph().faults().next(
+    fixture.graph().faults().next(
         9,
         Target::containing(encoded(&id(0, 1))),
         Fault::Status(403, RetryAfter::Absent),
     );
-    house.graph().faults().next(9, Target::containing(encoded(&id(1, 0))), Fault::Status(503, SOON));
-    house.graph().faults().next(
+    fixture.graph().faults().next(9, Target::containing(encoded(&id(1, 0))), Fault::Status(503, SOON));
+    fixture.graph().faults().next(
         1,
         Target::containing(encoded(&id(1, 2))),
         Fault::Status(404, RetryAfter::Absent),
     );
-    let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
     let lists = |nth: usize| {
         let mailbox = &results["content"]["delete_results"][nth];
         (mailbox["deleted_list"].clone(), mailbox["not_deleted_list"].clone())
@@ -205,21 +205,21 @@ async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
     let counts = ["messages_deleted", "messages_already_gone", "messages_not_deleted"];
     assert_eq!(counts.map(|key| results["content"][key].as_u64().unwrap()), [3, 1, 2]);
     assert!(reason.contains("Mail.ReadWrite"), "a 403 names the permission: {reason}");
-    assert_eq!(house.graph().deleted().len(), 3);
+    assert_eq!(fixture.graph().deleted().len(), 3);
 }
 
 #[tokio::test]
 async fn where_nothing_could_be_deleted_it_is_no_success() {
-    let (house, _, content) = found(&[], &[]).await;
-    house.graph().faults().take_role("Mail.ReadWrite");
-    let results = house.run(DeleteMessagesFromQueryResults, deletion(&content)).await.unwrap();
+    let (fixture, _, content) = found(&[], &[]).await;
+    fixture.graph().faults().take_role("Mail.ReadWrite");
+    let results = fixture.run(DeleteMessagesFromQueryResults, deletion(&content)).await.unwrap();
     assert_eq!(results["success"], false);
     let reason = results["reason"].as_str().unwrap();
     assert!(reason.contains("6 of 6") && reason.contains("Mail.ReadWrite"), "{reason}");
     assert_eq!(results["content"]["failures"][0]["status_code"], 403);
-    house.graph().revoke_tokens();
-    house.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
-    let error = house.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    fixture.graph().revoke_tokens();
+    fixture.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
+    let error = fixture.failed(DeleteMessagesFromQueryResults, deletion(&content)).await;
     assert!(error.contains("AADSTS7000215"), "{error}");
 }
 
@@ -230,43 +230,43 @@ async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
         Fault::DoneButStatus(504, RetryAfter::Absent),
         Fault::DoneButStatus(503, SOON),
     ] {
-        let (house, _, content) = found(&[], &[]).await;
-        house.graph().faults().next(3, Target::containing("DELETE"), fault);
-        let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        let (fixture, _, content) = found(&[], &[]).await;
+        fixture.graph().faults().next(3, Target::containing("DELETE"), fault);
+        let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
         assert_eq!(results["content"]["failures"], json!([]), "{fault:?}");
     }
     for fault in [Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody, Fault::Html, Fault::Close] {
-        let (house, _, content) = found(&[], &[]).await;
-        house.graph().faults().next(1, Target::Batch, fault);
-        let results = house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+        let (fixture, _, content) = found(&[], &[]).await;
+        fixture.graph().faults().next(1, Target::Batch, fault);
+        let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
         assert_eq!(results["content"]["failures"], json!([]), "{fault:?}");
-        assert_eq!(house.graph().deleted().len(), 6);
+        assert_eq!(fixture.graph().deleted().len(), 6);
     }
 }
 
 #[tokio::test]
 async fn at_most_four_deletions_are_at_work_in_one_mailbox() {
-    let house = House::with(empty(2)).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::with(empty(2)).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put_many(name, 30);
+        fixture.put_many(name, 30);
     }
-    let found = house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
-    house.graph().forget_requests();
-    house.graph().faults().set_latency(std::time::Duration::from_millis(10), std::time::Duration::ZERO);
-    house.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
-    let counters = house.graph().counters();
+    let found = fixture.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
+    fixture.graph().forget_requests();
+    fixture.graph().faults().set_latency(std::time::Duration::from_millis(10), std::time::Duration::ZERO);
+    fixture.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
+    let counters = fixture.graph().counters();
     assert_eq!(counters.most_in_one_mailbox, 4);
     assert_eq!(counters.throttled, 0);
-    assert_eq!(house.graph().deleted().len(), 60);
+    assert_eq!(fixture.graph().deleted().len(), 60);
     assert!(counters.http_requests < 60, "in batches");
 }
 
 #[tokio::test]
 async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() {
     let phish = Phish { mailboxes: 50, copies: 20, ..Phish::default() };
-    let house = House::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
-    let planted = house.graph().planted();
+    let fixture = Fixture::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
+    let planted = fixture.graph().planted();
     assert_eq!(planted.len(), 1000);
     let entries = planted.chunks(20).map(|messages| {
         let list: Vec<_> = messages.iter().map(|message| json!({"id": message.id})).collect();
@@ -275,8 +275,8 @@ async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() 
     let entries: Vec<_> = entries.collect();
     let throttling =
         Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(1), times: 2 };
-    house.graph().faults().throttle(Some(throttling));
-    let results = house.done(DeleteMessagesFromQueryResults, deletion(&json!(entries))).await;
+    fixture.graph().faults().throttle(Some(throttling));
+    let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&json!(entries))).await;
     let content = &results["content"];
     assert_eq!((&content["failures"], &results["reason"]), (&json!([]), &Value::Null));
     for (entry, result) in entries.iter().zip(content["delete_results"].as_array().unwrap()) {
@@ -284,13 +284,13 @@ async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() 
         assert_eq!(result["deleted_list"], entry["email_list"]);
         assert_eq!(result["not_deleted_list"], json!([]));
     }
-    let deleted: HashSet<_> = house.graph().deleted().into_iter().map(|deleted| deleted.id).collect();
+    let deleted: HashSet<_> = fixture.graph().deleted().into_iter().map(|deleted| deleted.id).collect();
     assert_eq!(deleted, planted.into_iter().map(|planted| planted.id).collect());
-    let counters = house.graph().counters();
+    let counters = fixture.graph().counters();
     assert!(counters.throttled > 20, "{counters:?}");
     assert!(counters.most_in_one_mailbox <= 4, "{counters:?}");
     let mut answers: HashMap<String, Vec<Option<u16>>> = HashMap::new();
-    for request in house.requests().into_iter().filter(|request| request.method == "DELETE") {
+    for request in fixture.requests().into_iter().filter(|request| request.method == "DELETE") {
         answers.entry(request.path_and_query).or_default().push(request.status);
     }
     assert_eq!(answers.len(), 1000);
@@ -303,31 +303,35 @@ async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() 
 
 #[tokio::test]
 async fn message_listed_twice_is_deleted_once_and_reported_twice() {
-    let (house, names, content) = found(&[], &[]).await;
+    let (fixture, names, content) = found(&[], &[]).await;
     let message = &list(&content, 0)[0];
     let twice = json!([
         {"email_address": names[0], "email_list": [message, message]},
         {"email_address": names[0].to_uppercase(), "email_list": [message]},
     ]);
-    let results = house.done(DeleteMessagesFromQueryResults, deletion(&twice)).await;
-    assert_eq!(house.asked().len(), 1);
+    let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&twice)).await;
+    assert_eq!(fixture.asked().len(), 1);
     assert_eq!(results["content"]["delete_results"][0]["deleted_list"], json!([message, message]));
     assert_eq!(results["content"]["delete_results"][1]["deleted_list"], json!([message]));
 }
 
 #[tokio::test]
 async fn note_and_file_tell_what_was_deleted_and_what_was_not() {
-    let (house, names, mut content) = found(&[], &["Incident note", "Incident attachment"]).await;
+    let (fixture, names, mut content) = found(&[], &["Incident note", "Incident attachment"]).await;
     let id = list(&content, 1)[1]["id"].as_str().unwrap().to_owned();
-    house.graph().faults().next(1, Target::containing(encoded(&id)), Fault::Status(404, RetryAfter::Absent));
+    fixture.graph().faults().next(
+        1,
+        Target::containing(encoded(&id)),
+        Fault::Status(404, RetryAfter::Absent),
+    );
     content["email_results"][0]["email_list"][0]["subject"] = json!("<script>");
-    house.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
-    let (name, media_type, bytes) = house.attachment().await;
+    fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
+    let (name, media_type, bytes) = fixture.attachment().await;
     let time = name.strip_prefix("exo-delete-results-").unwrap().strip_suffix(".txt").unwrap();
     assert!(chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S").is_ok(), "{name}");
     assert_eq!(media_type, "text/plain");
     let text = String::from_utf8(bytes).unwrap();
-    let note = house.note();
+    let note = fixture.note();
     for line in [
         "5 messages deleted.".to_owned(),
         "1 message already gone: not found, so not deleted by this call.".to_owned(),
@@ -340,31 +344,31 @@ async fn note_and_file_tell_what_was_deleted_and_what_was_not() {
         assert!(text.contains(&line), "{line}\n{text}");
         assert!(note.contains(&line), "{line}\n{note}");
     }
-    assert_eq!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
+    assert_eq!(fixture.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
 }
 
 #[tokio::test]
 async fn an_empty_result_deletes_nothing_and_is_a_success() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     for text in ["[]", r#"{"email_results": []}"#, r#"[{"email_address": "a@b.example", "email_list": []}]"#]
     {
         let results =
-            house.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
+            fixture.done(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": text})).await;
         assert_eq!(results["content"]["failures"], json!([]));
     }
-    assert_eq!(house.asked(), Vec::<String>::new());
+    assert_eq!(fixture.asked(), Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn long_deletions_tell_their_progress_every_few_seconds() {
-    let mut house = House::with(empty(1)).await;
-    let name = house.graph().mailboxes().remove(0);
-    house.put_many(&name, 60);
-    let found = house.done(QueryEmails, query(&name, json!({"exo_start_date": 0}))).await;
-    house.said();
-    house.graph().faults().set_latency(std::time::Duration::ZERO, std::time::Duration::from_millis(300));
-    house.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
-    let said = house.said();
+    let mut fixture = Fixture::with(empty(1)).await;
+    let name = fixture.graph().mailboxes().remove(0);
+    fixture.put_many(&name, 60);
+    let found = fixture.done(QueryEmails, query(&name, json!({"exo_start_date": 0}))).await;
+    fixture.said();
+    fixture.graph().faults().set_latency(std::time::Duration::ZERO, std::time::Duration::from_millis(300));
+    fixture.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
+    let said = fixture.said();
     assert_eq!(said[0], "Deleting 60 messages");
     assert!(
         said.len() == 2 && said[1].starts_with("Dealt with ") && said[1].ends_with(" of 60 messages"),
@@ -374,8 +378,8 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
 
 #[tokio::test]
 async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_refused_at_once() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.mailbox(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.mailbox(0);
     let long = "a".repeat(5_000);
     let many: Vec<Value> = (0..150_000).map(|nth| json!({"id": nth.to_string()})).collect();
     for (address, list, words) in [
@@ -385,13 +389,13 @@ async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_
     ] {
         let results = json!([{"email_address": address, "email_list": list}]);
         let inputs = json!({"exo_query_messages_results": results.to_string()});
-        let error = house.failed(DeleteMessagesFromQueryResults, inputs).await;
+        let error = fixture.failed(DeleteMessagesFromQueryResults, inputs).await;
         assert!(error.contains(words) && error.len() < 500, "{error}");
     }
-    assert_eq!(house.asked(), [""; 0]);
+    assert_eq!(fixture.asked(), [""; 0]);
     let inputs = json!({
         "exo_email_address": mailbox, "exo_messages_id": "x", "exo_destination_mailfolder_id": long,
     });
-    let error = house.failed(MoveMessageToFolder, inputs).await;
+    let error = fixture.failed(MoveMessageToFolder, inputs).await;
     assert_eq!(error, "The input \"exo_destination_mailfolder_id\" must be no longer than 4096 bytes.");
 }

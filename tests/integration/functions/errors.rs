@@ -5,15 +5,15 @@ use sandbox::graph::{TenantOptions, TokenRefusal};
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    CreateMeeting, DeleteEmail, Fault, GetEmailUserProfile, GetMessage, House, INCIDENT, MoveMessageToFolder,
-    QueryEmails, RetryAfter, SOON, SendMessage, Target, WriteMessageAsAttachment, query,
+    CreateMeeting, DeleteEmail, Fault, Fixture, GetEmailUserProfile, GetMessage, INCIDENT,
+    MoveMessageToFolder, QueryEmails, RetryAfter, SOON, SendMessage, Target, WriteMessageAsAttachment, query,
 };
 use crate::functions::front::Front;
 
 /// Each function with inputs that would do, the permission it needs, and the roles to take so that it has none.
-fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static str])> {
+fn each(fixture: &Fixture) -> Vec<(Function, Value, &'static str, &'static [&'static str])> {
     const MAIL: &[&str] = &["Mail.ReadWrite", "Mail.Read"];
-    let phish = house.graph().planted().remove(0);
+    let phish = fixture.graph().planted().remove(0);
     let message = json!({
         "incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id,
         "exo_destination_mailfolder_id": "archive", "exo_recipients": "a@b.example",
@@ -51,13 +51,13 @@ fn each(house: &House) -> Vec<(Function, Value, &'static str, &'static [&'static
 
 #[tokio::test]
 async fn missing_permission_is_named_with_mailbox_and_request_id() {
-    let house = House::new().await;
-    for (function, inputs, permission, roles) in each(&house) {
+    let fixture = Fixture::new().await;
+    for (function, inputs, permission, roles) in each(&fixture) {
         for role in roles {
-            house.graph().faults().take_role(role);
+            fixture.graph().faults().take_role(role);
         }
-        let error = house.failed(function, inputs.clone()).await;
-        house.graph().faults().clear();
+        let error = fixture.failed(function, inputs.clone()).await;
+        fixture.graph().faults().clear();
         let whom =
             ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
         let start = error.split(": ").next().unwrap();
@@ -70,17 +70,17 @@ async fn missing_permission_is_named_with_mailbox_and_request_id() {
         assert!(error.contains(" (request-id "), "{error}");
         assert!(error.contains(&format!("needs the application permission {permission}, ")), "{error}");
     }
-    assert!(house.graph().sent_mail().is_empty() && house.graph().deleted().is_empty());
-    house.assert_incident_untouched();
+    assert!(fixture.graph().sent_mail().is_empty() && fixture.graph().deleted().is_empty());
+    fixture.assert_incident_untouched();
 }
 
 #[tokio::test]
 async fn the_least_permission_is_enough() {
-    let house = House::new().await;
-    house.graph().faults().take_role("Mail.ReadWrite");
-    house.graph().faults().give_role("Mail.Read");
-    for (function, inputs, _, _) in each(&house) {
-        let results = house.run(function, inputs).await;
+    let fixture = Fixture::new().await;
+    fixture.graph().faults().take_role("Mail.ReadWrite");
+    fixture.graph().faults().give_role("Mail.Read");
+    for (function, inputs, _, _) in each(&fixture) {
+        let results = fixture.run(function, inputs).await;
         let writes = [MoveMessageToFolder, DeleteEmail].contains(&function);
         assert_eq!(results.is_err(), writes, "{}: {results:?}", function.name());
     }
@@ -88,98 +88,100 @@ async fn the_least_permission_is_enough() {
 
 #[tokio::test]
 async fn a_refused_token_is_renewed_once_and_the_request_signed_again() {
-    let house = House::new().await;
-    for (function, inputs, ..) in each(&house).into_iter().take(9).filter(|(f, ..)| *f != DeleteEmail) {
+    let fixture = Fixture::new().await;
+    for (function, inputs, ..) in each(&fixture).into_iter().take(9).filter(|(f, ..)| *f != DeleteEmail) {
         if function == MoveMessageToFolder || function == WriteMessageAsAttachment {
             continue;
         }
-        house.graph().revoke_tokens();
-        house.graph().forget_requests();
-        house.done(function, inputs).await;
-        assert!(house.graph().counters().token_requests == 1, "{}", function.name());
+        fixture.graph().revoke_tokens();
+        fixture.graph().forget_requests();
+        fixture.done(function, inputs).await;
+        assert!(fixture.graph().counters().token_requests == 1, "{}", function.name());
     }
 }
 
 #[tokio::test]
 async fn a_token_refused_again_fails_the_call_with_the_permission() {
-    let house = House::new().await;
-    house.graph().faults().next(9, Target::HttpRequest, Fault::Status(401, RetryAfter::Absent));
-    let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
+    let fixture = Fixture::new().await;
+    fixture.graph().faults().next(9, Target::HttpRequest, Fault::Status(401, RetryAfter::Absent));
+    let error = fixture.failed(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(0)})).await;
     assert!(error.contains("HTTP status 401, InvalidAuthenticationToken"), "{error}");
     assert!(error.contains("User.Read.All"), "{error}");
-    assert_eq!(house.asked().len(), 2, "once more, not for ever");
+    assert_eq!(fixture.asked().len(), 2, "once more, not for ever");
 }
 
 #[tokio::test]
 async fn a_refused_sign_in_is_one_request_and_one_error_with_entras_code() {
-    let house = House::new().await;
-    house.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
-    for (function, inputs, ..) in each(&house) {
-        house.graph().forget_requests();
-        let error = house.failed(function, inputs).await;
+    let fixture = Fixture::new().await;
+    fixture.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
+    for (function, inputs, ..) in each(&fixture) {
+        fixture.graph().forget_requests();
+        let error = fixture.failed(function, inputs).await;
         assert!(error.contains("AADSTS7000215") && error.contains("Could not "), "{error}");
-        assert_eq!(house.graph().counters().token_requests, 1, "{}", function.name());
-        assert_eq!(house.asked(), Vec::<String>::new());
+        assert_eq!(fixture.graph().counters().token_requests, 1, "{}", function.name());
+        assert_eq!(fixture.asked(), Vec::<String>::new());
     }
 }
 
 #[tokio::test]
 async fn other_refusals_fail_the_call_at_once_in_one_sentence() {
-    let house = House::new().await;
-    let inputs = json!({"exo_email_address": house.mailbox(0), "exo_messages_id": "AAMk="});
+    let fixture = Fixture::new().await;
+    let inputs = json!({"exo_email_address": fixture.mailbox(0), "exo_messages_id": "AAMk="});
     for (status, code) in [(400, "BadRequest"), (413, "BadRequest")] {
-        house.graph().faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
-        let error = house.failed(GetMessage, inputs.clone()).await;
+        fixture.graph().faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
+        let error = fixture.failed(GetMessage, inputs.clone()).await;
         let start = format!(
             "Could not read message AAMk= of mailbox {}: Microsoft Graph answered HTTP status {status}, {code}: ",
-            house.mailbox(0)
+            fixture.mailbox(0)
         );
         assert!(error.starts_with(&start) && error.ends_with(")."), "{error}");
         assert!(!error.contains("permission"), "{error}");
-        assert_eq!(house.asked().len(), 1);
+        assert_eq!(fixture.asked().len(), 1);
     }
 }
 
 #[tokio::test]
 async fn outages_are_outlasted_and_end_the_call_when_they_last() {
     for status in [429, 500, 502, 503, 504] {
-        let house = House::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
-        let inputs = json!({"exo_email_address": house.mailbox(0)});
+        let fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "2")]).await;
+        let inputs = json!({"exo_email_address": fixture.mailbox(0)});
         let fault = Fault::Status(status, RetryAfter::Absent);
-        house.graph().faults().next(2, Target::HttpRequest, fault);
-        house.done(GetEmailUserProfile, inputs.clone()).await;
-        assert_eq!(house.asked().len(), 3);
-        house.graph().faults().next(9, Target::HttpRequest, fault);
-        let error = house.failed(GetEmailUserProfile, inputs).await;
+        fixture.graph().faults().next(2, Target::HttpRequest, fault);
+        fixture.done(GetEmailUserProfile, inputs.clone()).await;
+        assert_eq!(fixture.asked().len(), 3);
+        fixture.graph().faults().next(9, Target::HttpRequest, fault);
+        let error = fixture.failed(GetEmailUserProfile, inputs).await;
         assert!(error.contains(&format!("HTTP status {status}")) && error.contains("request-id"), "{error}");
-        assert_eq!(house.asked().len(), 3);
+        assert_eq!(fixture.asked().len(), 3);
     }
 }
 
 #[tokio::test]
 async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
     for fault in [Fault::Html, Fault::BrokenJson, Fault::CutBody, Fault::Close] {
-        let house = House::new().await;
-        let phish = house.graph().planted().remove(0);
+        let fixture = Fixture::new().await;
+        let phish = fixture.graph().planted().remove(0);
         let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
         for function in [GetEmailUserProfile, GetMessage] {
-            house.graph().faults().next(1, Target::HttpRequest, fault);
-            house.done(function, inputs.clone()).await;
-            assert_eq!(house.asked().len(), 2, "{fault:?}");
+            fixture.graph().faults().next(1, Target::HttpRequest, fault);
+            fixture.done(function, inputs.clone()).await;
+            assert_eq!(fixture.asked().len(), 2, "{fault:?}");
         }
-        house.graph().faults().next(1, Target::HttpRequest, fault);
-        let results =
-            house.done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"}))).await;
+        fixture.graph().faults().next(1, Target::HttpRequest, fault);
+        let results = fixture
+            .done(QueryEmails, query(&phish.mailbox, json!({"exo_message_subject": "password"})))
+            .await;
         assert!(results["content"]["messages_found"].as_u64().unwrap() > 0);
     }
 }
 
 #[tokio::test]
 async fn what_stays_no_answer_is_reported_as_such() {
-    let house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
+    let fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     for fault in [Fault::Html, Fault::BrokenJson] {
-        house.graph().faults().next(2, Target::HttpRequest, fault);
-        let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
+        fixture.graph().faults().next(2, Target::HttpRequest, fault);
+        let error =
+            fixture.failed(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(0)})).await;
         assert!(
             error.contains("what came back with HTTP status 200 is not an answer of Microsoft Graph"),
             "{error}"
@@ -190,10 +192,10 @@ async fn what_stays_no_answer_is_reported_as_such() {
 
 #[tokio::test]
 async fn unreachable_graph_is_reported_without_its_query() {
-    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
+    let front = Front::before(&mut fixture).await;
     drop(front);
-    let error = house.failed(QueryEmails, query("all", json!({"exo_message_subject": "geheim"}))).await;
+    let error = fixture.failed(QueryEmails, query("all", json!({"exo_message_subject": "geheim"}))).await;
     assert!(error.starts_with("Could not search the messages of all: "), "{error}");
     assert!(error.contains("could not be reached") || error.contains("no access token"), "{error}");
     assert!(!error.contains("geheim"), "{error}");
@@ -201,20 +203,20 @@ async fn unreachable_graph_is_reported_without_its_query() {
 
 #[tokio::test]
 async fn a_not_found_that_is_not_graphs_own_is_no_answer() {
-    let mut house = House::configured(TenantOptions::default(), &[("max_retries_total", "0")]).await;
-    let front = Front::before(&mut house).await;
+    let mut fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "0")]).await;
+    let front = Front::before(&mut fixture).await;
     front.answer_as("text/html", 1, "/users/", 404, "<h1>Not Found</h1>");
-    let error = house.failed(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
+    let error = fixture.failed(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(0)})).await;
     assert!(error.contains("404") && error.contains("microsoft_graph_url"), "{error}");
 }
 
 #[tokio::test]
 async fn throttled_request_waits_for_retry_after() {
-    let house = House::new().await;
-    house.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, RetryAfter::Seconds(1)));
-    house.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, SOON));
-    house.done(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(0)})).await;
-    let requests = house.requests();
+    let fixture = Fixture::new().await;
+    fixture.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, RetryAfter::Seconds(1)));
+    fixture.graph().faults().next(1, Target::HttpRequest, Fault::Status(429, SOON));
+    fixture.done(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(0)})).await;
+    let requests = fixture.requests();
     assert_eq!(requests.len(), 3);
     assert!(requests[1].at - requests[0].at >= std::time::Duration::from_secs(1));
 }

@@ -14,7 +14,7 @@ use net::{Proxy, Trust};
 use sandbox::server::{HTTP_ALPN, Server};
 use serde_json::Value;
 
-use crate::functions::common::House;
+use crate::functions::common::Fixture;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -61,12 +61,12 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Puts a front before the house's tenant; the house's functions go through it from now on.
-    pub(crate) async fn before(house: &mut House) -> Self {
-        let trust = Trust::SystemAnd(house.sandbox.ca_file());
+    /// Puts a front before the fixture's tenant; the fixture's functions go through it from now on.
+    pub(crate) async fn before(fixture: &mut Fixture) -> Self {
+        let trust = Trust::SystemAnd(fixture.sandbox.ca_file());
         let tls = tls_config(&trust, None).unwrap();
         let client = client_builder(tls, &Proxy::Explicit { http: None, https: None }, None);
-        let tenant = house.graph().graph_url().trim_start_matches("https://").split('/').next().unwrap();
+        let tenant = fixture.graph().graph_url().trim_start_matches("https://").split('/').next().unwrap();
         let inner = Arc::new(Inner {
             seen: Mutex::default(),
             lies: Mutex::default(),
@@ -75,13 +75,13 @@ impl Front {
             front: Mutex::default(),
         });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&inner));
-        let tls = house.sandbox.certificates.server_config(HTTP_ALPN);
+        let tls = fixture.sandbox.certificates.server_config(HTTP_ALPN);
         let server = Server::start(router, tls).await.unwrap();
         *inner.front.lock().unwrap() = server.address().to_string();
-        for url in [&mut house.settings.graph.base_url, &mut house.settings.graph.token_url] {
+        for url in [&mut fixture.settings.graph.base_url, &mut fixture.settings.graph.token_url] {
             url.set_port(Some(server.address().port())).unwrap();
         }
-        house.context.graph = Client::new(&house.settings.graph).unwrap();
+        fixture.context.graph = Client::new(&fixture.settings.graph).unwrap();
         Self { inner, server }
     }
 

@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::functions::common::{GetEmailUserProfile, House};
+use crate::functions::common::{Fixture, GetEmailUserProfile};
 
 #[tokio::test]
 async fn profile_is_one_request() {
-    let mut house = House::new().await;
-    let user = house.graph().users().remove(0);
+    let mut fixture = Fixture::new().await;
+    let user = fixture.graph().users().remove(0);
     let results =
-        house.done(GetEmailUserProfile, json!({"exo_email_address": user.user_principal_name})).await;
-    assert_eq!(house.asked(), [format!("GET /users/{}", user.user_principal_name)]);
+        fixture.done(GetEmailUserProfile, json!({"exo_email_address": user.user_principal_name})).await;
+    assert_eq!(fixture.asked(), [format!("GET /users/{}", user.user_principal_name)]);
     let content = &results["content"];
     assert_eq!(content["id"], user.id);
     assert_eq!(content["displayName"], user.display_name);
     assert_eq!(content["mobilePhone"], Value::Null);
     assert!(content["@odata.context"].is_string(), "nothing is left out");
-    assert_eq!(house.said(), [format!("Reading the profile of {}", user.user_principal_name)]);
+    assert_eq!(fixture.said(), [format!("Reading the profile of {}", user.user_principal_name)]);
 }
 
 #[tokio::test]
 async fn pretty_string_has_sorted_keys() {
-    let house = House::new().await;
-    let results = house.done(GetEmailUserProfile, json!({"exo_email_address": house.mailbox(1)})).await;
+    let fixture = Fixture::new().await;
+    let results = fixture.done(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(1)})).await;
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"@odata.context\": \""), "{pretty}");
     let shown: Value = serde_json::from_str(pretty).unwrap();
@@ -35,9 +35,11 @@ async fn pretty_string_has_sorted_keys() {
 
 #[tokio::test]
 async fn unknown_user_is_not_found() {
-    let house = House::new().await;
-    let results =
-        house.run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"})).await.unwrap();
+    let fixture = Fixture::new().await;
+    let results = fixture
+        .run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"}))
+        .await
+        .unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "Request_ResourceNotFound");
     assert!(results["content"]["error"]["message"].as_str().unwrap().contains("nobody@contoso.example"));

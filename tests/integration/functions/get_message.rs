@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::functions::common::{GetMessage, House, encoded};
+use crate::functions::common::{Fixture, GetMessage, encoded};
 
 #[tokio::test]
 async fn content_is_graphs_message() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-    let results = house.done(GetMessage, inputs).await;
+    let results = fixture.done(GetMessage, inputs).await;
     assert_eq!(
-        house.asked(),
+        fixture.asked(),
         [format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id))]
     );
-    assert_eq!(results["content"]["id"], house.graph().immutable_id(&phish.mailbox, &phish.id).unwrap());
+    assert_eq!(results["content"]["id"], fixture.graph().immutable_id(&phish.mailbox, &phish.id).unwrap());
     assert_eq!(results["content"]["body"]["contentType"], "html");
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"@odata."), "{pretty}");
@@ -26,23 +26,23 @@ async fn content_is_graphs_message() {
 
 #[tokio::test]
 async fn unknown_message_or_mailbox_is_not_found() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
-    let user = house.mailbox(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
+    let user = fixture.mailbox(0);
     for (mailbox, id, code) in [
-        (phish.mailbox.clone(), house.graph().planted().remove(1).id, "ErrorItemNotFound"),
+        (phish.mailbox.clone(), fixture.graph().planted().remove(1).id, "ErrorItemNotFound"),
         ("nobody@contoso.example".to_owned(), phish.id.clone(), "ErrorInvalidUser"),
     ] {
         let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-        let results = house.run(GetMessage, inputs).await.unwrap();
+        let results = fixture.run(GetMessage, inputs).await.unwrap();
         assert_eq!(results["success"], false);
         assert_eq!(results["content"]["error"]["code"], code);
         assert_eq!(results["reason"], format!("Message {id} of mailbox {mailbox} was not found ({code})."));
         assert_eq!(results.get("pretty_string"), None);
     }
-    let unlicensed = house.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
+    let unlicensed = fixture.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
     let inputs = json!({"exo_email_address": unlicensed.user_principal_name, "exo_messages_id": phish.id});
-    let results = house.run(GetMessage, inputs).await.unwrap();
+    let results = fixture.run(GetMessage, inputs).await.unwrap();
     assert_eq!(results["content"]["error"]["code"], "MailboxNotEnabledForRESTAPI");
     drop(user);
 }

@@ -4,14 +4,14 @@ use sandbox::graph::{TenantOptions, User};
 use serde_json::{Value, json};
 
 use crate::functions::common::*;
-use crate::functions::guard_rails::{changes, house, message, results};
+use crate::functions::guard_rails::{changes, fixture, message, results};
 
 #[tokio::test]
 async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_names() {
     let guest_of =
-        |house: &House| house.graph().users().into_iter().find(|user| user.guest && user.has_mailbox);
+        |fixture: &Fixture| fixture.graph().users().into_iter().find(|user| user.guest && user.has_mailbox);
     let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
-    let plain = House::with(tenant()).await;
+    let plain = Fixture::with(tenant()).await;
     let user = guest_of(&plain).unwrap();
     let own = user.mail.clone().unwrap();
     let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
@@ -21,8 +21,8 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
         [user.user_principal_name.to_uppercase(), own.clone(), domain, alias.clone(), "*".to_owned()];
     for denied in patterns {
         let setting = denied.replace('\n', "\n  ");
-        let house = House::configured(tenant(), &[("mailboxes_denied", &setting)]).await;
-        let id = house.put(&user.user_principal_name, mail("x"));
+        let fixture = Fixture::configured(tenant(), &[("mailboxes_denied", &setting)]).await;
+        let id = fixture.put(&user.user_principal_name, mail("x"));
         for name in [
             user.user_principal_name.clone(),
             user.user_principal_name.to_uppercase(),
@@ -34,7 +34,7 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
             format!(" {}", alias.to_uppercase()),
         ] {
             for (function, inputs) in changes(&name, &id) {
-                let refused = match house.run(function, inputs).await {
+                let refused = match fixture.run(function, inputs).await {
                     Ok(answer) => {
                         assert_eq!(answer["success"], false);
                         answer["content"]["failures"][0]["message"].to_string()
@@ -44,21 +44,23 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
                 assert!(refused.contains("mailboxes_denied"), "{denied:?} {name:?} {function:?}: {refused}");
             }
         }
-        house.assert_mailboxes_untouched();
-        assert!(house.trail().iter().all(|line| line["outcome"] == "refused" || line["act"] == "write note"));
+        fixture.assert_mailboxes_untouched();
+        assert!(
+            fixture.trail().iter().all(|line| line["outcome"] == "refused" || line["act"] == "write note")
+        );
     }
 }
 
 #[tokio::test]
 async fn only_mailboxes_that_are_allowed_are_changed_and_the_others_are_named() {
-    let probe = House::with(empty(6)).await;
+    let probe = Fixture::with(empty(6)).await;
     let (first, second) = (probe.mailbox(0), probe.mailbox(1));
     let allowed = format!("{}, {}", first.to_uppercase(), second);
     let options = [("mailboxes_allowed", allowed.as_str()), ("mailboxes_denied", second.as_str())];
-    let (house, lists) = house(&options).await;
-    let answer = house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
-    assert_eq!(house.graph().deleted().len(), 4);
-    assert!(house.graph().deleted().iter().all(|deleted| deleted.mailbox == first));
+    let (fixture, lists) = fixture(&options).await;
+    let answer = fixture.done(DeleteMessagesFromQueryResults, results(&lists)).await;
+    assert_eq!(fixture.graph().deleted().len(), 4);
+    assert!(fixture.graph().deleted().iter().all(|deleted| deleted.mailbox == first));
     let failures = answer["content"]["failures"].as_array().unwrap();
     assert_eq!(failures.len(), 8);
     for failure in failures {
@@ -68,81 +70,81 @@ async fn only_mailboxes_that_are_allowed_are_changed_and_the_others_are_named() 
         assert!(failure["message"].as_str().unwrap().contains(setting), "{failure}");
     }
     // Once for each mailbox, not for each message.
-    let users = house.asked().iter().filter(|request| request.contains("proxyAddresses")).count();
+    let users = fixture.asked().iter().filter(|request| request.contains("proxyAddresses")).count();
     assert_eq!(users, 3);
 }
 
 #[tokio::test]
 async fn a_mailbox_that_is_allowed_is_changed_by_its_id_and_reads_are_free() {
-    let probe = House::with(empty(6)).await;
+    let probe = Fixture::with(empty(6)).await;
     let user =
         probe.graph().users().into_iter().find(|user| user.user_principal_name == probe.mailbox(0)).unwrap();
-    let house = House::configured(empty(6), &[("mailboxes_allowed", &user.user_principal_name)]).await;
+    let fixture = Fixture::configured(empty(6), &[("mailboxes_allowed", &user.user_principal_name)]).await;
     let name = &user.user_principal_name;
     for (function, with) in [(DeleteEmail, name), (MoveMessageToFolder, &user.id)] {
-        let id = house.put(name, mail("x"));
+        let id = fixture.put(name, mail("x"));
         let inputs = changes(with, &id).into_iter().find(|(it, _)| *it == function).unwrap().1;
-        house.done(function, inputs).await;
+        fixture.done(function, inputs).await;
     }
     for nth in [3, 4] {
         let (function, inputs) = changes(name, "x").into_iter().nth(nth).unwrap();
-        house.done(function, inputs).await;
+        fixture.done(function, inputs).await;
     }
     // What is checked is what is changed.
-    let asked = house.asked();
+    let asked = fixture.asked();
     let changing = asked.iter().filter(|request| !request.starts_with("GET "));
     assert!(changing.clone().count() == 4 && changing.clone().all(|it| it.contains(&user.id)), "{asked:?}");
-    let other = house.mailbox(1);
-    let id = house.put(&other, mail("x"));
-    house.done(GetMessage, message(&other, &id)).await;
+    let other = fixture.mailbox(1);
+    let id = fixture.put(&other, mail("x"));
+    fixture.done(GetMessage, message(&other, &id)).await;
 }
 
 #[tokio::test]
 async fn an_alias_is_the_mailbox_that_has_it_and_opens_nothing_itself() {
     let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
-    let house = House::configured(tenant(), &[("mailboxes_denied", "ceo@example.com")]).await;
+    let fixture = Fixture::configured(tenant(), &[("mailboxes_denied", "ceo@example.com")]).await;
     let alias_of = |user: &User| user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
-    let users = house.graph().users();
+    let users = fixture.graph().users();
     assert!(users.iter().any(|user| alias_of(user).contains('\'')));
     for user in &users {
-        let id = house.put(&user.user_principal_name, mail("x"));
-        house.done(DeleteEmail, message(&alias_of(user), &id)).await;
-        let deleted = house.graph().deleted().pop().unwrap();
+        let id = fixture.put(&user.user_principal_name, mail("x"));
+        fixture.done(DeleteEmail, message(&alias_of(user), &id)).await;
+        let deleted = fixture.graph().deleted().pop().unwrap();
         assert_eq!((&deleted.mailbox, &deleted.id), (&user.user_principal_name, &id));
-        let acts = house.trail();
+        let acts = fixture.trail();
         let act = acts.last().unwrap();
         assert_eq!((&act["mailbox"], &act["mailbox_id"]), (&json!(alias_of(user)), &json!(user.id)));
     }
     let allowed = format!("*{}", &alias_of(&users[0])[alias_of(&users[0]).find('@').unwrap()..]);
-    let house = House::configured(tenant(), &[("mailboxes_allowed", &allowed)]).await;
-    let refused = house.failed(DeleteEmail, message(&alias_of(&users[0]), "AAMk=")).await;
+    let fixture = Fixture::configured(tenant(), &[("mailboxes_allowed", &allowed)]).await;
+    let refused = fixture.failed(DeleteEmail, message(&alias_of(&users[0]), "AAMk=")).await;
     assert!(refused.contains("mailboxes_allowed"), "{refused}");
 }
 
 #[tokio::test]
 async fn a_mailbox_that_the_directory_only_half_names_is_not_changed() {
-    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com")]).await;
+    let (fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
     let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
     let alias = format!("{}@mail.contoso.example", mailbox.split('@').next().unwrap());
     for name in [mailbox, &alias] {
         for left_out in ["id", "userPrincipalName", "mail", "proxyAddresses"] {
-            house.graph().faults().leave_out(left_out);
-            let refused = house.failed(DeleteEmail, message(name, id)).await;
+            fixture.graph().faults().leave_out(left_out);
+            let refused = fixture.failed(DeleteEmail, message(name, id)).await;
             assert!(
                 refused.contains("left out some of its names") && refused.contains(left_out),
                 "{refused}"
             );
         }
     }
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists[..1])).await.unwrap();
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists[..1])).await.unwrap();
     assert_eq!(answer["content"]["failures"][0]["code"], "MailboxNotIdentified");
-    house.graph().faults().clear();
+    fixture.graph().faults().clear();
     // A filter that filters nothing finds others, or the only one there is.
-    house.graph().faults().filter_no_users();
-    let refused = house.failed(DeleteEmail, message(&alias, id)).await;
+    fixture.graph().faults().filter_no_users();
+    let refused = fixture.failed(DeleteEmail, message(&alias, id)).await;
     assert!(refused.contains("more than one mailbox"), "{refused}");
-    house.assert_mailboxes_untouched();
-    let alone = House::configured(empty(1), &[("mailboxes_denied", "ceo@example.com")]).await;
+    fixture.assert_mailboxes_untouched();
+    let alone = Fixture::configured(empty(1), &[("mailboxes_denied", "ceo@example.com")]).await;
     alone.graph().faults().filter_no_users();
     let refused = alone.failed(DeleteEmail, message("nobody@example.com", id)).await;
     assert!(refused.contains("or another one"), "{refused}");
@@ -150,24 +152,25 @@ async fn a_mailbox_that_the_directory_only_half_names_is_not_changed() {
 
 #[tokio::test]
 async fn a_mailbox_that_was_not_identified_is_on_record_as_refused_with_the_reason() {
-    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com"), ("max_retries_total", "1")]).await;
+    let (fixture, lists) =
+        fixture(&[("mailboxes_denied", "ceo@example.com"), ("max_retries_total", "1")]).await;
     let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
     let look = || Target::containing("userPrincipalName");
-    let graph = house.graph();
-    let nobody = house.run(DeleteEmail, message("nobody@example.com", id)).await.unwrap();
+    let graph = fixture.graph();
+    let nobody = fixture.run(DeleteEmail, message("nobody@example.com", id)).await.unwrap();
     assert_eq!(nobody["content"]["error"]["code"], "Request_ResourceNotFound");
     graph.faults().next(usize::MAX, look(), Fault::Status(500, SOON));
-    let refused = house.failed(DeleteEmail, message(mailbox, id)).await;
+    let refused = fixture.failed(DeleteEmail, message(mailbox, id)).await;
     assert!(refused.contains("could not be found out, so nothing was changed"), "{refused}");
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     for failure in answer["content"]["failures"].as_array().unwrap() {
         assert_eq!(failure["code"], "MailboxNotIdentified");
         assert!(!failure["message"].as_str().unwrap().contains("may have been"), "{failure}");
     }
     graph.faults().clear();
     graph.faults().take_role("User.Read.All");
-    house.failed(SendMessage, changes(mailbox, id)[3].1.clone()).await;
-    let mut refused = house.trail();
+    fixture.failed(SendMessage, changes(mailbox, id)[3].1.clone()).await;
+    let mut refused = fixture.trail();
     refused.retain(|line| line["act"] != "write note");
     let said = |line: &Value| line["error"].as_str().unwrap().to_owned();
     // One of the deletion of many for each mailbox, not for each message.
@@ -178,19 +181,19 @@ async fn a_mailbox_that_was_not_identified_is_on_record_as_refused_with_the_reas
         assert_eq!(line["principal"], "Mary");
     }
     assert_eq!(refused[0]["mailbox"], "nobody@example.com");
-    house.assert_mailboxes_untouched();
+    fixture.assert_mailboxes_untouched();
 }
 
 #[tokio::test]
 async fn a_mailbox_whose_names_may_not_be_found_out_is_not_changed() {
-    let (house, lists) = house(&[("mailboxes_denied", "ceo@example.com")]).await;
-    house.graph().faults().take_role("User.Read.All");
+    let (fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
+    fixture.graph().faults().take_role("User.Read.All");
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
-        let said = match house.run(function, inputs).await {
+        let said = match fixture.run(function, inputs).await {
             Ok(answer) => answer["content"]["failures"][0]["message"].to_string(),
             Err(error) => error,
         };
         assert!(said.contains("User.Read.All") && said.contains("mailboxes_denied"), "{function:?}: {said}");
     }
-    house.assert_mailboxes_untouched();
+    fixture.assert_mailboxes_untouched();
 }

@@ -9,15 +9,15 @@ use crate::functions::common::*;
 const RESULTS: &str = "exo_query_messages_results";
 
 /// A tenant with messages in three mailboxes, and with `options`; the mailboxes, and the messages by mailbox.
-pub(crate) async fn house(options: &[(&str, &str)]) -> (House, Vec<(String, Vec<String>)>) {
-    let house = House::configured(empty(6), options).await;
+pub(crate) async fn fixture(options: &[(&str, &str)]) -> (Fixture, Vec<(String, Vec<String>)>) {
+    let fixture = Fixture::configured(empty(6), options).await;
     let lists = (0..3).map(|nth| {
-        let mailbox = house.mailbox(nth);
-        let ids = house.put_many(&mailbox, 4);
+        let mailbox = fixture.mailbox(nth);
+        let ids = fixture.put_many(&mailbox, 4);
         (mailbox, ids)
     });
     let lists = lists.collect();
-    (house, lists)
+    (fixture, lists)
 }
 
 /// What a query would have found.
@@ -57,7 +57,7 @@ pub(crate) fn changes(mailbox: &str, id: &str) -> [(Function, Value); 5] {
     ]
 }
 
-impl House {
+impl Fixture {
     /// Asserts that no mailbox was changed, nor was Graph asked to change one.
     pub(crate) fn assert_mailboxes_untouched(&self) {
         let asked = self.asked();
@@ -70,8 +70,8 @@ impl House {
 
 #[tokio::test]
 async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
-    let (house, lists) = house(&[("max_deletions", "11")]).await;
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    let (fixture, lists) = fixture(&[("max_deletions", "11")]).await;
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     assert_eq!(answer["success"], false);
     let reason = answer["reason"].as_str().unwrap();
     for part in ["Nothing was deleted", "12 messages", "11 at most", "max_deletions", "Narrow"] {
@@ -82,17 +82,17 @@ async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
         mailboxes.iter().map(|mailbox| mailbox[key].as_array().unwrap().len()).sum()
     };
     assert_eq!((lists_of("deleted_list"), lists_of("not_deleted_list")), (0, 12));
-    assert!(house.note().contains("TooManyDeletions"), "{}", house.note());
-    house.assert_mailboxes_untouched();
-    let refused = &house.trail()[0];
+    assert!(fixture.note().contains("TooManyDeletions"), "{}", fixture.note());
+    fixture.assert_mailboxes_untouched();
+    let refused = &fixture.trail()[0];
     assert_eq!((&refused["outcome"], &refused["messages"]), (&json!("refused"), &json!(12)));
 
     // One less, and each counted once, however often it is listed.
     let mut twice = lists.clone();
     twice[0].1.pop();
     twice.push(twice[1].clone());
-    house.done(DeleteMessagesFromQueryResults, results(&twice)).await;
-    assert_eq!(house.graph().deleted().len(), 11);
+    fixture.done(DeleteMessagesFromQueryResults, results(&twice)).await;
+    assert_eq!(fixture.graph().deleted().len(), 11);
 }
 
 #[tokio::test]
@@ -100,14 +100,14 @@ async fn a_deletion_ends_where_it_is_set_to() {
     for (deletion, permanently) in
         [("recoverable", Some(false)), ("deleted_items", None), ("permanent", Some(true))]
     {
-        let (house, lists) = house(&[("deletion", deletion)]).await;
-        let single = house.put(&lists[0].0, mail("single"));
-        let answer = house.done(DeleteEmail, message(&lists[0].0, &single)).await;
+        let (fixture, lists) = fixture(&[("deletion", deletion)]).await;
+        let single = fixture.put(&lists[0].0, mail("single"));
+        let answer = fixture.done(DeleteEmail, message(&lists[0].0, &single)).await;
         assert_eq!(answer["content"], json!({"value": true}));
-        let answer = house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
+        let answer = fixture.done(DeleteMessagesFromQueryResults, results(&lists)).await;
         assert_eq!(answer["content"]["failures"], json!([]));
         assert_eq!(answer["content"]["delete_results"][0]["deleted_list"].as_array().unwrap().len(), 4);
-        let (deleted, moved) = (house.graph().deleted(), house.graph().moved());
+        let (deleted, moved) = (fixture.graph().deleted(), fixture.graph().moved());
         if let Some(permanently) = permanently {
             assert_eq!((deleted.len(), moved.len()), (13, 0));
             assert!(deleted.iter().all(|deleted| deleted.permanently == permanently), "{deletion}");
@@ -121,18 +121,18 @@ async fn a_deletion_ends_where_it_is_set_to() {
 #[tokio::test]
 async fn a_deletion_of_any_kind_that_was_done_behind_a_failure_counts_as_done() {
     for (deletion, part) in [("deleted_items", "/move"), ("permanent", "/permanentDelete")] {
-        let (house, lists) = house(&[("deletion", deletion)]).await;
+        let (fixture, lists) = fixture(&[("deletion", deletion)]).await;
         for fault in
             [Fault::DoneButStatus(429, SOON), Fault::DoneButStatus(504, RetryAfter::Absent), Fault::CutBody]
         {
-            let id = house.put(&lists[0].0, mail("single"));
-            house.graph().faults().next(1, Target::containing(part), fault);
-            house.done(DeleteEmail, message(&lists[0].0, &id)).await;
+            let id = fixture.put(&lists[0].0, mail("single"));
+            fixture.graph().faults().next(1, Target::containing(part), fault);
+            fixture.done(DeleteEmail, message(&lists[0].0, &id)).await;
         }
-        house.graph().faults().next(5, Target::containing(part), Fault::DoneButStatus(429, SOON));
-        let answer = house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
+        fixture.graph().faults().next(5, Target::containing(part), Fault::DoneButStatus(429, SOON));
+        let answer = fixture.done(DeleteMessagesFromQueryResults, results(&lists)).await;
         assert_eq!(answer["content"]["failures"], json!([]), "{deletion}");
-        let again = house.run(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await.unwrap();
+        let again = fixture.run(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await.unwrap();
         // An immutable id still names a message in Deleted Items, which is moved there once more.
         let expected = if deletion == "permanent" { json!("ErrorItemNotFound") } else { Value::Null };
         assert_eq!(again["content"]["error"]["code"], expected);
@@ -142,20 +142,20 @@ async fn a_deletion_of_any_kind_that_was_done_behind_a_failure_counts_as_done() 
 #[tokio::test]
 async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wherever_it_ends() {
     for deletion in ["deleted_items", "permanent"] {
-        let (mut house, lists) = house(&[("deletion", deletion)]).await;
+        let (mut fixture, lists) = fixture(&[("deletion", deletion)]).await;
         let inputs = message(&lists[0].0, &lists[0].1[0]);
-        house.done(DeleteEmail, inputs.clone()).await;
-        house.context.call.before = PriorRun::Likely;
-        house.done(DeleteEmail, inputs).await;
-        house.done(DeleteMessagesFromQueryResults, results(&lists)).await;
-        let graph = house.graph();
+        fixture.done(DeleteEmail, inputs.clone()).await;
+        fixture.context.call.prior_run = PriorRun::Likely;
+        fixture.done(DeleteEmail, inputs).await;
+        fixture.done(DeleteMessagesFromQueryResults, results(&lists)).await;
+        let graph = fixture.graph();
         let deleted = graph.deleted().into_iter().map(|message| message.id);
         let moved = graph.moved().into_iter().map(|message| message.new_id);
         let ended: std::collections::BTreeSet<_> = deleted.chain(moved).collect();
         assert_eq!(ended.len(), 12, "{deletion}");
         // An unknown part of the address is not a missing message.
         graph.faults().be_national();
-        let again = house.run(DeleteEmail, message(&lists[0].0, &lists[0].1[1])).await;
+        let again = fixture.run(DeleteEmail, message(&lists[0].0, &lists[0].1[1])).await;
         assert_eq!(again.is_err(), deletion == "permanent");
     }
 }
@@ -166,14 +166,14 @@ async fn unknown_outcome_is_recorded_as_such() {
     // What is refused afterwards says nothing of what was done before.
     for then in [None, Some(Fault::Status(429, SOON)), Some(Fault::Status(403, RetryAfter::Absent))] {
         let retries = if then.is_some() { "2" } else { "0" };
-        let (house, lists) = house(&[("max_retries_total", retries)]).await;
-        house.graph().faults().next(1, Target::containing("DELETE"), done);
+        let (fixture, lists) = fixture(&[("max_retries_total", retries)]).await;
+        fixture.graph().faults().next(1, Target::containing("DELETE"), done);
         if let Some(fault) = then {
-            house.graph().faults().next(usize::MAX, Target::containing("DELETE"), fault);
+            fixture.graph().faults().next(usize::MAX, Target::containing("DELETE"), fault);
         }
-        let error = house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+        let error = fixture.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
         assert!(error.contains("may have been carried out all the same"), "{error}");
-        let trail = house.trail();
+        let trail = fixture.trail();
         assert_eq!(
             (trail.len(), &trail[0]["outcome"], &trail[0]["principal"]),
             (1, &json!("unknown"), &json!("Mary")),
@@ -184,43 +184,43 @@ async fn unknown_outcome_is_recorded_as_such() {
 
 #[tokio::test]
 async fn a_deletion_of_many_says_of_each_whether_it_may_have_been_done() {
-    let (house, lists) = house(&[("max_retries_total", "1")]).await;
+    let (fixture, lists) = fixture(&[("max_retries_total", "1")]).await;
     let id = &lists[0].1[0];
     let part =
         || Target::containing(format!("DELETE /users/{}/messages/{}", encoded(&lists[0].0), encoded(id)));
-    house.graph().faults().next(1, part(), Fault::DoneButStatus(504, RetryAfter::Absent));
-    house.graph().faults().next(1, part(), Fault::Status(403, RetryAfter::Absent));
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    fixture.graph().faults().next(1, part(), Fault::DoneButStatus(504, RetryAfter::Absent));
+    fixture.graph().faults().next(1, part(), Fault::Status(403, RetryAfter::Absent));
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     let failures = answer["content"]["failures"].as_array().unwrap();
     assert_eq!((failures.len(), &failures[0]["id"]), (1, &json!(id)));
     assert!(failures[0]["message"].as_str().unwrap().ends_with("It may have been deleted all the same"));
-    let unknown: Vec<_> = house.trail().into_iter().filter(|line| line["outcome"] == "unknown").collect();
+    let unknown: Vec<_> = fixture.trail().into_iter().filter(|line| line["outcome"] == "unknown").collect();
     assert_eq!((unknown.len(), &unknown[0]["message_id"]), (1, &json!(id)));
 }
 
 #[tokio::test]
 async fn cloud_without_permanent_delete_is_reported() {
-    let (house, lists) = house(&[("deletion", "permanent")]).await;
-    house.graph().faults().be_national();
-    let error = house.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+    let (fixture, lists) = fixture(&[("deletion", "permanent")]).await;
+    fixture.graph().faults().be_national();
+    let error = fixture.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
     assert!(error.contains("permanentDelete") && error.contains("deleted_items"), "{error}");
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     assert_eq!(answer["success"], false);
     let failures = answer["content"]["failures"].as_array().unwrap();
     assert!(failures.len() == 12 && failures.iter().all(|it| it["code"] == "PermanentDeleteNotOffered"));
-    assert!(house.graph().deleted().is_empty());
+    assert!(fixture.graph().deleted().is_empty());
 }
 
 #[tokio::test]
 async fn missing_mailbox_is_reported_for_every_deletion() {
     for deletion in ["recoverable", "deleted_items", "permanent"] {
         let tenant = TenantOptions { users_without_mailbox: 1, ..empty(3) };
-        let house = House::configured(tenant, &[("deletion", deletion)]).await;
-        let without = house.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
+        let fixture = Fixture::configured(tenant, &[("deletion", deletion)]).await;
+        let without = fixture.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
         let without = without.user_principal_name;
         let nobody = "nobody@contoso.example".to_owned();
         for (mailbox, code) in [(&without, "MailboxNotEnabledForRESTAPI"), (&nobody, "ErrorInvalidUser")] {
-            let answer = house.run(DeleteEmail, message(mailbox, "AAMk=")).await.unwrap();
+            let answer = fixture.run(DeleteEmail, message(mailbox, "AAMk=")).await.unwrap();
             assert_eq!(
                 (&answer["success"], &answer["content"]["error"]["code"]),
                 (&json!(false), &json!(code))
@@ -229,7 +229,7 @@ async fn missing_mailbox_is_reported_for_every_deletion() {
             assert!(reason.contains("was not found") && !reason.contains("permanentDelete"), "{reason}");
         }
         let lists = [(without, vec!["AAMk=".to_owned()])];
-        let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+        let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
         let failure = &answer["content"]["failures"][0];
         assert_eq!(
             (&failure["code"], &failure["status_code"]),
@@ -241,9 +241,9 @@ async fn missing_mailbox_is_reported_for_every_deletion() {
 
 #[tokio::test]
 async fn a_dry_run_changes_no_mailbox_and_looks_to_no_script_as_if_it_had() {
-    let (house, lists) = house(&[("dry_run", "true")]).await;
+    let (fixture, lists) = fixture(&[("dry_run", "true")]).await;
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
-        let answer = house.run(function, inputs).await.unwrap();
+        let answer = fixture.run(function, inputs).await.unwrap();
         assert_eq!(answer["success"], false, "{function:?}");
         let reason = answer["reason"].as_str().unwrap();
         assert!(reason.starts_with("Dry run: ") && reason.contains("Nothing was changed"), "{reason}");
@@ -251,15 +251,15 @@ async fn a_dry_run_changes_no_mailbox_and_looks_to_no_script_as_if_it_had() {
         if function == DeleteMessagesFromQueryResults {
             assert_eq!(content["delete_results"][0]["deleted_list"], json!([]));
             assert_eq!(content["failures"][0]["code"], "DryRun");
-            assert!(house.note().contains("DryRun"), "{}", house.note());
+            assert!(fixture.note().contains("DryRun"), "{}", fixture.note());
         } else {
             // Older scripts ask for this before they write that something was done.
             assert_eq!(content["error"]["code"], "DryRun", "{function:?}");
             assert_eq!(content["error"]["message"], reason);
         }
     }
-    house.assert_mailboxes_untouched();
-    let trail = house.trail();
+    fixture.assert_mailboxes_untouched();
+    let trail = fixture.trail();
     let acts: Vec<_> = trail.iter().filter(|line| line["act"] != "write note").collect();
     assert_eq!(acts.len(), 5);
     for act in acts {
@@ -270,19 +270,19 @@ async fn a_dry_run_changes_no_mailbox_and_looks_to_no_script_as_if_it_had() {
 
 #[tokio::test]
 async fn a_dry_run_tells_what_would_be_refused_or_not_found() {
-    let (house, lists) = house(&[("dry_run", "true"), ("max_deletions", "11")]).await;
+    let (fixture, lists) = fixture(&[("dry_run", "true"), ("max_deletions", "11")]).await;
     let mailbox = &lists[0].0;
-    house.graph().faults().next(
+    fixture.graph().faults().next(
         1,
         Target::containing(mailbox.as_str()),
         Fault::Status(403, RetryAfter::Absent),
     );
-    let refused = house.failed(DeleteEmail, message(mailbox, &lists[0].1[0])).await;
+    let refused = fixture.failed(DeleteEmail, message(mailbox, &lists[0].1[0])).await;
     assert!(refused.contains("Mail.ReadWrite"), "{refused}");
-    house.graph().faults().next(1, Target::containing("GET"), Fault::Status(404, RetryAfter::Absent));
-    let gone = house.run(MoveMessageToFolder, changes(mailbox, &lists[0].1[0])[2].1.clone()).await.unwrap();
+    fixture.graph().faults().next(1, Target::containing("GET"), Fault::Status(404, RetryAfter::Absent));
+    let gone = fixture.run(MoveMessageToFolder, changes(mailbox, &lists[0].1[0])[2].1.clone()).await.unwrap();
     assert!(gone["reason"].as_str().unwrap().contains("was not found"), "{gone}");
-    let answer = house.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     assert!(answer["reason"].as_str().unwrap().contains("max_deletions"));
-    house.assert_mailboxes_untouched();
+    fixture.assert_mailboxes_untouched();
 }

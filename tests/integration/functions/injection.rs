@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::functions::common::{
-    DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage, House, INCIDENT,
+    DeleteEmail, DeleteMessagesFromQueryResults, Fixture, GetEmailUserProfile, GetMessage, INCIDENT,
     MoveMessageToFolder, Owner, QueryEmails, SendMessage, WriteMessageAsAttachment, empty, mail, query,
 };
 
@@ -45,17 +45,18 @@ const LEADS_ELSEWHERE: &[&str] = &[
 
 #[tokio::test]
 async fn a_subject_is_searched_as_it_is_and_finds_no_other() {
-    let house = House::configured(empty(2), &[]).await;
-    let mailbox = house.mailbox(0);
-    house.put(&mailbox, mail("An innocent one"));
+    let fixture = Fixture::configured(empty(2), &[]).await;
+    let mailbox = fixture.mailbox(0);
+    fixture.put(&mailbox, mail("An innocent one"));
     for subject in HOSTILE {
-        let id = house.put(&mailbox, mail(subject));
-        let results = house.done(QueryEmails, query(&mailbox, json!({"exo_message_subject": subject}))).await;
+        let id = fixture.put(&mailbox, mail(subject));
+        let results =
+            fixture.done(QueryEmails, query(&mailbox, json!({"exo_message_subject": subject}))).await;
         let found = results["content"]["email_results"][0]["email_list"].as_array().unwrap().clone();
         let found: Vec<_> = found.iter().map(|message| message["id"].as_str().unwrap().to_owned()).collect();
         assert_eq!(found, [id], "{subject:?}");
         let error =
-            house.failed(QueryEmails, query(&mailbox, json!({"exo_email_address_sender": subject}))).await;
+            fixture.failed(QueryEmails, query(&mailbox, json!({"exo_email_address_sender": subject}))).await;
         assert!(error.contains("\"exo_email_address_sender\""), "not a sender: {subject:?}: {error}");
     }
 }
@@ -63,11 +64,11 @@ async fn a_subject_is_searched_as_it_is_and_finds_no_other() {
 #[tokio::test]
 async fn a_note_shows_what_was_asked_and_holds_no_markup_of_it() {
     for subject in HOSTILE {
-        let house = House::configured(empty(1), &[]).await;
-        let mut inputs = query(&house.mailbox(0), json!({"exo_message_subject": subject}));
+        let fixture = Fixture::configured(empty(1), &[]).await;
+        let mut inputs = query(&fixture.mailbox(0), json!({"exo_message_subject": subject}));
         inputs["exo_query_output_format"] = json!(["Incident note"]);
-        house.done(QueryEmails, inputs).await;
-        let note = house.note();
+        fixture.done(QueryEmails, inputs).await;
+        let note = fixture.note();
         let ours = ["<div>", "</div>", "<b>", "</b>", "<br/>", "<ul>", "</ul>", "<li>", "</li>"];
         let rest = ours.iter().fold(note, |note, tag| note.replace(tag, ""));
         assert!(!rest.contains(['<', '>', '"', '\'']), "{subject:?}: {rest}");
@@ -86,11 +87,11 @@ fn sanitize_line(text: &str) -> String {
 #[tokio::test]
 async fn a_report_has_the_lines_that_we_wrote_and_no_others() {
     for subject in HOSTILE {
-        let house = House::configured(empty(1), &[]).await;
-        let mut inputs = query(&house.mailbox(0), json!({"exo_message_subject": subject}));
+        let fixture = Fixture::configured(empty(1), &[]).await;
+        let mut inputs = query(&fixture.mailbox(0), json!({"exo_message_subject": subject}));
         inputs["exo_query_output_format"] = json!(["Incident attachment"]);
-        house.done(QueryEmails, inputs).await;
-        let report = String::from_utf8(house.attachment().await.2).unwrap();
+        fixture.done(QueryEmails, inputs).await;
+        let report = String::from_utf8(fixture.attachment().await.2).unwrap();
         let line = format!("  Message subject: {}", sanitize_line(subject));
         assert_eq!(report.lines().filter(|shown| *shown == line).count(), 1, "{subject:?}: {report}");
         assert!(!report.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{report:?}");
@@ -99,15 +100,15 @@ async fn a_report_has_the_lines_that_we_wrote_and_no_others() {
 
 #[tokio::test]
 async fn file_name_is_kept_but_cannot_mislead() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     for name in HOSTILE {
         let inputs = json!({
             "incident_id": INCIDENT, "exo_email_address": phish.mailbox, "exo_messages_id": phish.id,
             "exo_attachment_name": name,
         });
-        let results = house.done(WriteMessageAsAttachment, inputs).await;
-        let attached = house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).pop().unwrap();
+        let results = fixture.done(WriteMessageAsAttachment, inputs).await;
+        let attached = fixture.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).pop().unwrap();
         assert_eq!(
             results["content"]["attachment_name"], attached.name,
             "it is told what the file is called"
@@ -117,20 +118,20 @@ async fn file_name_is_kept_but_cannot_mislead() {
         assert!(!attached.name.contains(misleads), "{name:?} became {:?}", attached.name);
         let expected: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
         assert_eq!(attached.name, expected);
-        assert!(attached.bytes().await.unwrap() == house.graph().mime(&phish.mailbox, &phish.id).unwrap());
+        assert!(attached.bytes().await.unwrap() == fixture.graph().mime(&phish.mailbox, &phish.id).unwrap());
     }
 }
 
 #[tokio::test]
 async fn mail_is_sent_unchanged_to_its_recipients_only() {
-    let house = House::configured(empty(1), &[]).await;
+    let fixture = Fixture::configured(empty(1), &[]).await;
     for text in HOSTILE {
         let inputs = json!({
-            "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+            "exo_email_address": fixture.mailbox(0), "exo_recipients": "a@b.example",
             "exo_message_subject": text, "exo_message_body": text,
         });
-        house.done(SendMessage, inputs).await;
-        let sent = house.graph().sent_mail().pop().unwrap();
+        fixture.done(SendMessage, inputs).await;
+        let sent = fixture.graph().sent_mail().pop().unwrap();
         assert_eq!((sent.subject.as_str(), sent.body.as_str()), (*text, *text));
         let to: Vec<_> = sent.to.iter().map(|to| to.address.as_str()).collect();
         assert_eq!(to, ["a@b.example"]);
@@ -139,9 +140,9 @@ async fn mail_is_sent_unchanged_to_its_recipients_only() {
 
 #[tokio::test]
 async fn an_id_or_address_that_would_lead_elsewhere_touches_nothing() {
-    let house = House::new().await;
-    let mailbox = house.mailbox(0);
-    let before = house.graph().messages(&mailbox);
+    let fixture = Fixture::new().await;
+    let mailbox = fixture.mailbox(0);
+    let before = fixture.graph().messages(&mailbox);
     let id = before[0].id.clone();
     for value in LEADS_ELSEWHERE {
         for function in [GetMessage, DeleteEmail, MoveMessageToFolder, WriteMessageAsAttachment] {
@@ -155,18 +156,18 @@ async fn an_id_or_address_that_would_lead_elsewhere_touches_nothing() {
                 if folder.is_some() && (function == GetMessage || function == WriteMessageAsAttachment) {
                     continue;
                 }
-                let done = house.run(function, inputs).await;
+                let done = fixture.run(function, inputs).await;
                 assert!(done.is_err() || done.unwrap()["success"] == false, "{function:?} {value:?}");
             }
         }
-        let profile = house.run(GetEmailUserProfile, json!({"exo_email_address": value})).await;
+        let profile = fixture.run(GetEmailUserProfile, json!({"exo_email_address": value})).await;
         assert!(profile.is_err() || profile.unwrap()["success"] == false, "{value:?}");
         let order = json!([{"email_address": mailbox, "email_list": [{"id": value}]}]).to_string();
         let results =
-            house.run(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": order})).await;
+            fixture.run(DeleteMessagesFromQueryResults, json!({"exo_query_messages_results": order})).await;
         assert_eq!(results.unwrap()["success"], false, "{value:?}");
     }
-    assert_eq!(house.graph().messages(&mailbox), before);
-    assert!(house.graph().deleted().is_empty() && house.graph().moved().is_empty());
-    assert!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).is_empty());
+    assert_eq!(fixture.graph().messages(&mailbox), before);
+    assert!(fixture.graph().deleted().is_empty() && fixture.graph().moved().is_empty());
+    assert!(fixture.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).is_empty());
 }

@@ -2,24 +2,24 @@
 
 use serde_json::json;
 
-use crate::functions::common::{Fault, House, MoveMessageToFolder, SOON, Target, encoded};
+use crate::functions::common::{Fault, Fixture, MoveMessageToFolder, SOON, Target, encoded};
 use crate::functions::front::Front;
 
 #[tokio::test]
 async fn move_is_one_request_and_returns_the_new_id_and_link() {
-    let mut house = House::new().await;
-    let front = Front::before(&mut house).await;
-    let phish = house.graph().planted().remove(0);
+    let mut fixture = Fixture::new().await;
+    let front = Front::before(&mut fixture).await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({
         "exo_email_address": phish.mailbox, "exo_messages_id": phish.id,
         "exo_destination_mailfolder_id": {"id": 346, "name": "junkemail"},
     });
-    let results = house.done(MoveMessageToFolder, inputs).await;
-    let moved = house.graph().moved();
+    let results = fixture.done(MoveMessageToFolder, inputs).await;
+    let moved = fixture.graph().moved();
     assert_eq!((moved.len(), moved[0].folder), (1, "junkemail"));
     let content = &results["content"];
     assert_eq!(content.as_object().unwrap().len(), 2);
-    let immutable = house.graph().immutable_id(&phish.mailbox, &moved[0].new_id).unwrap();
+    let immutable = fixture.graph().immutable_id(&phish.mailbox, &moved[0].new_id).unwrap();
     assert_eq!(content["new_message_id"], immutable);
     let link = content["new_web_link"].as_str().unwrap();
     assert!(link.contains(&immutable.replace('=', "%3D")) || link.contains("ItemID="), "{link}");
@@ -35,42 +35,42 @@ async fn move_is_one_request_and_returns_the_new_id_and_link() {
 
 #[tokio::test]
 async fn given_folder_is_part_of_the_address() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
-    let folder = house.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
+    let folder = fixture.graph().message(&phish.mailbox, &phish.id).unwrap().folder;
     let inputs = json!({
         "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_mailfolders_id": folder,
         "exo_destination_mailfolder_id": "deleteditems",
     });
-    house.done(MoveMessageToFolder, inputs).await;
+    fixture.done(MoveMessageToFolder, inputs).await;
     let (mailbox, id) = (encoded(&phish.mailbox), encoded(&phish.id));
     let path = format!("/users/{mailbox}/mailFolders/{folder}/messages/{id}");
-    assert_eq!(house.asked(), [format!("POST {path}/move")]);
+    assert_eq!(fixture.asked(), [format!("POST {path}/move")]);
 }
 
 #[tokio::test]
 async fn missing_message_is_not_found() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({
-        "exo_email_address": phish.mailbox, "exo_messages_id": house.graph().planted().remove(1).id,
+        "exo_email_address": phish.mailbox, "exo_messages_id": fixture.graph().planted().remove(1).id,
         "exo_destination_mailfolder_id": "archive",
     });
-    let results = house.run(MoveMessageToFolder, inputs).await.unwrap();
+    let results = fixture.run(MoveMessageToFolder, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound");
     assert!(results["reason"].as_str().unwrap().contains("was not found"));
-    assert!(house.graph().moved().is_empty());
+    assert!(fixture.graph().moved().is_empty());
 }
 
 #[tokio::test]
 async fn throttled_move_is_made_once() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
-    house.graph().faults().next(2, Target::containing("/move"), Fault::Status(429, SOON));
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
+    fixture.graph().faults().next(2, Target::containing("/move"), Fault::Status(429, SOON));
     let inputs = json!({
         "exo_email_address": phish.mailbox, "exo_messages_id": phish.id, "exo_destination_mailfolder_id": "archive",
     });
-    house.done(MoveMessageToFolder, inputs).await;
-    assert_eq!(house.graph().moved().len(), 1);
+    fixture.done(MoveMessageToFolder, inputs).await;
+    assert_eq!(fixture.graph().moved().len(), 1);
 }

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    CreateMeeting, DeleteEmail, GetEmailUserProfile, GetMessage, House, QueryEmails, query,
+    CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, query,
 };
 
 #[tokio::test]
 async fn results_have_soars_keys_in_soars_order_and_tell_how_they_were_made() {
-    let house = House::new().await;
-    let user = house.mailbox(0);
-    let results = house
+    let fixture = Fixture::new().await;
+    let user = fixture.mailbox(0);
+    let results = fixture
         .done(GetEmailUserProfile, json!({"exo_email_address": user, "unknown": [1, {"a": null}]}))
         .await;
     let keys: Vec<_> = results.as_object().unwrap().keys().map(String::as_str).collect();
@@ -34,13 +34,13 @@ async fn results_have_soars_keys_in_soars_order_and_tell_how_they_were_made() {
 
 #[tokio::test]
 async fn raw_is_the_content_as_compact_json_text() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
-    let results = house.done(DeleteEmail, inputs).await;
+    let results = fixture.done(DeleteEmail, inputs).await;
     assert_eq!(results["raw"], r#"{"value":true}"#);
-    let inputs = query(&house.mailbox(0), json!({"exo_has_attachments": false}));
-    let results = house.done(QueryEmails, inputs).await;
+    let inputs = query(&fixture.mailbox(0), json!({"exo_has_attachments": false}));
+    let results = fixture.done(QueryEmails, inputs).await;
     assert!(
         results["raw"].as_str().unwrap().starts_with(r#"{"incident_id":2095,"exo_query_output_format":["#)
     );
@@ -49,16 +49,16 @@ async fn raw_is_the_content_as_compact_json_text() {
 
 #[tokio::test]
 async fn only_meeting_message_and_profile_have_a_pretty_string() {
-    let house = House::new().await;
-    let phish = house.graph().planted().remove(0);
+    let fixture = Fixture::new().await;
+    let phish = fixture.graph().planted().remove(0);
     let message = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     let meeting = json!({
         "exo_meeting_email_address": phish.mailbox, "exo_meeting_start_time": start,
         "exo_meeting_end_time": start + 1_800_000, "exo_meeting_subject": "s", "exo_meeting_body": "b",
     });
-    assert!(house.done(GetMessage, message.clone()).await["pretty_string"].is_string());
-    assert!(house.done(GetEmailUserProfile, message.clone()).await["pretty_string"].is_string());
-    assert!(house.done(CreateMeeting, meeting).await["pretty_string"].is_string());
-    assert_eq!(house.done(DeleteEmail, message).await.get("pretty_string"), None);
+    assert!(fixture.done(GetMessage, message.clone()).await["pretty_string"].is_string());
+    assert!(fixture.done(GetEmailUserProfile, message.clone()).await["pretty_string"].is_string());
+    assert!(fixture.done(CreateMeeting, meeting).await["pretty_string"].is_string());
+    assert_eq!(fixture.done(DeleteEmail, message).await.get("pretty_string"), None);
 }

@@ -4,15 +4,15 @@ use sandbox::graph::{Address, NewMessage};
 use serde_json::json;
 
 use crate::functions::common::{
-    House, QueryEmails, at, decoded, empty, mail, ms, query, saying, subjects, with_file,
+    Fixture, QueryEmails, at, decoded, empty, mail, ms, query, saying, subjects, with_file,
 };
 
 const SELECT: &str = "$select=id,subject,sender,from,hasAttachments,receivedDateTime,webLink,internetMessageId,\
                       parentFolderId,isRead";
 
 /// The query options of the only message query, decoded.
-fn options(house: &House) -> Vec<String> {
-    let asked = house.asked();
+fn options(fixture: &Fixture) -> Vec<String> {
+    let asked = fixture.asked();
     let [asked] = asked.as_slice() else { panic!("one request: {asked:?}") };
     let (_, query) = asked.split_once('?').unwrap();
     query.split('&').map(decoded).collect()
@@ -20,31 +20,31 @@ fn options(house: &House) -> Vec<String> {
 
 #[tokio::test]
 async fn all_criteria_without_a_body_make_one_filter_to_the_letter() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
     let criteria = json!({
         "exo_start_date": ms("2026-01-15T11:59:59Z"), "exo_end_date": ms("2026-01-15T12:00:01Z"),
         "exo_email_address_sender": "dave.o'connor+x@partner.example", "exo_has_attachments": false,
         "exo_message_subject": "it's 100% & more",
     });
-    house.done(QueryEmails, query(&mailbox, criteria)).await;
+    fixture.done(QueryEmails, query(&mailbox, criteria)).await;
     let filter = "$filter=receivedDateTime ge 2026-01-15T11:59:59Z and receivedDateTime le 2026-01-15T12:00:01Z \
                   and from/emailAddress/address eq 'dave.o''connor+x@partner.example' and hasAttachments eq false \
                   and contains(subject,'it''s 100% & more')";
-    assert_eq!(options(&house), [SELECT, "$top=100", filter]);
+    assert_eq!(options(&fixture), [SELECT, "$top=100", filter]);
 }
 
 #[tokio::test]
 async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
     let from = Address::new("Dave", "dave.o'connor@partner.example");
-    house.put(&mailbox, NewMessage { from, ..mail("from Dave") });
-    house.put(&mailbox, with_file("with a file"));
-    house.put(&mailbox, NewMessage { received: at("2026-01-14T23:59:59Z"), ..mail("the day before") });
-    house.put(&mailbox, NewMessage { received: at("2026-01-16T00:00:00Z"), ..mail("the day after") });
-    house.put(&mailbox, mail("50% off's & \"more\""));
-    house.put(&mailbox, saying("body", "The quick brown fox."));
+    fixture.put(&mailbox, NewMessage { from, ..mail("from Dave") });
+    fixture.put(&mailbox, with_file("with a file"));
+    fixture.put(&mailbox, NewMessage { received: at("2026-01-14T23:59:59Z"), ..mail("the day before") });
+    fixture.put(&mailbox, NewMessage { received: at("2026-01-16T00:00:00Z"), ..mail("the day after") });
+    fixture.put(&mailbox, mail("50% off's & \"more\""));
+    fixture.put(&mailbox, saying("body", "The quick brown fox."));
     let all = ["from Dave", "with a file", "the day before", "the day after", "50% off's & \"more\"", "body"];
     let without = |left_out: &[&str]| {
         let mut left: Vec<String> =
@@ -64,7 +64,7 @@ async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
         (json!({"exo_message_body": "quick brown"}), vec!["body".to_owned()]),
     ];
     for (criteria, expected) in cases {
-        let results = house.done(QueryEmails, query(&mailbox, criteria.clone())).await;
+        let results = fixture.done(QueryEmails, query(&mailbox, criteria.clone())).await;
         let mut found = subjects(&results);
         found.sort();
         assert_eq!(found, expected, "{criteria}");
@@ -73,17 +73,17 @@ async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
 
 #[tokio::test]
 async fn body_is_searched_and_never_filtered() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
-    house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "renew now"}))).await;
-    assert_eq!(options(&house), [SELECT, "$top=100", r#"$search="body:\"renew now\"""#]);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    fixture.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "renew now"}))).await;
+    assert_eq!(options(&fixture), [SELECT, "$top=100", r#"$search="body:\"renew now\"""#]);
     let criteria = json!({
         "exo_message_body": "renew now", "exo_email_address_sender": "eve@elsewhere.example",
         "exo_start_date": ms("2026-01-15T11:59:59Z"), "exo_end_date": ms("2026-01-15T12:00:01Z"),
         "exo_has_attachments": true, "exo_message_subject": "urgent",
     });
-    house.done(QueryEmails, query(&mailbox, criteria)).await;
-    let options = options(&house);
+    fixture.done(QueryEmails, query(&mailbox, criteria)).await;
+    let options = options(&fixture);
     // This program checks the subject.
     assert!(options[0] == SELECT && options[1] == "$top=250" && options.len() == 3, "{options:?}");
     assert_eq!(
@@ -94,29 +94,29 @@ async fn body_is_searched_and_never_filtered() {
 
 #[tokio::test]
 async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
     let text = "Please renew now.";
     let body = |message: NewMessage| NewMessage { html: false, body: text.to_owned(), ..message };
-    house.put(&mailbox, body(mail("urgent: the one")));
-    house.put(&mailbox, body(mail("not asked for")));
-    house.put(&mailbox, body(with_file("urgent: has a file")));
+    fixture.put(&mailbox, body(mail("urgent: the one")));
+    fixture.put(&mailbox, body(mail("not asked for")));
+    fixture.put(&mailbox, body(with_file("urgent: has a file")));
     for (subject, received) in [
         ("urgent: a second early", "2026-01-15T11:59:58Z"),
         ("urgent: a second late", "2026-01-15T12:00:02Z"),
     ] {
-        house.put(&mailbox, body(NewMessage { received: at(received), ..mail(subject) }));
+        fixture.put(&mailbox, body(NewMessage { received: at(received), ..mail(subject) }));
     }
     // A search by sender looks at the name, too.
     let from = Address::new("eve@elsewhere.example", "mallory@elsewhere.example");
-    house.put(&mailbox, body(NewMessage { from, ..mail("urgent: another sender") }));
-    house.put(&mailbox, saying("urgent: another text", "Nothing to see"));
+    fixture.put(&mailbox, body(NewMessage { from, ..mail("urgent: another sender") }));
+    fixture.put(&mailbox, saying("urgent: another text", "Nothing to see"));
     let criteria = json!({
         "exo_message_body": "renew now", "exo_email_address_sender": "Eve@elsewhere.example",
         "exo_start_date": ms("2026-01-15T11:59:59Z"), "exo_end_date": ms("2026-01-15T12:00:01Z"),
         "exo_has_attachments": false, "exo_message_subject": "GENT: the",
     });
-    let results = house.done(QueryEmails, query(&mailbox, criteria)).await;
+    let results = fixture.done(QueryEmails, query(&mailbox, criteria)).await;
     assert_eq!(subjects(&results), ["urgent: the one"]);
     for (criterion, value, left_out) in [
         ("exo_email_address_sender", json!("eve@elsewhere.example"), "urgent: another sender"),
@@ -126,7 +126,7 @@ async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
         ("exo_message_subject", json!("rgent"), "not asked for"),
     ] {
         let criteria = json!({"exo_message_body": "renew now", criterion: value});
-        let found = subjects(&house.done(QueryEmails, query(&mailbox, criteria)).await);
+        let found = subjects(&fixture.done(QueryEmails, query(&mailbox, criteria)).await);
         assert_eq!(found.len(), 5, "{criterion}: {found:?}");
         assert!(!found.contains(&left_out.to_owned()), "{criterion}");
     }
@@ -134,68 +134,68 @@ async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
 
 #[tokio::test]
 async fn quotes_and_backslashes_in_a_body_text_cannot_end_the_search_text() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
-    house.put(&mailbox, saying("quoted", "He said \"open it\" C:\\temp now"));
-    house.put(&mailbox, saying("other", "Nothing of that kind"));
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    fixture.put(&mailbox, saying("quoted", "He said \"open it\" C:\\temp now"));
+    fixture.put(&mailbox, saying("other", "Nothing of that kind"));
     for text in ["said \"open it\"", "\" OR from:\"", "it\" C:\\temp", "said \"open\r\n it"] {
-        let results = house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": text}))).await;
+        let results = fixture.done(QueryEmails, query(&mailbox, json!({"exo_message_body": text}))).await;
         assert!(!subjects(&results).contains(&"other".to_owned()), "{text}");
-        let search = options(&house).pop().unwrap();
+        let search = options(&fixture).pop().unwrap();
         let inner = search.strip_prefix("$search=\"body:\\\"").unwrap().strip_suffix("\\\"\"").unwrap();
         assert!(!inner.contains(['"', '\\', '\r', '\n']), "{search}");
     }
     let results =
-        house.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "said \"open it\""}))).await;
+        fixture.done(QueryEmails, query(&mailbox, json!({"exo_message_body": "said \"open it\""}))).await;
     assert_eq!(subjects(&results), ["quoted"]);
 }
 
 #[tokio::test]
 async fn a_body_text_without_a_word_is_refused_for_it_would_find_everything() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
     for text in ["\"", "\"\\\"", "...", "* *"] {
-        let error = house.failed(QueryEmails, query(&mailbox, json!({"exo_message_body": text}))).await;
+        let error = fixture.failed(QueryEmails, query(&mailbox, json!({"exo_message_body": text}))).await;
         assert!(error.contains("\"exo_message_body\"") && error.contains("word"), "{error}");
     }
-    assert_eq!(house.graph().counters().token_requests, 0);
+    assert_eq!(fixture.graph().counters().token_requests, 0);
 }
 
 #[tokio::test]
 async fn the_folder_limits_the_search_and_is_no_criterion() {
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
-    house.put(&mailbox, mail("in the inbox"));
-    house.put(&mailbox, NewMessage { folder: "junkemail".to_owned(), ..mail("in the junk") });
-    let error = house.failed(QueryEmails, query(&mailbox, json!({"exo_mail_folders": "inbox"}))).await;
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    fixture.put(&mailbox, mail("in the inbox"));
+    fixture.put(&mailbox, NewMessage { folder: "junkemail".to_owned(), ..mail("in the junk") });
+    let error = fixture.failed(QueryEmails, query(&mailbox, json!({"exo_mail_folders": "inbox"}))).await;
     assert!(error.starts_with("At least one search criterion is required"), "{error}");
-    assert_eq!(house.asked(), Vec::<String>::new());
+    assert_eq!(fixture.asked(), Vec::<String>::new());
     let criteria = json!({"exo_mail_folders": "JunkEmail", "exo_message_subject": "in the"});
-    let results = house.done(QueryEmails, query(&mailbox, criteria)).await;
+    let results = fixture.done(QueryEmails, query(&mailbox, criteria)).await;
     assert_eq!(subjects(&results), ["in the junk"]);
-    assert!(house.asked()[0].starts_with(&format!("GET /users/{mailbox}/mailFolders/JunkEmail/messages?")));
+    assert!(fixture.asked()[0].starts_with(&format!("GET /users/{mailbox}/mailFolders/JunkEmail/messages?")));
     let criteria = json!({"exo_mail_folders": "junkemail", "exo_message_body": "hello"});
-    let results = house.done(QueryEmails, query(&mailbox, criteria)).await;
+    let results = fixture.done(QueryEmails, query(&mailbox, criteria)).await;
     assert_eq!(subjects(&results), ["in the junk"]);
 }
 
 #[tokio::test]
 async fn dates_are_utc_whatever_the_hosts_zone() {
     // The only thing that could depend on the host is the conversion; milliseconds are kept where there are some.
-    let house = House::with(empty(1)).await;
-    let mailbox = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
     let criteria = json!({"exo_start_date": 0, "exo_end_date": 1_772_442_000_123_i64});
-    house.done(QueryEmails, query(&mailbox, criteria)).await;
+    fixture.done(QueryEmails, query(&mailbox, criteria)).await;
     let filter =
         "$filter=receivedDateTime ge 1970-01-01T00:00:00Z and receivedDateTime le 2026-03-02T09:00:00.123Z";
-    assert_eq!(options(&house)[2], filter);
+    assert_eq!(options(&fixture)[2], filter);
 }
 
 #[tokio::test]
 async fn a_query_without_any_criterion_is_refused_before_anything_is_asked() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     for who in ["all", "a@b.example"] {
-        let error = house.failed(QueryEmails, query(who, json!({}))).await;
+        let error = fixture.failed(QueryEmails, query(who, json!({}))).await;
         for name in [
             "exo_email_address_sender",
             "exo_start_date",
@@ -207,5 +207,5 @@ async fn a_query_without_any_criterion_is_refused_before_anything_is_asked() {
             assert!(error.contains(name), "{error}");
         }
     }
-    assert_eq!(house.graph().counters().token_requests, 0);
+    assert_eq!(fixture.graph().counters().token_requests, 0);
 }

@@ -4,7 +4,7 @@ use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    Fault, House, INCIDENT, QueryEmails, Target, decoded, empty, found, mail, query, subjects,
+    Fault, Fixture, INCIDENT, QueryEmails, Target, decoded, empty, found, mail, query, subjects,
 };
 
 fn everything() -> Value {
@@ -12,13 +12,13 @@ fn everything() -> Value {
 }
 
 /// A tenant of `mailboxes` with one message, "one", in each.
-async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (House, Vec<String>) {
-    let house = House::configured(empty(mailboxes), options).await;
-    let names = house.graph().mailboxes();
+async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (Fixture, Vec<String>) {
+    let fixture = Fixture::configured(empty(mailboxes), options).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put(name, mail("one"));
+        fixture.put(name, mail("one"));
     }
-    (house, names)
+    (fixture, names)
 }
 
 fn searched(results: &Value) -> Vec<String> {
@@ -28,8 +28,8 @@ fn searched(results: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
-    let (mut house, names) = one_each(2, &[]).await;
-    let results = house.done(QueryEmails, query(&names.join(","), everything())).await;
+    let (mut fixture, names) = one_each(2, &[]).await;
+    let results = fixture.done(QueryEmails, query(&names.join(","), everything())).await;
     let content = results["content"].as_object().unwrap();
     let keys: Vec<_> = content.keys().map(String::as_str).collect();
     assert_eq!(
@@ -73,29 +73,29 @@ async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
     }
     assert!(message["sender"]["emailAddress"]["address"].is_string(), "the stock script reads it");
     assert_eq!(message.get("body"), None);
-    assert_eq!(house.said().len(), 1, "a status message when the work starts");
-    house.assert_incident_untouched();
+    assert_eq!(fixture.said().len(), 1, "a status message when the work starts");
+    fixture.assert_incident_untouched();
 }
 
 #[tokio::test]
 async fn a_list_is_trimmed_freed_of_blanks_and_duplicates_and_keeps_its_order() {
-    let (house, names) = one_each(4, &[]).await;
+    let (fixture, names) = one_each(4, &[]).await;
     let [a, b, c] = [&names[2], &names[0], &names[1]];
     let who = format!(" {a} ,, {b}\t,{}, ,{c},{b}, ", a.to_uppercase());
-    let results = house.done(QueryEmails, query(&who, everything())).await;
+    let results = fixture.done(QueryEmails, query(&who, everything())).await;
     assert_eq!(searched(&results), [a.as_str(), b, c]);
-    assert_eq!(house.asked().len(), 3);
-    let error = house.failed(QueryEmails, query(" , ,", everything())).await;
+    assert_eq!(fixture.asked().len(), 3);
+    let error = fixture.failed(QueryEmails, query(" , ,", everything())).await;
     assert!(error.contains("holds no address"), "{error}");
 }
 
 #[tokio::test]
 async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
-    let (house, names) = one_each(5, &[]).await;
+    let (fixture, names) = one_each(5, &[]).await;
     for who in ["all", "ALL", " All User ", "ALL users", "all users\n"] {
-        let results = house.done(QueryEmails, query(who, everything())).await;
+        let results = fixture.done(QueryEmails, query(who, everything())).await;
         assert_eq!(searched(&results), names, "{who:?}");
-        let asked = house.asked();
+        let asked = fixture.asked();
         assert_eq!(decoded(&asked[0]), "GET /users?$select=id,userPrincipalName&$top=999");
         assert_eq!(asked.len(), 1 + names.len());
     }
@@ -103,7 +103,7 @@ async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
 
 #[tokio::test]
 async fn a_prefix_loses_four_characters_and_no_more() {
-    let house = House::with(empty(40)).await;
+    let fixture = Fixture::with(empty(40)).await;
     for (who, prefix) in [
         ("all:alice", "alice"),
         ("ALL:mc", "mc"),
@@ -111,42 +111,42 @@ async fn a_prefix_loses_four_characters_and_no_more() {
         ("all:o'b", "o''b"),
         ("all:all:x", "all:x"),
     ] {
-        house.done(QueryEmails, query(who, everything())).await;
+        fixture.done(QueryEmails, query(who, everything())).await;
         let expected = format!(
             "GET /users?$select=id,userPrincipalName&$top=999&$filter=startswith(userPrincipalName,'{prefix}')"
         );
-        assert_eq!(decoded(&house.asked()[0]), expected);
+        assert_eq!(decoded(&fixture.asked()[0]), expected);
     }
-    let names: Vec<_> = house.graph().mailboxes();
+    let names: Vec<_> = fixture.graph().mailboxes();
     let (letter, _) = names[0].split_at(2);
     let expected: Vec<_> = names.iter().filter(|name| name.starts_with(letter)).cloned().collect();
     for name in &expected {
-        house.put(name, mail("x"));
+        fixture.put(name, mail("x"));
     }
-    let results = house.done(QueryEmails, query(&format!("all:{letter}"), everything())).await;
+    let results = fixture.done(QueryEmails, query(&format!("all:{letter}"), everything())).await;
     assert_eq!(searched(&results), expected);
 }
 
 #[tokio::test]
 async fn a_query_of_all_lists_only_mailboxes_with_matches_and_a_list_all_that_answered() {
-    let house = House::with(empty(6)).await;
-    let names = house.graph().mailboxes();
-    house.put(&names[3], mail("here"));
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let fixture = Fixture::with(empty(6)).await;
+    let names = fixture.graph().mailboxes();
+    fixture.put(&names[3], mail("here"));
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), [names[3].as_str()]);
     assert_eq!(results["content"]["users_searched"], 6);
-    let results = house.done(QueryEmails, query(&names.join(","), everything())).await;
+    let results = fixture.done(QueryEmails, query(&names.join(","), everything())).await;
     assert_eq!(searched(&results), names);
     assert_eq!(results["content"]["email_results"][0]["email_list"], json!([]));
-    let results = house.done(QueryEmails, query("all", json!({"exo_message_subject": "nowhere"}))).await;
+    let results = fixture.done(QueryEmails, query("all", json!({"exo_message_subject": "nowhere"}))).await;
     assert_eq!(results["content"]["email_results"], json!([]));
     assert_eq!(results["content"]["users_searched"], 6);
 }
 
 #[tokio::test]
 async fn exactly_max_users_are_searched_and_it_is_said() {
-    let (house, names) = one_each(7, &[("max_users", "5")]).await;
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let (fixture, names) = one_each(7, &[("max_users", "5")]).await;
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names[..5]);
     assert_eq!(results["content"]["limit_reached"], "max_users");
     assert_eq!(
@@ -154,8 +154,8 @@ async fn exactly_max_users_are_searched_and_it_is_said() {
         "The search ended at the limit of mailboxes (max_users) with 5 mailboxes searched; there are more mailboxes. \
          Search for users by the beginning of their names (all:…), or raise max_users."
     );
-    let (house, names) = one_each(5, &[("max_users", "5")]).await;
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let (fixture, names) = one_each(5, &[("max_users", "5")]).await;
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names);
     assert_eq!(results["content"]["limit_reached"], Value::Null, "all there are is no limit");
 }
@@ -163,27 +163,27 @@ async fn exactly_max_users_are_searched_and_it_is_said() {
 #[tokio::test]
 async fn users_are_listed_over_pages_up_to_exactly_max_users() {
     let tenant = TenantOptions { requests_kept: 5000, ..empty(2100) };
-    let house = House::configured(tenant, &[("max_users", "2050")]).await;
-    let last = house.graph().mailboxes()[2049].clone();
-    house.put(&last, mail("in the last"));
-    house.put(&house.graph().mailboxes()[2050], mail("in none"));
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let fixture = Fixture::configured(tenant, &[("max_users", "2050")]).await;
+    let last = fixture.graph().mailboxes()[2049].clone();
+    fixture.put(&last, mail("in the last"));
+    fixture.put(&fixture.graph().mailboxes()[2050], mail("in none"));
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(found(&results), [(last, "in the last".to_owned())]);
     assert_eq!(results["content"]["users_searched"], 2050);
     assert_eq!(results["content"]["limit_reached"], "max_users");
-    let pages = house.asked().iter().filter(|asked| asked.starts_with("GET /users?")).count();
+    let pages = fixture.asked().iter().filter(|asked| asked.starts_with("GET /users?")).count();
     assert_eq!(pages, 3);
 }
 
 #[tokio::test]
 async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
-    let house = House::configured(empty(3), &[("max_messages", "25")]).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::configured(empty(3), &[("max_messages", "25")]).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put_many(name, 10);
+        fixture.put_many(name, 10);
     }
     for who in ["all".to_owned(), names.join(",")] {
-        let results = house.done(QueryEmails, query(&who, everything())).await;
+        let results = fixture.done(QueryEmails, query(&who, everything())).await;
         let counts: Vec<_> = results["content"]["email_results"]
             .as_array()
             .unwrap()
@@ -200,7 +200,7 @@ async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
              be more. Narrow the criteria, or raise max_messages."
         );
     }
-    let results = house.done(QueryEmails, query(&names[..2].join(","), everything())).await;
+    let results = fixture.done(QueryEmails, query(&names[..2].join(","), everything())).await;
     assert_eq!(
         (&results["content"]["messages_found"], &results["content"]["limit_reached"]),
         (&json!(20), &Value::Null)
@@ -209,64 +209,64 @@ async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
 
 #[tokio::test]
 async fn one_mailbox_is_read_page_by_page_and_the_page_fits_the_limit() {
-    let house = House::configured(empty(1), &[("max_messages", "1500")]).await;
-    let name = house.graph().mailboxes().remove(0);
-    house.put_many(&name, 1200);
-    let results = house.done(QueryEmails, query(&name, everything())).await;
+    let fixture = Fixture::configured(empty(1), &[("max_messages", "1500")]).await;
+    let name = fixture.graph().mailboxes().remove(0);
+    fixture.put_many(&name, 1200);
+    let results = fixture.done(QueryEmails, query(&name, everything())).await;
     assert_eq!(subjects(&results).len(), 1200);
     assert_eq!(results["content"]["limit_reached"], Value::Null);
-    let asked = house.asked();
+    let asked = fixture.asked();
     assert_eq!(asked.len(), 2, "two pages of at most 1,000");
     assert!(decoded(&asked[0]).contains("$top=1000&"), "{}", asked[0]);
 
-    let house = House::configured(empty(1), &[("max_messages", "7")]).await;
-    let name = house.graph().mailboxes().remove(0);
-    house.put_many(&name, 8);
-    let results = house.done(QueryEmails, query(&name, everything())).await;
+    let fixture = Fixture::configured(empty(1), &[("max_messages", "7")]).await;
+    let name = fixture.graph().mailboxes().remove(0);
+    fixture.put_many(&name, 8);
+    let results = fixture.done(QueryEmails, query(&name, everything())).await;
     assert_eq!(subjects(&results).len(), 7);
     assert_eq!(results["content"]["limit_reached"], "max_messages");
-    let asked = house.asked();
+    let asked = fixture.asked();
     assert_eq!(asked.len(), 1, "no page too many");
     assert!(decoded(&asked[0]).contains("$top=7&"), "{}", asked[0]);
 }
 
 #[tokio::test]
 async fn exactly_as_many_as_allowed_is_no_limit_reached_in_one_mailbox() {
-    let house = House::configured(empty(1), &[("max_messages", "7")]).await;
-    let name = house.graph().mailboxes().remove(0);
-    house.put_many(&name, 7);
-    let results = house.done(QueryEmails, query(&name, everything())).await;
+    let fixture = Fixture::configured(empty(1), &[("max_messages", "7")]).await;
+    let name = fixture.graph().mailboxes().remove(0);
+    fixture.put_many(&name, 7);
+    let results = fixture.done(QueryEmails, query(&name, everything())).await;
     assert_eq!(subjects(&results).len(), 7);
     assert_eq!(results["content"]["limit_reached"], Value::Null);
 }
 
 #[tokio::test]
 async fn results_are_in_mailbox_order_whatever_came_first() {
-    let (house, names) = one_each(30, &[("max_batched_requests", "5"), ("max_messages", "12")]).await;
-    for user in &house.graph().users()[..6] {
+    let (fixture, names) = one_each(30, &[("max_batched_requests", "5"), ("max_messages", "12")]).await;
+    for user in &fixture.graph().users()[..6] {
         let path = format!("/users/{}/messages", user.id);
-        house.graph().faults().next(
+        fixture.graph().faults().next(
             2,
             Target::containing(path),
             Fault::Status(429, crate::functions::common::SOON),
         );
     }
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names[..12]);
 }
 
 #[tokio::test]
 async fn all_goes_through_batches_of_max_batched_requests_side_by_side() {
-    let (house, _) = one_each(30, &[("max_batched_requests", "4")]).await;
-    house.graph().faults().set_latency(std::time::Duration::from_millis(30), std::time::Duration::ZERO);
-    house.done(QueryEmails, query("all", everything())).await;
-    let counters = house.graph().counters();
+    let (fixture, _) = one_each(30, &[("max_batched_requests", "4")]).await;
+    fixture.graph().faults().set_latency(std::time::Duration::from_millis(30), std::time::Duration::ZERO);
+    fixture.done(QueryEmails, query("all", everything())).await;
+    let counters = fixture.graph().counters();
     assert_eq!(counters.sub_requests, 30);
     assert_eq!(counters.batches, 8);
     assert!(counters.most_batches > 1, "several at a time");
     assert_eq!(counters.http_requests, 9, "the users, and the batches");
     let mut sizes = std::collections::BTreeMap::new();
-    for request in house.requests() {
+    for request in fixture.requests() {
         *sizes.entry(request.in_batch).or_insert(0) += 1;
     }
     assert!(sizes.iter().all(|(batch, size)| batch.is_none() || *size <= 4), "{sizes:?}");

@@ -6,7 +6,7 @@ use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    Fault, House, INCIDENT, Owner, QueryEmails, RetryAfter, Target, empty, encoded, mail, ms, query,
+    Fault, Fixture, INCIDENT, Owner, QueryEmails, RetryAfter, Target, empty, encoded, mail, ms, query,
 };
 
 fn written(who: &str, formats: &[&str], criteria: Value) -> Value {
@@ -15,28 +15,28 @@ fn written(who: &str, formats: &[&str], criteria: Value) -> Value {
     inputs
 }
 
-async fn two_mailboxes() -> (House, Vec<String>) {
-    let house = House::configured(empty(3), &[("max_retries_total", "0")]).await;
-    let names = house.graph().mailboxes();
-    house.put(&names[0], mail("<b>Tom & \"Jerry\"</b>"));
-    house.put(&names[1], mail("<b>Tom & \"Jerry\"</b> 2"));
-    house.put(&names[1], mail("<b>Tom & \"Jerry\"</b> 3"));
-    (house, names)
+async fn two_mailboxes() -> (Fixture, Vec<String>) {
+    let fixture = Fixture::configured(empty(3), &[("max_retries_total", "0")]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.put(&names[0], mail("<b>Tom & \"Jerry\"</b>"));
+    fixture.put(&names[1], mail("<b>Tom & \"Jerry\"</b> 2"));
+    fixture.put(&names[1], mail("<b>Tom & \"Jerry\"</b> 3"));
+    (fixture, names)
 }
 
 #[tokio::test]
 async fn the_note_tells_criteria_total_counts_failures_and_time_with_all_text_escaped() {
-    let (house, names) = two_mailboxes().await;
+    let (fixture, names) = two_mailboxes().await;
     let path = format!("/users/{}/messages", encoded(&names[2]));
-    house.graph().faults().next(1, Target::containing(path), Fault::Status(403, RetryAfter::Absent));
+    fixture.graph().faults().next(1, Target::containing(path), Fault::Status(403, RetryAfter::Absent));
     let criteria = json!({
         "exo_email_address_sender": "eve@elsewhere.example", "exo_start_date": ms("2026-01-01T00:00:00Z"),
         "exo_end_date": ms("2026-02-01T00:00:00Z"), "exo_has_attachments": false, "exo_mail_folders": null,
         "exo_message_subject": "<b>Tom & \"Jerry\"</b>",
     });
     let who = names.join(", ");
-    house.done(QueryEmails, written(&who, &["Incident note"], criteria)).await;
-    let note = house.note();
+    fixture.done(QueryEmails, written(&who, &["Incident note"], criteria)).await;
+    let note = fixture.note();
     for line in [
         "3 messages found in 2 mailboxes.".to_owned(),
         format!("Email address: {who}"),
@@ -54,16 +54,16 @@ async fn the_note_tells_criteria_total_counts_failures_and_time_with_all_text_es
     }
     assert!(!note.contains("Mail folder") && !note.contains("Message body"), "only what was given: {note}");
     assert!(!note.contains("Tom & "), "{note}");
-    assert!(house.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).is_empty());
+    assert!(fixture.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).is_empty());
 }
 
 #[tokio::test]
 async fn the_file_is_plain_text_named_by_its_time() {
-    let (house, names) = two_mailboxes().await;
+    let (fixture, names) = two_mailboxes().await;
     let criteria = json!({"exo_message_subject": "Tom & \"Jerry\"", "exo_mail_folders": "inbox", "exo_message_body": "hello"});
     let before = chrono::Local::now().naive_local() - chrono::TimeDelta::seconds(1);
-    house.done(QueryEmails, written("all", &["Incident attachment"], criteria)).await;
-    let (name, media_type, bytes) = house.attachment().await;
+    fixture.done(QueryEmails, written("all", &["Incident attachment"], criteria)).await;
+    let (name, media_type, bytes) = fixture.attachment().await;
     let time = name.strip_prefix("exo-query-results-").unwrap().strip_suffix(".txt").unwrap();
     let time = chrono::NaiveDateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S").unwrap();
     assert!(time >= before && time <= chrono::Local::now().naive_local(), "{name}");
@@ -81,52 +81,52 @@ async fn the_file_is_plain_text_named_by_its_time() {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     assert!(text.lines().last().unwrap().starts_with("Time: "), "{text}");
-    assert!(house.sandbox.soar.rest.notes(INCIDENT).is_empty());
+    assert!(fixture.sandbox.soar.rest.notes(INCIDENT).is_empty());
 }
 
 #[tokio::test]
 async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
-    let (house, _) = two_mailboxes().await;
-    house
+    let (fixture, _) = two_mailboxes().await;
+    fixture
         .done(QueryEmails, written("all", &["Exchange Online data table"], json!({"exo_start_date": 0})))
         .await;
-    house.assert_incident_untouched();
-    house
+    fixture.assert_incident_untouched();
+    fixture
         .done(
             QueryEmails,
             written("all", &["Incident note", "Incident attachment"], json!({"exo_start_date": 0})),
         )
         .await;
-    house.note();
-    house.attachment().await;
+    fixture.note();
+    fixture.attachment().await;
 }
 
 #[tokio::test]
 async fn a_limit_that_was_reached_is_in_the_note() {
-    let house = House::configured(empty(3), &[("max_messages", "2"), ("max_users", "2")]).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::configured(empty(3), &[("max_messages", "2"), ("max_users", "2")]).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put(name, mail("x"));
+        fixture.put(name, mail("x"));
     }
-    house
+    fixture
         .done(QueryEmails, written(&names[..1].join(","), &["Incident note"], json!({"exo_start_date": 0})))
         .await;
-    assert!(!house.note().contains("limit"), "{}", house.note());
-    let house = House::configured(empty(3), &[("max_messages", "1")]).await;
-    let names = house.graph().mailboxes();
+    assert!(!fixture.note().contains("limit"), "{}", fixture.note());
+    let fixture = Fixture::configured(empty(3), &[("max_messages", "1")]).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put(name, mail("x"));
+        fixture.put(name, mail("x"));
     }
-    house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
-    assert!(house.note().contains("limit of messages (max_messages)"), "{}", house.note());
+    fixture.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
+    assert!(fixture.note().contains("limit of messages (max_messages)"), "{}", fixture.note());
 }
 
 #[tokio::test]
 async fn a_note_that_cannot_be_written_does_not_cost_the_result() {
-    let (house, _) = two_mailboxes().await;
-    house.sandbox.soar.rest.fail_next("comments", usize::MAX, Failure::Status(403));
+    let (fixture, _) = two_mailboxes().await;
+    fixture.sandbox.soar.rest.fail_next("comments", usize::MAX, Failure::Status(403));
     let results =
-        house.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
+        fixture.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
     assert_eq!(results["content"]["messages_found"], 3);
     let reason = results["reason"].as_str().unwrap();
     assert!(reason.starts_with("The note was not written: ") && reason.contains("403"), "{reason}");
@@ -134,10 +134,10 @@ async fn a_note_that_cannot_be_written_does_not_cost_the_result() {
 
 #[tokio::test]
 async fn progress_is_reported_every_few_seconds() {
-    let mut house = House::configured(empty(30), &[("max_batched_requests", "1")]).await;
-    house.graph().faults().set_latency(Duration::from_millis(1200), Duration::ZERO);
-    house.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
-    let said = house.said();
+    let mut fixture = Fixture::configured(empty(30), &[("max_batched_requests", "1")]).await;
+    fixture.graph().faults().set_latency(Duration::from_millis(1200), Duration::ZERO);
+    fixture.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
+    let said = fixture.said();
     assert_eq!(said[0], "Searching the messages of all");
     let progress = &said[1..];
     assert!((1..=2).contains(&progress.len()), "{said:?}");

@@ -4,7 +4,7 @@ use sandbox::graph::{NewMessage, Scope, TenantOptions, Throttling, TokenRefusal}
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    Fault, House, QueryEmails, RetryAfter, SOON, Target, at, empty, encoded, found, mail, query, saying,
+    Fault, Fixture, QueryEmails, RetryAfter, SOON, Target, at, empty, encoded, found, mail, query, saying,
     subjects,
 };
 use crate::functions::front::Front;
@@ -13,13 +13,13 @@ fn everything() -> Value {
     json!({"exo_start_date": 0})
 }
 
-async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (House, Vec<String>) {
-    let house = House::configured(empty(mailboxes), options).await;
-    let names = house.graph().mailboxes();
+async fn one_each(mailboxes: usize, options: &[(&str, &str)]) -> (Fixture, Vec<String>) {
+    let fixture = Fixture::configured(empty(mailboxes), options).await;
+    let names = fixture.graph().mailboxes();
     for name in &names {
-        house.put(name, mail("one"));
+        fixture.put(name, mail("one"));
     }
-    (house, names)
+    (fixture, names)
 }
 
 /// How many users were listed, searched, without a mailbox, failed, and left out; the last four make the first.
@@ -33,29 +33,29 @@ fn users(results: &Value) -> [u64; 5] {
 }
 
 /// The requests to a mailbox by its address, and those by the id that the directory lists.
-fn of(house: &House, mailbox: &str) -> [Target; 2] {
-    let user = house.graph().users().into_iter().find(|user| user.user_principal_name == mailbox).unwrap();
+fn of(fixture: &Fixture, mailbox: &str) -> [Target; 2] {
+    let user = fixture.graph().users().into_iter().find(|user| user.user_principal_name == mailbox).unwrap();
     [encoded(mailbox), user.id].map(|name| Target::containing(format!("/users/{name}/messages")))
 }
 
-fn fail(house: &House, mailbox: &str, fault: Fault) {
-    for target in of(house, mailbox) {
-        house.graph().faults().next(9, target, fault);
+fn fail(fixture: &Fixture, mailbox: &str, fault: Fault) {
+    for target in of(fixture, mailbox) {
+        fixture.graph().faults().next(9, target, fault);
     }
 }
 
 #[tokio::test]
 async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
-    let (house, names) = one_each(40, &[]).await;
+    let (fixture, names) = one_each(40, &[]).await;
     for retry_after in [SOON, RetryAfter::Absent] {
         let throttling = Throttling { share: 0.4, scope: Scope::SubRequests, retry_after, times: 2 };
-        house.graph().faults().throttle(Some(throttling));
-        let results = house.done(QueryEmails, query("all", everything())).await;
+        fixture.graph().faults().throttle(Some(throttling));
+        let results = fixture.done(QueryEmails, query("all", everything())).await;
         assert_eq!(results["content"]["not_searched"], json!([]));
         assert_eq!(found(&results).len(), names.len());
         assert_eq!(results["content"]["users_searched"], 40);
-        assert!(house.graph().counters().throttled > 0);
-        house.asked();
+        assert!(fixture.graph().counters().throttled > 0);
+        fixture.asked();
     }
 }
 
@@ -70,9 +70,9 @@ async fn a_batch_that_fails_as_a_whole_costs_nothing_but_time() {
         Fault::Html,
         Fault::BrokenJson,
     ] {
-        let (house, names) = one_each(25, &[]).await;
-        house.graph().faults().next(3, Target::Batch, fault);
-        let results = house.done(QueryEmails, query("all", everything())).await;
+        let (fixture, names) = one_each(25, &[]).await;
+        fixture.graph().faults().next(3, Target::Batch, fault);
+        let results = fixture.done(QueryEmails, query("all", everything())).await;
         assert_eq!(found(&results).len(), names.len(), "{fault:?}");
         assert_eq!(results["content"]["not_searched"], json!([]));
     }
@@ -80,26 +80,26 @@ async fn a_batch_that_fails_as_a_whole_costs_nothing_but_time() {
 
 #[tokio::test]
 async fn pages_are_followed_with_the_same_care() {
-    let house = House::configured(empty(6), &[("max_messages", "100000")]).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::configured(empty(6), &[("max_messages", "100000")]).await;
+    let names = fixture.graph().mailboxes();
     for name in &names[..2] {
-        house.put_many(name, 1010);
+        fixture.put_many(name, 1010);
     }
-    house.graph().faults().next(3, Target::containing("%24skip="), Fault::Status(429, SOON));
-    house.graph().faults().next(1, Target::containing("%24skip="), Fault::BrokenJson);
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    fixture.graph().faults().next(3, Target::containing("%24skip="), Fault::Status(429, SOON));
+    fixture.graph().faults().next(1, Target::containing("%24skip="), Fault::BrokenJson);
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(found(&results).len(), 2020);
-    let one = house.done(QueryEmails, query(&names[1], everything())).await;
+    let one = fixture.done(QueryEmails, query(&names[1], everything())).await;
     assert_eq!(subjects(&one).len(), 1010);
 }
 
 #[tokio::test]
 async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
-    let (house, names) = one_each(8, &[("max_retries_total", "1")]).await;
-    fail(&house, &names[1], Fault::Status(503, SOON));
-    fail(&house, &names[4], Fault::Status(403, RetryAfter::Absent));
+    let (fixture, names) = one_each(8, &[("max_retries_total", "1")]).await;
+    fail(&fixture, &names[1], Fault::Status(503, SOON));
+    fail(&fixture, &names[4], Fault::Status(403, RetryAfter::Absent));
     for who in ["all".to_owned(), names.join(",")] {
-        let results = house.done(QueryEmails, query(&who, everything())).await;
+        let results = fixture.done(QueryEmails, query(&who, everything())).await;
         assert_eq!(results["content"]["messages_found"], 6);
         assert_eq!(results["content"]["users_searched"], 6);
         assert_eq!(results["reason"], "2 mailboxes could not be searched; see not_searched.");
@@ -116,16 +116,16 @@ async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
 #[tokio::test]
 async fn users_without_mailbox_are_counted_and_named_in_the_file() {
     let tenant = TenantOptions { users_without_mailbox: 3, ..empty(5) };
-    let house = House::with(tenant).await;
+    let fixture = Fixture::with(tenant).await;
     let mut inputs = query("all", everything());
     inputs["exo_query_output_format"] = json!(["Incident note", "Incident attachment"]);
-    let results = house.done(QueryEmails, inputs).await;
+    let results = fixture.done(QueryEmails, inputs).await;
     assert_eq!(results["reason"], Value::Null);
     assert_eq!(results["content"]["users_searched"], 5);
     assert_eq!(results["content"]["users_without_mailbox"], 3);
     assert_eq!(results["content"]["not_searched"], json!([]));
-    let without: Vec<_> = house.graph().users().into_iter().filter(|user| !user.has_mailbox).collect();
-    let (note, (.., file)) = (house.note(), house.attachment().await);
+    let without: Vec<_> = fixture.graph().users().into_iter().filter(|user| !user.has_mailbox).collect();
+    let (note, (.., file)) = (fixture.note(), fixture.attachment().await);
     let file = String::from_utf8(file).unwrap();
     assert_eq!(without.len(), 3);
     for user in without {
@@ -137,23 +137,23 @@ async fn users_without_mailbox_are_counted_and_named_in_the_file() {
 #[tokio::test]
 async fn every_user_listed_is_accounted_for_in_content_note_and_file() {
     let tenant = TenantOptions { users_without_mailbox: 3, ..empty(20) };
-    let house = House::configured(tenant, &[("max_retries_total", "1")]).await;
-    let names = house.graph().mailboxes();
-    fail(&house, &names[1], Fault::Status(503, SOON));
-    fail(&house, &names[4], Fault::Status(403, RetryAfter::Absent));
+    let fixture = Fixture::configured(tenant, &[("max_retries_total", "1")]).await;
+    let names = fixture.graph().mailboxes();
+    fail(&fixture, &names[1], Fault::Status(503, SOON));
+    fail(&fixture, &names[4], Fault::Status(403, RetryAfter::Absent));
     let mut inputs = query("all", everything());
     inputs["exo_query_output_format"] = json!(["Incident note", "Incident attachment"]);
-    let results = house.done(QueryEmails, inputs).await;
+    let results = fixture.done(QueryEmails, inputs).await;
     assert_eq!(users(&results), [23, 18, 3, 2, 0]);
     let sums = "Of 23 users listed: 18 searched, 3 without a mailbox, 2 failed, 0 left out.";
-    let (note, (.., file)) = (house.note(), house.attachment().await);
+    let (note, (.., file)) = (fixture.note(), fixture.attachment().await);
     assert!(note.contains(sums), "{note}");
     assert!(String::from_utf8(file).unwrap().lines().any(|line| line == sums));
 }
 
 #[tokio::test]
 async fn users_left_out_at_a_limit_are_the_same_number_every_time() {
-    let (house, names) = one_each(2100, &[("max_messages", "30")]).await;
+    let (fixture, names) = one_each(2100, &[("max_messages", "30")]).await;
     for round in 0..4 {
         let throttling = Throttling {
             share: f64::from(round) / 10.0,
@@ -161,29 +161,29 @@ async fn users_left_out_at_a_limit_are_the_same_number_every_time() {
             retry_after: SOON,
             times: 1,
         };
-        house.graph().faults().throttle(Some(throttling));
-        let results = house.done(QueryEmails, query("all", everything())).await;
+        fixture.graph().faults().throttle(Some(throttling));
+        let results = fixture.done(QueryEmails, query("all", everything())).await;
         assert_eq!(users(&results), [999, 30, 0, 0, 969], "as far as the first page of users goes");
         let list = query(&names[..1500].join(","), everything());
-        assert_eq!(users(&house.done(QueryEmails, list).await), [1500, 30, 0, 0, 1470]);
+        assert_eq!(users(&fixture.done(QueryEmails, list).await), [1500, 30, 0, 0, 1470]);
     }
 }
 
 #[tokio::test]
 async fn users_beyond_max_users_are_counted_as_far_as_they_were_listed() {
-    let (house, names) = one_each(50, &[("max_users", "20")]).await;
-    assert_eq!(users(&house.done(QueryEmails, query("all", everything())).await), [50, 20, 0, 0, 30]);
+    let (fixture, names) = one_each(50, &[("max_users", "20")]).await;
+    assert_eq!(users(&fixture.done(QueryEmails, query("all", everything())).await), [50, 20, 0, 0, 30]);
     let list = query(&names[..30].join(","), everything());
-    assert_eq!(users(&house.done(QueryEmails, list).await), [30, 20, 0, 0, 10]);
+    assert_eq!(users(&fixture.done(QueryEmails, list).await), [30, 20, 0, 0, 10]);
     let list = query(&names[..20].join(","), everything());
-    assert_eq!(users(&house.done(QueryEmails, list).await), [20, 20, 0, 0, 0]);
+    assert_eq!(users(&fixture.done(QueryEmails, list).await), [20, 20, 0, 0, 0]);
 }
 
 #[tokio::test]
 async fn mistyped_address_in_a_list_is_reported() {
-    let (house, names) = one_each(2, &[]).await;
+    let (fixture, names) = one_each(2, &[]).await;
     let who = format!("{}, no-one@contoso.example", names[0]);
-    let results = house.done(QueryEmails, query(&who, everything())).await;
+    let results = fixture.done(QueryEmails, query(&who, everything())).await;
     assert_eq!(
         results["reason"],
         "No mailbox was found for no-one@contoso.example. Give the user principal name, as the directory lists it."
@@ -194,9 +194,9 @@ async fn mistyped_address_in_a_list_is_reported() {
 
 #[tokio::test]
 async fn a_list_of_which_no_mailbox_exists_is_no_success() {
-    let (house, _) = one_each(2, &[]).await;
+    let (fixture, _) = one_each(2, &[]).await;
     let who = "no-one@contoso.example, noone@contoso.example";
-    let results = house.run(QueryEmails, query(who, everything())).await.unwrap();
+    let results = fixture.run(QueryEmails, query(who, everything())).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(
         results["reason"],
@@ -210,12 +210,12 @@ async fn a_list_of_which_no_mailbox_exists_is_no_success() {
 
 #[tokio::test]
 async fn a_folder_that_a_mailbox_does_not_have_is_no_missing_mailbox() {
-    let (mut house, names) = one_each(2, &[]).await;
-    let front = Front::before(&mut house).await;
+    let (mut fixture, names) = one_each(2, &[]).await;
+    let front = Front::before(&mut fixture).await;
     let body = r#"{"error":{"code":"ErrorItemNotFound","message":"The specified folder could not be found in the store."}}"#;
     front.answer(1, "/mailFolders/AAMkF/", 404, body);
     let criteria = json!({"exo_start_date": 0, "exo_mail_folders": "AAMkF"});
-    let results = house.run(QueryEmails, query(&names[0], criteria)).await.unwrap();
+    let results = fixture.run(QueryEmails, query(&names[0], criteria)).await.unwrap();
     assert_eq!(results["success"], false);
     let reason = results["reason"].as_str().unwrap();
     assert!(reason.contains("1 mailbox could not be searched") && !reason.contains("No mailbox"), "{reason}");
@@ -224,63 +224,67 @@ async fn a_folder_that_a_mailbox_does_not_have_is_no_missing_mailbox() {
 
 #[tokio::test]
 async fn a_search_that_reached_nothing_fails_the_call() {
-    let (house, names) = one_each(3, &[("max_retries_total", "1")]).await;
+    let (fixture, names) = one_each(3, &[("max_retries_total", "1")]).await;
     let who = names.join(",");
     for who in ["all", names[0].as_str(), &who] {
-        house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Status(503, SOON));
-        let error = house.failed(QueryEmails, query(who, everything())).await;
+        fixture.graph().faults().next(1000, Target::containing("/messages?"), Fault::Status(503, SOON));
+        let error = fixture.failed(QueryEmails, query(who, everything())).await;
         let start =
             format!("Could not search the messages of {who}: Microsoft Graph answered HTTP status 503");
         assert!(error.starts_with(&start), "{error}");
-        house.graph().faults().clear();
-        house.graph().faults().next(1000, Target::containing("/messages?"), Fault::Html);
-        let error = house.failed(QueryEmails, query(who, everything())).await;
+        fixture.graph().faults().clear();
+        fixture.graph().faults().next(1000, Target::containing("/messages?"), Fault::Html);
+        let error = fixture.failed(QueryEmails, query(who, everything())).await;
         assert!(error.contains("is not an answer of Microsoft Graph"), "{error}");
-        house.graph().faults().clear();
+        fixture.graph().faults().clear();
     }
-    house.graph().faults().next(1000, Target::Batch, Fault::Status(503, SOON));
-    let error = house.failed(QueryEmails, query("all", everything())).await;
+    fixture.graph().faults().next(1000, Target::Batch, Fault::Status(503, SOON));
+    let error = fixture.failed(QueryEmails, query("all", everything())).await;
     assert!(error.contains("503"), "{error}");
-    house.assert_incident_untouched();
+    fixture.assert_incident_untouched();
 }
 
 #[tokio::test]
 async fn users_that_cannot_be_listed_fail_the_call() {
-    let (house, _) = one_each(3, &[("max_retries_total", "1")]).await;
-    house.graph().faults().next(2, Target::containing("GET /users?"), Fault::Status(503, SOON));
-    let error = house.failed(QueryEmails, query("all", everything())).await;
+    let (fixture, _) = one_each(3, &[("max_retries_total", "1")]).await;
+    fixture.graph().faults().next(2, Target::containing("GET /users?"), Fault::Status(503, SOON));
+    let error = fixture.failed(QueryEmails, query("all", everything())).await;
     assert!(error.contains("503"), "{error}");
-    house.graph().faults().next(1, Target::containing("GET /users?"), Fault::Status(503, SOON));
-    let results = house.done(QueryEmails, query("all", everything())).await;
+    fixture.graph().faults().next(1, Target::containing("GET /users?"), Fault::Status(503, SOON));
+    let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(found(&results).len(), 3);
 }
 
 #[tokio::test]
 async fn a_sign_in_that_is_refused_on_the_way_fails_the_call() {
-    let (house, _) = one_each(30, &[]).await;
-    house.graph().faults().next(1, Target::containing("/messages?"), Fault::Status(401, RetryAfter::Absent));
-    house.done(QueryEmails, query("all", everything())).await;
-    house.graph().revoke_tokens();
-    house.graph().faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
-    let error = house.failed(QueryEmails, query("all", everything())).await;
+    let (fixture, _) = one_each(30, &[]).await;
+    fixture.graph().faults().next(
+        1,
+        Target::containing("/messages?"),
+        Fault::Status(401, RetryAfter::Absent),
+    );
+    fixture.done(QueryEmails, query("all", everything())).await;
+    fixture.graph().revoke_tokens();
+    fixture.graph().faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));
+    let error = fixture.failed(QueryEmails, query("all", everything())).await;
     assert!(error.contains("AADSTS7000222"), "{error}");
 }
 
 #[tokio::test]
 async fn a_next_page_at_another_host_is_not_followed() {
-    let (mut house, names) = one_each(1, &[]).await;
-    let front = Front::before(&mut house).await;
-    let elsewhere = Front::before(&mut House::with(empty(1)).await).await;
+    let (mut fixture, names) = one_each(1, &[]).await;
+    let front = Front::before(&mut fixture).await;
+    let elsewhere = Front::before(&mut Fixture::with(empty(1)).await).await;
     for link in
         [format!("{}/v1.0/users?$skiptoken=1", elsewhere.origin()), format!("{}/beta/users", front.origin())]
     {
         let page = json!({"value": [{"userPrincipalName": names[0]}], "@odata.nextLink": link}).to_string();
         front.answer(1, "GET /v1.0/users?", 200, page);
-        let error = house.failed(QueryEmails, query("all", everything())).await;
+        let error = fixture.failed(QueryEmails, query("all", everything())).await;
         assert!(error.contains("next page outside"), "{error}");
         let page = json!({"value": [], "@odata.nextLink": link}).to_string();
         front.answer(1, "/messages?", 200, page);
-        let error = house.failed(QueryEmails, query(&names[0], everything())).await;
+        let error = fixture.failed(QueryEmails, query(&names[0], everything())).await;
         assert!(error.contains("next page outside"), "{error}");
     }
     assert_eq!(elsewhere.lines(), Vec::<String>::new(), "no token goes elsewhere");
@@ -289,8 +293,8 @@ async fn a_next_page_at_another_host_is_not_followed() {
 
 #[tokio::test]
 async fn a_message_that_stands_on_two_pages_is_listed_once() {
-    let (mut house, names) = one_each(1, &[]).await;
-    let front = Front::before(&mut house).await;
+    let (mut fixture, names) = one_each(1, &[]).await;
+    let front = Front::before(&mut fixture).await;
     let page = |ids: &[&str], next: Option<&str>| {
         let messages: Vec<_> = ids.iter().map(|id| json!({"id": id, "subject": id})).collect();
         let mut page = json!({"value": messages});
@@ -302,42 +306,42 @@ async fn a_message_that_stands_on_two_pages_is_listed_once() {
     };
     front.answer(1, "%24skip=2", 200, page(&["b", "c"], None));
     front.answer(1, "/messages?", 200, page(&["a", "b"], Some("2")));
-    let results = house.done(QueryEmails, query(&names[0], everything())).await;
+    let results = fixture.done(QueryEmails, query(&names[0], everything())).await;
     assert_eq!(subjects(&results), ["a", "b", "c"]);
 }
 
 #[tokio::test]
 async fn a_search_that_graph_ends_after_a_thousand_hits_goes_on_with_what_is_older() {
-    let house = House::with(empty(1)).await;
-    let name = house.graph().mailboxes().remove(0);
+    let fixture = Fixture::with(empty(1)).await;
+    let name = fixture.graph().mailboxes().remove(0);
     let hit = |subject: &str, received: chrono::DateTime<chrono::Utc>| NewMessage {
         received,
         ..saying(subject, "Please renew now")
     };
     for nth in 0..1400 {
         let received = at("2026-01-10T00:00:00Z") - chrono::TimeDelta::hours(nth);
-        house.put(&name, hit("noise", received));
+        fixture.put(&name, hit("noise", received));
     }
-    house.put(&name, hit("wanted", at("2025-11-20T00:00:00Z")));
+    fixture.put(&name, hit("wanted", at("2025-11-20T00:00:00Z")));
     let criteria = json!({"exo_message_body": "renew", "exo_message_subject": "wanted"});
-    let results = house.done(QueryEmails, query(&name, criteria)).await;
+    let results = fixture.done(QueryEmails, query(&name, criteria)).await;
     assert_eq!(subjects(&results), ["wanted"]);
     assert_eq!(results["content"]["not_searched"], json!([]));
 }
 
 #[tokio::test]
 async fn where_a_day_has_more_hits_than_graph_shows_the_mailbox_is_named() {
-    let house = House::with(empty(2)).await;
-    let names = house.graph().mailboxes();
+    let fixture = Fixture::with(empty(2)).await;
+    let names = fixture.graph().mailboxes();
     for _ in 0..1001 {
-        house.put(&names[0], saying("noise", "Please renew now"));
+        fixture.put(&names[0], saying("noise", "Please renew now"));
     }
-    house.put(
+    fixture.put(
         &names[0],
         NewMessage { received: at("2026-01-15T11:00:00Z"), ..saying("wanted", "Please renew now") },
     );
     let criteria = json!({"exo_message_body": "renew", "exo_message_subject": "wanted"});
-    let results = house.done(QueryEmails, query(&names.join(","), criteria)).await;
+    let results = fixture.done(QueryEmails, query(&names.join(","), criteria)).await;
     assert_eq!(results["reason"], "1 mailbox could not be searched; see not_searched.");
     let not_searched = &results["content"]["not_searched"][0];
     assert_eq!(not_searched["email_address"], names[0]);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::functions::common::{Fault, House, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target, empty};
+use crate::functions::common::{
+    Fault, Fixture, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target, empty,
+};
 use crate::functions::front::Front;
 
 const MIB: usize = 1024 * 1024;
@@ -14,14 +16,14 @@ fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|n| u8::try_from((n * 7 + n / 251) % 256).unwrap()).collect()
 }
 
-/// Returns a house whose incident has files of these sizes, and the inputs that send them.
-async fn with_files(sizes: &[usize]) -> (House, Value) {
-    let house = House::configured(empty(3), &[("max_retries_total", "3")]).await;
+/// Returns a fixture whose incident has files of these sizes, and the inputs that send them.
+async fn with_files(sizes: &[usize]) -> (Fixture, Value) {
+    let fixture = Fixture::configured(empty(3), &[("max_retries_total", "3")]).await;
     let mut names = Vec::new();
     for (nth, size) in sizes.iter().enumerate() {
         let name = format!("{nth}.bin");
         let owner = Owner::Incident(INCIDENT);
-        house
+        fixture
             .sandbox
             .soar
             .rest
@@ -31,14 +33,14 @@ async fn with_files(sizes: &[usize]) -> (House, Value) {
         names.push(name);
     }
     let inputs = json!({
-        "incident_id": INCIDENT, "exo_email_address": house.mailbox(0), "exo_recipients": "a@b.example",
+        "incident_id": INCIDENT, "exo_email_address": fixture.mailbox(0), "exo_recipients": "a@b.example",
         "exo_message_subject": "Large", "exo_message_body": "<p>x</p>", "exo_attachment_names": names.join(","),
     });
-    (house, inputs)
+    (fixture, inputs)
 }
 
-fn assert_sent_once(house: &House, sizes: &[usize]) {
-    let sent = house.graph().sent_mail();
+fn assert_sent_once(fixture: &Fixture, sizes: &[usize]) {
+    let sent = fixture.graph().sent_mail();
     assert_eq!(sent.len(), 1);
     assert_eq!((sent[0].subject.as_str(), sent[0].body.as_str(), sent[0].html), ("Large", "<p>x</p>", true));
     assert_eq!(sent[0].to[0].address, "a@b.example");
@@ -49,11 +51,11 @@ fn assert_sent_once(house: &House, sizes: &[usize]) {
         assert!(attachment.content == bytes(*size), "unchanged");
         assert_eq!(attachment.content_type, "application/x-test");
     }
-    assert_no_draft(house);
+    assert_no_draft(fixture);
 }
 
-fn assert_no_draft(house: &House) {
-    let messages = house.graph().messages(&house.mailbox(0));
+fn assert_no_draft(fixture: &Fixture) {
+    let messages = fixture.graph().messages(&fixture.mailbox(0));
     let drafts = messages.iter().filter(|message| message.folder == "drafts").count();
     assert_eq!(drafts, 0, "no draft is left behind");
 }
@@ -61,11 +63,11 @@ fn assert_no_draft(house: &House) {
 #[tokio::test]
 async fn large_file_is_uploaded_in_ranges() {
     let sizes = [9 * MIB + 5];
-    let (mut house, inputs) = with_files(&sizes).await;
-    let front = Front::before(&mut house).await;
-    let results = house.done(SendMessage, inputs).await;
+    let (mut fixture, inputs) = with_files(&sizes).await;
+    let front = Front::before(&mut fixture).await;
+    let results = fixture.done(SendMessage, inputs).await;
     assert_eq!(results["content"], json!({"value": true, "failed_attachments": null}));
-    assert_sent_once(&house, &sizes);
+    assert_sent_once(&fixture, &sizes);
     let seen = front.seen();
     let last: Vec<_> = seen
         .iter()
@@ -106,20 +108,20 @@ async fn files_of_all_sizes_arrive() {
         vec![3 * MIB + 1, 10],
         vec![2_900_000, 4 * MIB, 0, 1],
     ] {
-        let (house, inputs) = with_files(&sizes).await;
-        let results = house.run(SendMessage, inputs).await;
+        let (fixture, inputs) = with_files(&sizes).await;
+        let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{sizes:?}: {results:?}");
-        assert_sent_once(&house, &sizes);
+        assert_sent_once(&fixture, &sizes);
     }
 }
 
 #[tokio::test]
 async fn body_that_is_too_large_as_json_arrives() {
-    let (house, mut inputs) = with_files(&[500_000]).await;
+    let (fixture, mut inputs) = with_files(&[500_000]).await;
     let body = "\"\n".repeat(950_000);
     inputs["exo_message_body"] = json!(body);
-    house.done(SendMessage, inputs).await;
-    let sent = house.graph().sent_mail();
+    fixture.done(SendMessage, inputs).await;
+    let sent = fixture.graph().sent_mail();
     assert_eq!((sent.len(), sent[0].body == body), (1, true));
 }
 
@@ -133,11 +135,11 @@ async fn upload_resumes_after_a_lost_answer() {
         Fault::Html,
     ] {
         let sizes = [9 * MIB];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(1, Target::Upload, fault);
-        let results = house.run(SendMessage, inputs).await;
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(1, Target::Upload, fault);
+        let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
-        assert_sent_once(&house, &sizes);
+        assert_sent_once(&fixture, &sizes);
     }
 }
 
@@ -151,105 +153,105 @@ async fn draft_with_unknown_content_is_created_again() {
         Fault::Status(502, SOON),
     ] {
         let sizes = [4 * MIB, 10];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(1, Target::Path(Box::new(attachment)), fault);
-        let results = house.run(SendMessage, inputs).await;
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(1, Target::Path(Box::new(attachment)), fault);
+        let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
-        assert_sent_once(&house, &sizes);
+        assert_sent_once(&fixture, &sizes);
         // The only range of the file is its last one.
         let sizes = [3 * MIB + 1, MIB];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(1, Target::Upload, fault);
-        let results = house.run(SendMessage, inputs).await;
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(1, Target::Upload, fault);
+        let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
-        assert_sent_once(&house, &sizes);
+        assert_sent_once(&fixture, &sizes);
     }
 }
 
 #[tokio::test]
 async fn failure_removes_the_draft() {
-    let (house, inputs) = with_files(&[4 * MIB, 10]).await;
+    let (fixture, inputs) = with_files(&[4 * MIB, 10]).await;
     for (part, fault) in [
         ("createUploadSession", Fault::Status(403, RetryAfter::Absent)),
         ("/attachments", Fault::Status(400, RetryAfter::Absent)),
         ("/send", Fault::Status(403, RetryAfter::Absent)),
         ("/messages", Fault::Status(400, RetryAfter::Absent)),
     ] {
-        house.graph().faults().next(1, Target::containing(part), fault);
-        let error = house.failed(SendMessage, inputs.clone()).await;
+        fixture.graph().faults().next(1, Target::containing(part), fault);
+        let error = fixture.failed(SendMessage, inputs.clone()).await;
         assert!(
-            error.starts_with(&format!("Could not send a message from {}: ", house.mailbox(0))),
+            error.starts_with(&format!("Could not send a message from {}: ", fixture.mailbox(0))),
             "{error}"
         );
         assert!(!error.contains("may have been sent"), "the draft was still there: {error}");
-        assert_no_draft(&house);
+        assert_no_draft(&fixture);
     }
-    house.graph().faults().next(1, Target::Upload, Fault::Status(400, RetryAfter::Absent));
-    house.failed(SendMessage, inputs.clone()).await;
-    assert_no_draft(&house);
-    assert!(house.graph().sent_mail().is_empty());
+    fixture.graph().faults().next(1, Target::Upload, Fault::Status(400, RetryAfter::Absent));
+    fixture.failed(SendMessage, inputs.clone()).await;
+    assert_no_draft(&fixture);
+    assert!(fixture.graph().sent_mail().is_empty());
 }
 
 #[tokio::test]
 async fn cancelled_call_leaves_no_draft() {
-    let (mut house, inputs) = with_files(&[4 * MIB]).await;
-    house.context.limits.call_timeout = Duration::from_secs(1);
-    house.graph().faults().next(1, Target::Upload, Fault::Delay(Duration::from_secs(20)));
-    let error = house.failed(SendMessage, inputs).await;
+    let (mut fixture, inputs) = with_files(&[4 * MIB]).await;
+    fixture.context.limits.call_timeout = Duration::from_secs(1);
+    fixture.graph().faults().next(1, Target::Upload, Fault::Delay(Duration::from_secs(20)));
+    let error = fixture.failed(SendMessage, inputs).await;
     assert!(error.contains("call_timeout"), "{error}");
-    let mailbox = house.mailbox(0);
+    let mailbox = fixture.mailbox(0);
     let drafts =
-        || house.graph().messages(&mailbox).iter().filter(|message| message.folder == "drafts").count();
+        || fixture.graph().messages(&mailbox).iter().filter(|message| message.folder == "drafts").count();
     let removed = async {
         while drafts() > 0 {
             sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(Duration::from_secs(10), removed).await.expect("the draft is removed");
-    assert!(house.graph().sent_mail().is_empty());
+    assert!(fixture.graph().sent_mail().is_empty());
 }
 
 #[tokio::test]
 async fn new_draft_that_is_not_visible_yet_is_waited_for() {
     for (on, status) in [("/attachments", 404), ("/attachments", 412), ("/send", 404), ("/send", 409)] {
         let sizes = [4 * MIB, 10];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(2, Target::containing(on), Fault::Status(status, RetryAfter::Absent));
-        house.done(SendMessage, inputs).await;
-        assert_sent_once(&house, &sizes);
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(2, Target::containing(on), Fault::Status(status, RetryAfter::Absent));
+        fixture.done(SendMessage, inputs).await;
+        assert_sent_once(&fixture, &sizes);
     }
     for status in [404, 412] {
         let sizes = [4 * MIB];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(1, Target::Upload, Fault::Status(status, RetryAfter::Absent));
-        house.done(SendMessage, inputs).await;
-        assert_sent_once(&house, &sizes);
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(1, Target::Upload, Fault::Status(status, RetryAfter::Absent));
+        fixture.done(SendMessage, inputs).await;
+        assert_sent_once(&fixture, &sizes);
     }
 }
 
 #[tokio::test]
 async fn missing_upload_session_is_not_a_missing_mailbox() {
-    let (house, inputs) = with_files(&[4 * MIB]).await;
-    house.graph().faults().next(99, Target::Upload, Fault::Status(404, RetryAfter::Absent));
-    let error = house.failed(SendMessage, inputs).await;
+    let (fixture, inputs) = with_files(&[4 * MIB]).await;
+    fixture.graph().faults().next(99, Target::Upload, Fault::Status(404, RetryAfter::Absent));
+    let error = fixture.failed(SendMessage, inputs).await;
     assert!(error.contains("HTTP status 404"), "{error}");
-    assert_no_draft(&house);
+    assert_no_draft(&fixture);
 }
 
 #[tokio::test]
 async fn unknown_sender_is_not_found() {
-    let (house, mut inputs) = with_files(&[4 * MIB]).await;
+    let (fixture, mut inputs) = with_files(&[4 * MIB]).await;
     inputs["exo_email_address"] = json!("nobody@contoso.example");
-    let results = house.run(SendMessage, inputs).await.unwrap();
+    let results = fixture.run(SendMessage, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
 }
 
 #[tokio::test]
 async fn missing_permission_for_drafts_is_named() {
-    let (house, inputs) = with_files(&[4 * MIB]).await;
-    house.graph().faults().take_role("Mail.ReadWrite");
-    let error = house.failed(SendMessage, inputs).await;
+    let (fixture, inputs) = with_files(&[4 * MIB]).await;
+    fixture.graph().faults().take_role("Mail.ReadWrite");
+    let error = fixture.failed(SendMessage, inputs).await;
     assert!(error.contains("Mail.Send and Mail.ReadWrite"), "{error}");
 }
 
@@ -263,11 +265,11 @@ async fn draft_with_unknown_outcome_is_sent_once() {
         Fault::Close,
     ] {
         let sizes = [4 * MIB];
-        let (house, inputs) = with_files(&sizes).await;
-        house.graph().faults().next(1, Target::containing("/send"), fault);
-        let results = house.run(SendMessage, inputs).await;
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.graph().faults().next(1, Target::containing("/send"), fault);
+        let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
         assert_eq!(results.unwrap()["success"], true);
-        assert_sent_once(&house, &sizes);
+        assert_sent_once(&fixture, &sizes);
     }
 }

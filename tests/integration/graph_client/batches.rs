@@ -23,11 +23,11 @@ pub(crate) fn successes(requests: &[RecordedRequest]) -> HashMap<String, usize> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_share_batches_of_the_configured_size() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     let requests: Vec<_> = tenant.mailboxes().iter().take(45).map(|mailbox| messages(mailbox)).collect();
     for (setting, batches) in [("20", 3), ("7", 7), ("1", 45)] {
-        let client = house.client(&[("max_batched_requests", setting)]);
+        let client = fixture.client(&[("max_batched_requests", setting)]);
         tenant.forget_requests();
         let route = client.batched();
         try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
@@ -38,9 +38,9 @@ async fn requests_share_batches_of_the_configured_size() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_in_any_order_reach_their_callers() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let client = house.client(&[]);
-    let mailboxes = house.sandbox.graph.mailboxes();
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let client = fixture.client(&[]);
+    let mailboxes = fixture.sandbox.graph.mailboxes();
     let requests: Vec<_> =
         mailboxes.iter().map(|mailbox| Request::get(Path::user(mailbox).unwrap())).collect();
     let route = client.batched();
@@ -53,12 +53,12 @@ async fn parts_in_any_order_reach_their_callers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_failed_parts_are_retried() {
-    let house = TestTenant::new(TenantOptions { mailboxes: 200, ..TenantOptions::default() }).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 200, ..TenantOptions::default() }).await;
+    let tenant = &fixture.sandbox.graph;
     let throttling =
         Throttling { share: 0.3, scope: Scope::SubRequests, retry_after: RetryAfter::Decimal(0.1), times: 2 };
     tenant.faults().throttle(Some(throttling));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let requests: Vec<_> = tenant.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let route = client.batched();
     try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
@@ -72,8 +72,8 @@ async fn only_failed_parts_are_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_a_failed_batch_are_retried() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     let requests: Vec<_> = tenant.mailboxes().iter().take(20).map(|mailbox| messages(mailbox)).collect();
     for fault in [
         Fault::Status(429, RetryAfter::Decimal(0.2)),
@@ -87,7 +87,7 @@ async fn parts_of_a_failed_batch_are_retried() {
         Fault::Html,
         Fault::BrokenJson,
     ] {
-        let client = house.client(&[]);
+        let client = fixture.client(&[]);
         tenant.faults().next(1, Target::Batch, fault);
         let route = client.batched();
         let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
@@ -99,9 +99,9 @@ async fn parts_of_a_failed_batch_are_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_part_does_not_affect_others() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let nobody: Vec<_> = tenant
         .users()
         .into_iter()
@@ -123,10 +123,10 @@ async fn refused_part_does_not_affect_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mailbox_limit_holds_for_single_and_batched_requests() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     tenant.faults().set_latency(Duration::from_millis(20), Duration::ZERO);
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let mailbox = &tenant.mailboxes()[0];
     // The same mailbox, written in other letters too.
     let requests = [messages(mailbox), messages(&mailbox.to_uppercase())];

@@ -27,8 +27,8 @@ const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"
 
 /// Settings for a Graph at `address` that tries once.
 async fn settings(address: std::net::SocketAddr) -> GraphSettings {
-    let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = house.settings(&[("max_retries_total", "0")]).graph;
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = fixture.settings(&[("max_retries_total", "0")]).graph;
     settings.trust = Trust::Insecure;
     settings.base_url = format!("http://{address}/v1.0").parse().unwrap();
     settings.token_url = format!("http://{address}/token").parse().unwrap();

@@ -12,9 +12,9 @@ use crate::support::graph_tenant::TestTenant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_share_one_http_2_connection() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[("timeout", "30")]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[("timeout", "30")]);
     let requests: Vec<_> = tenant.mailboxes().iter().map(|mailbox| user(mailbox)).collect();
     for request in requests.iter().take(10) {
         client.send(request).await.unwrap();
@@ -28,9 +28,9 @@ async fn requests_share_one_http_2_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_after_a_503_use_a_new_connection() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     let mut connections = 1;
@@ -48,9 +48,9 @@ async fn requests_after_a_503_use_a_new_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_under_way_survive_a_503_of_another() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let (slow, put_off) = (user(&tenant.mailboxes()[0]), user(&tenant.mailboxes()[1]));
     client.send(&slow).await.unwrap();
     // Long enough for the other to be answered, sent again, and answered over its new connection.
@@ -66,11 +66,11 @@ async fn requests_under_way_survive_a_503_of_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn untrusted_certificate_is_reported_and_nothing_is_sent() {
-    let house = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
     let other = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let tenant = &fixture.sandbox.graph;
     let stranger = other.sandbox.ca_file();
-    let mut settings = house.settings(&[]).graph;
+    let mut settings = fixture.settings(&[]).graph;
     settings.trust = Trust::SystemAnd(stranger);
     let client = Client::new(&settings).unwrap();
     let error = client.send(&user(&tenant.mailboxes()[0])).await.unwrap_err();

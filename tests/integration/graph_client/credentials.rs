@@ -15,20 +15,21 @@ use super::user;
 use crate::support::graph_tenant::TestTenant;
 use crate::support::rsa::Files;
 
-/// The house's settings, with these lines instead of the client secret.
-fn settings(house: &TestTenant, lines: &str, environment: &Environment) -> GraphSettings {
+/// The fixture's settings, with these lines instead of the client secret.
+fn settings(fixture: &TestTenant, lines: &str, environment: &Environment) -> GraphSettings {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("app.config");
-    let text = house.sandbox.app_config(&[("max_retries_backoff_factor", "0.1"), ("max_retries_total", "1")]);
-    let secret = format!("client_secret={}", house.sandbox.graph.client_secret());
+    let text =
+        fixture.sandbox.app_config(&[("max_retries_backoff_factor", "0.1"), ("max_retries_total", "1")]);
+    let secret = format!("client_secret={}", fixture.sandbox.graph.client_secret());
     assert!(text.contains(&secret));
     fs::write(&file, text.replace(&secret, lines)).unwrap();
     Settings::load(&file, environment).unwrap().settings.graph
 }
 
 /// The same, as a client.
-fn client(house: &TestTenant, lines: &str) -> Client {
-    Client::new(&settings(house, lines, &Environment::default())).unwrap()
+fn client(fixture: &TestTenant, lines: &str) -> Client {
+    Client::new(&settings(fixture, lines, &Environment::default())).unwrap()
 }
 
 fn certificate_lines(files: &Files) -> String {
@@ -37,74 +38,74 @@ fn certificate_lines(files: &Files) -> String {
 }
 
 /// Asks for a user, and gives why there was no token.
-async fn refusal(house: &TestTenant, client: &Client) -> String {
-    let error = client.send(&user(&house.sandbox.graph.mailboxes()[0])).await.unwrap_err();
+async fn refusal(fixture: &TestTenant, client: &Client) -> String {
+    let error = client.send(&user(&fixture.sandbox.graph.mailboxes()[0])).await.unwrap_err();
     let ErrorKind::Token(error) = error.kind() else { panic!("{error:?}") };
     error.to_string()
 }
 
-async fn works(house: &TestTenant, client: &Client) {
-    client.send(&user(&house.sandbox.graph.mailboxes()[0])).await.unwrap();
+async fn works(fixture: &TestTenant, client: &Client) {
+    client.send(&user(&fixture.sandbox.graph.mailboxes()[0])).await.unwrap();
 }
 
-async fn house() -> (TestTenant, TempDir) {
-    let house = TestTenant::new(TenantOptions { mailboxes: 3, ..TenantOptions::default() }).await;
-    (house, tempfile::tempdir().unwrap())
+async fn fixture() -> (TestTenant, TempDir) {
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 3, ..TenantOptions::default() }).await;
+    (fixture, tempfile::tempdir().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_signs_in_with_both_algorithms() {
-    let (house, directory) = house().await;
-    let tenant = &house.sandbox.graph;
+    let (fixture, directory) = fixture().await;
+    let tenant = &fixture.sandbox.graph;
     let files = Files::make(directory.path(), "soar-exchange", 365);
     assert!(tenant.trust_certificate(&files.pem()));
     let lines = certificate_lines(&files);
     for algorithm in ["PS256", "RS256"] {
-        let client = client(&house, &format!("{lines}\nclient_assertion_algorithm={algorithm}"));
-        works(&house, &client).await;
+        let client = client(&fixture, &format!("{lines}\nclient_assertion_algorithm={algorithm}"));
+        works(&fixture, &client).await;
         // A second assertion is another one; the tenant takes none twice.
         tenant.revoke_tokens();
-        works(&house, &client).await;
+        works(&fixture, &client).await;
     }
     let both = directory.path().join("both.pem");
     fs::write(&both, fs::read_to_string(&files.key).unwrap() + &files.pem()).unwrap();
-    works(&house, &client(&house, &format!("client_certificate_file={}", both.display()))).await;
+    works(&fixture, &client(&fixture, &format!("client_certificate_file={}", both.display()))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unregistered_certificate_names_its_option() {
-    let (house, directory) = house().await;
+    let (fixture, directory) = fixture().await;
     let files = Files::make(directory.path(), "stranger", 365);
-    let words = refusal(&house, &client(&house, &certificate_lines(&files))).await;
+    let words = refusal(&fixture, &client(&fixture, &certificate_lines(&files))).await;
     assert!(words.contains("AADSTS700027") && words.contains("client_certificate_file"), "{words}");
     assert!(words.contains("with a certificate") && !words.contains("client_secret"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renewed_certificate_is_used_for_the_next_token() {
-    let (house, directory) = house().await;
-    let tenant = &house.sandbox.graph;
+    let (fixture, directory) = fixture().await;
+    let tenant = &fixture.sandbox.graph;
     let files = Files::make(directory.path(), "app", 365);
     tenant.trust_certificate(&files.pem());
-    let client = client(&house, &certificate_lines(&files));
-    works(&house, &client).await;
+    let client = client(&fixture, &certificate_lines(&files));
+    works(&fixture, &client).await;
     let renewed = Files::make(directory.path(), "renewed", 365);
     fs::rename(&renewed.certificate, &files.certificate).unwrap();
     fs::rename(&renewed.key, &files.key).unwrap();
     tenant.revoke_tokens();
-    let words = refusal(&house, &client).await;
+    let words = refusal(&fixture, &client).await;
     assert!(words.contains("AADSTS700027"), "the new one was shown: {words}");
     tenant.trust_certificate(&files.pem());
-    works(&house, &client).await;
+    works(&fixture, &client).await;
     fs::remove_file(&files.key).unwrap();
     tenant.revoke_tokens();
-    let words = refusal(&house, &client).await;
+    let words = refusal(&fixture, &client).await;
     assert!(words.contains("app.key") && words.contains("No such file"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unusable_certificate_files_are_reported_at_the_start() {
-    let (house, directory) = house().await;
+    let (fixture, directory) = fixture().await;
     let files = Files::make(directory.path(), "app", 365);
     let other = Files::make(directory.path(), "other", 365);
     let empty = directory.path().join("empty");
@@ -120,10 +121,11 @@ async fn unusable_certificate_files_are_reported_at_the_start() {
         (&files.certificate, nowhere, "/nowhere/at/all"),
     ] {
         let lines = certificate_lines(&Files { certificate: certificate.clone(), key: key.to_owned() });
-        let error = Client::new(&settings(&house, &lines, &Environment::default())).unwrap_err().to_string();
+        let error =
+            Client::new(&settings(&fixture, &lines, &Environment::default())).unwrap_err().to_string();
         assert!(error.contains(words) && !error.contains("hunter2"), "{error}");
     }
-    assert_eq!(house.sandbox.graph.connections(), 0);
+    assert_eq!(fixture.sandbox.graph.connections(), 0);
 }
 
 #[test]
@@ -147,43 +149,43 @@ fn certificate_end_and_subject_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn federated_token_file_is_read_for_each_token() {
-    let (house, directory) = house().await;
-    let tenant = &house.sandbox.graph;
+    let (fixture, directory) = fixture().await;
+    let tenant = &fixture.sandbox.graph;
     let file = directory.path().join("token");
-    let client = client(&house, &format!("federated_token_file={}", file.display()));
-    let words = refusal(&house, &client).await;
+    let client = client(&fixture, &format!("federated_token_file={}", file.display()));
+    let words = refusal(&fixture, &client).await;
     assert!(words.contains("federated_token_file") && words.contains("No such file"), "{words}");
     for token in ["first", "second"] {
         fs::write(&file, format!("{token}\n")).unwrap();
         tenant.trust_federated_token(token);
         tenant.revoke_tokens();
-        works(&house, &client).await;
+        works(&fixture, &client).await;
     }
     fs::write(&file, "hunter2.is.long").unwrap();
     tenant.revoke_tokens();
-    let words = refusal(&house, &client).await;
+    let words = refusal(&fixture, &client).await;
     assert!(words.contains("AADSTS50027") && !words.contains("hunter2"), "{words}");
     fs::write(&file, "\n").unwrap();
-    let words = refusal(&house, &client).await;
+    let words = refusal(&fixture, &client).await;
     assert!(words.contains("the file is empty"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn managed_identity_gets_its_token_from_the_machine() {
-    let (house, _directory) = house().await;
-    let tenant = &house.sandbox.graph;
+    let (fixture, _directory) = fixture().await;
+    let tenant = &fixture.sandbox.graph;
     for app_service in [false, true] {
         let environment: Environment = tenant.identity_variables(app_service).into_iter().collect();
-        let mut settings = settings(&house, "managed_identity=true", &environment);
-        works(&house, &Client::new(&settings).unwrap()).await;
+        let mut settings = settings(&fixture, "managed_identity=true", &environment);
+        works(&fixture, &Client::new(&settings).unwrap()).await;
         let Credential::ManagedIdentity { client_id, .. } = &mut settings.credential else {
             panic!("{:?}", settings.credential);
         };
         assert_eq!(client_id.take().as_deref(), Some(tenant.client_id()));
-        works(&house, &Client::new(&settings).unwrap()).await;
+        works(&fixture, &Client::new(&settings).unwrap()).await;
         let Credential::ManagedIdentity { client_id, .. } = &mut settings.credential else { unreachable!() };
         *client_id = Some("somebody else".to_owned());
-        let words = refusal(&house, &Client::new(&settings).unwrap()).await;
+        let words = refusal(&fixture, &Client::new(&settings).unwrap()).await;
         assert!(words.contains("Identity not found") && words.contains("managed_identity"), "{words}");
         assert!(words.contains("the managed identity somebody else"), "{words}");
     }
@@ -191,23 +193,23 @@ async fn managed_identity_gets_its_token_from_the_machine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_scope_is_the_configured_graph() {
-    let (house, _directory) = house().await;
-    let mut settings = settings(&house, "client_secret=s", &Environment::default());
+    let (fixture, _directory) = fixture().await;
+    let mut settings = settings(&fixture, "client_secret=s", &Environment::default());
     settings.base_url = "https://dod-graph.microsoft.us/v1.0".parse().unwrap();
     let Credential::Application { proof, .. } = &mut settings.credential else { panic!("an application") };
-    *proof = Proof::Secret(net::Secret::new(house.sandbox.graph.client_secret()));
-    let words = refusal(&house, &Client::new(&settings).unwrap()).await;
+    *proof = Proof::Secret(net::Secret::new(fixture.sandbox.graph.client_secret()));
+    let words = refusal(&fixture, &Client::new(&settings).unwrap()).await;
     assert!(words.contains("The scope https://dod-graph.microsoft.us/.default is not valid"), "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expiring_certificate_is_warned_of() {
-    let (house, directory) = house().await;
-    let tenant = &house.sandbox.graph;
+    let (fixture, directory) = fixture().await;
+    let tenant = &fixture.sandbox.graph;
     let said = |files: &Files| {
         assert!(tenant.trust_certificate(&files.pem()));
         let secret = format!("client_secret={}", tenant.client_secret());
-        let text = house.sandbox.app_config(&[]).replace(&secret, &certificate_lines(files));
+        let text = fixture.sandbox.app_config(&[]).replace(&secret, &certificate_lines(files));
         let config = directory.path().join("app.config");
         fs::write(&config, text).unwrap();
         let mailbox = tenant.mailboxes().swap_remove(0);

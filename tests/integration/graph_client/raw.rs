@@ -70,8 +70,8 @@ where
             tokio::spawn(serve(stream, respond));
         }
     });
-    let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = house.settings(options).graph;
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = fixture.settings(options).graph;
     settings.trust = Trust::Insecure;
     settings.base_url = format!("{root}/v1.0").parse().unwrap();
     settings.token_url = format!("{root}/token").parse().unwrap();

@@ -21,9 +21,9 @@ const WAITS: [RetryAfter; 4] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_request_waits_and_is_retried() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     for status in [429, 503] {
@@ -46,9 +46,9 @@ async fn throttled_request_waits_and_is_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn read_is_retried_after_any_invalid_response() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     let whole = client.send(&request).await.unwrap().json().unwrap();
     for fault in [
@@ -70,9 +70,9 @@ async fn read_is_retried_after_any_invalid_response() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn post_with_unknown_outcome_is_not_retried() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailbox = &tenant.mailboxes()[0];
     let mail = Bytes::from(format!(
         r#"{{"message":{{"subject":"once","body":{{"contentType":"HTML","content":"x"}},
@@ -101,11 +101,11 @@ async fn post_with_unknown_outcome_is_not_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn last_error_is_returned_after_max_retries_total() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     let request = user(&tenant.mailboxes()[0]);
     for (setting, requests) in [("0", 1), ("3", 4)] {
-        let client = house.client(&[("max_retries_total", setting)]);
+        let client = fixture.client(&[("max_retries_total", setting)]);
         tenant.faults().clear();
         tenant.faults().next(100, Target::HttpRequest, Fault::Status(503, RetryAfter::Absent));
         tenant.forget_requests();
@@ -118,9 +118,9 @@ async fn last_error_is_returned_after_max_retries_total() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusal_is_not_retried() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     for status in [400, 403, 404, 413] {
         tenant.faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
@@ -133,9 +133,9 @@ async fn refusal_is_not_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_graph_times_out() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[("timeout", "1"), ("max_retries_total", "1")]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[("timeout", "1"), ("max_retries_total", "1")]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     tenant.faults().next(2, Target::HttpRequest, Fault::Delay(Duration::from_secs(60)));

@@ -40,8 +40,8 @@ async fn graph(
         ))
     };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
-    let house = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = house.settings(&[]).graph;
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = fixture.settings(&[]).graph;
     settings.trust = Trust::Insecure;
     settings.base_url = format!("{root}/v1.0").parse().unwrap();
     settings.token_url = format!("{root}/token").parse().unwrap();

@@ -12,21 +12,21 @@ use crate::support::graph_tenant::TestTenant;
 /// 2,000 mailboxes at 100 ms per batch.
 async fn large() -> TestTenant {
     let phish = Phish { mailboxes: 37, copies: 2, ..Phish::default() };
-    let house = TestTenant::new(TenantOptions {
+    let fixture = TestTenant::new(TenantOptions {
         mailboxes: 2000,
         users_without_mailbox: 60,
         phish: Some(phish),
         ..TenantOptions::default()
     })
     .await;
-    house.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(100));
-    house
+    fixture.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(100));
+    fixture
 }
 
-async fn find(house: &TestTenant) -> Search {
+async fn find(fixture: &TestTenant) -> Search {
     let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
     let everybody = SearchScope::Tenant { prefix: String::new() };
-    search(&house.client(&[]), everybody, &criteria, 5000, 1000, |_| ()).await.unwrap()
+    search(&fixture.client(&[]), everybody, &criteria, 5000, 1000, |_| ()).await.unwrap()
 }
 
 /// Every planted message was found, nothing else, in the order of the mailboxes, and all users are accounted for.
@@ -52,21 +52,21 @@ fn check(tenant: &Tenant, found: &Search) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_planted_message_is_found() {
-    let house = large().await;
-    let tenant = &house.sandbox.graph;
-    check(tenant, &find(&house).await);
+    let fixture = large().await;
+    let tenant = &fixture.sandbox.graph;
+    check(tenant, &find(&fixture).await);
     let batches = tenant.counters().batches;
     assert!(batches <= 103 + 3, "{batches}: one for each page of users may not be full");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_planted_message_is_found_though_one_request_in_twenty_is_throttled() {
-    let house = large().await;
-    let tenant = &house.sandbox.graph;
+    let fixture = large().await;
+    let tenant = &fixture.sandbox.graph;
     let throttling =
         Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(1), times: 1 };
     tenant.faults().throttle(Some(throttling));
-    check(tenant, &find(&house).await);
+    check(tenant, &find(&fixture).await);
     let counters = tenant.counters();
     assert!(counters.throttled >= 70, "{counters:?}");
     let times = successes(&tenant.requests());

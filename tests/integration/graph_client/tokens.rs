@@ -11,10 +11,10 @@ use crate::support::graph_tenant::TestTenant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_share_one_token() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     tenant.faults().set_latency(Duration::from_millis(50), Duration::ZERO);
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let mailboxes = tenant.mailboxes();
     let requests: Vec<_> = mailboxes.iter().map(|mailbox| user(mailbox)).collect();
     assert_eq!(requests.len(), 50);
@@ -24,10 +24,10 @@ async fn callers_share_one_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_is_renewed_in_the_background() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     tenant.faults().set_token_lifetime(Duration::from_secs(5));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     // The renewal takes its time; the token at hand is good until then.
@@ -45,9 +45,9 @@ async fn token_is_renewed_in_the_background() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_token_is_replaced_once() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailboxes = tenant.mailboxes();
     client.send(&user(&mailboxes[0])).await.unwrap();
     tenant.revoke_tokens();
@@ -58,9 +58,9 @@ async fn revoked_token_is_replaced_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_refused_with_a_new_token_fails() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     tenant.faults().next(2, Target::HttpRequest, Fault::Status(401, RetryAfter::Absent));
     let error = client.send(&user(&tenant.mailboxes()[0])).await.unwrap_err();
     assert_eq!(error.refusal().unwrap().status, 401);
@@ -69,9 +69,9 @@ async fn request_refused_with_a_new_token_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_part_with_a_401_is_signed_again() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailboxes = tenant.mailboxes();
     let unlucky = format!("GET {}", messages(&mailboxes[3]).path());
     tenant.faults().next(1, Target::containing(unlucky), Fault::Status(401, RetryAfter::Absent));
@@ -84,8 +84,8 @@ async fn only_the_part_with_a_401_is_signed_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_sign_in_is_one_request_and_one_error() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     for (refusal, code) in [
         (TokenRefusal::InvalidSecret, "AADSTS7000215"),
         (TokenRefusal::ExpiredSecret, "AADSTS7000222"),
@@ -97,7 +97,7 @@ async fn refused_sign_in_is_one_request_and_one_error() {
         tenant.forget_requests();
         // Latency, so that all of them ask before the first answer is there.
         tenant.faults().next(1, Target::Token, Fault::Delay(Duration::from_millis(100)));
-        let client = house.client(&[]);
+        let client = fixture.client(&[]);
         let request = user(&tenant.mailboxes()[0]);
         for outcome in join_all((0..10).map(|_| client.send(&request))).await {
             let error = outcome.unwrap_err();
@@ -114,8 +114,8 @@ async fn refused_sign_in_is_one_request_and_one_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failing_token_endpoint_is_retried() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     let request = user(&tenant.mailboxes()[0]);
     for fault in [
         Fault::Status(429, RetryAfter::Decimal(0.2)),
@@ -126,17 +126,17 @@ async fn failing_token_endpoint_is_retried() {
     ] {
         tenant.forget_requests();
         tenant.faults().next(2, Target::Token, fault);
-        house.client(&[]).send(&request).await.unwrap();
+        fixture.client(&[]).send(&request).await.unwrap();
         assert_eq!(tenant.counters().token_requests, 3, "{fault:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_token_is_used_while_its_renewal_fails() {
-    let house = TestTenant::new(TenantOptions::default()).await;
-    let tenant = &house.sandbox.graph;
+    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let tenant = &fixture.sandbox.graph;
     tenant.faults().set_token_lifetime(Duration::from_secs(5));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     tenant.faults().refuse_tokens(Some(TokenRefusal::ExpiredSecret));

@@ -22,9 +22,9 @@ async fn begin(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn small_lane_finishes_before_an_earlier_large_one() {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_concurrent_batches", "2")]);
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_concurrent_batches", "2")]);
     let all: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let few: Vec<_> = all[500..510].to_vec();
     let large = begin(&client, all, || graph.counters().batches >= 2).await;
@@ -37,9 +37,9 @@ async fn small_lane_finishes_before_an_earlier_large_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_lanes_share_batches_evenly() {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_concurrent_batches", "2")]);
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_concurrent_batches", "2")]);
     let all: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let (first, second) = (all[..500].to_vec(), all[500..].to_vec());
     let of_second: std::collections::HashSet<_> =
@@ -65,9 +65,9 @@ async fn large_lanes_share_batches_evenly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn single_requests_overtake_a_tenant_search() {
-    let house = tenant(600).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_concurrent_batches", "1")]);
+    let fixture = tenant(600).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_concurrent_batches", "1")]);
     let mailboxes = graph.mailboxes();
     // Five times everybody: more than a mailbox may have at once.
     let all: Vec<_> = (0..5).flat_map(|_| mailboxes.iter().map(|mailbox| messages(mailbox))).collect();
@@ -88,9 +88,9 @@ async fn single_requests_overtake_a_tenant_search() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn single_requests_overtake_a_long_deletion() {
-    let house = tenant(20).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = tenant(20).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailbox = graph.mailboxes()[0].clone();
     let all: Vec<_> = (0..400).map(|_| messages(&mailbox)).collect();
     let large = begin(&client, all, || graph.counters().batches >= 2).await;
@@ -105,9 +105,9 @@ async fn single_requests_overtake_a_long_deletion() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn single_requests_do_not_wait_for_paused_batches() {
-    let house = tenant(200).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = tenant(200).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailboxes = graph.mailboxes();
     client.send(&messages(&mailboxes[0])).await.unwrap();
     graph.faults().throttle_everything(Duration::from_secs(2), Scope::SubRequests, RetryAfter::Seconds(3));
@@ -122,9 +122,9 @@ async fn single_requests_do_not_wait_for_paused_batches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_requests_are_not_sent() {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_concurrent_batches", "1")]);
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_concurrent_batches", "1")]);
     let all: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let large = begin(&client, all, || graph.counters().batches >= 2).await;
     large.abort();
@@ -137,9 +137,9 @@ async fn cancelled_requests_are_not_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failure_reaches_only_its_own_caller() {
-    let house = tenant(40).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = tenant(40).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let mailboxes = graph.mailboxes();
     // A message that is not there.
     let missing =

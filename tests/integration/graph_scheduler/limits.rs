@@ -8,15 +8,15 @@ use super::{assert_nothing_done_twice, messages, phishing, planted, search_all, 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_batches_match_the_setting() {
-    let house = tenant(800).await;
-    let graph = &house.sandbox.graph;
+    let fixture = tenant(800).await;
+    let graph = &fixture.sandbox.graph;
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     for (setting, most) in [(None, 8), (Some("1"), 1), (Some("3"), 3), (Some("32"), 32)] {
         let mut options = vec![("timeout", "30")];
         options.extend(setting.map(|setting| ("max_concurrent_batches", setting)));
         graph.forget_requests();
         graph.faults().gather(most);
-        send_all(&house.client(&options), &requests).await;
+        send_all(&fixture.client(&options), &requests).await;
         let counters = graph.counters();
         assert_eq!(counters.most_batches, most, "{setting:?}");
         assert!((40..=42).contains(&counters.batches), "{} batches for 800 requests", counters.batches);
@@ -25,13 +25,13 @@ async fn concurrent_batches_match_the_setting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_do_not_lead_to_small_batches() {
-    let house = tenant(1500).await;
-    let graph = &house.sandbox.graph;
+    let fixture = tenant(1500).await;
+    let graph = &fixture.sandbox.graph;
     for (share, wait) in [(0.05, RetryAfter::Seconds(1)), (0.3, RetryAfter::Decimal(0.5))] {
         let throttling = Throttling { share, scope: Scope::SubRequests, retry_after: wait, times: 2 };
         graph.faults().throttle(Some(throttling));
         graph.forget_requests();
-        let found = search_all(&house.client(&[]), &phishing(), 1000).await;
+        let found = search_all(&fixture.client(&[]), &phishing(), 1000).await;
         assert_eq!(super::ids(&found), planted(graph));
         assert_nothing_done_twice(graph);
         let counters = graph.counters();
@@ -43,10 +43,10 @@ async fn retries_do_not_lead_to_small_batches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lone_request_is_sent_at_once() {
-    let house = tenant(20).await;
-    let graph = &house.sandbox.graph;
+    let fixture = tenant(20).await;
+    let graph = &fixture.sandbox.graph;
     graph.faults().set_latency(Duration::ZERO, Duration::from_millis(300));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let request = messages(&graph.mailboxes()[0]);
     send_all(&client, std::slice::from_ref(&request)).await;
     let mut quickest = u128::MAX;

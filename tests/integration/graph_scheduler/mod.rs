@@ -16,9 +16,9 @@ use sandbox::graph::{Phish, Tenant, TenantOptions};
 
 /// A tenant of this many mailboxes whose batches take 50 ms.
 async fn tenant(mailboxes: usize) -> TestTenant {
-    let house = TestTenant::new(TenantOptions { mailboxes, ..TenantOptions::default() }).await;
-    house.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(50));
-    house
+    let fixture = TestTenant::new(TenantOptions { mailboxes, ..TenantOptions::default() }).await;
+    fixture.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(50));
+    fixture
 }
 
 /// Asks for a mailbox's messages.

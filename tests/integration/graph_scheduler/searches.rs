@@ -10,10 +10,10 @@ use crate::support::graph_tenant::TestTenant;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_results_are_the_first_in_mailbox_order_and_the_same_every_time() {
     let phish = Phish { mailboxes: 300, copies: 3, ..Phish::default() };
-    let house =
+    let fixture =
         TestTenant::new(TenantOptions { mailboxes: 900, phish: Some(phish), ..TenantOptions::default() })
             .await;
-    let graph = &house.sandbox.graph;
+    let graph = &fixture.sandbox.graph;
     let planted = planted(graph);
     assert_eq!(planted.len(), 900);
     for run in 0..4 {
@@ -23,7 +23,7 @@ async fn the_results_are_the_first_in_mailbox_order_and_the_same_every_time() {
             Throttling { share, scope: Scope::SubRequests, retry_after: RetryAfter::Decimal(0.1), times: 1 };
         graph.faults().throttle(Some(throttling));
         for limit in [1, 100, 899, 900] {
-            let found = search_all(&house.client(&[]), &phishing(), limit).await;
+            let found = search_all(&fixture.client(&[]), &phishing(), limit).await;
             assert_eq!(ids(&found), planted[..limit], "run {run}, at most {limit}");
         }
     }
@@ -32,12 +32,12 @@ async fn the_results_are_the_first_in_mailbox_order_and_the_same_every_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn once_the_limit_is_surely_reached_no_more_is_sent() {
     let phish = Phish { mailboxes: 3000, copies: 1, ..Phish::default() };
-    let house =
+    let fixture =
         TestTenant::new(TenantOptions { mailboxes: 3000, phish: Some(phish), ..TenantOptions::default() })
             .await;
-    let graph = &house.sandbox.graph;
+    let graph = &fixture.sandbox.graph;
     graph.faults().set_latency(std::time::Duration::ZERO, std::time::Duration::from_millis(50));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let found = search_all(&client, &phishing(), 100).await;
     assert_eq!((ids(&found).len(), found.limit), (100, Some(Limit::Messages)));
     let counters = graph.counters();
@@ -51,9 +51,9 @@ async fn once_the_limit_is_surely_reached_no_more_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_page_of_users_is_searched_while_the_next_is_fetched() {
-    let house = tenant(3000).await;
-    let graph = &house.sandbox.graph;
-    search_all(&house.client(&[]), &phishing(), 1000).await;
+    let fixture = tenant(3000).await;
+    let graph = &fixture.sandbox.graph;
+    search_all(&fixture.client(&[]), &phishing(), 1000).await;
     let requests = graph.requests();
     let last_page = requests.iter().rfind(|request| request.path_and_query.contains("/users?")).unwrap();
     let first_batch = requests.iter().find(|request| request.in_batch.is_some()).unwrap();
@@ -65,8 +65,8 @@ async fn full_of(days: &[(i64, usize)]) -> (TestTenant, String, Vec<String>) {
     let options =
         TenantOptions { mailboxes: 3, messages_per_mailbox: 5, phish: None, ..TenantOptions::default() };
     let now = options.now;
-    let house = TestTenant::new(options).await;
-    let mailbox = house.sandbox.graph.mailboxes()[0].clone();
+    let fixture = TestTenant::new(options).await;
+    let mailbox = fixture.sandbox.graph.mailboxes()[0].clone();
     let mut added = Vec::new();
     for &(day, count) in days {
         for n in 0..count {
@@ -79,11 +79,11 @@ async fn full_of(days: &[(i64, usize)]) -> (TestTenant, String, Vec<String>) {
                 attachments: Vec::new(),
                 folder: "inbox".to_owned(),
             };
-            added.push(house.sandbox.graph.add_message(&mailbox, message).unwrap());
+            added.push(fixture.sandbox.graph.add_message(&mailbox, message).unwrap());
         }
     }
     added.sort_unstable();
-    (house, mailbox, added)
+    (fixture, mailbox, added)
 }
 
 fn overdue() -> Criteria {
@@ -92,29 +92,29 @@ fn overdue() -> Criteria {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_that_graph_cuts_off_is_split_by_date_until_it_is_complete() {
-    let (house, mailbox, added) =
+    let (fixture, mailbox, added) =
         full_of(&[(0, 700), (1, 900), (2, 10), (40, 800), (41, 800), (900, 300)]).await;
     let listed = SearchScope::Listed(vec![mailbox]);
-    let found = search(&house.client(&[]), listed.clone(), &overdue(), 10, 100_000, |_| ()).await.unwrap();
+    let found = search(&fixture.client(&[]), listed.clone(), &overdue(), 10, 100_000, |_| ()).await.unwrap();
     assert!(found.mailboxes[0].failure.is_none(), "{:?}", found.mailboxes[0].failure);
     let mut all = ids(&found);
     all.sort_unstable();
     assert_eq!(all.len(), added.len());
     assert!(all == added, "each once");
     // Cut at the limit, and with a search of a range of its own.
-    let found = search(&house.client(&[]), listed.clone(), &overdue(), 10, 2500, |_| ()).await.unwrap();
+    let found = search(&fixture.client(&[]), listed.clone(), &overdue(), 10, 2500, |_| ()).await.unwrap();
     assert_eq!((ids(&found).len(), found.limit), (2500, Some(Limit::Messages)));
     let now = TenantOptions::default().now;
     let old = Criteria { received_to: Some(now - TimeDelta::days(20)), ..overdue() };
-    let found = search(&house.client(&[]), listed, &old, 10, 100_000, |_| ()).await.unwrap();
+    let found = search(&fixture.client(&[]), listed, &old, 10, 100_000, |_| ()).await.unwrap();
     assert_eq!(ids(&found).len(), 1900);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_that_holds_more_than_graph_tells_is_named_and_the_rest_is_found() {
-    let (house, mailbox, added) = full_of(&[(1, 200), (2, 1200), (3, 300)]).await;
+    let (fixture, mailbox, added) = full_of(&[(1, 200), (2, 1200), (3, 300)]).await;
     let everybody = SearchScope::Tenant { prefix: String::new() };
-    let found = search(&house.client(&[]), everybody, &overdue(), 10, 100_000, |_| ()).await.unwrap();
+    let found = search(&fixture.client(&[]), everybody, &overdue(), 10, 100_000, |_| ()).await.unwrap();
     let full = found.mailboxes.iter().find(|result| result.address == mailbox).unwrap();
     assert_eq!(full.messages.len(), added.len() - 200, "1,000 of the day's 1,200");
     let failure = full.failure.as_ref().unwrap();

@@ -23,9 +23,9 @@ fn batches(graph: &Tenant) -> Vec<(Instant, Option<u16>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_batch_pauses_until_its_retry_after() {
-    let house = tenant(400).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_concurrent_batches", "1")]);
+    let fixture = tenant(400).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_concurrent_batches", "1")]);
     send_all(&client, &[messages(&graph.mailboxes()[0])]).await;
     graph.forget_requests();
     graph.faults().next(1, Target::Batch, Fault::Status(429, RetryAfter::Seconds(1)));
@@ -39,9 +39,9 @@ async fn throttled_batch_pauses_until_its_retry_after() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_single_request_delays_batches() {
-    let house = tenant(100).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = tenant(100).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     graph.faults().next(1, Target::HttpRequest, Fault::Status(503, RetryAfter::Seconds(1)));
     client.send(&requests[0]).await.unwrap();
@@ -63,9 +63,9 @@ async fn throttled_single_request_delays_batches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttling_shrinks_the_window_and_success_widens_it() {
-    let house = tenant(2000).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[]);
+    let fixture = tenant(2000).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     send_all(&client, &requests[..1]).await;
     graph.faults().throttle_everything(Duration::from_secs(2), Scope::Everything, RetryAfter::Seconds(1));
@@ -84,12 +84,12 @@ async fn throttling_shrinks_the_window_and_success_widens_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn throttled_mailboxes_do_not_delay_others() {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
     let throttling =
         Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(5), times: 1 };
     graph.faults().throttle(Some(throttling));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let started = Instant::now();
     send_all(&client, &requests).await;
@@ -107,9 +107,9 @@ async fn throttled_mailboxes_do_not_delay_others() {
 
 /// Searches while everything in `scope` is throttled for 30 s.
 async fn wait_out(scope: Scope, retries: &str) {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_retries_total", retries)]);
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_retries_total", retries)]);
     send_all(&client, &[messages(&graph.mailboxes()[0])]).await;
     graph.forget_requests();
     let started = Instant::now();
@@ -139,9 +139,9 @@ async fn throttling_of_all_parts_is_waited_out_with_few_retries() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endless_throttling_ends_with_an_error_for_each_request() {
-    let house = tenant(500).await;
-    let graph = &house.sandbox.graph;
-    let client = house.client(&[("max_retries_total", "2")]);
+    let fixture = tenant(500).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[("max_retries_total", "2")]);
     graph.faults().throttle_everything(
         Duration::from_secs(3600),
         Scope::SubRequests,
@@ -163,10 +163,10 @@ async fn endless_throttling_ends_with_an_error_for_each_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graph_with_a_low_limit_gets_few_requests_at_once() {
-    let house = tenant(1000).await;
-    let graph = &house.sandbox.graph;
+    let fixture = tenant(1000).await;
+    let graph = &fixture.sandbox.graph;
     graph.faults().set_http_limit(Some(3));
-    let client = house.client(&[]);
+    let client = fixture.client(&[]);
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     send_all(&client, &requests).await;
     assert_nothing_done_twice(graph);

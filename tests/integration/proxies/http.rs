@@ -11,7 +11,7 @@ use crate::support::tinyproxy::{TinyProxy, proxy_url, unused_port};
 
 const LOGIN: (&str, &str) = ("soar", "hunter2");
 
-async fn house() -> TestTenant {
+async fn fixture() -> TestTenant {
     TestTenant::new(TenantOptions { mailboxes: 2, ..TenantOptions::default() }).await
 }
 
@@ -20,17 +20,17 @@ fn through(proxy: ProxyUrl) -> Proxy {
 }
 
 /// Asks Graph for a user by way of `proxy`.
-async fn graph(house: &TestTenant, proxy: ProxyUrl) -> Result<(), Error> {
-    let mut settings = house.settings(&[("max_retries_total", "0"), ("timeout", "30")]).graph;
+async fn graph(fixture: &TestTenant, proxy: ProxyUrl) -> Result<(), Error> {
+    let mut settings = fixture.settings(&[("max_retries_total", "0"), ("timeout", "30")]).graph;
     settings.proxy = through(proxy);
-    let mailbox = house.sandbox.graph.mailboxes().swap_remove(0);
+    let mailbox = fixture.sandbox.graph.mailboxes().swap_remove(0);
     let request = Request::get(Path::user(&mailbox).unwrap());
     Client::new(&settings).unwrap().send(&request).await.map(|_| ())
 }
 
 /// Signs in to SOAR by way of `proxy`, and gives what goes wrong.
-async fn through_soar(house: &TestTenant, proxy: ProxyUrl) -> Option<String> {
-    let mut settings = house.settings(&[]).soar;
+async fn through_soar(fixture: &TestTenant, proxy: ProxyUrl) -> Option<String> {
+    let mut settings = fixture.settings(&[]).soar;
     settings.proxy = through(proxy);
     settings.login_tries = Some(1);
     soar::Client::connect(&settings).await.err().map(|error| error.to_string())
@@ -38,23 +38,23 @@ async fn through_soar(house: &TestTenant, proxy: ProxyUrl) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn graph_and_soar_are_reached_through_the_proxy() {
-    let house = house().await;
+    let fixture = fixture().await;
     for login in [None, Some(LOGIN)] {
         let proxy = TinyProxy::start(login);
-        graph(&house, proxy.url(login)).await.unwrap();
-        let authority = house.settings(&[]).graph.base_url.authority().to_owned();
+        graph(&fixture, proxy.url(login)).await.unwrap();
+        let authority = fixture.settings(&[]).graph.base_url.authority().to_owned();
         assert!(proxy.led_to(&authority));
-        assert_eq!(through_soar(&house, proxy.url(login)).await, None);
+        assert_eq!(through_soar(&fixture, proxy.url(login)).await, None);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_proxy_is_blamed() {
-    let house = house().await;
+    let fixture = fixture().await;
     let port = unused_port();
     let dead = || proxy_url(port, Some(LOGIN));
-    let soar = through_soar(&house, dead()).await.unwrap();
-    let graph = graph(&house, dead()).await.unwrap_err().to_string();
+    let soar = through_soar(&fixture, dead()).await.unwrap();
+    let graph = graph(&fixture, dead()).await.unwrap_err().to_string();
     for words in [soar, graph] {
         let told = format!("the proxy http://127.0.0.1:{port} on the way cannot be reached");
         assert!(words.contains(&told), "{words}");
@@ -64,10 +64,10 @@ async fn dead_proxy_is_blamed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_proxy_is_blamed() {
-    let house = house().await;
+    let fixture = fixture().await;
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = || proxy_url(silent.local_addr().unwrap().port(), Some(LOGIN));
-    let (soar, graph) = tokio::join!(through_soar(&house, silent()), graph(&house, silent()));
+    let (soar, graph) = tokio::join!(through_soar(&fixture, silent()), graph(&fixture, silent()));
     for words in [soar.unwrap(), graph.unwrap_err().to_string()] {
         assert!(words.contains("on the way gave no connection in time"), "{words}");
     }
@@ -75,19 +75,19 @@ async fn silent_proxy_is_blamed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refusing_proxy_is_blamed() {
-    let house = house().await;
+    let fixture = fixture().await;
     let strict = TinyProxy::start(Some(LOGIN));
     for (login, said) in
         [(None, "HTTP status 407"), (Some(("soar", "hunter2-wrong")), "refuses its user name")]
     {
-        let graph = graph(&house, strict.url(login)).await.unwrap_err().to_string();
-        for words in [through_soar(&house, strict.url(login)).await.unwrap(), graph] {
+        let graph = graph(&fixture, strict.url(login)).await.unwrap_err().to_string();
+        for words in [through_soar(&fixture, strict.url(login)).await.unwrap(), graph] {
             assert!(words.contains("the proxy http://127.0.0.1:") && words.contains(said), "{words}");
             assert!(!words.contains("hunter2"), "{words}");
         }
     }
     let proxy = TinyProxy::start(None);
-    let mut settings = house.settings(&[]).soar;
+    let mut settings = fixture.settings(&[]).soar;
     settings.proxy = through(proxy.url(None));
     settings.login_tries = Some(1);
     settings.port = unused_port();
@@ -97,12 +97,12 @@ async fn refusing_proxy_is_blamed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_proxy_variable_bypasses_the_proxy() {
-    let house = house().await;
-    house.settings(&[("max_retries_total", "0")]);
-    let mailbox = house.sandbox.graph.mailboxes().swap_remove(0);
-    let config = house.sandbox.ca_file().with_file_name("app.config");
+    let fixture = fixture().await;
+    fixture.settings(&[("max_retries_total", "0")]);
+    let mailbox = fixture.sandbox.graph.mailboxes().swap_remove(0);
+    let config = fixture.sandbox.ca_file().with_file_name("app.config");
     let proxy = TinyProxy::start(None);
-    let authority = house.settings(&[("max_retries_total", "0")]).graph.base_url.authority().to_owned();
+    let authority = fixture.settings(&[("max_retries_total", "0")]).graph.base_url.authority().to_owned();
     let invoke = |no_proxy: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
             .args(["invoke", "--config-file"])
@@ -127,9 +127,9 @@ async fn no_proxy_variable_bypasses_the_proxy() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unencoded_proxy_password_is_never_shown() {
-    let house = house().await;
-    house.settings(&[("max_retries_total", "0")]);
-    let config = house.sandbox.ca_file().with_file_name("app.config");
+    let fixture = fixture().await;
+    fixture.settings(&[("max_retries_total", "0")]);
+    let config = fixture.sandbox.ca_file().with_file_name("app.config");
     let proxy = TinyProxy::start(Some(("soar", "another")));
     // What stands before the first @ is taken for the login, and what stands before the last one for a host.
     let output = tokio::task::block_in_place(|| {

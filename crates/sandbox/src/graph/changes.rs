@@ -63,6 +63,8 @@ pub struct Moved {
     pub id: String,
     /// The default id it has now.
     pub new_id: String,
+    /// The well-known name of the folder it was in.
+    pub from: &'static str,
     /// The well-known name of the folder it is in now.
     pub folder: &'static str,
 }

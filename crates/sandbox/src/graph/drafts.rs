@@ -181,10 +181,7 @@ fn addresses(recipients: Vec<Recipient>) -> Result<Vec<Address>, Refusal> {
         .into_iter()
         .map(|recipient| {
             let address = recipient.email_address.address.unwrap_or_default();
-            let valid = address.split_once('@').is_some_and(|(local, domain)| {
-                !local.is_empty() && !domain.is_empty() && !address.contains(char::is_whitespace)
-            });
-            if !valid {
+            if address.is_empty() {
                 return Err(Refusal::invalid_recipients());
             }
             Ok(Address::new(recipient.email_address.name.unwrap_or_else(|| address.clone()), address))
@@ -207,6 +204,13 @@ pub(super) fn send_mail(state: &State, user: &str, request: &GraphRequest) -> Gr
     Ok(GraphResponse::empty(202))
 }
 
+/// Whether a recipient is a mail address. Any other text is looked up in the directory.
+fn is_address(recipient: &str) -> bool {
+    recipient.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !recipient.contains(char::is_whitespace)
+    })
+}
+
 /// Sends a message. The copy in Sent Items has the immutable id of its draft, if it was one.
 fn deliver(
     state: &State,
@@ -219,6 +223,12 @@ fn deliver(
     let recipients = written.to.len() + written.cc.len() + written.bcc.len();
     if recipients == 0 {
         return Err(Refusal::invalid_recipients());
+    }
+    let everyone = || written.to.iter().chain(&written.cc).chain(&written.bcc);
+    if let Some(unknown) =
+        everyone().find(|to| !is_address(&to.address) && state.mailbox(&to.address).is_err())
+    {
+        return Err(Refusal::unresolved_recipient(&unknown.address));
     }
     if recipients > MOST_RECIPIENTS {
         return Err(Refusal::new(400, "ErrorTooManyRecipients", "The message has too many recipients."));

@@ -97,10 +97,11 @@ pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> G
     let mut changes = state.changes();
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
     let id = state.look(mailbox, &item).own_id();
+    let from = item.folder.name();
     let moved = changes.mailboxes.entry(mailbox).or_default().relocate(item, destination);
     let owner = state.base.directory.user(mailbox).user_principal_name;
     let new_id = state.look(mailbox, &moved).own_id();
-    changes.moved.push(Moved { mailbox: owner, id, new_id, folder: destination.name() });
+    changes.moved.push(Moved { mailbox: owner, id, new_id, from, folder: destination.name() });
     drop(changes);
     Ok(shown(state, 201, mailbox, &moved, View::of(request, None)?))
 }

@@ -50,6 +50,18 @@ impl Refusal {
         Self::new(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
     }
 
+    /// The wording is that of a public report (Microsoft365R issue 119).
+    pub(super) fn unresolved_recipient(name: &str) -> Self {
+        Self::new(
+            400,
+            "ErrorInvalidRecipients",
+            format!(
+                "At least one recipient is not valid., Recipient '{name}' is not resolved. All recipients must be \
+                 resolved before a message can be submitted."
+            ),
+        )
+    }
+
     /// A type does not have the property that the request names.
     pub(super) fn no_property(name: &str, kind: &str) -> Self {
         Self::bad_request(format!("Could not find a property named '{name}' on type '{kind}'."))
