@@ -12,7 +12,7 @@ use graph::{BackoffHint, Effect, Meaning};
 /// A call failed.
 #[derive(Debug)]
 pub struct Error {
-    kind: ErrorKind,
+    kind: Box<ErrorKind>,
     /// What is known of the attempts before the one that failed.
     earlier: Effect,
 }
@@ -96,7 +96,7 @@ pub enum ErrorKind {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self { kind, earlier: Effect::NotApplied }
+        Self { kind: Box::new(kind), earlier: Effect::NotApplied }
     }
 }
 
@@ -152,7 +152,7 @@ impl Error {
 
     /// Returns why the call failed.
     pub fn into_kind(self) -> ErrorKind {
-        self.kind
+        *self.kind
     }
 
     /// The text for the log: without Graph's message, which may quote a mail.
@@ -173,13 +173,13 @@ impl Error {
 
     /// Whether the text adds that an earlier attempt may have been carried out. Some kinds say so themselves.
     fn mentions_earlier(&self) -> bool {
-        let says_so = matches!(self.kind, ErrorKind::NotSentAgain { .. } | ErrorKind::NotLookedUp { .. });
+        let says_so = matches!(self.kind(), ErrorKind::NotSentAgain { .. } | ErrorKind::NotLookedUp { .. });
         self.earlier == Effect::Indeterminate && !says_so
     }
 
     /// Graph's error, where there is one.
     pub(super) fn graph_error(&self) -> Option<&graph::Error> {
-        match &self.kind {
+        match self.kind() {
             ErrorKind::Graph { source, .. } | ErrorKind::NotSentAgain { source, .. } => Some(source),
             _ => None,
         }
@@ -197,7 +197,7 @@ impl Error {
 
     /// Whether the lookup failed for lack of a permission.
     pub(super) fn is_forbidden_look(&self) -> bool {
-        let ErrorKind::NotLookedUp { source, .. } = &self.kind else { return false };
+        let ErrorKind::NotLookedUp { source, .. } = self.kind() else { return false };
         source.refusal().is_some_and(|refusal| matches!(refusal.status, 401 | 403))
     }
 }

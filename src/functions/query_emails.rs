@@ -115,22 +115,30 @@ fn failed(query: &Query, source: graph::Error) -> Error {
 /// Returns why a search found nothing, where it reached no mailbox, or where Graph did not apply the filter to as many
 /// mailboxes as it found messages in. Such a search must not look as if there was nothing, or nothing else, to find.
 fn found_nothing_by_failure(search: &Search) -> Option<&graph::Error> {
-    let ignored = || search.failures().filter(|failure| failure.is_filter_not_applied());
     let with_messages = search.mailboxes.iter().filter(|mailbox| !mailbox.messages.is_empty()).count();
-    if let Some(failure) = ignored().next()
-        && ignored().count() >= with_messages
-    {
-        return Some(failure);
+    let ignored: Vec<_> = search.failures().filter(|failure| failure.is_filter_not_applied()).collect();
+    if !ignored.is_empty() && ignored.len() >= with_messages {
+        return ignored.first().copied();
+    }
+    // One message that cannot be compared may be chance; where there is more of that than of results, it is not.
+    let undecided: Vec<_> = search.failures().filter(|failure| failure.is_undecided()).collect();
+    if undecided.len() > with_messages.max(1) {
+        return undecided.first().copied();
     }
     if search.counts.searched > 0 || with_messages > 0 {
         return None;
     }
-    search.failures().find(|failure| !failure.is_no_mailbox() && !failure.is_no_folder())
+    let is_answer =
+        |failure: &graph::Error| failure.is_no_mailbox() || failure.is_no_folder() || failure.is_undecided();
+    search.failures().find(|failure| !is_answer(failure))
 }
 
 /// Whether mailboxes were asked for by name and none of them was found: "not found", as with every other function.
 fn no_mailbox_was_found(query: &Query, search: &Search) -> bool {
-    let nothing =
-        search.mailboxes.iter().all(|mailbox| mailbox.failure.is_some() && mailbox.messages.is_empty());
+    let is_missing = |failure: &graph::Error| !failure.is_undecided();
+    let nothing = search
+        .mailboxes
+        .iter()
+        .all(|mailbox| mailbox.failure.as_ref().is_some_and(is_missing) && mailbox.messages.is_empty());
     matches!(query.scope, SearchScope::Listed(_)) && nothing
 }

@@ -209,6 +209,9 @@ class Record:
         lines += sorted(f"    ? {option if '+' in option else urllib.parse.unquote(option)}" for option in query.split("&") if option)
         if self.call.get("any_top"):
             lines = [re.sub(r"\$top=\d+", "$top=<number>", line) for line in lines]
+        if not self.call.get("inputs", {}).keys() & {"exo_start_date", "exo_end_date"}:
+            # A search without dates is divided into ranges around today.
+            lines = [re.sub(r"\d{4}-\d\d-\d\dT00:00:00Z", "<midnight>", line) for line in lines]
         if not request.batched:
             lines += self.headers(request)
         elif request.headers:

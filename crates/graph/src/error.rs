@@ -98,13 +98,22 @@ pub enum ErrorKind {
     TooManyMarked(usize),
     /// A search that cannot be divided into smaller ones.
     #[error(
-        "a search of one mailbox gives at most 1,000 messages, often fewer, and there are more than that of {day}; \
-         not all of them were found. Add a criterion, or search without a text of the body"
+        "Microsoft Graph ends a search of message texts after some hundreds of hits; it gave {hits} of {day}, and there \
+         may be more of that day. Add a criterion, or search without a text of the body"
     )]
     SearchCapped {
+        /// The hits of the day.
+        hits: usize,
         /// The day, in UTC.
         day: NaiveDate,
     },
+    /// Messages that only Exchange could compare with the criteria.
+    #[error(
+        "{0} message(s) that Microsoft Graph listed could not be compared with the criteria: the subject is spelt in \
+         another way, or the sender is written as an internal name of Exchange. They are not among the results. Look at \
+         them in the mailbox, or search by other criteria"
+    )]
+    Undecided(usize),
     /// A search found more than the process can hold.
     #[error(
         "more than {0} MiB of messages were found, which is too much for one answer; add a criterion, or lower \
@@ -145,6 +154,7 @@ impl ErrorKind {
             | Self::TooManyPages(_)
             | Self::TooManyMarked(_)
             | Self::SearchCapped { .. }
+            | Self::Undecided(_)
             | Self::PagesRepeat
             | Self::FilterNotApplied
             | Self::TooMuchFound(_)
@@ -303,6 +313,11 @@ impl Error {
     /// Whether Graph listed messages that it was not asked for.
     pub fn is_filter_not_applied(&self) -> bool {
         matches!(self.kind, ErrorKind::FilterNotApplied)
+    }
+
+    /// Whether the mailbox was searched, and only messages that could not be compared with the criteria are missing.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.kind, ErrorKind::Undecided(_))
     }
 
     /// Whether Exchange says that the folder is not there.

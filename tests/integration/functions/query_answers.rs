@@ -9,7 +9,7 @@ use crate::functions::common::{
 };
 use crate::functions::front::Front;
 
-async fn house_with_front(mailboxes: usize) -> (Fixture, Front, Vec<String>) {
+async fn fixture_with_front(mailboxes: usize) -> (Fixture, Front, Vec<String>) {
     let mut fixture = Fixture::configured(empty(mailboxes), &[("max_retries_total", "3")]).await;
     let front = Front::before(&mut fixture).await;
     let names = fixture.graph().mailboxes();
@@ -33,7 +33,7 @@ fn invoices() -> Value {
 
 #[tokio::test]
 async fn message_that_does_not_match_the_filter_fails_the_call() {
-    let (fixture, front, names) = house_with_front(2).await;
+    let (fixture, front, names) = fixture_with_front(2).await;
     let mixed = page(&[message("a", "Invoice 1"), message("b", "lunch")]);
     front.answer(99, "/messages?", 200, mixed);
     for who in [names[0].clone(), names.join(",")] {
@@ -43,8 +43,22 @@ async fn message_that_does_not_match_the_filter_fails_the_call() {
 }
 
 #[tokio::test]
+async fn lone_message_with_another_subject_is_named_and_not_found() {
+    let (fixture, front, names) = fixture_with_front(2).await;
+    front.answer(99, "/messages?", 200, page(&[message("a", "lunch")]));
+    let results = fixture.done(QueryEmails, query(&names[0], invoices())).await;
+    assert_eq!(results["content"]["messages_found"], 0);
+    let not_searched = &results["content"]["not_searched"][0];
+    assert!(not_searched["message"].as_str().unwrap().contains("1 message(s)"), "{not_searched}");
+    assert!(results["reason"].as_str().unwrap().contains("see not_searched"));
+    // In several mailboxes it is not chance.
+    let error = fixture.failed(QueryEmails, query(&names.join(","), invoices())).await;
+    assert!(error.contains("could not be compared with the criteria"), "{error}");
+}
+
+#[tokio::test]
 async fn mailbox_where_the_filter_was_not_applied_has_no_results() {
-    let (fixture, front, names) = house_with_front(3).await;
+    let (fixture, front, names) = fixture_with_front(3).await;
     fixture.put(&names[1], mail("Invoice 2"));
     fixture.put(&names[2], mail("Invoice 3"));
     let mixed = page(&[message("a", "Invoice 1"), message("b", "lunch")]);
@@ -58,7 +72,7 @@ async fn mailbox_where_the_filter_was_not_applied_has_no_results() {
 
 #[tokio::test]
 async fn filter_that_was_not_applied_once_is_asked_again() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     fixture.put(&names[0], mail("Invoice 1"));
     front.answer(1, "/messages?", 200, page(&[message("b", "lunch")]));
     let results = fixture.done(QueryEmails, query(&names[0], invoices())).await;
@@ -76,7 +90,7 @@ async fn list_with_an_error_in_it_names_the_mailbox() {
         json!({"@odata.count": 0}).to_string(),
     ];
     for answer in answers {
-        let (fixture, front, names) = house_with_front(2).await;
+        let (fixture, front, names) = fixture_with_front(2).await;
         fixture.put(&names[1], mail("Invoice 2"));
         front.answer(99, &format!("/users/{}/messages?", names[0]), 200, answer.as_str());
         for criteria in [invoices(), json!({"exo_message_body": "hello"})] {
@@ -89,7 +103,7 @@ async fn list_with_an_error_in_it_names_the_mailbox() {
 
 #[tokio::test]
 async fn properties_that_are_missing_are_not_a_contradiction() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     let sparse = page(&[json!({"id": "a"}), json!({"id": 7, "subject": null, "hasAttachments": null})]);
     front.answer(1, "/messages?", 200, sparse);
     let results = fixture.done(QueryEmails, query(&names[0], json!({"exo_has_attachments": false}))).await;
@@ -98,7 +112,7 @@ async fn properties_that_are_missing_are_not_a_contradiction() {
 
 #[tokio::test]
 async fn page_that_fails_twice_is_asked_for_smaller() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     for nth in 0..7 {
         fixture.put(&names[0], mail(&format!("Invoice {nth}")));
     }
@@ -118,7 +132,7 @@ async fn page_that_fails_twice_is_asked_for_smaller() {
 
 #[tokio::test]
 async fn time_is_divided_where_smaller_pages_do_not_help() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     for (nth, day) in ["2026-01-02", "2026-01-09", "2026-01-15"].into_iter().enumerate() {
         let received = at(&format!("{day}T12:00:00Z"));
         fixture.put(&names[0], NewMessage { received, ..mail(&format!("Invoice {nth}")) });
@@ -137,7 +151,7 @@ async fn time_is_divided_where_smaller_pages_do_not_help() {
 
 #[tokio::test]
 async fn mailbox_that_never_answers_is_given_up_and_named() {
-    let (fixture, front, names) = house_with_front(2).await;
+    let (fixture, front, names) = fixture_with_front(2).await;
     fixture.put(&names[1], mail("Invoice"));
     let on = format!("/users/{}/messages?", names[0]);
     front.answer(9999, &on, 504, r#"{"error":{"code":"UnknownError","message":""}}"#);
@@ -150,7 +164,7 @@ async fn mailbox_that_never_answers_is_given_up_and_named() {
 
 #[tokio::test]
 async fn pages_that_name_each_other_end() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     let link = |skip: usize| format!("{}/v1.0/users/{}/messages?%24skip={skip}", front.origin(), names[0]);
     let linked = |messages: &[Value], skip: usize| {
         json!({"value": messages, "@odata.nextLink": link(skip)}).to_string()
@@ -178,7 +192,7 @@ async fn pages_that_name_each_other_end() {
 
 #[tokio::test]
 async fn search_that_ends_with_250_hits_goes_on_below_its_oldest_hit() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     let hits = |from: usize, count: usize, day: &str| {
         let hit = |nth: usize| {
             let mut hit = message(&format!("m{nth}"), "Invoice");
@@ -199,7 +213,7 @@ async fn search_that_ends_with_250_hits_goes_on_below_its_oldest_hit() {
 
 #[tokio::test]
 async fn x500_sender_is_not_shown_as_an_address() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     let mut internal = message("a", "Invoice");
     let x500 = json!({"name": "Ada", "address": "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=RECIPIENTS/CN=0A"});
     internal["sender"] = json!({"emailAddress": x500});
@@ -212,7 +226,7 @@ async fn x500_sender_is_not_shown_as_an_address() {
 
 #[tokio::test]
 async fn user_listed_on_two_pages_is_searched_once() {
-    let (fixture, front, names) = house_with_front(3).await;
+    let (fixture, front, names) = fixture_with_front(3).await;
     for name in &names {
         fixture.put(name, mail("Invoice"));
     }
@@ -230,7 +244,7 @@ async fn user_listed_on_two_pages_is_searched_once() {
 
 #[tokio::test]
 async fn list_of_users_that_repeats_itself_says_so() {
-    let (fixture, front, names) = house_with_front(1).await;
+    let (fixture, front, names) = fixture_with_front(1).await;
     let user = json!({"userPrincipalName": names[0]});
     let link = format!("{}/v1.0/users?%24skiptoken=2", front.origin());
     let repeating = json!({"value": [user], "@odata.nextLink": link}).to_string();
@@ -260,7 +274,7 @@ async fn alias_is_searched_by_the_id_that_the_directory_knows() {
 #[tokio::test]
 async fn folder_that_is_not_there_is_not_a_missing_mailbox() {
     for code in ["ErrorFolderNotFound", "ErrorItemNotFound"] {
-        let (fixture, front, names) = house_with_front(1).await;
+        let (fixture, front, names) = fixture_with_front(1).await;
         let body = json!({"error": {"code": code, "message": "x"}}).to_string();
         front.answer(9, "/mailFolders/archive/", 404, body);
         let criteria = json!({"exo_message_subject": "x", "exo_mail_folders": "archive"});

@@ -7,7 +7,7 @@ use crate::functions::front::Front;
 
 const TOKEN: &str = "/oauth2/v2.0/token";
 
-async fn house_with_front() -> (Fixture, Front, serde_json::Value) {
+async fn fixture_with_front() -> (Fixture, Front, serde_json::Value) {
     let mut fixture = Fixture::configured(empty(1), &[("max_retries_total", "2")]).await;
     let front = Front::before(&mut fixture).await;
     let inputs = json!({"exo_email_address": fixture.mailbox(0)});
@@ -16,7 +16,7 @@ async fn house_with_front() -> (Fixture, Front, serde_json::Value) {
 
 #[tokio::test]
 async fn success_that_holds_an_error_is_a_refusal() {
-    let (fixture, front, inputs) = house_with_front().await;
+    let (fixture, front, inputs) = fixture_with_front().await;
     let denied =
         r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided."}"#;
     front.answer(9, TOKEN, 200, denied);
@@ -29,7 +29,7 @@ async fn success_that_holds_an_error_is_a_refusal() {
 async fn temporarily_unavailable_is_repeated_whatever_its_status() {
     let busy = r#"{"error":"temporarily_unavailable","error_description":"AADSTS90033: Please try again."}"#;
     for status in [200, 400, 401, 503] {
-        let (fixture, front, inputs) = house_with_front().await;
+        let (fixture, front, inputs) = fixture_with_front().await;
         front.answer(2, TOKEN, status, busy);
         fixture.done(GetEmailUserProfile, inputs).await;
         assert_eq!(front.token_requests(), 3, "{status}");
@@ -39,7 +39,7 @@ async fn temporarily_unavailable_is_repeated_whatever_its_status() {
 #[tokio::test]
 async fn lifetime_may_be_text_fraction_or_absent() {
     for end in [r#","expires_in":"3599""#, r#","expires_in":3599.5"#, ""] {
-        let (fixture, front, inputs) = house_with_front().await;
+        let (fixture, front, inputs) = fixture_with_front().await;
         front.answer(1, TOKEN, 200, format!(r#"{{"token_type":"Bearer","access_token":"t"{end}}}"#));
         // The tenant does not know that token, so another one is fetched.
         fixture.done(GetEmailUserProfile, inputs).await;
@@ -49,7 +49,7 @@ async fn lifetime_may_be_text_fraction_or_absent() {
 
 #[tokio::test]
 async fn web_page_of_a_proxy_is_repeated_and_not_quoted() {
-    let (fixture, front, inputs) = house_with_front().await;
+    let (fixture, front, inputs) = fixture_with_front().await;
     front.answer_as("text/html", 9, TOKEN, 200, "<html>Please log in</html>");
     let error = fixture.failed(GetEmailUserProfile, inputs).await;
     assert!(error.contains("no access token could be fetched") && !error.contains("log in"), "{error}");

@@ -122,3 +122,36 @@ async fn a_day_that_holds_more_than_graph_tells_is_named_and_the_rest_is_found()
     let day = (TenantOptions::default().now - TimeDelta::days(2)).date_naive().to_string();
     assert!(failure.to_string().contains(&day), "{failure}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn day_that_fills_a_low_cap_may_hold_more() {
+    let (fixture, mailbox, _) = full_of(&[(2, 400)]).await;
+    fixture.sandbox.graph.faults().set_most_hits(275);
+    let listed = SearchScope::Listed(vec![mailbox]);
+    let found = search(&fixture.client(&[]), listed, &overdue(), 10, 100_000, |_| ()).await.unwrap();
+    assert_eq!(found.mailboxes[0].messages.len(), 275);
+    let failure = found.mailboxes[0].failure.as_ref().unwrap();
+    assert!(failure.to_string().contains("it gave 275 of"), "{failure}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hit_with_an_internal_sender_name_is_reported_as_undecided() {
+    let (fixture, mailbox, _) = full_of(&[(1, 2)]).await;
+    let name = "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=RECIPIENTS/CN=0A1B";
+    let message = NewMessage {
+        subject: "Invoice".to_owned(),
+        from: Address::new("billing@fraud.example", name),
+        received: TenantOptions::default().now - TimeDelta::hours(3),
+        html: false,
+        body: "Pay the overdue amount.".to_owned(),
+        attachments: Vec::new(),
+        folder: "inbox".to_owned(),
+    };
+    fixture.sandbox.graph.add_message(&mailbox, message).unwrap();
+    let criteria = Criteria { sender: Some("billing@fraud.example".to_owned()), ..overdue() };
+    let listed = SearchScope::Listed(vec![mailbox]);
+    let found = search(&fixture.client(&[]), listed, &criteria, 10, 100, |_| ()).await.unwrap();
+    assert_eq!(found.mailboxes[0].messages.len(), 2);
+    let failure = found.mailboxes[0].failure.as_ref().unwrap();
+    assert!(matches!(failure.kind(), ErrorKind::Undecided(1)), "{failure}");
+}

@@ -128,6 +128,11 @@ impl Criteria {
         ];
         verdicts.into_iter().flatten().max().unwrap_or(Verdict::Matches)
     }
+
+    /// Whether `message` meets all criteria but the subject.
+    pub(crate) fn differs_in_subject_only(&self, message: &Checked<'_>) -> bool {
+        self.subject.is_some() && Self { subject: None, ..self.clone() }.check(message) != Verdict::Differs
+    }
 }
 
 /// The result of the comparison of a message with the criteria. The worst verdict is the greatest.

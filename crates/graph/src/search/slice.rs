@@ -17,8 +17,6 @@ pub(super) struct Slice {
     pub(super) page: usize,
     /// Whether it is a part of the range that was asked for.
     is_half: bool,
-    /// A `$search` up to this day, the one after this slice, ended with hits of that day only.
-    pub(super) after_full_day: Option<NaiveDate>,
 }
 
 /// The lengths of the ranges that a mailbox was asked for, in days.
@@ -33,7 +31,7 @@ pub(super) struct Spans {
 impl Slice {
     /// The whole search, with pages of `page` messages.
     pub(super) fn whole(days: Days, page: usize) -> Self {
-        Self { days, page, is_half: false, after_full_day: None }
+        Self { days, page, is_half: false }
     }
 
     /// What to ask for where the slice cannot be answered, the last part first: smaller pages, and where these do not
@@ -60,7 +58,7 @@ impl Slice {
 
     fn halves(self, today: NaiveDate) -> Option<Vec<Self>> {
         let [later, earlier] = self.days.halves(today)?;
-        let half = |days| Self { days, page: PAGE_OF_HALF, is_half: true, after_full_day: None };
+        let half = |days| Self { days, page: PAGE_OF_HALF, is_half: true };
         Some([earlier, later].map(half).to_vec())
     }
 
@@ -72,13 +70,13 @@ impl Slice {
         match self.days.last {
             // Graph does not keep to the days, so nothing more can be found by them.
             Some(last) if last < oldest && !is_new => None,
-            // All hits are of the last day. Whether there are more of that day shows when older ones follow.
+            // All hits are of the last day. Only older ones can still be found.
             Some(last) if last <= oldest => {
                 let before =
                     last.pred_opt().filter(|day| self.days.first.is_none_or(|first| first <= *day))?;
-                Some(Self { days: until(before), after_full_day: Some(last), ..self })
+                Some(Self { days: until(before), ..self })
             }
-            _ => Some(Self { days: until(oldest), after_full_day: None, ..self }),
+            _ => Some(Self { days: until(oldest), ..self }),
         }
     }
 }
@@ -114,9 +112,9 @@ mod tests {
     fn search_that_was_cut_off_goes_on_below_its_oldest_hit() {
         let all = Slice::whole(Days { first: None, last: None }, 250);
         let below = all.below(day(9), true).unwrap();
-        assert_eq!((below.days.last, below.after_full_day), (Some(day(9)), None));
+        assert_eq!(below.days.last, Some(day(9)));
         let before = below.below(day(9), false).unwrap();
-        assert_eq!((before.days.last, before.after_full_day), (Some(day(8)), Some(day(9))));
+        assert_eq!(before.days.last, Some(day(8)));
         assert_eq!(before.below(day(9), false), None, "Graph ignores the days");
         assert_eq!(slice(9, 9, 250).below(day(9), true), None, "there is no day before");
     }

@@ -16,10 +16,6 @@ pub(super) struct Base {
     pub(super) root: String,
     /// The length of a message's MIME form, where it is set for all.
     pub(super) mime_bytes: Option<u64>,
-    /// Whether missing mailboxes and folders answer with all the codes that the service uses.
-    pub(super) varied_codes: bool,
-    /// Whether events show their times in UTC.
-    pub(super) utc_events: bool,
     /// The form of ids in the tenant's own methods.
     pub(super) id_form: IdForm,
 }

@@ -47,12 +47,7 @@ pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> Graph
         let organizer = owner.mail.as_deref().unwrap_or(&owner.user_principal_name);
         let organizer = json!({"emailAddress": {"name": owner.display_name, "address": organizer}});
         let uid = guid(mix(seed, mailbox.into(), nth.into()), mix(seed, nth.into(), mailbox.into()));
-        let mut object = object(&asked, times, &id, &uid, &organizer, &date_time(state.base.generator.now));
-        if !state.base.utc_events {
-            for key in ["start", "end"] {
-                object[key] = asked[key].clone();
-            }
-        }
+        let object = object(&asked, times, &id, &uid, &organizer, &date_time(state.base.generator.now));
         let event = Event { id, transaction_id, object, asked };
         events.push(event.clone());
         event

@@ -157,8 +157,8 @@ pub struct Event {
     pub transaction_id: Option<String>,
     /// The event object as Graph shows it, without `@odata.context`.
     pub object: Value,
-    /// The object it was created from.
-    pub(super) asked: Map<String, Value>,
+    /// The object it was created from, with the times and zones of the request.
+    pub asked: Map<String, Value>,
 }
 
 /// An upload session: an attachment of which some ranges have arrived.

@@ -11,7 +11,8 @@ pub struct TenantOptions {
     /// The number of users with a mailbox.
     pub mailboxes: usize,
     /// The number of further users without a mailbox: unlicensed members and guests. Requests for their mail are
-    /// answered with 404 `MailboxNotEnabledForRESTAPI`.
+    /// answered with all the codes that the service uses for them, in turn: one user gets different ones at different
+    /// times (microsoft-graph-docs-contrib issue 4340).
     pub users_without_mailbox: usize,
     /// The number of messages in each mailbox, without the planted ones.
     pub messages_per_mailbox: u32,
@@ -26,17 +27,6 @@ pub struct TenantOptions {
     pub requests_kept: usize,
     /// The characters of ids.
     pub id_alphabet: IdAlphabet,
-    /// Whether users without a mailbox, and missing folders, answer with all the codes that the service uses, in turn:
-    /// one user gets different ones at different times (microsoft-graph-docs-contrib issue 4340). Otherwise they always
-    /// answer `MailboxNotEnabledForRESTAPI` and `ErrorItemNotFound`.
-    ///
-    /// Off by default until the client recognises them all.
-    pub varied_codes: bool,
-    /// Whether events show their times in UTC unless the request prefers a zone, as the service does ("event resource
-    /// type"). Otherwise they show the times and the zone that they were created with.
-    ///
-    /// Off by default until the client prefers a zone or reads UTC.
-    pub utc_events: bool,
     /// Whether [`super::Tenant`]'s own methods, which a test calls, name messages by their immutable ids, as a client
     /// that asks Graph for those does. Otherwise they name messages by their default ids.
     pub immutable_ids_in_methods: bool,
@@ -66,8 +56,6 @@ impl Default for TenantOptions {
             mime_bytes: None,
             requests_kept: 200_000,
             id_alphabet: IdAlphabet::UrlSafe,
-            varied_codes: false,
-            utc_events: false,
             immutable_ids_in_methods: false,
             http1_only: false,
         }

@@ -34,9 +34,6 @@ impl State {
         if self.base.directory.has_mailbox(number) {
             return Ok(number);
         }
-        if !self.base.varied_codes {
-            return Err(Refusal::no_mailbox(user, 0));
-        }
         let mut changes = self.changes();
         let times = changes.refused.entry(number).or_default();
         *times += 1;
@@ -50,11 +47,10 @@ impl State {
 
     /// The folder that has this well-known name or id.
     pub(super) fn folder_named(&self, mailbox: u32, name: &str) -> Result<Folder, Refusal> {
-        let varied = self.base.varied_codes;
         Folder::named(name, self.base.ids, mailbox)?
-            .filter(|folder| !(varied && folder.is_optional() && mailbox.is_multiple_of(2)))
+            .filter(|folder| !(folder.is_optional() && mailbox.is_multiple_of(2)))
             .ok_or_else(|| {
-                if varied && mailbox.is_multiple_of(4) {
+                if mailbox.is_multiple_of(4) {
                     Refusal::folder_not_found()
                 } else {
                     Refusal::item_not_found()

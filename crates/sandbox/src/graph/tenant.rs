@@ -62,8 +62,6 @@ impl Tenant {
             origin,
             root,
             mime_bytes: options.mime_bytes,
-            varied_codes: options.varied_codes,
-            utc_events: options.utc_events,
             id_form: if options.immutable_ids_in_methods { IdForm::Immutable } else { IdForm::Default },
         };
         let shared = Arc::new(Shared {

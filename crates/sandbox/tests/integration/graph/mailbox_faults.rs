@@ -73,8 +73,7 @@ async fn mailbox_can_refuse_every_request() {
 
 #[tokio::test]
 async fn missing_mailbox_and_folder_answer_with_all_codes() {
-    let options = TenantOptions { varied_codes: true, ..TenantOptions::default() };
-    let s = TestTenant::new(options).await;
+    let s = TestTenant::new(TenantOptions::default()).await;
     let without = s.tenant.users().into_iter().find(|user| !user.has_mailbox).unwrap();
     let url = format!("/users/{}/messages", without.id);
     let mut codes = HashSet::new();
