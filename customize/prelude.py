@@ -31,7 +31,7 @@ def link(address):
 
 
 def red(text):
-    """Returns the status of a row whose message is gone."""
+    """Returns the status of a row that is not active."""
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
 
 

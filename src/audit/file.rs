@@ -161,7 +161,7 @@ impl State {
                 if left_out == 0 {
                     return Ok(());
                 }
-                self.waiting.push_back(super::line::of_left_out(left_out));
+                self.waiting.push_back(super::json_line::of_left_out(left_out));
                 continue;
             };
             if self.torn {

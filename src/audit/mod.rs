@@ -4,7 +4,7 @@
 //! always on record, however the call ends. Each line is also in the log, at any log level; the file is for auditors.
 
 mod file;
-mod line;
+mod json_line;
 mod record;
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ impl Trail {
     /// The file cannot be written.
     pub fn open(path: Option<PathBuf>, rails: &GuardSettings) -> Result<Self, AuditError> {
         let trail = Self::at(path);
-        trail.0.first(line::of_rails(rails))?;
+        trail.0.first(json_line::of_rails(rails))?;
         Ok(trail)
     }
 
@@ -71,7 +71,7 @@ impl Trail {
 
     /// Puts on record that the `rails` are in force from now on.
     pub fn note(&self, rails: &GuardSettings) {
-        self.0.write(line::of_rails(rails));
+        self.0.write(json_line::of_rails(rails));
     }
 
     /// Checks whether the file can be written, as far as that shows without writing to it. Writes waiting lines first.
@@ -211,7 +211,7 @@ impl Entry {
             dry_run = dry_run.then_some(true),
             "{}", record.act.text()
         );
-        trail.0.write(line::of_act(record, &outcome, error, *dry_run, initiator));
+        trail.0.write(json_line::of_act(record, &outcome, error, *dry_run, initiator));
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::atomic_write::{followed, write_atomically};
-use super::packages::with_ours;
+use super::package_filter::with_ours;
 use super::terminal::{confirm, say};
 use super::{ExitCode, Failure};
 use crate::config::{Environment, NoHome, ini, sections};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Write, stdout};
 
-use super::{ExitCode, Failure, packages::PACKAGE};
+use super::{ExitCode, Failure, package_filter::PACKAGE};
 use crate::customize::destination;
 use crate::functions::Function;
 

@@ -6,7 +6,7 @@ mod customize;
 mod invoke;
 mod list;
 mod package;
-mod packages;
+mod package_filter;
 
 mod run;
 #[cfg(feature = "sandbox")]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::json;
 
+use super::call::PriorRun;
 use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
@@ -131,7 +132,8 @@ fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
 /// Decides whether a message whose deletion failed was deleted by this call before.
 ///
 /// A message that does not exist counts as deleted only if an attempt of this call can have deleted it: an earlier
-/// request of this run, or an earlier run. Otherwise it is not found.
+/// request of this run, or an earlier run that the broker indicates. That a run cannot be ruled out is not enough: a
+/// message that its owner removed must not be reported as deleted. Otherwise it is not found.
 fn deleted_before(
     context: &Context,
     SendError { error, repeated }: SendError,
@@ -141,7 +143,7 @@ fn deleted_before(
     }
     match (is_gone(&error), repeated) {
         (true, true) => Ok(Deleted::Now),
-        (true, false) if context.may_have_been_run() => Ok(Deleted::PriorRun),
+        (true, false) if context.run_elsewhere() == PriorRun::Likely => Ok(Deleted::PriorRun),
         _ => Err(error),
     }
 }

@@ -10,9 +10,9 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use tracing::{Span, debug, error, info, warn};
 
-use super::handle::ConsumerHandle;
+use super::consumer_handle::ConsumerHandle;
 use super::lease_keeper::LeaseKeeper;
-use super::memory::{MemoryPermit, OutOfMemory};
+use super::memory_limit::{MemoryPermit, OutOfMemory};
 use super::metrics::CallOutcome;
 use super::{Services, redelivery};
 use crate::audit::Initiator;

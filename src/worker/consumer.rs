@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{Instrument, debug, field, info, info_span, warn};
 
 use super::call::Call;
-use super::handle::ConsumerHandle;
+use super::consumer_handle::ConsumerHandle;
 use super::ledger::Admission;
 use super::{Mode, Shared, reply};
 use stomp::{Delivery, Session};

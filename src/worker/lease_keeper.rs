@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::handle::ConsumerHandle;
+use super::consumer_handle::ConsumerHandle;
 use super::ledger::Ledger;
 use crate::functions::{Lease, LeaseState};
 use stomp::{AckToken, Delivery, State};

@@ -13,10 +13,10 @@
 
 mod call;
 mod consumer;
-mod handle;
+mod consumer_handle;
 mod lease_keeper;
 mod ledger;
-mod memory;
+mod memory_limit;
 mod metrics;
 mod redelivery;
 mod reply;
@@ -34,7 +34,7 @@ use stomp::{Delivery, Session};
 
 use consumer::Consumer;
 use ledger::Ledger;
-use memory::MemoryBudget;
+use memory_limit::MemoryBudget;
 pub use metrics::{CallOutcome, DeliveryAction, GaugeGuard, Metrics, ReplyOutcome};
 use slots::Slots;
 

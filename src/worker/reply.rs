@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
-use super::handle::ConsumerHandle;
+use super::consumer_handle::ConsumerHandle;
 use super::ledger::StoredReply;
 use net::{Backoff, Jitter};
 use soar::reply;

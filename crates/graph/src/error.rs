@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use crate::auth::error::TokenError;
+use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
-use crate::meaning::Meaning;
 use crate::path::InvalidSegment;
 use crate::refusal::Refusal;
 

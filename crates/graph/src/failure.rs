@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::meaning::Meaning;
+use crate::error_code::Meaning;
 
 /// Graph asks the client to go slower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::meaning::Meaning;
+use crate::error_code::Meaning;
 
 /// A longer message does not help an analyst, in characters.
 const LONGEST_MESSAGE: usize = 500;

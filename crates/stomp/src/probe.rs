@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::connection::Connection;
 use super::error::{Error, error_text};
 use super::session::SessionOptions;
-use super::session::driver::{ANSWER_WITHIN, open};
+use super::session::reconnect::{ANSWER_WITHIN, open};
 use super::transport::Stream;
 use super::{ClientCommand, Frame, ServerCommand, client_frames};
 

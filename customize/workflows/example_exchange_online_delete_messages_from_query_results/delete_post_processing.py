@@ -1,9 +1,14 @@
-# Adds a row for each deleted message, if the data table is selected, and a note if messages were not deleted.
+# Adds a row for each message, if the data table is selected: deleted, already gone, or not deleted. A note says why
+# messages were not deleted.
 content = results.content or {}  # empty if the call failed and the workflow continues
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
     for mailbox in content.get("delete_results") or []:
-        for message in mailbox.get("deleted_list") or []:
+        gone = [message.get("id") for message in mailbox.get("already_gone_list") or []]
+        fates = [(message, u"Deleted") for message in mailbox.get("deleted_list") or []]
+        for message in mailbox.get("not_deleted_list") or []:
+            fates.append((message, u"Already gone" if message.get("id") in gone else u"Not deleted"))
+        for message, fate in fates:
             row = incident.addRow("exo_message_query_results_dt")
             row.exo_dt_query_date = queried
             row.exo_dt_message_id = message.get("id")
@@ -12,8 +17,8 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_sender_email = sender_of(message)
             row.exo_dt_message_subject = message.get("subject") or u""
             row.exo_dt_has_attachments = bool(message.get("hasAttachments"))
-            row.exo_dt_web_link = u""
-            row.exo_dt_status = red(u"Deleted")
+            row.exo_dt_web_link = link(message.get("webLink")) if fate == u"Not deleted" else u""
+            row.exo_dt_status = red(fate)
 
 query = workflow.properties.exo_query_results
 why = [reason for reason in (query.get("reason"), results.reason) if reason]

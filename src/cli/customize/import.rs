@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Arguments;
 use super::preview::Preview;
 use crate::cli::terminal::{confirm, say};
-use crate::cli::{ExitCode, Failure, packages};
+use crate::cli::{ExitCode, Failure, package_filter};
 use crate::config::{Environment, LoadError, LogLevel, load_soar};
 use crate::customize::{ScriptLanguage, destination, export};
 use crate::log::Log;
@@ -25,7 +25,7 @@ const PERMISSION: &str = "An account needs a role with SOAR's Administration and
 
 /// Imports the customizations.
 pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
-    if !packages::with_ours(&arguments.packages, "imported") {
+    if !package_filter::with_ours(&arguments.packages, "imported") {
         return Ok(());
     }
     let file = export(arguments.script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;

@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use super::LARGE;
-use super::message::{FileAttachment, SMALLEST_IN_SESSION};
+use super::message::FileAttachment;
 use super::outgoing::{Ended, Outgoing};
+use super::{LARGE, SMALLEST_IN_SESSION};
 use crate::functions::error::{Error, ErrorKind};
 use crate::functions::idempotency::may_have_been_applied;
 use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};

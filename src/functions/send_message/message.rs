@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 
+use super::SMALLEST_IN_SESSION;
 use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::inputs::{InputError, Inputs, RichText};
@@ -15,9 +16,6 @@ use graph::CallTag;
 use graph::models::{Body, Recipient};
 use soar::Attachment;
 
-/// Attachments of this size or more go by upload session. In a single request their Base64 form would come too close to
-/// the limit of 4 MB; sessions take attachments from 2,097,152 bytes on (measured, msgraph-sdk-java pull request 52).
-pub(super) const SMALLEST_IN_SESSION: u64 = 2_900_000;
 /// No attachment's name has more separators than this, so splitting a list of names stays cheap.
 const MAX_SEPARATORS_IN_NAME: usize = 16;
 

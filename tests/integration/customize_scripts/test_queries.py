@@ -166,6 +166,21 @@ class Delete(unittest.TestCase):
         note, = host.incident.notes
         self.assertIn("no message deleted</b><br>no access", note)
 
+    def test_rows_tell_deleted_already_gone_and_not_deleted_apart(self):
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True}}
+        deleted, gone, left = (dict(MESSAGE, id=name) for name in ("deleted", "gone", "left"))
+        results = {"exo_query_output_format": [TABLE], "delete_results": [{
+            "email_address": "a@x", "deleted_list": [deleted], "not_deleted_list": [gone, left],
+            "already_gone_list": [gone]}]}
+        host.answer("delete_messages_from_query_results", 1, success=True, content=results)
+        rows = [(row.exo_dt_message_id, row.exo_dt_status.content) for row in host.incident.rows]
+        red = u'<span style="color:red">{0}</span>'
+        self.assertEqual(rows, [("deleted", red.format("Deleted")), ("gone", red.format("Already gone")),
+                                ("left", red.format("Not deleted"))])
+        links = [bool(row.exo_dt_web_link) for row in host.incident.rows]
+        self.assertEqual(links, [False, False, True])
+
     def test_where_not_all_could_be_deleted_or_searched_a_note_says_so(self):
         host = ScriptHost()
         host.workflow = {"exo_query_results": {"success": True, "reason": "1 mailbox was not searched."}}
@@ -185,13 +200,13 @@ class Delete(unittest.TestCase):
         inputs = host.ask("delete_messages_from_query_results", 1)
         self.assertNotEqual(inputs.get("exo_query_messages_results"), "[]")
 
-    def test_every_deleted_message_gets_a_row_and_no_other(self):
+    def test_every_deleted_message_gets_a_row(self):
         host = ScriptHost()
         host.workflow = {"exo_query_results": {"success": True}}
         host.answer("delete_messages_from_query_results", 1, success=True, content={
             "exo_query_output_format": [TABLE],
             "delete_results": [{"email_address": "alice@corp.example", "deleted_list": [MESSAGE],
-                                "not_deleted_list": [DRAFT]}],
+                                "not_deleted_list": []}],
         })
         row, = host.incident.rows
         self.assertEqual(row.exo_dt_message_id, "AAMk=")

@@ -31,11 +31,19 @@ class Deleted(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_status.content, RED.format("Deleted"))
         self.assertEqual(here.row.exo_dt_web_link, "")
 
-    def test_a_message_that_is_not_there_says_why(self):
+    def test_a_message_that_is_not_there_is_already_gone(self):
         here = host()
         here.answer("delete_email", success=False, content=not_found())
-        self.assertEqual(here.row.exo_dt_status.content, RED.format("ErrorItemNotFound"))
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Already gone"))
         self.assertEqual(here.row.exo_dt_web_link, "")
+
+    def test_a_mailbox_that_is_not_there_says_not_deleted(self):
+        here = host()
+        error = {"error": {"code": "MailboxNotEnabledForRESTAPI", "message": "x"}}
+        here.answer("delete_email", success=False, content=error)
+        expected = RED.format("Not deleted (MailboxNotEnabledForRESTAPI)")
+        self.assertEqual(here.row.exo_dt_status.content, expected)
+        self.assertEqual(here.row.exo_dt_web_link, "link")
 
     def test_what_is_done_needs_no_note(self):
         here = host()

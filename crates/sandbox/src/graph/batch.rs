@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::apply_fault::spoiled_part;
 use super::faults::{Fault, Kind, Subject};
 use super::json::{Object, string};
 use super::record::{InMailbox, RecordedRequest};
@@ -20,7 +21,6 @@ use super::response::{GraphResponse, JSON, Payload};
 use super::rng::{below, mix};
 use super::router::{kind, perform};
 use super::shared::Shared;
-use super::spoil::spoiled_part;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 
+use super::apply_fault::{Ending, is_carried_out, spoiled};
 use super::faults::{Fault, Kind, Subject};
 use super::path::Route;
 use super::record::{RecordedRequest, Recorder};
@@ -21,7 +22,6 @@ use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
 use super::router::{kind, perform};
 use super::shared::Shared;
-use super::spoil::{Ending, is_carried_out, spoiled};
 use super::{batch, identity, upload};
 use crate::server::Connection;
 

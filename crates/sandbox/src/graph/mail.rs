@@ -10,7 +10,7 @@ use super::message::{Item, Property};
 use super::mime;
 use super::path::Place;
 use super::query::{Query, encode};
-use super::refusal::GraphResult;
+use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::response::{GraphResponse, Payload, written};
 use super::state::State;
@@ -50,8 +50,11 @@ pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> GraphRe
     let subject = state.look(mailbox, &item).subject().into_owned();
     let id = state.look(mailbox, &item).own_id();
     let own = changes.mailboxes.entry(mailbox).or_default();
-    // A deleted message can be recovered for some days. Deleted a second time, it is gone.
-    if permanently || item.folder == Folder::RECOVERABLE {
+    // A deleted message can be recovered for some days. It cannot be deleted a second time (docs issue 2894).
+    if item.folder == Folder::RECOVERABLE && !permanently {
+        return Err(Refusal::undeletable());
+    }
+    if permanently {
         own.remove(item.key);
     } else {
         own.relocate(item, Folder::RECOVERABLE);

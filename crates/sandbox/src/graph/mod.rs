@@ -13,6 +13,7 @@
 //!               └ directory, generate: what the seed defines, made on demand
 //! ```
 
+mod apply_fault;
 mod assertion;
 mod base;
 mod batch;
@@ -49,7 +50,6 @@ mod rng;
 mod router;
 mod search;
 mod shared;
-mod spoil;
 mod state;
 mod tenant;
 mod token;

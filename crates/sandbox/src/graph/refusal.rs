@@ -46,6 +46,10 @@ impl Refusal {
         Self::new(404, "ErrorItemNotFound", "The specified object was not found in the store.")
     }
 
+    pub(super) fn undeletable() -> Self {
+        Self::new(403, "ErrorCannotDeleteObject", "The object cannot be deleted.")
+    }
+
     pub(super) fn invalid_recipients() -> Self {
         Self::new(400, "ErrorInvalidRecipients", "At least one recipient is not valid.")
     }

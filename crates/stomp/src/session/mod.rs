@@ -6,9 +6,9 @@
 
 mod active;
 mod delivery;
-pub(super) mod driver;
 mod options;
 mod receipts;
+pub(super) mod reconnect;
 mod transactions;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,8 @@ use tokio::time::{Instant, timeout_at};
 use super::error::Error;
 
 pub use delivery::{AckToken, Delivery, NotConfirmed, Reply};
-pub use options::{HeartBeatOffer, RECONNECT, SessionOptions};
+pub use options::{HeartBeatOffer, SessionOptions};
+pub use reconnect::RECONNECT;
 
 /// What the session does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Session {
         let (deliveries, received) = mpsc::channel(1);
         let (publisher, state) = watch::channel(State::Connecting { failures: 0, last: None, served: false });
         let number = SESSIONS.fetch_add(1, Ordering::Relaxed) + 1;
-        tokio::spawn(driver::run(number, options, inbox, deliveries, publisher));
+        tokio::spawn(reconnect::run(number, options, inbox, deliveries, publisher));
         (Self { number, requests, state }, received)
     }
 

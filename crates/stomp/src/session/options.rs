@@ -3,14 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use net::{Backoff, Jitter, ProxyUrl, Secret};
+use net::{Backoff, ProxyUrl, Secret};
 
 use crate::metrics::Metrics;
-
-/// The usual waits between attempts to connect: from a quarter of a second to two seconds. After an outage of any
-/// length the session is back within 5 s of the broker, even when the broker loses the first CONNECT.
-pub const RECONNECT: Backoff =
-    Backoff::new(Duration::from_millis(250), Duration::from_secs(2), Jitter::Shorter(0.5));
 
 /// Where the broker is, how to log in, and what to subscribe to.
 #[derive(Debug, Clone)]
@@ -35,7 +30,7 @@ pub struct SessionOptions {
     pub timeout: Duration,
     /// The heart-beats that the session offers and asks for.
     pub heart_beat: HeartBeatOffer,
-    /// The waits between attempts to connect; usually [`RECONNECT`].
+    /// The waits between attempts to connect; usually [`RECONNECT`](super::RECONNECT).
     pub reconnect: Backoff,
     /// Counts the connections.
     pub metrics: Arc<Metrics>,

@@ -142,6 +142,10 @@ async fn deleted_message_is_recoverable() {
     let recoverable =
         s.all(&format!("/users/{user}/mailFolders('RecoverableItemsDeletions')/messages")).await;
     assert_eq!(recoverable[0]["subject"], "Action required: your mailbox password expires today");
+    let again = encode(recoverable[0]["id"].as_str().unwrap());
+    let again = format!("/users/{user}/mailFolders('RecoverableItemsDeletions')/messages/{again}");
+    let (status, answer) = s.delete(&again).await;
+    assert_eq!((status, code(&answer)), (403, "ErrorCannotDeleteObject"));
     let deleted = s.tenant.deleted();
     assert_eq!((deleted.len(), &deleted[0].mailbox, &deleted[0].id), (1, &mailbox, &id));
 }

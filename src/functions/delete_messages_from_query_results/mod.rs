@@ -4,8 +4,8 @@
 //! from being tried.
 
 mod content;
+mod note;
 mod order;
-mod summary;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -79,9 +79,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let mut outcome = Outcome::done(&content)?;
     outcome.success = counts.deleted > 0 || counts.listed() == 0;
-    let report = summary::report(&content, started.elapsed());
+    let report = note::report(&content, started.elapsed());
     let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
-    outcome.because(summary::sentences(counts, &fates, too_many, SPEC.permissions()), written);
+    outcome.because(note::sentences(counts, &fates, too_many, SPEC.permissions()), written);
     Ok(outcome)
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use net::{Backoff, Jitter};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -17,6 +18,11 @@ use crate::connection::Connection;
 use crate::error::{Error, error_text};
 use crate::frame::Frame;
 use crate::{ServerCommand, client_frames, transport};
+
+/// The usual waits between attempts to connect: from a quarter of a second to two seconds. After an outage of any
+/// length the session is back within 5 s of the broker, even when the broker loses the first CONNECT.
+pub const RECONNECT: Backoff =
+    Backoff::new(Duration::from_millis(250), Duration::from_secs(2), Jitter::Shorter(0.5));
 
 /// The wait for CONNECTED at first. Java brokers on TLS 1.3 lose the CONNECT of about one connection in twenty; another
 /// connection brings the answer sooner than a longer wait.

@@ -1,8 +1,8 @@
 //! `exchange_online_query_emails`: finds messages in one mailbox, in some, or in those of a whole tenant.
 
 mod content;
+mod note;
 mod query;
-mod summary;
 
 use tokio::time::Instant;
 use tracing::info;
@@ -68,9 +68,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let content = Content::of(&query, &search);
     let mut outcome = Outcome::done(&content)?;
     outcome.success = !no_mailbox_was_found(&query, &search);
-    let report = summary::report(&query, &search, started.elapsed());
+    let report = note::report(&query, &search, started.elapsed());
     let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
-    outcome.because(summary::sentences(&query, &search), written);
+    outcome.because(note::sentences(&query, &search), written);
     Ok(outcome)
 }
 
