@@ -40,6 +40,7 @@ const FUNCTIONS: &[Source] = sources![
 const FUNCTION_FIELDS: &[Source] = sources![
     "function_fields/exo_attachment_name.json",
     "function_fields/exo_attachment_names.json",
+    "function_fields/exo_custom_folder_name.json",
     "function_fields/exo_destination_mailfolder_id.json",
     "function_fields/exo_email_address.json",
     "function_fields/exo_email_address_sender.json",

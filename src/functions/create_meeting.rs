@@ -219,7 +219,8 @@ fn answer(organizer: &str, not_done: NotDone) -> Result<Outcome, Error> {
     not_done.outcome(&format!("created a meeting in the calendar of {organizer}"), json!({}), |source| {
         let attempt = format!("create a meeting in the calendar of {organizer}");
         let what = format!("The calendar of {organizer}");
-        Outcome::not_found(Error::graph(attempt, Permissions(&[CHANGE_CALENDARS]), source), &what)
+        Outcome::not_found(Error::graph(attempt, Permissions(&[CHANGE_CALENDARS]), source), &what)?
+            .with_pretty_in_order()
     })
 }
 

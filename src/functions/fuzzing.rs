@@ -41,7 +41,7 @@ pub fn function_call(data: &[u8]) {
                 InputKind::Number => drop(reader.number(input.name)),
                 InputKind::Boolean => drop(reader.flag(input.name)),
                 InputKind::DateTime => drop((reader.time(input.name), reader.end_time(input.name))),
-                InputKind::Select(_) => drop(reader.required_folder(input.name)),
+                InputKind::Select(_) => drop(reader.chosen_folder(input.name)),
                 InputKind::MultiSelect(options) => drop(reader.required_choices(input.name, options)),
             }
         }

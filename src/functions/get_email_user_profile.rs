@@ -32,7 +32,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(source) => {
             let attempt = format!("read the profile of {user}");
             let what = format!("The user {user}");
-            Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)
+            Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)?.with_pretty()
         }
     }
 }

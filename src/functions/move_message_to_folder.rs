@@ -4,6 +4,8 @@
 //! Outlook resources"), so one request shows where the message is: after an attempt with an unknown outcome, and when
 //! an earlier run of the call may have moved it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
@@ -13,25 +15,33 @@ use super::context::Context;
 use super::delete_email::look;
 use super::error::Error;
 use super::idempotency::may_have_been_applied;
-use super::inputs::{InputError, Inputs, WELL_KNOWN_FOLDERS};
+use super::inputs::{InputError, Inputs, Reader, Reason};
 use super::outcome::{NotDone, Outcome};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord, PendingAction};
 use crate::guard::{Authorization, Mailbox};
-use graph::{self, CallTag, Dispatch, Effect, Expected, Path, Request};
+use graph::{self, CallTag, Dispatch, Effect, Expected, FolderSearch, Path, Request, WELL_KNOWN_FOLDERS};
+
+const DESTINATION: &str = "exo_destination_mailfolder_id";
+const CUSTOM_DESTINATION: &str = "exo_custom_folder_name";
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_move_message_to_folder",
-    summary: "Moves one message to a well-known folder.",
+    summary: "Moves one message to another folder of its mailbox.",
     inputs: &[
         MAILBOX,
         MESSAGE,
         FOLDER,
-        Input::required(
-            "exo_destination_mailfolder_id",
+        Input::optional(
+            DESTINATION,
             InputKind::Select(WELL_KNOWN_FOLDERS),
-            "folder the message goes to",
+            "well-known folder the message goes to; this or exo_custom_folder_name is required",
+        ),
+        Input::optional(
+            CUSTOM_DESTINATION,
+            InputKind::Text,
+            "name or path of the folder the message goes to, such as Inbox/Phishing",
         ),
     ],
     uses: &[Use::always(&[CHANGE_MAIL])],
@@ -46,7 +56,39 @@ struct Move {
     id: String,
     /// The folder that the message is in, if the call names it.
     folder: Option<String>,
-    destination: String,
+    destination: Destination,
+}
+
+/// The folder that a message is to go to.
+enum Destination {
+    /// A well-known name, or an id.
+    Folder(String),
+    /// A name or path, which is looked up in the mailbox.
+    Custom(String),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Folder(name) | Self::Custom(name)) = self;
+        f.write_str(name)
+    }
+}
+
+impl Destination {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        match (reader.chosen_folder(DESTINATION), reader.folder(CUSTOM_DESTINATION)) {
+            (Some(_), Some(_)) => reader.refuse(CUSTOM_DESTINATION, Reason::BothAreSet(DESTINATION)),
+            (None, None) => reader.refuse(DESTINATION, Reason::NeitherIsSet(CUSTOM_DESTINATION)),
+            (Some(folder), None) => return Self::Folder(folder),
+            (None, Some(name))
+                if WELL_KNOWN_FOLDERS.iter().any(|known| known.eq_ignore_ascii_case(&name)) =>
+            {
+                return Self::Folder(name);
+            }
+            (None, Some(name)) => return Self::Custom(name),
+        }
+        Self::Folder(String::new())
+    }
 }
 
 impl Move {
@@ -56,7 +98,7 @@ impl Move {
             mailbox: reader.required_mailbox("exo_email_address"),
             id: reader.required_id("exo_messages_id"),
             folder: reader.folder("exo_mailfolders_id"),
-            destination: reader.required_folder("exo_destination_mailfolder_id"),
+            destination: Destination::read(&mut reader),
         };
         reader.finish()?;
         Ok(order)
@@ -75,29 +117,69 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
     match authorize_and_move(context, &order).await {
         Ok(Moved { id, web_link }) => Outcome::done(&Content { new_message_id: id, new_web_link: web_link }),
-        Err(not_done) => {
+        Err(NotMoved::NoDestination(reason)) => Ok(Outcome::without_content(reason)),
+        Err(NotMoved::Change(not_done)) => {
             let done = format!("moved message {id} of mailbox {mailbox} to {destination}");
             let content = json!({"new_message_id": null, "new_web_link": null});
             not_done.outcome(&done, content, |source| {
                 let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
                 let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
-                Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)
+                let error = Error::graph(attempt, SPEC.permissions(), source);
+                Outcome::not_found(error, &what).or_else(Outcome::refused)
             })
         }
     }
 }
 
+/// Why a message was not moved.
+enum NotMoved {
+    /// The mailbox has no such folder, or several. Holds a sentence.
+    NoDestination(String),
+    Change(NotDone),
+}
+
+impl<E: Into<NotDone>> From<E> for NotMoved {
+    fn from(error: E) -> Self {
+        Self::Change(error.into())
+    }
+}
+
+/// Returns the id or the well-known name of the destination, or a sentence that says why there is none.
+async fn find_destination(
+    context: &Context,
+    mailbox: &Mailbox,
+    order: &Move,
+) -> Result<Result<String, String>, graph::Error> {
+    let name = match &order.destination {
+        Destination::Folder(folder) => return Ok(Ok(folder.clone())),
+        Destination::Custom(name) => name,
+    };
+    let owner = &order.mailbox;
+    Ok(match graph::find_mail_folder(&context.graph, mailbox.address(), name).await? {
+        FolderSearch::Found(id) => Ok(id),
+        FolderSearch::Missing => {
+            Err(format!("Folder '{name}' was not found in mailbox {owner}. The message was not moved."))
+        }
+        FolderSearch::Ambiguous(paths) => Err(format!(
+            "Mailbox {owner} has several folders '{name}': {}. The message was not moved. Give the path.",
+            paths.join(", ")
+        )),
+    })
+}
+
 /// Moves the message within the guard rails, and completes the audit record.
-async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, NotDone> {
+async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, NotMoved> {
     let record = AuditRecord {
         message_id: Some(order.id.clone()),
-        destination: Some(order.destination.clone()),
+        destination: Some(order.destination.to_string()),
         ..AuditRecord::new(Act::MoveMessage)
     };
     let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &order.mailbox).await?;
+    let destination = find_destination(context, &mailbox, order).await?.map_err(NotMoved::NoDestination)?;
     match context.guard.authorize_change(&mailbox, record)? {
         Authorization::PendingAction(act) => {
-            let moved = Mover { context, order, mailbox: &mailbox }.move_once(&act).await;
+            let moved =
+                Mover { context, order, mailbox: &mailbox, destination: &destination }.move_once(&act).await;
             act.end_with(&moved);
             Ok(moved?)
         }
@@ -105,7 +187,8 @@ async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, No
             let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id);
             let there = look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
             rehearsal.end_with(&there);
-            there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
+            there?;
+            Err(NotDone::DryRun.into())
         }
     }
 }
@@ -123,6 +206,8 @@ struct Mover<'a> {
     context: &'a Context,
     order: &'a Move,
     mailbox: &'a Mailbox,
+    /// The well-known name or the id of the folder.
+    destination: &'a str,
 }
 
 impl Mover<'_> {
@@ -161,9 +246,9 @@ impl Mover<'_> {
     }
 
     async fn request_move(&self, act: &PendingAction) -> Result<Moved, graph::Error> {
-        let Self { context, order, mailbox } = self;
+        let Self { context, order, mailbox, destination } = self;
         let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id)?.then("move");
-        let body = json!({"destinationId": order.destination}).to_string();
+        let body = json!({"destinationId": destination}).to_string();
         let request = Request::post(path, body.into(), act)
             .expecting(Expected::Entity)
             .retry_if_unsent()
@@ -214,21 +299,21 @@ impl Mover<'_> {
         struct Folder {
             id: String,
         }
-        let Self { context, order, mailbox } = self;
+        let Self { context, order, mailbox, destination } = self;
         let read = |path: Path| Request::get(path).expecting(Expected::Entity).in_mailbox(mailbox.address());
         let path = Path::message(mailbox.address(), None, &order.id)?;
         let path = path.option("$select", "id,parentFolderId,webLink");
         let place: Place = context.graph.send(&read(path)).await?.parse()?;
-        let path = Path::mail_folder(mailbox.address(), &order.destination)?.option("$select", "id");
+        let path = Path::mail_folder(mailbox.address(), destination)?.option("$select", "id");
         let destination: Folder = context.graph.send(&read(path)).await?.parse()?;
         Ok((place.folder == destination.id).then_some(place.message))
     }
 
     /// Finds a message whose id did not survive the move. Version 2.0 tagged each message before it moved it.
     async fn find_by_tag(&self) -> Result<Option<Moved>, graph::Error> {
-        let Self { context, order, mailbox } = self;
+        let Self { context, order, mailbox, destination } = self;
         let tag = CallTag::of(context.call.reference());
-        let found = tag.find(&context.graph, mailbox.address(), Some(&order.destination), None).await?;
+        let found = tag.find(&context.graph, mailbox.address(), Some(destination), None).await?;
         let moved = found.into_iter().find(|message| message.id != order.id);
         Ok(moved.map(|message| Moved { id: message.id, web_link: message.web_link }))
     }

@@ -38,14 +38,41 @@ impl Outcome {
 
     /// Success with Graph's `object`, unchanged. The indented form has sorted keys.
     pub(super) fn object(object: Box<RawValue>) -> Result<Self, Error> {
-        let pretty = pretty(&object, Value::sort_all_objects)?;
-        Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
+        Self { success: true, reason: None, reason_for_log: None, content: object, pretty: None }
+            .with_pretty()
     }
 
     /// Success with Graph's `object`, unchanged. The indented form has Graph's order of keys.
     pub(super) fn object_in_order(object: Box<RawValue>) -> Result<Self, Error> {
-        let pretty = pretty(&object, |_| ())?;
-        Ok(Self { success: true, reason: None, reason_for_log: None, content: object, pretty })
+        Self { success: true, reason: None, reason_for_log: None, content: object, pretty: None }
+            .with_pretty_in_order()
+    }
+
+    /// An outcome without content: what was asked for was not done, for the reason given.
+    pub(super) fn without_content(reason: String) -> Self {
+        let content = RawValue::from_string("{}".to_owned()).unwrap_or_default();
+        Self { success: false, reason: Some(reason), reason_for_log: None, content, pretty: None }
+    }
+
+    /// Turns a refusal of Graph into an outcome whose `content` is Graph's error object. Other failures stay.
+    pub(super) fn refused(error: Error) -> Result<Self, Error> {
+        let Some(refusal) = error.graph_error().and_then(graph::Error::refusal) else { return Err(error) };
+        let content = refusal.body.clone();
+        let outcome = Self::without_content(error.to_string());
+        let reason_for_log = Some(error.for_log());
+        Ok(Self { reason_for_log, content: content.unwrap_or(outcome.content), ..outcome })
+    }
+
+    /// Adds the content indented for reading. Scripts for the older app print it, also where nothing was found.
+    pub(super) fn with_pretty(self) -> Result<Self, Error> {
+        let pretty = pretty(&self.content, Value::sort_all_objects)?;
+        Ok(Self { pretty, ..self })
+    }
+
+    /// The same, in Graph's order of keys.
+    pub(super) fn with_pretty_in_order(self) -> Result<Self, Error> {
+        let pretty = pretty(&self.content, |_| ())?;
+        Ok(Self { pretty, ..self })
     }
 
     /// Turns a 404 into an outcome whose `content` is Graph's error object, which scripts test for. Other errors stay.

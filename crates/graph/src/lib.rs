@@ -12,6 +12,7 @@ mod expected;
 mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
+mod mail_folders;
 mod mailbox_limiter;
 mod metrics;
 pub mod models;
@@ -38,6 +39,7 @@ pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
 pub use expected::Expected;
 pub use failure::BackoffHint;
+pub use mail_folders::{FolderSearch, WELL_KNOWN_FOLDERS, find_mail_folder};
 pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};

@@ -16,12 +16,13 @@ if results.success and not error:
     row.exo_dt_web_link = link(content.get("new_web_link"))
 else:
     code = (error or {}).get("code") or u""
-    outcome = u"message not found" if error else u"the call failed"
+    outcome = u"the call failed"
     if code == "DryRun":
         outcome = u"dry run"
     elif "Folder" in code:  # the folder does not exist; the message was not moved
         outcome = u"folder not found"
-    elif error:
+    elif code == "ErrorItemNotFound":
+        outcome = u"message not found"
         row.exo_dt_status = red(u"Not Found")
         row.exo_dt_web_link = u""
     note = (

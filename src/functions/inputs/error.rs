@@ -52,6 +52,10 @@ pub enum Reason {
     NoAddress,
     /// It holds more than one address.
     SeveralAddresses,
+    /// Neither it nor the input named here is set, and one of them is required.
+    NeitherIsSet(&'static str),
+    /// The input named here is set as well, and only one of them may be.
+    BothAreSet(&'static str),
     /// A time that is before the one in the input named here.
     Before(&'static str),
 }
@@ -129,6 +133,10 @@ impl Reason {
             Self::NotAddress(_) => "holds what is not an address".to_owned(),
             Self::NoAddress => "holds no address".to_owned(),
             Self::SeveralAddresses => "must be one address".to_owned(),
+            Self::NeitherIsSet(other) => {
+                format!("or \"{other}\" is required, and neither is set")
+            }
+            Self::BothAreSet(other) => format!("must not be set together with \"{other}\""),
             Self::Before(start) => format!("is before \"{start}\", so nothing can be found"),
         }
     }

@@ -1,23 +1,6 @@
 //! The names of the folders that every mailbox may have.
 
-/// Graph's well-known folder names (Graph page "mailFolder resource type").
-pub(in crate::functions) const WELL_KNOWN_FOLDERS: &[&str] = &[
-    "archive",
-    "clutter",
-    "conflicts",
-    "conversationhistory",
-    "deleteditems",
-    "drafts",
-    "inbox",
-    "junkemail",
-    "localfailures",
-    "msgfolderroot",
-    "outbox",
-    "recoverableitemsdeletions",
-    "scheduled",
-    "searchfolders",
-    "sentitems",
-];
+use graph::WELL_KNOWN_FOLDERS;
 
 /// Turns a folder's display name such as "Junk Email" into Graph's well-known name. Ids and other names stay as they
 /// are; Graph does not regard case.

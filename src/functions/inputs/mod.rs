@@ -19,7 +19,6 @@ use serde_json::{Map, Value};
 use self::address::{Kind, NotAnAddress};
 use self::error::Problem;
 pub use self::error::{InputError, Reason};
-pub(super) use self::folder::WELL_KNOWN_FOLDERS;
 pub(super) use self::text::RichText;
 use self::text::{is_blank, trim};
 use self::time::DayMeans;
@@ -346,7 +345,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The label chosen in a select.
-    pub(super) fn required_choice(&mut self, name: &'static str) -> String {
+    fn choice(&mut self, name: &'static str) -> Option<String> {
         let value = self.given(name).map(label);
         if value == Some(None) {
             self.refuse(name, Reason::NotChoice);
@@ -355,12 +354,12 @@ impl<'a> Reader<'a> {
         if label.as_ref().is_some_and(|label| label.len() > LONGEST_WORD) {
             self.refuse(name, Reason::TooLong(LONGEST_WORD));
         }
-        self.require(name, label)
+        label
     }
 
     /// The folder chosen in a select, by its label or id.
-    pub(super) fn required_folder(&mut self, name: &'static str) -> String {
-        folder::canonical(&self.required_choice(name))
+    pub(super) fn chosen_folder(&mut self, name: &'static str) -> Option<String> {
+        self.choice(name).map(|label| folder::canonical(&label))
     }
 
     /// Ends the reading. The error names everything that is missing or wrong.

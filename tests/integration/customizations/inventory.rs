@@ -39,7 +39,7 @@ fn named<'v>(fields: &[&'v Value], name: &str) -> &'v Value {
 fn export_has_exactly_the_expected_objects() {
     let file = file();
     let counts = [
-        ("fields", 50),
+        ("fields", 51),
         ("functions", 9),
         ("actions", 11),
         ("workflows", 10),
@@ -51,7 +51,7 @@ fn export_has_exactly_the_expected_objects() {
     for (kind, count) in counts {
         assert_eq!(list(&file, kind).len(), count, "{kind}");
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 26);
+    assert_eq!(fields(&file, FUNCTION).len(), 27);
     assert_eq!(fields(&file, ACTIVITY).len(), 23);
     assert_eq!(file["types"][0]["fields"].as_object().unwrap().len(), 9);
 }

@@ -1,10 +1,12 @@
-//! What the older app has, and in what order. Its uuids are in `uuids.txt`.
+//! What the older app has, in its versions 1.3.0 and 1.5.0, and in what order. The uuids of 1.3.0 are in `uuids.txt`.
 
 /// API name, input type, whether it is required.
-pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 26] = [
+pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
     ("exo_attachment_name", "text", false),
     ("exo_attachment_names", "text", false),
-    ("exo_destination_mailfolder_id", "select", true),
+    // Since 1.5.0 one of these two is required.
+    ("exo_custom_folder_name", "text", false),
+    ("exo_destination_mailfolder_id", "select", false),
     ("exo_email_address", "text", true),
     ("exo_email_address_sender", "text", false),
     ("exo_end_date", "datetimepicker", false),
@@ -105,7 +107,13 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
     (
         "exchange_online_move_message_to_folder",
         "Exchange Online: Move Message to Folder",
-        &["exo_email_address", "exo_mailfolders_id", "exo_messages_id", "exo_destination_mailfolder_id"],
+        &[
+            "exo_email_address",
+            "exo_mailfolders_id",
+            "exo_messages_id",
+            "exo_destination_mailfolder_id",
+            "exo_custom_folder_name",
+        ],
     ),
     (
         "exchange_online_query_emails",

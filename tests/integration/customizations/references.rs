@@ -26,9 +26,9 @@ fn uuids(value: &Value, found: &mut Vec<String>) {
 fn every_object_and_every_option_has_a_uuid() {
     let mut found = Vec::new();
     uuids(&file(), &mut found);
-    // 50 fields, the options of three selects and two multiselects, 9 columns; 9 functions, 11 rules, 10 workflows,
+    // 51 fields, the options of three selects and two multiselects, 9 columns; 9 functions, 11 rules, 10 workflows,
     // and one each of script, table, destination and incident type.
-    assert_eq!(found.len(), 50 + 3 * 15 + 2 * 3 + 9 + 34);
+    assert_eq!(found.len(), 51 + 3 * 15 + 2 * 3 + 9 + 34);
 }
 
 #[cfg(feature = "sandbox")]
@@ -102,7 +102,7 @@ fn every_source_is_exported() {
     let xml: Vec<_> =
         list(&file, "workflows").iter().map(|workflow| text(&workflow["content"], "xml")).collect();
     let scripts: Vec<_> = list(&file, "scripts").iter().map(|script| text(script, "script_text")).collect();
-    assert_eq!(found.len(), 1 + 1 + 9 + 26 + 23 + 11 + 10 + 1 + 21);
+    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 23 + 11 + 10 + 1 + 21);
     for source in found {
         let there = if let Ok(object) = serde_json::from_str::<Value>(&source) {
             uuids_of_it.contains(&text(&object, "uuid").to_owned())

@@ -109,7 +109,8 @@ async fn null_absent_and_blank_all_mean_not_given() {
     }
     let select = json!({"exo_email_address": user, "exo_messages_id": "x", "exo_destination_mailfolder_id": {"id": 1, "name": " "}});
     let error = fixture.failed(MoveMessageToFolder, select).await;
-    assert_eq!(error, "The input \"exo_destination_mailfolder_id\" is required, and it is not set.");
+    let neither = "The input \"exo_destination_mailfolder_id\" or \"exo_custom_folder_name\" is required, and neither is set.";
+    assert_eq!(error, neither);
     assert_eq!(fixture.asked(), Vec::<String>::new());
 }
 
@@ -127,7 +128,12 @@ async fn every_missing_input_is_named_before_anything_is_asked() {
         (
             MoveMessageToFolder,
             json!({}),
-            &["exo_email_address", "exo_messages_id", "exo_destination_mailfolder_id"],
+            &[
+                "exo_email_address",
+                "exo_messages_id",
+                "exo_destination_mailfolder_id",
+                "exo_custom_folder_name",
+            ],
         ),
         (
             SendMessage,

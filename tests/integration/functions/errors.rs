@@ -56,7 +56,11 @@ async fn missing_permission_is_named_with_mailbox_and_request_id() {
         for role in roles {
             fixture.graph().faults().take_role(role);
         }
-        let error = fixture.failed(function, inputs.clone()).await;
+        let error = match fixture.run(function, inputs.clone()).await {
+            // A refused move is an answer, as with the older app.
+            Ok(results) if function == MoveMessageToFolder => results["reason"].as_str().unwrap().to_owned(),
+            failed => failed.unwrap_err(),
+        };
         fixture.graph().faults().clear();
         let whom =
             ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
@@ -82,7 +86,8 @@ async fn the_least_permission_is_enough() {
     for (function, inputs, _, _) in each(&fixture) {
         let results = fixture.run(function, inputs).await;
         let writes = [MoveMessageToFolder, DeleteEmail].contains(&function);
-        assert_eq!(results.is_err(), writes, "{}: {results:?}", function.name());
+        let is_done = results.as_ref().is_ok_and(|results| results["success"] == true);
+        assert_eq!(!is_done, writes, "{}: {results:?}", function.name());
     }
 }
 

@@ -327,7 +327,9 @@ async fn move_with_lost_answer_returns_the_message() {
             assert_eq!(results["content"]["new_message_id"], id, "{fault:?}");
             assert!(results["content"]["new_web_link"].is_string());
         } else {
-            assert!(ended.is_err() && moved.is_empty(), "{fault:?}");
+            // A refusal of Graph is an answer, as with the older app.
+            let is_done = ended.is_ok_and(|results| results["success"] == true);
+            assert!(!is_done && moved.is_empty(), "{fault:?}");
         }
     }))
     .await;

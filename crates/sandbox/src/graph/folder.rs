@@ -1,9 +1,9 @@
-//! A mailbox's folders: the well-known ones, by name or by id.
+//! A mailbox's folders: the well-known ones, by name or by id, and some that its owner made, by id.
 
 use super::identifier::{self, Ids};
 use super::refusal::Refusal;
 
-/// A folder of a mailbox, as an index of [`WELL_KNOWN`].
+/// A folder of a mailbox, as an index of [`WELL_KNOWN`] followed by [`OWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Folder(u8);
 
@@ -28,6 +28,15 @@ const WELL_KNOWN: [(&str, &str); 17] = [
     ("syncissues", "Sync Issues"),
 ];
 
+/// Folders that the owner of each mailbox made: the name, and the folder that holds it.
+const OWN: [(&str, Folder); 5] = [
+    ("Phishing", Folder::INBOX),
+    ("Confirmed", Folder(17)),
+    ("Projects", Folder::ROOT),
+    ("Invoices", Folder(19)),
+    ("Invoices", Folder::INBOX),
+];
+
 impl Folder {
     pub(super) const INBOX: Self = Self(0);
     pub(super) const SENT: Self = Self(1);
@@ -37,18 +46,41 @@ impl Folder {
     pub(super) const ARCHIVE: Self = Self(5);
     /// The folder of deleted messages that can be recovered. `/messages` does not list it.
     pub(super) const RECOVERABLE: Self = Self(6);
+    pub(super) const OUTBOX: Self = Self(7);
     pub(super) const ROOT: Self = Self(12);
 
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+    fn well_known() -> impl Iterator<Item = Self> {
         (0u8..).take(WELL_KNOWN.len()).map(Self)
     }
 
+    fn all() -> impl Iterator<Item = Self> {
+        (0u8..).take(WELL_KNOWN.len() + OWN.len()).map(Self)
+    }
+
+    /// The folders in this one that a mail program shows.
+    pub(super) fn children(self) -> impl Iterator<Item = Self> {
+        Self::all().filter(move |folder| folder.is_visible() && folder.parent() == self)
+    }
+
+    pub(super) fn parent(self) -> Self {
+        self.own().map_or(Self::ROOT, |(_, parent)| parent)
+    }
+
+    fn is_visible(self) -> bool {
+        self.0 < Self::RECOVERABLE.0 || self == Self::OUTBOX || self.own().is_some()
+    }
+
+    fn own(self) -> Option<(&'static str, Self)> {
+        OWN.get(usize::from(self.0).checked_sub(WELL_KNOWN.len())?).copied()
+    }
+
+    /// The well-known name, or the name that the owner gave it.
     pub(super) fn name(self) -> &'static str {
-        WELL_KNOWN[usize::from(self.0)].0
+        WELL_KNOWN.get(usize::from(self.0)).map_or_else(|| self.display_name(), |(name, _)| name)
     }
 
     pub(super) fn display_name(self) -> &'static str {
-        WELL_KNOWN[usize::from(self.0)].1
+        self.own().map_or_else(|| WELL_KNOWN[usize::from(self.0)].1, |(name, _)| name)
     }
 
     pub(super) fn id(self, ids: Ids, mailbox: u32) -> String {
@@ -58,7 +90,7 @@ impl Folder {
     /// The folder that a request names: a well-known name in any case, or an id exactly as it was returned. `Ok(None)`
     /// is a folder that does not exist.
     pub(super) fn named(name: &str, ids: Ids, mailbox: u32) -> Result<Option<Self>, Refusal> {
-        if let Some(folder) = Self::all().find(|folder| folder.name().eq_ignore_ascii_case(name)) {
+        if let Some(folder) = Self::well_known().find(|folder| folder.name().eq_ignore_ascii_case(name)) {
             return Ok(Some(folder));
         }
         if !identifier::is_folder_id(name) {

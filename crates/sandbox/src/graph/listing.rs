@@ -179,7 +179,7 @@ fn search_offset(query: &Query) -> Result<usize, Refusal> {
 }
 
 /// The absolute URL of the page that starts at `offset`.
-fn next_link(state: &State, path: &str, query: &Query, offset: usize) -> String {
+pub(super) fn next_link(state: &State, path: &str, query: &Query, offset: usize) -> String {
     let mut link = format!("{}/{}?", state.base.root, path.strip_prefix('/').unwrap_or(path));
     for (name, value) in [
         ("select", &query.select),

@@ -1,15 +1,14 @@
 //! Messages and folders: get, MIME, delete, move, change.
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::changes::{Deleted, Moved};
 use super::folder::Folder;
-use super::json::{Object, string};
+
 use super::message::{Item, Property};
 use super::mime;
 use super::path::Place;
-use super::query::{Query, encode};
+use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::response::{GraphResponse, Payload, written};
@@ -107,42 +106,4 @@ pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> G
     changes.moved.push(Moved { mailbox: owner, id, new_id, from, folder: destination.name() });
     drop(changes);
     Ok(shown(state, 201, mailbox, &moved, View::of(request, None)?))
-}
-
-pub(super) fn folders(state: &State, user: &str) -> GraphResult {
-    let mailbox = state.mailbox(user)?;
-    let items = state.items(mailbox, None);
-    Ok(written(200, |out| {
-        let mut object = Object::begin(out);
-        let context = format!("{}/$metadata#users('{}')/mailFolders", state.base.root, encode(user));
-        object.text("@odata.context", &context);
-        let value = object.key("value");
-        value.push(b'[');
-        for (nth, folder) in Folder::all().take(6).enumerate() {
-            if nth > 0 {
-                value.push(b',');
-            }
-            write_folder(value, state, mailbox, folder, &items);
-        }
-        value.push(b']');
-        object.end();
-    }))
-}
-
-pub(super) fn folder(state: &State, user: &str, folder: &str) -> GraphResult {
-    let mailbox = state.mailbox(user)?;
-    let folder = state.folder_named(mailbox, folder)?;
-    let items = state.items(mailbox, Some(folder));
-    Ok(written(200, |out| write_folder(out, state, mailbox, folder, &items)))
-}
-
-fn write_folder(out: &mut Vec<u8>, state: &State, mailbox: u32, folder: Folder, items: &[Item]) {
-    let ids = state.base.ids;
-    let mut object = Object::begin(out);
-    object.text("id", &folder.id(ids, mailbox));
-    string(object.key("displayName"), folder.display_name());
-    object.text("parentFolderId", &Folder::ROOT.id(ids, mailbox));
-    let count = items.iter().filter(|item| item.folder == folder).count();
-    object.raw("childFolderCount", "0").raw("totalItemCount", &json!(count).to_string());
-    object.end();
 }

@@ -35,6 +35,7 @@ mod identity;
 mod json;
 mod listing;
 mod mail;
+mod mail_folders;
 mod message;
 mod mime;
 mod options;

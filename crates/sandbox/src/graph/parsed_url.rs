@@ -41,7 +41,8 @@ impl ParsedUrl {
             Route::MailboxSettings(user) => (Some(user), None, None, "mailboxSettings"),
             Route::TimeZone(user) => (Some(user), None, None, "timeZone"),
             Route::Events(user) => (Some(user), None, None, "events"),
-            Route::Folders(user) => (Some(user), None, None, "mailFolders"),
+            Route::Folders { user, parent: None } => (Some(user), None, None, "mailFolders"),
+            Route::Folders { user, parent } => (Some(user), parent, None, "childFolders"),
             Route::Folder { user, folder } => (Some(user), Some(folder), None, ""),
             Route::Messages { user, folder } => (Some(user), folder, None, "messages"),
             Route::Message(Place { user, folder, id }, part) => {

@@ -17,7 +17,7 @@ pub(super) enum Route {
     MailboxSettings(String),
     TimeZone(String),
     Events(String),
-    Folders(String),
+    Folders { user: String, parent: Option<String> },
     Folder { user: String, folder: String },
     Messages { user: String, folder: Option<String> },
     Message(Place, Part),
@@ -73,7 +73,10 @@ impl Route {
             ["mailboxsettings"] => Self::MailboxSettings(user),
             ["mailboxsettings", "timezone"] => Self::TimeZone(user),
             ["events"] | ["calendar", "events"] => Self::Events(user),
-            ["mailfolders"] => Self::Folders(user),
+            ["mailfolders"] => Self::Folders { user, parent: None },
+            ["mailfolders", _, "childfolders"] => {
+                Self::Folders { user, parent: Some(segments[3].to_owned()) }
+            }
             ["mailfolders", _] => Self::Folder { user, folder: segments[3].to_owned() },
             ["mailfolders", _, "messages"] => Self::Messages { user, folder: Some(segments[3].to_owned()) },
             ["mailfolders", _, "messages", _, ..] => {
@@ -98,7 +101,7 @@ impl Route {
             | Self::MailboxSettings(user)
             | Self::TimeZone(user)
             | Self::Events(user)
-            | Self::Folders(user)
+            | Self::Folders { user, .. }
             | Self::Folder { user, .. }
             | Self::Messages { user, .. }
             | Self::Message(Place { user, .. }, _) => Some(user),

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::state::State;
-use super::{calendar, drafts, exchange_ids, listing, mail, upload, users};
+use super::{calendar, drafts, exchange_ids, listing, mail, mail_folders, upload, users};
 
 /// An application permission, and the wording of its refusal.
 struct Needed(&'static [&'static str], Wording);
@@ -58,8 +58,10 @@ fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Rout
         (&Method::GET, Route::User(user)) => users::get(state, faults, user, &query),
         (&Method::GET, Route::MailboxSettings(user)) => users::mailbox_settings(state, user),
         (&Method::GET, Route::TimeZone(user)) => users::time_zone(state, user),
-        (&Method::GET, Route::Folders(user)) => mail::folders(state, user),
-        (&Method::GET, Route::Folder { user, folder }) => mail::folder(state, user, folder),
+        (&Method::GET, Route::Folders { user, parent }) => {
+            mail_folders::list(state, user, parent.as_deref(), request, &query)
+        }
+        (&Method::GET, Route::Folder { user, folder }) => mail_folders::get(state, user, folder),
         (&Method::GET, Route::Messages { user, folder }) => {
             listing::list(state, faults, user, folder.as_deref(), request, &query)
         }
@@ -106,7 +108,7 @@ fn needed(method: &Method, route: &Route) -> Result<Needed, Refusal> {
         Route::Events(_) if read => Needed(&["Calendars.Read", "Calendars.ReadWrite"], Wording::Exchange),
         Route::Events(_) => Needed(&["Calendars.ReadWrite"], Wording::Exchange),
         Route::SendMail(_) | Route::Message(_, Part::Send) => Needed(&["Mail.Send"], Wording::Exchange),
-        Route::Folders(_) | Route::Folder { .. } | Route::Messages { .. } | Route::Message(..) => {
+        Route::Folders { .. } | Route::Folder { .. } | Route::Messages { .. } | Route::Message(..) => {
             Needed(if read { READ } else { WRITE }, Wording::Exchange)
         }
     })
