@@ -128,7 +128,7 @@ proptest! {
 }
 
 #[test]
-fn every_hostile_value_is_tried_in_every_place() {
+fn hostile_values_are_safe_in_every_position() {
     for value in HOSTILE {
         for other in ["a", value] {
             for values in [[*value, other, other], [other, *value, "a"], [other, other, *value]] {

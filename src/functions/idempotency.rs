@@ -28,7 +28,7 @@ const LOOKUP_DELAYS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// Delays between lookups after a throttled request. Graph throttles a request before it carries it out, as a rule, so
 /// fewer lookups are enough.
-const LOOKUP_DELAYS_AFTER_THROTTLING: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(1)];
+const LOOKUP_DELAYS_AFTER_THROTTLING: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 /// Maximum number of repeats after an unknown outcome. Repeats that Graph asks to delay are counted by the retry policy
 /// instead.
 const MAX_REPEATS: u32 = 2;

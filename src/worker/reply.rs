@@ -41,7 +41,6 @@ pub(super) async fn send(consumer: &ConsumerHandle, message_id: &str) {
         let mut sent = consumer.finish(&ack, reply.clone()).await;
         if let Err(NotConfirmed::RefusedByBroker(reason)) = &sent {
             refusals += 1;
-            warn!(message_id, reason, refusals, "the broker refused the reply");
             let reason = reason.clone();
             if refusals >= MANY_REFUSALS {
                 sent = send_less(consumer, message_id, &ack, reply.clone(), &reason).await;
@@ -50,7 +49,10 @@ pub(super) async fn send(consumer: &ConsumerHandle, message_id: &str) {
         match sent {
             Ok(()) => ledger.confirmed(message_id),
             // The broker's store may be full or unavailable. The results must not be lost for that.
-            Err(NotConfirmed::RefusedByBroker(_)) => sleep(REFUSED.delay(refusals - 1)).await,
+            Err(NotConfirmed::RefusedByBroker(reason)) => {
+                warn!(message_id, reason, refusals, "the broker refused the reply; it is sent again");
+                sleep(REFUSED.delay(refusals - 1)).await;
+            }
             // The reply can never be a STOMP frame. Its message must neither wait nor come back indefinitely.
             Err(NotConfirmed::Refused(reason)) => {
                 let replacement = if mem::replace(&mut replaced, true) {

@@ -45,7 +45,7 @@ async fn with_destination(broker: OtherBroker, destination: &str) -> Deployment 
 
 /// `tests/faults/break` sets the failpoints; a name that nothing reads would break nothing.
 #[test]
-fn every_break_names_a_failpoint_and_a_test() {
+fn breaks_file_names_existing_failpoints_and_tests() {
     let contains = |directories: &[&str], text: &str| {
         let status = Command::new("grep").args(["-rqE", "--include=*.rs", text]).args(directories).status();
         status.unwrap().success()

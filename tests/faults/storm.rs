@@ -113,9 +113,11 @@ fn trouble(deployment: &Deployment, order: &Order, chance: &mut Rng) {
             ),
             Function::MoveMessageToFolder => (
                 "/move",
-                match chance.u8(..4) {
+                match chance.u8(..5) {
                     0 => Fault::CutBody,
                     1 => Fault::Status(429, Decimal(0.3)),
+                    // Seen at the service (msgraph-sdk-php issue 285).
+                    2 => Fault::DoneButStatus(404, Absent),
                     _ => done_or_not(chance, 504),
                 },
             ),

@@ -305,7 +305,7 @@ impl Drop for OldServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_endpoint_speaks_tls_1_1() {
+async fn tls_1_1_is_rejected_for_every_endpoint() {
     let (directory, other) = (tempfile::tempdir().unwrap(), Place::new());
     let server = OldServer::start(directory.path(), "-tls1_1");
     assert!(server.speaks("-tls1_1"), "this OpenSSL can");

@@ -60,7 +60,7 @@ fn section(name: &str) -> String {
 }
 
 #[test]
-fn a_new_file_is_the_template_and_its_owners_only() {
+fn created_file_is_template_with_owner_only_access() {
     let directory = tempfile::tempdir().unwrap();
     for (arguments, file) in [
         (&["--create", "a.config"][..], "a.config"),
@@ -81,7 +81,7 @@ fn a_new_file_is_the_template_and_its_owners_only() {
 }
 
 #[test]
-fn the_environment_names_the_file_before_the_command_line_does() {
+fn app_config_file_variable_overrides_file_argument() {
     let directory = tempfile::tempdir().unwrap();
     let environment = [("APP_CONFIG_FILE", "from-environment.config")];
     let output = config_in(directory.path(), &["-c", "named.config"], "", &environment);
@@ -90,7 +90,7 @@ fn the_environment_names_the_file_before_the_command_line_does() {
 }
 
 #[test]
-fn an_existing_file_is_overwritten_only_after_a_yes() {
+fn existing_file_is_overwritten_only_after_confirmation() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("app.config");
     fs::write(&file, "mine").unwrap();
@@ -109,7 +109,7 @@ fn an_existing_file_is_overwritten_only_after_a_yes() {
 }
 
 #[test]
-fn an_update_adds_what_is_missing_behind_what_is_there() {
+fn update_appends_missing_sections_only() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("app.config");
     let mine = "; mine\n[integrations]\n[fn_other]\nsecret=a\\b\"c\" # no comment\n  and more\n\n[resilient]\nhost : x";
@@ -129,7 +129,7 @@ fn an_update_adds_what_is_missing_behind_what_is_there() {
 }
 
 #[test]
-fn an_update_of_an_empty_file_makes_it_whole() {
+fn update_of_empty_file_writes_full_template() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("app.config");
     fs::write(&file, "").unwrap();
@@ -138,7 +138,7 @@ fn an_update_of_an_empty_file_makes_it_whole() {
 }
 
 #[test]
-fn an_update_keeps_line_ends_byte_order_mark_and_symbolic_link() {
+fn update_keeps_line_endings_bom_and_symlink() {
     let directory = tempfile::tempdir().unwrap();
     let (real, link) = (directory.path().join("real.config"), directory.path().join("app.config"));
     let mine = "\u{feff}[resilient]\r\nhost=x\r\n[integrations]\r\n";
@@ -152,7 +152,7 @@ fn an_update_keeps_line_ends_byte_order_mark_and_symbolic_link() {
 }
 
 #[test]
-fn a_dangling_symbolic_link_stays_one_and_gets_its_file() {
+fn create_through_dangling_symlink_creates_target() {
     let directory = tempfile::tempdir().unwrap();
     symlink("real.config", directory.path().join("app.config")).unwrap();
     assert!(config(directory.path(), &["-c", "app.config"], "").status.success());
@@ -161,7 +161,7 @@ fn a_dangling_symbolic_link_stays_one_and_gets_its_file() {
 }
 
 #[test]
-fn what_cannot_be_read_as_a_configuration_is_not_touched() {
+fn update_leaves_invalid_config_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("app.config");
     for (text, why) in
@@ -176,7 +176,7 @@ fn what_cannot_be_read_as_a_configuration_is_not_touched() {
 }
 
 #[test]
-fn an_update_of_no_file_writes_none_and_says_so() {
+fn update_of_missing_file_creates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-u", "app.config"], "");
     assert_eq!(output.status.code(), Some(0));
@@ -185,7 +185,7 @@ fn an_update_of_no_file_writes_none_and_says_so() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_a_failure_that_names_it() {
+fn unwritable_path_exits_with_1_and_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-c", "nowhere/app.config"], "");
     assert_eq!(output.status.code(), Some(1));
@@ -205,7 +205,7 @@ fn packages_can_be_chosen_and_unknown_ones_are_named() {
 }
 
 #[test]
-fn one_of_create_and_update_is_chosen() {
+fn exactly_one_of_create_and_update_is_required() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [&["-c", "-u"][..], &["app.config"], &[]] {
         assert_eq!(config(directory.path(), arguments, "").status.code(), Some(2), "{arguments:?}");
@@ -214,7 +214,7 @@ fn one_of_create_and_update_is_chosen() {
 }
 
 #[test]
-fn without_a_home_nothing_is_written_to_a_directory_named_so() {
+fn unset_home_does_not_write_to_tilde_directory() {
     for (arguments, environment) in [
         (&["-c"][..], None),
         (&["-c", "~/app.config"], None),
@@ -235,7 +235,7 @@ fn without_a_home_nothing_is_written_to_a_directory_named_so() {
 }
 
 #[test]
-fn every_command_refuses_a_configuration_in_a_home_that_is_not_there() {
+fn commands_reject_default_config_path_without_home() {
     let directory = tempfile::tempdir().unwrap();
     for (command, code) in [
         (&["run"][..], 2),

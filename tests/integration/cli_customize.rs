@@ -145,7 +145,7 @@ fn identities(all: &Value) -> Vec<(&'static str, String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_says_what_would_be_new_and_only_reads() {
+async fn dry_run_lists_new_objects_and_changes_nothing() {
     let fixture = Fixture::fresh().await;
     let output = fixture.customize(&["--dry-run"], "").await;
     output.assert_contains(
@@ -162,7 +162,7 @@ async fn a_dry_run_says_what_would_be_new_and_only_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_imported_and_a_second_run_finds_nothing_to_do() {
+async fn first_run_imports_everything_and_second_run_nothing() {
     let fixture = Fixture::fresh().await;
     let output = fixture.customize(&["-y"], "").await;
     output.assert_contains(
@@ -187,7 +187,7 @@ async fn everything_is_imported_and_a_second_run_finds_nothing_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_imports_in_a_row_leave_the_state_of_one() {
+async fn repeated_import_gives_same_state() {
     let fixture = Fixture::fresh().await;
     fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
     let once = fixture.rest().customizations();
@@ -205,7 +205,7 @@ async fn two_imports_in_a_row_leave_the_state_of_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
+async fn objects_of_older_app_are_updated_without_duplicates() {
     let fixture = Fixture::older().await;
     let before = fixture.rest().customizations();
     fixture.customize(&["-y"], "").await.assert_contains(
@@ -226,7 +226,7 @@ async fn the_older_apps_objects_are_updated_and_none_is_there_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_asks_and_only_a_yes_imports() {
+async fn import_requires_confirmation() {
     let fixture = Fixture::older().await;
     let before = fixture.rest().customizations();
     for no in ["n\n", "NO\n", "perhaps\nn\n", ""] {
@@ -288,7 +288,7 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_soar_does_not_tell_is_not_claimed() {
+async fn workflows_hidden_by_soar_are_not_reported_as_unchanged() {
     let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
     fixture.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
     let output = fixture.customize(&["--dry-run"], "").await;
@@ -299,7 +299,7 @@ async fn what_soar_does_not_tell_is_not_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_not_listed_is_added_without_an_import() {
+async fn missing_api_key_is_added_to_destination_without_import() {
     let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
     fixture.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
     fixture.customize(&[], "n\n").await.assert_contains(0, &["Nothing was changed"]);
@@ -310,7 +310,7 @@ async fn a_key_that_is_not_listed_is_added_without_an_import() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_is_added_to_the_users() {
+async fn account_login_is_added_to_destination_users() {
     let fixture = Fixture::fresh().await;
     let section = fixture.sandbox.soar.app_config_section_of_account(&fixture.sandbox.ca_file());
     let app_config = fixture.write(&section);
@@ -320,7 +320,7 @@ async fn an_account_is_added_to_the_users() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_may_read_its_calls_only_after_it() {
+async fn daemon_can_read_calls_only_after_customize() {
     let fixture = Fixture::fresh().await;
     let app_config = fixture.sandbox.write_app_config(&[]).unwrap().display().to_string();
     let mut waiting = Daemon::spawn(&["run", "--config-file", &app_config]);
@@ -336,7 +336,7 @@ async fn a_daemon_may_read_its_calls_only_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
+async fn concurrent_destination_change_is_not_overwritten() {
     let fixture = Fixture::fresh().await;
     fixture.rest().conflict_next(3);
     fixture.customize(&["-y"], "").await.assert_contains(0, &["The API key was added"]);
@@ -351,7 +351,7 @@ async fn who_changes_the_message_destination_meanwhile_is_not_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_permitted_says_which_permission_it_needs() {
+async fn forbidden_request_reports_required_permission() {
     for (on, attempt) in [
         ("POST /rest/orgs/201/configurations/imports", "import customizations"),
         ("PUT /rest/orgs/201/configurations/imports", "accept the import"),
@@ -388,7 +388,7 @@ async fn unreadable_list_is_reported_and_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_may_only_read_is_enough_for_a_dry_run() {
+async fn read_only_key_is_sufficient_for_dry_run() {
     let fixture = Fixture::older().await;
     fixture.rest().forbid_customizing(true);
     let before = fixture.rest().customizations();

@@ -125,7 +125,7 @@ fn inputs<'a>(given: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_list_shows_every_function_with_its_inputs() {
+async fn list_shows_all_functions_and_their_inputs() {
     let desk = Desk::new().await;
     let all = desk.invoke(&["--list"]);
     assert_eq!((all.code, all.stderr.as_str()), (0, ""));
@@ -148,7 +148,7 @@ async fn the_list_shows_every_function_with_its_inputs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_inputs_declared_as_required_are_those_that_a_function_demands() {
+async fn required_inputs_are_enforced_as_declared() {
     let desk = Desk::new().await;
     let context = desk.context().await;
     for function in Function::ALL {
@@ -165,7 +165,7 @@ async fn the_inputs_declared_as_required_are_those_that_a_function_demands() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_inputs_are_of_the_kinds_they_are_declared_as() {
+async fn input_types_are_enforced_as_declared() {
     let desk = Desk::new().await;
     let context = desk.context().await;
     for function in Function::ALL {
@@ -189,7 +189,7 @@ async fn the_inputs_are_of_the_kinds_they_are_declared_as() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_results_are_on_stdout_and_soar_is_left_alone() {
+async fn results_go_to_stdout_without_contacting_soar() {
     let desk = Desk::new().await;
     let user = desk.sandbox.graph.mailboxes().swap_remove(0);
     let given = format!("exo_email_address={user}");
@@ -208,7 +208,7 @@ async fn the_results_are_on_stdout_and_soar_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_not_done_ends_with_one() {
+async fn failed_function_exits_with_1() {
     let desk = Desk::new().await;
     let ended =
         desk.invoke(&["get_email_user_profile", "--input", "exo_email_address=nobody@sandbox.example"]);
@@ -223,7 +223,7 @@ async fn what_was_not_done_ends_with_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_query_without_an_incident_shows_its_note() {
+async fn query_without_incident_prints_note_to_stderr() {
     let desk = Desk::new().await;
     let subject = format!("exo_message_subject={}", Phish::default().subject);
     let outputs = "exo_query_output_format=incident note, Incident attachment";
@@ -240,7 +240,7 @@ async fn a_query_without_an_incident_shows_its_note() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_query_with_an_incident_writes_to_it() {
+async fn query_with_incident_writes_note_and_attachment() {
     let desk = Desk::new().await;
     let incident = INCIDENT.to_string();
     let given = inputs([
@@ -259,7 +259,7 @@ async fn a_query_with_an_incident_writes_to_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_without_an_incident_becomes_a_file_that_overwrites_none() {
+async fn message_without_incident_is_saved_without_overwriting() {
     let desk = Desk::new().await;
     let (mailbox, id, [address, message]) = desk.planted();
     let mime = desk.sandbox.graph.mime(&mailbox, &id).unwrap();
@@ -276,7 +276,7 @@ async fn a_message_without_an_incident_becomes_a_file_that_overwrites_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_breaks_off_leaves_no_file() {
+async fn interrupted_message_download_leaves_no_file() {
     let desk = Desk::new().await;
     let (_, _, [address, message]) = desk.planted();
     desk.sandbox.graph.faults().next(100, Target::containing("$value"), Fault::CutBody);
@@ -288,7 +288,7 @@ async fn a_message_that_breaks_off_leaves_no_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_with_an_incident_becomes_its_attachment() {
+async fn message_with_incident_is_saved_as_attachment() {
     let desk = Desk::new().await;
     let (mailbox, id, [address, message]) = desk.planted();
     let incident = INCIDENT.to_string();
@@ -359,7 +359,7 @@ async fn plain_words_become_the_encodings_of_soar() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_wrong_arguments_are_reported_at_once() {
+async fn invalid_arguments_are_all_reported_at_once() {
     let desk = Desk::new().await;
     let given = inputs([
         "exo_has_attachments=maybe",
@@ -390,7 +390,7 @@ async fn all_wrong_arguments_are_reported_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn inputs_come_from_a_file_and_those_of_the_command_line_win() {
+async fn command_line_inputs_override_inputs_from_file() {
     let desk = Desk::new().await;
     let (mailbox, id, _) = desk.planted();
     let file = json!({ "exo_email_address": {"format": "text", "content": mailbox}, "exo_messages_id": "x" });
@@ -411,7 +411,7 @@ async fn inputs_come_from_a_file_and_those_of_the_command_line_win() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_query_found_can_be_handed_to_the_deletion() {
+async fn query_result_is_accepted_by_delete_function() {
     let desk = Desk::new().await;
     let subject = format!("exo_message_subject={}", Phish::default().subject);
     let given = inputs(["exo_email_address=all", &subject, "exo_query_output_format=Incident note"]);
@@ -426,7 +426,7 @@ async fn what_a_query_found_can_be_handed_to_the_deletion() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_incident_is_never_another_than_the_one_that_was_named() {
+async fn ambiguous_or_unused_incident_option_is_rejected() {
     let desk = Desk::new().await;
     let (_, _, [address, message]) = desk.planted();
     let results = json!({ "incident_id": 7, "email_results": [] }).to_string();
@@ -449,7 +449,7 @@ async fn an_incident_is_never_another_than_the_one_that_was_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_that_soar_refuses_ends_with_soars_exit_code() {
+async fn refused_soar_login_exits_with_21() {
     let desk = Desk::new().await;
     let secret = &desk.sandbox.soar.options().api_key.secret;
     let text = fs::read_to_string(&desk.config).unwrap().replace(secret.as_str(), "wrong");

@@ -73,7 +73,7 @@ fn section() -> &'static str {
 }
 
 #[test]
-fn the_app_is_a_flat_zip_of_descriptor_customizations_and_distribution() {
+fn app_zip_has_expected_files_and_modes() {
     let app = App::of(&["--image", "team/fn_exchange_online:2.0.0"]);
     let as_it_should_be = json!({"mode": "0o100644", "deflated": true});
     let entries: BTreeMap<_, _> = [
@@ -100,7 +100,7 @@ fn the_app_is_a_flat_zip_of_descriptor_customizations_and_distribution() {
 }
 
 #[test]
-fn the_descriptor_says_what_app_host_needs() {
+fn descriptor_has_fields_required_by_app_host() {
     let app = App::of(&["--image", "team/fn_exchange_online:2.0.0"]);
     let descriptor = app.json("app.json");
     let md5 = "import hashlib, uuid; print(uuid.UUID(hashlib.md5(b'fn_exchange_online').hexdigest()))";
@@ -132,7 +132,7 @@ fn the_descriptor_says_what_app_host_needs() {
 }
 
 #[test]
-fn an_older_soar_gets_scripts_in_its_language() {
+fn older_script_language_lowers_minimum_soar_version() {
     let app = App::of(&["--image", "team/app:1", "--script-language", "python"]);
     let minimum = &app.json("app.json")["minimum_resilient_version"];
     assert_eq!(*minimum, json!({"major": 37, "minor": 0, "build_number": 5832, "version": "37.0.5832"}));
@@ -140,7 +140,7 @@ fn an_older_soar_gets_scripts_in_its_language() {
 }
 
 #[test]
-fn the_same_program_makes_the_same_bytes() {
+fn package_is_reproducible() {
     let [one, other, of_another_image] = ["team/app:1", "team/app:1", "team/app:2"]
         .map(|image| fs::read(App::of(&["--image", image]).zip).unwrap());
     assert!(one == other);
@@ -162,7 +162,7 @@ fn registry_is_reported_and_left_out_of_the_package() {
 }
 
 #[test]
-fn what_is_no_image_of_one_version_is_refused_before_anything_is_written() {
+fn invalid_image_reference_is_refused_before_writing() {
     let directory = tempfile::tempdir().unwrap();
     for (image, words) in [
         ("team/app", "it names no version; end it with :TAG or @sha256:DIGEST"),
@@ -177,7 +177,7 @@ fn what_is_no_image_of_one_version_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_named() {
+fn unwritable_output_directory_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
     let output = package(directory.path(), &["--image", "team/app:1", "--output", "file/made"]);

@@ -48,7 +48,7 @@ fn profile_call(filler: usize) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_too_large_to_take_is_answered_and_leaves_the_queue_and_the_next_is_run() {
+async fn oversized_message_is_answered_and_next_call_runs() {
     let (_deployment, daemon, _peer, mut line) = with_peer(&[]).await;
     let before = peak(&daemon);
     let length = 300 * MIB;
@@ -74,7 +74,7 @@ async fn a_message_too_large_to_take_is_answered_and_leaves_the_queue_and_the_ne
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_beyond_what_can_be_held_are_refused_by_a_daemon_that_goes_on() {
+async fn calls_beyond_memory_limit_are_refused() {
     let (deployment, daemon, _peer, mut line) = with_peer(&[("num_workers", "1")]).await;
     // The first call does not end; the others wait for its place.
     deployment.sandbox.graph.faults().set_latency(Duration::from_secs(25), Duration::ZERO);
@@ -91,7 +91,7 @@ async fn calls_beyond_what_can_be_held_are_refused_by_a_daemon_that_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_of_more_values_than_a_call_has_is_answered_without_running_anything() {
+async fn message_with_too_many_values_runs_no_function() {
     let deployment = Deployment::new().await;
     let daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -106,7 +106,7 @@ async fn a_message_of_more_values_than_a_call_has_is_answered_without_running_an
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn results_larger_than_a_reply_may_be_are_answered_with_an_error_that_says_so() {
+async fn oversized_result_is_answered_with_error() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.spawn(&deployment.app_config(&[], &[("max_reply_mb", "1")]));
     daemon.subscribed().await;

@@ -141,7 +141,7 @@ async fn invalid_call_is_answered_during_a_running_call() {
 }
 
 #[tokio::test]
-async fn every_missing_input_is_named_before_anything_is_asked() {
+async fn missing_inputs_are_all_named_before_any_request() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -156,7 +156,7 @@ async fn every_missing_input_is_named_before_anything_is_asked() {
 }
 
 #[tokio::test]
-async fn a_message_without_reply_to_is_logged_and_acknowledged() {
+async fn message_without_reply_to_is_logged_and_acknowledged() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -174,7 +174,7 @@ async fn a_message_without_reply_to_is_logged_and_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_failing_graph_fails_its_call_only() {
+async fn graph_error_fails_only_its_call_and_logs_no_secrets() {
     let deployment = Deployment::new().await;
     let daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -199,7 +199,7 @@ async fn a_failing_graph_fails_its_call_only() {
 }
 
 #[tokio::test]
-async fn as_many_calls_as_there_are_workers_run_at_once_and_no_more() {
+async fn concurrent_calls_reach_but_do_not_exceed_num_workers() {
     let deployment = Deployment::new().await;
     let workers = [("num_workers", "3"), ("stomp_prefetch_limit", "9")];
     let _daemon = deployment.daemon_with(&workers).await;
@@ -219,7 +219,7 @@ async fn as_many_calls_as_there_are_workers_run_at_once_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_broker_is_asked_for_as_many_messages_as_there_are_workers() {
+async fn prefetch_equals_num_workers_by_default() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon_with(&[("num_workers", "2")]).await;
     let soar = deployment.caller().await;
@@ -242,7 +242,7 @@ async fn the_broker_is_asked_for_as_many_messages_as_there_are_workers() {
 }
 
 #[tokio::test]
-async fn with_trap_exception_a_failed_call_lets_the_workflow_go_on() {
+async fn trap_exception_turns_failed_call_into_result() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon_with(&[("trap_exception", "true")]).await;
     let soar = deployment.caller().await;
@@ -255,7 +255,7 @@ async fn with_trap_exception_a_failed_call_lets_the_workflow_go_on() {
 }
 
 #[tokio::test]
-async fn a_playbook_calls_as_a_workflow_does() {
+async fn playbook_call_gets_same_results_as_workflow_call() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -265,7 +265,7 @@ async fn a_playbook_calls_as_a_workflow_does() {
 }
 
 #[tokio::test]
-async fn surrogate_halves_in_a_body_are_understood_and_replies_are_ascii() {
+async fn surrogates_in_body_are_decoded_and_reply_is_ascii() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -285,7 +285,7 @@ async fn surrogate_halves_in_a_body_are_understood_and_replies_are_ascii() {
 }
 
 #[tokio::test]
-async fn a_result_of_many_megabytes_arrives_whole() {
+async fn large_result_is_delivered_complete() {
     let deployment = Deployment::new().await;
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;

@@ -54,7 +54,7 @@ async fn redelivered(deployment: &Deployment, daemon: &mut Daemon, connections: 
 }
 
 #[tokio::test]
-async fn a_call_that_runs_while_the_connection_breaks_is_not_run_again_and_answered_once() {
+async fn running_call_is_not_repeated_after_connection_loss() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -68,7 +68,7 @@ async fn a_call_that_runs_while_the_connection_breaks_is_not_run_again_and_answe
 }
 
 #[tokio::test]
-async fn a_call_that_ends_while_there_is_no_connection_is_answered_when_its_message_comes_again() {
+async fn call_ended_while_offline_is_answered_on_redelivery() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -82,7 +82,7 @@ async fn a_call_that_ends_while_there_is_no_connection_is_answered_when_its_mess
 }
 
 #[tokio::test]
-async fn a_broker_that_restarts_gets_the_answers_to_what_it_had_handed_out() {
+async fn running_call_is_answered_once_after_broker_restart() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -95,7 +95,7 @@ async fn a_broker_that_restarts_gets_the_answers_to_what_it_had_handed_out() {
 }
 
 #[tokio::test]
-async fn a_reply_that_was_not_committed_is_sent_again_without_running_the_call_again() {
+async fn uncommitted_reply_is_resent_without_rerunning_call() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -108,7 +108,7 @@ async fn a_reply_that_was_not_committed_is_sent_again_without_running_the_call_a
 }
 
 #[tokio::test]
-async fn a_reply_that_was_committed_but_not_confirmed_is_not_sent_again() {
+async fn committed_reply_without_receipt_is_not_resent() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -122,7 +122,7 @@ async fn a_reply_that_was_committed_but_not_confirmed_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_again_after_it_was_answered_is_only_acknowledged() {
+async fn redelivery_after_confirmed_reply_is_only_acknowledged() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -143,7 +143,7 @@ async fn a_message_that_comes_again_after_it_was_answered_is_only_acknowledged()
 }
 
 #[tokio::test]
-async fn a_broker_without_transactions_is_served_and_that_is_said_once() {
+async fn missing_transaction_support_is_tolerated_and_logged_once() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.refuse_transactions(true);
     let mut daemon = deployment.daemon().await;
@@ -184,7 +184,7 @@ async fn many_calls_survive_many_broken_connections() {
 }
 
 #[tokio::test]
-async fn a_reply_the_broker_refuses_is_replaced_by_an_error() {
+async fn reply_refused_by_broker_is_replaced_by_error() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -207,7 +207,7 @@ async fn a_reply_the_broker_refuses_is_replaced_by_an_error() {
 }
 
 #[tokio::test]
-async fn a_reply_for_which_the_broker_has_no_room_waits_until_there_is() {
+async fn reply_waits_while_broker_is_full() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -235,7 +235,7 @@ async fn a_reply_for_which_the_broker_has_no_room_waits_until_there_is() {
 }
 
 #[tokio::test]
-async fn a_message_whose_reply_can_go_nowhere_is_logged_and_acknowledged() {
+async fn message_with_invalid_reply_to_is_logged_and_acknowledged() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -251,7 +251,7 @@ async fn a_message_whose_reply_can_go_nowhere_is_logged_and_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_large_reply_that_ends_each_connection_is_given_up_for_an_error() {
+async fn large_reply_is_replaced_by_error_after_repeated_disconnects() {
     let deployment = Deployment::new().await;
     let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;

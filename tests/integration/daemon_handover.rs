@@ -34,7 +34,7 @@ async fn way_to(port: u16, barred: CancellationToken) -> u16 {
 }
 
 #[tokio::test]
-async fn a_call_that_is_lost_with_a_connection_that_never_comes_back_makes_room_and_is_done_once() {
+async fn call_of_lost_connection_frees_worker_and_runs_once() {
     let deployment = Deployment::new().await;
     let broker = &deployment.sandbox.soar.broker;
     let barred = CancellationToken::new();

@@ -60,7 +60,7 @@ async fn killed_before_it_answers(
 
 /// A note is not written by who was cut off and did not get the call again: here while it waited for Graph.
 #[tokio::test]
-async fn what_another_daemon_did_meanwhile_is_not_done_again_by_one_that_was_cut_off() {
+async fn disconnected_daemon_does_not_repeat_redelivered_call() {
     let deployment = Deployment::new().await;
     let mut first = deployment.daemon().await;
     let soar = deployment.caller().await;
@@ -91,7 +91,7 @@ async fn stop(mut daemon: Daemon) {
 }
 
 #[tokio::test]
-async fn a_mail_is_sent_once() {
+async fn mail_is_sent_once_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let inputs = json!({
@@ -106,7 +106,7 @@ async fn a_mail_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_meeting_exists_once() {
+async fn meeting_is_created_once_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
@@ -123,7 +123,7 @@ async fn a_meeting_exists_once() {
 }
 
 #[tokio::test]
-async fn a_moved_message_is_found_where_it_went() {
+async fn moved_message_is_found_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let mailbox = deployment.mailbox(0);
@@ -139,7 +139,7 @@ async fn a_moved_message_is_found_where_it_went() {
 }
 
 #[tokio::test]
-async fn a_deleted_message_is_deleted() {
+async fn message_is_deleted_once_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let mailbox = deployment.mailbox(0);
@@ -153,7 +153,7 @@ async fn a_deleted_message_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_note_and_a_file_are_written_once() {
+async fn note_and_file_are_written_once_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let inputs = json!({
@@ -168,7 +168,7 @@ async fn a_note_and_a_file_are_written_once() {
 }
 
 #[tokio::test]
-async fn a_message_becomes_one_attachment() {
+async fn message_is_attached_once_after_daemon_kill() {
     for broker in [Broker::Lives, Broker::IsKilled] {
         let deployment = Deployment::new().await;
         let mailbox = deployment.mailbox(0);

@@ -69,17 +69,17 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn sigterm_lets_running_calls_finish_and_leaves_the_others_in_the_queue() {
+    async fn sigterm_finishes_running_calls_and_keeps_queued_ones() {
         stops_on("TERM").await;
     }
 
     #[tokio::test]
-    async fn sigint_does_the_same() {
+    async fn sigint_finishes_running_calls_and_keeps_queued_ones() {
         stops_on("INT").await;
     }
 
     #[tokio::test]
-    async fn a_connection_that_breaks_meanwhile_does_not_lose_the_reply() {
+    async fn connection_loss_during_shutdown_does_not_lose_reply() {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         let soar = deployment.caller().await;
@@ -97,7 +97,7 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn a_call_that_takes_too_long_is_left_to_the_next_daemon() {
+    async fn call_exceeding_shutdown_time_is_redelivered() {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         let soar = deployment.caller().await;
@@ -115,7 +115,7 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn a_second_signal_ends_it_at_once_and_leaves_the_call_to_the_next_daemon() {
+    async fn second_signal_stops_at_once_and_call_is_redelivered() {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         let soar = deployment.caller().await;
@@ -135,7 +135,7 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn a_program_that_still_waits_for_soar_stops_at_once() {
+    async fn stop_while_waiting_for_soar_exits_with_0() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
         let mut daemon = deployment.spawn(&deployment.app_config(&[], &[]));
@@ -144,7 +144,7 @@ mod stopping {
     }
 
     #[tokio::test]
-    async fn a_program_that_still_waits_for_the_broker_stops_at_once() {
+    async fn stop_while_waiting_for_broker_exits_with_0() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.broker.stop().await;
         let mut daemon = deployment.spawn(&deployment.app_config(&[], &[]));
@@ -157,7 +157,7 @@ mod sharing {
     use super::*;
 
     #[tokio::test]
-    async fn two_daemons_share_a_queue_and_the_death_of_one_loses_nothing() {
+    async fn calls_of_killed_daemon_are_redelivered_to_other_daemon() {
         const CALLS: usize = 12;
         let deployment = Deployment::new().await;
         let mut first = deployment.daemon_with(&[("num_workers", "2")]).await;
@@ -189,7 +189,7 @@ mod waiting {
     use super::*;
 
     #[tokio::test]
-    async fn a_broker_that_is_not_there_at_start_is_waited_for() {
+    async fn daemon_waits_for_unreachable_broker_at_start() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.broker.stop().await;
         let mut daemon = deployment.spawn(&deployment.app_config(&[], &[]));
@@ -200,7 +200,7 @@ mod waiting {
     }
 
     #[tokio::test]
-    async fn a_broker_that_cannot_check_logins_at_start_is_waited_for() {
+    async fn daemon_waits_for_broker_login_service_at_start() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.broker.refuse_logins(Some("Unable to connect to authentication service."));
         let mut daemon = deployment.spawn(&deployment.app_config(&[], &[]));
@@ -211,7 +211,7 @@ mod waiting {
     }
 
     #[tokio::test]
-    async fn a_refused_login_at_run_time_is_reported_and_tried_again() {
+    async fn login_refused_after_start_is_reported_and_retried() {
         let deployment = Deployment::new().await;
         let mut daemon = deployment.daemon().await;
         deployment.sandbox.soar.broker.refuse_logins(Some("User name [x] or password is invalid."));
@@ -223,7 +223,7 @@ mod waiting {
     }
 
     #[tokio::test]
-    async fn a_soar_that_is_not_ready_at_start_is_waited_for() {
+    async fn daemon_waits_for_unavailable_soar_at_start() {
         let deployment = Deployment::new().await;
         let rest = &deployment.sandbox.soar.rest;
         rest.fail_next("/session", 1, Failure::Status(503));
@@ -237,7 +237,7 @@ mod waiting {
     }
 
     #[tokio::test]
-    async fn functions_that_soar_does_not_know_are_reported_and_waited_for() {
+    async fn daemon_reports_unknown_functions_and_waits_for_them() {
         let deployment = Deployment::new().await;
         let rest = &deployment.sandbox.soar.rest;
         for function in Function::ALL {
@@ -258,7 +258,7 @@ mod waiting {
     }
 
     #[tokio::test]
-    async fn an_organisation_without_actions_is_warned_about() {
+    async fn organisation_with_actions_disabled_gives_warning() {
         let deployment = Deployment::new().await;
         let id = deployment.sandbox.soar.options().organisation.id;
         let rest = &deployment.sandbox.soar.rest;
@@ -272,7 +272,7 @@ mod refusing {
     use super::*;
 
     #[tokio::test]
-    async fn a_missing_file() {
+    async fn missing_config_file_exits_with_2() {
         let (code, out, log) =
             Daemon::spawn(&["run", "--config-file", "/nowhere/app.config"]).outcome().await;
         assert_eq!((code, out.as_str()), (2, ""), "{log}");
@@ -299,14 +299,14 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn a_wrong_api_key() {
+    async fn wrong_api_key_exits_with_21() {
         let deployment = Deployment::new().await;
         let text = deployment.app_config(&[("api_key_secret", "wrong")], &[]);
         refuses(&deployment, &text, 21, &["401", "api_key_id and api_key_secret"]).await;
     }
 
     #[tokio::test]
-    async fn a_missing_ca_file_of_soar_or_of_the_broker() {
+    async fn missing_soar_or_broker_ca_file_exits_with_22() {
         let deployment = Deployment::new().await;
         for option in ["cafile", "stomp_cafile"] {
             let text = deployment.app_config(&[(option, "/nowhere/ca.pem")], &[]);
@@ -316,7 +316,7 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn an_untrusted_certificate_of_soar_or_of_the_broker() {
+    async fn untrusted_soar_or_broker_certificate_exits_with_23() {
         let deployment = Deployment::new().await;
         let another = Certificates::generate().unwrap();
         let another = deployment.write("another.pem", another.ca_pem()).display().to_string();
@@ -328,14 +328,14 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn a_wrong_organisation() {
+    async fn unknown_organisation_exits_with_24() {
         let deployment = Deployment::new().await;
         let text = deployment.app_config(&[("org", "Elsewhere")], &[]);
         refuses(&deployment, &text, 24, &["\"Elsewhere\"", "Sandbox"]).await;
     }
 
     #[tokio::test]
-    async fn a_login_that_the_broker_refuses() {
+    async fn refused_broker_login_exits_with_30() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.broker.refuse_logins(Some("User name [x] or password is invalid."));
         let text = deployment.app_config(&[], &[]);
@@ -344,7 +344,7 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn a_queue_that_may_not_be_read() {
+    async fn queue_without_read_permission_exits_with_32() {
         let deployment = Deployment::new().await;
         let login = &deployment.sandbox.soar.options().api_key.id;
         deployment.sandbox.soar.broker.allow_reading(login, &deployment.queue(), false);

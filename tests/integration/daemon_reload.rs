@@ -124,7 +124,7 @@ mod taking_effect {
     use super::*;
 
     #[tokio::test]
-    async fn the_log_s_level_file_and_form_change_and_no_line_is_lost() {
+    async fn log_settings_reload_without_losing_lines() {
         let mut running = Running::new().await;
         running.write(&[("loglevel", "DEBUG"), ("logfile", "first.log")], &[]);
         running.hang_up(SAME_CONNECTION).await;
@@ -147,7 +147,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn a_changed_client_secret_is_what_the_next_token_is_asked_with() {
+    async fn changed_client_secret_is_used_for_the_next_token() {
         let mut running = Running::with(&[], &[("client_secret", "an-old-one")]).await;
         assert_eq!(running.reply().await.message_type, 1);
         running.write(&[], &[]);
@@ -157,7 +157,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn a_secret_that_changes_in_a_file_of_its_own_is_taken_up_by_itself() {
+    async fn changed_secret_file_is_reloaded_automatically() {
         let deployment = Deployment::new().await;
         let secret = deployment.write("secret", "an-old-one\n");
         let file = secret.to_str().unwrap();
@@ -172,7 +172,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn a_changed_limit_holds_for_the_calls_that_begin_after_it() {
+    async fn changed_limit_applies_to_new_calls() {
         let mut running = Running::with(&[], &[("max_messages", "2")]).await;
         let mailbox = running.deployment.mailbox(2);
         for nth in 0..5 {
@@ -215,7 +215,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn another_login_is_used_while_a_call_that_runs_is_answered_over_the_former_connection() {
+    async fn changed_login_does_not_interrupt_running_call() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(8)).await;
         running.write_text(&running.of_account());
@@ -233,7 +233,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn what_the_broker_hands_to_a_session_that_ends_does_not_wait_for_its_slow_call() {
+    async fn slow_call_of_draining_session_does_not_delay_new_calls() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(12)).await;
         running.write(&[("stomp_timeout", "30")], &[]);
@@ -254,7 +254,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn nor_does_it_wait_for_slow_calls_that_were_handed_to_that_session_in_the_meantime() {
+    async fn draining_session_does_not_delay_new_calls() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(5)).await;
         running.write(&[("stomp_timeout", "30")], &[]);
@@ -287,7 +287,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn a_session_that_ends_and_loses_its_connection_leaves_its_reply_to_the_other() {
+    async fn new_session_sends_reply_after_draining_session_disconnects() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(8)).await;
         running.write(&[("stomp_timeout", "30")], &[]);
@@ -301,7 +301,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn sigterm_during_a_hand_over_answers_what_runs_on_either_side() {
+    async fn sigterm_while_draining_answers_calls_of_both_sessions() {
         let mut running = Running::new().await;
         let slow = running.running_call(Duration::from_secs(8)).await;
         running.write(&[("stomp_timeout", "30")], &[]);
@@ -325,7 +325,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn certificate_authorities_that_are_replaced_in_their_file_are_read_again() {
+    async fn changed_ca_file_is_reloaded_automatically() {
         let deployment = Deployment::new().await;
         let good = fs::read_to_string(deployment.sandbox.ca_file()).unwrap();
         let authorities = deployment.write("authorities.pem", &good);
@@ -344,7 +344,7 @@ mod taking_effect {
     }
 
     #[tokio::test]
-    async fn a_function_defined_later_under_another_destination_is_served_after_sighup() {
+    async fn sighup_serves_new_function_at_another_destination() {
         const LATER: &str = "exchange_online_get_message";
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.rest.remove_function(LATER);
@@ -387,7 +387,7 @@ mod noticing {
     }
 
     #[tokio::test]
-    async fn on_app_host_the_swap_of_kubernetes_symlink_takes_effect_by_itself() {
+    async fn kubernetes_config_update_is_reloaded_automatically() {
         let deployment = Deployment::new().await;
         let volume = deployment.directory().join("volume");
         fs::create_dir(&volume).unwrap();
@@ -407,7 +407,7 @@ mod noticing {
     }
 
     #[tokio::test]
-    async fn a_file_that_changes_while_the_program_still_waits_is_what_it_starts_with() {
+    async fn config_changed_during_startup_retries_is_used() {
         let deployment = Deployment::new().await;
         deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
         let text = deployment.app_config(&[("port", "1")], &[]);
@@ -438,7 +438,7 @@ mod refusing {
     const REFUSED: &str = "the configuration cannot be used, the one before stays in force";
 
     #[tokio::test]
-    async fn a_file_with_problems_changes_nothing_and_all_of_them_are_logged_once() {
+    async fn invalid_config_is_rejected_and_logged_once() {
         let mut running = Running::new().await;
         let secret = "S3cret-that-nobody-may-read";
         running.write(
@@ -460,7 +460,7 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn files_that_cannot_be_used_change_nothing_not_even_what_is_good() {
+    async fn unusable_file_rejects_all_config_changes() {
         let mut running = Running::new().await;
         let nowhere = "/nowhere/ca.pem";
         for (resilient, app) in [
@@ -481,7 +481,7 @@ mod refusing {
     }
 
     #[tokio::test]
-    async fn a_login_that_is_refused_leaves_the_former_connection_in_service_until_it_is_mended() {
+    async fn refused_login_keeps_old_connection_until_corrected() {
         let mut running = Running::new().await;
         running.write(&[("api_key_secret", "wrong")], &[]);
         running.hang_up("the one before stays in service").await;
@@ -498,7 +498,7 @@ mod refusing {
 }
 
 #[tokio::test]
-async fn under_a_stream_of_calls_each_is_answered_once_whatever_is_reloaded() {
+async fn reloads_under_load_answer_each_call_once() {
     const CALLS: usize = 200;
     let mut running = Running::new().await;
     running.deployment.sandbox.graph.faults().set_latency(Duration::from_millis(200), Duration::ZERO);

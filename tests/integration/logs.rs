@@ -141,7 +141,7 @@ fn parts(line: &str) -> (&str, &str, &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_line_names_its_call() {
+async fn all_log_lines_of_a_call_have_its_ids() {
     let mut running = Running::start(&[("loglevel", "DEBUG")]).await;
     running.until("ready: listening for calls").await;
     let call = running.caller.call(
@@ -247,7 +247,7 @@ async fn changes_are_recorded_at_any_level() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_user_and_message_has_one_line() {
+async fn query_and_deletion_log_summary_counts() {
     let running = Running::start(&[]).await;
     let inputs = json!({
         "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": Phish::default().subject,

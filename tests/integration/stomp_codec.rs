@@ -60,7 +60,7 @@ fn written(frame: Frame<ClientCommand>) -> Result<Vec<u8>, CodecError> {
 }
 
 #[test]
-fn a_message_of_a_real_broker_is_read() {
+fn real_broker_message_is_decoded() {
     let wire =
         b"MESSAGE\nack:ID\\cvm-1-2\\c3\nreply-to:/queue/acks.201.fn\nbody-text:caf\xc3\xa9\n\n{\"a\":1}\0\n";
     let frames = server_frames(wire);
@@ -75,18 +75,18 @@ fn a_message_of_a_real_broker_is_read() {
 }
 
 #[test]
-fn a_body_may_hold_nul_where_its_length_is_announced() {
+fn body_with_content_length_may_contain_nul() {
     let frames = server_frames(b"MESSAGE\ncontent-length:5\n\na\0b\0c\0MESSAGE\n\na\0");
     assert_eq!(frames.iter().map(|f| &f.body[..]).collect::<Vec<_>>(), [&b"a\0b\0c"[..], b"a"]);
 }
 
 #[test]
-fn a_body_that_is_no_utf8_is_passed_on_as_bytes() {
+fn non_utf8_body_is_preserved_as_bytes() {
     assert_eq!(&server_frames(b"MESSAGE\n\n\xed\xa0\xbd\xff\0")[0].body[..], b"\xed\xa0\xbd\xff");
 }
 
 #[test]
-fn the_first_of_repeated_headers_counts_and_none_is_lost() {
+fn first_repeated_header_wins_and_all_are_kept() {
     let frames = server_frames(b"MESSAGE\nfoo:World\nfoo:Hello\ncontent-length:1\ncontent-length:7\n\nx\0");
     assert_eq!(frames[0].header("foo"), Some("World"));
     assert_eq!(frames[0].headers.iter().collect::<Vec<_>>(), [("foo", "World"), ("foo", "Hello")]);
@@ -113,7 +113,7 @@ fn line_ends_between_frames_are_heart_beats() {
 }
 
 #[test]
-fn the_headers_of_connect_and_connected_are_not_escaped() {
+fn connect_and_connected_headers_are_not_escaped() {
     let connected = &server_frames(b"CONNECTED\nsession:ID:vm-1\\n\n\n\0")[0];
     assert_eq!(connected.header("session"), Some("ID:vm-1\\n"));
     let connect = Frame::new(ClientCommand::Connect).with_header("passcode", "a:b\\c");
@@ -121,7 +121,7 @@ fn the_headers_of_connect_and_connected_are_not_escaped() {
 }
 
 #[test]
-fn an_undefined_escape_is_refused_except_in_an_error_from_before_a_version_was_agreed_on() {
+fn undefined_escape_is_accepted_only_in_error_before_connected() {
     assert!(matches!(server_error(b"MESSAGE\nfoo:a\\tb\n\n\0"), CodecError::UndefinedEscape));
     assert!(matches!(server_error(b"MESSAGE\nfoo:a\\\n\n\0"), CodecError::UndefinedEscape));
     let error = &server_frames(b"ERROR\nmessage:User name [corp\\user] is invalid.\n\n\0")[0];
@@ -129,7 +129,7 @@ fn an_undefined_escape_is_refused_except_in_an_error_from_before_a_version_was_a
 }
 
 #[test]
-fn what_is_no_stomp_is_refused() {
+fn invalid_stomp_is_rejected() {
     assert!(matches!(server_error(b"HTTP/1.1 400 Bad Request\r\n"), CodecError::UnknownCommand));
     assert!(matches!(server_error(b"SEND\n\n\0"), CodecError::UnknownCommand));
     assert!(matches!(server_error(b"MESSAGE\nfoo\n\n\0"), CodecError::MalformedHeader));
@@ -145,7 +145,7 @@ fn what_is_no_stomp_is_refused() {
 }
 
 #[test]
-fn what_is_too_large_is_refused_before_all_of_it_has_come() {
+fn oversized_frame_is_rejected_before_it_is_complete() {
     let limits = Limits { line: 20, headers: 2, body: 4 };
     let error = |wire: &[u8]| read(&mut Server::with_limits(limits), &[wire]).1;
     assert!(matches!(error(&[b'A'; 21]), Some(CodecError::LineTooLong(20))));
@@ -195,7 +195,7 @@ fn damaged_message_is_salvaged_if_its_end_is_known() {
 }
 
 #[test]
-fn what_may_hide_the_end_of_a_message_and_what_is_none_is_not_salvaged() {
+fn message_with_unknown_end_or_other_frame_is_not_salvaged() {
     let limits = Limits { line: 20, headers: 3, body: 4 };
     for wire in [
         &b"MESSAGE\ncontent-length:one\n\n1\0"[..],
@@ -213,7 +213,7 @@ fn what_may_hide_the_end_of_a_message_and_what_is_none_is_not_salvaged() {
 }
 
 #[test]
-fn what_could_not_be_read_back_is_not_written() {
+fn frame_that_cannot_be_decoded_is_not_encoded() {
     let send = || Frame::new(ClientCommand::Send);
     let connect = || Frame::new(ClientCommand::Connect);
     assert!(matches!(written(send().with_header("a", "b\0")), Err(CodecError::ForbiddenCharacter)));
@@ -234,7 +234,7 @@ fn what_could_not_be_read_back_is_not_written() {
 }
 
 #[test]
-fn every_send_tells_its_length_and_a_frame_without_body_does_not() {
+fn content_length_is_written_for_send_but_not_for_ack() {
     let send = Frame::new(ClientCommand::Send).with_header("destination", "/queue/a");
     assert_eq!(written(send).unwrap(), b"SEND\ndestination:/queue/a\ncontent-length:0\n\n\0");
     let ack = Frame::new(ClientCommand::Ack).with_header("id", "ID:1\r\n\\");

@@ -12,7 +12,7 @@ use net::{Secret, Trust};
 use stomp::{ClientCommand, Error, Frame, Received, ServerCommand, Session, State};
 
 #[tokio::test]
-async fn a_silent_broker_is_noticed_and_left() {
+async fn silent_broker_causes_reconnect() {
     let (peer, mut options) = broker().await;
     options.heart_beat.expect = Duration::from_millis(100);
     let (session, _deliveries) = Session::start(options);
@@ -27,7 +27,7 @@ async fn a_silent_broker_is_noticed_and_left() {
 }
 
 #[tokio::test]
-async fn a_broker_that_sends_heart_beats_is_kept() {
+async fn heart_beats_keep_connection_open() {
     let (peer, mut options) = broker().await;
     options.heart_beat.expect = Duration::from_millis(600);
     let (session, mut deliveries) = Session::start(options);
@@ -45,7 +45,7 @@ async fn a_broker_that_sends_heart_beats_is_kept() {
 }
 
 #[tokio::test]
-async fn a_frame_that_takes_long_to_come_is_a_sign_of_life() {
+async fn slow_frame_counts_as_heart_beat() {
     let (peer, mut options) = broker().await;
     options.heart_beat.expect = Duration::from_millis(600);
     let (_session, mut deliveries) = Session::start(options);
@@ -79,7 +79,7 @@ async fn we_send_the_heart_beats_the_broker_asks_for() {
 }
 
 #[tokio::test]
-async fn an_untrusted_certificate_is_refused() {
+async fn untrusted_certificate_is_rejected() {
     let authority = Authority::new();
     let peer = Peer::new(&Authority::new().vouch_for(&["localhost"])).await;
     let (session, _deliveries) = Session::start(options(&peer, &authority));
@@ -90,7 +90,7 @@ async fn an_untrusted_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_host_or_another_time_is_refused() {
+async fn wrong_host_or_expired_certificate_is_rejected() {
     let authority = Authority::new();
     for (identity, words) in [
         (authority.vouch_for(&["broker.example"]), "host name"),
@@ -117,7 +117,7 @@ async fn any_certificate_is_believed_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_broker_that_is_not_there_is_waited_for() {
+async fn unreachable_broker_is_reported_and_retried() {
     let (peer, options) = broker().await;
     let port = peer.port();
     drop(peer);
@@ -140,7 +140,7 @@ async fn peer_without_tls_differs_from_an_untrusted_one() {
 }
 
 #[tokio::test]
-async fn a_refused_login_is_reported_and_tried_again_and_the_passcode_is_not_shown() {
+async fn refused_login_is_retried_and_hides_passcode() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -160,7 +160,7 @@ async fn a_refused_login_is_reported_and_tried_again_and_the_passcode_is_not_sho
 }
 
 #[tokio::test]
-async fn a_login_that_cannot_be_sent_is_a_refused_one() {
+async fn unsendable_login_is_reported_as_refused() {
     let (peer, mut options) = broker().await;
     options.passcode = Secret::new("two\nlines");
     let (session, _deliveries) = Session::start(options);
@@ -172,7 +172,7 @@ async fn a_login_that_cannot_be_sent_is_a_refused_one() {
 }
 
 #[tokio::test]
-async fn an_authentication_service_that_is_away_is_not_a_wrong_password() {
+async fn authentication_outage_is_not_reported_as_refused_login() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -182,7 +182,7 @@ async fn an_authentication_service_that_is_away_is_not_a_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_queue_we_may_not_read_is_named() {
+async fn queue_without_read_permission_is_named_in_error() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -199,7 +199,7 @@ async fn a_queue_we_may_not_read_is_named() {
 }
 
 #[tokio::test]
-async fn an_error_frame_is_why_the_connection_ended() {
+async fn error_frame_is_reported_as_cause_of_disconnect() {
     let (_peer, mut line, session, _deliveries) = subscribed().await;
     line.send(error("Store is full").with_body("Store is full: 100% of 1 GB\nat java.lang.Thread")).await;
     drop(line);
@@ -209,7 +209,7 @@ async fn an_error_frame_is_why_the_connection_ended() {
 }
 
 #[tokio::test]
-async fn an_error_frame_about_nothing_in_particular_does_not_end_a_connection_that_goes_on() {
+async fn unrelated_error_frame_does_not_end_connection() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.send(error("a status message was not wanted")).await;
     line.deliver("m1", "a1", "call").await;
@@ -228,7 +228,7 @@ async fn another_version_of_stomp_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_stomp_ends_the_connection_only() {
+async fn invalid_frame_ends_only_its_connection() {
     let (peer, mut line, session, mut deliveries) = subscribed().await;
     line.send_raw(b"MESSAGE\nmessage-id:m1\n\nno ack\0").await;
     assert!(matches!(failure(&session).await, Error::Protocol(_)));
@@ -241,7 +241,7 @@ async fn what_is_no_stomp_ends_the_connection_only() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_whole_is_delivered_as_such_and_the_connection_goes_on() {
+async fn damaged_message_is_delivered_and_connection_continues() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.send_raw(b"MESSAGE\nack:a1\nmessage-id:\\x\ndestination:/queue/x\nreply-to:/queue/y\n\nbody\0")
         .await;
@@ -260,7 +260,7 @@ async fn a_message_that_cannot_be_read_whole_is_delivered_as_such_and_the_connec
 }
 
 #[tokio::test]
-async fn a_connection_that_hangs_in_the_making_does_not_keep_us_from_a_broker_that_is_back() {
+async fn hanging_handshake_does_not_block_second_connection() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     // Something takes connections while the broker is away, and holds on to them.
@@ -281,7 +281,7 @@ async fn a_connection_that_hangs_in_the_making_does_not_keep_us_from_a_broker_th
 }
 
 #[tokio::test]
-async fn a_lost_connect_is_sent_again_at_once_on_another_connection() {
+async fn lost_connect_is_retried_at_once_on_new_connection() {
     let (peer, mut options) = broker().await;
     options.reconnect = Backoff::new(Duration::from_secs(60), Duration::from_secs(60), Jitter::Shorter(0.5));
     let (session, _deliveries) = Session::start(options);

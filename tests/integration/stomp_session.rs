@@ -34,7 +34,7 @@ async fn login_and_subscription_are_what_soars_broker_expects() {
 }
 
 #[tokio::test]
-async fn a_delivery_carries_what_the_message_said() {
+async fn delivery_contains_message_headers_and_body() {
     let (_peer, mut line, _session, mut deliveries) = subscribed().await;
     line.send(message("ID:vm:1", "ack:1").with_header("redelivered", "true").with_body("{}")).await;
     let delivery = next(&mut deliveries).await;
@@ -48,7 +48,7 @@ async fn a_delivery_carries_what_the_message_said() {
 }
 
 #[tokio::test]
-async fn a_finished_call_is_one_transaction_and_confirmed_only_by_its_receipt() {
+async fn finish_is_one_transaction_confirmed_by_commit_receipt() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -74,7 +74,7 @@ async fn a_finished_call_is_one_transaction_and_confirmed_only_by_its_receipt() 
 }
 
 #[tokio::test]
-async fn a_status_is_sent_before_the_final_reply_and_without_waiting() {
+async fn status_is_sent_before_final_reply_without_receipt() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -89,7 +89,7 @@ async fn a_status_is_sent_before_the_final_reply_and_without_waiting() {
 }
 
 #[tokio::test]
-async fn a_refused_reply_leaves_the_delivery_as_it_was() {
+async fn refused_reply_leaves_delivery_unacknowledged() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -128,7 +128,7 @@ async fn unsendable_reply_is_refused() {
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_the_receipt_is_not_taken_for_a_confirmation() {
+async fn finish_is_unconfirmed_if_connection_breaks_before_receipt() {
     let (peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -172,7 +172,7 @@ async fn delivery_not_taken_before_the_break_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_broker_without_transactions_gets_reply_and_acknowledgement_one_after_the_other() {
+async fn reply_precedes_acknowledgement_without_transactions() {
     let (peer, options) = broker().await;
     let (session, mut deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -202,7 +202,7 @@ async fn a_broker_without_transactions_gets_reply_and_acknowledgement_one_after_
 }
 
 #[tokio::test]
-async fn broker_that_closes_on_begin_is_served_without_transactions() {
+async fn begin_that_closes_connection_twice_disables_transactions() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     for _ in 0..2 {
@@ -244,7 +244,7 @@ async fn unrelated_error_keeps_the_transactions() {
 }
 
 #[tokio::test]
-async fn begin_answered_by_an_error_is_refused_once_the_rest_is_confirmed() {
+async fn error_instead_of_begin_receipt_disables_transactions() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -261,7 +261,7 @@ async fn begin_answered_by_an_error_is_refused_once_the_rest_is_confirmed() {
 }
 
 #[tokio::test]
-async fn an_authentication_service_that_is_away_is_no_refusal_of_transactions() {
+async fn authentication_outage_does_not_disable_transactions() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let mut line = peer.accept().await;
@@ -274,7 +274,7 @@ async fn an_authentication_service_that_is_away_is_no_refusal_of_transactions() 
 }
 
 #[tokio::test]
-async fn a_receipt_that_never_comes_is_waited_for_within_the_timeout_only() {
+async fn missing_receipt_ends_connection_after_timeout() {
     let (peer, mut options) = broker().await;
     options.timeout = Duration::from_secs(1);
     let (session, mut deliveries) = Session::start(options);
@@ -310,7 +310,7 @@ async fn without_a_connection_nothing_waits() {
 }
 
 #[tokio::test]
-async fn goodbye_is_said_after_what_was_asked_before_is_confirmed() {
+async fn disconnect_waits_for_pending_confirmations() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     line.deliver("m1", "a1", "call").await;
     let delivery = next(&mut deliveries).await;
@@ -337,7 +337,7 @@ async fn goodbye_is_said_after_what_was_asked_before_is_confirmed() {
 }
 
 #[tokio::test]
-async fn a_broker_that_does_not_say_goodbye_is_left_after_the_bound() {
+async fn disconnect_without_receipt_closes_after_timeout() {
     let (_peer, mut line, session, _deliveries) = subscribed().await;
     let start = Instant::now();
     session.disconnect(Duration::from_millis(300)).await;
@@ -347,7 +347,7 @@ async fn a_broker_that_does_not_say_goodbye_is_left_after_the_bound() {
 }
 
 #[tokio::test]
-async fn a_worker_that_takes_nothing_does_not_keep_replies_from_being_confirmed() {
+async fn unread_deliveries_do_not_block_confirmations() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     for n in 0..5 {
         line.deliver(&format!("m{n}"), &format!("a{n}"), "call").await;
@@ -364,7 +364,7 @@ async fn a_worker_that_takes_nothing_does_not_keep_replies_from_being_confirmed(
 }
 
 #[tokio::test]
-async fn a_broker_that_ignores_the_prefetch_cannot_fill_our_memory() {
+async fn session_stops_reading_when_broker_ignores_prefetch() {
     let (_peer, mut line, _session, mut deliveries) = subscribed().await;
     let body = "x".repeat(1024 * 1024);
     let mut handed_out = 0;
@@ -378,7 +378,7 @@ async fn a_broker_that_ignores_the_prefetch_cannot_fill_our_memory() {
 }
 
 #[test]
-fn what_is_logged_of_a_frame_or_delivery_holds_no_secret() {
+fn debug_output_of_frames_and_replies_hides_secrets() {
     let frame = message("m1", "a1")
         .with_header("Co3ContextToken", "eyJ-token")
         .with_header("passcode", "hush")
@@ -390,7 +390,7 @@ fn what_is_logged_of_a_frame_or_delivery_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn a_sign_of_life_waits_until_deliveries_are_received() {
+async fn liveness_check_waits_until_deliveries_are_received() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     assert!(session.answers().await);
     line.deliver("m1", "a1", "call").await;
@@ -423,7 +423,7 @@ async fn a_sign_of_life_waits_until_deliveries_are_received() {
 }
 
 #[tokio::test]
-async fn a_session_without_a_connection_is_alive_and_one_that_has_ended_is_not() {
+async fn unconnected_session_is_alive_until_it_is_closed() {
     let (peer, options) = broker().await;
     let (session, _deliveries) = Session::start(options);
     let connecting = peer.accept_tcp().await;

@@ -38,7 +38,7 @@ fn certificate_signs_with_ps256_by_default() {
 }
 
 #[test]
-fn a_federated_token_is_named_by_its_file_or_by_the_variable_of_workload_identities() {
+fn federated_token_file_accepts_path_or_azure_variable() {
     let file = application(Proof::FederatedTokenFile("/var/run/token".into()));
     assert_eq!(credential("federated_token_file=/var/run/token"), file);
     let text = with_credential("federated_token_file=$AZURE_FEDERATED_TOKEN_FILE");
@@ -55,7 +55,7 @@ fn a_federated_token_is_named_by_its_file_or_by_the_variable_of_workload_identit
 }
 
 #[test]
-fn a_managed_identity_needs_neither_tenant_nor_client_id_and_asks_where_azure_says() {
+fn managed_identity_needs_no_ids_and_uses_azure_endpoint() {
     let text =
         MINIMAL.replace("tenant_id=tenant\nclient_id=client\nclient_secret=S3CR3T", "managed_identity=true");
     let graph = |text: &str, environment: &[(&str, &str)]| load_in(text, environment).unwrap().settings.graph;
@@ -81,7 +81,7 @@ fn a_managed_identity_needs_neither_tenant_nor_client_id_and_asks_where_azure_sa
 }
 
 #[test]
-fn two_credentials_are_a_problem_and_the_templates_placeholder_is_none() {
+fn multiple_credentials_conflict_unless_placeholder() {
     let ways =
         ["client_secret=s", "client_certificate_file=/a", "federated_token_file=/a", "managed_identity=yes"];
     for (nth, first) in ways.iter().enumerate() {
@@ -104,7 +104,7 @@ fn two_credentials_are_a_problem_and_the_templates_placeholder_is_none() {
 }
 
 #[test]
-fn what_belongs_to_a_certificate_is_not_ignored_in_silence() {
+fn certificate_options_without_certificate_give_warnings() {
     let text = with("", "client_certificate_key_file=/a\nclient_assertion_algorithm=RS256");
     let warnings = warnings(&text);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
@@ -112,7 +112,7 @@ fn what_belongs_to_a_certificate_is_not_ignored_in_silence() {
 }
 
 #[test]
-fn the_token_endpoint_may_have_authorities_of_its_own() {
+fn token_endpoint_trust_is_configurable_separately() {
     assert_eq!(loaded(MINIMAL).graph.token_trust, None);
     let settings = app("verify=/graph.pem\ntoken_verify=/token.pem").graph;
     assert_eq!(settings.trust, Trust::SystemAnd("/graph.pem".into()));
@@ -123,7 +123,7 @@ fn the_token_endpoint_may_have_authorities_of_its_own() {
 }
 
 #[test]
-fn the_broker_has_a_proxy_only_where_it_is_asked_for() {
+fn broker_proxy_is_used_only_when_configured() {
     let stomp = |lines: &str, environment: &[(&str, &str)]| {
         load_in(with(lines, ""), environment).unwrap().settings.stomp.proxy
     };

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn every_guard_rail_is_honoured() {
+fn all_guard_rail_options_are_applied() {
     let guard = app("max_deletions=250\nmailboxes_allowed=*@example.com, *@example.org\n\
                      mailboxes_denied=\n  ceo@example.com\n  board-??@example.com\n\
                      deletion=Deleted_Items\ndry_run=True")
@@ -46,7 +46,7 @@ fn audit_trail_is_next_to_the_log_by_default() {
 }
 
 #[test]
-fn a_guard_rail_that_cannot_hold_is_a_problem() {
+fn invalid_guard_rail_is_a_problem() {
     for line in [
         "max_deletions=0",
         "max_deletions=many",
@@ -100,7 +100,7 @@ fn a_guard_rail_that_cannot_hold_is_a_problem() {
 }
 
 #[test]
-fn a_trail_that_leads_to_the_log_by_whatever_name_is_a_problem() {
+fn audit_file_resolving_to_log_file_is_a_problem() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     fs::create_dir_all(at("logs/sub")).unwrap();
@@ -157,7 +157,7 @@ fn a_trail_that_leads_to_the_log_by_whatever_name_is_a_problem() {
 }
 
 #[test]
-fn a_guard_rail_in_the_section_of_another_app_is_warned_of() {
+fn guard_rail_in_section_of_other_app_gives_warning() {
     let text = with("", "[fn_other_app]\nmailboxes_denied=ceo@example.com\nanything=1");
     let warnings = load_in(text, &[]).unwrap().warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -195,7 +195,7 @@ proptest! {
 }
 
 #[test]
-fn a_pattern_of_many_stars_takes_no_time() {
+fn pattern_with_many_wildcards_is_evaluated_quickly() {
     let pattern = AddressPattern::new(&"*a".repeat(2_000));
     assert!(!pattern.matches(&format!("{}b", "a".repeat(4_000))));
 }

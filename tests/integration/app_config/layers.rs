@@ -27,7 +27,7 @@ fn secrets_come_from_the_environment() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file() {
+fn environment_variables_override_file() {
     let text = with("loglevel=ERROR\nstomp_timeout=10\nresource_prefix=/file\nmax_connection_retries=7", "");
     let settings = |environment: &[(&str, &str)]| load_in(&text, environment).unwrap().settings;
     let file = settings(&[("RESILIENT_MAX_CONNECTION_RETRIES", "3"), ("LOGLEVEL", "")]);
@@ -45,7 +45,7 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn a_wrong_value_from_the_environment_is_reported_as_the_environments() {
+fn invalid_environment_value_names_its_variable() {
     let error = load_in(MINIMAL, &[("RESILIENT_STOMP_TIMEOUT", "soon")]).unwrap_err().to_string();
     assert!(
         error.contains(
@@ -55,7 +55,7 @@ fn a_wrong_value_from_the_environment_is_reported_as_the_environments() {
 }
 
 #[test]
-fn the_log_directory_of_the_environment_is_a_default_only() {
+fn app_log_dir_variable_is_only_a_default() {
     let environment = [("APP_LOG_DIR", "/var/log/rescircuits")];
     let directory = |text: &str| load_in(text, &environment).unwrap().settings.log.directory;
     assert_eq!(directory(MINIMAL), Path::new("/var/log/rescircuits"));
@@ -72,7 +72,7 @@ fn requests_ca_bundle_stands_in_for_verify() {
 }
 
 #[test]
-fn proxies_are_the_environments_then_the_apps_then_the_integrations() {
+fn proxy_precedence_is_environment_app_integrations() {
     let text = with(
         "proxy_host=soarproxy\nproxy_port=3128",
         "http_proxy=own:1\n[integrations]\nhttps_proxy=http://x",
@@ -103,7 +103,7 @@ fn values_below_default_are_every_sections() {
 }
 
 #[test]
-fn the_file_is_looked_for_where_installations_have_it() {
+fn config_file_lookup_order_is_argument_variable_cwd_home() {
     let directory = tempfile::tempdir().unwrap();
     let here = directory.path();
     let environment = |variables: &[(&str, &str)]| variables.iter().copied().collect::<Environment>();
@@ -124,7 +124,7 @@ fn the_file_is_looked_for_where_installations_have_it() {
 }
 
 #[test]
-fn without_a_home_no_file_is_looked_for_in_a_directory_named_so() {
+fn tilde_config_path_without_home_is_rejected() {
     let nowhere = Path::new("/nowhere");
     let words =
         "begins with ~, and HOME is not set, so there is no home directory; write the full path, or set HOME";

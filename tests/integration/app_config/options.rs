@@ -9,7 +9,7 @@ use soar::Login;
 use super::*;
 
 #[test]
-fn a_minimal_file_gets_the_defaults() {
+fn minimal_file_uses_defaults() {
     let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
     let Settings {
@@ -59,7 +59,7 @@ fn a_minimal_file_gets_the_defaults() {
 }
 
 #[test]
-fn every_option_of_resilient_is_honoured() {
+fn all_resilient_section_options_are_applied() {
     assert_eq!(resilient("port=8443").soar.port, 8443);
     assert_eq!(resilient("cafile=/etc/ca.pem").soar.trust, Trust::SystemAnd("/etc/ca.pem".into()));
     assert_eq!(resilient("cafile=FALSE").stomp.trust, Trust::Insecure);
@@ -103,7 +103,7 @@ fn every_option_of_resilient_is_honoured() {
 }
 
 #[test]
-fn every_option_of_the_app_is_honoured() {
+fn all_app_section_options_are_applied() {
     let numbers = app(
         "max_batched_requests=1\nmax_concurrent_batches=32\nmax_messages=5\nmax_users=6\nmax_retries_total=0\n\
                        max_retries_backoff_factor=0.25\ntimeout=90\ncall_timeout=600\nmax_attachment_mb=25\nmax_reply_mb=8",
@@ -132,7 +132,7 @@ fn every_option_of_the_app_is_honoured() {
 }
 
 #[test]
-fn the_tenant_stays_one_path_segment_of_the_token_url() {
+fn tenant_id_is_escaped_in_token_url() {
     let text = MINIMAL.replace("tenant_id=tenant", "tenant_id=a/../b?c#d e");
     assert_eq!(
         loaded(&text).graph.token_url.as_str(),
@@ -141,7 +141,7 @@ fn the_tenant_stays_one_path_segment_of_the_token_url() {
 }
 
 #[test]
-fn an_email_and_password_sign_in_where_there_is_no_whole_api_key() {
+fn email_login_is_used_only_without_api_key() {
     let text =
         MINIMAL.replace("api_key_id=key-id\napi_key_secret=K3Y!", "email=a@example.com\npassword=PaSs");
     let Loaded { settings, warnings, .. } = load_in(&text, &[]).unwrap();
@@ -180,7 +180,7 @@ fn host_names_are_names_or_addresses_only() {
 }
 
 #[test]
-fn health_listener_needs_a_port_and_warns_of_public_addresses() {
+fn health_listener_needs_port_and_warns_on_public_address() {
     for (address, warned) in [
         ("127.0.0.1:9108", 0),
         ("[::1]:0", 0),

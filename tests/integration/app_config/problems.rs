@@ -7,7 +7,7 @@ use fn_exchange_online::config::{Environment, Loaded, LogLevel, Settings};
 use super::*;
 
 #[test]
-fn an_entry_of_a_password_store_is_refused_by_name() {
+fn password_store_reference_is_rejected() {
     for value in ["^client", "^{client}", "a^{client}"] {
         let problem = only_problem(MINIMAL.replace("S3CR3T", value));
         assert_eq!(places(std::slice::from_ref(&problem)), ["fn_exchange_online.client_secret"]);
@@ -16,7 +16,7 @@ fn an_entry_of_a_password_store_is_refused_by_name() {
 }
 
 #[test]
-fn all_problems_are_reported_at_once() {
+fn config_problems_are_all_reported_at_once() {
     let text = "\
 stray
 [resilient]
@@ -113,7 +113,7 @@ timeout=4000
 }
 
 #[test]
-fn no_secret_is_shown_in_any_text() {
+fn secrets_do_not_appear_in_messages_or_debug_output() {
     const SECRETS: &str = "hunter2";
     let sound = with(
         "proxy_host=http://u:hunter2-a@proxy\nproxy_user=u\nproxy_password=hunter2-b",
@@ -148,7 +148,7 @@ fn no_secret_is_shown_in_any_text() {
 }
 
 #[test]
-fn a_secret_never_goes_out_over_plain_http() {
+fn plain_http_is_allowed_for_loopback_only() {
     for host in ["login.example.com", "127.0.0.1.example.com", "10.0.0.1", "localhost.example.com", "[::2]"] {
         let problem = only_problem(with("", &format!("microsoft_graph_url=http://{host}/v1.0")));
         assert!(problem.wrong.contains("http"), "{problem}");
@@ -175,7 +175,7 @@ fn unknown_options_are_warned_of() {
 }
 
 #[test]
-fn what_is_risky_or_without_effect_is_warned_of() {
+fn risky_or_ineffective_options_give_warnings() {
     assert!(warnings(&with("cafile=false", ""))[0].starts_with("[resilient] cafile is false"));
     assert!(warnings(&with("", "verify=false"))[0].starts_with("[fn_exchange_online] verify is false"));
     assert!(warnings(&with("stomp=0", ""))[0].starts_with("[resilient] stomp is 0"));
@@ -185,13 +185,13 @@ fn what_is_risky_or_without_effect_is_warned_of() {
 }
 
 #[test]
-fn a_missing_section_and_a_missing_login_are_said_once_each() {
+fn missing_section_or_login_is_reported_once() {
     let problems = problems("[resilient]\nhost=a\norg=b\n");
     assert_eq!(places(&problems), ["resilient.api_key_id", "fn_exchange_online.-"]);
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named() {
+fn unreadable_config_file_is_reported_with_reason() {
     let missing = Settings::load(Path::new("/nowhere/app.config"), &Environment::default()).unwrap_err();
     assert!(missing.to_string().contains("/nowhere/app.config: No such file"), "{missing}");
     let latin = load_in(b"[resilient]\nhost=\xfc\n", &[]).unwrap_err();

@@ -61,7 +61,7 @@ fn secret_of(environment: &Environment, written: &str) -> String {
 }
 
 #[test]
-fn a_protected_secret_wins_over_the_variable_of_its_name() {
+fn protected_secret_overrides_environment_variable() {
     let mounted = Mounted::new(Some(KEY), &[("GRAPH", DIRECT), ("OTHER", &format!("{WRAPPED}\nnot read\n"))]);
     for yes in ["1", "true", "YES", "on"] {
         let environment = mounted.environment(yes);
@@ -84,7 +84,7 @@ fn protected_secrets_are_ignored_outside_of_app_host() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_a_warning_and_the_variable_stands_in() {
+fn unreadable_protected_secret_warns_and_uses_variable() {
     let changed = DIRECT.replace("ivB0", "ivB1");
     let other_header = DIRECT.replace("ImVuYyI6", "ImVuYyI7");
     let short_tag = DIRECT.strip_suffix("UxZTGiQ").unwrap();
@@ -131,7 +131,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn the_files_are_removed_and_the_secrets_serve_a_changed_configuration_all_the_same() {
+fn protected_secrets_stay_usable_after_file_removal() {
     let mounted = Mounted::new(Some(KEY), &[("..data", WRAPPED)]);
     symlink("..data", mounted.0.path().join("GRAPH")).unwrap();
     let environment = mounted.environment("1");
@@ -148,7 +148,7 @@ fn files_without_a_key_stay() {
 }
 
 #[test]
-fn no_directory_and_an_empty_one_are_no_secrets_and_no_matter() {
+fn missing_or_empty_secrets_directory_gives_no_warning() {
     let app_host = || [("APP_HOST_CONTAINER", "1")].into_iter().collect::<Environment>();
     for directory in [Path::new("/nowhere/at/all"), tempfile::tempdir().unwrap().path()] {
         let environment = app_host().with_protected_secrets(directory);

@@ -21,7 +21,7 @@ fn from_file(file: impl std::fmt::Display) -> String {
 }
 
 #[test]
-fn a_files_secret_is_its_text_without_the_line_end() {
+fn secret_file_content_is_used_without_line_ending() {
     for (content, secret) in [
         ("hunter2", "hunter2"),
         ("hunter2\n", "hunter2"),
@@ -37,7 +37,7 @@ fn a_files_secret_is_its_text_without_the_line_end() {
 }
 
 #[test]
-fn every_secret_can_be_in_a_file() {
+fn every_secret_can_be_read_from_file() {
     let (_directory, path) = directory_with("secret", "hunter2\n");
     let path = path.display();
     let key = MINIMAL.replace("api_key_secret=K3Y!", &format!("api_key_secret_file={path}"));
@@ -61,7 +61,7 @@ fn every_secret_can_be_in_a_file() {
 }
 
 #[test]
-fn a_relative_name_is_within_systemds_directory_of_credentials() {
+fn relative_secret_file_uses_credentials_directory() {
     let (directory, _) = directory_with("graph", "hunter2");
     let environment = [("CREDENTIALS_DIRECTORY", directory.path().to_str().unwrap())];
     for file in ["graph", "${CREDENTIALS_DIRECTORY}/graph"] {
@@ -72,7 +72,7 @@ fn a_relative_name_is_within_systemds_directory_of_credentials() {
 }
 
 #[test]
-fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_placeholder() {
+fn secret_with_secret_file_conflicts_unless_placeholder() {
     let (_directory, path) = directory_with("secret", "hunter2");
     let line = |secret: &str| format!("client_secret={secret}\nclient_secret_file={}", path.display());
     let problem = only_problem(MINIMAL.replace("client_secret=S3CR3T", &line("x")));
@@ -85,14 +85,14 @@ fn a_secret_and_its_file_side_by_side_are_a_problem_except_for_the_templates_pla
 }
 
 #[test]
-fn a_file_whose_name_comes_from_an_empty_variable_is_a_problem() {
+fn secret_file_from_empty_variable_is_a_problem() {
     let error = load_in(from_file("$EMPTY"), &[("EMPTY", "")]).unwrap_err();
     assert_eq!(error.problems().len(), 1, "{error}");
     assert!(error.to_string().contains("client_secret_file is empty"), "{error}");
 }
 
 #[test]
-fn a_file_that_is_no_secret_is_a_problem_that_names_the_file_and_not_its_content() {
+fn invalid_secret_file_is_named_without_its_content() {
     let large = vec![b'h'; 70_000];
     let cases: [(&[u8], &str); 5] = [
         (b"", "is empty"),
@@ -116,7 +116,7 @@ fn a_file_that_is_no_secret_is_a_problem_that_names_the_file_and_not_its_content
 }
 
 #[test]
-fn the_files_that_the_settings_were_read_from_are_known() {
+fn loaded_settings_list_their_source_files() {
     let (_secrets, graph) = directory_with("graph", "hunter2");
     let (_more_secrets, key) = directory_with("key", "hunter2");
     let text = from_file(graph.display())

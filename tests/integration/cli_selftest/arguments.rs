@@ -8,7 +8,7 @@ use crate::cli_selftest::selftest_with;
 use crate::support::deployment::{Daemon, Deployment};
 
 #[tokio::test]
-async fn the_apps_own_name_checks_everything() {
+async fn own_package_name_runs_all_checks() {
     let deployment = Deployment::new().await;
     for name in ["fn_exchange_online", "fn-exchange-online"] {
         let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["-l", name]).await;
@@ -19,7 +19,7 @@ async fn the_apps_own_name_checks_everything() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_is_a_warning_and_only_the_connections_are_checked() {
+async fn unknown_package_causes_warning_and_skips_graph_checks() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
     let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &["--list", "fn_other"]).await;
@@ -34,7 +34,7 @@ async fn an_unknown_name_is_a_warning_and_only_the_connections_are_checked() {
 }
 
 #[tokio::test]
-async fn print_env_shows_what_the_program_looks_at_and_no_password() {
+async fn print_env_shows_used_variables_without_secrets() {
     let deployment = Deployment::new().await;
     let file = deployment.write("selftest.config", &deployment.app_config(&[], &[])).display().to_string();
     let environment = [

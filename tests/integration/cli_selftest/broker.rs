@@ -10,16 +10,17 @@ use crate::cli_selftest::{PROFILE, closed_port, selftest};
 use crate::support::deployment::{Deployment, SOON};
 
 #[tokio::test]
-async fn closed_port_is_30() {
+async fn closed_broker_port_exits_with_30() {
     let deployment = Deployment::new().await;
-    let outcome = selftest(&deployment, &deployment.app_config(&[("stomp_port", &closed_port())], &[])).await;
+    let (_taken, port) = closed_port();
+    let outcome = selftest(&deployment, &deployment.app_config(&[("stomp_port", &port)], &[])).await;
     outcome.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
     assert_eq!(outcome.check("broker.subscription")["outcome"], "skipped");
     assert_eq!(outcome.check("graph.request")["outcome"], "passed");
 }
 
 #[tokio::test]
-async fn a_refused_login_is_30() {
+async fn refused_login_exits_with_30() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.refuse_logins(Some("User name [x] or password is invalid."));
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -27,7 +28,7 @@ async fn a_refused_login_is_30() {
 }
 
 #[tokio::test]
-async fn a_missing_ca_file_is_22_and_a_wrong_one_23() {
+async fn missing_ca_file_exits_with_22_and_wrong_one_with_23() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[("stomp_cafile", "/nowhere/ca.pem")], &[]);
     selftest(&deployment, &text).await.first_failure("broker.sign_in", 22, &["/nowhere/ca.pem"]);
@@ -38,7 +39,7 @@ async fn a_missing_ca_file_is_22_and_a_wrong_one_23() {
 }
 
 #[tokio::test]
-async fn a_queue_that_may_not_be_read_is_32() {
+async fn queue_without_read_permission_exits_with_32() {
     let deployment = Deployment::new().await;
     let login = &deployment.sandbox.soar.options().api_key.id;
     deployment.sandbox.soar.broker.allow_reading(login, &deployment.queue(), false);
@@ -49,7 +50,7 @@ async fn a_queue_that_may_not_be_read_is_32() {
 }
 
 #[tokio::test]
-async fn a_broker_that_hangs_is_33_within_selftest_timeout() {
+async fn hanging_broker_exits_with_33_after_selftest_timeout() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.mute(true);
     let started = Instant::now();
@@ -59,7 +60,7 @@ async fn a_broker_that_hangs_is_33_within_selftest_timeout() {
 }
 
 #[tokio::test]
-async fn a_connect_that_the_broker_loses_is_sent_again() {
+async fn lost_connect_is_retried() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.broker.lose_connects(1);
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -67,7 +68,7 @@ async fn a_connect_that_the_broker_loses_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_stays_and_a_running_daemon_is_not_disturbed() {
+async fn selftest_does_not_affect_queued_calls_or_running_daemon() {
     let deployment = Deployment::new().await;
     let soar = deployment.caller().await;
     let inputs = json!({"exo_email_address": deployment.mailbox(0)});

@@ -11,7 +11,7 @@ use crate::cli_selftest::{selftest, selftest_with};
 use crate::support::deployment::{Deployment, SOON};
 
 #[tokio::test]
-async fn a_refused_secret_is_1_and_says_what_to_do() {
+async fn refused_token_exits_with_1_and_gives_advice() {
     let deployment = Deployment::new().await;
     for (refusal, word) in [
         (TokenRefusal::InvalidSecret, "Secret ID"),
@@ -30,7 +30,7 @@ async fn a_refused_secret_is_1_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn each_function_whose_permission_is_missing_is_named_with_it() {
+async fn missing_permission_is_reported_for_each_function() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().take_role("User.Read.All");
     deployment.sandbox.graph.faults().take_role("Mail.Send");
@@ -53,7 +53,7 @@ async fn each_function_whose_permission_is_missing_is_named_with_it() {
 }
 
 #[tokio::test]
-async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permission_to_identify_it() {
+async fn denied_mailboxes_require_user_read_all_for_changes() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().take_role("User.Read.All");
     let text = deployment.app_config(&[], &[("mailboxes_denied", "ceo@contoso.example")]);
@@ -71,7 +71,7 @@ async fn where_mailboxes_are_allowed_or_denied_what_changes_one_takes_the_permis
 }
 
 #[tokio::test]
-async fn what_a_larger_permission_includes_is_not_missing() {
+async fn broader_permission_includes_narrower_one() {
     let deployment = Deployment::new().await;
     let faults = deployment.sandbox.graph.faults();
     faults.take_role("Mail.ReadWrite");
@@ -89,7 +89,7 @@ async fn what_a_larger_permission_includes_is_not_missing() {
 }
 
 #[tokio::test]
-async fn basic_read_permission_is_enough_for_queries_without_a_body() {
+async fn basic_read_permission_allows_queries_without_body() {
     let deployment = Deployment::new().await;
     let faults = deployment.sandbox.graph.faults();
     faults.take_role("Mail.ReadWrite");
@@ -104,7 +104,7 @@ async fn basic_read_permission_is_enough_for_queries_without_a_body() {
 }
 
 #[tokio::test]
-async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
+async fn token_without_roles_exits_with_1_advising_admin_consent() {
     let deployment = Deployment::new().await;
     for role in ROLES {
         deployment.sandbox.graph.faults().take_role(role);
@@ -115,7 +115,7 @@ async fn no_permission_at_all_is_1_and_asks_for_admin_consent() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_can_be_looked_into_proves_what_the_token_does_not_show() {
+async fn mailbox_check_proves_access_when_token_hides_roles() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().show_roles(false);
     let text = deployment.app_config(&[], &[]);
@@ -131,7 +131,7 @@ async fn a_mailbox_that_can_be_looked_into_proves_what_the_token_does_not_show()
 }
 
 #[tokio::test]
-async fn a_mailbox_that_is_closed_or_is_none_is_1() {
+async fn inaccessible_or_unknown_mailbox_exits_with_1() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[]);
     let outcome = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
@@ -143,7 +143,7 @@ async fn a_mailbox_that_is_closed_or_is_none_is_1() {
 }
 
 #[tokio::test]
-async fn a_graph_that_hangs_is_1_within_selftest_timeout() {
+async fn unresponsive_token_endpoint_exits_with_1_on_timeout() {
     let deployment = Deployment::new().await;
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://127.0.0.1:{}", silent.local_addr().unwrap().port());
@@ -153,7 +153,7 @@ async fn a_graph_that_hangs_is_1_within_selftest_timeout() {
 }
 
 #[tokio::test]
-async fn a_graph_that_breaks_the_connection_although_there_is_a_token_is_1() {
+async fn graph_disconnect_after_token_exits_with_1() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().next(usize::MAX, Target::containing("GET /users"), Fault::Close);
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -162,7 +162,7 @@ async fn a_graph_that_breaks_the_connection_although_there_is_a_token_is_1() {
 }
 
 #[tokio::test]
-async fn an_error_of_graphs_is_1_at_once() {
+async fn graph_server_error_exits_with_1_promptly() {
     let deployment = Deployment::new().await;
     deployment.sandbox.graph.faults().next(
         usize::MAX,
@@ -176,14 +176,14 @@ async fn an_error_of_graphs_is_1_at_once() {
 }
 
 #[tokio::test]
-async fn a_missing_ca_file_is_22() {
+async fn missing_ca_file_exits_with_22() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("verify", "/nowhere/ca.pem")]);
     selftest(&deployment, &text).await.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
 }
 
 #[tokio::test]
-async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refused() {
+async fn refused_function_names_its_declared_permission() {
     let deployment = Deployment::new().await;
     let calls = deployment.calls_of_all_functions();
     let _daemon = deployment.daemon().await;
@@ -202,7 +202,7 @@ async fn the_permissions_are_those_that_the_functions_ask_for_when_they_are_refu
 }
 
 #[tokio::test]
-async fn certificate_trouble_of_the_token_endpoint_names_its_setting() {
+async fn missing_token_ca_file_names_token_verify_setting() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("token_verify", "/nowhere/ca.pem")]);
     let outcome = selftest(&deployment, &text).await;

@@ -8,7 +8,7 @@ mod passing;
 mod settings;
 mod soar;
 
-use std::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use crate::support::deployment::Deployment;
 use crate::support::selftest::{Outcome, PROFILE, selftest, selftest_with, spawn};
@@ -20,7 +20,10 @@ async fn words(deployment: &Deployment, app_config: &str, arguments: &[&str]) ->
     (code, out)
 }
 
-/// A port at which no server listens.
-fn closed_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+/// A port at which no server listens. It stays taken until the end of the test, so that no other test listens there.
+fn closed_port() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    (socket, port)
 }

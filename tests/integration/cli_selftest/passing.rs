@@ -6,7 +6,7 @@ use crate::cli_selftest::{selftest, words};
 use crate::support::deployment::Deployment;
 
 #[tokio::test]
-async fn what_is_set_up_well_passes_every_check() {
+async fn correct_setup_passes_every_check() {
     let deployment = Deployment::new().await;
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
     assert_eq!(outcome.code, 0, "{:#}", outcome.report);
@@ -39,7 +39,7 @@ async fn what_is_set_up_well_passes_every_check() {
 }
 
 #[tokio::test]
-async fn a_person_reads_words_without_colours_where_there_is_no_terminal() {
+async fn text_report_has_no_colours_without_terminal() {
     let deployment = Deployment::new().await;
     let (code, out) = words(&deployment, &deployment.app_config(&[], &[]), &[]).await;
     assert_eq!(code, 0, "{out}");
@@ -51,7 +51,7 @@ async fn a_person_reads_words_without_colours_where_there_is_no_terminal() {
 }
 
 #[tokio::test]
-async fn an_account_instead_of_an_api_key_is_warned_about() {
+async fn account_login_causes_warning() {
     let deployment = Deployment::new().await;
     let account = &deployment.sandbox.soar.options().account;
     let login = [
@@ -70,7 +70,7 @@ async fn an_account_instead_of_an_api_key_is_warned_about() {
 }
 
 #[tokio::test]
-async fn only_reading_requests_reach_soar_and_graph() {
+async fn selftest_sends_only_read_requests() {
     let deployment = Deployment::new().await;
     selftest(&deployment, &deployment.app_config(&[], &[])).await;
     let soar = deployment.sandbox.soar.rest.requests();

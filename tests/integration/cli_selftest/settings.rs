@@ -6,7 +6,7 @@ use crate::cli_selftest::{Outcome, selftest};
 use crate::support::deployment::{Daemon, Deployment};
 
 #[tokio::test]
-async fn a_missing_file_ends_it_with_2() {
+async fn missing_config_file_exits_with_2() {
     let (code, out, _) =
         Daemon::spawn(&["selftest", "--json", "--config-file", "/nowhere/app.config"]).outcome().await;
     let outcome = Outcome { code, report: serde_json::from_str(&out).unwrap() };
@@ -15,7 +15,7 @@ async fn a_missing_file_ends_it_with_2() {
 }
 
 #[tokio::test]
-async fn all_problems_are_reported_without_a_connection() {
+async fn setting_problems_are_all_reported_without_connecting() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[("port", "many"), ("org", "")], &[("tenant_id", "")]);
     let outcome = selftest(&deployment, &text).await;
@@ -39,7 +39,7 @@ async fn odd_settings_are_warnings() {
 }
 
 #[tokio::test]
-async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_checked() {
+async fn unwritable_log_exits_with_2_but_other_checks_run() {
     let deployment = Deployment::new().await;
     let options = [("logdir", "/nowhere"), ("logfile", "app.log")];
     let outcome = selftest(&deployment, &deployment.app_config(&options, &[])).await;
@@ -48,7 +48,7 @@ async fn a_log_that_the_daemon_could_not_write_ends_it_with_2_and_the_rest_is_ch
 }
 
 #[tokio::test]
-async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
+async fn unwritable_audit_file_exits_with_2() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[("audit_file", "/nowhere/acts.jsonl")]);
     let outcome = selftest(&deployment, &text).await;
@@ -59,7 +59,7 @@ async fn an_audit_trail_that_the_daemon_could_not_write_ends_it_with_2() {
 }
 
 #[tokio::test]
-async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
+async fn audit_file_in_temp_directory_warns_and_is_not_created() {
     let deployment = Deployment::new().await;
     let below = tempfile::tempdir_in("/var/tmp").unwrap();
     let name = uuid::Uuid::new_v4();
@@ -83,7 +83,7 @@ async fn an_audit_trail_that_does_not_last_is_warned_of_and_not_made() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_log_that_cannot_be_rotated_is_warned_of() {
+async fn log_in_read_only_directory_warns_about_rotation() {
     let deployment = Deployment::new().await;
     // A writable file in a directory in which no file can be created.
     let options = [("logdir", "/proc/self"), ("logfile", "comm"), ("log_max_bytes", "100000")];
@@ -98,7 +98,7 @@ async fn a_log_that_cannot_be_rotated_is_warned_of() {
 }
 
 #[tokio::test]
-async fn the_log_file_is_neither_made_nor_changed() {
+async fn selftest_does_not_create_or_change_log_file() {
     let deployment = Deployment::new().await;
     let file = deployment.directory().join("app.log");
     let text = deployment.app_config(&[("logfile", "app.log")], &[]);
@@ -110,7 +110,7 @@ async fn the_log_file_is_neither_made_nor_changed() {
 }
 
 #[tokio::test]
-async fn unset_secret_variable_is_reported_where_the_sign_in_fails() {
+async fn unset_secret_variable_is_named_in_sign_in_failure() {
     let deployment = Deployment::new().await;
     let secret = deployment.sandbox.graph.client_secret();
     let key = &deployment.sandbox.soar.options().api_key.secret;

@@ -17,13 +17,14 @@ async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, wor
 }
 
 #[tokio::test]
-async fn closed_port_is_20() {
+async fn closed_soar_port_exits_with_20() {
     let deployment = Deployment::new().await;
-    fails(&deployment, &[("port", &closed_port())], 20, &["cannot reach SOAR", "connection refused"]).await;
+    let (_taken, port) = closed_port();
+    fails(&deployment, &[("port", &port)], 20, &["cannot reach SOAR", "connection refused"]).await;
 }
 
 #[tokio::test]
-async fn an_error_of_soars_is_20_at_once() {
+async fn soar_error_exits_with_20_without_retry() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
     fails(&deployment, &[], 20, &["HTTP status 503"]).await;
@@ -32,13 +33,13 @@ async fn an_error_of_soars_is_20_at_once() {
 }
 
 #[tokio::test]
-async fn a_wrong_api_key_is_21() {
+async fn wrong_api_key_exits_with_21() {
     let deployment = Deployment::new().await;
     fails(&deployment, &[("api_key_secret", "wrong")], 21, &["does not accept the API key", "401"]).await;
 }
 
 #[tokio::test]
-async fn a_missing_ca_file_is_22() {
+async fn missing_ca_file_exits_with_22() {
     let deployment = Deployment::new().await;
     let ca_file = deployment.sandbox.ca_file().display().to_string();
     let options = [("cafile", "/nowhere/ca.pem"), ("stomp_cafile", &ca_file)];
@@ -46,7 +47,7 @@ async fn a_missing_ca_file_is_22() {
 }
 
 #[tokio::test]
-async fn foreign_certificate_is_23() {
+async fn foreign_certificate_exits_with_23() {
     let deployment = Deployment::new().await;
     let another = Certificates::generate().unwrap();
     let another = deployment.write("another.pem", another.ca_pem()).display().to_string();
@@ -56,13 +57,13 @@ async fn foreign_certificate_is_23() {
 }
 
 #[tokio::test]
-async fn a_wrong_organisation_is_24_and_names_the_right_ones() {
+async fn wrong_organisation_exits_with_24_and_lists_valid_ones() {
     let deployment = Deployment::new().await;
     fails(&deployment, &[("org", "Elsewhere")], 24, &["\"Elsewhere\"", "Sandbox"]).await;
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_25() {
+async fn wrong_password_exits_with_25() {
     let deployment = Deployment::new().await;
     let email = &deployment.sandbox.soar.options().account.email;
     let login =
@@ -71,21 +72,22 @@ async fn a_wrong_password_is_25() {
 }
 
 #[tokio::test]
-async fn a_soar_that_hangs_is_20_within_selftest_timeout() {
+async fn hanging_soar_exits_with_20_after_selftest_timeout() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.set_latency(SOON * 10);
     fails(&deployment, &[("selftest_timeout", "1")], 20, &["no answer within 1 s"]).await;
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_there_is_20() {
+async fn unreachable_proxy_exits_with_20() {
     let deployment = Deployment::new().await;
-    let options = [("proxy_host", "http://localhost"), ("proxy_port", &closed_port())];
+    let (_taken, port) = closed_port();
+    let options = [("proxy_host", "http://localhost"), ("proxy_port", port.as_str())];
     fails(&deployment, &options, 20, &["cannot reach SOAR"]).await;
 }
 
 #[tokio::test]
-async fn key_without_permission_is_31_and_names_it() {
+async fn key_without_permission_exits_with_31() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/functions/", usize::MAX, Failure::Status(403));
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -109,7 +111,7 @@ async fn missing_version_is_not_a_failure() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_missing_is_a_warning() {
+async fn missing_function_causes_warning() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.remove_function(PROFILE);
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -123,7 +125,7 @@ async fn a_function_that_is_missing_is_a_warning() {
 }
 
 #[tokio::test]
-async fn no_function_at_all_is_33() {
+async fn soar_without_any_function_exits_with_33() {
     let deployment = Deployment::new().await;
     for function in Function::ALL {
         deployment.sandbox.soar.rest.remove_function(function.name());
@@ -134,7 +136,7 @@ async fn no_function_at_all_is_33() {
 }
 
 #[tokio::test]
-async fn an_organisation_without_actions_is_33() {
+async fn organisation_without_actions_exits_with_33() {
     let deployment = Deployment::new().await;
     let id = deployment.sandbox.soar.options().organisation.id;
     let rest = &deployment.sandbox.soar.rest;

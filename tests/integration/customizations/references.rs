@@ -23,7 +23,7 @@ fn uuids(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn every_object_and_every_option_has_a_uuid() {
+fn every_object_and_option_has_a_uuid() {
     let mut found = Vec::new();
     uuids(&file(), &mut found);
     // 51 fields, the options of three selects and two multiselects, 9 columns; 9 functions, 11 rules, 10 workflows,
@@ -83,7 +83,7 @@ fn export_has_no_persons_and_no_tags() {
 }
 
 #[test]
-fn every_source_is_exported() {
+fn every_source_file_is_exported() {
     fn sources(directory: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();

@@ -28,7 +28,7 @@ fn read(file: &Value) -> Vec<(&Value, Value)> {
 }
 
 #[test]
-fn a_workflow_has_one_name_everywhere() {
+fn workflow_names_match_in_json_and_bpmn() {
     let file = crate::customizations::file();
     for (workflow, bpmn) in read(&file) {
         let name = &workflow["programmatic_name"];

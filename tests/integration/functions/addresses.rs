@@ -32,7 +32,7 @@ async fn odd_names() -> (Fixture, Vec<String>) {
 }
 
 #[tokio::test]
-async fn every_function_reaches_the_very_mailbox_it_was_given() {
+async fn every_function_reaches_mailboxes_with_special_characters() {
     let (fixture, odd) = odd_names().await;
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     for name in odd {
@@ -90,7 +90,7 @@ async fn message_ids_are_encoded_exactly_once() {
 }
 
 #[tokio::test]
-async fn a_name_that_begins_with_a_dollar_takes_the_quoted_form() {
+async fn name_starting_with_dollar_is_quoted_in_url() {
     let fixture = Fixture::new().await;
     let name = "$o'brien@contoso.example";
     let user = "/users('%24o%27%27brien@contoso.example')";
@@ -132,7 +132,7 @@ async fn dot_segments_are_refused_and_nothing_is_asked() {
 }
 
 #[tokio::test]
-async fn what_looks_like_a_path_or_a_query_stays_a_name() {
+async fn path_like_names_are_encoded_or_refused() {
     let fixture = Fixture::new().await;
     for name in ["%2e%2e", "..%2f..", "a/messages@b.example", "a?$select=id@b.example"] {
         let inputs = json!({"exo_email_address": name, "exo_messages_id": name});

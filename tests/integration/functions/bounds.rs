@@ -22,7 +22,7 @@ async fn with_one_message(options: &[(&str, &str)]) -> (Fixture, String, String)
 }
 
 #[tokio::test]
-async fn a_message_larger_than_a_file_may_be_is_not_written_and_not_read_again() {
+async fn oversized_message_is_not_written_or_retried() {
     let (fixture, mailbox, id) = with_one_message(&[("max_attachment_mb", "1")]).await;
     let inputs = json!({
         "incident_id": INCIDENT, "exo_email_address": mailbox, "exo_messages_id": id, "exo_attachment_name": "a.eml",
@@ -41,7 +41,7 @@ async fn a_message_larger_than_a_file_may_be_is_not_written_and_not_read_again()
 }
 
 #[tokio::test]
-async fn an_attachment_larger_than_a_file_may_be_is_not_sent() {
+async fn oversized_attachment_is_not_sent() {
     let fixture = Fixture::configured(empty(3), &[("max_attachment_mb", "1")]).await;
     let owner = Owner::Incident(INCIDENT);
     let bytes = vec![b'x'; 2 * 1024 * 1024];
@@ -56,7 +56,7 @@ async fn an_attachment_larger_than_a_file_may_be_is_not_sent() {
 }
 
 #[tokio::test]
-async fn no_more_of_an_attachment_is_taken_than_soar_said_there_is() {
+async fn attachment_larger_than_announced_is_not_sent() {
     for (announced, held) in [(100, 40 * MIB), (2_899_999, 3 * MIB)] {
         let fixture = Fixture::configured(empty(3), &[]).await;
         let rest = &fixture.sandbox.soar.rest;
@@ -78,7 +78,7 @@ async fn no_more_of_an_attachment_is_taken_than_soar_said_there_is() {
 }
 
 #[tokio::test]
-async fn a_call_that_takes_too_long_fails_and_says_how_far_it_was() {
+async fn call_timeout_fails_the_call_and_reports_progress() {
     let fixture = Fixture::configured(empty(30), &[("call_timeout", "2")]).await;
     // One mailbox waits for longer than the call may take.
     let stuck = fixture.graph().users()[3].id.clone();
@@ -93,7 +93,7 @@ async fn a_call_that_takes_too_long_fails_and_says_how_far_it_was() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_takes_too_long_accounts_for_every_message() {
+async fn deletion_timeout_reports_every_message() {
     let fixture = Fixture::configured(empty(3), &[("call_timeout", "2"), ("max_retries_total", "50")]).await;
     let mailbox = fixture.mailbox(0);
     let ids = fixture.put_many(&mailbox, 8);
@@ -123,7 +123,7 @@ async fn a_deletion_that_takes_too_long_accounts_for_every_message() {
 }
 
 #[tokio::test]
-async fn inputs_longer_than_any_address_or_id_are_refused_before_anything_is_asked() {
+async fn too_long_address_or_id_is_refused_without_a_request() {
     let (fixture, mailbox, id) = with_one_message(&[]).await;
     let long = "x".repeat(5000);
     for (address, message, name) in [(&long, &id, "exo_email_address"), (&mailbox, &long, "exo_messages_id")]
@@ -139,7 +139,7 @@ async fn inputs_longer_than_any_address_or_id_are_refused_before_anything_is_ask
 }
 
 #[tokio::test]
-async fn a_search_text_that_no_address_can_carry_is_refused_in_words() {
+async fn search_text_too_long_for_a_url_is_refused() {
     let (fixture, mailbox, _) = with_one_message(&[]).await;
     for criterion in ["exo_message_subject", "exo_message_body"] {
         let inputs = query(&mailbox, json!({criterion: "word ".repeat(20_000)}));
@@ -150,7 +150,7 @@ async fn a_search_text_that_no_address_can_carry_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_nested_without_end_is_no_message() {
+async fn too_deeply_nested_json_is_refused() {
     let (mut fixture, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
     let front = Front::before(&mut fixture).await;
     let deep = format!(r#"{{"id":"x","a":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
@@ -168,7 +168,7 @@ async fn a_message_that_is_nested_without_end_is_no_message() {
 }
 
 #[tokio::test]
-async fn a_page_of_more_entries_than_pages_have_is_no_page() {
+async fn page_with_too_many_entries_is_refused() {
     let (mut fixture, mailbox, _) = with_one_message(&[("max_retries_total", "0")]).await;
     let front = Front::before(&mut fixture).await;
     let mut page = r#"{"value":[1"#.to_owned();
@@ -183,7 +183,7 @@ async fn a_page_of_more_entries_than_pages_have_is_no_page() {
 }
 
 #[tokio::test]
-async fn an_order_to_delete_that_holds_more_values_than_any_results_is_refused() {
+async fn deletion_list_with_too_many_values_is_refused() {
     let (fixture, mailbox, _) = with_one_message(&[]).await;
     let mut order = format!(r#"[{{"email_address":"{mailbox}","email_list":[1"#);
     (0..4_000_000).for_each(|_| order.push_str(",1"));
@@ -195,7 +195,7 @@ async fn an_order_to_delete_that_holds_more_values_than_any_results_is_refused()
 }
 
 #[tokio::test]
-async fn what_graph_says_is_shortened_wherever_it_goes() {
+async fn long_graph_error_is_truncated() {
     let (mut fixture, mailbox, id) = with_one_message(&[("max_retries_total", "0")]).await;
     let front = Front::before(&mut fixture).await;
     let mut long = String::new();

@@ -9,7 +9,7 @@ use soar::reply::{self, Results};
 use soar::{CallError, FunctionCall};
 
 #[test]
-fn a_call_is_read_with_its_inputs_as_they_came() {
+fn call_is_parsed_and_raw_inputs_are_kept() {
     let body = br#"{"function":{"id":3,"name":"exchange_online_get_message","x":{}},
         "inputs":{"exo_email_address" : "a@b.example","n":1.50,"z":null,"a":[1]},
         "principal":{"id":1,"name":"Jane"},"workflow":{"programmatic_name":"wf","name":"WF"},
@@ -24,7 +24,7 @@ fn a_call_is_read_with_its_inputs_as_they_came() {
 }
 
 #[test]
-fn only_the_name_is_needed() {
+fn call_needs_only_the_function_name() {
     for body in [r#"{"function":{"name":"f"}}"#, r#"{"function":{"name":"f"},"inputs":null,"workflow":null}"#]
     {
         let call = FunctionCall::parse(body.as_bytes()).unwrap();
@@ -55,7 +55,7 @@ fn invalid_call_is_described_without_quoting_it() {
 }
 
 #[test]
-fn the_functions_have_their_names_and_no_other_is_ours() {
+fn only_exact_function_names_are_accepted() {
     for name in [
         "exchange_online_get_email_user_profile",
         "exchange_online_get_message",

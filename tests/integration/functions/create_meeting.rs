@@ -277,7 +277,7 @@ async fn refused_time_zone_is_replaced_by_utc() {
 }
 
 #[tokio::test]
-async fn created_event_with_unreadable_answer_may_have_been_created() {
+async fn meeting_with_unreadable_answer_is_indeterminate() {
     let mut fixture = Fixture::new().await;
     let organizer = fixture.mailbox(0);
     let front = Front::before(&mut fixture).await;

@@ -34,7 +34,7 @@ fn list(content: &Value, nth: usize) -> &Value {
 }
 
 #[tokio::test]
-async fn every_listed_message_is_deleted_in_batches_and_comes_back_as_it_came() {
+async fn listed_messages_are_batch_deleted_and_returned_unchanged() {
     let (mut fixture, names, content) = found(&[], &["Exchange Online data table"]).await;
     fixture.said();
     let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
@@ -92,7 +92,7 @@ async fn messages_come_back_with_all_their_fields_in_their_order() {
 }
 
 #[tokio::test]
-async fn the_raw_of_a_query_is_taken_as_it_is() {
+async fn raw_query_output_is_accepted_as_input() {
     let fixture = Fixture::with(empty(2)).await;
     let names = fixture.graph().mailboxes();
     for name in &names {
@@ -108,7 +108,7 @@ async fn the_raw_of_a_query_is_taken_as_it_is() {
 }
 
 #[tokio::test]
-async fn the_bare_list_of_older_workflows_needs_no_incident() {
+async fn bare_list_from_older_workflow_needs_no_incident() {
     let (fixture, names, content) = found(&[], &[]).await;
     let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content["email_results"])).await;
     assert_eq!(results["content"]["incident_id"], Value::Null);
@@ -118,7 +118,7 @@ async fn the_bare_list_of_older_workflows_needs_no_incident() {
 }
 
 #[tokio::test]
-async fn what_is_no_query_result_is_refused_and_nothing_is_deleted() {
+async fn invalid_query_result_is_rejected_without_deletion() {
     let (fixture, names, content) = found(&[], &[]).await;
     let whole = content.to_string();
     let id = list(&content, 0)[0]["id"].clone();
@@ -153,7 +153,7 @@ async fn what_is_no_query_result_is_refused_and_nothing_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_note_or_a_file_needs_an_incident_and_without_one_nothing_is_deleted() {
+async fn note_or_attachment_without_incident_deletes_nothing() {
     for format in ["Incident note", "Incident attachment"] {
         let (fixture, _, mut content) = found(&[], &[format]).await;
         content.as_object_mut().unwrap().remove("incident_id");
@@ -164,7 +164,7 @@ async fn a_note_or_a_file_needs_an_incident_and_without_one_nothing_is_deleted()
 }
 
 #[tokio::test]
-async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
+async fn failed_deletion_does_not_stop_other_deletions() {
     let (fixture, names, content) = found(&[("max_retries_total", "1")], &[]).await;
     let id = |nth: usize, place: usize| list(&content, nth)[place]["id"].as_str().unwrap().to_owned();
     fixture.graph().faults().next(
@@ -209,7 +209,7 @@ async fn each_message_has_its_fate_and_one_failure_stops_no_other() {
 }
 
 #[tokio::test]
-async fn where_nothing_could_be_deleted_it_is_no_success() {
+async fn all_deletions_failing_is_reported_as_failure() {
     let (fixture, _, content) = found(&[], &[]).await;
     fixture.graph().faults().take_role("Mail.ReadWrite");
     let results = fixture.run(DeleteMessagesFromQueryResults, deletion(&content)).await.unwrap();
@@ -224,7 +224,7 @@ async fn where_nothing_could_be_deleted_it_is_no_success() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_was_done_behind_a_failure_counts_as_done() {
+async fn deletion_applied_despite_error_counts_as_done() {
     for fault in [
         Fault::DoneButStatus(429, SOON),
         Fault::DoneButStatus(504, RetryAfter::Absent),
@@ -263,7 +263,7 @@ async fn at_most_four_deletions_are_at_work_in_one_mailbox() {
 }
 
 #[tokio::test]
-async fn a_throttled_bulk_deletion_knows_every_fate_and_deletes_nothing_twice() {
+async fn throttled_bulk_deletion_deletes_each_message_once() {
     let phish = Phish { mailboxes: 50, copies: 20, ..Phish::default() };
     let fixture = Fixture::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
     let planted = fixture.graph().planted();
@@ -348,7 +348,7 @@ async fn note_and_file_tell_what_was_deleted_and_what_was_not() {
 }
 
 #[tokio::test]
-async fn an_empty_result_deletes_nothing_and_is_a_success() {
+async fn empty_query_result_succeeds_without_requests() {
     let fixture = Fixture::new().await;
     for text in ["[]", r#"{"email_results": []}"#, r#"[{"email_address": "a@b.example", "email_list": []}]"#]
     {
@@ -377,7 +377,7 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
 }
 
 #[tokio::test]
-async fn addresses_and_ids_that_are_none_and_more_than_can_be_accounted_for_are_refused_at_once() {
+async fn oversized_inputs_are_rejected_without_requests() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.mailbox(0);
     let long = "a".repeat(5_000);

@@ -9,7 +9,7 @@ use crate::functions::common::{
 };
 
 #[tokio::test]
-async fn a_text_area_is_an_object_or_a_plain_text() {
+async fn text_area_accepts_object_or_plain_text() {
     let fixture = Fixture::new().await;
     let sender = fixture.mailbox(0);
     for body in [json!("<b>Hi</b>"), json!({"format": "html", "content": "<b>Hi</b>"})] {
@@ -23,7 +23,7 @@ async fn a_text_area_is_an_object_or_a_plain_text() {
 }
 
 #[tokio::test]
-async fn a_select_is_an_option_or_a_plain_text() {
+async fn select_accepts_option_or_plain_text() {
     let fixture = Fixture::new().await;
     for (nth, folder) in
         [json!({"id": 126, "name": "archive"}), json!("archive"), json!(" archive ")].into_iter().enumerate()
@@ -38,7 +38,7 @@ async fn a_select_is_an_option_or_a_plain_text() {
 }
 
 #[tokio::test]
-async fn a_multi_select_is_options_or_plain_texts_and_comes_back_as_labels() {
+async fn multi_select_accepts_options_or_texts_and_returns_labels() {
     let fixture = Fixture::new().await;
     let formats = [
         json!([{"id": 1, "name": "Exchange Online data table"}, {"id": 2, "name": "Incident note"}]),
@@ -60,7 +60,7 @@ async fn a_multi_select_is_options_or_plain_texts_and_comes_back_as_labels() {
 }
 
 #[tokio::test]
-async fn a_date_is_milliseconds_and_a_number_may_come_as_a_whole_float() {
+async fn dates_and_numbers_accept_whole_floats() {
     let fixture = Fixture::with(crate::functions::common::empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     fixture.put(&mailbox, mail("then"));
@@ -115,7 +115,7 @@ async fn null_absent_and_blank_all_mean_not_given() {
 }
 
 #[tokio::test]
-async fn every_missing_input_is_named_before_anything_is_asked() {
+async fn missing_inputs_are_all_named_without_a_request() {
     let fixture = Fixture::new().await;
     let required: [(_, Value, &[&str]); 9] = [
         (GetEmailUserProfile, json!({}), &["exo_email_address"]),
@@ -171,7 +171,7 @@ async fn every_missing_input_is_named_before_anything_is_asked() {
 }
 
 #[tokio::test]
-async fn what_is_optional_may_be_left_out() {
+async fn optional_inputs_can_be_omitted() {
     let fixture = Fixture::new().await;
     let inputs = json!({"exo_email_address": fixture.mailbox(0), "exo_recipients": "a@b.example"});
     fixture.done(SendMessage, inputs).await;
@@ -180,7 +180,7 @@ async fn what_is_optional_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn inputs_of_the_wrong_kind_are_named_with_what_they_should_be() {
+async fn inputs_of_wrong_type_are_named_with_expected_type() {
     let fixture = Fixture::new().await;
     let inputs = json!({
         "incident_id": "soon", "exo_email_address": 7, "exo_query_output_format": [3],

@@ -79,7 +79,7 @@ async fn missing_permission_is_named_with_mailbox_and_request_id() {
 }
 
 #[tokio::test]
-async fn the_least_permission_is_enough() {
+async fn mail_read_suffices_except_for_move_and_delete() {
     let fixture = Fixture::new().await;
     fixture.graph().faults().take_role("Mail.ReadWrite");
     fixture.graph().faults().give_role("Mail.Read");
@@ -92,7 +92,7 @@ async fn the_least_permission_is_enough() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_renewed_once_and_the_request_signed_again() {
+async fn refused_token_is_renewed_once_and_request_retried() {
     let fixture = Fixture::new().await;
     for (function, inputs, ..) in each(&fixture).into_iter().take(9).filter(|(f, ..)| *f != DeleteEmail) {
         if function == MoveMessageToFolder || function == WriteMessageAsAttachment {
@@ -106,7 +106,7 @@ async fn a_refused_token_is_renewed_once_and_the_request_signed_again() {
 }
 
 #[tokio::test]
-async fn a_token_refused_again_fails_the_call_with_the_permission() {
+async fn token_refused_twice_fails_and_names_permission() {
     let fixture = Fixture::new().await;
     fixture.graph().faults().next(9, Target::HttpRequest, Fault::Status(401, RetryAfter::Absent));
     let error = fixture.failed(GetEmailUserProfile, json!({"exo_email_address": fixture.mailbox(0)})).await;
@@ -116,7 +116,7 @@ async fn a_token_refused_again_fails_the_call_with_the_permission() {
 }
 
 #[tokio::test]
-async fn a_refused_sign_in_is_one_request_and_one_error_with_entras_code() {
+async fn refused_sign_in_reports_entra_code_without_retry() {
     let fixture = Fixture::new().await;
     fixture.graph().faults().refuse_tokens(Some(TokenRefusal::InvalidSecret));
     for (function, inputs, ..) in each(&fixture) {
@@ -162,7 +162,7 @@ async fn outages_are_outlasted_and_end_the_call_when_they_last() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
+async fn unreadable_answer_to_a_read_is_retried() {
     for fault in [Fault::Html, Fault::BrokenJson, Fault::CutBody, Fault::Close] {
         let fixture = Fixture::new().await;
         let phish = fixture.graph().planted().remove(0);
@@ -181,7 +181,7 @@ async fn what_is_no_answer_is_asked_again_where_that_is_harmless() {
 }
 
 #[tokio::test]
-async fn what_stays_no_answer_is_reported_as_such() {
+async fn repeated_unreadable_answer_is_reported_without_its_text() {
     let fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "1")]).await;
     for fault in [Fault::Html, Fault::BrokenJson] {
         fixture.graph().faults().next(2, Target::HttpRequest, fault);
@@ -207,7 +207,7 @@ async fn unreachable_graph_is_reported_without_its_query() {
 }
 
 #[tokio::test]
-async fn a_not_found_that_is_not_graphs_own_is_no_answer() {
+async fn html_404_names_the_graph_url_setting() {
     let mut fixture = Fixture::configured(TenantOptions::default(), &[("max_retries_total", "0")]).await;
     let front = Front::before(&mut fixture).await;
     front.answer_as("text/html", 1, "/users/", 404, "<h1>Not Found</h1>");

@@ -7,7 +7,7 @@ use crate::functions::common::*;
 use crate::functions::guard_rails::{changes, fixture, message, results};
 
 #[tokio::test]
-async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_names() {
+async fn denied_mailbox_is_protected_under_all_its_names() {
     let guest_of =
         |fixture: &Fixture| fixture.graph().users().into_iter().find(|user| user.guest && user.has_mailbox);
     let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
@@ -52,7 +52,7 @@ async fn a_mailbox_that_is_denied_is_changed_by_no_function_under_none_of_its_na
 }
 
 #[tokio::test]
-async fn only_mailboxes_that_are_allowed_are_changed_and_the_others_are_named() {
+async fn only_allowed_mailboxes_are_changed_and_others_reported() {
     let probe = Fixture::with(empty(6)).await;
     let (first, second) = (probe.mailbox(0), probe.mailbox(1));
     let allowed = format!("{}, {}", first.to_uppercase(), second);
@@ -75,7 +75,7 @@ async fn only_mailboxes_that_are_allowed_are_changed_and_the_others_are_named() 
 }
 
 #[tokio::test]
-async fn a_mailbox_that_is_allowed_is_changed_by_its_id_and_reads_are_free() {
+async fn allowed_mailbox_is_changed_by_id_and_reads_are_unrestricted() {
     let probe = Fixture::with(empty(6)).await;
     let user =
         probe.graph().users().into_iter().find(|user| user.user_principal_name == probe.mailbox(0)).unwrap();
@@ -100,7 +100,7 @@ async fn a_mailbox_that_is_allowed_is_changed_by_its_id_and_reads_are_free() {
 }
 
 #[tokio::test]
-async fn an_alias_is_the_mailbox_that_has_it_and_opens_nothing_itself() {
+async fn alias_is_resolved_but_grants_no_permission() {
     let tenant = || TenantOptions { mailboxes: 40, ..empty(40) };
     let fixture = Fixture::configured(tenant(), &[("mailboxes_denied", "ceo@example.com")]).await;
     let alias_of = |user: &User| user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
@@ -122,7 +122,7 @@ async fn an_alias_is_the_mailbox_that_has_it_and_opens_nothing_itself() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_the_directory_only_half_names_is_not_changed() {
+async fn incomplete_or_ambiguous_mailbox_identity_prevents_changes() {
     let (fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
     let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
     let alias = format!("{}@mail.contoso.example", mailbox.split('@').next().unwrap());
@@ -151,7 +151,7 @@ async fn a_mailbox_that_the_directory_only_half_names_is_not_changed() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_was_not_identified_is_on_record_as_refused_with_the_reason() {
+async fn unidentified_mailbox_is_audited_as_refused_with_reason() {
     let (fixture, lists) =
         fixture(&[("mailboxes_denied", "ceo@example.com"), ("max_retries_total", "1")]).await;
     let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
@@ -185,7 +185,7 @@ async fn a_mailbox_that_was_not_identified_is_on_record_as_refused_with_the_reas
 }
 
 #[tokio::test]
-async fn a_mailbox_whose_names_may_not_be_found_out_is_not_changed() {
+async fn mailbox_is_not_changed_without_permission_to_identify_it() {
     let (fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
     fixture.graph().faults().take_role("User.Read.All");
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {

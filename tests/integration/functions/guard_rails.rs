@@ -69,7 +69,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
+async fn call_over_deletion_limit_deletes_nothing() {
     let (fixture, lists) = fixture(&[("max_deletions", "11")]).await;
     let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists)).await.unwrap();
     assert_eq!(answer["success"], false);
@@ -96,7 +96,7 @@ async fn a_call_that_lists_more_than_it_may_delete_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn a_deletion_ends_where_it_is_set_to() {
+async fn deletion_setting_determines_kind_of_deletion() {
     for (deletion, permanently) in
         [("recoverable", Some(false)), ("deleted_items", None), ("permanent", Some(true))]
     {
@@ -119,7 +119,7 @@ async fn a_deletion_ends_where_it_is_set_to() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_any_kind_that_was_done_behind_a_failure_counts_as_done() {
+async fn applied_deletion_with_failed_answer_counts_as_deleted() {
     for (deletion, part) in [("deleted_items", "/move"), ("permanent", "/permanentDelete")] {
         let (fixture, lists) = fixture(&[("deletion", deletion)]).await;
         for fault in
@@ -140,7 +140,7 @@ async fn a_deletion_of_any_kind_that_was_done_behind_a_failure_counts_as_done() 
 }
 
 #[tokio::test]
-async fn of_a_call_that_may_have_been_run_a_message_that_is_gone_is_deleted_wherever_it_ends() {
+async fn missing_message_after_earlier_run_counts_as_deleted() {
     for deletion in ["deleted_items", "permanent"] {
         let (mut fixture, lists) = fixture(&[("deletion", deletion)]).await;
         let inputs = message(&lists[0].0, &lists[0].1[0]);
@@ -183,7 +183,7 @@ async fn unknown_outcome_is_recorded_as_such() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_many_says_of_each_whether_it_may_have_been_done() {
+async fn bulk_deletion_reports_indeterminate_messages() {
     let (fixture, lists) = fixture(&[("max_retries_total", "1")]).await;
     let id = &lists[0].1[0];
     let part =
@@ -236,7 +236,7 @@ async fn missing_mailbox_is_reported_for_every_deletion() {
 }
 
 #[tokio::test]
-async fn a_dry_run_changes_no_mailbox_and_looks_to_no_script_as_if_it_had() {
+async fn dry_run_changes_nothing_and_reports_no_success() {
     let (fixture, lists) = fixture(&[("dry_run", "true")]).await;
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
         let answer = fixture.run(function, inputs).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_dry_run_changes_no_mailbox_and_looks_to_no_script_as_if_it_had() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_would_be_refused_or_not_found() {
+async fn dry_run_reports_refusals_and_missing_messages() {
     let (fixture, lists) = fixture(&[("dry_run", "true"), ("max_deletions", "11")]).await;
     let mailbox = &lists[0].0;
     fixture.graph().faults().next(

@@ -177,7 +177,7 @@ async fn throttled_draft_is_sent_once() {
 }
 
 #[tokio::test]
-async fn lookup_covers_the_folders_of_outgoing_mail_since_the_call() {
+async fn lookup_searches_outgoing_folders_since_the_call() {
     let mut fixture = Fixture::new().await;
     fixture.context.call.prior_run = PriorRun::Possible;
     fixture.done(SendMessage, mail_to(&fixture)).await;
@@ -400,7 +400,7 @@ async fn mailbox_gone_after_unknown_outcome_leaves_doubt() {
 }
 
 #[tokio::test]
-async fn missing_message_counts_as_deleted_after_an_earlier_run_only() {
+async fn missing_message_counts_as_deleted_only_after_likely_run() {
     let mut fixture = Fixture::new().await;
     let inputs = message_to_delete(&fixture);
     fixture.done(DeleteEmail, inputs.clone()).await;

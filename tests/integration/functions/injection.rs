@@ -44,7 +44,7 @@ const LEADS_ELSEWHERE: &[&str] = &[
 ];
 
 #[tokio::test]
-async fn a_subject_is_searched_as_it_is_and_finds_no_other() {
+async fn hostile_subject_is_searched_literally() {
     let fixture = Fixture::configured(empty(2), &[]).await;
     let mailbox = fixture.mailbox(0);
     fixture.put(&mailbox, mail("An innocent one"));
@@ -62,7 +62,7 @@ async fn a_subject_is_searched_as_it_is_and_finds_no_other() {
 }
 
 #[tokio::test]
-async fn a_note_shows_what_was_asked_and_holds_no_markup_of_it() {
+async fn hostile_subject_is_escaped_in_note() {
     for subject in HOSTILE {
         let fixture = Fixture::configured(empty(1), &[]).await;
         let mut inputs = query(&fixture.mailbox(0), json!({"exo_message_subject": subject}));
@@ -85,7 +85,7 @@ fn sanitize_line(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_report_has_the_lines_that_we_wrote_and_no_others() {
+async fn hostile_subject_adds_no_line_to_report() {
     for subject in HOSTILE {
         let fixture = Fixture::configured(empty(1), &[]).await;
         let mut inputs = query(&fixture.mailbox(0), json!({"exo_message_subject": subject}));
@@ -139,7 +139,7 @@ async fn mail_is_sent_unchanged_to_its_recipients_only() {
 }
 
 #[tokio::test]
-async fn an_id_or_address_that_would_lead_elsewhere_touches_nothing() {
+async fn hostile_id_or_address_changes_nothing() {
     let fixture = Fixture::new().await;
     let mailbox = fixture.mailbox(0);
     let before = fixture.graph().messages(&mailbox);

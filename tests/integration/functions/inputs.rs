@@ -127,7 +127,7 @@ async fn choice_with_a_name_means_that_name_for_a_text() {
 }
 
 #[tokio::test]
-async fn recipients_and_attendees_are_read_in_all_forms_of_mail_programs() {
+async fn recipients_and_attendees_accept_mail_client_formats() {
     let fixture = Fixture::with(empty(1)).await;
     let sender = fixture.mailbox(0);
     let typed = "Doe, Jane <jane@example.org>; \"Roe, Rick\" <rick@example.org>\nmailto:bo@example.org, <cy@example.org>, \
@@ -231,7 +231,7 @@ async fn plain_text_of_a_text_area_stays_plain() {
 }
 
 #[tokio::test]
-async fn dates_are_days_times_and_numbers_and_seconds_are_corrected() {
+async fn dates_accept_several_formats_and_unix_seconds() {
     let fixture = Fixture::with(empty(1)).await;
     let user = fixture.mailbox(0);
     fixture.put(&user, mail("then"));

@@ -7,7 +7,7 @@ use crate::functions::common::{
 };
 
 #[tokio::test]
-async fn results_have_soars_keys_in_soars_order_and_tell_how_they_were_made() {
+async fn results_have_soar_keys_in_order_and_metrics() {
     let fixture = Fixture::new().await;
     let user = fixture.mailbox(0);
     let results = fixture

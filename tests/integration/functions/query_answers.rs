@@ -43,7 +43,7 @@ async fn message_that_does_not_match_the_filter_fails_the_call() {
 }
 
 #[tokio::test]
-async fn lone_message_with_another_subject_is_named_and_not_found() {
+async fn single_nonmatching_message_is_reported_not_returned() {
     let (fixture, front, names) = fixture_with_front(2).await;
     front.answer(99, "/messages?", 200, page(&[message("a", "lunch")]));
     let results = fixture.done(QueryEmails, query(&names[0], invoices())).await;
@@ -191,7 +191,7 @@ async fn pages_that_name_each_other_end() {
 }
 
 #[tokio::test]
-async fn search_that_ends_with_250_hits_goes_on_below_its_oldest_hit() {
+async fn search_capped_at_250_hits_continues_before_oldest_hit() {
     let (fixture, front, names) = fixture_with_front(1).await;
     let hits = |from: usize, count: usize, day: &str| {
         let hit = |nth: usize| {

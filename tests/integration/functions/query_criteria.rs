@@ -19,7 +19,7 @@ fn options(fixture: &Fixture) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn all_criteria_without_a_body_make_one_filter_to_the_letter() {
+async fn criteria_without_body_become_one_filter() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     let criteria = json!({
@@ -35,7 +35,7 @@ async fn all_criteria_without_a_body_make_one_filter_to_the_letter() {
 }
 
 #[tokio::test]
-async fn each_criterion_alone_finds_what_it_names_and_nothing_else() {
+async fn each_criterion_finds_only_matching_messages() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     let from = Address::new("Dave", "dave.o'connor@partner.example");
@@ -93,7 +93,7 @@ async fn body_is_searched_and_never_filtered() {
 }
 
 #[tokio::test]
-async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
+async fn search_hits_are_checked_against_exact_criteria() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     let text = "Please renew now.";
@@ -133,7 +133,7 @@ async fn what_a_search_finds_is_checked_again_to_the_second_and_the_letter() {
 }
 
 #[tokio::test]
-async fn quotes_and_backslashes_in_a_body_text_cannot_end_the_search_text() {
+async fn quotes_and_backslashes_cannot_end_the_search_phrase() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     fixture.put(&mailbox, saying("quoted", "He said \"open it\" C:\\temp now"));
@@ -151,7 +151,7 @@ async fn quotes_and_backslashes_in_a_body_text_cannot_end_the_search_text() {
 }
 
 #[tokio::test]
-async fn a_body_text_without_a_word_is_refused_for_it_would_find_everything() {
+async fn body_text_without_a_word_is_refused() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     for text in ["\"", "\"\\\"", "...", "* *"] {
@@ -162,7 +162,7 @@ async fn a_body_text_without_a_word_is_refused_for_it_would_find_everything() {
 }
 
 #[tokio::test]
-async fn the_folder_limits_the_search_and_is_no_criterion() {
+async fn folder_limits_the_search_but_is_no_criterion() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
     fixture.put(&mailbox, mail("in the inbox"));
@@ -192,7 +192,7 @@ async fn dates_are_utc_whatever_the_hosts_zone() {
 }
 
 #[tokio::test]
-async fn a_query_without_any_criterion_is_refused_before_anything_is_asked() {
+async fn query_without_criterion_is_refused_without_a_request() {
     let fixture = Fixture::new().await;
     for who in ["all", "a@b.example"] {
         let error = fixture.failed(QueryEmails, query(who, json!({}))).await;

@@ -27,7 +27,7 @@ fn searched(results: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
+async fn query_content_and_messages_have_expected_keys() {
     let (mut fixture, names) = one_each(2, &[]).await;
     let results = fixture.done(QueryEmails, query(&names.join(","), everything())).await;
     let content = results["content"].as_object().unwrap();
@@ -78,7 +78,7 @@ async fn the_content_has_its_keys_and_messages_have_what_was_selected() {
 }
 
 #[tokio::test]
-async fn a_list_is_trimmed_freed_of_blanks_and_duplicates_and_keeps_its_order() {
+async fn address_list_is_trimmed_and_deduplicated_in_order() {
     let (fixture, names) = one_each(4, &[]).await;
     let [a, b, c] = [&names[2], &names[0], &names[1]];
     let who = format!(" {a} ,, {b}\t,{}, ,{c},{b}, ", a.to_uppercase());
@@ -90,7 +90,7 @@ async fn a_list_is_trimmed_freed_of_blanks_and_duplicates_and_keeps_its_order() 
 }
 
 #[tokio::test]
-async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
+async fn all_users_keyword_ignores_case_and_blanks() {
     let (fixture, names) = one_each(5, &[]).await;
     for who in ["all", "ALL", " All User ", "ALL users", "all users\n"] {
         let results = fixture.done(QueryEmails, query(who, everything())).await;
@@ -102,7 +102,7 @@ async fn all_users_are_searched_whatever_the_case_and_the_blanks() {
 }
 
 #[tokio::test]
-async fn a_prefix_loses_four_characters_and_no_more() {
+async fn all_with_prefix_searches_matching_users() {
     let fixture = Fixture::with(empty(40)).await;
     for (who, prefix) in [
         ("all:alice", "alice"),
@@ -128,7 +128,7 @@ async fn a_prefix_loses_four_characters_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_query_of_all_lists_only_mailboxes_with_matches_and_a_list_all_that_answered() {
+async fn mailbox_without_matches_is_listed_only_if_named() {
     let fixture = Fixture::with(empty(6)).await;
     let names = fixture.graph().mailboxes();
     fixture.put(&names[3], mail("here"));
@@ -176,7 +176,7 @@ async fn users_are_listed_over_pages_up_to_exactly_max_users() {
 }
 
 #[tokio::test]
-async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
+async fn exactly_max_messages_are_returned_in_mailbox_order() {
     let fixture = Fixture::configured(empty(3), &[("max_messages", "25")]).await;
     let names = fixture.graph().mailboxes();
     for name in &names {
@@ -208,7 +208,7 @@ async fn exactly_max_messages_come_back_over_pages_in_mailbox_order() {
 }
 
 #[tokio::test]
-async fn one_mailbox_is_read_page_by_page_and_the_page_fits_the_limit() {
+async fn page_size_of_one_mailbox_fits_max_messages() {
     let fixture = Fixture::configured(empty(1), &[("max_messages", "1500")]).await;
     let name = fixture.graph().mailboxes().remove(0);
     fixture.put_many(&name, 1200);
@@ -231,7 +231,7 @@ async fn one_mailbox_is_read_page_by_page_and_the_page_fits_the_limit() {
 }
 
 #[tokio::test]
-async fn exactly_as_many_as_allowed_is_no_limit_reached_in_one_mailbox() {
+async fn mailbox_with_exactly_max_messages_reaches_no_limit() {
     let fixture = Fixture::configured(empty(1), &[("max_messages", "7")]).await;
     let name = fixture.graph().mailboxes().remove(0);
     fixture.put_many(&name, 7);
@@ -256,7 +256,7 @@ async fn results_are_in_mailbox_order_whatever_came_first() {
 }
 
 #[tokio::test]
-async fn all_goes_through_batches_of_max_batched_requests_side_by_side() {
+async fn query_of_all_users_runs_in_parallel_batches() {
     let (fixture, _) = one_each(30, &[("max_batched_requests", "4")]).await;
     fixture.graph().faults().set_latency(std::time::Duration::from_millis(30), std::time::Duration::ZERO);
     fixture.done(QueryEmails, query("all", everything())).await;

@@ -25,7 +25,7 @@ async fn two_mailboxes() -> (Fixture, Vec<String>) {
 }
 
 #[tokio::test]
-async fn the_note_tells_criteria_total_counts_failures_and_time_with_all_text_escaped() {
+async fn note_lists_criteria_counts_and_failures_escaped() {
     let (fixture, names) = two_mailboxes().await;
     let path = format!("/users/{}/messages", encoded(&names[2]));
     fixture.graph().faults().next(1, Target::containing(path), Fault::Status(403, RetryAfter::Absent));
@@ -58,7 +58,7 @@ async fn the_note_tells_criteria_total_counts_failures_and_time_with_all_text_es
 }
 
 #[tokio::test]
-async fn the_file_is_plain_text_named_by_its_time() {
+async fn report_file_is_plain_text_named_by_time() {
     let (fixture, names) = two_mailboxes().await;
     let criteria = json!({"exo_message_subject": "Tom & \"Jerry\"", "exo_mail_folders": "inbox", "exo_message_body": "hello"});
     let before = chrono::Local::now().naive_local() - chrono::TimeDelta::seconds(1);
@@ -85,7 +85,7 @@ async fn the_file_is_plain_text_named_by_its_time() {
 }
 
 #[tokio::test]
-async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
+async fn note_and_file_are_written_only_if_requested() {
     let (fixture, _) = two_mailboxes().await;
     fixture
         .done(QueryEmails, written("all", &["Exchange Online data table"], json!({"exo_start_date": 0})))
@@ -102,7 +102,7 @@ async fn both_are_written_where_both_are_asked_for_and_none_for_the_table() {
 }
 
 #[tokio::test]
-async fn a_limit_that_was_reached_is_in_the_note() {
+async fn note_names_the_reached_limit() {
     let fixture = Fixture::configured(empty(3), &[("max_messages", "2"), ("max_users", "2")]).await;
     let names = fixture.graph().mailboxes();
     for name in &names {
@@ -122,7 +122,7 @@ async fn a_limit_that_was_reached_is_in_the_note() {
 }
 
 #[tokio::test]
-async fn a_note_that_cannot_be_written_does_not_cost_the_result() {
+async fn failed_note_does_not_fail_the_query() {
     let (fixture, _) = two_mailboxes().await;
     fixture.sandbox.soar.rest.fail_next("comments", usize::MAX, Failure::Status(403));
     let results =

@@ -60,7 +60,7 @@ async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
 }
 
 #[tokio::test]
-async fn a_batch_that_fails_as_a_whole_costs_nothing_but_time() {
+async fn failed_batch_is_retried_without_loss() {
     for fault in [
         Fault::Status(503, RetryAfter::Absent),
         Fault::Status(429, SOON),
@@ -94,7 +94,7 @@ async fn pages_are_followed_with_the_same_care() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_searched_in_the_end_is_named_and_the_rest_stands() {
+async fn unsearchable_mailboxes_are_named_and_others_returned() {
     let (fixture, names) = one_each(8, &[("max_retries_total", "1")]).await;
     fail(&fixture, &names[1], Fault::Status(503, SOON));
     fail(&fixture, &names[4], Fault::Status(403, RetryAfter::Absent));
@@ -135,7 +135,7 @@ async fn users_without_mailbox_are_counted_and_named_in_the_file() {
 }
 
 #[tokio::test]
-async fn every_user_listed_is_accounted_for_in_content_note_and_file() {
+async fn all_listed_users_are_counted_in_content_note_and_file() {
     let tenant = TenantOptions { users_without_mailbox: 3, ..empty(20) };
     let fixture = Fixture::configured(tenant, &[("max_retries_total", "1")]).await;
     let names = fixture.graph().mailboxes();
@@ -152,7 +152,7 @@ async fn every_user_listed_is_accounted_for_in_content_note_and_file() {
 }
 
 #[tokio::test]
-async fn users_left_out_at_a_limit_are_the_same_number_every_time() {
+async fn left_out_count_at_limit_is_independent_of_throttling() {
     let (fixture, names) = one_each(2100, &[("max_messages", "30")]).await;
     for round in 0..4 {
         let throttling = Throttling {
@@ -170,7 +170,7 @@ async fn users_left_out_at_a_limit_are_the_same_number_every_time() {
 }
 
 #[tokio::test]
-async fn users_beyond_max_users_are_counted_as_far_as_they_were_listed() {
+async fn users_beyond_max_users_are_counted_as_left_out() {
     let (fixture, names) = one_each(50, &[("max_users", "20")]).await;
     assert_eq!(users(&fixture.done(QueryEmails, query("all", everything())).await), [50, 20, 0, 0, 30]);
     let list = query(&names[..30].join(","), everything());
@@ -193,7 +193,7 @@ async fn mistyped_address_in_a_list_is_reported() {
 }
 
 #[tokio::test]
-async fn a_list_of_which_no_mailbox_exists_is_no_success() {
+async fn list_with_no_existing_mailbox_is_unsuccessful() {
     let (fixture, _) = one_each(2, &[]).await;
     let who = "no-one@contoso.example, noone@contoso.example";
     let results = fixture.run(QueryEmails, query(who, everything())).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_list_of_which_no_mailbox_exists_is_no_success() {
 }
 
 #[tokio::test]
-async fn a_folder_that_a_mailbox_does_not_have_is_no_missing_mailbox() {
+async fn missing_folder_is_not_reported_as_missing_mailbox() {
     let (mut fixture, names) = one_each(2, &[]).await;
     let front = Front::before(&mut fixture).await;
     let body = r#"{"error":{"code":"ErrorItemNotFound","message":"The specified folder could not be found in the store."}}"#;
@@ -223,7 +223,7 @@ async fn a_folder_that_a_mailbox_does_not_have_is_no_missing_mailbox() {
 }
 
 #[tokio::test]
-async fn a_search_that_reached_nothing_fails_the_call() {
+async fn search_that_reaches_no_mailbox_fails_the_call() {
     let (fixture, names) = one_each(3, &[("max_retries_total", "1")]).await;
     let who = names.join(",");
     for who in ["all", names[0].as_str(), &who] {
@@ -256,7 +256,7 @@ async fn users_that_cannot_be_listed_fail_the_call() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_is_refused_on_the_way_fails_the_call() {
+async fn refused_sign_in_during_query_fails_the_call() {
     let (fixture, _) = one_each(30, &[]).await;
     fixture.graph().faults().next(
         1,
@@ -271,7 +271,7 @@ async fn a_sign_in_that_is_refused_on_the_way_fails_the_call() {
 }
 
 #[tokio::test]
-async fn a_next_page_at_another_host_is_not_followed() {
+async fn next_page_outside_the_graph_url_is_not_followed() {
     let (mut fixture, names) = one_each(1, &[]).await;
     let front = Front::before(&mut fixture).await;
     let elsewhere = Front::before(&mut Fixture::with(empty(1)).await).await;
@@ -292,7 +292,7 @@ async fn a_next_page_at_another_host_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_message_that_stands_on_two_pages_is_listed_once() {
+async fn message_on_two_pages_is_listed_once() {
     let (mut fixture, names) = one_each(1, &[]).await;
     let front = Front::before(&mut fixture).await;
     let page = |ids: &[&str], next: Option<&str>| {
@@ -311,7 +311,7 @@ async fn a_message_that_stands_on_two_pages_is_listed_once() {
 }
 
 #[tokio::test]
-async fn a_search_that_graph_ends_after_a_thousand_hits_goes_on_with_what_is_older() {
+async fn search_capped_at_1000_hits_continues_with_older_messages() {
     let fixture = Fixture::with(empty(1)).await;
     let name = fixture.graph().mailboxes().remove(0);
     let hit = |subject: &str, received: chrono::DateTime<chrono::Utc>| NewMessage {
@@ -330,7 +330,7 @@ async fn a_search_that_graph_ends_after_a_thousand_hits_goes_on_with_what_is_old
 }
 
 #[tokio::test]
-async fn where_a_day_has_more_hits_than_graph_shows_the_mailbox_is_named() {
+async fn mailbox_with_too_many_hits_in_a_day_is_reported() {
     let fixture = Fixture::with(empty(2)).await;
     let names = fixture.graph().mailboxes();
     for _ in 0..1001 {

@@ -79,7 +79,7 @@ async fn attachments_are_sent_and_missing_ones_named() {
 }
 
 #[tokio::test]
-async fn all_files_of_one_name_are_sent() {
+async fn attachments_with_same_name_are_all_sent() {
     let fixture = Fixture::new().await;
     attach(&fixture, "image001.png", "image/png", b"first").await;
     attach(&fixture, "image001.png", "image/png", b"second").await;

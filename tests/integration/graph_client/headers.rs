@@ -81,7 +81,7 @@ async fn outlook_requests_ask_for_immutable_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_part_of_a_batch_asks_for_immutable_ids_itself() {
+async fn immutable_id_preference_is_set_per_batch_part() {
     let (client, requests) = recorded().await;
     let (lane, act) = (client.batched(), permit());
     let deletion = Request::post(message().then("permanentDelete"), Bytes::new(), &act);
@@ -96,7 +96,7 @@ async fn every_part_of_a_batch_asks_for_immutable_ids_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn id_of_an_older_result_is_sent_again_without_the_preference() {
+async fn older_id_is_retried_without_immutable_id_preference() {
     let settings = server(&[("max_retries_total", "0")], |request: RawRequest| {
         let refusal = json!({"error": {"code": "ErrorInvalidIdMalformed", "message": "Id is malformed."}});
         std::future::ready(match request.header("prefer") {

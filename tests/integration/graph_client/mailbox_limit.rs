@@ -40,7 +40,7 @@ async fn single_requests_stay_within_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_of_several_mailboxes_do_not_wait_for_each_other() {
+async fn mailboxes_have_independent_request_limits() {
     let (client, most) = counted().await;
     let requests: Vec<_> = (0..12).map(|n| message(&format!("user{}@x.example", n % 3))).collect();
     try_join_all(requests.iter().map(|request| client.send(request))).await.unwrap();

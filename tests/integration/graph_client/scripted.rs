@@ -59,7 +59,7 @@ fn answered(request: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_missing_part_is_retried() {
+async fn only_missing_batch_part_is_retried() {
     let sent = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&sent);
     let left_out = Arc::new(AtomicBool::new(false));

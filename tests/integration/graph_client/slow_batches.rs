@@ -106,7 +106,7 @@ async fn mailbox_that_makes_batches_time_out_is_asked_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_shrink_while_large_ones_fail_and_no_mailbox_is_lost() {
+async fn failing_batches_shrink_without_losing_requests() {
     let gateway = |parts: &[Value]| (parts.len() > 5).then_some(504);
     let options = [("max_retries_total", "0"), ("max_concurrent_batches", "2")];
     let (settings, received) = slow(&options, |_| Duration::ZERO, gateway).await;

@@ -51,7 +51,7 @@ fn check(tenant: &Tenant, found: &Search) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_planted_message_is_found() {
+async fn tenant_search_finds_all_planted_messages() {
     let fixture = large().await;
     let tenant = &fixture.sandbox.graph;
     check(tenant, &find(&fixture).await);
@@ -60,7 +60,7 @@ async fn every_planted_message_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_planted_message_is_found_though_one_request_in_twenty_is_throttled() {
+async fn throttled_tenant_search_finds_all_planted_messages() {
     let fixture = large().await;
     let tenant = &fixture.sandbox.graph;
     let throttling =

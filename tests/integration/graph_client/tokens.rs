@@ -68,7 +68,7 @@ async fn request_refused_with_a_new_token_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_part_with_a_401_is_signed_again() {
+async fn only_part_with_401_is_retried_with_new_token() {
     let fixture = TestTenant::new(TenantOptions::default()).await;
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);

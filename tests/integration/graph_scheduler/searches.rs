@@ -8,7 +8,7 @@ use super::{ids, phishing, planted, search_all, tenant};
 use crate::support::graph_tenant::TestTenant;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_results_are_the_first_in_mailbox_order_and_the_same_every_time() {
+async fn limited_results_follow_mailbox_order_in_every_run() {
     let phish = Phish { mailboxes: 300, copies: 3, ..Phish::default() };
     let fixture =
         TestTenant::new(TenantOptions { mailboxes: 900, phish: Some(phish), ..TenantOptions::default() })
@@ -50,7 +50,7 @@ async fn once_the_limit_is_surely_reached_no_more_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_page_of_users_is_searched_while_the_next_is_fetched() {
+async fn search_starts_before_all_user_pages_are_fetched() {
     let fixture = tenant(3000).await;
     let graph = &fixture.sandbox.graph;
     search_all(&fixture.client(&[]), &phishing(), 1000).await;
@@ -91,7 +91,7 @@ fn overdue() -> Criteria {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_search_that_graph_cuts_off_is_split_by_date_until_it_is_complete() {
+async fn capped_search_is_split_by_date_until_complete() {
     let (fixture, mailbox, added) =
         full_of(&[(0, 700), (1, 900), (2, 10), (40, 800), (41, 800), (900, 300)]).await;
     let listed = SearchScope::Listed(vec![mailbox]);
@@ -111,7 +111,7 @@ async fn a_search_that_graph_cuts_off_is_split_by_date_until_it_is_complete() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_that_holds_more_than_graph_tells_is_named_and_the_rest_is_found() {
+async fn day_over_search_cap_is_named_and_other_days_are_found() {
     let (fixture, mailbox, added) = full_of(&[(1, 200), (2, 1200), (3, 300)]).await;
     let everybody = SearchScope::Tenant { prefix: String::new() };
     let found = search(&fixture.client(&[]), everybody, &overdue(), 10, 100_000, |_| ()).await.unwrap();
@@ -135,7 +135,7 @@ async fn day_that_fills_a_low_cap_may_hold_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hit_with_an_internal_sender_name_is_reported_as_undecided() {
+async fn hit_with_internal_sender_name_is_undecided() {
     let (fixture, mailbox, _) = full_of(&[(1, 2)]).await;
     let name = "/O=EXCHANGELABS/OU=EXCHANGE ADMINISTRATIVE GROUP/CN=RECIPIENTS/CN=0A1B";
     let message = NewMessage {

@@ -96,7 +96,7 @@ async fn refusing_proxy_is_blamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_proxy_variable_bypasses_the_proxy() {
+async fn hosts_in_no_proxy_bypass_the_proxy() {
     let fixture = fixture().await;
     fixture.settings(&[("max_retries_total", "0")]);
     let mailbox = fixture.sandbox.graph.mailboxes().swap_remove(0);

@@ -42,7 +42,7 @@ fn parts(attachment: &Attachment) -> Value {
 }
 
 #[tokio::test]
-async fn bytes_are_attached_with_name_and_type_and_an_empty_description() {
+async fn attachment_has_name_type_and_empty_description() {
     let (soar, client) = taking_files().await;
     let attached = client
         .attach(Target::Incident(7), "a.txt", "text/plain", Content::bytes(&b"hello"[..]))
@@ -61,7 +61,7 @@ async fn bytes_are_attached_with_name_and_type_and_an_empty_description() {
 }
 
 #[tokio::test]
-async fn a_large_file_arrives_whole() {
+async fn large_file_is_uploaded_complete() {
     let (_soar, client) = taking_files().await;
     let content: String =
         (0..1_000_000u32).map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap())).collect();
@@ -91,7 +91,7 @@ async fn odd_file_names_arrive_and_break_nothing() {
 }
 
 #[tokio::test]
-async fn a_stream_is_sent_as_it_comes() {
+async fn stream_is_uploaded_without_full_buffering() {
     // The source gives its second piece only after the server has the first, so the file is not read completely before.
     let arrived = Arc::new(Semaphore::new(0));
     let notify = Arc::clone(&arrived);
@@ -128,7 +128,7 @@ async fn a_stream_is_sent_as_it_comes() {
 }
 
 #[tokio::test]
-async fn a_stream_that_fails_leaves_no_file_behind() {
+async fn failed_stream_leaves_no_attachment() {
     let (done, mut finished) = mpsc::unbounded_channel();
     let take = post(move |request: Request| async move {
         let whole = axum::body::to_bytes(request.into_body(), usize::MAX).await;
@@ -188,7 +188,7 @@ async fn attachments_are_listed_plain_or_in_an_envelope() {
 }
 
 #[tokio::test]
-async fn an_attachments_bytes_come_as_a_stream() {
+async fn attachment_is_downloaded_as_stream() {
     let contents = get(|| async {
         Body::from_stream(stream::iter((0..100).map(|n| Ok::<_, io::Error>(Bytes::from(vec![n; 1000])))))
     });

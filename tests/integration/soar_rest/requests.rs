@@ -71,7 +71,7 @@ async fn reading_is_repeated_where_a_repeat_may_help() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_and_carries_soars_words() {
+async fn rejected_read_is_not_retried_and_reports_soar_message() {
     for code in [400, 403, 409, 301] {
         let body =
             json!({"success": false, "title": null, "message": "You may\n not.", "error_code": "generic"});
@@ -96,7 +96,7 @@ async fn revoked_key_is_reported_at_once() {
 }
 
 #[tokio::test]
-async fn a_note_is_html_and_sent_once() {
+async fn note_is_sent_once_as_html() {
     let notes = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&notes);
     let take = post(move |Json(body): Json<Value>| async move {
@@ -112,7 +112,7 @@ async fn a_note_is_html_and_sent_once() {
 }
 
 #[tokio::test]
-async fn a_note_is_repeated_only_where_soar_did_not_take_it() {
+async fn note_is_retried_only_after_http_429() {
     let (soar, client) = answering(vec![status(429), status(429)]).await;
     client.add_note(7, "x").await.unwrap();
     assert_eq!(soar.seen("/comments").len(), 3);

@@ -16,7 +16,7 @@ use super::exit_code;
 use super::server::{self, Soar, session, soar};
 
 #[tokio::test]
-async fn an_api_key_is_shown_with_every_request_and_no_cookie_is_sent_back() {
+async fn api_key_is_sent_with_every_request_without_cookies() {
     let signing_in = get(|| async {
         (AppendHeaders([("set-cookie", "JSESSIONID=abc; Path=/; HttpOnly")]), Json(session()))
     });
@@ -78,7 +78,7 @@ async fn with_password(valid: usize) -> Soar {
 }
 
 #[tokio::test]
-async fn a_password_gets_a_session_that_is_shown_with_every_request() {
+async fn password_session_is_sent_with_every_request() {
     let soar = with_password(0).await;
     let client = Client::connect(&soar.settings).await.unwrap();
     assert_eq!(client.org_id(), 201);
@@ -86,7 +86,7 @@ async fn a_password_gets_a_session_that_is_shown_with_every_request() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_replaced_and_the_request_made_again() {
+async fn expired_session_is_renewed_and_request_is_retried() {
     let soar = with_password(2).await;
     let client = Client::connect(&soar.settings).await.unwrap();
     client.add_note(1, "x").await.unwrap();
@@ -94,7 +94,7 @@ async fn an_expired_session_is_replaced_and_the_request_made_again() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_noticed_before_a_stream_is_begun() {
+async fn session_is_checked_before_stream_upload() {
     let mut soar = with_password(0).await;
     let client = Client::connect(&soar.settings).await.unwrap();
     let stream = futures_util::stream::iter([Ok::<_, std::io::Error>("abc".into())]);
@@ -104,7 +104,7 @@ async fn an_expired_session_is_noticed_before_a_stream_is_begun() {
 }
 
 #[tokio::test]
-async fn a_session_that_never_works_is_given_up_after_one_renewal() {
+async fn rejected_session_is_renewed_only_once() {
     let soar = with_password(99).await;
     let error = Client::connect(&soar.settings).await.unwrap_err();
     assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
@@ -112,7 +112,7 @@ async fn a_session_that_never_works_is_given_up_after_one_renewal() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_one_request_and_exit_code_25() {
+async fn wrong_password_is_not_retried_and_has_exit_code_25() {
     let mut soar = with_password(0).await;
     soar.settings.login =
         Login::Password { email: "a@example.com".to_owned(), password: Secret::new("n0pe") };
@@ -127,7 +127,7 @@ async fn a_wrong_password_is_one_request_and_exit_code_25() {
 }
 
 #[tokio::test]
-async fn a_password_that_soar_quotes_is_in_no_error() {
+async fn password_in_soar_response_is_not_shown_in_error() {
     for (status, words, said) in [
         (
             StatusCode::FORBIDDEN,
@@ -154,7 +154,7 @@ async fn a_password_that_soar_quotes_is_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_one_request_and_exit_code_21() {
+async fn wrong_api_key_is_not_retried_and_has_exit_code_21() {
     let soar =
         server::start(Router::new().route("/rest/session", get(|| async { StatusCode::UNAUTHORIZED }))).await;
     let error = Client::connect(&soar.settings).await.unwrap_err();
@@ -165,7 +165,7 @@ async fn a_wrong_key_is_one_request_and_exit_code_21() {
 }
 
 #[tokio::test]
-async fn the_organisation_is_found_by_cloud_account_uuid_or_name() {
+async fn organisation_is_found_by_cloud_account_uuid_or_name() {
     let every_org = get(|| async { Json(json!({})) });
     let mut soar = server::start(
         Router::new()
@@ -231,7 +231,7 @@ async fn signing_in_is_tried_as_often_as_configured() {
 }
 
 #[tokio::test]
-async fn the_resource_prefix_is_before_every_path() {
+async fn resource_prefix_precedes_every_path() {
     let mut soar = server::start(Router::new().nest("/api/respond", soar())).await;
     soar.settings.resource_prefix = Some("/api/respond".to_owned());
     Client::connect(&soar.settings).await.unwrap();

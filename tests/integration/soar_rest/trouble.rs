@@ -14,7 +14,7 @@ use net::{Proxy, ProxyUrl, Secret, Trust};
 use serde_json::json;
 use soar::{Client, Content, Error, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use url::Url;
 
 use super::exit_code;
@@ -38,7 +38,7 @@ async fn untrusted_certificate_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_host_is_refused() {
+async fn certificate_for_another_host_is_rejected() {
     let mut soar = server::start(soar()).await;
     soar.settings.host = "127.0.0.1".to_owned();
     let error = Client::connect(&soar.settings).await.unwrap_err();
@@ -46,7 +46,7 @@ async fn a_certificate_for_another_host_is_refused() {
 }
 
 #[tokio::test]
-async fn a_ca_file_that_is_missing_is_exit_code_22() {
+async fn missing_ca_file_has_exit_code_22() {
     let error = Client::connect(&settings(1, Trust::SystemAnd("/no/ca.pem".into()))).await.unwrap_err();
     assert_eq!(exit_code(&error), 22);
     assert!(error.to_string().contains("/no/ca.pem"), "{error}");
@@ -54,9 +54,10 @@ async fn a_ca_file_that_is_missing_is_exit_code_22() {
 
 #[tokio::test]
 async fn closed_port_is_reported_after_the_configured_tries() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Taken, so that no other test listens there.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let error = Client::connect(&settings(port, Trust::System)).await.unwrap_err();
     assert!(error.to_string().contains("connection refused"), "{error}");
     assert_eq!(exit_code(&error), 20);
@@ -110,7 +111,7 @@ async fn cutting(count: Arc<AtomicUsize>) -> server::Soar {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_made_again_to_read_but_not_to_write() {
+async fn broken_connection_is_retried_for_reads_but_not_writes() {
     let count = Arc::new(AtomicUsize::new(0));
     let soar = cutting(Arc::clone(&count)).await;
     let client = Client::connect(&soar.settings).await.unwrap();
@@ -125,7 +126,7 @@ async fn a_connection_that_breaks_is_made_again_to_read_but_not_to_write() {
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_left() {
+async fn endless_response_is_aborted_at_size_limit() {
     let endless = || async {
         let piece = || Ok::<_, io::Error>(Bytes::from(vec![b' '; 1 << 20]));
         Body::from_stream(stream::repeat_with(piece))
@@ -138,7 +139,7 @@ async fn an_answer_without_end_is_left() {
 }
 
 #[tokio::test]
-async fn an_answer_of_many_small_values_is_left_before_they_are_made() {
+async fn response_with_too_many_values_is_rejected() {
     let many = || async { format!("[{}1]", "1,".repeat(2_000_000)) };
     let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", get(many))).await;
     soar.settings.request_tries = 1;
@@ -148,7 +149,7 @@ async fn an_answer_of_many_small_values_is_left_before_they_are_made() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_noticed() {
+async fn silent_server_causes_timeout() {
     let silent = || async { std::future::pending::<()>().await };
     let router = soar()
         .route("/rest/orgs/201/incidents/7/attachments", get(silent).post(silent))
@@ -170,7 +171,7 @@ async fn a_silent_server_is_noticed() {
 }
 
 #[tokio::test]
-async fn an_upload_that_stands_still_is_noticed() {
+async fn stalled_upload_times_out_without_retry() {
     let silent = || async { std::future::pending::<()>().await };
     let endless = || async { Body::from_stream(stream::pending::<io::Result<Bytes>>()) };
     let well = || async { Json(json!({"id": 1, "name": "x"})) };
@@ -195,7 +196,7 @@ async fn an_upload_that_stands_still_is_noticed() {
 }
 
 #[tokio::test]
-async fn the_proxy_of_the_file_is_used_with_its_login() {
+async fn configured_proxy_is_used_with_its_login() {
     let mut soar = server::start(soar()).await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let proxy = listener.local_addr().unwrap();
@@ -228,7 +229,7 @@ async fn the_proxy_of_the_file_is_used_with_its_login() {
 }
 
 #[tokio::test]
-async fn a_stream_survives_connections_that_never_came_about() {
+async fn upload_stream_survives_failed_connection_attempts() {
     let well = || async { Json(json!({"id": 1, "name": "x"})) };
     let mut soar = server::start(soar().route("/rest/orgs/201/incidents/7/attachments", post(well))).await;
     // A relay closes the second and third connection.

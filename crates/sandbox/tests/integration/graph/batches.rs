@@ -9,7 +9,7 @@ fn part<'a>(answer: &'a Value, id: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn all_parts_are_answered_in_another_order() {
+async fn batch_answers_all_parts_out_of_order() {
     let s = TestTenant::small().await;
     let urls: Vec<String> = s.tenant.mailboxes()[..20]
         .iter()

@@ -155,7 +155,7 @@ async fn large_mail_is_sent_by_draft_and_upload() {
 }
 
 #[tokio::test]
-async fn only_a_draft_can_be_sent() {
+async fn sending_a_non_draft_is_refused() {
     let s = TestTenant::small().await;
     let (mailbox, id) = s.phish();
     let url = format!("/users/{}/messages/{}/send", encode(&mailbox), encode(&id));

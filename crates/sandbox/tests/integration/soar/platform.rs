@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{TestSoar, answer};
 
 #[tokio::test]
-async fn all_nine_functions_name_their_destination() {
+async fn all_functions_have_a_message_destination() {
     let setting = TestSoar::new().await;
     for name in FUNCTIONS {
         let path = format!("/rest/orgs/201/functions/{name}");
