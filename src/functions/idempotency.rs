@@ -261,3 +261,145 @@ async fn look_repeatedly<T, E, L: Future<Output = Result<Option<T>, E>>>(
 pub(super) fn may_have_been_applied(error: &graph::Error) -> bool {
     error.is_indeterminate() || error.backoff_hint().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::audit::{Initiator, Trail};
+    use crate::config::{Environment, Settings};
+    use crate::functions::call::Call;
+    use crate::functions::error::ErrorKind;
+    use crate::functions::incident_sink::IncidentSink;
+    use crate::functions::lease::Lease;
+    use crate::functions::permissions::Permissions;
+    use crate::functions::progress::Status;
+    use crate::guard::Guard;
+
+    /// The first wait of the retry policy is 5 s.
+    const APP_CONFIG: &str = "\
+[resilient]
+host=soar.example.com
+org=My Org
+api_key_id=key-id
+api_key_secret=K3Y!
+[fn_exchange_online]
+tenant_id=tenant
+client_id=client
+client_secret=S3CR3T
+";
+
+    /// What a run did: its result, the attempts, the lookups, and the time that passed, in whole seconds.
+    type Run = (Result<&'static str, String>, usize, usize, u64);
+
+    fn context(prior_run: PriorRun) -> Context {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("app.config");
+        std::fs::write(&file, APP_CONFIG).unwrap();
+        let settings = Settings::load(&file, &Environment::default()).unwrap().settings;
+        Context {
+            graph: graph::Client::new(&settings.graph).unwrap(),
+            sink: IncidentSink::local(directory.path()).0,
+            call: Call { prior_run, ..Call::by_hand() },
+            lease: Lease::undisputed(),
+            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
+            limits: settings.limits,
+            status: Status::channel().0,
+        }
+    }
+
+    fn timed_out() -> Error {
+        let source = graph::ErrorKind::TimedOut(Duration::from_secs(30)).into();
+        ErrorKind::NotSentAgain { attempt: "send".to_owned(), source }.into()
+    }
+
+    fn answered(status: u16, retry_after: Option<Duration>) -> graph::Error {
+        let (code, message, body) = ("Code".to_owned(), "message".to_owned(), None);
+        graph::ErrorKind::Refused(Box::new(graph::Refusal { status, code, message, retry_after, body }))
+            .into()
+    }
+
+    fn throttled() -> Error {
+        let source = answered(429, Some(Duration::from_secs(1)));
+        ErrorKind::NotSentAgain { attempt: "send".to_owned(), source }.into()
+    }
+
+    fn refused() -> Error {
+        Error::graph("send", Permissions(&[]), answered(403, None))
+    }
+
+    /// Runs a mail. `failures` are the failures of the first attempts; the mail is visible from lookup number `seen`.
+    async fn run(prior_run: PriorRun, failures: &[fn() -> Error], seen: usize) -> Run {
+        let context = context(prior_run);
+        let (attempts, lookups) = (Cell::new(0), Cell::new(0));
+        let lookup = || async {
+            lookups.set(lookups.get() + 1);
+            Ok((lookups.get() >= seen).then_some("found"))
+        };
+        let act = || async {
+            attempts.set(attempts.get() + 1);
+            failures.get(attempts.get() - 1).map_or(Ok("done"), |failure| Err(failure()))
+        };
+        let started = Instant::now();
+        let result = ensure_once(&context, "the mail", Visibility::Eventual, lookup, act).await;
+        (
+            result.map_err(|error| error.to_string()),
+            attempts.get(),
+            lookups.get(),
+            started.elapsed().as_secs(),
+        )
+    }
+
+    const NEVER: usize = usize::MAX;
+
+    #[tokio::test(start_paused = true)]
+    async fn first_run_acts_without_lookup() {
+        assert_eq!(run(PriorRun::None, &[], NEVER).await, (Ok("done"), 1, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unknown_outcome_is_looked_up_with_backoff_before_a_repeat() {
+        let (result, attempts, lookups, seconds) = run(PriorRun::None, &[timed_out], NEVER).await;
+        assert_eq!((result, attempts, lookups), (Ok("done"), 2, 4));
+        assert!((35..=39).contains(&seconds), "5, 10 and 20 s: {seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn late_effect_is_found_and_not_repeated() {
+        let (result, attempts, lookups, seconds) = run(PriorRun::None, &[timed_out], 3).await;
+        assert_eq!((result, attempts, lookups), (Ok("found"), 1, 3));
+        assert!((15..=17).contains(&seconds), "{seconds}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unknown_outcome_is_repeated_twice_and_then_reported() {
+        let (result, attempts, ..) = run(PriorRun::None, &[timed_out, timed_out, timed_out], NEVER).await;
+        assert_eq!(attempts, 3);
+        let error = result.unwrap_err();
+        assert!(error.contains("It may have been sent all the same"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn earlier_run_is_looked_up_before_the_attempt() {
+        assert_eq!(run(PriorRun::Possible, &[], NEVER).await, (Ok("done"), 1, 1, 0));
+        let (result, attempts, lookups, seconds) = run(PriorRun::Likely, &[], NEVER).await;
+        assert_eq!((result, attempts, lookups), (Ok("done"), 1, 4));
+        assert!((35..=39).contains(&seconds), "{seconds}");
+        assert_eq!(run(PriorRun::Likely, &[], 1).await, (Ok("found"), 0, 1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttled_attempt_is_repeated_after_lookups_of_three_seconds() {
+        assert_eq!(run(PriorRun::None, &[throttled], NEVER).await, (Ok("done"), 2, 3, 3));
+        assert_eq!(run(PriorRun::None, &[throttled], 3).await, (Ok("found"), 1, 3, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_attempt_is_not_repeated() {
+        let (result, attempts, lookups, seconds) = run(PriorRun::None, &[refused], NEVER).await;
+        assert_eq!((attempts, lookups, seconds), (1, 0, 0));
+        assert!(result.unwrap_err().contains("HTTP status 403"));
+    }
+}
