@@ -41,10 +41,11 @@ pub(super) async fn post(
         }
         let count = |kind: &str| file[kind].as_array().map_or(0, Vec::len);
         let text = format!(
-            "{} functions, {} rules, {} workflows and {} scripts will be imported.",
+            "{} functions, {} rules, {} workflows, {} playbooks and {} scripts will be imported.",
             count("functions"),
             count("actions"),
             count("workflows"),
+            count("playbooks"),
             count("scripts"),
         );
         let import = Import {
