@@ -118,6 +118,19 @@ pub(super) const WORKFLOWS: &[Source] = sources![
 /// The scripts that rules run.
 pub(super) const SCRIPTS: &[Source] = sources!["scripts/create_artifacts_from_message.json",];
 
+/// Samples of the functions' results.
+pub(super) const PAYLOAD_SAMPLES: &[Source] = sources![
+    "payload_samples/exchange_online_create_meeting.json",
+    "payload_samples/exchange_online_delete_email.json",
+    "payload_samples/exchange_online_delete_messages_from_query_results.json",
+    "payload_samples/exchange_online_get_email_user_profile.json",
+    "payload_samples/exchange_online_get_message.json",
+    "payload_samples/exchange_online_move_message_to_folder.json",
+    "payload_samples/exchange_online_query_emails.json",
+    "payload_samples/exchange_online_send_message.json",
+    "payload_samples/exchange_online_write_message_as_attachment.json",
+];
+
 /// The playbooks.
 pub(super) const PLAYBOOKS: &[Source] = sources![
     "playbooks/example_exchange_online_create_artifacts/playbook.json",

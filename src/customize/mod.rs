@@ -10,6 +10,7 @@ mod diff;
 mod embedded;
 mod objects;
 mod playbooks;
+mod samples;
 mod sources;
 
 use clap::ValueEnum;

@@ -6,7 +6,7 @@ use super::bpmn::{Process, Style, Task};
 use super::sources::{
     Condition, Field, FormItem, Function, InputType, Rule, Runs, Script, Sources, Step, Workflow, script_text,
 };
-use super::{DATE, Error, Examples, ScriptLanguage};
+use super::{DATE, Error, Examples, ScriptLanguage, samples};
 
 /// SOAR's numbers for kinds of objects.
 const ACTIVITY: u32 = 6;
@@ -172,7 +172,7 @@ impl<'s> Assembly<'s> {
                         "tags": [],
                     })
                 });
-            Ok(json!({
+            let mut object = json!({
                 "uuid": function.uuid,
                 "name": function.name,
                 "display_name": function.display_name,
@@ -191,7 +191,17 @@ impl<'s> Assembly<'s> {
                 },
                 "last_modified_time": DATE,
                 "tags": [],
-            }))
+            });
+            // Only versions of SOAR with playbooks know these keys.
+            if self.examples == Examples::Playbooks {
+                let sample =
+                    find(&self.sources.payload_samples, |sample| sample.function == function.name)
+                        .ok_or_else(|| undefined(&function.name, "the payload sample", &function.name))?;
+                let results = sample.results()?;
+                object["output_json_example"] = json!(results.to_string());
+                object["output_json_schema"] = json!(samples::schema(&results).to_string());
+            }
+            Ok(object)
         };
         (1..).zip(&self.sources.functions).map(make).collect()
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Error;
 use super::embedded::{
-    ACTIVITY_FIELDS, DATA_TABLE, FUNCTION_FIELDS, FUNCTIONS, MESSAGE_DESTINATION, PLAYBOOKS, RULES, SCRIPTS,
-    Source, TEXTS, WORKFLOWS,
+    ACTIVITY_FIELDS, DATA_TABLE, FUNCTION_FIELDS, FUNCTIONS, MESSAGE_DESTINATION, PAYLOAD_SAMPLES, PLAYBOOKS,
+    RULES, SCRIPTS, Source, TEXTS, WORKFLOWS,
 };
 
 /// All parsed sources. References between them are names.
@@ -16,6 +17,7 @@ use super::embedded::{
 pub(super) struct Sources {
     pub(super) message_destination: MessageDestination,
     pub(super) functions: Vec<Function>,
+    pub(super) payload_samples: Vec<PayloadSample>,
     pub(super) function_fields: Vec<Field>,
     pub(super) activity_fields: Vec<Field>,
     pub(super) data_table: DataTable,
@@ -45,6 +47,19 @@ pub(super) struct Function {
     pub(super) description: String,
     /// The API names of its input fields, in the order SOAR shows them.
     pub(super) inputs: Vec<String>,
+}
+
+/// A sample of what a function answers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PayloadSample {
+    /// The function's API name.
+    pub(super) function: String,
+    /// Whether the results have the content indented for reading as well.
+    pub(super) pretty: bool,
+    /// The inputs, as SOAR writes them.
+    pub(super) inputs: Value,
+    pub(super) content: Value,
 }
 
 /// A field: a function's input, part of a form, or a column.
@@ -266,6 +281,7 @@ impl Sources {
         Ok(Self {
             message_destination: one(MESSAGE_DESTINATION)?,
             functions: each(FUNCTIONS)?,
+            payload_samples: each(PAYLOAD_SAMPLES)?,
             function_fields: each(FUNCTION_FIELDS)?,
             activity_fields: each(ACTIVITY_FIELDS)?,
             data_table: one(DATA_TABLE)?,

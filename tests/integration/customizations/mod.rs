@@ -6,6 +6,7 @@ mod inventory;
 mod older_app;
 mod playbooks;
 mod references;
+pub(crate) mod samples;
 mod workflows;
 
 use fn_exchange_online::customize::{Examples, ScriptLanguage, export};

@@ -84,6 +84,9 @@ fn playbooks_take_the_place_of_rules_and_workflows() {
             for object in &mut objects {
                 object["tags"] = json!(null);
                 object["workflows"] = json!(null);
+                for key in ["output_json_example", "output_json_schema"] {
+                    object.as_object_mut().unwrap().remove(key);
+                }
                 for column in object["fields"].as_object_mut().into_iter().flatten() {
                     column.1["id"] = json!(null);
                 }
