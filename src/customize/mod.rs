@@ -48,6 +48,9 @@ pub enum Examples {
     Playbooks,
 }
 
+/// The first version of SOAR that gets playbooks: the one whose export ours follows.
+const FIRST_WITH_PLAYBOOKS: u32 = 46;
+
 impl From<ScriptLanguage> for Examples {
     fn from(language: ScriptLanguage) -> Self {
         Self::Workflows(language)
@@ -55,6 +58,17 @@ impl From<ScriptLanguage> for Examples {
 }
 
 impl Examples {
+    /// What a SOAR of this version gets, unless a user chooses otherwise: playbooks since 46, before that rules and
+    /// workflows. The same where the version is not a number.
+    pub fn of_server(version: &str) -> Self {
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major >= FIRST_WITH_PLAYBOOKS) {
+            Self::Playbooks
+        } else {
+            Self::Workflows(ScriptLanguage::Python3)
+        }
+    }
+
     /// The version of SOAR that the file claims to be from. SOAR does not import files from versions newer than its
     /// own.
     fn server_version(self) -> Value {

@@ -47,6 +47,33 @@ impl Playbook {
             ..field.clone()
         }
     }
+
+    /// Its own scripts, for this kind of objects.
+    fn scripts(&self, object_type: &str) -> Result<Vec<Value>, Error> {
+        let mut scripts = Vec::new();
+        for step in &self.steps {
+            let PlaybookStep::Script { script, text } = step else { continue };
+            scripts.push(json!({
+                "uuid": self.part(&format!("script {script}")),
+                "name": script,
+                "export_key": script,
+                "programmatic_name": format!("{}_{script}", self.name),
+                "playbook_handle": self.name,
+                "id": scripts.len() + 1,
+                "language": LANGUAGE.name(),
+                "object_type": object_type,
+                "description": "",
+                "script_text": script_text(text, &self.name)?,
+                "enabled": false,
+                "created_date": DATE,
+                "last_modified_by": env!("CARGO_CRATE_NAME"),
+                "last_modified_time": DATE,
+                "actions": [],
+                "tags": [],
+            }));
+        }
+        Ok(scripts)
+    }
 }
 
 impl<'s> Assembly<'s> {
@@ -102,7 +129,7 @@ impl<'s> Assembly<'s> {
                 "view_items": view_items,
             },
             "content": {"content_version": 1, "xml": process.xml()},
-            "local_scripts": self.local_scripts(playbook, rule)?,
+            "local_scripts": playbook.scripts(&rule.object_type)?,
             "deployment_id": handle,
             "field_type_handle": handle,
             "fields_type": {
@@ -203,32 +230,6 @@ impl<'s> Assembly<'s> {
             inputs.insert(field.uuid.clone(), static_input(&input));
         }
         Ok(inputs.into())
-    }
-
-    fn local_scripts(&self, playbook: &Playbook, rule: &Rule) -> Result<Vec<Value>, Error> {
-        let mut scripts = Vec::new();
-        for step in &playbook.steps {
-            let PlaybookStep::Script { script, text } = step else { continue };
-            scripts.push(json!({
-                "uuid": playbook.part(&format!("script {script}")),
-                "name": script,
-                "export_key": script,
-                "programmatic_name": format!("{}_{script}", playbook.name),
-                "playbook_handle": playbook.name,
-                "id": scripts.len() + 1,
-                "language": LANGUAGE.name(),
-                "object_type": rule.object_type,
-                "description": "",
-                "script_text": script_text(text, &playbook.name)?,
-                "enabled": false,
-                "created_date": DATE,
-                "last_modified_by": env!("CARGO_CRATE_NAME"),
-                "last_modified_time": DATE,
-                "actions": [],
-                "tags": [],
-            }));
-        }
-        Ok(scripts)
     }
 
     /// Gives the objects of the file that playbooks use the tags of these playbooks.

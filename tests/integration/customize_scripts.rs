@@ -1,6 +1,6 @@
-//! Promise: the scripts of rules, workflows and playbooks do what their sources say, in Python 3 and in SOAR's older script
-//! language. The tests themselves are in `tests/integration/customize_scripts/`, with stand-ins for the objects that
-//! SOAR gives to a script.
+//! Promise: the scripts of rules, workflows and playbooks do what their sources say, in Python 3 and in SOAR's older
+//! script language. The tests themselves are in `tests/integration/customize_scripts/`, with stand-ins for the objects
+//! that SOAR gives to a script.
 
 use std::io;
 use std::process::{Command, Output};

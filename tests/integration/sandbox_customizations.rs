@@ -129,7 +129,8 @@ const PLAYBOOK_BREACHES: &[Breach] = &[
     (|file| file["playbooks"][1]["fields_type"]["fields"] = json!({}), "the form shows"),
     (
         |file| {
-            file["playbooks"][1]["manual_settings"]["view_items"][0]["field_type"] = json!("actioninvocation")
+            file["playbooks"][1]["manual_settings"]["view_items"][0]["field_type"] =
+                json!("actioninvocation");
         },
         "the form shows",
     ),

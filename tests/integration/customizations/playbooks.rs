@@ -256,7 +256,9 @@ fn what_playbooks_share_has_their_tags() {
                 uses(&node["function"]);
                 uses(&file["message_destinations"][0]["uuid"]);
                 let function = function(&file, "uuid", text(node, "function"));
-                list(function, "view_items").iter().for_each(|item| uses(&item["content"]));
+                for item in list(function, "view_items") {
+                    uses(&item["content"]);
+                }
             }
         }
     }

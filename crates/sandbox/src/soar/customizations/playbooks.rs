@@ -1,5 +1,5 @@
-//! SOAR's rules for playbooks: one handle everywhere, a form whose fields are its own, scripts of its own, and tags that
-//! name playbooks of the file.
+//! SOAR's rules for playbooks: one handle everywhere, a form whose fields are its own, scripts of its own, and tags
+//! that name playbooks of the file.
 
 use std::collections::HashSet;
 

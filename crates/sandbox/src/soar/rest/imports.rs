@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::data::{Data, Import};
 use super::error::ApiError;
+use super::platform;
 use crate::soar::customizations;
 
 /// How many violations of a file are reported.
@@ -36,6 +37,13 @@ pub(super) async fn post(
         return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
     }
     shared.change(|data| {
+        let (theirs, ours) = (&file["server_version"], platform::major(&data.version));
+        if theirs["major"].as_u64().is_some_and(|major| major > ours) {
+            return Err(ApiError::invalid(format!(
+                "The import is not valid: server_version {} is newer than this server.",
+                theirs["version"]
+            )));
+        }
         if let Some(fault) = data.customizations.torn(&file) {
             return Err(ApiError::invalid(format!("The import is not valid: {fault}.")));
         }
