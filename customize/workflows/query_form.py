@@ -1,6 +1,4 @@
 # Copies the fields of the form into the query. An empty field leaves the function's own input as it is.
-form = rule.properties
-
 inputs.incident_id = incident.id
 if form.exo_mailfolder_id:
     inputs.exo_mail_folders = form.exo_mailfolder_id
@@ -17,5 +15,6 @@ if form.exo_message_body:
 # "No" is a choice as well: only messages without attachments.
 if form.exo_has_attachments is not None:
     inputs.exo_has_attachments = form.exo_has_attachments
+# The form may have the choices in a collection of another kind; an input takes a list.
 if form.exo_query_output_format:
-    inputs.exo_query_output_format = form.exo_query_output_format
+    inputs.exo_query_output_format = [choice for choice in form.exo_query_output_format]

@@ -3,6 +3,7 @@
 mod atomic_write;
 mod config_file;
 mod customize;
+mod examples;
 mod invoke;
 mod list;
 mod package;
@@ -52,7 +53,7 @@ enum Command {
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add missing sections to one.
     Config(config_file::Arguments),
-    /// Import the functions, rules and workflows into SOAR, or write the import file.
+    /// Import the functions, with playbooks or rules and workflows, into SOAR, or write the import file.
     Customize(customize::Arguments),
     /// Build the app package that SOAR installs and App Host runs.
     Package(package::Arguments),

@@ -5,7 +5,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure};
-use crate::customize::ScriptLanguage;
+use crate::cli::examples::ExamplesArguments;
 use crate::package::{Image, file_name, package};
 
 /// Options of the command.
@@ -19,15 +19,15 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
 
-    /// The language SOAR runs the scripts in: python3, or python for a SOAR older than 38.2.
-    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "python3", hide_possible_values = true)]
-    script_language: ScriptLanguage,
+    #[command(flatten)]
+    examples: ExamplesArguments,
 }
 
 /// Writes the package, and its path to standard output.
 pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { image, output, script_language } = arguments;
-    let bytes = package(image, *script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let Arguments { image, output, examples } = arguments;
+    let bytes = package(image, examples.chosen_without_a_server())
+        .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let path = output.join(file_name());
     fs::create_dir_all(output).and_then(|()| fs::write(&path, bytes)).map_err(|error| {
         Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display()))

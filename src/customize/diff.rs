@@ -21,6 +21,8 @@ pub enum Kind {
     RuleField,
     /// The workflows.
     Workflow,
+    /// The playbooks, with their forms and scripts.
+    Playbook,
     /// The scripts.
     Script,
 }
@@ -58,13 +60,14 @@ const ABSENT_MEANS_NO: &str = "required";
 
 impl Kind {
     /// All kinds, in the order of the preview.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::MessageDestination,
         Self::Function,
         Self::FunctionField,
         Self::Rule,
         Self::RuleField,
         Self::Workflow,
+        Self::Playbook,
         Self::Script,
         Self::DataTable,
     ];
@@ -79,6 +82,7 @@ impl Kind {
             Self::Rule => ("actions", ""),
             Self::RuleField => ("fields", "actioninvocation/"),
             Self::Workflow => ("workflows", ""),
+            Self::Playbook => ("playbooks", ""),
             Self::Script => ("scripts", ""),
         };
         let ours = |one: &&Value| one["export_key"].as_str().is_some_and(|key| key.starts_with(prefix));
@@ -94,7 +98,12 @@ impl Kind {
         match self {
             Self::MessageDestination | Self::Workflow => "programmatic_name",
             Self::DataTable => "type_name",
-            Self::Function | Self::FunctionField | Self::Rule | Self::RuleField | Self::Script => "name",
+            Self::Function
+            | Self::FunctionField
+            | Self::Rule
+            | Self::RuleField
+            | Self::Playbook
+            | Self::Script => "name",
         }
     }
 
@@ -108,13 +117,17 @@ impl Kind {
     pub fn change(self, ours: &Value, theirs: Option<&Value>) -> Change {
         let Some(theirs) = theirs else { return Change::New };
         let mut change = compare(self.aspects(), ours, theirs);
-        if self == Self::DataTable {
-            for (name, column) in ours["fields"].as_object().into_iter().flatten() {
-                change = change.and(match theirs["fields"].get(name) {
-                    Some(theirs) => compare(FIELD, column, theirs),
-                    None => Change::Modified,
-                });
-            }
+        let (our_fields, their_fields) = match self {
+            Self::DataTable => (&ours["fields"], &theirs["fields"]),
+            Self::Playbook => (&ours["fields_type"]["fields"], &theirs["fields_type"]["fields"]),
+            _ => return change,
+        };
+        for (name, field) in our_fields.as_object().into_iter().flatten() {
+            change = change.and(match their_fields.get(name) {
+                Some(theirs) => compare(FIELD, field, theirs),
+                None if their_fields.is_null() => Change::Unknown,
+                None => Change::Modified,
+            });
         }
         change
     }
@@ -144,6 +157,16 @@ impl Kind {
             Self::Workflow => {
                 &[("name", plain), ("description", plain), ("object_type", plain), ("content", xml)]
             }
+            Self::Playbook => &[
+                ("display_name", plain),
+                ("description", plain),
+                ("object_type", plain),
+                ("activation_type", plain),
+                ("status", plain),
+                ("manual_settings", activation),
+                ("local_scripts", scripts),
+                ("content", xml),
+            ],
             Self::Script => {
                 &[("description", plain), ("object_type", plain), ("language", plain), ("script_text", plain)]
             }
@@ -208,6 +231,19 @@ fn conditions(conditions: &Value) -> Value {
 
 fn automations(automations: &Value) -> Value {
     each(automations, &["type", "scripts_to_run"])
+}
+
+fn activation(settings: &Value) -> Value {
+    let of_conditions = &settings["activation_conditions"];
+    json!([
+        conditions(&of_conditions["conditions"]),
+        plain(&of_conditions["logic_type"]),
+        form(&settings["view_items"]),
+    ])
+}
+
+fn scripts(scripts: &Value) -> Value {
+    each(scripts, &["name", "script_text"])
 }
 
 fn xml(content: &Value) -> Value {

@@ -1,5 +1,5 @@
-//! The customizations for SOAR: the message destination, the functions with their input fields, the data table, and the
-//! example rules and workflows with their scripts.
+//! The customizations for SOAR: the message destination, the functions with their input fields, the data table, and
+//! examples of their use with scripts: rules and workflows, or playbooks.
 //!
 //! The program embeds the sources in `customize/`, one object per file. [`export`] assembles the file that SOAR
 //! imports (an export of format version 2). The file is reproducible, and every object keeps the uuid and the name
@@ -7,7 +7,10 @@
 
 mod bpmn;
 mod diff;
+mod embedded;
 mod objects;
+mod playbooks;
+mod samples;
 mod sources;
 
 use clap::ValueEnum;
@@ -34,13 +37,59 @@ impl ScriptLanguage {
             Self::Python => "python",
         }
     }
+}
+
+/// The examples in the import file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examples {
+    /// Rules and workflows, with scripts in this language.
+    Workflows(ScriptLanguage),
+    /// Playbooks. Their scripts are in Python 3.
+    Playbooks,
+}
+
+/// The first version of SOAR that gets playbooks: the one whose export ours follows.
+const FIRST_WITH_PLAYBOOKS: u32 = 46;
+
+impl From<ScriptLanguage> for Examples {
+    fn from(language: ScriptLanguage) -> Self {
+        Self::Workflows(language)
+    }
+}
+
+impl Examples {
+    /// What a SOAR of this version gets, unless a user chooses otherwise: playbooks since 46, before that rules and
+    /// workflows. The same where the version is not a number.
+    pub fn of_server(version: &str) -> Self {
+        let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major >= FIRST_WITH_PLAYBOOKS) {
+            Self::Playbooks
+        } else {
+            Self::Workflows(ScriptLanguage::Python3)
+        }
+    }
 
     /// The version of SOAR that the file claims to be from. SOAR does not import files from versions newer than its
     /// own.
     fn server_version(self) -> Value {
         match self {
-            Self::Python3 => json!({"major": 38, "minor": 2, "build_number": 0, "version": "38.2.0"}),
-            Self::Python => json!({"major": 37, "minor": 0, "build_number": 5832, "version": "37.0.5832"}),
+            Self::Workflows(ScriptLanguage::Python) => {
+                json!({"major": 37, "minor": 0, "build_number": 5832, "version": "37.0.5832"})
+            }
+            Self::Workflows(ScriptLanguage::Python3) => {
+                json!({"major": 38, "minor": 2, "build_number": 0, "version": "38.2.0"})
+            }
+            Self::Playbooks => {
+                json!({"major": 46, "minor": 0, "build_number": 8131, "version": "46.0.8131"})
+            }
+        }
+    }
+
+    /// The language of the scripts.
+    fn language(self) -> ScriptLanguage {
+        match self {
+            Self::Workflows(language) => language,
+            Self::Playbooks => ScriptLanguage::Python3,
         }
     }
 }
@@ -84,23 +133,23 @@ const INTERNAL_TYPE: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa0";
 ///
 /// # Errors
 /// The embedded sources are not valid; a test makes sure that they are.
-pub fn export(language: ScriptLanguage) -> Result<Value, Error> {
+pub fn export(examples: impl Into<Examples>) -> Result<Value, Error> {
+    let examples = examples.into();
     let sources = Sources::read()?;
-    let mut assembly = Assembly::new(&sources, language);
+    let mut assembly = Assembly::new(&sources, examples);
     let mut fields = vec![internal_field()];
     fields.extend(assembly.function_fields());
-    fields.extend(assembly.activity_fields());
-    Ok(json!({
+    let mut file = json!({
         "export_format_version": 2,
-        "server_version": language.server_version(),
+        "server_version": examples.server_version(),
         "export_date": DATE,
         "id": 1,
-        "fields": fields,
+        "fields": [],
         "functions": assembly.functions()?,
-        "actions": assembly.rules()?,
-        "workflows": assembly.workflows()?,
+        "actions": [],
+        "workflows": [],
         "scripts": assembly.scripts()?,
-        "types": [assembly.data_table()],
+        "types": [],
         "message_destinations": [assembly.message_destination()],
         "incident_types": [internal_type()],
         "incident_artifact_types": [],
@@ -122,15 +171,34 @@ pub fn export(language: ScriptLanguage) -> Result<Value, Error> {
         "regulators": null,
         "timeframes": null,
         "inbound_mailboxes": null,
-    }))
+    });
+    match examples {
+        Examples::Workflows(_) => {
+            fields.extend(assembly.activity_fields());
+            file["actions"] = json!(assembly.rules()?);
+            file["workflows"] = json!(assembly.workflows()?);
+            file["types"] = json!([assembly.data_table()]);
+        }
+        Examples::Playbooks => {
+            file["types"] = json!([assembly.data_table()]);
+            file["playbooks"] = json!(assembly.playbooks()?);
+            file["inbound_destinations"] = json!([]);
+            file["export_type"] = Value::Null;
+        }
+    }
+    file["fields"] = json!(fields);
+    if examples == Examples::Playbooks {
+        assembly.tag_what_playbooks_share(&mut file)?;
+    }
+    Ok(file)
 }
 
 /// The text of the import file.
 ///
 /// # Errors
 /// As for [`export`].
-pub fn export_text(language: ScriptLanguage) -> Result<String, Error> {
-    Ok(serde_json::to_string_pretty(&export(language)?)? + "\n")
+pub fn export_text(examples: impl Into<Examples>) -> Result<String, Error> {
+    Ok(serde_json::to_string_pretty(&export(examples)?)? + "\n")
 }
 
 /// The programmatic name of the message destination on which calls arrive.

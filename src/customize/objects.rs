@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bpmn::{Process, Task};
+use super::bpmn::{Process, Style, Task};
 use super::sources::{
-    Field, FormItem, Function, InputType, Rule, Runs, Script, Sources, Step, Workflow, script_text,
+    Condition, Field, FormItem, Function, InputType, Rule, Runs, Script, Sources, Step, Workflow, script_text,
 };
-use super::{DATE, Error, ScriptLanguage};
+use super::{DATE, Error, Examples, ScriptLanguage, samples};
 
 /// SOAR's numbers for kinds of objects.
 const ACTIVITY: u32 = 6;
@@ -22,15 +22,15 @@ const TIMEOUT: u32 = 86_400;
 /// Builds the objects, and numbers those that need a number. The importing SOAR does not use the numbers.
 #[derive(Debug)]
 pub(super) struct Assembly<'s> {
-    sources: &'s Sources,
-    language: ScriptLanguage,
+    pub(super) sources: &'s Sources,
+    examples: Examples,
     fields: u32,
     choices: u32,
 }
 
 impl<'s> Assembly<'s> {
-    pub(super) fn new(sources: &'s Sources, language: ScriptLanguage) -> Self {
-        Self { sources, language, fields: 0, choices: 0 }
+    pub(super) fn new(sources: &'s Sources, examples: Examples) -> Self {
+        Self { sources, examples, fields: 0, choices: 0 }
     }
 
     pub(super) fn message_destination(&self) -> Value {
@@ -96,7 +96,7 @@ impl<'s> Assembly<'s> {
     }
 
     /// Builds a field of the object type `of`, whose number is `type_id`.
-    fn field(&mut self, field: &Field, of: &str, type_id: u32) -> Value {
+    pub(super) fn field(&mut self, field: &Field, of: &str, type_id: u32) -> Value {
         self.fields += 1;
         let values: Vec<_> = field
             .options
@@ -158,6 +158,7 @@ impl<'s> Assembly<'s> {
             });
             let workflows = (1_u32..)
                 .zip(&self.sources.workflows)
+                .filter(|_| self.examples != Examples::Playbooks)
                 .filter(|(_, workflow)| workflow.functions.iter().any(|step| step.function == function.name))
                 .map(|(id, workflow)| {
                     json!({
@@ -171,7 +172,7 @@ impl<'s> Assembly<'s> {
                         "tags": [],
                     })
                 });
-            Ok(json!({
+            let mut object = json!({
                 "uuid": function.uuid,
                 "name": function.name,
                 "display_name": function.display_name,
@@ -190,7 +191,17 @@ impl<'s> Assembly<'s> {
                 },
                 "last_modified_time": DATE,
                 "tags": [],
-            }))
+            });
+            // Only versions of SOAR with playbooks know these keys.
+            if self.examples == Examples::Playbooks {
+                let sample =
+                    find(&self.sources.payload_samples, |sample| sample.function == function.name)
+                        .ok_or_else(|| undefined(&function.name, "the payload sample", &function.name))?;
+                let results = sample.results()?;
+                object["output_json_example"] = json!(results.to_string());
+                object["output_json_schema"] = json!(samples::schema(&results).to_string());
+            }
+            Ok(object)
         };
         (1..).zip(&self.sources.functions).map(make).collect()
     }
@@ -199,20 +210,10 @@ impl<'s> Assembly<'s> {
         let make = |(id, rule): (u32, &Rule)| {
             let view = rule.form.iter().map(|item| match item {
                 FormItem::Field(name) => {
-                    let field = find(&self.sources.activity_fields, |field| &field.name == name)
-                        .ok_or_else(|| undefined(&rule.name, "the activity field", name))?;
+                    let field = self.activity_field(name, &rule.name)?;
                     Ok(view_item("field_uuid", Some("actioninvocation"), &field.uuid))
                 }
                 FormItem::Header { header } => Ok(view_item("header", None, header)),
-            });
-            let conditions = rule.conditions.iter().map(|condition| {
-                json!({
-                    "evaluation_id": null,
-                    "field_name": condition.field,
-                    "method": condition.method,
-                    "type": null,
-                    "value": condition.value,
-                })
             });
             let (workflows, automations) = match &rule.runs {
                 Runs::Workflow(name) => {
@@ -235,7 +236,7 @@ impl<'s> Assembly<'s> {
                 "enabled": true,
                 "object_type": rule.object_type,
                 "logic_type": rule.logic,
-                "conditions": conditions.collect::<Vec<_>>(),
+                "conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
                 "automations": automations,
                 "workflows": workflows,
                 "message_destinations": [],
@@ -253,13 +254,13 @@ impl<'s> Assembly<'s> {
 
     fn workflow(&self, id: u32, workflow: &Workflow) -> Result<Value, Error> {
         let tasks = workflow.functions.iter().map(|step| {
-            let function = find(&self.sources.functions, |function| function.name == step.function)
-                .ok_or_else(|| undefined(&workflow.name, "the function", &step.function))?;
+            let function = self.function(&step.function, &workflow.name)?;
             let settings = serde_json::to_string(&self.settings(step, &workflow.name)?)?;
-            Ok(Task { function: &function.uuid, label: &function.display_name, settings })
+            Ok(Task::Function { uuid: &function.uuid, label: &function.display_name, settings })
         });
         let process = Process {
-            name: &workflow.name,
+            style: Style::Workflow,
+            id: &workflow.name,
             label: &workflow.label,
             description: &workflow.description,
             tasks: tasks.collect::<Result<Vec<_>, Error>>()?,
@@ -286,18 +287,7 @@ impl<'s> Assembly<'s> {
         let mut inputs = Map::new();
         for (name, labels) in &step.defaults {
             let field = self.function_field(name, workflow)?;
-            let chosen = labels.iter().map(|label| {
-                find(&field.options, |choice| &choice.label == label)
-                    .map(|choice| choice.uuid.as_str())
-                    .ok_or_else(|| undefined(workflow, "the choice", label))
-            });
-            let mut chosen = chosen.collect::<Result<Vec<_>, Error>>()?;
-            let one = if matches!(field.input_type, InputType::Select) { chosen.pop() } else { None };
-            let mut input = json!({"multiselect_value": chosen});
-            if let Some(one) = one {
-                input["select_value"] = json!(one);
-            }
-            inputs.insert(field.uuid.clone(), json!({"input_type": "static", "static_input": input}));
+            inputs.insert(field.uuid.clone(), static_input(&static_choice(field, labels, workflow)?));
         }
         let mut settings = json!({
             "inputs": inputs,
@@ -307,9 +297,10 @@ impl<'s> Assembly<'s> {
         });
         // Versions of SOAR that have only the older language do not know these keys, and all others take a script
         // without them for one in it.
-        if self.language == ScriptLanguage::Python3 {
-            settings["pre_processing_script_language"] = json!(self.language.name());
-            settings["post_processing_script_language"] = json!(self.language.name());
+        let language = self.examples.language();
+        if language == ScriptLanguage::Python3 {
+            settings["pre_processing_script_language"] = json!(language.name());
+            settings["post_processing_script_language"] = json!(language.name());
         }
         Ok(settings)
     }
@@ -321,7 +312,7 @@ impl<'s> Assembly<'s> {
                 "name": script.name,
                 "export_key": script.name,
                 "id": id,
-                "language": self.language.name(),
+                "language": self.examples.language().name(),
                 "object_type": script.object_type,
                 "description": script.description,
                 "script_text": script_text(&script.text, &script.name)?,
@@ -334,22 +325,64 @@ impl<'s> Assembly<'s> {
         (1..).zip(&self.sources.scripts).map(make).collect()
     }
 
-    fn function_field(&self, name: &str, by: &str) -> Result<&'s Field, Error> {
+    pub(super) fn function(&self, name: &str, by: &str) -> Result<&'s Function, Error> {
+        find(&self.sources.functions, |function| function.name == name)
+            .ok_or_else(|| undefined(by, "the function", name))
+    }
+
+    pub(super) fn activity_field(&self, name: &str, by: &str) -> Result<&'s Field, Error> {
+        find(&self.sources.activity_fields, |field| field.name == name)
+            .ok_or_else(|| undefined(by, "the activity field", name))
+    }
+
+    pub(super) fn function_field(&self, name: &str, by: &str) -> Result<&'s Field, Error> {
         find(&self.sources.function_fields, |field| field.name == name)
             .ok_or_else(|| undefined(by, "the function field", name))
     }
 }
 
-fn find<T>(all: &[T], what: impl Fn(&T) -> bool) -> Option<&T> {
+pub(super) fn find<T>(all: &[T], what: impl Fn(&T) -> bool) -> Option<&T> {
     all.iter().find(|one| what(one))
 }
 
-fn undefined(by: &str, what: &'static str, name: &str) -> Error {
+pub(super) fn undefined(by: &str, what: &'static str, name: &str) -> Error {
     Error::Undefined { by: by.to_owned(), what, name: name.to_owned() }
 }
 
+/// A condition of a rule or a playbook.
+pub(super) fn condition(condition: &Condition) -> Value {
+    json!({
+        "evaluation_id": null,
+        "field_name": condition.field,
+        "method": condition.method,
+        "type": null,
+        "value": condition.value,
+    })
+}
+
+/// What a workflow or a playbook gives to an input before its script.
+pub(super) fn static_input(value: &Value) -> Value {
+    json!({"input_type": "static", "static_input": value})
+}
+
+/// The options of `field` with these labels, as a value of the input.
+pub(super) fn static_choice(field: &Field, labels: &[String], by: &str) -> Result<Value, Error> {
+    let chosen = labels.iter().map(|label| {
+        find(&field.options, |choice| &choice.label == label)
+            .map(|choice| choice.uuid.as_str())
+            .ok_or_else(|| undefined(by, "the choice", label))
+    });
+    let mut chosen = chosen.collect::<Result<Vec<_>, Error>>()?;
+    let one = if matches!(field.input_type, InputType::Select) { chosen.pop() } else { None };
+    let mut input = json!({"multiselect_value": chosen});
+    if let Some(one) = one {
+        input["select_value"] = json!(one);
+    }
+    Ok(input)
+}
+
 /// A line of a form.
-fn view_item(element: &str, field_type: Option<&str>, content: &str) -> Value {
+pub(super) fn view_item(element: &str, field_type: Option<&str>, content: &str) -> Value {
     json!({
         "element": element,
         "field_type": field_type,

@@ -1,166 +1,29 @@
-//! The embedded files of `customize/`, and the types they are parsed into.
+//! The types that the embedded files of `customize/` are parsed into.
 
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Error;
-
-/// A file under `customize/`: its name and its text.
-type Source = (&'static str, &'static str);
-
-macro_rules! source {
-    ($file:literal) => {
-        ($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/customize/", $file)))
-    };
-}
-
-macro_rules! sources {
-    ($($file:literal,)*) => { &[$(source!($file)),*] };
-}
-
-const MESSAGE_DESTINATION: Source = source!("message_destination.json");
-const DATA_TABLE: Source = source!("data_table.json");
-
-/// The functions, in alphabetical order.
-const FUNCTIONS: &[Source] = sources![
-    "functions/exchange_online_create_meeting.json",
-    "functions/exchange_online_delete_email.json",
-    "functions/exchange_online_delete_messages_from_query_results.json",
-    "functions/exchange_online_get_email_user_profile.json",
-    "functions/exchange_online_get_message.json",
-    "functions/exchange_online_move_message_to_folder.json",
-    "functions/exchange_online_query_emails.json",
-    "functions/exchange_online_send_message.json",
-    "functions/exchange_online_write_message_as_attachment.json",
-];
-
-/// The functions' input fields.
-const FUNCTION_FIELDS: &[Source] = sources![
-    "function_fields/exo_attachment_name.json",
-    "function_fields/exo_attachment_names.json",
-    "function_fields/exo_custom_folder_name.json",
-    "function_fields/exo_destination_mailfolder_id.json",
-    "function_fields/exo_email_address.json",
-    "function_fields/exo_email_address_sender.json",
-    "function_fields/exo_end_date.json",
-    "function_fields/exo_has_attachments.json",
-    "function_fields/exo_mail_folders.json",
-    "function_fields/exo_mailfolders_id.json",
-    "function_fields/exo_meeting_body.json",
-    "function_fields/exo_meeting_email_address.json",
-    "function_fields/exo_meeting_end_time.json",
-    "function_fields/exo_meeting_location.json",
-    "function_fields/exo_meeting_optional_attendees.json",
-    "function_fields/exo_meeting_required_attendees.json",
-    "function_fields/exo_meeting_start_time.json",
-    "function_fields/exo_meeting_subject.json",
-    "function_fields/exo_message_body.json",
-    "function_fields/exo_message_subject.json",
-    "function_fields/exo_messages_id.json",
-    "function_fields/exo_query_messages_results.json",
-    "function_fields/exo_query_output_format.json",
-    "function_fields/exo_recipients.json",
-    "function_fields/exo_start_date.json",
-    "function_fields/incident_id.json",
-    "function_fields/task_id.json",
-];
-
-/// The fields of the forms that rules show.
-const ACTIVITY_FIELDS: &[Source] = sources![
-    "activity_fields/exo_attachment_name.json",
-    "activity_fields/exo_attachment_names.json",
-    "activity_fields/exo_destination_mailfolder_id.json",
-    "activity_fields/exo_email_address_list.json",
-    "activity_fields/exo_email_address_sender.json",
-    "activity_fields/exo_end_date.json",
-    "activity_fields/exo_has_attachments.json",
-    "activity_fields/exo_mailfolder_id.json",
-    "activity_fields/exo_meeting_body.json",
-    "activity_fields/exo_meeting_email_address.json",
-    "activity_fields/exo_meeting_end_time.json",
-    "activity_fields/exo_meeting_location.json",
-    "activity_fields/exo_meeting_optional_attendees.json",
-    "activity_fields/exo_meeting_required_attendees.json",
-    "activity_fields/exo_meeting_start_time.json",
-    "activity_fields/exo_meeting_subject.json",
-    "activity_fields/exo_message_body.json",
-    "activity_fields/exo_message_recipients.json",
-    "activity_fields/exo_message_send_body.json",
-    "activity_fields/exo_message_sender_address.json",
-    "activity_fields/exo_message_subject.json",
-    "activity_fields/exo_query_output_format.json",
-    "activity_fields/exo_start_date.json",
-];
-
-/// The rules.
-const RULES: &[Source] = sources![
-    "rules/create_artifacts.json",
-    "rules/create_meeting.json",
-    "rules/delete_message.json",
-    "rules/delete_messages_from_query_results.json",
-    "rules/get_user_profile.json",
-    "rules/move_message_to_folder.json",
-    "rules/query_messages.json",
-    "rules/query_messages_on_artifact.json",
-    "rules/send_message.json",
-    "rules/write_message_eml_as_attachment.json",
-    "rules/write_message_json_as_note.json",
-];
-
-/// The workflows.
-const WORKFLOWS: &[Source] = sources![
-    "workflows/example_exchange_online_create_meeting/workflow.json",
-    "workflows/example_exchange_online_delete_email/workflow.json",
-    "workflows/example_exchange_online_delete_messages_from_query_results/workflow.json",
-    "workflows/example_exchange_online_get_message/workflow.json",
-    "workflows/example_exchange_online_get_user_profile/workflow.json",
-    "workflows/example_exchange_online_move_message_to_folder/workflow.json",
-    "workflows/example_exchange_online_query_emails/workflow.json",
-    "workflows/example_exchange_online_query_messages_of_a_group/workflow.json",
-    "workflows/example_exchange_online_send_message/workflow.json",
-    "workflows/example_exchange_online_write_message_as_attachment/workflow.json",
-];
-
-/// The scripts that rules run.
-const SCRIPTS: &[Source] = sources!["scripts/create_artifacts_from_message.json",];
-
-/// The texts of all scripts.
-const TEXTS: &[Source] = sources![
-    "prelude.py",
-    "workflows/query_artifact.py",
-    "workflows/query_form.py",
-    "workflows/query_mailboxes.py",
-    "workflows/query_rows.py",
-    "workflows/example_exchange_online_create_meeting/post_processing.py",
-    "workflows/example_exchange_online_create_meeting/pre_processing.py",
-    "workflows/example_exchange_online_delete_email/post_processing.py",
-    "workflows/example_exchange_online_delete_email/pre_processing.py",
-    "workflows/example_exchange_online_delete_messages_from_query_results/delete_post_processing.py",
-    "workflows/example_exchange_online_delete_messages_from_query_results/delete_pre_processing.py",
-    "workflows/example_exchange_online_get_message/post_processing.py",
-    "workflows/example_exchange_online_get_message/pre_processing.py",
-    "workflows/example_exchange_online_get_user_profile/post_processing.py",
-    "workflows/example_exchange_online_get_user_profile/pre_processing.py",
-    "workflows/example_exchange_online_move_message_to_folder/post_processing.py",
-    "workflows/example_exchange_online_move_message_to_folder/pre_processing.py",
-    "workflows/example_exchange_online_send_message/post_processing.py",
-    "workflows/example_exchange_online_send_message/pre_processing.py",
-    "workflows/example_exchange_online_write_message_as_attachment/pre_processing.py",
-    "scripts/create_artifacts_from_message.py",
-];
+use super::embedded::{
+    ACTIVITY_FIELDS, DATA_TABLE, FUNCTION_FIELDS, FUNCTIONS, MESSAGE_DESTINATION, PAYLOAD_SAMPLES, PLAYBOOKS,
+    RULES, SCRIPTS, Source, TEXTS, WORKFLOWS,
+};
 
 /// All parsed sources. References between them are names.
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) message_destination: MessageDestination,
     pub(super) functions: Vec<Function>,
+    pub(super) payload_samples: Vec<PayloadSample>,
     pub(super) function_fields: Vec<Field>,
     pub(super) activity_fields: Vec<Field>,
     pub(super) data_table: DataTable,
     pub(super) rules: Vec<Rule>,
     pub(super) workflows: Vec<Workflow>,
+    pub(super) playbooks: Vec<Playbook>,
     pub(super) scripts: Vec<Script>,
 }
 
@@ -186,8 +49,21 @@ pub(super) struct Function {
     pub(super) inputs: Vec<String>,
 }
 
-/// A field: a function's input, part of a rule's form, or a column.
+/// A sample of what a function answers.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PayloadSample {
+    /// The function's API name.
+    pub(super) function: String,
+    /// Whether the results have the content indented for reading as well.
+    pub(super) pretty: bool,
+    /// The inputs, as SOAR writes them.
+    pub(super) inputs: Value,
+    pub(super) content: Value,
+}
+
+/// A field: a function's input, part of a form, or a column.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Field {
     pub(super) uuid: String,
@@ -226,7 +102,7 @@ pub(super) enum InputType {
 }
 
 /// An option of a choice.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Choice {
     pub(super) label: String,
@@ -342,6 +218,50 @@ pub(super) struct Step {
     pub(super) result_name: String,
 }
 
+/// A playbook: functions and scripts, one after the other. An analyst starts it, as the rule of the same purpose.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Playbook {
+    pub(super) uuid: String,
+    /// The uuid of the type whose fields are those of its form.
+    pub(super) form_uuid: String,
+    /// The uuid of the tag that its parts carry.
+    pub(super) tag_uuid: String,
+    /// Its API name.
+    pub(super) name: String,
+    pub(super) label: String,
+    /// The rule whose object type, conditions and form are the playbook's.
+    pub(super) rule: String,
+    pub(super) description: String,
+    pub(super) steps: Vec<PlaybookStep>,
+}
+
+/// A step of a playbook.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+pub(super) enum PlaybookStep {
+    Function {
+        /// The function's API name.
+        function: String,
+        /// As in [`Step::defaults`].
+        #[serde(default)]
+        defaults: BTreeMap<String, Vec<String>>,
+        /// The files of the script that fills the inputs.
+        inputs: Vec<String>,
+        /// The name under which later scripts find the results.
+        result_name: String,
+    },
+    /// A script of the playbook.
+    Script {
+        /// Its name, which is unique in the playbook.
+        script: String,
+        /// The files of its text.
+        text: Vec<String>,
+    },
+    /// A script that rules run as well, by its name.
+    SharedScript { shared_script: String },
+}
+
 /// A script that rules run.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -361,11 +281,13 @@ impl Sources {
         Ok(Self {
             message_destination: one(MESSAGE_DESTINATION)?,
             functions: each(FUNCTIONS)?,
+            payload_samples: each(PAYLOAD_SAMPLES)?,
             function_fields: each(FUNCTION_FIELDS)?,
             activity_fields: each(ACTIVITY_FIELDS)?,
             data_table: one(DATA_TABLE)?,
             rules: each(RULES)?,
             workflows: each(WORKFLOWS)?,
+            playbooks: each(PLAYBOOKS)?,
             scripts: each(SCRIPTS)?,
         })
     }

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::config::sections;
-use crate::customize::{self, ScriptLanguage};
+use crate::customize::{self, Examples};
 use archive::{Entry, tar_gz, zip};
 pub use image::{Image, NotAnImage};
 
@@ -84,8 +84,8 @@ pub fn file_name() -> String {
 ///
 /// # Errors
 /// The embedded sources are not valid; a test makes sure that they are.
-pub fn package(image: &Image, language: ScriptLanguage) -> Result<Vec<u8>, Error> {
-    let mut export = customize::export(language)?;
+pub fn package(image: &Image, examples: Examples) -> Result<Vec<u8>, Error> {
+    let mut export = customize::export(examples)?;
     let mut descriptor = descriptor(image, &export["server_version"]);
     tag(&mut export);
     // SOAR's own tool sorts them as well.
@@ -128,7 +128,8 @@ fn permissions() -> impl Iterator<Item = &'static str> {
     PERMISSIONS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Tags every object of the customizations with the app, and the workflows that a function names.
+/// Tags every object of the customizations with the app, and the workflows that a function names. As SOAR's own tool,
+/// it leaves playbooks as they are, and the app's tag takes the place of theirs.
 fn tag(export: &mut Value) {
     let tags = json!([{"tag_handle": NAME, "value": null}]);
     for kind in TAGGED {

@@ -11,7 +11,7 @@ use crate::support::resilient_sdk::{python, said, sdk};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fn_exchange_online::config::sections;
-use fn_exchange_online::customize::{ScriptLanguage, export};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -140,6 +140,29 @@ fn older_script_language_lowers_minimum_soar_version() {
 }
 
 #[test]
+fn package_with_playbooks_requires_soar_46() {
+    let app = App::of(&["--image", "team/app:1", "--playbooks"]);
+    assert_eq!(app.json("app.json")["minimum_resilient_version"]["version"], "46.0.8131");
+    let packed = app.json("export.res");
+    assert_eq!((&packed["actions"], &packed["workflows"]), (&json!([]), &json!([])));
+    let playbooks = packed["playbooks"].as_array().unwrap();
+    assert_eq!(playbooks.len(), 11);
+    for playbook in playbooks {
+        assert_eq!(playbook["tags"], json!([]), "SOAR's own tool gives playbooks no tag of the app");
+    }
+    for kind in ["functions", "fields", "types", "scripts", "message_destinations"] {
+        for object in packed[kind].as_array().unwrap() {
+            assert_eq!(
+                object["tags"],
+                json!([{"tag_handle": NAME, "value": null}]),
+                "{}",
+                object["export_key"]
+            );
+        }
+    }
+}
+
+#[test]
 fn package_is_reproducible() {
     let [one, other, of_another_image] = ["team/app:1", "team/app:1", "team/app:2"]
         .map(|image| fs::read(App::of(&["--image", image]).zip).unwrap());
@@ -187,7 +210,7 @@ fn unwritable_output_directory_is_named() {
 }
 
 /// SOAR's own tool makes an app of our parts.
-fn packaged_by_sdk(app: &App, digest: &str) -> TempDir {
+fn packaged_by_sdk(app: &App, digest: &str, examples: Examples) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, content: &[u8]| fs::write(directory.path().join(name), content).unwrap();
     let descriptor = app.json("app.json");
@@ -201,7 +224,7 @@ fn packaged_by_sdk(app: &App, digest: &str) -> TempDir {
         "url": descriptor["author"]["website"],
     });
     write("about.json", about.to_string().as_bytes());
-    write("customizations.res", export(ScriptLanguage::Python3).unwrap().to_string().as_bytes());
+    write("customizations.res", export(examples).unwrap().to_string().as_bytes());
     write("section.config", section().as_bytes());
     write("distribution.tar.gz", &app.read(&format!("{NAME}-{VERSION}.tar.gz")));
     for file in ["permissions.txt", "app_logo.png", "company_logo.png"] {
@@ -215,12 +238,14 @@ fn packaged_by_sdk(app: &App, digest: &str) -> TempDir {
 
 #[test]
 fn soars_own_tool_makes_the_same_of_the_same_parts() {
-    for (image, digest) in [
-        (format!("team/{NAME}:{VERSION}"), ""),
-        (format!("registry.example.com/team/{NAME}@sha256:{DIGEST}"), DIGEST),
+    let workflows = Examples::Workflows(ScriptLanguage::Python3);
+    for (image, digest, choice, examples) in [
+        (format!("team/{NAME}:{VERSION}"), "", "--workflows", workflows),
+        (format!("registry.example.com/team/{NAME}@sha256:{DIGEST}"), DIGEST, "--workflows", workflows),
+        (format!("team/{NAME}:{VERSION}"), "", "--playbooks", Examples::Playbooks),
     ] {
-        let app = App::of(&["--image", &image]);
-        let theirs = packaged_by_sdk(&app, digest);
+        let app = App::of(&["--image", &image, choice]);
+        let theirs = packaged_by_sdk(&app, digest, examples);
         let zip = theirs.path().join(format!("made/app-{NAME}-{VERSION}.zip"));
         let unpacked = theirs.path().join("unpacked");
         let packed = unpack(&zip, &unpacked);

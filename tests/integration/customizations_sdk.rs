@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Output;
 
 use crate::support::resilient_sdk::{said, sdk};
-use fn_exchange_online::customize::{ScriptLanguage, export, export_text};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export, export_text};
 use serde_json::Value;
 
 /// The smallest number of words that says a script was shown: its first line.
@@ -117,5 +117,87 @@ fn sdk_makes_a_package() {
     ] {
         let count = |file: &Value| file[kind].as_array().unwrap().len();
         assert_eq!(count(&trimmed), count(&file), "{kind}");
+    }
+}
+
+/// The names of the playbooks.
+fn playbooks(file: &Value) -> Vec<String> {
+    let all = file["playbooks"].as_array().unwrap().iter();
+    all.map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn sdk_documents_every_playbook() {
+    let (output, document) = docgen(&export_text(Examples::Playbooks).unwrap());
+    assert!(output.status.success(), "{}", said(&output));
+    let headings = |start: &str| document.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(headings("## Function - Exchange Online: "), 9);
+    assert_eq!(headings("## Data Table - Exchange Online "), 1);
+    assert_eq!(headings("## Rules"), 0);
+    let file = export(Examples::Playbooks).unwrap();
+    let all = file["playbooks"].as_array().unwrap();
+    assert_eq!(all.len(), 11);
+    let from = document.find("## Playbooks").unwrap();
+    for playbook in all {
+        let line = format!("| {} | {} |", playbook["display_name"], playbook["description"]["content"]);
+        assert!(document[from..].contains(&line.replace('"', "")), "{line}");
+    }
+    // The tool has found a function's scripts by the names of its results.
+    for shown in ["Example Function Input Script", "Example Function Post Process Script"] {
+        assert!(document.matches(shown).count() >= 8, "{shown}: {}", document.matches(shown).count());
+    }
+    for playbook in all {
+        for script in playbook["local_scripts"].as_array().unwrap() {
+            let text = script["script_text"].as_str().unwrap();
+            let line = text.lines().find(|line| line.starts_with("results = playbook.functions")).unwrap();
+            let name = line.rsplit('.').next().unwrap();
+            assert!(playbook["content"]["xml"].as_str().unwrap().contains(name), "{line}");
+        }
+    }
+}
+
+#[test]
+fn sdk_notices_broken_playbooks() {
+    let good = export_text(Examples::Playbooks).unwrap();
+    assert!(good.contains("</definitions>"));
+    let (output, _) = docgen(&good.replacen("</definitions>", "</definition>", 1));
+    assert!(!output.status.success(), "the tool was content");
+}
+
+#[test]
+fn sdk_extracts_playbooks_and_makes_a_package_of_them() {
+    let file = export(Examples::Playbooks).unwrap();
+    let directory = directory(&export_text(Examples::Playbooks).unwrap());
+    let names = playbooks(&file);
+    fs::create_dir(directory.path().join("made")).unwrap();
+    fs::create_dir(directory.path().join("extracted")).unwrap();
+    let codegen: &[&str] =
+        &["codegen", "-p", "new_pkg", "-m", "fn_exchange_online", "-e", "export.res", "-o", "made"];
+    let extract: &[&str] = &["extract", "-m", "fn_exchange_online", "-e", "export.res", "-o", "extracted"];
+    let functions: Vec<&str> =
+        file["functions"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    for (command, more) in [(codegen, &[] as &[&str]), (extract, &functions)] {
+        let mut arguments = command.to_vec();
+        if !more.is_empty() {
+            arguments.push("-f");
+            arguments.extend(more);
+        }
+        arguments.push("-pb");
+        arguments.extend(names.iter().map(String::as_str));
+        arguments.extend(["-d", "exo_message_query_results_dt"]);
+        arguments.extend(["-s", "Exchange Online Create Artifacts from Message"]);
+        let output = sdk(directory.path(), &arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+    let made = directory.path().join("made/new_pkg/new_pkg/util/data/export.res");
+    let extracted = fs::read_dir(directory.path().join("extracted")).unwrap().next().unwrap().unwrap().path();
+    for path in [made, extracted] {
+        let trimmed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for kind in
+            ["functions", "playbooks", "scripts", "types", "message_destinations", "incident_types", "fields"]
+        {
+            let count = |file: &Value| file[kind].as_array().unwrap().len();
+            assert_eq!(count(&trimmed), count(&file), "{kind} in {}", path.display());
+        }
     }
 }

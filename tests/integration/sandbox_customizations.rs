@@ -1,7 +1,7 @@
 //! The sandbox's SOAR takes an import only when it is whole, and then as a SOAR does: by uuid and name, once each.
 
 use fn_exchange_online::config::{Environment, load_soar};
-use fn_exchange_online::customize::{ScriptLanguage, export};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
 use net::Trust;
 use net::tls::client_config;
 use reqwest::Method;
@@ -115,13 +115,80 @@ const BREACHES: &[Breach] = &[
     ),
 ];
 
+/// The same for a file with playbooks.
+const PLAYBOOK_BREACHES: &[Breach] = &[
+    (|file| file["server_version"]["major"] = json!(43), "there are playbooks, which server_version"),
+    (|file| file["playbooks"][1]["uuid"] = json!(NOBODY), "its field_type_handle is"),
+    (|file| file["playbooks"][1]["deployment_id"] = json!("playbook_1"), "its deployment_id is"),
+    (|file| file["playbooks"][1]["export_key"] = json!("other"), "its export_key is another name"),
+    (|file| file["playbooks"][1]["uuid"] = file["playbooks"][2]["uuid"].clone(), "is there twice"),
+    (|file| file["playbooks"][1]["object_type"] = json!("unicorn"), "unknown type unicorn"),
+    (|file| file["playbooks"][1]["activation_type"] = json!("never"), "is activated"),
+    (|file| file["playbooks"][1]["status"] = json!("tired"), "unknown status tired"),
+    (|file| file["playbooks"][1]["fields_type"]["type_id"] = json!(8), "is not that of a form"),
+    (|file| file["playbooks"][1]["fields_type"]["fields"] = json!({}), "the form shows"),
+    (
+        |file| {
+            file["playbooks"][1]["manual_settings"]["view_items"][0]["field_type"] =
+                json!("actioninvocation");
+        },
+        "the form shows",
+    ),
+    (
+        |file| {
+            file["playbooks"][2]["manual_settings"]["activation_conditions"]["conditions"][0]["field_name"] =
+                json!("exo_message_query_results_dt.nothing");
+        },
+        "a condition on",
+    ),
+    (
+        |file| file["playbooks"][1]["manual_settings"]["activation_conditions"]["logic_type"] = json!("most"),
+        "combined by",
+    ),
+    (|file| file["playbooks"][1]["local_scripts"] = json!([]), "runs the script"),
+    (
+        |file| file["playbooks"][0]["local_scripts"] = file["playbooks"][1]["local_scripts"].clone(),
+        "is there twice",
+    ),
+    (|file| file["playbooks"][1]["local_scripts"][0]["language"] = json!("python"), "or language"),
+    (|file| file["playbooks"][1]["local_scripts"][0]["script_text"] = json!(""), "is incomplete"),
+    (
+        |file| file["playbooks"][1]["local_scripts"][0]["playbook_handle"] = json!("other"),
+        "of another playbook",
+    ),
+    (|file| file["scripts"] = json!([]), "runs the script"),
+    (
+        |file| {
+            let xml = file["playbooks"][1]["content"]["xml"].as_str().unwrap();
+            file["playbooks"][1]["content"]["xml"] = json!(xml.replacen("ScriptTask_2", "ScriptTask_9", 1));
+        },
+        "which is not there",
+    ),
+    (
+        |file| {
+            let xml = file["playbooks"][1]["content"]["xml"].as_str().unwrap();
+            let input = file["functions"][0]["view_items"][0]["content"].as_str().unwrap();
+            assert!(xml.contains(input));
+            file["playbooks"][1]["content"]["xml"] = json!(xml.replace(input, NOBODY));
+        },
+        "sets the input",
+    ),
+    (
+        |file| file["functions"][0]["tags"][0]["tag_handle"] = json!("playbook_of_another_file"),
+        "has the tag playbook_of_another_file",
+    ),
+];
+
 #[tokio::test]
 async fn incomplete_import_is_refused() {
     let fixture = Fixture::new().await;
-    for (number, (breach, words)) in BREACHES.iter().enumerate() {
-        let mut broken = file();
+    let with_playbooks = export(Examples::Playbooks).unwrap();
+    let breaches = BREACHES.iter().map(|breach| (file(), breach));
+    let of_playbooks = PLAYBOOK_BREACHES.iter().map(|breach| (with_playbooks.clone(), breach));
+    for (number, (good, (breach, words))) in breaches.chain(of_playbooks).enumerate() {
+        let mut broken = good.clone();
         breach(&mut broken);
-        assert_ne!(broken, file(), "number {number} breaks nothing");
+        assert_ne!(broken, good, "number {number} breaks nothing");
         let error = fixture.client.start_import(&broken).await.expect_err(words);
         assert_eq!(error.status(), Some(400), "{words}");
         assert!(error.to_string().contains(words), "number {number}: {words:?} is not in {error}");
@@ -150,6 +217,28 @@ async fn import_takes_effect_once_when_accepted() {
         fixture.client.destination_of("exchange_online_get_message").await.unwrap().unwrap(),
         "fn_exchange_online"
     );
+}
+
+#[tokio::test]
+async fn import_of_playbooks_deletes_nothing_and_adds_nothing_twice() {
+    let fixture = Fixture::new().await;
+    fixture.import(&file()).await;
+    let rules = fixture.soar.rest.customizations()["actions"].clone();
+    let mut with_playbooks = export(Examples::Playbooks).unwrap();
+    let form = &mut with_playbooks["playbooks"][1]["fields_type"]["fields"];
+    let handle = "playbook_eefd2b32_40c0_4dfa_a9a7_6954d45a83be";
+    form["theirs"] = json!({
+        "name": "theirs", "export_key": format!("{handle}/theirs"), "uuid": NOBODY, "input_type": "text", "id": 900,
+    });
+    fixture.import(&with_playbooks).await;
+    let once = fixture.soar.rest.customizations();
+    assert_eq!(once["playbooks"].as_array().unwrap().len(), 11);
+    assert_eq!(once["actions"], rules);
+
+    fixture.import(&export(Examples::Playbooks).unwrap()).await;
+    let mut twice = fixture.soar.rest.customizations();
+    twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
+    assert_eq!(twice, once, "a field of a form is gone");
 }
 
 #[tokio::test]

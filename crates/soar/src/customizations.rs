@@ -14,6 +14,10 @@ use super::sign_in::Principal;
 /// The longest time for an import: SOAR checks each object, and rebuilds forms and workflows.
 const IMPORT_BOUND: Duration = Duration::from_secs(600);
 
+/// How many playbooks SOAR is asked for at a time, and how often.
+const PAGE: usize = 50;
+const MOST_PAGES: usize = 200;
+
 /// The most attempts to change a message destination that others change at the same time.
 const DESTINATION_TRIES: u32 = 10;
 /// The wait before the second attempt; each further wait is longer by the same time.
@@ -34,6 +38,8 @@ pub enum Collection<'n> {
     Rules,
     /// Workflows.
     Workflows,
+    /// Playbooks.
+    Playbooks,
     /// Scripts.
     Scripts,
 }
@@ -47,6 +53,7 @@ impl Collection<'_> {
             Self::DataTable(name) => vec!["types", name],
             Self::Rules => vec!["actions"],
             Self::Workflows => vec!["workflows"],
+            Self::Playbooks => vec!["playbooks"],
             Self::Scripts => vec!["scripts"],
         }
     }
@@ -59,6 +66,7 @@ impl Collection<'_> {
             Self::DataTable(_) => "data table",
             Self::Rules => "rules",
             Self::Workflows => "workflows",
+            Self::Playbooks => "playbooks",
             Self::Scripts => "scripts",
         }
     }
@@ -141,11 +149,39 @@ impl Client {
     /// All objects of a kind, as SOAR describes them; none if SOAR does not have the kind.
     pub async fn objects(&self, collection: Collection<'_>) -> Result<Vec<Value>, Error> {
         let attempt = format!("read the {}", collection.words());
+        if collection == Collection::Playbooks {
+            return self.playbooks(attempt).await;
+        }
         match self.fetch_by_name::<Answered<Value>>(attempt, &collection.segments()).await {
             Ok(answered) => Ok(answered.into_vec()),
             Err(Error::Refused { status: 404, .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    /// All playbooks. SOAR lists them only in pages, and only on a POST.
+    async fn playbooks(&self, attempt: String) -> Result<Vec<Value>, Error> {
+        #[derive(Deserialize)]
+        struct Page {
+            data: Vec<Value>,
+            #[serde(rename = "recordsTotal")]
+            total: usize,
+        }
+        let mut all = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let body = serde_json::json!({"filters": [], "start": all.len(), "length": PAGE}).to_string();
+            let body = RequestBody::Json(body.into());
+            let mut request =
+                self.request(Method::POST, attempt.clone(), &["playbooks", "query_paged"], body);
+            request.url.set_query(Some("return_level=full&handle_format=names"));
+            let Page { data, total } = self.connection().fetch(&request).await?;
+            let is_last = data.is_empty() || all.len() + data.len() >= total;
+            all.extend(data);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// One object with all its parts, by its id; lists leave out long parts.

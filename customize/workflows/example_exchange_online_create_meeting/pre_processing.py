@@ -1,6 +1,4 @@
 # Copies the fields of the form into the meeting. An empty field leaves the function's own input as it is.
-form = rule.properties
-
 if form.exo_meeting_email_address:
     inputs.exo_meeting_email_address = form.exo_meeting_email_address
 if form.exo_meeting_start_time:

@@ -20,7 +20,6 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             row.exo_dt_web_link = link(message.get("webLink")) if fate == u"Not deleted" else u""
             row.exo_dt_status = red(fate)
 
-query = workflow.properties.exo_query_results
 why = [reason for reason in (query.get("reason"), results.reason) if reason]
 if why:
     outcome = u"not all messages deleted" if results.success and query.get("success") else u"no message deleted"

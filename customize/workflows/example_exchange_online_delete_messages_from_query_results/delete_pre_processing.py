@@ -1,5 +1,4 @@
 # Deletes everything that the query found. If the query failed and the workflow continues, there is nothing to delete.
-query = workflow.properties.exo_query_results
 if query.get("success"):
     inputs.exo_query_messages_results = query.get("raw")
 else:

@@ -3,5 +3,5 @@ inputs.exo_email_address = row.exo_dt_email_address
 inputs.exo_messages_id = row.exo_dt_message_id
 # The row does not have the folder of the message; the id is sufficient.
 inputs.exo_mailfolders_id = u""
-if rule.properties.exo_destination_mailfolder_id:
-    inputs.exo_destination_mailfolder_id = rule.properties.exo_destination_mailfolder_id
+if form.exo_destination_mailfolder_id:
+    inputs.exo_destination_mailfolder_id = form.exo_destination_mailfolder_id

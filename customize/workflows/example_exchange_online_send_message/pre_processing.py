@@ -1,6 +1,4 @@
 # Copies the fields of the form into the mail. An empty field leaves the function's own input as it is.
-form = rule.properties
-
 inputs.incident_id = incident.id
 if form.exo_message_sender_address:
     inputs.exo_email_address = form.exo_message_sender_address

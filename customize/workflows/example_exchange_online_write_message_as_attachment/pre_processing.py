@@ -2,5 +2,5 @@
 inputs.incident_id = incident.id
 inputs.exo_email_address = row.exo_dt_email_address
 inputs.exo_messages_id = row.exo_dt_message_id
-if rule.properties.exo_attachment_name:
-    inputs.exo_attachment_name = rule.properties.exo_attachment_name
+if form.exo_attachment_name:
+    inputs.exo_attachment_name = form.exo_attachment_name

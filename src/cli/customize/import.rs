@@ -9,8 +9,9 @@ use super::preview::Preview;
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{ExitCode, Failure, package_filter};
 use crate::config::{Environment, LoadError, LogLevel, load_soar};
-use crate::customize::{ScriptLanguage, destination, export};
+use crate::customize::{Examples, ScriptLanguage, destination, export};
 use crate::log::Log;
+use net::untrusted::text::sanitize_terminal;
 use soar::Login;
 use soar::{Access, Client, Decision, Error, GrantError};
 
@@ -19,8 +20,8 @@ const LOGIN_TRIES: u32 = 3;
 
 /// The permissions that an import takes, by SOAR's names.
 const PERMISSION: &str = "An account needs a role with SOAR's Administration and Customization permissions; an API key \
-    needs, for an import, to edit organisation data, to create and edit functions, scripts and workflows, and to read \
-    layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
+    needs, for an import, to edit organisation data, to create and edit functions, scripts, workflows and playbooks, and to \
+    read layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
     Administrator Settings, Organization, Import.";
 
 /// Imports the customizations.
@@ -28,9 +29,10 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     if !package_filter::with_ours(&arguments.packages, "imported") {
         return Ok(());
     }
-    let file = export(arguments.script_language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let SignedIn { soar, who, _log } = sign_in(config_file).await?;
+    let examples = examples_for(&soar, arguments).await?;
+    let file = export(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     say(&format!("SOAR organisation {:?}, and the customizations of this program:", soar.org_name()));
     let preview = Preview::read(&soar, &file).await.map_err(|error| refused(&error))?;
     let access = soar.access_to(&destination).await.map_err(|error| refused(&error))?;
@@ -55,7 +57,7 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
             say("Nothing was changed.");
             return Ok(());
         }
-    } else if !carry_out(&soar, &file, arguments).await? {
+    } else if !carry_out(&soar, &file, examples, arguments).await? {
         return Ok(());
     }
     if soar.grant_access_to(&destination).await.map_err(|error| not_granted(&error))? {
@@ -63,6 +65,23 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     }
     say("Done. The daemon can take calls.");
     Ok(())
+}
+
+/// What the user chose, or what fits the version of SOAR.
+async fn examples_for(soar: &Client, arguments: &Arguments) -> Result<Examples, Failure> {
+    if let Some(chosen) = arguments.examples.chosen() {
+        return Ok(chosen);
+    }
+    let version = soar.server_version().await.map_err(|error| refused(&error))?;
+    let examples = Examples::of_server(&version);
+    say(&match examples {
+        Examples::Playbooks => format!(
+            "SOAR {} gets playbooks. For rules and workflows in their place: --workflows",
+            sanitize_terminal(&version)
+        ),
+        Examples::Workflows(_) => format!("SOAR {} gets rules and workflows.", sanitize_terminal(&version)),
+    });
+    Ok(examples)
 }
 
 /// A signed-in client, and the name of its kind of credentials.
@@ -96,9 +115,13 @@ async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
 }
 
 /// Asks and imports. Returns `false` if the answer is no.
-async fn carry_out(soar: &Client, file: &Value, arguments: &Arguments) -> Result<bool, Failure> {
-    let import =
-        soar.start_import(file).await.map_err(|error| not_imported(&error, arguments.script_language))?;
+async fn carry_out(
+    soar: &Client,
+    file: &Value,
+    examples: Examples,
+    arguments: &Arguments,
+) -> Result<bool, Failure> {
+    let import = soar.start_import(file).await.map_err(|error| not_imported(&error, examples))?;
     for message in &import.messages {
         say(&format!("    {}: {}", message.kind, message.text));
     }
@@ -141,16 +164,22 @@ fn refused(error: &Error) -> Failure {
 }
 
 /// The failure of an import before the decision. Nothing was changed.
-fn not_imported(error: &Error, language: ScriptLanguage) -> Failure {
+fn not_imported(error: &Error, examples: Examples) -> Failure {
     let Failure { code, message } = refused(error);
-    match (error.status(), language) {
-        (Some(400 | 422), ScriptLanguage::Python3) => Failure::new(
+    match (error.status(), examples) {
+        (Some(400 | 422), Examples::Workflows(ScriptLanguage::Python3)) => Failure::new(
             ExitCode::Failed,
             &format!(
                 "{message}. Nothing was imported. A SOAR older than 38.2 needs --script-language python"
             ),
         ),
-        (Some(400 | 422), ScriptLanguage::Python) => {
+        (Some(400 | 422), Examples::Playbooks) => Failure::new(
+            ExitCode::Failed,
+            &format!(
+                "{message}. Nothing was imported. With --workflows SOAR gets rules and workflows in place of playbooks"
+            ),
+        ),
+        (Some(400 | 422), Examples::Workflows(ScriptLanguage::Python)) => {
             Failure::new(ExitCode::Failed, &format!("{message}. Nothing was imported"))
         }
         _ => Failure::new(code, &format!("Nothing was imported: {message}")),

@@ -1,4 +1,5 @@
-//! `customize`: imports the functions, rules and workflows into SOAR, or writes the import file.
+//! `customize`: imports the functions, with playbooks or with rules and workflows, into SOAR, or writes the import
+//! file.
 //!
 //! Messages go to standard error and the question to standard output, as with SOAR's own tool.
 
@@ -10,7 +11,8 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use super::{ExitCode, Failure};
-use crate::customize::{ScriptLanguage, export_text};
+use crate::cli::examples::ExamplesArguments;
+use crate::customize::{Examples, export_text};
 
 /// Options of the command.
 #[derive(Debug, clap::Args)]
@@ -24,13 +26,13 @@ pub(super) struct Arguments {
     dry_run: bool,
 
     /// Write the import file without contacting SOAR; - is standard output. SOAR imports it under Administrator
-    /// Settings.
+    /// Settings. It has rules and workflows, unless --playbooks is given; an import into a SOAR chooses by its version:
+    /// playbooks from 46 on.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "dry_run", "packages"])]
     export: Option<PathBuf>,
 
-    /// The language SOAR runs the scripts in: python3, or python for a SOAR older than 38.2.
-    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "python3", hide_possible_values = true)]
-    script_language: ScriptLanguage,
+    #[command(flatten)]
+    examples: ExamplesArguments,
 
     /// The packages to import. The only package is fn_exchange_online.
     #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
@@ -40,14 +42,14 @@ pub(super) struct Arguments {
 /// Imports or exports the customizations.
 pub(super) async fn customize(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
     match &arguments.export {
-        Some(path) => write(path, arguments.script_language),
+        Some(path) => write(path, arguments.examples.chosen_without_a_server()),
         None => import::import(&arguments, config_file).await,
     }
 }
 
 /// Writes the import file.
-fn write(path: &Path, language: ScriptLanguage) -> Result<(), Failure> {
-    let text = export_text(language).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+fn write(path: &Path, examples: Examples) -> Result<(), Failure> {
+    let text = export_text(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let written =
         if path == Path::new("-") { stdout().write_all(text.as_bytes()) } else { fs::write(path, text) };
     written

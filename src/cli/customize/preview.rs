@@ -22,6 +22,9 @@ impl Preview {
         let mut kinds = Vec::new();
         for kind in Kind::ALL {
             let ours = kind.of(file);
+            if ours.is_empty() {
+                continue;
+            }
             let collection = match kind {
                 Kind::MessageDestination => Collection::MessageDestinations,
                 Kind::Function => Collection::Functions,
@@ -30,12 +33,14 @@ impl Preview {
                 Kind::Rule => Collection::Rules,
                 Kind::RuleField => Collection::Fields("actioninvocation"),
                 Kind::Workflow => Collection::Workflows,
+                Kind::Playbook => Collection::Playbooks,
                 Kind::Script => Collection::Scripts,
             };
             let theirs = match soar.objects(collection).await {
                 Ok(theirs) => theirs,
-                // The key may have the permission to import objects, but not to list them.
-                Err(Error::Refused { status: 403, .. }) => {
+                // The key may have the permission to import objects, but not to list them. And not every version of SOAR
+                // may list playbooks in the same way.
+                Err(Error::Refused { status, .. }) if status == 403 || kind == Kind::Playbook => {
                     let unknown = ours.iter().map(|object| (kind.name(object).to_owned(), Change::Unknown));
                     kinds.push((kind, unknown.collect()));
                     continue;
@@ -121,6 +126,7 @@ fn title(kind: Kind) -> &'static str {
         Kind::Rule => "rules",
         Kind::RuleField => "fields of their forms",
         Kind::Workflow => "workflows",
+        Kind::Playbook => "playbooks",
         Kind::Script => "script",
     }
 }

@@ -1,4 +1,4 @@
-"""Reads workflows as BPMN, on standard input as a JSON list of texts; writes what is in each as JSON.
+"""Reads workflows and playbooks as BPMN, on standard input as a JSON list of texts; writes what is in each as JSON.
 
 A text that is not well-formed ends it with an error.
 """
@@ -20,6 +20,7 @@ def texts(element, name):
 
 def node(element):
     function = element.find(BPMN + "extensionElements/" + SOAR + "function")
+    script = element.find(BPMN + "extensionElements/" + SOAR + "script")
     return {
         "kind": element.tag.replace(BPMN, ""),
         "id": element.get("id"),
@@ -28,6 +29,8 @@ def node(element):
         "outgoing": texts(element, "outgoing"),
         "function": None if function is None else function.get("uuid"),
         "settings": None if function is None else json.loads(function.text),
+        "script": None if script is None else script.get("uuid"),
+        "says": element.get(SOAR + "documentation"),
     }
 
 

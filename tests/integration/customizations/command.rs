@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use fn_exchange_online::customize::{ScriptLanguage, export_text};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export_text};
 
 fn customize(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
@@ -41,6 +41,24 @@ fn script_language_can_be_chosen() {
         customize(directory.path(), &["--export", "-", "--script-language", "lua"]).status.code(),
         Some(2)
     );
+}
+
+/// Without a server there is no version, and every SOAR takes rules and workflows.
+#[test]
+fn playbooks_are_exported_when_chosen() {
+    let directory = tempfile::tempdir().unwrap();
+    let exported = |arguments: &[&str]| {
+        let output = customize(directory.path(), &[&["--export", "-"], arguments].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(exported(&["--playbooks"]), export_text(Examples::Playbooks).unwrap());
+    assert_eq!(exported(&["--playbooks"]), exported(&["--playbooks"]));
+    for workflows in [&["--workflows"] as &[&str], &[]] {
+        assert_eq!(exported(workflows), export_text(ScriptLanguage::Python3).unwrap());
+    }
+    let both = customize(directory.path(), &["--export", "-", "--playbooks", "--workflows"]);
+    assert_eq!(both.status.code(), Some(2));
 }
 
 #[test]

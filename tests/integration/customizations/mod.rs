@@ -4,13 +4,25 @@
 mod command;
 mod inventory;
 mod older_app;
+mod playbooks;
 mod references;
+pub(crate) mod samples;
 mod workflows;
 
-use fn_exchange_online::customize::{ScriptLanguage, export};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
 use serde_json::Value;
 
 const LANGUAGES: [ScriptLanguage; 2] = [ScriptLanguage::Python3, ScriptLanguage::Python];
+
+const EXAMPLES: [Examples; 3] = [
+    Examples::Workflows(ScriptLanguage::Python3),
+    Examples::Workflows(ScriptLanguage::Python),
+    Examples::Playbooks,
+];
+
+fn file_with_playbooks() -> Value {
+    export(Examples::Playbooks).unwrap()
+}
 
 fn file() -> Value {
     export(ScriptLanguage::Python3).unwrap()

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::customizations::{LANGUAGES, fields, file, list, text};
-use fn_exchange_online::customize::{ScriptLanguage, export};
+use crate::customizations::{EXAMPLES, LANGUAGES, fields, file, file_with_playbooks, list, text};
+use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
 
 /// Every value under the key `uuid`, everywhere.
 fn uuids(value: &Value, found: &mut Vec<String>) {
@@ -29,6 +29,13 @@ fn every_object_and_option_has_a_uuid() {
     // 51 fields, the options of three selects and two multiselects, 9 columns; 9 functions, 11 rules, 10 workflows,
     // and one each of script, table, destination and incident type.
     assert_eq!(found.len(), 51 + 3 * 15 + 2 * 3 + 9 + 34);
+
+    let mut found = Vec::new();
+    uuids(&file_with_playbooks(), &mut found);
+    // 28 fields, the options of a select and a multiselect, 9 columns; 9 functions, and one each of script, table,
+    // destination and incident type. 11 playbooks with tag and form, 9 scripts of theirs, and 41 fields of forms with
+    // the options of 4 selects and 3 multiselects.
+    assert_eq!(found.len(), 28 + 15 + 3 + 9 + 13 + 11 * 3 + 9 + 41 + 4 * 15 + 3 * 3);
 }
 
 #[cfg(feature = "sandbox")]
@@ -40,12 +47,13 @@ fn soar_accepts_the_export() {
         assert_eq!(check(&file), Vec::<String>::new());
         assert_eq!(check(&older_app(file)), Vec::<String>::new());
     }
+    assert_eq!(check(&file_with_playbooks()), Vec::<String>::new());
 }
 
 #[test]
 fn export_has_what_an_import_requires() {
-    for language in LANGUAGES {
-        let file = export(language).unwrap();
+    for examples in EXAMPLES {
+        let file = export(examples).unwrap();
         assert_eq!(file["export_format_version"], 2);
         let internal = &fields(&file, 0)[..];
         assert_eq!(internal.len(), 1);
@@ -54,24 +62,33 @@ fn export_has_what_an_import_requires() {
         assert_eq!(list(&file, "incident_types").len(), 1);
         assert_eq!(file["incident_types"][0]["uuid"], "bfeec2d4-3770-11e8-ad39-4a0004044aa0");
         let version = &file["server_version"];
-        let major = if language == ScriptLanguage::Python3 { 38 } else { 37 };
+        let major = match examples {
+            Examples::Workflows(ScriptLanguage::Python) => 37,
+            Examples::Workflows(ScriptLanguage::Python3) => 38,
+            Examples::Playbooks => 46,
+        };
         assert_eq!(version["major"], major);
         let parts = ["major", "minor", "build_number"].map(|part| version[part].to_string());
         assert_eq!(text(version, "version"), parts.join("."));
     }
 }
 
+/// Tags other than those of its own playbooks, which SOAR expects.
 #[test]
-fn export_has_no_persons_and_no_tags() {
+fn export_has_no_persons_and_no_foreign_tags() {
     fn check(value: &Value) {
         match value {
             Value::Array(list) => list.iter().for_each(check),
             Value::Object(object) => {
-                for key in ["tags", "users", "api_keys"] {
+                for key in ["users", "api_keys"] {
                     assert!(object.get(key).is_none_or(|value| *value == Value::Array(Vec::new())), "{key}");
                 }
+                for tag in object.get("tags").and_then(Value::as_array).into_iter().flatten() {
+                    assert!(text(tag, "tag_handle").starts_with("playbook_"), "{tag}");
+                }
                 for (key, value) in object {
-                    let person = key.contains("creator") || key == "last_modified_by";
+                    let person =
+                        key.contains("creator") || key == "last_modified_by" || key.ends_with("_principal");
                     assert!(!person || !value.to_string().contains('@'), "{key}: {value}");
                     check(value);
                 }
@@ -79,7 +96,11 @@ fn export_has_no_persons_and_no_tags() {
             _ => {}
         }
     }
-    check(&file());
+    for examples in EXAMPLES {
+        let file = export(examples).unwrap();
+        check(&file);
+        assert_eq!(file.to_string().contains("tag_handle"), examples == Examples::Playbooks);
+    }
 }
 
 #[test]
@@ -96,22 +117,42 @@ fn every_source_file_is_exported() {
     }
     let mut found = Vec::new();
     sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("customize"), &mut found);
-    let file = file();
-    let mut uuids_of_it = Vec::new();
-    uuids(&file, &mut uuids_of_it);
-    let xml: Vec<_> =
-        list(&file, "workflows").iter().map(|workflow| text(&workflow["content"], "xml")).collect();
-    let scripts: Vec<_> = list(&file, "scripts").iter().map(|script| text(script, "script_text")).collect();
-    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 23 + 11 + 10 + 1 + 21);
+    let mut texts = Vec::new();
+    let mut uuids_of_them = Vec::new();
+    for file in [file(), file_with_playbooks()] {
+        uuids(&file, &mut uuids_of_them);
+        every_text(&file, &mut texts);
+    }
+    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 23 + 11 + 10 + 11 + 1 + 34 + 9);
     for source in found {
         let there = if let Ok(object) = serde_json::from_str::<Value>(&source) {
-            uuids_of_it.contains(&text(&object, "uuid").to_owned())
+            if let Some(content) = object.get("content") {
+                // A sample of results.
+                texts.iter().any(|text| text.contains(&content.to_string()))
+            } else {
+                uuids_of_them.contains(&text(&object, "uuid").to_owned())
+            }
         } else {
             let json = serde_json::to_string(&source).unwrap();
             let json = json.trim_matches('"').replace('&', "&amp;").replace('<', "&lt;");
-            let escaped = json.replace('>', "&gt;").replace('"', "&quot;");
-            scripts.contains(&source.as_str()) || xml.iter().any(|xml| xml.contains(&escaped))
+            let in_xml = json.replace('>', "&gt;").replace('"', "&quot;");
+            texts.iter().any(|text| text.contains(&source) || text.contains(&in_xml))
         };
-        assert!(there, "not in the import file: {source}");
+        assert!(there, "not in an import file: {source}");
+    }
+}
+
+/// The texts of all scripts, workflows, playbooks and samples.
+fn every_text(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(list) => list.iter().for_each(|one| every_text(one, found)),
+        Value::Object(object) => {
+            let texts = ["script_text", "xml", "output_json_example"]
+                .iter()
+                .filter_map(|key| object.get(*key)?.as_str());
+            found.extend(texts.map(str::to_owned));
+            object.values().for_each(|one| every_text(one, found));
+        }
+        _ => {}
     }
 }

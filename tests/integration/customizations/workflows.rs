@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 
 use crate::customizations::{FUNCTION, LANGUAGES, fields, list, text};
 
-/// The workflows of the file, and what is in each. Python reads them, since SOAR's own tools are Python.
+/// The workflows of the file, and what is in each.
 fn read(file: &Value) -> Vec<(&Value, Value)> {
-    let workflows = list(file, "workflows");
+    read_each(list(file, "workflows"))
+}
+
+/// What is in each of these workflows or playbooks. Python reads them, since SOAR's own tools are Python.
+pub(crate) fn read_each(workflows: &[Value]) -> Vec<(&Value, Value)> {
     let xml: Vec<_> = workflows.iter().map(|workflow| workflow["content"]["xml"].clone()).collect();
     let mut python = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/customizations/bpmn.py"))

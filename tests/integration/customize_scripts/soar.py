@@ -102,8 +102,60 @@ class Holder(object):
         self.properties = properties
 
 
+class Workflows(object):
+    """How a workflow runs the scripts of its functions."""
+
+    def __init__(self, name):
+        workflow = load(name)
+        self.name = workflow["name"]
+        self.functions = workflow["functions"]
+
+    def before(self, step, scope, form, results):
+        scope.update(rule=Holder(form), workflow=Holder(named(results)))
+        run(self.functions[step]["pre_processing"], scope)
+
+    def after(self, step, scope, results, earlier):
+        scope.update(results=results, workflow=Holder(named(earlier)))
+        run(self.functions[step]["post_processing"], scope)
+
+
+class Playbooks(object):
+    """How the playbook with the form of the workflow's rule runs its scripts: one before a function, one after it."""
+
+    def __init__(self, name):
+        self.name = load(name)["name"]
+        rules = [rule["name"] for rule in sources("rules") if rule["runs"].get("workflow") == self.name]
+        self.playbook, = [playbook for playbook in playbooks() if playbook["rule"] in rules]
+        self.steps = self.playbook["steps"]
+        self.functions = [step for step in self.steps if "function" in step]
+
+    def before(self, step, scope, form, results):
+        for name, value in form.values.items():
+            if isinstance(value, list):  # a collection, but no list
+                form.values[name] = tuple(value)
+        scope.update(playbook=Playbook(form, results))
+        run(self.functions[step]["inputs"], scope)
+
+    def after(self, step, scope, results, earlier):
+        function = self.functions[step]
+        following = self.steps[self.steps.index(function) + 1:]
+        results = dict(earlier, **{str(function["result_name"]): results})
+        scope.update(playbook=Playbook(Strict([]), results))
+        run(following[0]["text"], scope)
+
+
+class Playbook(object):
+    """What a script of a playbook sees of it."""
+
+    def __init__(self, form, results):
+        self.inputs = form
+        self.functions = type("Functions", (object,), {"results": named(results)})
+
+
 class ScriptHost(object):
     """Where scripts run: an incident, and what else the object type gives them."""
+
+    kind = Workflows
 
     def __init__(self, row=None, artifact=None):
         self.incident = Incident()
@@ -121,23 +173,28 @@ class ScriptHost(object):
         return scope
 
     def ask(self, workflow, step=0, own=None, **form):
-        """Runs a function's pre-processing; returns the inputs it set. `own` are the function's inputs before."""
-        workflow = load(workflow)
-        step = workflow["functions"][step]
-        names = source("functions", step["function"] + ".json")["inputs"]
+        """Runs the script before a function; returns the inputs it set. `own` are the function's inputs before."""
+        process = self.kind(workflow)
+        names = source("functions", process.functions[step]["function"] + ".json")["inputs"]
         inputs = Strict(names, **(own or {}))
-        rule = Holder(Strict(form_of(workflow["name"]), **form))
-        run(step["pre_processing"], self.scope(inputs=inputs, rule=rule, workflow=self.results_so_far()))
+        process.before(step, self.scope(inputs=inputs), Strict(form_of(process.name), **form), self.workflow)
+        assert not any(isinstance(value, tuple) for value in inputs.values.values())
         return dict((name, value) for name, value in inputs.values.items() if value is not None)
 
     def answer(self, workflow, step=0, **results):
-        """Runs a function's post-processing on these results."""
-        step = load(workflow)["functions"][step]
-        scope = self.scope(results=Results(**results), workflow=self.results_so_far())
-        run(step["post_processing"], scope)
+        """Runs the script after a function on these results."""
+        self.kind(workflow).after(step, self.scope(), Results(**results), self.workflow)
 
-    def results_so_far(self):
-        return Holder(Strict(list(self.workflow), **self.workflow))
+
+def named(results):
+    """The results so far, by their names."""
+    return Strict(list(results), **results)
+
+
+def playbooks():
+    for name in sorted(os.listdir(os.path.join(CUSTOMIZE, "playbooks"))):
+        if not name.endswith(".py"):
+            yield source("playbooks", name, "playbook.json")
 
 
 def load(workflow):

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::customizations::samples::{mismatches, samples};
 use crate::functions::common::{
     CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, query,
 };
+use fn_exchange_online::functions::Function;
 
 #[tokio::test]
 async fn results_have_soar_keys_in_order_and_metrics() {
@@ -61,4 +63,54 @@ async fn only_meeting_message_and_profile_have_a_pretty_string() {
     assert!(fixture.done(GetEmailUserProfile, message.clone()).await["pretty_string"].is_string());
     assert!(fixture.done(CreateMeeting, meeting).await["pretty_string"].is_string());
     assert_eq!(fixture.done(DeleteEmail, message).await.get("pretty_string"), None);
+}
+
+/// What the playbook designer shows of a function is what the function answers.
+#[tokio::test]
+async fn samples_in_soar_have_the_shape_of_real_results() {
+    let fixture = Fixture::new().await;
+    let mut planted = fixture.graph().planted();
+    let (read, deleted, found) = (planted.remove(0), planted.remove(0), planted.remove(0));
+    let message = json!({
+        "exo_email_address": read.mailbox, "exo_messages_id": read.id, "incident_id": 2095,
+        "exo_attachment_name": "evidence.eml", "exo_destination_mailfolder_id": "junkemail",
+    });
+    let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
+    let searched = query(&found.mailbox, json!({"exo_has_attachments": false}));
+    let raw = fixture.done(QueryEmails, searched.clone()).await["raw"].clone();
+    for (function, example, schema) in samples() {
+        let inputs = match function {
+            DeleteEmail => {
+                json!({"exo_email_address": deleted.mailbox, "exo_messages_id": deleted.id})
+            }
+            CreateMeeting => json!({
+                "exo_meeting_email_address": read.mailbox, "exo_meeting_start_time": start,
+                "exo_meeting_end_time": start + 1_800_000, "exo_meeting_subject": "s", "exo_meeting_body": "b",
+                "exo_meeting_required_attendees": found.mailbox,
+            }),
+            Function::SendMessage => json!({
+                "exo_email_address": read.mailbox, "exo_recipients": found.mailbox, "incident_id": 2095,
+                "exo_message_subject": "s", "exo_message_body": "b",
+            }),
+            QueryEmails => searched.clone(),
+            Function::DeleteMessagesFromQueryResults => json!({"exo_query_messages_results": raw}),
+            GetEmailUserProfile
+            | GetMessage
+            | Function::MoveMessageToFolder
+            | Function::WriteMessageAsAttachment => message.clone(),
+        };
+        let name = function.name();
+        let results = fixture.done(function, inputs).await;
+        let mut found = Vec::new();
+        mismatches(&results["content"], &schema["properties"]["content"], name, &mut found);
+        mismatches(&results["metrics"], &schema["properties"]["metrics"], name, &mut found);
+        assert_eq!(found, Vec::<String>::new());
+        let keys = |of: &Value| -> Vec<String> { of.as_object().unwrap().keys().cloned().collect() };
+        assert_eq!(keys(&results), keys(&example), "{name}");
+        assert_eq!(keys(&results["metrics"]), keys(&example["metrics"]), "{name}");
+        // Other contents are Graph's.
+        if example.get("pretty_string").is_none() {
+            assert_eq!(keys(&results["content"]), keys(&example["content"]), "{name}");
+        }
+    }
 }

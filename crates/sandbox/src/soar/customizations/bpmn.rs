@@ -1,5 +1,5 @@
-//! SOAR's rules for a workflow's BPMN: it has one process with the workflow's name, every flow connects two nodes,
-//! every node is on a path from the start to an end, and every function and input exists.
+//! SOAR's rules for the BPMN of a workflow or a playbook: it has one process with the right id, every flow connects two
+//! nodes, every node is on a path from the start to an end, and every function, input and script exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,17 @@ const SOAR: &str = "http://resilient.ibm.com/bpmn";
 /// Elements of a process that are not nodes.
 const NO_NODES: [&str; 4] = ["documentation", "sequenceFlow", "textAnnotation", "association"];
 
-/// Returns all violations.
-pub(super) fn check(workflow: &Value, functions: &[Value], fields: &[&Value]) -> Vec<String> {
-    let content = &workflow["content"];
+/// What the process may refer to.
+pub(super) struct Known<'v> {
+    pub(super) functions: &'v [Value],
+    pub(super) fields: Vec<&'v Value>,
+    pub(super) scripts: Vec<&'v Value>,
+}
+
+/// Returns all violations of the process that is to have the id `name`.
+pub(super) fn check(xml: &str, name: &str, known: &Known<'_>) -> Vec<String> {
     let mut faults = Vec::new();
-    if content["workflow_id"] != workflow["programmatic_name"] {
-        faults.push(format!("its content is of the workflow {}", content["workflow_id"]));
-    }
-    let xml = match Document::parse(text(content, "xml")) {
+    let xml = match Document::parse(xml) {
         Ok(xml) => xml,
         Err(error) => {
             faults.push(format!("its BPMN is not well-formed: {error}"));
@@ -32,12 +35,19 @@ pub(super) fn check(workflow: &Value, functions: &[Value], fields: &[&Value]) ->
         faults.push("its BPMN is not of one process".to_owned());
         return faults;
     };
-    if workflow["programmatic_name"] != id(process) {
+    if name != id(process) {
         faults.push(format!("its process is called {}", id(process)));
     }
     flows(process, &mut faults);
     for task in process.children().filter(|node| node.attribute((SOAR, "type")) == Some("function")) {
-        step(task, functions, fields, &mut faults);
+        step(task, known, &mut faults);
+    }
+    for task in process.children().filter(|node| node.has_tag_name((BPMN, "scriptTask"))) {
+        let script = task.descendants().find(|node| node.has_tag_name((SOAR, "script")));
+        let uuid = script.and_then(|script| script.attribute("uuid")).unwrap_or_default();
+        if !known.scripts.iter().any(|script| text(script, "uuid") == uuid) {
+            faults.push(format!("{} runs the script {uuid:?}, which is not there", id(task)));
+        }
     }
     faults
 }
@@ -94,13 +104,13 @@ fn flows(process: Node<'_, '_>, faults: &mut Vec<String>) {
 }
 
 /// A call of a function in the workflow.
-fn step(task: Node<'_, '_>, functions: &[Value], fields: &[&Value], faults: &mut Vec<String>) {
+fn step(task: Node<'_, '_>, known: &Known<'_>, faults: &mut Vec<String>) {
     let Some(call) = task.descendants().find(|node| node.has_tag_name((SOAR, "function"))) else {
         faults.push(format!("{} names no function", id(task)));
         return;
     };
     let uuid = call.attribute("uuid").unwrap_or_default();
-    let Some(function) = functions.iter().find(|function| text(function, "uuid") == uuid) else {
+    let Some(function) = known.functions.iter().find(|function| text(function, "uuid") == uuid) else {
         faults.push(format!("{} calls the function {uuid}, which is not there", id(task)));
         return;
     };
@@ -114,7 +124,7 @@ fn step(task: Node<'_, '_>, functions: &[Value], fields: &[&Value], faults: &mut
     };
     for (uuid, input) in inputs {
         let asked = list(function, "view_items").iter().any(|item| text(item, "content") == uuid);
-        let Some(field) = fields.iter().find(|field| asked && text(field, "uuid") == uuid) else {
+        let Some(field) = known.fields.iter().find(|field| asked && text(field, "uuid") == uuid) else {
             faults.push(format!("{} sets the input {uuid}, which {} has not", id(task), function["name"]));
             continue;
         };

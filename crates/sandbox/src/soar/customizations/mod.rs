@@ -1,9 +1,10 @@
-//! An organisation's customizations (message destinations, functions, fields, data tables, rules, workflows and
-//! scripts), and the effect of an import on them.
+//! An organisation's customizations (message destinations, functions, fields, data tables, rules, workflows,
+//! playbooks and scripts), and the effect of an import on them.
 
 mod bpmn;
 mod json;
 mod older_app;
+mod playbooks;
 mod rules;
 
 use std::collections::BTreeMap;
@@ -32,10 +33,12 @@ pub(super) const FIELDS: Kind = kind("fields", "export_key", "id");
 pub(super) const TYPES: Kind = kind("types", "type_name", "id");
 pub(super) const RULES: Kind = kind("actions", "name", "id");
 pub(super) const WORKFLOWS: Kind = kind("workflows", "programmatic_name", "workflow_id");
+pub(super) const PLAYBOOKS: Kind = kind("playbooks", "name", "id");
 pub(super) const SCRIPTS: Kind = kind("scripts", "name", "id");
 pub(super) const INCIDENT_TYPES: Kind = kind("incident_types", "name", "id");
 
-const KINDS: [Kind; 8] = [DESTINATIONS, FUNCTIONS, FIELDS, TYPES, RULES, WORKFLOWS, SCRIPTS, INCIDENT_TYPES];
+const KINDS: [Kind; 9] =
+    [DESTINATIONS, FUNCTIONS, FIELDS, TYPES, RULES, WORKFLOWS, PLAYBOOKS, SCRIPTS, INCIDENT_TYPES];
 
 /// Functions with these names on a message destination, and nothing else: the minimum for calls. A SOAR can start with
 /// it; an import would refuse it.
@@ -155,7 +158,7 @@ fn is_called(one: &Value, kind: &Kind, handle: &str) -> bool {
 }
 
 /// The parts of an existing object that an import does not change: the readers of a message destination, and columns
-/// that are not in the file.
+/// and fields of a playbook's form that are not in the file.
 fn keep(old: &Value, new: &mut Value, kind: &Kind) {
     if *kind == DESTINATIONS {
         for key in ["users", "api_keys"] {
@@ -163,12 +166,14 @@ fn keep(old: &Value, new: &mut Value, kind: &Kind) {
         }
         new["version"] = json!(old["version"].as_i64().unwrap_or_default() + 1);
     }
-    if *kind == TYPES {
-        let columns = old["fields"].as_object().into_iter().flatten();
-        for (name, column) in columns {
-            if new["fields"].get(name).is_none() {
-                new["fields"][name] = column.clone();
-            }
+    let (old_fields, new_fields) = match *kind {
+        TYPES => (&old["fields"], &mut new["fields"]),
+        PLAYBOOKS => (&old["fields_type"]["fields"], &mut new["fields_type"]["fields"]),
+        _ => return,
+    };
+    for (name, field) in old_fields.as_object().into_iter().flatten() {
+        if new_fields.get(name).is_none() {
+            new_fields[name] = field.clone();
         }
     }
 }

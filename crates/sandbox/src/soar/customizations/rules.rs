@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::bpmn;
+use super::bpmn::{self, Known};
 use super::json::{list, objects, text, texts};
 
 /// The format that SOAR reads and writes since version 31.
@@ -48,11 +48,27 @@ const OPTIONAL: [&str; 9] = [
 ];
 
 /// Kinds of objects, and their required keys.
-const REQUIRED: [(&str, &[&str]); 8] = [
+const REQUIRED: [(&str, &[&str]); 9] = [
     ("fields", &["name", "export_key", "uuid", "type_id", "input_type", "text"]),
     ("functions", &["name", "display_name", "export_key", "uuid", "destination_handle", "view_items"]),
     ("actions", &["name", "export_key", "uuid", "type", "object_type", "logic_type", "conditions"]),
     ("workflows", &["programmatic_name", "export_key", "uuid", "name", "object_type", "content"]),
+    (
+        "playbooks",
+        &[
+            "name",
+            "display_name",
+            "export_key",
+            "uuid",
+            "object_type",
+            "activation_type",
+            "status",
+            "content",
+            "field_type_handle",
+            "fields_type",
+            "local_scripts",
+        ],
+    ),
     ("scripts", &["name", "export_key", "uuid", "language", "object_type", "script_text"]),
     ("types", &["type_name", "display_name", "export_key", "uuid", "parent_types", "fields"]),
     ("message_destinations", &["name", "programmatic_name", "export_key", "uuid", "destination_type"]),
@@ -63,7 +79,7 @@ const REQUIRED: [(&str, &[&str]); 8] = [
 const INCIDENT: u64 = 0;
 const ACTIVITY: u64 = 6;
 const DATA_TABLE: u64 = 8;
-const FUNCTION: u64 = 11;
+pub(super) const FUNCTION: u64 = 11;
 
 const INPUT_TYPES: [&str; 10] = [
     "text",
@@ -97,17 +113,19 @@ pub fn check(file: &Value) -> Vec<String> {
         check.workflows();
         check.scripts();
         check.tables();
+        check.playbooks();
+        check.tags();
     }
     check.faults
 }
 
-struct Check<'f> {
-    file: &'f Value,
+pub(super) struct Check<'f> {
+    pub(super) file: &'f Value,
     faults: Vec<String>,
 }
 
 impl<'f> Check<'f> {
-    fn demand(&mut self, holds: bool, fault: impl FnOnce() -> String) {
+    pub(super) fn demand(&mut self, holds: bool, fault: impl FnOnce() -> String) {
         if !holds {
             self.faults.push(fault());
         }
@@ -153,6 +171,8 @@ impl<'f> Check<'f> {
         for (kind, _) in REQUIRED {
             self.once(list(self.file, kind).iter().map(|object| text(object, "export_key")));
         }
+        let handles = list(self.file, "playbooks").iter().map(|playbook| text(playbook, "field_type_handle"));
+        self.once(handles);
         let numbers: Vec<_> = self.all_fields().map(|field| field["id"].to_string()).collect();
         self.once(numbers.iter().map(String::as_str));
         let values: Vec<_> = self
@@ -245,7 +265,7 @@ impl<'f> Check<'f> {
         }
     }
 
-    fn condition(&mut self, condition: &Value, rule: &Value, name: &str) {
+    pub(super) fn condition(&mut self, condition: &Value, rule: &Value, name: &str) {
         let method = text(condition, "method");
         self.demand(METHODS.contains(&method), || format!("{name}: the condition {method} is unknown"));
         let (object, field) = text(condition, "field_name").split_once('.').unwrap_or_default();
@@ -266,7 +286,12 @@ impl<'f> Check<'f> {
             self.object_type(workflow, name);
             let functions = list(self.file, "functions");
             let fields: Vec<_> = self.fields_of(FUNCTION).collect();
-            let faults = bpmn::check(workflow, functions, &fields);
+            let content = &workflow["content"];
+            self.demand(content["workflow_id"] == *name, || {
+                format!("{name}: its content is of the workflow {}", content["workflow_id"])
+            });
+            let known = Known { functions, fields, scripts: self.scripts_of(&[]) };
+            let faults = bpmn::check(text(content, "xml"), name, &known);
             self.faults.extend(faults.into_iter().map(|fault| format!("{name}: {fault}")));
         }
     }
@@ -280,6 +305,11 @@ impl<'f> Check<'f> {
         }
     }
 
+    /// The scripts that everything may run, and those of a playbook.
+    pub(super) fn scripts_of(&self, playbook: &'f [Value]) -> Vec<&'f Value> {
+        list(self.file, "scripts").iter().chain(playbook).collect()
+    }
+
     fn tables(&mut self) {
         for table in list(self.file, "types") {
             let name = text(table, "type_name");
@@ -291,7 +321,7 @@ impl<'f> Check<'f> {
         }
     }
 
-    fn object_type(&mut self, object: &Value, name: &str) {
+    pub(super) fn object_type(&mut self, object: &Value, name: &str) {
         let kind = text(object, "object_type");
         let known = OBJECT_TYPES.contains(&kind) || self.table(kind).is_some();
         self.demand(known, || format!("{name} is on objects of the unknown type {kind}"));
@@ -301,14 +331,16 @@ impl<'f> Check<'f> {
         list(self.file, "types").iter().find(|table| text(table, "type_name") == name)
     }
 
-    fn fields_of(&self, type_id: u64) -> impl Iterator<Item = &'f Value> + use<'f> {
+    pub(super) fn fields_of(&self, type_id: u64) -> impl Iterator<Item = &'f Value> + use<'f> {
         list(self.file, "fields").iter().filter(move |field| field["type_id"] == type_id)
     }
 
-    /// The fields, and the columns of data tables.
+    /// The fields, the columns of data tables, and the fields of the forms of playbooks.
     fn all_fields(&self) -> impl Iterator<Item = &'f Value> + use<'f> {
         let columns = list(self.file, "types").iter().flat_map(|table| objects(&table["fields"]));
-        list(self.file, "fields").iter().chain(columns)
+        let forms =
+            list(self.file, "playbooks").iter().flat_map(|one| objects(&one["fields_type"]["fields"]));
+        list(self.file, "fields").iter().chain(columns).chain(forms)
     }
 
     fn names(&self, kind: &str, key: &str) -> HashSet<&'f str> {

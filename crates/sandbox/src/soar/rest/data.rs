@@ -168,6 +168,8 @@ pub(super) struct Import {
 /// The platform's data.
 #[derive(Debug, Default)]
 pub(super) struct Data {
+    /// SOAR's version.
+    pub(super) version: String,
     pub(super) organisations: Vec<Organisation>,
     pub(super) api_keys: Vec<ApiKey>,
     pub(super) accounts: Vec<Account>,

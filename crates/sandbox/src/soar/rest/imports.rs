@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::data::{Data, Import};
 use super::error::ApiError;
+use super::platform;
 use crate::soar::customizations;
 
 /// How many violations of a file are reported.
@@ -36,15 +37,23 @@ pub(super) async fn post(
         return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
     }
     shared.change(|data| {
+        let (theirs, ours) = (&file["server_version"], platform::major(&data.version));
+        if theirs["major"].as_u64().is_some_and(|major| major > ours) {
+            return Err(ApiError::invalid(format!(
+                "The import is not valid: server_version {} is newer than this server.",
+                theirs["version"]
+            )));
+        }
         if let Some(fault) = data.customizations.torn(&file) {
             return Err(ApiError::invalid(format!("The import is not valid: {fault}.")));
         }
         let count = |kind: &str| file[kind].as_array().map_or(0, Vec::len);
         let text = format!(
-            "{} functions, {} rules, {} workflows and {} scripts will be imported.",
+            "{} functions, {} rules, {} workflows, {} playbooks and {} scripts will be imported.",
             count("functions"),
             count("actions"),
             count("workflows"),
+            count("playbooks"),
             count("scripts"),
         );
         let import = Import {

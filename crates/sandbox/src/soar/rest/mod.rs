@@ -112,6 +112,7 @@ impl Rest {
         let directory = std::env::temp_dir().join(format!("sandbox-soar-{}", Uuid::new_v4()));
         tokio::fs::create_dir(&directory).await?;
         let mut data = Data {
+            version: platform::VERSION.to_owned(),
             organisations: options.organisations,
             api_keys: options.api_keys,
             accounts: options.accounts,
@@ -229,6 +230,11 @@ impl Rest {
         self.shared.change(|data| data.customizations.object_mut(section, name).map(change));
     }
 
+    /// Makes this another version of SOAR. It does not import files from versions newer than its own.
+    pub fn set_version(&self, version: &str) {
+        self.shared.change(|data| version.clone_into(&mut data.version));
+    }
+
     /// Removes or restores the permission of all API keys and accounts to change customizations. They may still read.
     pub fn forbid_customizing(&self, forbidden: bool) {
         self.shared.change(|data| data.customizing_forbidden = forbidden);
@@ -334,6 +340,8 @@ fn router(shared: &Arc<Shared>) -> Router {
         .route("/actions", get(platform::rules))
         .route("/workflows", get(platform::workflows))
         .route("/workflows/{id}", get(platform::workflow))
+        .route("/playbooks/query_paged", post(platform::playbooks))
+        .route("/playbooks/{id}", get(platform::playbook))
         .route("/scripts", get(platform::scripts))
         .route("/scripts/{id}", get(platform::script))
         .route("/configurations/imports", post(imports::post))

@@ -10,16 +10,29 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::error::ApiError;
 use crate::soar::customizations::{
-    Customizations, DESTINATIONS, FUNCTIONS, Kind, RULES, SCRIPTS, TYPES, WORKFLOWS,
+    Customizations, DESTINATIONS, FUNCTIONS, Kind, PLAYBOOKS, RULES, SCRIPTS, TYPES, WORKFLOWS,
 };
+
+/// The version of a new sandbox.
+pub(super) const VERSION: &str = "51.0.0.0.1";
+
+/// The most objects of a page: fewer than a client may ask for.
+const LARGEST_PAGE: usize = 10;
 
 type Answer = Result<Json<Value>, ApiError>;
 
 /// `GET /rest/const`.
-pub(super) async fn constants() -> Json<Value> {
+pub(super) async fn constants(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let version = shared.look(|data| data.version.clone());
+    let major = major(&version);
     Json(json!({
-        "server_version": {"major": 51, "minor": 0, "build_number": 1, "version": "51.0.0.0.1"}
+        "server_version": {"major": major, "minor": 0, "build_number": 1, "version": version}
     }))
+}
+
+/// The first part of a version.
+pub(super) fn major(version: &str) -> u64 {
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
 }
 
 /// `GET /rest/orgs/{org}`.
@@ -103,6 +116,23 @@ pub(super) async fn workflows(State(shared): State<Arc<Shared>>) -> Json<Value> 
 /// `GET /workflows/{id}`.
 pub(super) async fn workflow(State(shared): State<Arc<Shared>>, path: Path<(i64, String)>) -> Answer {
     one(&shared, &WORKFLOWS, "workflow", &path.1)
+}
+
+/// `POST /playbooks/query_paged`: a page of the list. There is no other list.
+pub(super) async fn playbooks(State(shared): State<Arc<Shared>>, Json(query): Json<Value>) -> Answer {
+    let number = |key: &str| query[key].as_u64().and_then(|number| usize::try_from(number).ok());
+    let (Some(start), Some(length)) = (number("start"), number("length")) else {
+        return Err(ApiError::invalid("A page has a start and a length."));
+    };
+    let Json(all) = entities(&shared, &PLAYBOOKS, &["content", "local_scripts", "fields_type"]);
+    let all = all["entities"].as_array().map_or(&[][..], Vec::as_slice);
+    let page: Vec<_> = all.iter().skip(start).take(length.min(LARGEST_PAGE)).collect();
+    Ok(Json(json!({"data": page, "recordsTotal": all.len(), "recordsFiltered": all.len()})))
+}
+
+/// `GET /playbooks/{id}`.
+pub(super) async fn playbook(State(shared): State<Arc<Shared>>, path: Path<(i64, String)>) -> Answer {
+    one(&shared, &PLAYBOOKS, "playbook", &path.1)
 }
 
 /// `GET /scripts`.

@@ -1,0 +1,2 @@
+# The results of the profile.
+results = playbook.functions.results.exo_profile_results

@@ -1,0 +1,2 @@
+# The results of the mail.
+results = playbook.functions.results.exo_mail_results

@@ -1,0 +1,2 @@
+# The form that activates the playbook.
+form = playbook.inputs

@@ -1,0 +1,2 @@
+# The form of the rule that runs the workflow.
+form = rule.properties

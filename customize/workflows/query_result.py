@@ -1,0 +1,2 @@
+# What the query found.
+query = workflow.properties.exo_query_results

@@ -1,0 +1,36 @@
+//! The options that choose between playbooks, and rules and workflows.
+
+use crate::customize::{Examples, ScriptLanguage};
+
+/// Options of the commands that write or import customizations.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExamplesArguments {
+    /// Bring playbooks, which SOAR has since version 44. The file is for version 46 or later.
+    #[arg(long, conflicts_with_all = ["workflows", "script_language"])]
+    playbooks: bool,
+
+    /// Bring rules and workflows in place of playbooks.
+    #[arg(long)]
+    workflows: bool,
+
+    /// The language SOAR runs the scripts of rules and workflows in: python3, or python for a SOAR older than 38.2.
+    /// Implies --workflows.
+    #[arg(long, value_enum, value_name = "LANGUAGE", hide_possible_values = true)]
+    script_language: Option<ScriptLanguage>,
+}
+
+impl ExamplesArguments {
+    /// What the user chose, if anything.
+    pub(super) fn chosen(&self) -> Option<Examples> {
+        if self.playbooks {
+            return Some(Examples::Playbooks);
+        }
+        let language = self.script_language.or(self.workflows.then_some(ScriptLanguage::Python3));
+        language.map(Examples::Workflows)
+    }
+
+    /// What the user chose, or else rules and workflows, which every SOAR takes.
+    pub(super) fn chosen_without_a_server(&self) -> Examples {
+        self.chosen().unwrap_or(Examples::Workflows(ScriptLanguage::Python3))
+    }
+}
