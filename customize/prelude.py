@@ -36,7 +36,7 @@ def red(text):
 
 
 def why(error):
-    """Returns why nothing was done: Graph's error, or the reason of a call that failed in a workflow that goes on."""
+    """Returns why nothing was done: Graph's error, or the reason of a call that failed without an end to the run."""
     if error:
         return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
     return escaped(results.reason or u"")

@@ -1,5 +1,5 @@
 # Adds a row for each message found, if the data table is selected.
-content = results.content or {}  # empty if the call failed and the workflow continues
+content = results.content or {}  # empty if the call failed and the run continues
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
     for mailbox in content.get("email_results") or []:

@@ -5,7 +5,8 @@ use crate::customize::{Examples, ScriptLanguage};
 /// Options of the commands that write or import customizations.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExamplesArguments {
-    /// Bring playbooks, which SOAR has since version 44. The file is for version 46 or later.
+    /// Bring playbooks, for SOAR 46 or later. By default an import into SOAR chooses by its version, and a file or
+    /// package has rules and workflows.
     #[arg(long, conflicts_with_all = ["workflows", "script_language"])]
     playbooks: bool,
 

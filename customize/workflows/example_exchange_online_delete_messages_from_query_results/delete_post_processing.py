@@ -1,6 +1,6 @@
 # Adds a row for each message, if the data table is selected: deleted, already gone, or not deleted. A note says why
 # messages were not deleted.
-content = results.content or {}  # empty if the call failed and the workflow continues
+content = results.content or {}  # empty if the call failed and the run continues
 if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
     queried = now()
     for mailbox in content.get("delete_results") or []:

@@ -1,4 +1,4 @@
-# Deletes everything that the query found. If the query failed and the workflow continues, there is nothing to delete.
+# Deletes everything that the query found. If the query failed and the run continues, there is nothing to delete.
 if query.get("success"):
     inputs.exo_query_messages_results = query.get("raw")
 else:

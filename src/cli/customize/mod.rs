@@ -26,8 +26,7 @@ pub(super) struct Arguments {
     dry_run: bool,
 
     /// Write the import file without contacting SOAR; - is standard output. SOAR imports it under Administrator
-    /// Settings. It has rules and workflows, unless --playbooks is given; an import into a SOAR chooses by its version:
-    /// playbooks from 46 on.
+    /// Settings.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "dry_run", "packages"])]
     export: Option<PathBuf>,
 
