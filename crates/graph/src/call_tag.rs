@@ -3,15 +3,13 @@
 //! single-value extended property").
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use net::untrusted::json::Bounded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
-use crate::expected::Expected;
+use crate::error::Error;
+use crate::list::ListReader;
 use crate::path::{Path, literal};
-use crate::request::Request;
 
 /// The property's id, in a namespace of this program.
 const PROPERTY: &str = "String {8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46} Name fn-exchange-online-call";
@@ -38,13 +36,6 @@ pub struct TaggedMessage {
     pub is_draft: bool,
     /// The address where a browser shows it.
     pub web_link: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Page {
-    value: Bounded<TaggedMessage, MOST_TAGGED>,
-    #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
 }
 
 impl CallTag {
@@ -74,25 +65,6 @@ impl CallTag {
         let path = Path::messages(mailbox, folder)?
             .option("$select", "id,isDraft,webLink")
             .option("$filter", &filter);
-        let mut found = Vec::new();
-        let mut next = Some(path);
-        let mut pages = 0;
-        while let Some(path) = next {
-            if pages == MOST_PAGES {
-                return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
-            }
-            pages += 1;
-            let page: Page = client
-                .send(&Request::get(path).in_mailbox(mailbox).expecting(Expected::Entities))
-                .await?
-                .parse()?;
-            found.extend(page.value.0);
-            // A call tags one or two messages.
-            if found.len() > MOST_TAGGED {
-                return Err(ErrorKind::TooManyMarked(MOST_TAGGED).into());
-            }
-            next = page.next.map(|link| client.next_page(&link)).transpose()?;
-        }
-        Ok(found)
+        ListReader::new(client, mailbox, MOST_PAGES).read::<TaggedMessage, MOST_TAGGED>(path).await
     }
 }

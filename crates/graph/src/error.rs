@@ -93,9 +93,11 @@ pub enum ErrorKind {
          that it listed counts as found"
     )]
     FilterNotApplied,
-    /// More messages bear a call's tag than any call has tagged.
-    #[error("Microsoft Graph listed more than {0} messages of this call; that cannot be")]
-    TooManyMarked(usize),
+    /// More entries than such a list can have.
+    #[error(
+        "Microsoft Graph listed more than {0} entries where there cannot be so many; the list was not used"
+    )]
+    TooManyListed(usize),
     /// A search that cannot be divided into smaller ones.
     #[error(
         "Microsoft Graph ends a search of message texts after some hundreds of hits; it gave {hits} of {day}, and there \
@@ -152,7 +154,7 @@ impl ErrorKind {
             | Self::Path(_)
             | Self::ForeignNextLink
             | Self::TooManyPages(_)
-            | Self::TooManyMarked(_)
+            | Self::TooManyListed(_)
             | Self::SearchCapped { .. }
             | Self::Undecided(_)
             | Self::PagesRepeat

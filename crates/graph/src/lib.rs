@@ -12,6 +12,8 @@ mod expected;
 mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
+mod links;
+mod list;
 mod mail_folders;
 mod mailbox_limiter;
 mod metrics;

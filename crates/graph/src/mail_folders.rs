@@ -1,13 +1,11 @@
 //! Finds a folder of a mailbox by its name or path (Graph pages "mailFolder resource type", "List childFolders").
 
-use net::untrusted::json::Bounded;
 use serde::Deserialize;
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
-use crate::expected::Expected;
+use crate::error::Error;
+use crate::list::ListReader;
 use crate::path::Path;
-use crate::request::Request;
 
 /// Graph's well-known folder names. Graph takes them instead of an id, in any language of the mailbox.
 pub const WELL_KNOWN_FOLDERS: &[&str] = &[
@@ -32,6 +30,8 @@ pub const WELL_KNOWN_FOLDERS: &[&str] = &[
 const ROOT: &str = "msgfolderroot";
 /// Folders on one page.
 const PAGE: usize = 250;
+/// A folder with more child folders is not searched.
+const MOST_CHILDREN: usize = 10_000;
 /// A mailbox with more pages of folders is not searched further.
 const MOST_PAGES: usize = 200;
 
@@ -55,18 +55,11 @@ struct Folder {
     child_folder_count: u32,
 }
 
-#[derive(Deserialize)]
-struct Page {
-    value: Bounded<Folder, 1000>,
-    #[serde(rename = "@odata.nextLink")]
-    next: Option<String>,
-}
-
 /// Finds the folder of `mailbox` that `name` names, without regard to case: a path below the top such as
 /// `Inbox/Phishing`, whose first part may be a well-known name, or the name of a folder at any depth. Of several depths
 /// the smallest counts.
 pub async fn find_mail_folder(client: &Client, mailbox: &str, name: &str) -> Result<FolderSearch, Error> {
-    let mut finder = Finder { client, mailbox, pages: 0 };
+    let mut finder = Finder { mailbox, lists: ListReader::new(client, mailbox, MOST_PAGES) };
     let parts: Vec<&str> = name.split(['/', '\\']).map(str::trim).filter(|part| !part.is_empty()).collect();
     if parts.len() > 1
         && let Some(id) = finder.follow(&parts).await?
@@ -78,9 +71,8 @@ pub async fn find_mail_folder(client: &Client, mailbox: &str, name: &str) -> Res
 }
 
 struct Finder<'a> {
-    client: &'a Client,
     mailbox: &'a str,
-    pages: usize,
+    lists: ListReader<'a>,
 }
 
 impl Finder<'_> {
@@ -137,19 +129,7 @@ impl Finder<'_> {
         let path = Path::mail_folder(self.mailbox, folder)?.then("childFolders");
         let path =
             path.option("$select", "id,displayName,childFolderCount").option("$top", &PAGE.to_string());
-        let mut next = Some(path);
-        let mut children = Vec::new();
-        while let Some(path) = next {
-            if self.pages == MOST_PAGES {
-                return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
-            }
-            self.pages += 1;
-            let request = Request::get(path).in_mailbox(self.mailbox).expecting(Expected::Entities);
-            let page: Page = self.client.send(&request).await?.parse()?;
-            children.extend(page.value.0);
-            next = page.next.map(|link| self.client.next_page(&link)).transpose()?;
-        }
-        Ok(children)
+        self.lists.read::<Folder, MOST_CHILDREN>(path).await
     }
 }
 

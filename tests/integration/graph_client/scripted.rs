@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use futures_util::future::join_all;
 use graph::GraphSettings;
-use graph::{CallTag, Client, Criteria, ErrorKind, SearchScope, search};
+use graph::{CallTag, Client, Criteria, ErrorKind, FolderSearch, SearchScope, find_mail_folder, search};
 use net::Trust;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -141,8 +141,8 @@ async fn next_link_to_another_host_is_not_followed() {
     .await;
     let client = Client::new(&settings).unwrap();
     let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
-    let everybody = SearchScope::Tenant { prefix: String::new() };
-    let error = search(&client, everybody, &criteria, 10, 10, |_| ()).await.unwrap_err();
+    let tenant = SearchScope::Tenant { prefix: String::new() };
+    let error = search(&client, tenant, &criteria, 10, 10, |_| ()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::ForeignNextLink), "{error:?}");
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     // In a mailbox it is that mailbox's failure, and named.
@@ -176,16 +176,39 @@ async fn endless_pages_of_tagged_messages_end_at_the_bound() {
     let pages = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&pages);
     let settings = graph(move |_, _| {
-        counted.fetch_add(1, Ordering::Relaxed);
+        let page = counted.fetch_add(1, Ordering::Relaxed);
         let entries = vec![json!({"id": "m"}); 400];
-        (200, json!({"value": entries, "@odata.nextLink": "{root}/v1.0/users/a/messages?$skip=400"}))
+        let next = format!("{{root}}/v1.0/users/a/messages?$skip={page}");
+        (200, json!({"value": entries, "@odata.nextLink": next}))
     })
     .await;
     let found =
         CallTag::of(Uuid::nil()).find(&Client::new(&settings).unwrap(), "a@x.example", None, None).await;
     let error = found.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::TooManyMarked(1000)), "{error:?}");
+    assert!(matches!(error.kind(), ErrorKind::TooManyListed(1000)), "{error:?}");
     assert_eq!(pages.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_that_begins_again_is_not_read_twice() {
+    for (entries, error) in
+        [(json!([]), None), (json!([{"id": "f", "displayName": "F"}]), Some("a second time"))]
+    {
+        let pages = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&pages);
+        let settings = graph(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let next = "{root}/v1.0/users/a/mailFolders/msgfolderroot/childFolders?$skip=1";
+            (200, json!({"value": entries, "@odata.nextLink": next}))
+        })
+        .await;
+        let found = find_mail_folder(&Client::new(&settings).unwrap(), "a@x.example", "Phishing").await;
+        match error {
+            None => assert_eq!(found.unwrap(), FolderSearch::Missing),
+            Some(words) => assert!(found.unwrap_err().to_string().contains(words)),
+        }
+        assert_eq!(pages.load(Ordering::Relaxed), 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

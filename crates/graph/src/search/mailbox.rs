@@ -8,7 +8,6 @@ use serde_json::value::RawValue;
 
 use super::byte_budget::ByteBudget;
 use super::criteria::{Criteria, Verdict};
-use super::links::{Following, Links};
 use super::mailbox_hits::MailboxHits;
 use super::message::Checked;
 use super::page::Page;
@@ -19,6 +18,7 @@ use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
 use crate::failure::Failure;
+use crate::links::{Following, Links};
 use crate::path::Path;
 use crate::request::Request;
 use crate::retry::RetrySafety;

@@ -5,7 +5,6 @@ mod byte_budget;
 pub(crate) mod criteria;
 pub(crate) mod days;
 mod directory;
-mod links;
 mod mailbox;
 mod mailbox_hits;
 mod mailbox_list;

@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::links::{Following, Links};
 use super::target::Target;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
+use crate::links::{Following, Links};
 use crate::path::{Path, literal};
 use crate::request::Request;
 use net::untrusted::json::Bounded;

@@ -9,13 +9,13 @@ use crate::path::Path;
 /// The links of one listing. Graph has been seen to list pages without end: an empty page that names itself, and pages
 /// that name each other.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(crate) struct Links {
     seen: HashSet<String>,
 }
 
 /// What follows a page.
 #[derive(Debug)]
-pub(super) enum Following {
+pub(crate) enum Following {
     /// Another page.
     Page(Path),
     /// Nothing.
@@ -26,7 +26,7 @@ pub(super) enum Following {
 
 impl Links {
     /// Reads the `@odata.nextLink` of a page. An empty link is the end.
-    pub(super) fn follow(&mut self, client: &Client, link: Option<&str>) -> Result<Following, Error> {
+    pub(crate) fn follow(&mut self, client: &Client, link: Option<&str>) -> Result<Following, Error> {
         let Some(link) = link.filter(|link| !link.is_empty()) else { return Ok(Following::End) };
         let path = client.next_page(link)?;
         if self.seen.insert(path.as_str().to_owned()) {
