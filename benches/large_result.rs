@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use daemon::Bench;
 use sandbox::graph::{Phish, TenantOptions};
-use sandbox::soar::INCIDENT;
 use serde_json::json;
 
 /// What a `$batch` call takes at Graph.
@@ -56,12 +55,7 @@ async fn query(mailboxes: u32, at_once: u32) {
         [("max_users", "100000"), ("max_messages", "100000"), ("max_concurrent_batches", &side_by_side)];
     let bench = Bench::start(tenant, &options).await;
     bench.sandbox.graph.faults().set_latency(Duration::ZERO, LATENCY);
-    let inputs = json!({
-        "incident_id": INCIDENT,
-        "exo_email_address": "all",
-        "exo_email_address_sender": sender,
-        "exo_query_output_format": ["Incident note", "Incident attachment"],
-    });
+    let inputs = Bench::tenant_query(&sender);
     let started = Instant::now();
     let reply = bench.call("exchange_online_query_emails", inputs).await;
     let seconds = started.elapsed().as_secs_f64();

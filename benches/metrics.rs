@@ -101,7 +101,7 @@ async fn taken_apart(bench: &Bench, address: SocketAddr) -> f64 {
     let each = call.microseconds / 1e6;
     let a_second = each * call.calls_per_second;
     let cost = counting / each + scrape / SCRAPED_EVERY.as_secs_f64() / a_second;
-    println!("a call: {:.1} µs, of which counting {:.3} µs", each * 1e6, counting * 1e6);
+    println!("a call: {:.1} µs; counting alone: {:.3} µs", each * 1e6, counting * 1e6);
     println!(
         "{:.0} calls a second: {:.0} ms, and a reading {:.3} ms",
         call.calls_per_second,

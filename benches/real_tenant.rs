@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use daemon::Bench;
 use sandbox::graph::{Phish, TenantOptions};
-use sandbox::soar::INCIDENT;
 use serde_json::json;
 
 /// The longest that a call may take here.
@@ -59,12 +58,7 @@ async fn search(Run { name, mailboxes, without_mailbox, part }: Run) {
         [("timeout", "30"), ("max_users", "1000000"), ("max_messages", "100000"), ("call_timeout", "7200")];
     let bench = Bench::start(tenant, &options).await;
     bench.sandbox.graph.faults().set_latency(part, Duration::ZERO);
-    let inputs = json!({
-        "incident_id": INCIDENT,
-        "exo_email_address": "all",
-        "exo_email_address_sender": sender,
-        "exo_query_output_format": ["Incident note", "Incident attachment"],
-    });
+    let inputs = Bench::tenant_query(&sender);
     let started = Instant::now();
     let call = bench.caller.call("exchange_online_query_emails", inputs).await.unwrap();
     let reply = call.reply(CALL_WITHIN).await.unwrap();

@@ -35,9 +35,9 @@ async fn query(config: &Path) {
     let settings = Settings::load(config, &environment).unwrap().settings;
     let client = Client::new(&settings.graph).unwrap();
     let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
-    let everybody = SearchScope::Tenant { prefix: String::new() };
+    let tenant = SearchScope::Tenant { prefix: String::new() };
     let started = Instant::now();
-    let found = search(&client, everybody, &criteria, 1_000_000, 1_000_000, |_| ()).await.unwrap();
+    let found = search(&client, tenant, &criteria, 1_000_000, 1_000_000, |_| ()).await.unwrap();
     let took = started.elapsed().as_secs_f64();
     let messages: usize = found.mailboxes.iter().map(|mailbox| mailbox.messages.len()).sum();
     println!("{took} {messages} {} {}", found.failures().count(), peak_memory());

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sandbox::Sandbox;
 use sandbox::graph::TenantOptions;
-use sandbox::soar::SoarOptions;
 use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -40,6 +40,16 @@ impl Bench {
         assert!(sandbox.soar.broker.until(soon, |broker| broker.consumers(&queue) > 0).await);
         let caller = sandbox.caller().await.unwrap();
         Self { sandbox, caller, process, _directory: directory }
+    }
+
+    /// The inputs of a query of the whole tenant, by sender, with note and file.
+    pub fn tenant_query(sender: &str) -> Value {
+        json!({
+            "incident_id": INCIDENT,
+            "exo_email_address": "all",
+            "exo_email_address_sender": sender,
+            "exo_query_output_format": ["Incident note", "Incident attachment"],
+        })
     }
 
     /// Calls a function that has to succeed.
