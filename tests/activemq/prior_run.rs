@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use crate::support::activemq::{ActiveMq, LOGIN, Tls};
 use crate::support::deployment::{Daemon, Deployment, OtherBroker, SOON};
+use chrono::{TimeDelta, Utc};
 use sandbox::graph::{Fault, Target};
 use serde_json::{Value, json};
 
+/// No answer of the sandbox's SOAR takes as long.
+const ANSWER_TIME: TimeDelta = TimeDelta::milliseconds(500);
 const SEND: &str = "exchange_online_send_message";
 /// What the log says of a call.
 const NONE: &str = "earlier runs prior_run=None";
@@ -19,11 +22,20 @@ async fn deployment(broker: &ActiveMq) -> Deployment {
     Deployment::with_broker(other).await
 }
 
+/// A daemon whose log says what it knows of earlier runs.
 async fn daemon(deployment: &Deployment) -> Daemon {
-    let daemon = deployment.daemon_with(&[("loglevel", "DEBUG")]).await;
-    // A message of the same second could be older than the connection, as far as the clocks tell.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    daemon
+    deployment.daemon_with(&[("loglevel", "DEBUG")]).await
+}
+
+/// Waits until a new message is certainly younger than the connection of a daemon that is subscribed. The daemon
+/// compares the message with the connection by the `Date` of SOAR's answers, which has whole seconds, so the difference
+/// of the clocks is known to a second, and to the time that the answer took.
+async fn clock_moves_on() {
+    let subscribed = Utc::now();
+    let certain = subscribed + TimeDelta::seconds(1) + ANSWER_TIME;
+    while let Ok(left) = (certain - Utc::now()).to_std() {
+        tokio::time::sleep(left).await;
+    }
 }
 
 fn mail(deployment: &Deployment, subject: &str) -> Value {
@@ -44,6 +56,7 @@ async fn fresh_message_of_fresh_daemon_is_not_looked_up() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let daemon = daemon(&deployment).await;
+    clock_moves_on().await;
     let soar = deployment.caller().await;
     for nth in 0..3 {
         let call = soar.call(SEND, mail(&deployment, &format!("Fresh {nth}"))).await.unwrap();
@@ -62,6 +75,7 @@ async fn message_of_killed_broker_was_likely_run() {
     broker.restart();
     let mut daemon = daemon(&deployment).await;
     daemon.logged(LIKELY).await;
+    clock_moves_on().await;
     assert_eq!(daemon.count_in_log("redelivered=false"), 1, "{}", daemon.log());
     let call = soar.call(SEND, mail(&deployment, "After")).await.unwrap();
     assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
@@ -74,7 +88,6 @@ async fn queued_message_of_running_broker_was_possibly_run() {
     let deployment = deployment(&broker).await;
     let soar = deployment.caller().await;
     let call = soar.call(SEND, mail(&deployment, "Queued")).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(2500)).await;
     let daemon = daemon(&deployment).await;
     assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
     assert_eq!(daemon.count_in_log(POSSIBLE), 1, "{}", daemon.log());
@@ -85,6 +98,7 @@ async fn message_of_killed_daemon_was_likely_run() {
     let broker = ActiveMq::start(Tls::V1_2);
     let deployment = deployment(&broker).await;
     let mut first = daemon(&deployment).await;
+    clock_moves_on().await;
     let soar = deployment.caller().await;
     let slow = Fault::Delay(Duration::from_secs(20));
     deployment.sandbox.graph.faults().next(1, Target::containing("sendMail"), slow);

@@ -107,6 +107,8 @@ class Mock:
         self.requests = []
         self.root = ""
         self.server = None
+        #: Whether answers have a Date, by which the daemon measures the difference of the clocks.
+        self.dated = True
 
     def start(self, tls):
         self.server = Server(self, tls)
@@ -191,7 +193,9 @@ class Handler(BaseHTTPRequestHandler):
         self.write(answer)
 
     def write(self, answer):
-        lines = [f"HTTP/1.1 {answer.status} Mock", f"Date: {formatdate(usegmt=True)}"]
+        lines = [f"HTTP/1.1 {answer.status} Mock"]
+        if self.server.mock.dated:
+            lines.append(f"Date: {formatdate(usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         if answer.status != 204:
             lines.append(f"Content-Length: {len(answer.body)}")

@@ -104,7 +104,7 @@ def pretty(value, indent=0):
 
 
 def visible(text):
-    """The same text with escapes for characters that nobody sees."""
+    """The same text with escapes for invisible characters."""
     return "".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text)
 
 

@@ -80,6 +80,7 @@ class Play:
         self.call, self.binary, self.certificate = call, binary, certificate
         self.graph = Graph(call.get("graph", []), **call.get("tenant", {}))
         self.soar = Soar(call.get("soar", []), **call.get("incident", {}))
+        self.soar.dated = call.get("soar_dated", True)
         messages = [mock_broker.message(number, *given) for number, given in enumerate(call.get("messages", []), 1)]
         self.broker = mock_broker.Broker(messages, call.get("drop_at"))
 

@@ -4,7 +4,7 @@
     tests/golden/run.py --binary target/debug/fn-exchange-online            compares all calls
     tests/golden/run.py --binary … NAME-PART …                              those whose name has one of the parts
     tests/golden/run.py --binary … --ignore-log                             leaves the log's lines out
-    tests/golden/run.py --binary … --update [NAME-PART …]                   records anew
+    tests/golden/run.py --binary … --update [NAME-PART …]                   records them again
     tests/golden/run.py --list                                              names the calls
 """
 import argparse

@@ -96,7 +96,7 @@ async fn speak(endpoint: Endpoint, port: u16, trust: Trust, other: &Place) -> Re
             settings.graph.trust = graph_at.1;
             settings.graph.token_url = url(token_at.0, "/token");
             settings.graph.token_trust = Some(token_at.1);
-            let request = Request::get(GraphPath::user("somebody").unwrap());
+            let request = Request::get(GraphPath::user("ada").unwrap());
             let client = graph::Client::new(&settings.graph).unwrap();
             client.send(&request).await.map(|_| ()).map_err(|error| error.to_string())
         }
@@ -244,7 +244,7 @@ async fn client_certificate_is_presented() {
         }
         settings.graph.client_certificate.clone_from(&client_certificate);
         settings.soar.client_certificate.clone_from(&client_certificate);
-        let request = Request::get(GraphPath::user("somebody").unwrap());
+        let request = Request::get(GraphPath::user("ada").unwrap());
         let graph = graph::Client::new(&settings.graph).unwrap().send(&request).await;
         assert_eq!(graph.is_ok(), client_certificate.is_some(), "{graph:?}");
         let soar = soar::Client::connect(&settings.soar).await.err().unwrap();

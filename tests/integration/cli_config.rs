@@ -218,7 +218,7 @@ fn unset_home_does_not_write_to_tilde_directory() {
     for (arguments, environment) in [
         (&["-c"][..], None),
         (&["-c", "~/app.config"], None),
-        (&["-c", "~somebody/app.config"], None),
+        (&["-c", "~ada/app.config"], None),
         (&["-c", "--config-file=~/app.config"], None),
         (&["-c"], Some(("APP_CONFIG_FILE", "~/app.config"))),
     ] {

@@ -43,7 +43,7 @@ async fn reply(line: &mut Line) -> Value {
 }
 
 fn profile_call(filler: usize) -> String {
-    let inputs = json!({"exo_email_address": "nobody@contoso.example", "filler": "x".repeat(filler)});
+    let inputs = json!({"exo_email_address": "unknown@contoso.example", "filler": "x".repeat(filler)});
     json!({"function": {"name": "exchange_online_get_email_user_profile"}, "inputs": inputs}).to_string()
 }
 

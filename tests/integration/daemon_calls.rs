@@ -136,7 +136,7 @@ async fn invalid_call_is_answered_during_a_running_call() {
     for (what, ..) in &broken {
         assert_eq!(soar.replies(what), 1, "{what}");
     }
-    assert_eq!(deployment.sandbox.soar.broker.connects().len(), 2, "nobody had to connect again");
+    assert_eq!(deployment.sandbox.soar.broker.connects().len(), 2, "no connection was made again");
     assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
 }
 

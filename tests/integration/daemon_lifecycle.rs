@@ -295,7 +295,7 @@ mod refusing {
             "[fn_exchange_online] tenant_id",
         ];
         refuses(&deployment, &text, 2, &words).await;
-        assert_eq!(deployment.sandbox.soar.rest.requests(), [], "nobody was asked for anything");
+        assert_eq!(deployment.sandbox.soar.rest.requests(), [], "no request was sent");
     }
 
     #[tokio::test]
@@ -312,7 +312,7 @@ mod refusing {
             let text = deployment.app_config(&[(option, "/nowhere/ca.pem")], &[]);
             refuses(&deployment, &text, 22, &["CA certificate", "/nowhere/ca.pem"]).await;
         }
-        assert_eq!(deployment.sandbox.soar.rest.requests(), [], "nobody was asked for anything");
+        assert_eq!(deployment.sandbox.soar.rest.requests(), [], "no request was sent");
     }
 
     #[tokio::test]

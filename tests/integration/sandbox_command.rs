@@ -155,7 +155,7 @@ fn served_sandbox_calls_the_daemon() {
     ];
     // Both are in the queue, or wait for each other, before anybody is there to take them.
     let (first, second) =
-        (call(&query), call(&["get_email_user_profile", "--input=exo_email_address=nobody@x"]));
+        (call(&query), call(&["get_email_user_profile", "--input=exo_email_address=unknown@x"]));
     let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
     let _daemon = Process(daemon.unwrap());
 
@@ -165,9 +165,9 @@ fn served_sandbox_calls_the_daemon() {
     assert_eq!(results["content"]["messages_found"], 1, "{results}");
     assert_eq!(results["inputs"]["incident_id"], 2095, "{results}");
 
-    let nobody = second.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&nobody.stderr);
-    assert!(nobody.status.code() == Some(1) && said.contains("nobody@x was not found"), "{said}");
+    let unknown = second.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&unknown.stderr);
+    assert!(unknown.status.code() == Some(1) && said.contains("unknown@x was not found"), "{said}");
 
     let failed = call(&["get_message"]).wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&failed.stderr);

@@ -55,7 +55,7 @@ fn in_xml(file: &mut Value, from: &str, to: &str) {
 /// A change that breaks an import file, and what SOAR says of it.
 type Breach = (fn(&mut Value), &'static str);
 
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+const UNKNOWN_UUID: &str = "00000000-0000-4000-8000-000000000000";
 
 const BREACHES: &[Breach] = &[
     (|file| file["export_format_version"] = json!(1), "export_format_version is 1"),
@@ -76,8 +76,8 @@ const BREACHES: &[Breach] = &[
     (|file| file["fields"][1]["type_id"] = json!(99), "unknown type 99"),
     (|file| file["fields"][1]["required"] = json!("sometimes"), "is required"),
     (|file| file["functions"][0]["destination_handle"] = json!("other"), "no message destination other"),
-    (|file| file["functions"][0]["view_items"][0]["content"] = json!(NOBODY), "the form shows"),
-    (|file| file["actions"][1]["view_items"][0]["content"] = json!(NOBODY), "the form shows"),
+    (|file| file["functions"][0]["view_items"][0]["content"] = json!(UNKNOWN_UUID), "the form shows"),
+    (|file| file["actions"][1]["view_items"][0]["content"] = json!(UNKNOWN_UUID), "the form shows"),
     (|file| file["actions"][1]["workflows"] = json!(["other"]), "no workflow other"),
     (|file| file["actions"][1]["object_type"] = json!("artifact"), "on its objects"),
     (|file| file["actions"][0]["automations"][0]["scripts_to_run"] = json!("other"), "no script other"),
@@ -109,7 +109,7 @@ const BREACHES: &[Breach] = &[
             let mut option = option.filter(|field| field["name"] == "exo_query_output_format");
             let option = option.next().unwrap()["values"][0]["uuid"].as_str().unwrap();
             assert!(xml.contains(option));
-            file["workflows"][2]["content"]["xml"] = json!(xml.replace(option, NOBODY));
+            file["workflows"][2]["content"]["xml"] = json!(xml.replace(option, UNKNOWN_UUID));
         },
         "chooses",
     ),
@@ -118,7 +118,7 @@ const BREACHES: &[Breach] = &[
 /// The same for a file with playbooks.
 const PLAYBOOK_BREACHES: &[Breach] = &[
     (|file| file["server_version"]["major"] = json!(43), "there are playbooks, which server_version"),
-    (|file| file["playbooks"][1]["uuid"] = json!(NOBODY), "its field_type_handle is"),
+    (|file| file["playbooks"][1]["uuid"] = json!(UNKNOWN_UUID), "its field_type_handle is"),
     (|file| file["playbooks"][1]["deployment_id"] = json!("playbook_1"), "its deployment_id is"),
     (|file| file["playbooks"][1]["export_key"] = json!("other"), "its export_key is another name"),
     (|file| file["playbooks"][1]["uuid"] = file["playbooks"][2]["uuid"].clone(), "is there twice"),
@@ -169,7 +169,7 @@ const PLAYBOOK_BREACHES: &[Breach] = &[
             let xml = file["playbooks"][1]["content"]["xml"].as_str().unwrap();
             let input = file["functions"][0]["view_items"][0]["content"].as_str().unwrap();
             assert!(xml.contains(input));
-            file["playbooks"][1]["content"]["xml"] = json!(xml.replace(input, NOBODY));
+            file["playbooks"][1]["content"]["xml"] = json!(xml.replace(input, UNKNOWN_UUID));
         },
         "sets the input",
     ),
@@ -228,7 +228,7 @@ async fn import_of_playbooks_deletes_nothing_and_adds_nothing_twice() {
     let form = &mut with_playbooks["playbooks"][1]["fields_type"]["fields"];
     let handle = "playbook_eefd2b32_40c0_4dfa_a9a7_6954d45a83be";
     form["theirs"] = json!({
-        "name": "theirs", "export_key": format!("{handle}/theirs"), "uuid": NOBODY, "input_type": "text", "id": 900,
+        "name": "theirs", "export_key": format!("{handle}/theirs"), "uuid": UNKNOWN_UUID, "input_type": "text", "id": 900,
     });
     fixture.import(&with_playbooks).await;
     let once = fixture.soar.rest.customizations();
@@ -251,12 +251,12 @@ async fn ambiguous_object_is_refused() {
     renamed["scripts"][0]["name"] = json!("Another name");
     renamed["actions"][0]["automations"][0]["scripts_to_run"] = json!("Another name");
     fixture.import(&renamed).await;
-    let mut anew = renamed.clone();
-    anew["scripts"][0]["uuid"] = json!(NOBODY);
-    fixture.import(&anew).await;
+    let mut other_uuid = renamed.clone();
+    other_uuid["scripts"][0]["uuid"] = json!(UNKNOWN_UUID);
+    fixture.import(&other_uuid).await;
     assert_eq!((count("scripts"), count("actions")), (1, 11));
 
-    let mut torn = anew;
+    let mut torn = other_uuid;
     let (first, second) = (torn["actions"][0]["uuid"].clone(), torn["actions"][1]["uuid"].clone());
     (torn["actions"][0]["uuid"], torn["actions"][1]["uuid"]) = (second, first);
     let error = fixture.client.start_import(&torn).await.unwrap_err();

@@ -32,7 +32,7 @@ CALLS = with_inputs(INPUTS, refusals(EVENTS)) | with_inputs(INPUTS, {
     "zone-is-null": {"graph": [rule(ZONE, 200, json={"value": None})]},
     "zone-forbidden": {"graph": [rule(ZONE, 403, "ErrorAccessDenied", "Access is denied.")]},
     "zone-throttled-once": {"graph": [rule(ZONE, 429, "TooManyRequests", times=1, headers={"Retry-After": "0"})]},
-    "no-user": {"inputs": {"exo_meeting_email_address": "nobody@contoso.example"}},
+    "no-user": {"inputs": {"exo_meeting_email_address": "unknown@contoso.example"}},
     "no-mailbox": {"inputs": {"exo_meeting_email_address": "kiosk@contoso.example"}},
     "missing-all": {"inputs": NONE},
     "ends-before-it-starts": {"inputs": {"exo_meeting_end_time": START - HOUR}},

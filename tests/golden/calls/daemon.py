@@ -19,7 +19,8 @@ MESSAGE = f"/users/{ADA}/messages/{MAIL['ada']}"
 REPORT = INCIDENT | {"exo_query_output_format": [{"id": 1, "name": "Incident note"}, {"id": 2, "name": "Incident attachment"}]}
 MOVE = ONE | {"exo_destination_mailfolder_id": {"id": 126, "name": "junkemail"}}
 LOOKED_FOR = {"headers": {"redelivered": "true"}}
-NOW = {"age": 0}
+# Without a Date the difference of the clocks is unknown, so the message may be older than the connection or younger.
+NOW = {"age": 0, "soar_dated": False}
 REFERENCE = reference("ID:soar.example-1")
 SENT = {"id": "sent-1=", "isDraft": False, "webLink": "https://outlook.example/sent-1", "mark": REFERENCE}
 MOVED = SENT | {"id": "moved-1=", "folder": "junkemail"}
@@ -46,7 +47,7 @@ PROFILE = ("get_email_user_profile", {"exo_email_address": ADA})
 CALLS = {
     "start": call(*PROFILE, start=True, unordered=True),
     "get-profile": call(*PROFILE),
-    "get-profile-not-found": call("get_email_user_profile", {"exo_email_address": "nobody@contoso.example"}),
+    "get-profile-not-found": call("get_email_user_profile", {"exo_email_address": "unknown@contoso.example"}),
     "get-profile-forbidden": call(*PROFILE, graph=[rule(f"GET /users/{ADA}", 403, "ErrorAccessDenied", "No.")]),
     "get-profile-trapped": call(*PROFILE, graph=[rule(f"GET /users/{ADA}", 403, "ErrorAccessDenied", "No.")], resilient={"trap_exception": "true"}),
     "get-message": call("get_message", ONE),

@@ -29,6 +29,6 @@ CALLS = with_inputs(ONE, refusals(DELETE)) | with_inputs(ONE, {
     "mailbox-by-denied-alias": {"settings": {"mailboxes_denied": "ceo@*"}, "inputs": {"exo_email_address": "CEO@contoso.example"}},
     "mailbox-by-id": {"settings": {"mailboxes_allowed": "ada@*"}, "inputs": {"exo_email_address": "id-ada"}},
     "mailbox-not-allowed-by-alias": {"settings": {"mailboxes_allowed": "a.lovelace@*"}},
-    "mailbox-not-in-directory": {"settings": {"mailboxes_allowed": "*@contoso.example"}, "inputs": {"exo_email_address": "nobody@contoso.example"}},
+    "mailbox-not-in-directory": {"settings": {"mailboxes_allowed": "*@contoso.example"}, "inputs": {"exo_email_address": "unknown@contoso.example"}},
     "no-record": {"settings": {"audit_file": "/nonexistent/audit.log"}},
 })

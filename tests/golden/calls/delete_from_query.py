@@ -39,7 +39,7 @@ CALLS = with_inputs(results(ONE), refusals(DELETE)) | with_inputs(results(THREE)
     "three-mailboxes": {},
     "bare-list": text(json.dumps(THREE)),
     "textarea": text({"format": "html", "content": json.dumps(ONE)}),
-    "some-gone": {"inputs": results([entry(ADA, "AA/ada+phish1==", "AA/gone=="), entry("nobody@contoso.example", "x=")])},
+    "some-gone": {"inputs": results([entry(ADA, "AA/ada+phish1==", "AA/gone=="), entry("unknown@contoso.example", "x=")])},
     "all-gone": {"inputs": results([entry(ADA, "AA/gone1==", "AA/gone2==")])},
     "no-mailbox": {"inputs": results([entry("kiosk@contoso.example", "x=")])},
     "twice-the-same": {"inputs": results([entry(ADA, "AA/ada+phish1==", "AA/ada+phish1=="), *ONE])},

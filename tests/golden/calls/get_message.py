@@ -11,7 +11,7 @@ CALLS = with_inputs(ONE, refusals(MESSAGE)) | with_inputs(ONE, {
     "guest-without-it": {"inputs": {"exo_email_address": GUEST}},
     "quote-and-plus": {"inputs": {"exo_email_address": QUOTED, "exo_messages_id": MAIL["obrien"]}},
     "not-found": {"inputs": {"exo_messages_id": "AA/gone=="}},
-    "no-user": {"inputs": {"exo_email_address": "nobody@contoso.example"}},
+    "no-user": {"inputs": {"exo_email_address": "unknown@contoso.example"}},
     "no-mailbox": {"inputs": {"exo_email_address": "kiosk@contoso.example"}},
     "missing-both": {"inputs": {"exo_email_address": "", "exo_messages_id": None}},
     "dots-as-id": {"inputs": {"exo_messages_id": ".."}},

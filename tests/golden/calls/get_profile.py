@@ -12,7 +12,7 @@ CALLS = with_inputs({"exo_email_address": ADA}, refusals(USER)) | with_inputs({"
     "quote-and-plus": {"inputs": {"exo_email_address": QUOTED}},
     "blanks-around": {"inputs": {"exo_email_address": f"  {ADA} "}},
     "textarea": {"inputs": {"exo_email_address": {"format": "text", "content": ADA}}},
-    "not-found": {"inputs": {"exo_email_address": "nobody@contoso.example"}},
+    "not-found": {"inputs": {"exo_email_address": "unknown@contoso.example"}},
     "missing": {"inputs": {"exo_email_address": None}},
     "blank": {"inputs": {"exo_email_address": "   "}},
     "wrong-kind": {"inputs": {"exo_email_address": 17}},

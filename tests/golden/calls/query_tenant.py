@@ -19,7 +19,7 @@ CALLS = with_inputs(INPUTS, {
     "prefix": {"inputs": {"exo_email_address": "all:mc"}},
     "prefix-of-l": {"inputs": {"exo_email_address": "ALL: a"}},
     "prefix-with-quote": {"inputs": {"exo_email_address": "all:o'b"}},
-    "prefix-of-nobody": {"inputs": {"exo_email_address": "all:zzz"}},
+    "prefix-without-users": {"inputs": {"exo_email_address": "all:zzz"}},
     "by-body": {"inputs": {"exo_message_body": "parcel"}},
     "in-folder": {"inputs": {"exo_mail_folders": "inbox"}},
     "users-in-pages": {**PAGES, "tenant": {"users_page": 2}},

@@ -31,7 +31,7 @@ CALLS = with_inputs(INPUTS, {name: refusals(SEND)[name] for name in QUICK}) | wi
     "no-recipients": {"inputs": {"exo_recipients": " , ,"}},
     "missing": {"inputs": {"exo_email_address": None, "exo_recipients": None}},
     "attachments-without-incident": {"inputs": {"exo_attachment_names": "a.txt"}},
-    "no-user": {"inputs": {"exo_email_address": "nobody@contoso.example"}},
+    "no-user": {"inputs": {"exo_email_address": "unknown@contoso.example"}},
     "no-mailbox": {"inputs": {"exo_email_address": "kiosk@contoso.example"}},
     "answer-lost": {"graph": [rule(SEND, cut=True, done=True, times=1)]},
     "look-forbidden": {"graph": [rule(SEND, 504, "GatewayTimeout", times=1), rule(LOOK, 403, "ErrorAccessDenied", "No.")]},

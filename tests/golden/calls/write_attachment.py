@@ -16,7 +16,7 @@ CALLS = with_inputs(ONE, {name: refusals(VALUE)[name] for name in CHOSEN}, **INC
     "unicode-name": {"inputs": {"exo_attachment_name": 'Zoë "quoted" 😀.eml'}},
     "not-found": {"inputs": {"exo_messages_id": "AA/gone=="}},
     "no-mailbox": {"inputs": {"exo_email_address": "kiosk@contoso.example"}},
-    "no-user": {"inputs": {"exo_email_address": "nobody@contoso.example"}},
+    "no-user": {"inputs": {"exo_email_address": "unknown@contoso.example"}},
     "missing": {"inputs": {"exo_messages_id": None, "exo_email_address": ""}},
     "wrong-task": {"inputs": {"task_id": "first"}},
     "large": {"graph": [rule(VALUE, 200, text="x" * 3_000_000)]},

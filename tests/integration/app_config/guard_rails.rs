@@ -73,9 +73,9 @@ fn invalid_guard_rail_is_a_problem() {
         "max_deletion=5",
         "denied_mailboxes=ceo@example.com",
         "allowed=*@example.com",
-        // An empty list would allow everybody.
+        // An empty list would allow every mailbox.
         "mailboxes_allowed=",
-        "mailboxes_allowed=\n  # everybody@example.com",
+        "mailboxes_allowed=\n  # all@example.com",
         // A missing or empty variable protects nothing.
         "mailboxes_denied=${NO_SUCH}@example.com",
         "mailboxes_denied=$NO_SUCH",

@@ -25,7 +25,7 @@ fn minimal_file_uses_defaults() {
         health_listen,
     } = settings;
     assert_eq!((guard, audit_file), (GuardSettings::default(), Some("logs/audit.log".into())));
-    assert_eq!(health_listen, None, "nobody is listened to");
+    assert_eq!(health_listen, None, "no port is open");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });

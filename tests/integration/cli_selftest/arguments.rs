@@ -38,9 +38,9 @@ async fn print_env_shows_used_variables_without_secrets() {
     let deployment = Deployment::new().await;
     let file = deployment.write("selftest.config", &deployment.app_config(&[], &[])).display().to_string();
     let environment = [
-        ("HTTPS_PROXY", "http://somebody:password-of-proxy@proxy.example.com:8080"),
+        ("HTTPS_PROXY", "http://proxy-user:password-of-proxy@proxy.example.com:8080"),
         ("NO_PROXY", "localhost,127.0.0.1"),
-        ("SOME_SECRET", "secret-of-somebody"),
+        ("SOME_SECRET", "secret-of-a-variable"),
     ];
     let arguments = ["selftest", "--print-env", "--config-file", &file];
     let (code, out, _) = Daemon::spawn_in(&environment, &arguments).outcome().await;
@@ -49,7 +49,7 @@ async fn print_env_shows_used_variables_without_secrets() {
         out.contains("http://***@proxy.example.com:8080") && out.contains("localhost,127.0.0.1"),
         "{out}"
     );
-    for hidden in ["somebody", "password-of-proxy", "secret-of-somebody"] {
+    for hidden in ["proxy-user", "password-of-proxy", "secret-of-a-variable"] {
         assert!(!out.contains(hidden), "{hidden} is in:\n{out}");
     }
     let (_, out, _) = Daemon::spawn_in(&environment, &[&arguments[..], &["--json"]].concat()).outcome().await;

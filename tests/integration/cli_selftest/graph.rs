@@ -134,7 +134,7 @@ async fn mailbox_check_proves_access_when_token_hides_roles() {
 async fn inaccessible_or_unknown_mailbox_exits_with_1() {
     let deployment = Deployment::new().await;
     let text = deployment.app_config(&[], &[]);
-    let outcome = selftest_with(&deployment, &text, &["--mailbox", "nobody@elsewhere.example"]).await;
+    let outcome = selftest_with(&deployment, &text, &["--mailbox", "unknown@elsewhere.example"]).await;
     outcome.first_failure("graph.mailbox", 1, &["HTTP status 404"]);
     deployment.sandbox.graph.faults().take_role("Mail.ReadWrite");
     let outcome = selftest_with(&deployment, &text, &["--mailbox", &deployment.mailbox(3)]).await;

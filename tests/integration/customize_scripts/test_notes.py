@@ -19,10 +19,10 @@ class Profile(unittest.TestCase):
         self.assertIn(u"&quot;displayName&quot;: &quot;\u00c4&quot;", note)
 
     def test_the_note_says_that_there_is_none(self):
-        host = ScriptHost(artifact="<nobody>")
+        host = ScriptHost(artifact="<unknown>")
         host.answer("get_user_profile", success=False, content=not_found())
         note, = host.incident.notes
-        self.assertIn("no user profile of &lt;nobody&gt;", note)
+        self.assertIn("no user profile of &lt;unknown&gt;", note)
         self.assertIn("ErrorItemNotFound", note)
 
 

@@ -200,11 +200,14 @@ async fn missing_time_zone_becomes_utc() {
 #[tokio::test]
 async fn unknown_organizer_is_not_found() {
     let fixture = Fixture::new().await;
-    let inputs = meeting("nobody@contoso.example", ms("01-15T14:00:00"), ms("01-15T15:00:00"));
+    let inputs = meeting("unknown@contoso.example", ms("01-15T14:00:00"), ms("01-15T15:00:00"));
     let results = fixture.run(CreateMeeting, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
-    assert_eq!(results["reason"], "The calendar of nobody@contoso.example was not found (ErrorInvalidUser).");
+    assert_eq!(
+        results["reason"],
+        "The calendar of unknown@contoso.example was not found (ErrorInvalidUser)."
+    );
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"error\": {\n"), "stock scripts print it: {pretty}");
 }

@@ -97,6 +97,6 @@ async fn attempt_that_never_reached_graph_does_not_count() {
         }
     });
     let results = fixture.run(DeleteEmail, inputs).await.unwrap();
-    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound", "somebody else deleted it");
+    assert_eq!(results["content"]["error"]["code"], "ErrorItemNotFound", "its owner deleted it");
     assert!(!results["reason"].as_str().unwrap().contains("all the same"));
 }

@@ -62,10 +62,10 @@ async fn missing_permission_is_named_with_mailbox_and_request_id() {
             failed => failed.unwrap_err(),
         };
         fixture.graph().faults().clear();
-        let whom =
+        let mailbox =
             ["exo_email_address", "exo_meeting_email_address"].iter().find_map(|name| inputs[*name].as_str());
         let start = error.split(": ").next().unwrap();
-        assert!(start.starts_with("Could not ") && start.contains(whom.unwrap()), "{error}");
+        assert!(start.starts_with("Could not ") && start.contains(mailbox.unwrap()), "{error}");
         assert!(
             error.contains("HTTP status 403, ErrorAccessDenied: Access is denied.")
                 || error.contains("HTTP status 403, Authorization_RequestDenied: Insufficient privileges"),

@@ -37,15 +37,15 @@ async fn pretty_string_has_sorted_keys() {
 async fn unknown_user_is_not_found() {
     let fixture = Fixture::new().await;
     let results = fixture
-        .run(GetEmailUserProfile, json!({"exo_email_address": "nobody@contoso.example"}))
+        .run(GetEmailUserProfile, json!({"exo_email_address": "unknown@contoso.example"}))
         .await
         .unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "Request_ResourceNotFound");
-    assert!(results["content"]["error"]["message"].as_str().unwrap().contains("nobody@contoso.example"));
+    assert!(results["content"]["error"]["message"].as_str().unwrap().contains("unknown@contoso.example"));
     assert_eq!(
         results["reason"],
-        "The user nobody@contoso.example was not found (Request_ResourceNotFound)."
+        "The user unknown@contoso.example was not found (Request_ResourceNotFound)."
     );
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"error\": {\n"), "stock scripts print it: {pretty}");

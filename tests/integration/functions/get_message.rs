@@ -31,7 +31,7 @@ async fn unknown_message_or_mailbox_is_not_found() {
     let user = fixture.mailbox(0);
     for (mailbox, id, code) in [
         (phish.mailbox.clone(), fixture.graph().planted().remove(1).id, "ErrorItemNotFound"),
-        ("nobody@contoso.example".to_owned(), phish.id.clone(), "ErrorInvalidUser"),
+        ("unknown@contoso.example".to_owned(), phish.id.clone(), "ErrorInvalidUser"),
     ] {
         let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
         let results = fixture.run(GetMessage, inputs).await.unwrap();

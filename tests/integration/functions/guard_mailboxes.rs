@@ -131,7 +131,7 @@ async fn incomplete_or_ambiguous_mailbox_identity_prevents_changes() {
             fixture.graph().faults().leave_out(left_out);
             let refused = fixture.failed(DeleteEmail, message(name, id)).await;
             assert!(
-                refused.contains("left out some of its names") && refused.contains(left_out),
+                refused.contains("left out some of the names") && refused.contains(left_out),
                 "{refused}"
             );
         }
@@ -146,7 +146,7 @@ async fn incomplete_or_ambiguous_mailbox_identity_prevents_changes() {
     fixture.assert_mailboxes_untouched();
     let alone = Fixture::configured(empty(1), &[("mailboxes_denied", "ceo@example.com")]).await;
     alone.graph().faults().filter_no_users();
-    let refused = alone.failed(DeleteEmail, message("nobody@example.com", id)).await;
+    let refused = alone.failed(DeleteEmail, message("unknown@example.com", id)).await;
     assert!(refused.contains("or another one"), "{refused}");
 }
 
@@ -157,8 +157,8 @@ async fn unidentified_mailbox_is_audited_as_refused_with_reason() {
     let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
     let look = || Target::containing("userPrincipalName");
     let graph = fixture.graph();
-    let nobody = fixture.run(DeleteEmail, message("nobody@example.com", id)).await.unwrap();
-    assert_eq!(nobody["content"]["error"]["code"], "Request_ResourceNotFound");
+    let unknown = fixture.run(DeleteEmail, message("unknown@example.com", id)).await.unwrap();
+    assert_eq!(unknown["content"]["error"]["code"], "Request_ResourceNotFound");
     graph.faults().next(usize::MAX, look(), Fault::Status(500, SOON));
     let refused = fixture.failed(DeleteEmail, message(mailbox, id)).await;
     assert!(refused.contains("could not be found out, so nothing was changed"), "{refused}");
@@ -180,7 +180,7 @@ async fn unidentified_mailbox_is_audited_as_refused_with_reason() {
         assert!(said(line).starts_with("MailboxNotIdentified: ") && said(line).contains(reason), "{line}");
         assert_eq!(line["principal"], "Mary");
     }
-    assert_eq!(refused[0]["mailbox"], "nobody@example.com");
+    assert_eq!(refused[0]["mailbox"], "unknown@example.com");
     fixture.assert_mailboxes_untouched();
 }
 

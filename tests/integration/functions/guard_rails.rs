@@ -218,9 +218,9 @@ async fn missing_mailbox_is_reported_for_every_deletion() {
         let fixture = Fixture::configured(tenant, &[("deletion", deletion)]).await;
         let without = fixture.graph().users().into_iter().find(|user| !user.has_mailbox).unwrap();
         let without = without.user_principal_name;
-        let nobody = "nobody@contoso.example".to_owned();
+        let unknown = "unknown@contoso.example".to_owned();
         // The service has several codes for a user without a mailbox, and answers with all of them in turn.
-        for mailbox in [&without; 7].into_iter().chain([&nobody]) {
+        for mailbox in [&without; 7].into_iter().chain([&unknown]) {
             let answer = fixture.run(DeleteEmail, message(mailbox, "AAMk=")).await.unwrap();
             assert_eq!(answer["success"], false);
             assert!(answer["content"]["error"]["code"].is_string(), "{answer}");

@@ -241,7 +241,7 @@ async fn missing_upload_session_is_not_a_missing_mailbox() {
 #[tokio::test]
 async fn unknown_sender_is_not_found() {
     let (fixture, mut inputs) = with_files(&[4 * MIB]).await;
-    inputs["exo_email_address"] = json!("nobody@contoso.example");
+    inputs["exo_email_address"] = json!("unknown@contoso.example");
     let results = fixture.run(SendMessage, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");

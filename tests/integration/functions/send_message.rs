@@ -141,11 +141,11 @@ async fn unreadable_attachment_prevents_sending() {
 async fn unknown_sender_is_not_found() {
     let fixture = Fixture::new().await;
     let mut inputs = to(&fixture, "a@b.example");
-    inputs["exo_email_address"] = json!("nobody@contoso.example");
+    inputs["exo_email_address"] = json!("unknown@contoso.example");
     let results = fixture.run(SendMessage, inputs).await.unwrap();
     assert_eq!(results["success"], false);
     assert_eq!(results["content"]["error"]["code"], "ErrorInvalidUser");
-    assert_eq!(results["reason"], "The mailbox nobody@contoso.example was not found (ErrorInvalidUser).");
+    assert_eq!(results["reason"], "The mailbox unknown@contoso.example was not found (ErrorInvalidUser).");
 }
 
 #[tokio::test]

@@ -102,19 +102,20 @@ async fn refused_part_does_not_affect_others() {
     let fixture = TestTenant::new(TenantOptions::default()).await;
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);
-    let nobody: Vec<_> = tenant
+    let without_mailbox: Vec<_> = tenant
         .users()
         .into_iter()
         .filter(|user| !user.has_mailbox)
         .map(|user| user.user_principal_name)
         .collect();
-    let everybody: Vec<_> = nobody.iter().cloned().chain(tenant.mailboxes().into_iter().take(10)).collect();
-    let requests: Vec<_> = everybody.iter().map(|mailbox| messages(mailbox)).collect();
+    let all: Vec<_> =
+        without_mailbox.iter().cloned().chain(tenant.mailboxes().into_iter().take(10)).collect();
+    let requests: Vec<_> = all.iter().map(|mailbox| messages(mailbox)).collect();
     let route = client.batched();
     let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
-    for (mailbox, done) in everybody.iter().zip(done) {
+    for (mailbox, done) in all.iter().zip(done) {
         match done {
-            Ok(_) => assert!(!nobody.contains(mailbox)),
+            Ok(_) => assert!(!without_mailbox.contains(mailbox)),
             Err(failed) => assert!(failed.error.is_no_mailbox(), "{}", failed.error),
         }
     }

@@ -184,10 +184,10 @@ async fn managed_identity_gets_its_token_from_the_machine() {
         assert_eq!(client_id.take().as_deref(), Some(tenant.client_id()));
         works(&fixture, &Client::new(&settings).unwrap()).await;
         let Credential::ManagedIdentity { client_id, .. } = &mut settings.credential else { unreachable!() };
-        *client_id = Some("somebody else".to_owned());
+        *client_id = Some("another identity".to_owned());
         let words = refusal(&fixture, &Client::new(&settings).unwrap()).await;
         assert!(words.contains("Identity not found") && words.contains("managed_identity"), "{words}");
-        assert!(words.contains("the managed identity somebody else"), "{words}");
+        assert!(words.contains("the managed identity another identity"), "{words}");
     }
 }
 

@@ -55,7 +55,7 @@ fn requests(count: usize) -> Vec<Request> {
     (0..count).map(|n| messages(&format!("user{n}@x.example"))).collect()
 }
 
-/// Sends all `requests` in batches, each of which must succeed.
+/// Sends all `requests` in batches. Each must succeed.
 async fn send_all(settings: &GraphSettings, requests: &[Request]) {
     let client = Client::new(settings).unwrap();
     let lane = client.batched();

@@ -25,8 +25,8 @@ async fn large() -> TestTenant {
 
 async fn find(fixture: &TestTenant) -> Search {
     let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
-    let everybody = SearchScope::Tenant { prefix: String::new() };
-    search(&fixture.client(&[]), everybody, &criteria, 5000, 1000, |_| ()).await.unwrap()
+    let tenant = SearchScope::Tenant { prefix: String::new() };
+    search(&fixture.client(&[]), tenant, &criteria, 5000, 1000, |_| ()).await.unwrap()
 }
 
 /// Every planted message was found, nothing else, in the order of the mailboxes, and all users are accounted for.

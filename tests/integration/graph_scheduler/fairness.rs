@@ -69,7 +69,7 @@ async fn single_requests_overtake_a_tenant_search() {
     let graph = &fixture.sandbox.graph;
     let client = fixture.client(&[("max_concurrent_batches", "1")]);
     let mailboxes = graph.mailboxes();
-    // Five times everybody: more than a mailbox may have at once.
+    // Each mailbox five times: more than a mailbox may have at once.
     let all: Vec<_> = (0..5).flat_map(|_| mailboxes.iter().map(|mailbox| messages(mailbox))).collect();
     let large = begin(&client, all, || graph.counters().batches >= 2).await;
     let before = graph.counters().batches;

@@ -39,8 +39,8 @@ fn phishing() -> Criteria {
 
 /// Searches all mailboxes.
 async fn search_all(client: &Client, criteria: &Criteria, max_messages: usize) -> Search {
-    let everybody = SearchScope::Tenant { prefix: String::new() };
-    search(client, everybody, criteria, 100_000, max_messages, |_| ()).await.unwrap()
+    let tenant = SearchScope::Tenant { prefix: String::new() };
+    search(client, tenant, criteria, 100_000, max_messages, |_| ()).await.unwrap()
 }
 
 /// The ids that were found, in their order.

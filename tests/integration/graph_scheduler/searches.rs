@@ -113,8 +113,8 @@ async fn capped_search_is_split_by_date_until_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn day_over_search_cap_is_named_and_other_days_are_found() {
     let (fixture, mailbox, added) = full_of(&[(1, 200), (2, 1200), (3, 300)]).await;
-    let everybody = SearchScope::Tenant { prefix: String::new() };
-    let found = search(&fixture.client(&[]), everybody, &overdue(), 10, 100_000, |_| ()).await.unwrap();
+    let tenant = SearchScope::Tenant { prefix: String::new() };
+    let found = search(&fixture.client(&[]), tenant, &overdue(), 10, 100_000, |_| ()).await.unwrap();
     let full = found.mailboxes.iter().find(|result| result.address == mailbox).unwrap();
     assert_eq!(full.messages.len(), added.len() - 200, "1,000 of the day's 1,200");
     let failure = full.failure.as_ref().unwrap();

@@ -20,7 +20,7 @@ async fn calls_and_requests_are_counted() {
     let none = watcher.metrics().await;
     let soar = deployment.caller().await;
     let mut calls = deployment.calls_of_all_functions();
-    let not_there = json!({"exo_email_address": "nobody@nowhere.example", "exo_messages_id": "AAMk"});
+    let not_there = json!({"exo_email_address": "unknown@nowhere.example", "exo_messages_id": "AAMk"});
     calls.push(("exchange_online_get_message", not_there));
     calls.push(("exchange_online_of_another_app", json!({})));
     for (function, inputs) in calls {

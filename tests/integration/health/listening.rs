@@ -104,7 +104,7 @@ async fn port_is_closed(address: SocketAddr) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(SOON, closed).await.expect("nobody is there any more");
+    tokio::time::timeout(SOON, closed).await.expect("the port is closed in time");
 }
 
 #[tokio::test]

@@ -1,0 +1,194 @@
+//! What an import shows, asks and does.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dry_run_lists_new_objects_and_changes_nothing() {
+    let fixture = Fixture::fresh().await;
+    let output = fixture.customize(&["--dry-run"], "").await;
+    output.assert_contains(
+        0,
+        &["functions              9 new", "workflows             10 new", "rules                 11 new"],
+    );
+    output.assert_contains(
+        0,
+        &["The API key will be added to the message destination fn_exchange_online", "Dry run"],
+    );
+    assert_eq!(output.stdout, "");
+    assert_eq!(fixture.changes(), 0);
+    assert_eq!(fixture.rest().customizations(), json!({}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_run_imports_everything_and_second_run_nothing() {
+    let fixture = Fixture::fresh().await;
+    let output = fixture.customize(&["-y"], "").await;
+    output.assert_contains(
+        0,
+        &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"],
+    );
+    assert_eq!(output.stdout, "");
+    let imported = fixture.rest().customizations();
+    let file = export(ScriptLanguage::Python3).unwrap();
+    for kind in KINDS {
+        assert_eq!(list(&imported, kind).len(), list(&file, kind).len(), "{kind}");
+    }
+    assert_eq!(fixture.listed(), json!([17]));
+
+    let changes = fixture.changes();
+    fixture
+        .customize(&["-y"], "")
+        .await
+        .assert_contains(0, &["functions              9 unchanged", "up to date"]);
+    assert_eq!(fixture.changes(), changes);
+    assert_eq!(fixture.rest().customizations(), imported);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_import_gives_same_state() {
+    let fixture = Fixture::fresh().await;
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let once = fixture.rest().customizations();
+    // In the older language all workflows differ, so that everything is imported again, and back.
+    fixture
+        .customize(&["-y", "--script-language", "python"], "")
+        .await
+        .assert_contains(0, &["workflows             10 will"]);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let mut twice = fixture.rest().customizations();
+    assert_eq!(fixture.count("POST", "/configurations/imports"), 3);
+    // Each import counts as a change of it.
+    twice["message_destinations"][0]["version"] = once["message_destinations"][0]["version"].clone();
+    assert_eq!(twice, once);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_older_app_are_updated_without_duplicates() {
+    let fixture = Fixture::older().await;
+    let before = fixture.rest().customizations();
+    fixture.customize(&["-y"], "").await.assert_contains(
+        0,
+        &[
+            "functions              9 will change",
+            "rules                 11 unchanged",
+            "The API key has access to the message destination",
+        ],
+    );
+    let after = fixture.rest().customizations();
+    assert_eq!(identities(&after), identities(&before));
+    assert_eq!(fixture.listed(), json!([17]));
+    assert_eq!(after["scripts"][0]["language"], "python3");
+    let tooltips = list(&after, "fields").iter().filter(|field| field["tooltip"] == "").count();
+    assert_eq!(tooltips, 0);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["up to date"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn import_requires_confirmation() {
+    let fixture = Fixture::older().await;
+    let before = fixture.rest().customizations();
+    for no in ["n\n", "NO\n", "perhaps\nn\n", ""] {
+        let output = fixture.customize(&[], no).await;
+        output.assert_contains(0, &["Nothing was imported; SOAR calls the import REJECTED"]);
+        assert!(output.stdout.contains("(y/n): "));
+        assert_eq!(fixture.rest().customizations(), before);
+    }
+    let output = fixture.customize(&[], "what?\n Y \n").await;
+    output.assert_contains(0, &["SOAR has imported it"]);
+    assert_eq!(output.stdout.matches("(y/n): ").count(), 2);
+    assert_ne!(fixture.rest().customizations(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_in_soar_are_named_before_they_are_overwritten() {
+    let fixture = Fixture::fresh().await;
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
+    let imported = fixture.rest().customizations();
+    let rest = fixture.rest();
+    rest.change_object("workflows", "example_exchange_online_query_emails", |workflow| {
+        let xml =
+            workflow["content"]["xml"].as_str().unwrap().replace("</process>", "<!-- mine --></process>");
+        workflow["content"]["xml"] = json!(xml);
+    });
+    rest.change_object("scripts", "Exchange Online Create Artifacts from Message", |script| {
+        script["script_text"] = json!("pass");
+    });
+    rest.change_object("actions", "Example: Exchange Online Send Message", |rule| {
+        rule["enabled"] = json!(false);
+    });
+    rest.change_object("fields", "__function/exo_email_address", |field| field["text"] = json!("Mailbox"));
+    rest.change_object("types", "exo_message_query_results_dt", |table| {
+        table["fields"]["exo_dt_status"]["input_type"] = json!("text");
+        table["fields"]["mine"] = json!({"name": "mine", "input_type": "text"});
+    });
+    rest.remove_function("exchange_online_get_message");
+
+    let output = fixture.customize(&["--dry-run"], "").await;
+    let named = [
+        "example_exchange_online_query_emails\n",
+        "script                 1 will change",
+        "Example: Exchange Online Send Message\n",
+        "exo_email_address\n",
+        "exchange_online_get_message\n",
+        "functions              1 new\n",
+        "data table             1 will change",
+        "workflows              1 will change",
+        "9 unchanged",
+    ];
+    output.assert_contains(0, &named);
+    assert!(!output.stderr.contains("exo_email_address_sender"), "{}", output.stderr);
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
+    let after = fixture.rest().customizations();
+    assert_eq!(after["workflows"], imported["workflows"]);
+    assert_eq!(after["actions"], imported["actions"]);
+    assert_eq!(list(&after, "functions").len(), 9);
+    assert!(after["types"][0]["fields"]["mine"].is_object(), "a column of theirs is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_hidden_by_soar_are_not_reported_as_unchanged() {
+    let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
+    fixture.rest().fail_next("GET /rest/orgs/201/workflows/", usize::MAX, Failure::Status(404));
+    let output = fixture.customize(&["--dry-run"], "").await;
+    output.assert_contains(
+        0,
+        &["workflows             10 will be written again: SOAR does not show", "Dry run"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_api_key_is_added_to_destination_without_import() {
+    let fixture = Fixture::with(export(ScriptLanguage::Python3).unwrap()).await;
+    fixture.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([99]));
+    fixture.customize(&[], "n\n").await.assert_contains(0, &["Nothing was changed"]);
+    assert_eq!(fixture.listed(), json!([99]));
+    fixture.customize(&[], "y\n").await.assert_contains(0, &["The API key was added"]);
+    assert_eq!(fixture.listed(), json!([99, 17]));
+    assert_eq!(fixture.count("POST", "/configurations/imports"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_login_is_added_to_destination_users() {
+    let fixture = Fixture::fresh().await;
+    let section = fixture.sandbox.soar.app_config_section_of_account(&fixture.sandbox.ca_file());
+    let app_config = fixture.write(&section);
+    fixture.customize_as(&app_config, &["-y"], "").await.assert_contains(0, &["The account was added"]);
+    let destination = fixture.rest().destination(DESTINATION).unwrap();
+    assert_eq!((&destination["users"], &destination["api_keys"]), (&json!([1]), &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemon_can_read_calls_only_after_customize() {
+    let fixture = Fixture::fresh().await;
+    let app_config = fixture.sandbox.write_app_config(&[]).unwrap().display().to_string();
+    let mut waiting = Daemon::spawn(&["run", "--config-file", &app_config]);
+    waiting.logged("knows none of the Exchange Online functions").await;
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["Done. The daemon can take calls."]);
+    waiting.subscribed().await;
+
+    fixture.rest().change_object("message_destinations", DESTINATION, |one| one["api_keys"] = json!([]));
+    let mut refused = Daemon::spawn(&["run", "--config-file", &app_config]);
+    assert_eq!(refused.ended().await.code(), Some(32));
+    fixture.customize(&["-y"], "").await.assert_contains(0, &["The API key was added"]);
+    Daemon::spawn(&["run", "--config-file", &app_config]).subscribed().await;
+}

@@ -1,0 +1,140 @@
+//! Where results, notes and files go, and with which exit code.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_go_to_stdout_without_contacting_soar() {
+    let desk = Desk::new().await;
+    let user = desk.sandbox.graph.mailboxes().swap_remove(0);
+    let given = format!("exo_email_address={user}");
+    for name in ["get_email_user_profile", "exchange_online_get_email_user_profile"] {
+        let ended = desk.invoke(&[name, "--input", &given]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let payload = ended.payload();
+        assert_eq!((&payload["version"], &payload["success"]), (&json!("1.0"), &json!(true)));
+        assert_eq!(payload["content"]["userPrincipalName"], user.as_str());
+        assert_eq!(payload["inputs"], json!({ "exo_email_address": user }));
+        assert_eq!(payload["raw"], json!(payload["content"].to_string()));
+        assert!(ended.stderr.contains(&format!("Reading the profile of {user}")), "{ended:?}");
+        assert!(!ended.stderr.contains('\x1b'), "drawn on what is no terminal: {ended:?}");
+    }
+    assert!(!desk.soar_was_spoken_to());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_function_exits_with_1() {
+    let desk = Desk::new().await;
+    let ended =
+        desk.invoke(&["get_email_user_profile", "--input", "exo_email_address=unknown@sandbox.example"]);
+    assert_eq!(ended.code, 1);
+    assert_eq!(ended.payload()["success"], json!(false));
+    assert!(ended.stderr.contains("unknown@sandbox.example was not found"), "{ended:?}");
+
+    let ended = desk.invoke(&["get_message"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    assert!(ended.stderr.contains("\"exo_email_address\", \"exo_messages_id\" are required"), "{ended:?}");
+    assert_eq!(desk.sandbox.graph.counters().http_requests, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn query_without_incident_prints_note_to_stderr() {
+    let desk = Desk::new().await;
+    let subject = format!("exo_message_subject={}", Phish::default().subject);
+    let outputs = "exo_query_output_format=incident note, Incident attachment";
+    let given = inputs(["exo_email_address=all", &subject, "exo_has_attachments=unknown", outputs]);
+    let ended = desk.invoke(&[&["query_emails"][..], &given].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let content = &ended.payload()["content"];
+    assert_eq!(content["messages_found"], json!(7));
+    assert_eq!(content["incident_id"], Value::Null);
+    assert_eq!(content["exo_query_output_format"], json!(["Incident note", "Incident attachment"]));
+    assert_eq!(ended.stderr.matches("7 messages found in 12 mailboxes.").count(), 1, "{ended:?}");
+    assert!(!desk.soar_was_spoken_to());
+    assert!(desk.files().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn query_with_incident_writes_note_and_attachment() {
+    let desk = Desk::new().await;
+    let incident = INCIDENT.to_string();
+    let given = inputs([
+        "exo_email_address=all",
+        "exo_email_address_sender=it-service@c0ntoso-support.example",
+        "exo_query_output_format=Incident note",
+        "exo_query_output_format=Incident attachment",
+    ]);
+    let ended = desk.invoke(&[&["query_emails", "--incident", &incident][..], &given].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.payload()["inputs"]["incident_id"], json!(INCIDENT));
+    assert_eq!(ended.payload()["content"]["incident_id"], json!(INCIDENT));
+    assert_eq!(desk.sandbox.soar.rest.notes(INCIDENT).len(), 1);
+    assert_eq!(desk.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len(), 1);
+    assert!(!ended.stderr.contains("messages found in"), "shown as well: {ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_without_incident_is_saved_without_overwriting() {
+    let desk = Desk::new().await;
+    let (mailbox, id, [address, message]) = desk.planted();
+    let mime = desk.sandbox.graph.mime(&mailbox, &id).unwrap();
+    let given = inputs([address.as_str(), &message, "exo_attachment_name=../evidence.eml"]);
+    let arguments = [&["write_message_as_attachment"][..], &given].concat();
+    for name in ["_.._evidence.eml", "_.._evidence-2.eml"] {
+        let ended = desk.invoke(&arguments);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        assert_eq!(ended.payload()["content"], json!({ "attachment_name": name }));
+    }
+    let expected = [("_.._evidence-2.eml".to_owned(), mime.clone()), ("_.._evidence.eml".to_owned(), mime)];
+    assert_eq!(desk.files(), expected);
+    assert!(!desk.soar_was_spoken_to());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn interrupted_message_download_leaves_no_file() {
+    let desk = Desk::new().await;
+    let (_, _, [address, message]) = desk.planted();
+    desk.sandbox.graph.faults().next(100, Target::containing("$value"), Fault::CutBody);
+    let given = inputs([address.as_str(), &message]);
+    let ended = desk.invoke(&[&["write_message_as_attachment"][..], &given].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    assert!(ended.stderr.contains("its content could not be read"), "{ended:?}");
+    assert_eq!(desk.files(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_with_incident_is_saved_as_attachment() {
+    let desk = Desk::new().await;
+    let (mailbox, id, [address, message]) = desk.planted();
+    let incident = INCIDENT.to_string();
+    let given = inputs([address.as_str(), &message]);
+    let ended =
+        desk.invoke(&[&["write_message_as_attachment", "--incident", &incident][..], &given].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let attached = desk.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT));
+    assert_eq!(attached[0].name, format!("message-{mailbox}-{id}.eml"));
+    assert_eq!(Some(attached[0].bytes().await.unwrap()), desk.sandbox.graph.mime(&mailbox, &id));
+    assert_eq!(desk.files(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn attachments_are_sent_only_from_an_incident() {
+    let desk = Desk::new().await;
+    let sender = format!("exo_email_address={}", desk.sandbox.graph.mailboxes()[0]);
+    let given = inputs([
+        sender.as_str(),
+        "exo_recipients=soc@sandbox.example",
+        "exo_message_body=<p>x=y</p>",
+        "exo_attachment_names=list.txt",
+        "incident_id=2095",
+    ]);
+    let ended = desk.invoke(&[&["send_message"][..], &given].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
+    assert!(ended.stderr.contains("--incident") && ended.stderr.contains("Nothing was sent"), "{ended:?}");
+    assert!(desk.sandbox.graph.sent_mail().is_empty() && !desk.soar_was_spoken_to());
+
+    let owner = Owner::Incident(INCIDENT);
+    desk.sandbox.soar.rest.add_attachment(owner, "list.txt", "text/plain", b"a,b").await.unwrap();
+    let ended = desk.invoke(&[&["send_message", "--incident", "2095"][..], &given].concat());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(desk.sandbox.graph.sent_mail().len(), 1);
+}
