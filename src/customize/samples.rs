@@ -38,7 +38,7 @@ impl PayloadSample {
     }
 }
 
-/// The schema of which `sample` is an instance.
+/// Derives the JSON schema that describes `sample`.
 pub(super) fn schema(sample: &Value) -> Value {
     let mut schema = json!({"$schema": STANDARD});
     if let (Some(schema), Value::Object(shape)) = (schema.as_object_mut(), shape(sample)) {

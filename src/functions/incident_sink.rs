@@ -78,11 +78,11 @@ impl IncidentSink {
         }
     }
 
-    /// The delay before a message is written again, after `done` attempts the last of which failed with `error`. `None`
-    /// if it must not be retried.
-    pub(super) fn retry_delay(&self, done: u32, error: &soar::Error) -> Option<Duration> {
+    /// Returns the wait before a message is written again. `attempts` have been made, and the last one failed with
+    /// `error`. `None` if the message must not be written again.
+    pub(super) fn retry_delay(&self, attempts: u32, error: &soar::Error) -> Option<Duration> {
         match self {
-            Self::Soar(soar) => soar.attach_again_after(done, error),
+            Self::Soar(soar) => soar.attach_again_after(attempts, error),
             Self::Local(_) => None,
         }
     }

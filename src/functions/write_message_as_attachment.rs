@@ -138,7 +138,7 @@ impl MessageCopy<'_> {
                         status = refused.status(),
                         uploads,
                         ?wait,
-                        "SOAR refused the attachment for now; trying again"
+                        "SOAR throttles attachments; trying again after the wait"
                     );
                     sleep(wait).await;
                 }

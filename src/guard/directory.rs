@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 
 use graph::{self, Client, Dispatch, Path, Request};
 
-const INCOMPLETE: &str = "Microsoft Graph left out some of its names, all of which were asked for (id, \
-                          userPrincipalName, mail, proxyAddresses)";
+const INCOMPLETE: &str = "Microsoft Graph left out some of the names that were asked for (id, userPrincipalName, \
+                          mail, proxyAddresses)";
 const AMBIGUOUS: &str = "Microsoft Graph names more than one mailbox for this address, or another one";
 
 /// The names of a mailbox in the directory. All are required: a pattern that denies the mailbox could match the one

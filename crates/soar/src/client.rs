@@ -265,11 +265,10 @@ impl Client {
         })
     }
 
-    /// The wait before the caller opens a stream again and repeats [`Self::attach`], which cannot repeat a stream
-    /// itself, after `done` attempts of which the last failed with `error`. `None` if SOAR may have the file, does
-    /// not accept it, or was asked often enough.
-    pub fn attach_again_after(&self, done: u32, error: &Error) -> Option<Duration> {
-        self.connection.put_off(done, error)
+    /// Returns the wait before the caller repeats [`Self::attach`] with a new stream. `attempts` have been made, and the
+    /// last one failed with `error`. `None` if SOAR may have the file, does not accept it, or if no attempt is left.
+    pub fn attach_again_after(&self, attempts: u32, error: &Error) -> Option<Duration> {
+        self.connection.put_off(attempts, error)
     }
 
     /// The files of an incident or a task.

@@ -352,11 +352,12 @@ impl Connection {
         })
     }
 
-    /// The wait before an upload is repeated, after `done` attempts of which SOAR refused the last with `error` (429)
-    /// when part of it was sent. `None` if it is not to be repeated. An upload that did not reach SOAR was repeated
-    /// already.
-    pub(super) fn put_off(&self, done: u32, error: &Error) -> Option<Duration> {
-        (done < self.tries && error.status() == Some(429)).then(|| self.wait(done, error.retry_after()))
+    /// Returns the wait before an upload is repeated that SOAR refused with 429 (`error`) while it was sent. `attempts`
+    /// have been made. `None` if the upload must not be repeated. An upload that never reached SOAR is repeated
+    /// without this.
+    pub(super) fn put_off(&self, attempts: u32, error: &Error) -> Option<Duration> {
+        (attempts < self.tries && error.status() == Some(429))
+            .then(|| self.wait(attempts, error.retry_after()))
     }
 
     /// The wait after `done` attempts: SOAR's `Retry-After`, else the configured delay, which grows each time. A

@@ -241,7 +241,7 @@ fn found(error: &Error) -> String {
         ErrorKind::Token(error) => error.as_ref(),
         _ => return error.to_string(),
     };
-    let TokenError::Refused { status, whom: application, error, description, trace_id, .. } = refused else {
+    let TokenError::Refused { status, application, error, description, trace_id, .. } = refused else {
         return refused.to_string();
     };
     // Entra appends ids and the time to its message; the trace id is enough to ask Microsoft.

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum TokenError {
     /// Entra ID, or the machine's identity endpoint, refused the credential.
     #[error(
-        "Microsoft Entra ID refused the sign-in of {whom} with HTTP status {status}, {error}: {description}{}. \
+        "Microsoft Entra ID refused the sign-in of {application} with HTTP status {status}, {error}: {description}{}. \
          Check {check} in app.config",
         TraceId(trace_id)
     )]
@@ -15,7 +15,7 @@ pub enum TokenError {
         /// The HTTP status.
         status: u16,
         /// The application or identity that signed in, and the kind of its credential.
-        whom: String,
+        application: String,
         /// The options to check.
         check: String,
         /// OAuth's `error`.

@@ -267,7 +267,7 @@ impl Endpoint {
     fn refused(&self, status: u16, denied: Denied) -> TokenError {
         TokenError::Refused {
             status,
-            whom: self.credential.to_string(),
+            application: self.credential.to_string(),
             check: match &self.credential {
                 Credential::Application { .. } => {
                     format!("tenant_id, client_id and {}", self.credential.option())

@@ -6,7 +6,7 @@ const SMALLER: [usize; 3] = [10, 5, 1];
 /// After this many batches in time, batches grow to the next larger size.
 const GROW_AFTER: usize = 8;
 
-/// The size of batches for now.
+/// How many parts a batch may have. The number shrinks when batches take too long, and grows again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchSize {
     configured: usize,
@@ -21,7 +21,7 @@ impl BatchSize {
         Self { configured, current: configured, in_time: 0 }
     }
 
-    /// Returns how many parts a batch may have now.
+    /// Returns the current number.
     pub(crate) fn get(self) -> usize {
         self.current
     }

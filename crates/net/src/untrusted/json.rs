@@ -56,7 +56,7 @@ pub fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     while let Some(found) = text[at..].find('\\') {
         let escape = at + found;
         at = match surrogate(text, escape) {
-            // Another escape: two bytes, of which the second may be a backslash, or part of a longer character.
+            // Another escape: a backslash and one character, which may be a second backslash.
             None => text[escape + 1..].chars().next().map_or(text.len(), |c| escape + 1 + c.len_utf8()),
             Some(Surrogate::High) if matches!(surrogate(text, escape + 6), Some(Surrogate::Low)) => {
                 escape + 12

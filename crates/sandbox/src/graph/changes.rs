@@ -161,7 +161,7 @@ pub struct Event {
     pub asked: Map<String, Value>,
 }
 
-/// An upload session: an attachment of which some ranges have arrived.
+/// An upload session: an attachment whose ranges arrive one after the other.
 #[derive(Debug)]
 pub(super) struct UploadSession {
     pub(super) mailbox: u32,

@@ -88,7 +88,7 @@ const SENTENCE: [&str; 20] = [
     "The new printer is ready, the driver installs itself.",
     "Bitte prüfen Sie die Angaben und geben Sie uns kurz Bescheid.",
     "The build took eleven minutes and all tests passed.",
-    "Nobody needs to do anything before the maintenance window.",
+    "You need to do nothing before the maintenance window.",
     "I added the missing figures on page four & five.",
     "Our offer is valid until the end of the month.",
     "The minutes are in the usual folder.",

@@ -32,7 +32,7 @@ async fn headers_are_escaped_on_the_wire() {
         .with_header("correlation-id", "invid:7")
         .with_header("reply-to", "/queue/acks.201.fn_exchange_online")
         .with_header("Co3ContextToken", "a\\b:c\nd")
-        .with_header("JMSXUserID", "somebody else");
+        .with_header("JMSXUserID", "another user");
     frame.body = Bytes::from_static(b"a\0b");
     sender.confirmed(frame).await;
 

@@ -77,7 +77,7 @@ async fn each_part_has_its_own_status() {
             json!({"requests": [
                 {"id": "gone", "method": "DELETE", "url": format!("/{message}")},
                 {"id": "user", "method": "GET", "url": format!("/users/{user}")},
-                {"id": "none", "method": "GET", "url": "/users/nobody@contoso.example"},
+                {"id": "none", "method": "GET", "url": "/users/unknown@contoso.example"},
                 {"id": "nest", "method": "POST", "url": "/$batch", "body": {"requests": []},
                     "headers": {"Content-Type": "application/json"}},
                 {"id": "root", "method": "GET", "url": "/v1.0/users"},
@@ -134,7 +134,7 @@ async fn dependent_part_of_a_failed_part_fails() {
             "/$batch",
             json!({"requests": [
                 {"id": "b", "method": "GET", "url": "/users", "dependsOn": ["a"]},
-                {"id": "a", "method": "GET", "url": "/users/nobody"},
+                {"id": "a", "method": "GET", "url": "/users/unknown"},
                 {"id": "c", "method": "GET", "url": "/users"},
             ]}),
         )

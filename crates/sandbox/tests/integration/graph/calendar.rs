@@ -71,7 +71,7 @@ async fn invalid_event_is_refused() {
         assert_eq!((status, code(&answer)), (400, "TimeZoneNotSupportedException"), "{zone}");
     }
     for (pointer, value) in [
-        ("/attendees/0/emailAddress/address", json!("nobody")),
+        ("/attendees/0/emailAddress/address", json!("unknown")),
         ("/attendees/0/type", json!("reluctant")),
         ("/start/dateTime", json!("2026-03-29T09:00:00Z")),
         ("/start/dateTime", json!("2026-03-29T11:00:00")),

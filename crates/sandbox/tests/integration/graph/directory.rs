@@ -68,8 +68,8 @@ async fn proxy_addresses_are_searched() {
         let alias = user.proxy_addresses()[1].trim_start_matches("smtp:").to_owned();
         assert_eq!(s.get(&format!("/users/{}", encode(&alias))).await.0, 404);
     }
-    let nobody = encode("proxyAddresses/any(a:a eq 'smtp:nobody@contoso.example')");
-    assert!(s.all(&format!("/users?$filter={nobody}")).await.is_empty());
+    let unknown = encode("proxyAddresses/any(a:a eq 'smtp:unknown@contoso.example')");
+    assert!(s.all(&format!("/users?$filter={unknown}")).await.is_empty());
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn user_without_a_mailbox_is_refused() {
             assert_eq!(s.get(&format!("/users/{name}/{path}")).await.0, 404);
         }
     }
-    assert_eq!(code(&s.get("/users/nobody@contoso.example/messages").await.1), "ErrorInvalidUser");
+    assert_eq!(code(&s.get("/users/unknown@contoso.example/messages").await.1), "ErrorInvalidUser");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn token_requires_the_right_form() {
     let s = TestTenant::small().await;
     for (field, wrong, status, error, number) in [
         ("client_secret", "guess", 401, "invalid_client", 7_000_215),
-        ("client_id", "nobody", 400, "unauthorized_client", 700_016),
+        ("client_id", "unknown", 400, "unauthorized_client", 700_016),
         ("scope", "https://graph.microsoft.com/Mail.Read", 400, "invalid_scope", 70_011),
         ("grant_type", "password", 400, "unsupported_grant_type", 70_003),
         ("scope", "", 400, "invalid_request", 900_144),
