@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
@@ -98,4 +99,23 @@ async fn search_of_slow_mailboxes_reaches_each() {
     let found = fixture.done(QueryEmails, query("all", json!({"exo_message_subject": SUBJECT}))).await;
     assert_eq!(found["content"]["messages_found"], 200);
     assert_eq!(found["content"]["not_searched"], json!([]));
+}
+
+/// None of these requests is in a batch, so only the gate of the mailbox holds them back.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_one_mailbox_keep_to_four_requests() {
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.mailbox(0);
+    let ids = fixture.put_many(&mailbox, 60);
+    fixture.graph().faults().set_latency(Duration::from_millis(10), Duration::ZERO);
+    let calls = ids.iter().enumerate().map(|(nth, id)| {
+        let (function, mut inputs) =
+            (if nth < 50 { GetMessage } else { WriteMessageAsAttachment }, message(&mailbox, id));
+        inputs["incident_id"] = json!(INCIDENT);
+        inputs["exo_attachment_name"] = json!(format!("{nth}.eml"));
+        fixture.done(function, inputs)
+    });
+    join_all(calls).await;
+    let counters = fixture.graph().counters();
+    assert_eq!((counters.most_in_one_mailbox, counters.throttled), (4, 0));
 }
