@@ -7,20 +7,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
-use fn_exchange_online::audit::{Initiator, Trail};
-use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{Call, Context, Function, Inputs, Lease, Status};
-use fn_exchange_online::guard::Guard;
+use fn_exchange_online::functions::{Call, Context, Function, Inputs};
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, TenantOptions};
 use sandbox::soar::rest::Owner;
 use sandbox::soar::{INCIDENT, SoarOptions};
 
 use serde_json::{Value, json};
+
+#[path = "../tests/support/context.rs"]
+mod context;
+use context::context;
 
 const CALLS: u32 = 200;
 
@@ -30,16 +30,7 @@ async fn main() {
     let tenant = TenantOptions { mailboxes: 20, messages_per_mailbox: 10, ..TenantOptions::default() };
     let sandbox = Sandbox::start(directory.path(), tenant, SoarOptions::default()).await.unwrap();
     let file = sandbox.write_app_config(&[]).unwrap();
-    let settings = Settings::load(&file, &Environment::of_process()).unwrap().settings;
-    let context = Context {
-        graph: graph::Client::new(&settings.graph).unwrap(),
-        sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
-        call: Call::by_hand(),
-        lease: Lease::undisputed(),
-        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
-        limits: settings.limits,
-        status: Status::channel().0,
-    };
+    let context = context(&file).await;
     let incident = Owner::Incident(INCIDENT);
     sandbox.soar.rest.add_attachment(incident, "kept.txt", "text/plain", b"kept").await.unwrap();
 

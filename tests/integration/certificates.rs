@@ -1,13 +1,13 @@
 //! Promise: each of the four endpoints trusts only the authorities that are configured for it, refuses certificates of
 //! other hosts and times, and speaks nothing older than TLS 1.2.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::rsa::Files;
-use crate::support::tinyproxy::unused_port;
 use crate::support::tls::Authority;
 use axum::Router;
 use axum::routing::{get, post};
@@ -176,10 +176,13 @@ async fn named_self_signed_certificate_is_trusted() {
         ] {
             let (server, certificate) = self_signed(name, last_year).await;
             std::fs::write(&file, if named { &certificate } else { place.certificates.ca_pem() }).unwrap();
-            let told = speak(endpoint, server.address().port(), Trust::SystemAnd(file.clone()), &other).await;
+            let outcome =
+                speak(endpoint, server.address().port(), Trust::SystemAnd(file.clone()), &other).await;
             match words {
-                None => assert_eq!(told, Ok(()), "{endpoint:?}"),
-                Some(words) => assert!(told.clone().unwrap_err().contains(words), "{endpoint:?}: {told:?}"),
+                None => assert_eq!(outcome, Ok(()), "{endpoint:?}"),
+                Some(words) => {
+                    assert!(outcome.clone().unwrap_err().contains(words), "{endpoint:?}: {outcome:?}");
+                }
             }
         }
     }
@@ -196,8 +199,8 @@ async fn foreign_and_expired_certificates_are_refused() {
         ] {
             let server = place.serve(shown).await;
             let trust = Trust::SystemAnd(authority.ca_file());
-            let told = speak(endpoint, server.address().port(), trust, &other).await.unwrap_err();
-            assert!(told.contains(words), "{endpoint:?}: {told}");
+            let outcome = speak(endpoint, server.address().port(), trust, &other).await.unwrap_err();
+            assert!(outcome.contains(words), "{endpoint:?}: {outcome}");
         }
     }
 }
@@ -207,8 +210,8 @@ async fn verification_is_disabled_for_one_endpoint_only() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
         let server = place.serve(Shown::Expired).await;
-        let told = speak(endpoint, server.address().port(), Trust::Insecure, &other).await;
-        assert_eq!(told, Ok(()), "{endpoint:?}");
+        let outcome = speak(endpoint, server.address().port(), Trust::Insecure, &other).await;
+        assert_eq!(outcome, Ok(()), "{endpoint:?}");
     }
 }
 
@@ -263,26 +266,27 @@ struct OldServer {
 impl OldServer {
     fn start(directory: &Path, version: &str) -> Self {
         let files = Files::make(directory, "localhost", 10);
-        let port = unused_port();
-        let process = Command::new("openssl")
-            .args(["s_server", version, "-cipher", "ALL:@SECLEVEL=0", "-quiet", "-accept"])
-            .arg(format!("127.0.0.1:{port}"))
+        let mut process = Command::new("openssl")
+            .args(["s_server", version, "-cipher", "ALL:@SECLEVEL=0", "-accept", "127.0.0.1:0"])
             .arg("-cert")
             .arg(&files.certificate)
             .arg("-key")
             .arg(&files.key)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let server = Self { process, port };
-        let deadline = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "openssl s_server does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        server
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let ready = "ACCEPT 127.0.0.1:";
+        let port = output
+            .by_ref()
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix(ready).and_then(|port| port.parse().ok()));
+        // Its later output is read, so that it never waits for a reader.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Self { process, port: port.expect("openssl s_server listens") }
     }
 
     /// Whether it speaks this version to who wants it.
@@ -310,15 +314,15 @@ async fn tls_1_1_is_rejected_for_every_endpoint() {
     let server = OldServer::start(directory.path(), "-tls1_1");
     assert!(server.speaks("-tls1_1"), "this OpenSSL can");
     for endpoint in ALL {
-        let told = speak(endpoint, server.port, Trust::Insecure, &other).await.unwrap_err();
+        let outcome = speak(endpoint, server.port, Trust::Insecure, &other).await.unwrap_err();
         assert!(
-            told.to_lowercase().contains("protocol version") || told.contains("ProtocolVersion"),
-            "{endpoint:?}: {told}"
+            outcome.to_lowercase().contains("protocol version") || outcome.contains("ProtocolVersion"),
+            "{endpoint:?}: {outcome}"
         );
     }
     let server = OldServer::start(directory.path(), "-tls1_2");
     let broker = speak(Endpoint::Broker, server.port, Trust::Insecure, &other);
     // It is no broker, and waits for what we have to say; the handshake is all that matters.
-    let told = broker.await;
-    assert_eq!(told, Ok(()), "TLS 1.2 is spoken");
+    let outcome = broker.await;
+    assert_eq!(outcome, Ok(()), "TLS 1.2 is spoken");
 }

@@ -39,10 +39,12 @@ mod systemd_notify;
 #[path = "../support"]
 mod support {
     pub(crate) mod app_config;
+    pub(crate) mod context;
     pub(crate) mod deployment;
     pub(crate) mod exposition;
     pub(crate) mod graph_tenant;
     pub(crate) mod peer;
+    pub(crate) mod poll;
     pub(crate) mod resilient_sdk;
     pub(crate) mod rsa;
     pub(crate) mod selftest;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::peer::{error, message};
+use crate::support::poll::poll;
 use crate::support::session::{PATIENCE, QUEUE, broker, failure, next, reach, subscribed};
 use stomp::{ClientCommand, Error, NotConfirmed, Reply, Session, State};
 use tokio::time::timeout;
@@ -394,12 +395,7 @@ async fn liveness_check_waits_until_deliveries_are_received() {
     let (_peer, mut line, session, mut deliveries) = subscribed().await;
     assert!(session.answers().await);
     line.deliver("m1", "a1", "call").await;
-    let handed_over = async {
-        while deliveries.is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    timeout(PATIENCE, handed_over).await.unwrap();
+    poll(async || if deliveries.is_empty() { Err("no delivery".to_owned()) } else { Ok(()) }).await;
     let knocking = session.clone();
     let (asks, asked) = tokio::sync::oneshot::channel();
     let knock = tokio::spawn(async move {

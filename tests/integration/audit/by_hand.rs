@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::audit::{DELETE, Fault, Target, acts, app_config, until};
+use crate::audit::{DELETE, Fault, Target, acts, app_config, graph_is_asked};
 use crate::support::deployment::{Daemon, Deployment};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +96,7 @@ async fn unrecorded_invoked_call_exits_with_1_and_its_result() {
     let graph = &by_hand.deployment.sandbox.graph;
     graph.faults().next(1, Target::containing("DELETE"), Fault::Delay(Duration::from_secs(1)));
     let call = by_hand.call();
-    until(|| graph.counters().most_http_requests == 1).await;
+    graph_is_asked(&by_hand.deployment).await;
     fs::rename(&by_hand.directory, by_hand.directory.with_extension("away")).unwrap();
     let (code, out, log) = call.outcome().await;
     assert_eq!((code, graph.deleted().len()), (1, 1), "{log}");

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::support::deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::audit::Trail;
 use fn_exchange_online::config::GuardSettings;
-use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::graph::{Fault, RetryAfter, Target, Tenant};
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Caller, Reply};
 use serde_json::{Value, json};
@@ -83,13 +83,10 @@ fn acts(trail: &Path) -> Vec<Value> {
     lines
 }
 
-async fn until(holds: impl Fn() -> bool) {
-    let waiting = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(SOON, waiting).await.unwrap();
+/// Waits until Graph works on a request.
+async fn graph_is_asked(deployment: &Deployment) {
+    let asked = |graph: &Tenant| graph.counters().most_http_requests == 1;
+    assert!(deployment.sandbox.graph.until(SOON, asked).await, "no request reached Graph");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -110,9 +107,9 @@ async fn every_change_is_recorded_before_its_reply() {
             DELETE | DELETE_RESULTS => &[("delete message", "deleted")],
             _ => &[],
         };
-        let said: Vec<_> =
+        let recorded: Vec<_> =
             new.iter().map(|act| (act["act"].as_str().unwrap(), act["outcome"].as_str().unwrap())).collect();
-        assert_eq!(said, expected, "{function}");
+        assert_eq!(recorded, expected, "{function}");
         for act in new {
             assert_eq!((&act["function"], &act["correlation_id"]), (&json!(function), &json!(correlation)));
             assert_eq!(act["principal"], "analyst@example.com");
@@ -159,11 +156,11 @@ async fn notes_and_files_are_recorded() {
     let (mailbox, id, reply) = running.delete(0).await;
     assert_eq!(reply.message_type, 1);
     let acts = acts(&running.trail);
-    let said: Vec<_> =
+    let recorded: Vec<_> =
         acts.iter().map(|act| (act["act"].as_str().unwrap(), act["outcome"].as_str().unwrap())).collect();
     let expected =
         [("write note", "written"), ("attach report", "written"), ("delete message", "not deleted")];
-    assert_eq!(said, expected);
+    assert_eq!(recorded, expected);
     let failed = acts.last().unwrap();
     assert_eq!((&failed["mailbox"], &failed["message_id"]), (&json!(mailbox), &json!(id)));
     assert!(failed["error"].as_str().unwrap().contains("403"), "{failed}");

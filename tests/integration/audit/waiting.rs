@@ -8,7 +8,7 @@ use std::time::Duration;
 use fn_exchange_online::audit::{Act, AuditRecord, Initiator, Trail};
 use serde_json::json;
 
-use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, until};
+use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, graph_is_asked};
 use crate::support::deployment::SOON;
 
 /// Has a message be deleted, and the trail's directory be moved away between the act's beginning and its end; where it
@@ -21,7 +21,7 @@ async fn delete_without_a_line(running: &Running) -> PathBuf {
     let id = running.deployment.add_message(&mailbox, "x", "y");
     let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
     let call = running.soar.call(DELETE, inputs).await.unwrap();
-    until(|| graph.counters().most_http_requests == 1).await;
+    graph_is_asked(&running.deployment).await;
     let directory = running.trail.parent().unwrap();
     let away = directory.with_extension("away");
     fs::rename(directory, &away).unwrap();

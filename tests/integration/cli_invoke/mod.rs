@@ -10,15 +10,10 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
+use crate::support::context::context;
 use chrono::{DateTime, TimeDelta, Utc};
-use fn_exchange_online::audit::{Initiator, Trail};
-use fn_exchange_online::config::{Environment, Settings};
-use fn_exchange_online::functions::{
-    Call, Context, Error, ErrorKind, Function, IncidentSink, InputKind, Inputs, Lease, Status,
-};
-use fn_exchange_online::guard::Guard;
+use fn_exchange_online::functions::{Context, Error, ErrorKind, Function, IncidentSink, InputKind, Inputs};
 use sandbox::Sandbox;
 use sandbox::graph::{Fault, Phish, Target, TenantOptions};
 use sandbox::soar::rest::Owner;
@@ -110,16 +105,7 @@ impl Desk {
 
     /// What the daemon's functions work with.
     async fn context(&self) -> Context {
-        let settings = Settings::load(&self.config, &Environment::default()).unwrap().settings;
-        Context {
-            graph: graph::Client::new(&settings.graph).unwrap(),
-            sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
-            call: Call::by_hand(),
-            lease: Lease::undisputed(),
-            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
-            limits: settings.limits,
-            status: Status::channel().0,
-        }
+        context(&self.config).await
     }
 }
 

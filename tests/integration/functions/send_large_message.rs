@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use sandbox::graph::Tenant;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
 use crate::functions::common::{
     Fault, Fixture, INCIDENT, Owner, RetryAfter, SOON, SendMessage, Target, empty,
@@ -200,14 +200,8 @@ async fn cancelled_call_leaves_no_draft() {
     let error = fixture.failed(SendMessage, inputs).await;
     assert!(error.contains("call_timeout"), "{error}");
     let mailbox = fixture.mailbox(0);
-    let drafts =
-        || fixture.graph().messages(&mailbox).iter().filter(|message| message.folder == "drafts").count();
-    let removed = async {
-        while drafts() > 0 {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), removed).await.expect("the draft is removed");
+    let no_draft = |graph: &Tenant| graph.messages(&mailbox).iter().all(|message| message.folder != "drafts");
+    assert!(fixture.graph().until(Duration::from_secs(10), no_draft).await, "the draft stays");
     assert!(fixture.graph().sent_mail().is_empty());
 }
 

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use graph::{Client, Path, Request};
-use sandbox::graph::{RetryAfter, Scope};
+use sandbox::graph::{Counters, RetryAfter, Scope, Tenant};
 
-use super::{messages, send_all, tenant, until};
+use super::{messages, send_all, tenant};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts a large piece of work and gives it time to fill the scheduler.
 async fn begin(
     client: &Client,
     requests: Vec<Request>,
-    arrived: impl Fn() -> bool,
+    graph: &Tenant,
+    arrived: impl Fn(&Counters) -> bool,
 ) -> tokio::task::JoinHandle<()> {
     let client = client.clone();
     let work = tokio::spawn(async move { send_all(&client, &requests).await });
-    until("the large piece of work begins", arrived).await;
+    let begun = graph.until(PATIENCE, |graph| arrived(&graph.counters())).await;
+    assert!(begun, "the large piece of work does not begin");
     work
 }
 
@@ -27,7 +31,7 @@ async fn small_lane_finishes_before_an_earlier_large_one() {
     let client = fixture.client(&[("max_concurrent_batches", "2")]);
     let all: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let few: Vec<_> = all[500..510].to_vec();
-    let large = begin(&client, all, || graph.counters().batches >= 2).await;
+    let large = begin(&client, all, graph, |counters| counters.batches >= 2).await;
     let before = graph.counters().batches;
     send_all(&client, &few).await;
     let waited = graph.counters().batches - before;
@@ -44,7 +48,7 @@ async fn large_lanes_share_batches_evenly() {
     let (first, second) = (all[..500].to_vec(), all[500..].to_vec());
     let of_second: std::collections::HashSet<_> =
         second.iter().map(|request| request.path().as_str().to_owned()).collect();
-    let large = begin(&client, first, || graph.counters().batches >= 2).await;
+    let large = begin(&client, first, graph, |counters| counters.batches >= 2).await;
     send_all(&client, &second).await;
     large.await.unwrap();
     // From the first batch that was composed again, and as long as both had something to send, no batch was one's
@@ -71,7 +75,7 @@ async fn single_requests_overtake_a_tenant_search() {
     let mailboxes = graph.mailboxes();
     // Each mailbox five times: more than a mailbox may have at once.
     let all: Vec<_> = (0..5).flat_map(|_| mailboxes.iter().map(|mailbox| messages(mailbox))).collect();
-    let large = begin(&client, all, || graph.counters().batches >= 2).await;
+    let large = begin(&client, all, graph, |counters| counters.batches >= 2).await;
     let before = graph.counters().batches;
     try_join_all(mailboxes[300..340].iter().map(|mailbox| {
         let (client, request) = (client.clone(), messages(mailbox));
@@ -93,7 +97,7 @@ async fn single_requests_overtake_a_long_deletion() {
     let client = fixture.client(&[]);
     let mailbox = graph.mailboxes()[0].clone();
     let all: Vec<_> = (0..400).map(|_| messages(&mailbox)).collect();
-    let large = begin(&client, all, || graph.counters().batches >= 2).await;
+    let large = begin(&client, all, graph, |counters| counters.batches >= 2).await;
     let before = graph.counters().sub_requests;
     client.send(&messages(&mailbox)).await.unwrap();
     let waited = graph.counters().sub_requests - before;
@@ -112,7 +116,7 @@ async fn single_requests_do_not_wait_for_paused_batches() {
     client.send(&messages(&mailboxes[0])).await.unwrap();
     graph.faults().throttle_everything(Duration::from_secs(2), Scope::SubRequests, RetryAfter::Seconds(3));
     let all: Vec<_> = mailboxes.iter().map(|mailbox| messages(mailbox)).collect();
-    let large = begin(&client, all, || graph.counters().throttled > 0).await;
+    let large = begin(&client, all, graph, |counters| counters.throttled > 0).await;
     for mailbox in &mailboxes {
         client.send(&messages(mailbox)).await.unwrap();
     }
@@ -126,7 +130,7 @@ async fn cancelled_requests_are_not_sent() {
     let graph = &fixture.sandbox.graph;
     let client = fixture.client(&[("max_concurrent_batches", "1")]);
     let all: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
-    let large = begin(&client, all, || graph.counters().batches >= 2).await;
+    let large = begin(&client, all, graph, |counters| counters.batches >= 2).await;
     large.abort();
     assert!(large.await.unwrap_err().is_cancelled());
     let stopped = graph.counters().batches;

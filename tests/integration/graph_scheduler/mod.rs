@@ -7,7 +7,7 @@ mod searches;
 mod throttling;
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::graph_tenant::TestTenant;
 use futures_util::future::try_join_all;
@@ -68,13 +68,4 @@ fn assert_nothing_done_twice(tenant: &Tenant) {
     }
     let twice: Vec<_> = times.into_iter().filter(|(_, times)| *times > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
-}
-
-/// Waits until `condition` holds.
-async fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }

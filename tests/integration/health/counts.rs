@@ -73,8 +73,8 @@ async fn exposition_is_valid_and_anonymous() {
     for hidden in ["@", "localhost", "127.0.0.1", deployment.sandbox.graph.tenant_id(), "Message 0"] {
         assert!(!text.contains(hidden), "{hidden}");
     }
-    if let Some((passed, said)) = promtool(&["check", "metrics"], &text) {
-        assert!(passed, "{said}");
+    if let Some((passed, output)) = promtool(&["check", "metrics"], &text) {
+        assert!(passed, "{output}");
     }
 }
 

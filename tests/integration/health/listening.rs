@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -12,6 +11,7 @@ use tokio::net::TcpStream;
 use crate::health::watcher::{Watcher, status};
 use crate::health::{LISTEN, watched};
 use crate::support::deployment::{Daemon, Deployment, SOON};
+use crate::support::poll::poll;
 
 /// How many sockets the process listens at (`proc_pid_fd(5)`, `proc_pid_net(5)`; 0A is LISTEN).
 fn listening_sockets(daemon: &Daemon) -> usize {
@@ -53,13 +53,13 @@ async fn unusable_address_ends_the_start() {
     let deployment = Deployment::new().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = TcpListener::bind(taken).unwrap();
-    for (address, said) in [
+    for (address, expected) in [
         ("localhost", "is not an address with a port"),
         (&taken.to_string(), "name an address of this machine and a port that is not in use"),
     ] {
         let daemon = deployment.spawn(&deployment.app_config(&[], &[("health_listen", address)]));
         let (code, _, log) = daemon.outcome().await;
-        assert!(code == 2 && log.contains(said) && log.contains("health_listen"), "{code}: {log}");
+        assert!(code == 2 && log.contains(expected) && log.contains("health_listen"), "{code}: {log}");
     }
 }
 
@@ -99,12 +99,11 @@ async fn reload_moves_the_listener_unless_unusable() {
 
 /// Waits until the port is closed, which may be later than the log says.
 async fn port_is_closed(address: SocketAddr) {
-    let closed = async {
-        while TcpStream::connect(address).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, closed).await.expect("the port is closed in time");
+    poll(async || match TcpStream::connect(address).await {
+        Ok(_) => Err(format!("{address} is still open")),
+        Err(_) => Ok(()),
+    })
+    .await;
 }
 
 #[tokio::test]

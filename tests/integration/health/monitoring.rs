@@ -97,8 +97,8 @@ async fn manual_lists_exactly_the_existing_metrics() {
 fn alerts_fire_as_intended() {
     let directory = format!("{}/deploy/monitoring", env!("CARGO_MANIFEST_DIR"));
     for (command, name) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
-        if let Some((passed, said)) = promtool(&[command, "rules", &format!("{directory}/{name}")], "") {
-            assert!(passed, "{said}");
+        if let Some((passed, output)) = promtool(&[command, "rules", &format!("{directory}/{name}")], "") {
+            assert!(passed, "{output}");
         }
     }
 }

@@ -117,9 +117,9 @@ async fn unwritable_trail_is_reported_and_calls_continue() {
     let trail = directory.join("acts.jsonl").display().to_string();
     let (_daemon, watcher) = watched(&deployment, &[("audit_file", &trail)]).await;
     watcher.until("/readyz", 200).await;
-    let told =
+    let of_trail =
         |metrics: &Metrics| (metrics.one("audit_trail_writable"), metrics.one("audit_trail_lines_waiting"));
-    assert_eq!(told(&watcher.metrics().await), (1.0, 0.0));
+    assert_eq!(of_trail(&watcher.metrics().await), (1.0, 0.0));
     let away = directory.with_extension("away");
     std::fs::rename(&directory, &away).unwrap();
     let mailbox = deployment.mailbox(0);
@@ -128,7 +128,7 @@ async fn unwritable_trail_is_reported_and_calls_continue() {
     let soar = deployment.caller().await;
     let reply = soar.call("exchange_online_delete_email", inputs).await.unwrap().reply(SOON).await.unwrap();
     assert!(reply.message.contains("audit_file"), "{}", reply.message);
-    assert_eq!(told(&watcher.metrics().await), (0.0, 0.0));
+    assert_eq!(of_trail(&watcher.metrics().await), (0.0, 0.0));
     assert_eq!(watcher.get("/readyz").await.0, 200);
     // Without another call.
     std::fs::rename(&away, &directory).unwrap();

@@ -1,14 +1,14 @@
 //! An HTTP client that watches the daemon.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::support::deployment::{Daemon, SOON};
 use crate::support::exposition::Metrics;
+use crate::support::poll::poll;
 
 pub(crate) struct Watcher {
     pub(crate) address: SocketAddr,
@@ -20,8 +20,8 @@ impl Watcher {
         const SAYS: &str = "health and metrics at http://";
         daemon.logged_times(SAYS, nth).await;
         let log = daemon.log();
-        let said = log.match_indices(SAYS).nth(nth - 1).unwrap().0 + SAYS.len();
-        let port = log[said..].split_whitespace().next().unwrap().rsplit_once(':').unwrap().1;
+        let start = log.match_indices(SAYS).nth(nth - 1).unwrap().0 + SAYS.len();
+        let port = log[start..].split_whitespace().next().unwrap().rsplit_once(':').unwrap().1;
         Self { address: SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap())) }
     }
 
@@ -50,28 +50,20 @@ impl Watcher {
 
     /// Asks until the answer has that status; its body.
     pub(crate) async fn until(&self, path: &str, status: u16) -> String {
-        let deadline = Instant::now() + SOON;
-        loop {
+        poll(async || {
             let (is, body) = self.get(path).await;
-            if is == status {
-                return body;
-            }
-            assert!(Instant::now() < deadline, "{path} is {is}, not {status}: {body}");
-            sleep(Duration::from_millis(20)).await;
-        }
+            if is == status { Ok(body) } else { Err(format!("{path} is {is}, not {status}: {body}")) }
+        })
+        .await
     }
 
     /// Asks until the metrics are as wanted.
     pub(crate) async fn until_metrics(&self, what: &str, wanted: impl Fn(&Metrics) -> bool) -> Metrics {
-        let deadline = Instant::now() + SOON;
-        loop {
+        poll(async || {
             let metrics = self.metrics().await;
-            if wanted(&metrics) {
-                return metrics;
-            }
-            assert!(Instant::now() < deadline, "{what}: {metrics:?}");
-            sleep(Duration::from_millis(20)).await;
-        }
+            if wanted(&metrics) { Ok(metrics) } else { Err(format!("{what}: {metrics:?}")) }
+        })
+        .await
     }
 }
 

@@ -120,9 +120,9 @@ async fn unwritable_log_ends_the_start() {
             .arg(&config)
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.contains(logs.to_str().unwrap()) && said.contains("logdir"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(logs.to_str().unwrap()) && stderr.contains("logdir"), "{stderr}");
     }
     assert_eq!(sandbox.soar.rest.connections(), 0, "it went on without its log");
 }

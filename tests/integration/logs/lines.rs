@@ -62,9 +62,9 @@ async fn batch_part_is_logged_for_its_call() {
         // The 10 mailboxes, and the 3 users who have none.
         assert_eq!(parts.clone().count(), 13);
         for part in parts {
-            let told =
+            let identified =
                 part["request_id"].is_string() || part["error"].as_str().unwrap().contains("request-id");
-            assert!(told && part["function"] == QUERY && part["resource"].is_string(), "{part}");
+            assert!(identified && part["function"] == QUERY && part["resource"].is_string(), "{part}");
             // The batch's own lines are of no call, or they would be of several.
             let of_batch: Vec<_> = lines
                 .iter()

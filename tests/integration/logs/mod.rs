@@ -7,8 +7,9 @@ mod lines;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::support::poll::poll;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, TenantOptions};
 use sandbox::soar::caller::{Caller, Reply};
@@ -98,11 +99,13 @@ impl Running {
     }
 
     async fn until_in(&self, file: &Path, text: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !fs::read_to_string(file).unwrap_or_default().contains(text) {
-            assert!(Instant::now() < deadline, "{text:?} is not in {}: {}", file.display(), self.stderr());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        poll(async || {
+            let found = fs::read_to_string(file).unwrap_or_default().contains(text);
+            found
+                .then_some(())
+                .ok_or_else(|| format!("{text:?} is not in {}: {}", file.display(), self.stderr()))
+        })
+        .await;
     }
 
     /// Ends the daemon as a platform would.

@@ -260,12 +260,9 @@ async fn faulty(
 
 /// Waits until the requests that a test wants to see at once are at work.
 async fn gather(shared: &Shared) {
-    let deadline = Instant::now() + GATHERED_WITHIN;
-    while shared.recorder.counters().most_http_requests < shared.faults.gathering()
-        && Instant::now() < deadline
-    {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    let gathered = || shared.recorder.counters().most_http_requests >= shared.faults.gathering();
+    // Those that do not come are not waited for any longer.
+    shared.recorder.until(GATHERED_WITHIN, gathered).await;
 }
 
 async fn wait(latency: Duration) {

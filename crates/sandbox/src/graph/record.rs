@@ -1,9 +1,9 @@
 //! The record of requests, and counters of requests at work at the same time.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::observed::Observed;
 
 /// A request, alone or as a part of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub(super) struct Recorder {
     kept: usize,
-    log: Mutex<Log>,
+    log: Observed<Log>,
 }
 
 #[derive(Debug, Default)]
@@ -66,83 +66,92 @@ struct Log {
 
 impl Recorder {
     pub(super) fn new(kept: usize) -> Self {
-        Self { kept, log: Mutex::default() }
-    }
-
-    fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock()
+        Self { kept, log: Observed::default() }
     }
 
     pub(super) fn requests(&self) -> Vec<RecordedRequest> {
-        self.log().requests.iter().cloned().collect()
+        self.log.look(|log| log.requests.iter().cloned().collect())
     }
 
     pub(super) fn counters(&self) -> Counters {
-        self.log().counters.clone()
+        self.log.look(|log| log.counters.clone())
+    }
+
+    /// Waits until `condition` holds, and checks it again after each change of the record.
+    pub(super) async fn until(&self, deadline: Duration, condition: impl Fn() -> bool) -> bool {
+        self.log.until(deadline, condition).await
     }
 
     pub(super) fn clear(&self) {
-        let mut log = self.log();
-        log.requests.clear();
-        log.counters = Counters::default();
+        self.log.change(|log| {
+            log.requests.clear();
+            log.counters = Counters::default();
+        });
     }
 
     /// The number of the next batch.
     pub(super) fn next_batch(&self) -> u64 {
-        let mut log = self.log();
-        log.batches_ever += 1;
-        log.batches_ever
+        self.log.change(|log| {
+            log.batches_ever += 1;
+            log.batches_ever
+        })
     }
 
     /// Records a request to Graph.
     pub(super) fn graph(&self, kind: &'static str, request: RecordedRequest) {
-        let mut log = self.log();
-        let counters = &mut log.counters;
-        if kind == "batch" {
-            counters.batches += 1;
-        } else {
-            *counters.by_kind.entry(kind).or_default() += 1;
-        }
-        if kind != "batch" && request.in_batch.is_some() {
-            counters.sub_requests += 1;
-        } else {
-            counters.http_requests += 1;
-        }
-        counters.throttled += u64::from(request.status == Some(429));
-        log.keep(request, self.kept);
+        self.log.change(|log| {
+            let counters = &mut log.counters;
+            if kind == "batch" {
+                counters.batches += 1;
+            } else {
+                *counters.by_kind.entry(kind).or_default() += 1;
+            }
+            if kind != "batch" && request.in_batch.is_some() {
+                counters.sub_requests += 1;
+            } else {
+                counters.http_requests += 1;
+            }
+            counters.throttled += u64::from(request.status == Some(429));
+            log.keep(request, self.kept);
+        });
     }
 
     /// Records a request for a token.
     pub(super) fn token(&self, request: RecordedRequest) {
-        let mut log = self.log();
-        log.counters.token_requests += 1;
-        log.keep(request, self.kept);
+        self.log.change(|log| {
+            log.counters.token_requests += 1;
+            log.keep(request, self.kept);
+        });
     }
 
     /// Records a request to an upload URL.
     pub(super) fn upload(&self, request: RecordedRequest) {
-        let mut log = self.log();
-        *log.counters.by_kind.entry("upload range").or_default() += 1;
-        log.keep(request, self.kept);
+        self.log.change(|log| {
+            *log.counters.by_kind.entry("upload range").or_default() += 1;
+            log.keep(request, self.kept);
+        });
     }
 
     /// Counts an HTTP request as at work until the returned guard is dropped.
     pub(super) fn begin(&self, batch: bool) -> AtWork<'_> {
-        let mut log = self.log();
-        log.at_work += 1;
-        log.batches_at_work += usize::from(batch);
-        log.counters.most_http_requests = log.counters.most_http_requests.max(log.at_work);
-        log.counters.most_batches = log.counters.most_batches.max(log.batches_at_work);
-        AtWork { recorder: self, batch, requests: log.at_work }
+        let requests = self.log.change(|log| {
+            log.at_work += 1;
+            log.batches_at_work += usize::from(batch);
+            log.counters.most_http_requests = log.counters.most_http_requests.max(log.at_work);
+            log.counters.most_batches = log.counters.most_batches.max(log.batches_at_work);
+            log.at_work
+        });
+        AtWork { recorder: self, batch, requests }
     }
 
     /// Counts a request as at work in a mailbox until the returned guard is dropped.
     pub(super) fn enter(&self, mailbox: u32, limit: usize) -> InMailbox<'_> {
-        let mut log = self.log();
-        let now = log.in_mailbox.entry(mailbox).or_default();
-        *now += 1;
-        let now = *now;
-        log.counters.most_in_one_mailbox = log.counters.most_in_one_mailbox.max(now);
+        let now = self.log.change(|log| {
+            let now = log.in_mailbox.entry(mailbox).or_default();
+            *now += 1;
+            log.counters.most_in_one_mailbox = log.counters.most_in_one_mailbox.max(*now);
+            *now
+        });
         InMailbox { recorder: self, mailbox, allowed: now <= limit }
     }
 }
@@ -168,9 +177,10 @@ pub(super) struct AtWork<'a> {
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        let mut log = self.recorder.log();
-        log.at_work -= 1;
-        log.batches_at_work -= usize::from(self.batch);
+        self.recorder.log.change(|log| {
+            log.at_work -= 1;
+            log.batches_at_work -= usize::from(self.batch);
+        });
     }
 }
 
@@ -184,12 +194,13 @@ pub(super) struct InMailbox<'a> {
 
 impl Drop for InMailbox<'_> {
     fn drop(&mut self) {
-        let mut log = self.recorder.log();
-        if let Some(count) = log.in_mailbox.get_mut(&self.mailbox) {
-            *count -= 1;
-            if *count == 0 {
-                log.in_mailbox.remove(&self.mailbox);
+        self.recorder.log.change(|log| {
+            if let Some(count) = log.in_mailbox.get_mut(&self.mailbox) {
+                *count -= 1;
+                if *count == 0 {
+                    log.in_mailbox.remove(&self.mailbox);
+                }
             }
-        }
+        });
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -157,6 +158,12 @@ impl Tenant {
     /// The sums over all requests so far.
     pub fn counters(&self) -> Counters {
         self.shared.recorder.counters()
+    }
+
+    /// Waits until `condition` holds, and checks it again when a request begins, is recorded or ends. Returns `false`
+    /// if it does not hold within `deadline`.
+    pub async fn until(&self, deadline: Duration, condition: impl Fn(&Self) -> bool) -> bool {
+        self.shared.recorder.until(deadline, || condition(self)).await
     }
 
     /// Forgets all requests and resets the sums to 0.

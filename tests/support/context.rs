@@ -1,0 +1,23 @@
+//! What functions work with when a test or a benchmark runs them without the broker.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use fn_exchange_online::audit::{Initiator, Trail};
+use fn_exchange_online::config::{Environment, Settings};
+use fn_exchange_online::functions::{Call, Context, Lease, Status};
+use fn_exchange_online::guard::Guard;
+
+/// Connects to the SOAR and the tenant that the configuration file names.
+pub(crate) async fn context(config: &Path) -> Context {
+    let settings = Settings::load(config, &Environment::default()).unwrap().settings;
+    Context {
+        graph: graph::Client::new(&settings.graph).unwrap(),
+        sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
+        call: Call::by_hand(),
+        lease: Lease::undisputed(),
+        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
+        limits: settings.limits,
+        status: Status::channel().0,
+    }
+}
