@@ -80,10 +80,11 @@ async fn compare() {
                 let client = tokio::task::spawn_blocking(move || {
                     Command::new(std::env::current_exe().unwrap()).env(CONFIG, config).output().unwrap()
                 });
-                let said = String::from_utf8(client.await.unwrap().stdout).unwrap();
-                let mut said = said.split_whitespace();
-                let seconds: f64 = said.next().expect("the client failed").parse().unwrap();
-                let [messages, failed, memory] = [0; 3].map(|_| said.next().unwrap().parse::<u32>().unwrap());
+                let output = String::from_utf8(client.await.unwrap().stdout).unwrap();
+                let mut output = output.split_whitespace();
+                let seconds: f64 = output.next().expect("the client failed").parse().unwrap();
+                let [messages, failed, memory] =
+                    [0; 3].map(|_| output.next().unwrap().parse::<u32>().unwrap());
                 let planted = sandbox.graph.planted().len();
                 assert_eq!(
                     (messages as usize, failed),

@@ -70,8 +70,9 @@ impl Bench {
     /// Changes the configuration of the running daemon; it takes effect in a moment.
     pub fn configure(&self, options: &[(&str, &str)]) {
         self.sandbox.write_app_config(options).unwrap();
-        let told = Command::new("kill").args(["-s", "HUP", &self.process.id().to_string()]).status().unwrap();
-        assert!(told.success());
+        let signalled =
+            Command::new("kill").args(["-s", "HUP", &self.process.id().to_string()]).status().unwrap();
+        assert!(signalled.success());
     }
 
     /// The same as [`Self::processor_seconds`], to the nanosecond (`/proc/PID/task/TID/schedstat`), where no thread

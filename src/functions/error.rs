@@ -266,8 +266,8 @@ impl fmt::Display for Dealt {
 }
 
 /// Returns the text with exactly one full stop at its end.
-fn sentence(said: &impl fmt::Display) -> String {
-    format!("{}.", said.to_string().trim_end_matches('.'))
+fn sentence(text: &impl fmt::Display) -> String {
+    format!("{}.", text.to_string().trim_end_matches('.'))
 }
 
 /// Names the permission, if a missing one is the likely reason.

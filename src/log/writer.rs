@@ -163,8 +163,8 @@ impl Missing {
     fn write(&mut self, sink: &mut impl Sink, line: &str, format: LogFormat, complaints: Option<&Queue>) {
         let mut written = Ok(());
         if self.lines > 0 {
-            let said = Line::of_log(format!("{} lines of the log could not be written here", self.lines));
-            written = sink.write(&said.written(format));
+            let gap = Line::of_log(format!("{} lines of the log could not be written here", self.lines));
+            written = sink.write(&gap.written(format));
             if written.is_ok() {
                 self.lines = 0;
             }
@@ -176,8 +176,8 @@ impl Missing {
                 if !self.failing
                     && let Some(complaints) = complaints
                 {
-                    let said = Line::of_log(format!("the log file cannot be written: {error}"));
-                    complaints.push(said.written(format));
+                    let complaint = Line::of_log(format!("the log file cannot be written: {error}"));
+                    complaints.push(complaint.written(format));
                 }
                 self.failing = true;
             }

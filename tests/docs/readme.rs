@@ -34,11 +34,11 @@ fn shell(command: &str, directory: &Path) -> Command {
 struct Terminal(Child);
 
 impl Terminal {
-    /// Starts it and waits until it has said `ready`.
+    /// Starts it and waits until it prints `ready`.
     fn open(command: &str, directory: &Path, ready: &str) -> Self {
         let mut child =
             shell(command, directory).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (say, said) = mpsc::channel();
+        let (say, lines) = mpsc::channel();
         let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let readers: [Box<dyn BufRead + Send>; 2] =
             [Box::new(BufReader::new(out)), Box::new(BufReader::new(err))];
@@ -52,8 +52,8 @@ impl Terminal {
         let deadline = Instant::now() + PATIENCE;
         let mut heard = String::new();
         while !heard.contains(ready) {
-            let next = said.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-            let line = next.unwrap_or_else(|_| panic!("{command} never said {ready:?}:\n{heard}"));
+            let next = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            let line = next.unwrap_or_else(|_| panic!("{command} never printed {ready:?}:\n{heard}"));
             heard = heard + &line + "\n";
         }
         terminal
@@ -94,7 +94,7 @@ fn readme_exercise_works_as_written() {
     let directory = built();
     let directory = directory.path();
     let mut terminals = Vec::new();
-    let mut said = String::new();
+    let mut lines = String::new();
     for command in blocks(exercise).concat() {
         if command == "cargo build" {
             // Done already, for this test.
@@ -104,15 +104,15 @@ fn readme_exercise_works_as_written() {
             terminals.push(Terminal::open(&command, directory, "ready: listening for calls"));
         } else {
             let output = typed(&command, directory);
-            said += &String::from_utf8_lossy(&output.stdout);
-            said += &String::from_utf8_lossy(&output.stderr);
+            lines += &String::from_utf8_lossy(&output.stdout);
+            lines += &String::from_utf8_lossy(&output.stderr);
         }
     }
     assert_eq!(terminals.len(), 2, "SOAR and the daemon");
     // Below /tmp, where tests may run, the audit trail would not last.
-    assert!(said.contains("All checks passed.") || said.contains("is not kept there"), "{said}");
+    assert!(lines.contains("All checks passed.") || lines.contains("is not kept there"), "{lines}");
     for expected in ["will change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
-        assert!(said.contains(expected), "nothing said {expected:?}:\n{said}");
+        assert!(lines.contains(expected), "nothing lines {expected:?}:\n{lines}");
     }
     let found = fs::read_to_string(directory.join("target/exercise/found.json")).unwrap();
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();

@@ -162,8 +162,8 @@ impl Order {
                 ("/id", event.map(|event| json!(event.id)))
             }
         };
-        let said = content.pointer(place).cloned();
-        (said != expected).then(|| format!("{place} of the content is {said:?} instead of {expected:?}"))
+        let found = content.pointer(place).cloned();
+        (found != expected).then(|| format!("{place} of the content is {found:?} instead of {expected:?}"))
     }
 }
 

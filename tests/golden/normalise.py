@@ -146,8 +146,8 @@ class Record:
         log, screen = self.split_stderr()
         self.section("screen", indented(screen))
         if self.call.get("start"):
-            told = [(command, {name: value for name, value in sorted(headers.items()) if name != "receipt"}) for command, headers in seen.opening]
-            self.section("opening frames", [self.normaliser.text(f"  {command} {json.dumps(headers)}") for command, headers in told])
+            frames = [(command, {name: value for name, value in sorted(headers.items()) if name != "receipt"}) for command, headers in seen.opening]
+            self.section("opening frames", [self.normaliser.text(f"  {command} {json.dumps(headers)}") for command, headers in frames])
         if self.call.get("messages"):
             self.section("frames", self.frames())
         elif seen.stdout:
@@ -264,7 +264,7 @@ class Record:
         return lines
 
     def audit(self):
-        """The audit trail's lines. That no guard rail is in force is said in one record only."""
+        """The audit trail's lines. That no guard rail is in force stands in one record only."""
         lines = [{name: value for name, value in line.items() if name != "time"} for line in self.seen.audit]
         lines = [line | {"version": "<version>"} if "version" in line else line for line in lines]
         shown = [line for line in lines if self.call.get("start") or line != NO_RAILS]

@@ -32,11 +32,11 @@ fn config_in(directory: &Path, arguments: &[&str], answers: &str, environment: &
     child.wait_with_output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-fn asked(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -71,12 +71,12 @@ fn created_file_is_template_with_owner_only_access() {
         fs::create_dir_all(directory.path().join("sub")).unwrap();
         let output = config_in(directory.path(), arguments, "", &[("WHERE", "~/sub")]);
         let file = directory.path().join(file);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", stderr(&output));
         assert_eq!(fs::read_to_string(&file).unwrap(), template());
         assert_eq!(mode(&file), 0o600);
-        assert_eq!(asked(&output), "");
-        assert!(said(&output).contains(file.file_name().unwrap().to_str().unwrap()), "{}", said(&output));
-        assert!(said(&output).contains("Edit it before"), "{}", said(&output));
+        assert_eq!(stdout(&output), "");
+        assert!(stderr(&output).contains(file.file_name().unwrap().to_str().unwrap()), "{}", stderr(&output));
+        assert!(stderr(&output).contains("Edit it before"), "{}", stderr(&output));
     }
 }
 
@@ -86,7 +86,7 @@ fn app_config_file_variable_overrides_file_argument() {
     let environment = [("APP_CONFIG_FILE", "from-environment.config")];
     let output = config_in(directory.path(), &["-c", "named.config"], "", &environment);
     assert_eq!(files(directory.path()), ["from-environment.config"]);
-    assert!(said(&output).contains("APP_CONFIG_FILE"), "{}", said(&output));
+    assert!(stderr(&output).contains("APP_CONFIG_FILE"), "{}", stderr(&output));
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn existing_file_is_overwritten_only_after_confirmation() {
     for (answers, questions) in [("n\n", 1), ("", 1), ("what?\n\nno\n", 3), ("perhaps\n", 2)] {
         let output = config(directory.path(), &["-c", "app.config"], answers);
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{answers:?}");
-        assert_eq!(asked(&output).matches("(y/n)").count(), questions, "{answers:?}");
+        assert_eq!(stdout(&output).matches("(y/n)").count(), questions, "{answers:?}");
         assert_eq!(output.status.code(), Some(0));
-        assert!(said(&output).contains("is unchanged"), "{}", said(&output));
+        assert!(stderr(&output).contains("is unchanged"), "{}", stderr(&output));
     }
     let output = config(directory.path(), &["-c", "app.config"], "maybe\nY\n");
     assert!(output.status.success());
@@ -116,15 +116,15 @@ fn update_appends_missing_sections_only() {
     fs::write(&file, mine).unwrap();
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     let output = config(directory.path(), &["--update", "app.config"], "");
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", stderr(&output));
     let expected = format!("{mine}\n\n{}", section("fn_exchange_online"));
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
     assert_eq!(mode(&file), 0o644);
-    assert!(said(&output).contains("[fn_exchange_online] of fn-exchange-online"), "{}", said(&output));
-    assert!(!said(&output).contains("[resilient]"), "{}", said(&output));
+    assert!(stderr(&output).contains("[fn_exchange_online] of fn-exchange-online"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("[resilient]"), "{}", stderr(&output));
 
     let again = config(directory.path(), &["-u", "app.config"], "");
-    assert!(said(&again).contains("nothing to update"), "{}", said(&again));
+    assert!(stderr(&again).contains("nothing to update"), "{}", stderr(&again));
     assert_eq!(fs::read_to_string(&file).unwrap(), expected);
 }
 
@@ -170,7 +170,7 @@ fn update_leaves_invalid_config_unchanged() {
         fs::write(&file, text).unwrap();
         let output = config(directory.path(), &["-u", "app.config"], "");
         assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains(why), "{}", said(&output));
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
         assert_eq!(fs::read(&file).unwrap(), text);
     }
 }
@@ -180,7 +180,7 @@ fn update_of_missing_file_creates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-u", "app.config"], "");
     assert_eq!(output.status.code(), Some(0));
-    assert!(said(&output).contains("There is no configuration file app.config"), "{}", said(&output));
+    assert!(stderr(&output).contains("There is no configuration file app.config"), "{}", stderr(&output));
     assert!(files(directory.path()).is_empty());
 }
 
@@ -189,7 +189,7 @@ fn unwritable_path_exits_with_1_and_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-c", "nowhere/app.config"], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("cannot write nowhere/app.config"), "{}", said(&output));
+    assert!(stderr(&output).contains("cannot write nowhere/app.config"), "{}", stderr(&output));
 }
 
 #[test]
@@ -197,11 +197,11 @@ fn packages_can_be_chosen_and_unknown_ones_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-c", "app.config", "-l", "fn_other", "fn_more"], "");
     assert_eq!(output.status.code(), Some(0));
-    assert!(said(&output).contains("Unknown package fn_other, fn_more"), "{}", said(&output));
+    assert!(stderr(&output).contains("Unknown package fn_other, fn_more"), "{}", stderr(&output));
     let text = fs::read_to_string(directory.path().join("app.config")).unwrap();
     assert!(text.contains("[integrations]") && !text.contains("[fn_exchange_online]"));
     let output = config(directory.path(), &["-u", "app.config", "-l", "fn-exchange-online"], "");
-    assert!(said(&output).contains("[fn_exchange_online]"), "{}", said(&output));
+    assert!(stderr(&output).contains("[fn_exchange_online]"), "{}", stderr(&output));
 }
 
 #[test]
@@ -228,8 +228,8 @@ fn unset_home_does_not_write_to_tilde_directory() {
         let mut variables = vec![("HOME", "")];
         variables.extend(environment);
         let output = config_in(directory.path(), arguments, "", &variables);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", said(&output));
-        assert!(said(&output).contains("HOME is not set") || said(&output).contains("the full path"));
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("HOME is not set") || stderr(&output).contains("the full path"));
         assert!(files(&directory.path().join("~")).is_empty(), "{arguments:?}");
     }
 }
@@ -250,9 +250,9 @@ fn commands_reject_default_config_path_without_home() {
             .env_remove("HOME")
             .output()
             .unwrap();
-        let told = said(&output) + &asked(&output);
-        assert_eq!(output.status.code(), Some(code), "{command:?}: {told}");
-        assert!(told.contains("~/.resilient/app.config") && told.contains("HOME is not set"), "{told}");
+        let texts = stderr(&output) + &stdout(&output);
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {texts}");
+        assert!(texts.contains("~/.resilient/app.config") && texts.contains("HOME is not set"), "{texts}");
     }
     assert!(files(directory.path()).is_empty());
 }

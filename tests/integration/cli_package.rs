@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::resilient_sdk::{python, said, sdk};
+use crate::support::resilient_sdk::{output_text, python, sdk};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fn_exchange_online::config::sections;
@@ -39,7 +39,7 @@ impl App {
     fn of(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let output = package(directory.path(), &[arguments, &["--output", "made/for us"]].concat());
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         let zip = format!("made/for us/app-{NAME}-{VERSION}.zip");
         assert_eq!(String::from_utf8(output.stdout).unwrap(), zip.clone() + "\n");
         let zip = directory.path().join(zip);
@@ -60,7 +60,7 @@ impl App {
 fn unpack(zip: &Path, into: &Path) -> Value {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/package/unpack.py");
     let output = Command::new("python3").arg(script).args([zip, into]).output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -175,8 +175,12 @@ fn registry_is_reported_and_left_out_of_the_package() {
     let directory = tempfile::tempdir().unwrap();
     let output =
         package(directory.path(), &["--image", "registry.example.com:5000/team/app:1", "--output", "."]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("has to be registry.example.com:5000."), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
+    assert!(
+        output_text(&output).contains("has to be registry.example.com:5000."),
+        "{}",
+        output_text(&output)
+    );
     let zip = directory.path().join(format!("app-{NAME}-{VERSION}.zip"));
     unpack(&zip, directory.path());
     let descriptor: Value =
@@ -194,7 +198,7 @@ fn invalid_image_reference_is_refused_before_writing() {
     ] {
         let output = package(directory.path(), &["--image", image, "--output", "made"]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(said(&output).contains(words), "{}", said(&output));
+        assert!(output_text(&output).contains(words), "{}", output_text(&output));
     }
     assert!(fs::read_dir(directory.path()).unwrap().next().is_none());
 }
@@ -205,7 +209,11 @@ fn unwritable_output_directory_is_named() {
     fs::write(directory.path().join("file"), "").unwrap();
     let output = package(directory.path(), &["--image", "team/app:1", "--output", "file/made"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("cannot write file/made/app-fn_exchange_online-"), "{}", said(&output));
+    assert!(
+        output_text(&output).contains("cannot write file/made/app-fn_exchange_online-"),
+        "{}",
+        output_text(&output)
+    );
     assert_eq!(fs::metadata(directory.path().join("file")).unwrap().permissions().mode() & 0o111, 0);
 }
 
@@ -232,7 +240,7 @@ fn packaged_by_sdk(app: &App, digest: &str, examples: Examples) -> TempDir {
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/package/packaged_by_sdk.py");
     let output = python(directory.path(), &[script, NAME, VERSION, "team", digest]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     directory
 }
 
@@ -274,7 +282,7 @@ fn soars_own_tool_documents_the_app_from_its_zip() {
     let directory = tempfile::tempdir().unwrap();
     fs::copy(&app.zip, directory.path().join("app.zip")).unwrap();
     let output = sdk(directory.path(), &["docgen", "-e", "app.zip", "-o", "out.md"]);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let document = fs::read_to_string(directory.path().join("out.md")).unwrap();
     assert_eq!(
         document.lines().filter(|line| line.starts_with("## Function - Exchange Online: ")).count(),

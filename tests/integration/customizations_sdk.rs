@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Output;
 
-use crate::support::resilient_sdk::{said, sdk};
+use crate::support::resilient_sdk::{output_text, sdk};
 use fn_exchange_online::customize::{Examples, ScriptLanguage, export, export_text};
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn docgen(text: &str) -> (Output, String) {
 fn sdk_documents_every_object() {
     for language in [ScriptLanguage::Python3, ScriptLanguage::Python] {
         let (output, document) = docgen(&export_text(language).unwrap());
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         let headings = |start: &str| document.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!(headings("## Function - Exchange Online: "), 9);
         assert_eq!(headings("## Script - Exchange Online "), 1);
@@ -101,7 +101,7 @@ fn sdk_makes_a_package() {
         "Exchange Online Create Artifacts from Message",
     ]);
     let output = sdk(directory.path(), &arguments);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
 
     let trimmed = directory.path().join("made/new_pkg/new_pkg/util/data/export.res");
     let trimmed: Value = serde_json::from_slice(&fs::read(trimmed).unwrap()).unwrap();
@@ -129,7 +129,7 @@ fn playbooks(file: &Value) -> Vec<String> {
 #[test]
 fn sdk_documents_every_playbook() {
     let (output, document) = docgen(&export_text(Examples::Playbooks).unwrap());
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let headings = |start: &str| document.lines().filter(|line| line.starts_with(start)).count();
     assert_eq!(headings("## Function - Exchange Online: "), 9);
     assert_eq!(headings("## Data Table - Exchange Online "), 1);
@@ -187,7 +187,7 @@ fn sdk_extracts_playbooks_and_makes_a_package_of_them() {
         arguments.extend(["-d", "exo_message_query_results_dt"]);
         arguments.extend(["-s", "Exchange Online Create Artifacts from Message"]);
         let output = sdk(directory.path(), &arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        assert!(output.status.success(), "{arguments:?}: {}", output_text(&output));
     }
     let made = directory.path().join("made/new_pkg/new_pkg/util/data/export.res");
     let extracted = fs::read_dir(directory.path().join("extracted")).unwrap().next().unwrap().unwrap().path();

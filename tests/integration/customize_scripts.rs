@@ -14,9 +14,9 @@ fn run(python: &str, files: &str) -> io::Result<Output> {
 }
 
 fn pass(output: &Output, count: usize) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(said.contains(&format!("Ran {count} tests")), "not all tests ran: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains(&format!("Ran {count} tests")), "not all tests ran: {stderr}");
 }
 
 /// Whether that is a Python 2.7; a shell's stand-in for a missing one is not.

@@ -44,13 +44,13 @@ fn served_sandbox_writes_a_working_configuration() {
 
     let mut daemon =
         program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::piped()).spawn().unwrap();
-    let (said, lines) = mpsc::channel();
+    let (sender, lines) = mpsc::channel();
     let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    std::thread::spawn(move || log.map_while(Result::ok).try_for_each(|line| said.send(line)));
+    std::thread::spawn(move || log.map_while(Result::ok).try_for_each(|line| sender.send(line)));
     let deadline = Instant::now() + Duration::from_secs(30);
     let ready = std::iter::from_fn(|| lines.recv_timeout(deadline - Instant::now()).ok())
         .any(|line| line.contains("ready: listening for calls"));
-    assert!(ready, "the daemon never said that it is ready");
+    assert!(ready, "the daemon does not report that it is ready");
     for process in [&mut daemon, &mut sandbox] {
         process.kill().unwrap();
         process.wait().unwrap();
@@ -84,10 +84,10 @@ fn served_sandbox_prints_working_commands() {
         let output =
             Command::new("sh").args(["-c", &format!("{command} --dry-run")]).env("PATH", path).output();
         let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            output.status.success() && said.contains("Dry run: nothing was changed"),
-            "{command}: {said}"
+            output.status.success() && stderr.contains("Dry run: nothing was changed"),
+            "{command}: {stderr}"
         );
     }
 }
@@ -129,8 +129,8 @@ fn served_soar_has_the_older_app_or_nothing() {
             let app_config = directory.path().join("app.config");
             let output =
                 program().args(["customize", "-y", "--config-file"]).arg(app_config).output().unwrap();
-            let said = String::from_utf8(output.stderr).unwrap();
-            assert!(output.status.success() && said.contains(expected), "{said}");
+            let stderr = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success() && stderr.contains(expected), "{stderr}");
         }
     }
 }
@@ -166,10 +166,10 @@ fn served_sandbox_calls_the_daemon() {
     assert_eq!(results["inputs"]["incident_id"], 2095, "{results}");
 
     let unknown = second.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&unknown.stderr);
-    assert!(unknown.status.code() == Some(1) && said.contains("unknown@x was not found"), "{said}");
+    let stderr = String::from_utf8_lossy(&unknown.stderr);
+    assert!(unknown.status.code() == Some(1) && stderr.contains("unknown@x was not found"), "{stderr}");
 
     let failed = call(&["get_message"]).wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&failed.stderr);
-    assert!(said.contains("exo_messages_id") && failed.stdout.is_empty(), "{said}");
+    let stderr = String::from_utf8_lossy(&failed.stderr);
+    assert!(stderr.contains("exo_messages_id") && failed.stdout.is_empty(), "{stderr}");
 }

@@ -187,10 +187,7 @@ fn damaged_message_is_salvaged_if_its_end_is_known() {
                 (Some("next"), &b"1234"[..], &None)
             );
         }
-        assert!(
-            read(&mut Server::with_limits(limits), &[damaged]).1.is_some(),
-            "unless told to, it is strict"
-        );
+        assert!(read(&mut Server::with_limits(limits), &[damaged]).1.is_some(), "it is strict by default");
     }
 }
 

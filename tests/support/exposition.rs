@@ -188,6 +188,6 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<(bool, String)
     let mut tool = tool.ok()?;
     tool.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = tool.wait_with_output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
 }

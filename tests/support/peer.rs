@@ -35,7 +35,7 @@ impl Peer {
         self.listener.local_addr().unwrap().port()
     }
 
-    /// The next TCP connection, with nothing said on it.
+    /// The next TCP connection, before any data.
     pub(crate) async fn accept_tcp(&self) -> TcpStream {
         timeout(PATIENCE, self.listener.accept()).await.expect("a connection").unwrap().0
     }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 const VERSION: &str = "51.0.9.1";
 
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn output_text(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
@@ -38,7 +38,7 @@ fn install(command: &mut Command) {
     assert!(
         output.status.success(),
         "resilient-sdk {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {}",
-        said(&output)
+        output_text(&output)
     );
 }
 

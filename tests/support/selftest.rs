@@ -6,7 +6,7 @@ use super::deployment::{Daemon, Deployment};
 
 pub(crate) const PROFILE: &str = "exchange_online_get_email_user_profile";
 
-/// What a run of the self test said.
+/// The output of a self test.
 pub(crate) struct Outcome {
     pub(crate) code: i32,
     pub(crate) report: Value,

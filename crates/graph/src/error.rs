@@ -66,7 +66,7 @@ pub enum ErrorKind {
         what: &'static str,
     },
     /// The status says success, but the body is an error.
-    #[error("what came back with HTTP status {} is not an answer of Microsoft Graph: it is an error, {}", .0.status, .0.said())]
+    #[error("what came back with HTTP status {} is not an answer of Microsoft Graph: it is an error, {}", .0.status, .0.code_and_message())]
     ErrorInSuccess(Box<Refusal>),
     /// There is no access token.
     #[error(transparent)]

@@ -66,7 +66,7 @@ impl Meaning {
                 Self::Policy
             }
             (403, _) => Self::Forbidden,
-            // A throttled batch is said to be answered 424 as a whole ("Throttling guidance"). The parts that this
+            // A throttled batch is documented to be answered 424 as a whole ("Throttling guidance"). The parts that this
             // client sends do not depend on each other, so 424 has no other meaning here.
             (424 | 429 | 509, _) => Self::Throttled,
             (408 | 500 | 502 | 504, _) => Self::ServerFailed,

@@ -53,7 +53,7 @@ impl Refusal {
     }
 
     /// Returns the code and the message.
-    pub(crate) fn said(&self) -> String {
+    pub(crate) fn code_and_message(&self) -> String {
         match (self.code.as_str(), self.message.as_str()) {
             (code, "") => code.to_owned(),
             ("", message) => message.to_owned(),
@@ -73,7 +73,7 @@ impl fmt::Display for Refusal {
         match (self.code.as_str(), self.message.as_str()) {
             ("", "") => Ok(()),
             ("", message) => write!(f, ": {message}"),
-            _ => write!(f, ", {}", self.said()),
+            _ => write!(f, ", {}", self.code_and_message()),
         }
     }
 }

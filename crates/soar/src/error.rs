@@ -41,7 +41,7 @@ pub enum Error {
         reason: String,
     },
     /// HTTP status 401.
-    #[error("SOAR does not accept {credentials} (HTTP status 401{})", said(message.as_deref()))]
+    #[error("SOAR does not accept {credentials} (HTTP status 401{})", suffix(message.as_deref()))]
     Unauthorized {
         /// The options with the credentials that SOAR does not accept.
         credentials: Credentials,
@@ -74,7 +74,7 @@ pub enum Error {
         address: String,
     },
     /// SOAR answered with an error.
-    #[error("SOAR answered the attempt to {attempt} with HTTP status {status}{}", said(message.as_deref()))]
+    #[error("SOAR answered the attempt to {attempt} with HTTP status {status}{}", suffix(message.as_deref()))]
     Refused {
         /// The purpose of the request, as in "the attempt to …".
         attempt: String,
@@ -132,7 +132,7 @@ impl fmt::Display for Credentials {
     }
 }
 
-fn said(message: Option<&str>) -> String {
+fn suffix(message: Option<&str>) -> String {
     message.map(|message| format!(": {message}")).unwrap_or_default()
 }
 
@@ -165,7 +165,7 @@ impl Error {
     /// fact that it is wrong is kept.
     pub(super) fn of_password(mut self) -> Self {
         if let Self::Unauthorized { message, .. } | Self::Refused { message, .. } = &mut self {
-            let wrong = message.take().filter(|said| said.contains(WRONG_PASSWORD));
+            let wrong = message.take().filter(|text| text.contains(WRONG_PASSWORD));
             *message = wrong.map(|_| format!("{WRONG_PASSWORD}."));
         }
         self

@@ -170,8 +170,8 @@ impl Connection {
                 return Err(error);
             }
             let wait = self.wait(done, error.retry_after());
-            let said = error.for_log();
-            tracing::warn!(error = said, tries = done, ?wait, "signing in to SOAR is tried again");
+            let reason = error.for_log();
+            tracing::warn!(error = reason, tries = done, ?wait, "signing in to SOAR is tried again");
             tokio::time::sleep(wait).await;
         }
     }
@@ -229,8 +229,8 @@ impl Connection {
                 return Err(error);
             }
             let wait = self.wait(done, error.retry_after());
-            let said = error.for_log();
-            tracing::info!(error = said, tries = done, ?wait, "a request to SOAR is tried again");
+            let reason = error.for_log();
+            tracing::info!(error = reason, tries = done, ?wait, "a request to SOAR is tried again");
             tokio::time::sleep(wait).await;
         }
     }

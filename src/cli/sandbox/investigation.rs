@@ -1,5 +1,5 @@
 //! An investigation of a phishing wave, from the first report to the meeting about it, with calls from SOAR's side of
-//! the broker. At the end, the state of the tenant is compared with what the replies said.
+//! the broker. At the end, the state of the tenant is compared with the replies.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -122,16 +122,16 @@ impl Analyst<'_> {
             let mailboxes = results["content"]["delete_results"].as_array();
             let deleted = mailboxes.into_iter().flatten();
             let deleted: usize = deleted.map(|mailbox| count(&mailbox["deleted_list"])).sum();
-            let mut said = format!("{deleted} messages deleted");
+            let mut summary = format!("{deleted} messages deleted");
             for failure in results["content"]["failures"].as_array().into_iter().flatten() {
                 let (mailbox, code) = (text(&failure["email_address"]), text(&failure["code"]));
                 let status = &failure["status_code"];
                 let _ = write!(
-                    said,
+                    summary,
                     "\nalready gone: the one of {mailbox} (HTTP {status}, {code}), deleted a moment ago"
                 );
             }
-            said
+            summary
         };
         let function = Function::DeleteMessagesFromQueryResults;
         self.ask("Delete every other copy that was found.", function, inputs, say).await.map(drop)
@@ -214,8 +214,8 @@ impl Analyst<'_> {
             return Err(Failure::new(ExitCode::Failed, &format!("{} failed", function.name())));
         }
         let success = results["success"] == json!(true);
-        let said = if success { say(&results) } else { text(&results["reason"]).to_owned() };
-        self.story.answer(success, &said, took);
+        let summary = if success { say(&results) } else { text(&results["reason"]).to_owned() };
+        self.story.answer(success, &summary, took);
         Ok(results)
     }
 }

@@ -73,12 +73,12 @@ pub(super) fn who(login: &Login) -> &'static str {
 
 /// Nothing depends on the version, so a missing answer is not a failure.
 async fn version(client: &Client, bound: Duration) -> Check {
-    let said = match within(bound, client.server_version()).await {
+    let problem = match within(bound, client.server_version()).await {
         Ok(Ok(version)) => return Check::passed(VERSION.0, VERSION.1, version),
         Ok(Err(error)) => error.to_string(),
         Err(late) => late,
     };
-    Check::warning(VERSION.0, VERSION.1, said, None)
+    Check::warning(VERSION.0, VERSION.1, problem, None)
 }
 
 /// A larger difference misleads the check for calls that an earlier process may have run, and the times of queries.

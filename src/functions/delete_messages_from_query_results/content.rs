@@ -114,7 +114,7 @@ impl<'a> Failure<'a> {
                     let message = match (error.is_indeterminate(), refusal.message.trim_end_matches('.')) {
                         (false, _) => refusal.message.clone(),
                         (true, "") => "It may have been deleted all the same".to_owned(),
-                        (true, said) => format!("{said}. It may have been deleted all the same"),
+                        (true, message) => format!("{message}. It may have been deleted all the same"),
                     };
                     (Some(refusal.status), refusal.code.as_str(), message)
                 }

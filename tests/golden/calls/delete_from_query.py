@@ -68,7 +68,7 @@ CALLS = with_inputs(results(ONE), refusals(DELETE)) | with_inputs(results(THREE)
     "some-denied": DENIED,
     "some-allowed": {"settings": {"mailboxes_allowed": "ada@*"}},
     "denied-by-alias": DENIED | {"inputs": results(ALIAS)},
-    "denied-cannot-be-told": DENIED | {"graph": [rule(f"GET /users/{ADA}", 403, "Authorization_RequestDenied", "Insufficient privileges.")]},
+    "denied-cannot-be-identified": DENIED | {"graph": [rule(f"GET /users/{ADA}", 403, "Authorization_RequestDenied", "Insufficient privileges.")]},
     "no-record": {"settings": {"audit_file": "/nonexistent/audit.log"}},
 }) | with_inputs(results(THREE, REPORTED), {
     "note-and-file": {},

@@ -144,7 +144,7 @@ fn audit_file_resolving_to_log_file_is_a_problem() {
     fs::hard_link(at("logs/app.log"), at("logs/second_name")).unwrap();
     is_refused("app.log", "second_name");
     is_refused("to_log", "app.log");
-    // The trail where nothing is said of it.
+    // The trail if `audit_file` is not set.
     assert_eq!(audit_file("audit.log", "").unwrap_err().problems().len(), 1);
     for file in ["app.log.old", "app.log2", "sub/app.log", "DIR/app.log", "acts"] {
         let line = format!("audit_file={file}").replace("DIR", &directory.path().display().to_string());
@@ -165,7 +165,7 @@ fn guard_rail_in_section_of_other_app_gives_warning() {
     assert!(warning.contains("fn_other_app") && warning.contains("mailboxes_denied"), "{warning}");
 }
 
-/// What a pattern means, as plainly as it can be said.
+/// What a pattern means, in the plainest code.
 fn means(pattern: &[char], address: &[char]) -> bool {
     match pattern {
         [] => address.is_empty(),

@@ -173,10 +173,10 @@ fn unknown_home_directory_is_a_problem_of_each_path() {
         ]
     );
     for problem in problems {
-        let told = problem.to_string();
+        let message = problem.to_string();
         assert!(
-            told.contains("HOME is not set") && told.contains("write the full path, or set HOME"),
-            "{told}"
+            message.contains("HOME is not set") && message.contains("write the full path, or set HOME"),
+            "{message}"
         );
     }
 }
@@ -185,10 +185,10 @@ fn unknown_home_directory_is_a_problem_of_each_path() {
 fn home_directory_of_another_user_is_not_looked_up() {
     let text = with("", "verify=~user/x.pem");
     let error = load_in(text, &[("HOME", "/home/me")]).unwrap_err();
-    let told = error.problems()[0].to_string();
+    let message = error.problems()[0].to_string();
     assert_eq!(error.problems().len(), 1, "{error}");
     assert_eq!(
-        told,
+        message,
         "[fn_exchange_online] verify begins with ~ and a user name, and home directories of users are not looked up; \
          write the full path"
     );

@@ -96,7 +96,7 @@ timeout=4000
     expected.sort_unstable();
     assert_eq!(places, expected);
     let words = error.to_string();
-    for said in [
+    for expected in [
         "has 34 problems:",
         "line 1: there is text before the first section; begin with a line [resilient]",
         "line 18, [resilient] port: the option is set a second time in this section; keep one of the lines",
@@ -108,7 +108,7 @@ timeout=4000
         "[fn_exchange_online] max_concurrent_batches is \"33\"; give a number from 1 to 32",
         "[fn_exchange_online] microsoft_graph_token_url is http, which would send secrets",
     ] {
-        assert!(words.contains(said), "{said:?} is not in {words}");
+        assert!(words.contains(expected), "{expected:?} is not in {words}");
     }
 }
 

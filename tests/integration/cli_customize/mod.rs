@@ -36,7 +36,7 @@ struct Fixture {
     directory: tempfile::TempDir,
 }
 
-/// How the program ended, what it asked and what it said.
+/// How the program ended, and what it printed.
 struct Output {
     code: i32,
     stdout: String,

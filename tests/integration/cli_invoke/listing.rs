@@ -50,7 +50,7 @@ async fn input_types_are_enforced_as_declared() {
         // A list in a list is a value of no kind.
         let wrong: Map<String, Value> =
             function.spec().inputs.iter().map(|input| (input.name.to_owned(), json!([[]]))).collect();
-        let said = function.run(&context, &Inputs::new(wrong)).await.unwrap_err().to_string();
+        let message = function.run(&context, &Inputs::new(wrong)).await.unwrap_err().to_string();
         for input in function.spec().inputs {
             let expected = match input.kind {
                 InputKind::Text => "a text",
@@ -61,7 +61,7 @@ async fn input_types_are_enforced_as_declared() {
                 InputKind::MultiSelect(_) => "a list of choices",
             };
             let complaint = format!("The input \"{}\" must be {expected}", input.name);
-            assert!(said.contains(&complaint), "{function:?}: {complaint}\n{said}");
+            assert!(message.contains(&complaint), "{function:?}: {complaint}\n{message}");
         }
     }
 }

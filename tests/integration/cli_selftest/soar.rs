@@ -29,7 +29,7 @@ async fn soar_error_exits_with_20_without_retry() {
     deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
     fails(&deployment, &[], 20, &["HTTP status 503"]).await;
     let tries = deployment.sandbox.soar.rest.requests().len();
-    assert_eq!(tries, 1, "it is told, not waited for");
+    assert_eq!(tries, 1, "it is reported at once");
 }
 
 #[tokio::test]

@@ -66,6 +66,6 @@ fn unwritable_file_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let output = customize(directory.path(), &["--export", "no/such/place.res"]);
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("cannot write no/such/place.res: "), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("cannot write no/such/place.res: "), "{stderr}");
 }

@@ -156,7 +156,7 @@ impl Fixture {
     }
 
     /// The status messages so far.
-    pub(crate) fn said(&mut self) -> Vec<String> {
+    pub(crate) fn status_messages(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.statuses.try_recv().ok()).collect()
     }
 

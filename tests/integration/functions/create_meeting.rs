@@ -66,7 +66,7 @@ async fn event_is_posted_and_returned_in_full() {
     assert_eq!(events.len(), 1);
     assert_eq!(results["content"]["id"], events[0].id);
     assert!(results["content"]["@odata.context"].is_string(), "nothing is left out");
-    assert_eq!(fixture.said(), [format!("Creating a meeting in the calendar of {organizer}")]);
+    assert_eq!(fixture.status_messages(), [format!("Creating a meeting in the calendar of {organizer}")]);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn deletion_is_one_request() {
     let deleted = fixture.graph().deleted();
     assert_eq!(deleted.len(), 1);
     assert_eq!((&deleted[0].mailbox, &deleted[0].id), (&phish.mailbox, &phish.id));
-    assert_eq!(fixture.said(), [format!("Deleting a message of {}", phish.mailbox)]);
+    assert_eq!(fixture.status_messages(), [format!("Deleting a message of {}", phish.mailbox)]);
 }
 
 #[tokio::test]

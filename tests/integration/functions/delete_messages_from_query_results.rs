@@ -36,7 +36,7 @@ fn list(content: &Value, nth: usize) -> &Value {
 #[tokio::test]
 async fn listed_messages_are_batch_deleted_and_returned_unchanged() {
     let (mut fixture, names, content) = found(&[], &["Exchange Online data table"]).await;
-    fixture.said();
+    fixture.status_messages();
     let results = fixture.done(DeleteMessagesFromQueryResults, deletion(&content)).await;
     let expected = json!({
         "incident_id": INCIDENT,
@@ -70,7 +70,7 @@ async fn listed_messages_are_batch_deleted_and_returned_unchanged() {
     assert_eq!(fixture.graph().deleted().len(), 6);
     let counters = fixture.graph().counters();
     assert_eq!((counters.http_requests, counters.batches, counters.sub_requests), (1, 1, 6));
-    assert_eq!(fixture.said(), ["Deleting 6 messages"]);
+    assert_eq!(fixture.status_messages(), ["Deleting 6 messages"]);
     fixture.assert_incident_untouched();
 }
 
@@ -365,14 +365,16 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
     let name = fixture.graph().mailboxes().remove(0);
     fixture.put_many(&name, 60);
     let found = fixture.done(QueryEmails, query(&name, json!({"exo_start_date": 0}))).await;
-    fixture.said();
+    fixture.status_messages();
     fixture.graph().faults().set_latency(std::time::Duration::ZERO, std::time::Duration::from_millis(300));
     fixture.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
-    let said = fixture.said();
-    assert_eq!(said[0], "Deleting 60 messages");
+    let status_messages = fixture.status_messages();
+    assert_eq!(status_messages[0], "Deleting 60 messages");
     assert!(
-        said.len() == 2 && said[1].starts_with("Dealt with ") && said[1].ends_with(" of 60 messages"),
-        "{said:?}"
+        status_messages.len() == 2
+            && status_messages[1].starts_with("Dealt with ")
+            && status_messages[1].ends_with(" of 60 messages"),
+        "{status_messages:?}"
     );
 }
 

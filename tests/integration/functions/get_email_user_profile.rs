@@ -16,7 +16,7 @@ async fn profile_is_one_request() {
     assert_eq!(content["displayName"], user.display_name);
     assert_eq!(content["mobilePhone"], Value::Null);
     assert!(content["@odata.context"].is_string(), "nothing is left out");
-    assert_eq!(fixture.said(), [format!("Reading the profile of {}", user.user_principal_name)]);
+    assert_eq!(fixture.status_messages(), [format!("Reading the profile of {}", user.user_principal_name)]);
 }
 
 #[tokio::test]

@@ -172,12 +172,15 @@ async fn unidentified_mailbox_is_audited_as_refused_with_reason() {
     fixture.failed(SendMessage, changes(mailbox, id)[3].1.clone()).await;
     let mut refused = fixture.trail();
     refused.retain(|line| line["act"] != "write note");
-    let said = |line: &Value| line["error"].as_str().unwrap().to_owned();
+    let message_of = |line: &Value| line["error"].as_str().unwrap().to_owned();
     // One of the deletion of many for each mailbox, not for each message.
     assert_eq!(refused.len(), 6, "{refused:?}");
     for (line, reason) in refused.iter().zip(["404", "500", "500", "500", "500", "403"]) {
         assert_eq!((&line["act"], &line["outcome"]), (&json!("change mailbox"), &json!("refused")));
-        assert!(said(line).starts_with("MailboxNotIdentified: ") && said(line).contains(reason), "{line}");
+        assert!(
+            message_of(line).starts_with("MailboxNotIdentified: ") && message_of(line).contains(reason),
+            "{line}"
+        );
         assert_eq!(line["principal"], "Mary");
     }
     assert_eq!(refused[0]["mailbox"], "unknown@example.com");
@@ -189,11 +192,14 @@ async fn mailbox_is_not_changed_without_permission_to_identify_it() {
     let (fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
     fixture.graph().faults().take_role("User.Read.All");
     for (function, inputs) in changes(&lists[0].0, &lists[0].1[0]) {
-        let said = match fixture.run(function, inputs).await {
+        let message_of = match fixture.run(function, inputs).await {
             Ok(answer) => answer["content"]["failures"][0]["message"].to_string(),
             Err(error) => error,
         };
-        assert!(said.contains("User.Read.All") && said.contains("mailboxes_denied"), "{function:?}: {said}");
+        assert!(
+            message_of.contains("User.Read.All") && message_of.contains("mailboxes_denied"),
+            "{function:?}: {message_of}"
+        );
     }
     fixture.assert_mailboxes_untouched();
 }

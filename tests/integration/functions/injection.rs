@@ -109,10 +109,7 @@ async fn file_name_is_kept_but_cannot_mislead() {
         });
         let results = fixture.done(WriteMessageAsAttachment, inputs).await;
         let attached = fixture.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).pop().unwrap();
-        assert_eq!(
-            results["content"]["attachment_name"], attached.name,
-            "it is told what the file is called"
-        );
+        assert_eq!(results["content"]["attachment_name"], attached.name, "it names the file");
         let leads_away = name.starts_with("../");
         let misleads = |c: char| c.is_control() || matches!(c, '\\' | '\u{202e}') || c == '/' && leads_away;
         assert!(!attached.name.contains(misleads), "{name:?} became {:?}", attached.name);

@@ -73,7 +73,7 @@ async fn query_content_and_messages_have_expected_keys() {
     }
     assert!(message["sender"]["emailAddress"]["address"].is_string(), "the stock script reads it");
     assert_eq!(message.get("body"), None);
-    assert_eq!(fixture.said().len(), 1, "a status message when the work starts");
+    assert_eq!(fixture.status_messages().len(), 1, "a status message when the work starts");
     fixture.assert_incident_untouched();
 }
 
@@ -144,7 +144,7 @@ async fn mailbox_without_matches_is_listed_only_if_named() {
 }
 
 #[tokio::test]
-async fn exactly_max_users_are_searched_and_it_is_said() {
+async fn exactly_max_users_are_searched_and_reported() {
     let (fixture, names) = one_each(7, &[("max_users", "5")]).await;
     let results = fixture.done(QueryEmails, query("all", everything())).await;
     assert_eq!(searched(&results), names[..5]);

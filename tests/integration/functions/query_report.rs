@@ -137,11 +137,11 @@ async fn progress_is_reported_every_few_seconds() {
     let mut fixture = Fixture::configured(empty(30), &[("max_batched_requests", "1")]).await;
     fixture.graph().faults().set_latency(Duration::from_millis(1200), Duration::ZERO);
     fixture.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
-    let said = fixture.said();
-    assert_eq!(said[0], "Searching the messages of all");
-    let progress = &said[1..];
-    assert!((1..=2).contains(&progress.len()), "{said:?}");
+    let status_messages = fixture.status_messages();
+    assert_eq!(status_messages[0], "Searching the messages of all");
+    let progress = &status_messages[1..];
+    assert!((1..=2).contains(&progress.len()), "{status_messages:?}");
     let numbers =
         progress[0].strip_prefix("Searched ").unwrap().strip_suffix(" of 30 mailboxes, 0 messages found");
-    assert!(numbers.unwrap().parse::<usize>().unwrap() > 0, "{said:?}");
+    assert!(numbers.unwrap().parse::<usize>().unwrap() > 0, "{status_messages:?}");
 }

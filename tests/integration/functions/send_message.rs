@@ -43,7 +43,7 @@ async fn mail_is_one_request() {
     let sent = fixture.graph().sent_mail();
     assert_eq!(sent.len(), 1);
     assert!(sent[0].html && sent[0].saved_to_sent_items);
-    assert_eq!(fixture.said(), [format!("Sending a message from {}", fixture.mailbox(0))]);
+    assert_eq!(fixture.status_messages(), [format!("Sending a message from {}", fixture.mailbox(0))]);
 }
 
 #[tokio::test]

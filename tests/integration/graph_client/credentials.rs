@@ -206,7 +206,7 @@ async fn token_scope_is_the_configured_graph() {
 async fn expiring_certificate_is_warned_of() {
     let (fixture, directory) = fixture().await;
     let tenant = &fixture.sandbox.graph;
-    let said = |files: &Files| {
+    let stderr_with = |files: &Files| {
         assert!(tenant.trust_certificate(&files.pem()));
         let secret = format!("client_secret={}", tenant.client_secret());
         let text = fixture.sandbox.app_config(&[]).replace(&secret, &certificate_lines(files));
@@ -224,10 +224,10 @@ async fn expiring_certificate_is_warned_of() {
         assert!(output.status.success(), "{stderr}");
         stderr
     };
-    let said = |files: &Files| tokio::task::block_in_place(|| said(files));
+    let stderr_with = |files: &Files| tokio::task::block_in_place(|| stderr_with(files));
     let long = Files::make(directory.path(), "long", 60);
-    assert!(!said(&long).contains("certificate"));
-    let words = said(&Files::make(directory.path(), "soon", 20));
+    assert!(!stderr_with(&long).contains("certificate"));
+    let words = stderr_with(&Files::make(directory.path(), "soon", 20));
     assert!(
         words.contains("the application's certificate expires soon") && words.contains("CN=soon"),
         "{words}"
@@ -236,5 +236,5 @@ async fn expiring_certificate_is_warned_of() {
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.not_after = rcgen::date_time_ymd(2001, 1, 1);
     fs::write(&long.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
-    assert!(said(&long).contains("the application's certificate has expired"));
+    assert!(stderr_with(&long).contains("the application's certificate has expired"));
 }

@@ -103,8 +103,9 @@ async fn server_that_is_not_a_proxy_is_left() {
                 let _ = stream.shutdown().await;
             }
         };
-        let told = tokio::select! { told = trouble(options) => told, () = answering => unreachable!() };
-        assert!(told.contains(words), "{told}");
+        let failure =
+            tokio::select! { failure = trouble(options) => failure, () = answering => unreachable!() };
+        assert!(failure.contains(words), "{failure}");
     }
 }
 

@@ -56,8 +56,8 @@ async fn dead_proxy_is_blamed() {
     let soar = through_soar(&fixture, dead()).await.unwrap();
     let graph = graph(&fixture, dead()).await.unwrap_err().to_string();
     for words in [soar, graph] {
-        let told = format!("the proxy http://127.0.0.1:{port} on the way cannot be reached");
-        assert!(words.contains(&told), "{words}");
+        let expected = format!("the proxy http://127.0.0.1:{port} on the way cannot be reached");
+        assert!(words.contains(&expected), "{words}");
         assert!(words.contains("Connection refused") && !words.contains("hunter2"), "{words}");
     }
 }
@@ -77,12 +77,12 @@ async fn silent_proxy_is_blamed() {
 async fn refusing_proxy_is_blamed() {
     let fixture = fixture().await;
     let strict = TinyProxy::start(Some(LOGIN));
-    for (login, said) in
+    for (login, output) in
         [(None, "HTTP status 407"), (Some(("soar", "hunter2-wrong")), "refuses its user name")]
     {
         let graph = graph(&fixture, strict.url(login)).await.unwrap_err().to_string();
         for words in [through_soar(&fixture, strict.url(login)).await.unwrap(), graph] {
-            assert!(words.contains("the proxy http://127.0.0.1:") && words.contains(said), "{words}");
+            assert!(words.contains("the proxy http://127.0.0.1:") && words.contains(output), "{words}");
             assert!(!words.contains("hunter2"), "{words}");
         }
     }
@@ -144,7 +144,7 @@ async fn unencoded_proxy_password_is_never_shown() {
             .output()
             .unwrap()
     });
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(said.contains(&format!("the proxy http://127.0.0.1:{} on the way", proxy.port())), "{said}");
-    assert!(!said.contains("SSW0RD"), "{said}");
+    let output = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.contains(&format!("the proxy http://127.0.0.1:{} on the way", proxy.port())), "{output}");
+    assert!(!output.contains("SSW0RD"), "{output}");
 }

@@ -210,7 +210,7 @@ impl Stage {
             assert!(lines > least, "only {lines} lines are in {place}");
             self.assert_clean(place, &text);
         }
-        // An analyst may read what Graph said, but no secret.
+        // An analyst may read the message of Graph, but no secret.
         let secrets = Marks(self.marks.0[MAIL.len()..].to_vec());
         for reply in &self.replies {
             assert!(secrets.found_in(&reply.message).is_empty(), "{}", reply.message);

@@ -1,4 +1,4 @@
-//! Promise: SOAR's REST interface is used as SOAR expects it, nothing is done twice, and what goes wrong is said
+//! Promise: SOAR's REST interface is used as SOAR expects it, nothing is done twice, and errors are reported
 //! in words an operator can act on.
 #![cfg(feature = "sandbox")] // for axum and rcgen
 

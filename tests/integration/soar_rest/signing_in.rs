@@ -128,7 +128,7 @@ async fn wrong_password_is_not_retried_and_has_exit_code_25() {
 
 #[tokio::test]
 async fn password_in_soar_response_is_not_shown_in_error() {
-    for (status, words, said) in [
+    for (status, words, expected) in [
         (
             StatusCode::FORBIDDEN,
             "Not from here.",
@@ -148,7 +148,7 @@ async fn password_in_soar_response_is_not_shown_in_error() {
         let password = Secret::new("n\"p\u{e9}S3CR3T");
         soar.settings.login = Login::Password { email: "a@example.com".to_owned(), password };
         let error = Client::connect(&soar.settings).await.unwrap_err();
-        assert_eq!(error.to_string(), said);
+        assert_eq!(error.to_string(), expected);
         assert!(!format!("{error:?}").contains("S3CR3T"), "{error:?}");
     }
 }

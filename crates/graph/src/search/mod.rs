@@ -119,7 +119,7 @@ async fn search_one(
     if !is_unknown || mailbox.id.is_some() || !mailbox.name.contains('@') {
         return (mailbox, hits);
     }
-    // Where the directory cannot be asked, it stays at what Exchange said.
+    // Where the directory cannot be asked, the answer of Exchange stands.
     mailbox.id = directory::id_of(client, &mailbox.name).await.unwrap_or_default();
     if mailbox.id.is_none() {
         return (mailbox, hits);

@@ -23,7 +23,7 @@ const SUBJECT: [&str; 40] = [
     "Travel request {n} approved",
     "Rückfrage zur Überweisung",
     "50% off this week only",
-    "He said \"it's done\"",
+    "He wrote \"it's done\"",
     "Don't forget: timesheets",
     "Welcome aboard 🎉",
     "Deployment finished ✅",
