@@ -170,8 +170,8 @@ fn check_time(message: &Checked<'_>, holds: impl FnOnce(DateTime<Utc>) -> bool) 
     }
 }
 
-/// Exchange compares subjects without regard to case and, as users report, to accents. So a subject that agrees in its
-/// ASCII letters, digits and marks is taken to be a match where either text has other characters.
+/// Exchange compares subjects without regard to case. Whether it ignores accents is not documented. So a subject that
+/// agrees in its ASCII letters, digits and marks is taken to be a match where either text has other characters.
 fn check_subject(wanted: &str, subject: &str) -> Verdict {
     let folded = |text: &str| text.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     if folded(subject).contains(&folded(wanted)) {
