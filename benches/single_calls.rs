@@ -61,9 +61,12 @@ fn each(requests: u64) -> u64 {
 /// The requests one call needs: of Graph, and of SOAR.
 fn needed(function: Function) -> (u64, u64) {
     match function {
-        Function::GetEmailUserProfile | Function::GetMessage | Function::DeleteEmail => (1, 0),
-        // The time zone, the event; the mark, the move.
-        Function::CreateMeeting | Function::MoveMessageToFolder => (2, 0),
+        Function::GetEmailUserProfile
+        | Function::GetMessage
+        | Function::DeleteEmail
+        | Function::MoveMessageToFolder => (1, 0),
+        // The time zone, the event.
+        Function::CreateMeeting => (2, 0),
         // Each writes to the incident.
         Function::WriteMessageAsAttachment
         | Function::QueryEmails
