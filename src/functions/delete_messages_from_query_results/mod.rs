@@ -81,7 +81,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     outcome.success = counts.deleted > 0 || counts.listed() == 0;
     let report = note::report(&content, started.elapsed());
     let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
-    outcome.because(note::sentences(counts, &fates, too_many, SPEC.permissions()), written);
+    outcome.because(note::sentences(&content, &fates, too_many, SPEC.permissions()), written);
     Ok(outcome)
 }
 

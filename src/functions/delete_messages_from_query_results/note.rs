@@ -43,13 +43,40 @@ fn line(failure: &Failure<'_>) -> String {
     format!("Message {id} of {email_address} {ended}: {code} {message}{status}")
 }
 
+/// So many mailboxes are named in a sentence.
+const NAMED: usize = 10;
+
+/// Where messages are that could not be deleted: how many in which mailbox, with the code of the first of them.
+fn places(failures: &[Failure<'_>]) -> String {
+    let mut places: Vec<(&str, &str, usize)> = Vec::new();
+    for failure in failures.iter().filter(|failure| !failure.already_gone) {
+        match places.last_mut().filter(|(address, ..)| *address == failure.email_address) {
+            Some((.., count)) => *count += 1,
+            None => places.push((failure.email_address, failure.code, 1)),
+        }
+    }
+    let named = places.iter().take(NAMED).map(|(address, code, count)| {
+        let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
+        format!("{count} in {address}{code}")
+    });
+    let named = named.collect::<Vec<_>>().join(", ");
+    match places.len() {
+        0 => String::new(),
+        mailboxes if mailboxes > NAMED => {
+            format!(": {named}, and more in {}", counted(mailboxes - NAMED, "other mailbox"))
+        }
+        _ => format!(": {named}"),
+    }
+}
+
 /// The reason: what was not deleted, and what counts as deleted though this run did not do it.
 pub(super) fn sentences(
-    counts: Counts,
+    content: &Content<'_>,
     fates: &Fates<'_>,
     too_many: Option<String>,
     permissions: Permissions,
 ) -> Vec<String> {
+    let counts = content.counts;
     let Counts { already_gone, not_deleted, .. } = counts;
     let all = counted(counts.listed(), "message");
     let would = fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count();
@@ -64,7 +91,8 @@ pub(super) fn sentences(
         let errors = fates.values().filter_map(|fate| fate.as_ref().err()?.graph());
         let mut needs = errors.map(|error| Needs(permissions, error).to_string());
         let needs = needs.find(|sentence| !sentence.is_empty()).unwrap_or_default();
-        sentences.push(format!("{not_deleted} of {all} could not be deleted; see failures.{needs}"));
+        let places = places(&content.failures);
+        sentences.push(format!("{not_deleted} of {all} could not be deleted{places}.{needs}"));
     }
     if already_gone > 0 {
         let were = if already_gone == 1 { "was" } else { "were" };

@@ -49,17 +49,24 @@ pub(super) fn report(query: &Query, search: &Search, took: Duration) -> Report {
 
 /// The reason: what an analyst has to know of the result before it is used.
 pub(super) fn sentences(query: &Query, search: &Search) -> Vec<String> {
-    let failed = search.counts.failed;
     let mut sentences: Vec<_> = ended_at_limit(search).into_iter().collect();
     sentences.extend(list_is_incomplete(search));
-    if failed > 0 {
-        sentences.push(format!("{} could not be searched; see not_searched.", counted(failed, "mailbox")));
-    }
     let without_folder = named(search, graph::Error::is_no_folder);
+    let failed = search.counts.failed.saturating_sub(without_folder.len());
+    if failed > 0 {
+        sentences.push(format!(
+            "{} could not be searched: {}.",
+            counted(failed, "mailbox"),
+            listed(&failed_mailboxes(search), failed)
+        ));
+    }
     if let Some(folder) = &query.criteria.folder
         && !without_folder.is_empty()
     {
-        sentences.push(format!("The mail folder \"{folder}\" was not found in {}.", listed(&without_folder)));
+        sentences.push(format!(
+            "The mail folder \"{folder}\" was not found in {}.",
+            listed(&without_folder, without_folder.len())
+        ));
     }
     // An address that was typed may be wrong; a tenant is full of users without a mailbox.
     let without_mailbox = named(search, graph::Error::is_no_mailbox);
@@ -121,17 +128,30 @@ fn without_mailbox_list(search: &Search) -> Option<(&'static str, Vec<String>)> 
     Some(("Users without a mailbox", lines))
 }
 
+/// The mailboxes that could not be searched, each with Graph's code: not those without a mailbox or folder.
+fn failed_mailboxes(search: &Search) -> Vec<String> {
+    let failed = search.mailboxes.iter().filter_map(|mailbox| {
+        let failure = mailbox.failure.as_ref()?;
+        let other = !failure.is_no_mailbox() && !failure.is_no_folder();
+        other.then(|| match failure.refusal() {
+            Some(refusal) => format!("{} ({})", mailbox.address, refusal.code),
+            None => mailbox.address.clone(),
+        })
+    });
+    failed.collect()
+}
+
 /// The addresses of the mailboxes whose failure is of one kind.
 fn named(search: &Search, is_kind: impl Fn(&graph::Error) -> bool) -> Vec<&str> {
     let is_one = |mailbox: &&MailboxResult| mailbox.failure.as_ref().is_some_and(&is_kind);
     search.mailboxes.iter().filter(is_one).map(|mailbox| mailbox.address.as_str()).collect()
 }
 
-/// The first of `mailboxes`, and how many more there are.
-fn listed(mailboxes: &[&str]) -> String {
-    let first = mailboxes[..mailboxes.len().min(NAMED)].join(", ");
-    match mailboxes.len().saturating_sub(NAMED) {
-        0 => first,
-        more => format!("{first} and {more} more"),
+/// The first of `mailboxes`, and how many more there are `in_all`.
+fn listed<T: AsRef<str>>(mailboxes: &[T], in_all: usize) -> String {
+    let first: Vec<&str> = mailboxes.iter().take(NAMED).map(AsRef::as_ref).collect();
+    match in_all.saturating_sub(first.len()) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
