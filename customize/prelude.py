@@ -23,25 +23,66 @@ def indented(text):
     return escaped(text).replace(u"    ", u"&nbsp;" * 4).replace(u"\n", u"<br>")
 
 
-def link(address):
-    """Returns a link to a message for its row; empty if the message has no address."""
+def anchor(address, text):
+    """Returns a link, as HTML; empty if there is no address."""
     if not address:
         return u""
-    return helper.createRichText(u'<a href="{0}" target="_blank">Link</a>'.format(escaped(address)))
+    return u'<a href="{0}" target="_blank">{1}</a>'.format(escaped(address), text)
+
+
+def link(address):
+    """Returns a link to a message for its row; empty if the message has no address."""
+    return helper.createRichText(anchor(address, u"Link")) if address else u""
 
 
 def red(text):
-    """Returns the status of a row that is not active."""
+    """Returns the status of a row whose message is not there any more."""
     return helper.createRichText(u'<span style="color:red">{0}</span>'.format(text))
 
 
 def why(error):
-    """Returns why nothing was done: Graph's error, or the reason of a call that failed without an end to the run."""
+    """Returns why nothing was done: the reason, or else Graph's error."""
+    if results.reason:
+        return escaped(results.reason)
     if error:
         return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
-    return escaped(results.reason or u"")
+    return u""
+
+
+def add_note(outcome, facts):
+    """Adds a note: the outcome, and a line for each fact that is known. The facts are HTML, with their names."""
+    text = u"<b>Exchange Online: {0}</b>".format(outcome)
+    for name, fact in facts:
+        if fact:
+            text += u"<br>{0}{1}".format(name, fact)
+    incident.addNote(helper.createRichText(text))
+
+
+def label_of(choice):
+    """Returns the text of an input that is a choice or a plain text; empty if it is not set."""
+    if hasattr(choice, "get"):
+        choice = choice.get("name")
+    return choice or u""
+
+
+def person(who):
+    """Returns name and address of a sender or recipient, as HTML; empty if Graph names none."""
+    address = (who or {}).get("emailAddress") or {}
+    name, mail = address.get("name"), address.get("address")
+    if name and mail and name != mail:
+        return escaped(u"{0} <{1}>".format(name, mail))
+    return escaped(mail or name or u"")
 
 
 def sender_of(message):
-    """Returns the sender's address; empty for a draft, which has none."""
-    return ((message.get("sender") or {}).get("emailAddress") or {}).get("address") or u""
+    """Returns the sender's address; empty for a draft, and for a sender without an address that mail can go to."""
+    for who in (message.get("sender"), message.get("from")):
+        address = ((who or {}).get("emailAddress") or {}).get("address") or u""
+        if u"@" in address:
+            return address
+    return u""
+
+
+def counted(number, what):
+    """Returns "1 message", "2 messages"."""
+    return u"{0} {1}{2}".format(number, what, u"" if number == 1 else u"s")

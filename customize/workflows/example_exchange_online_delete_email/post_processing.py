@@ -1,20 +1,17 @@
-# Sets the status of the row: deleted, already gone, or not deleted. If the call failed, the row stays, and a note says
-# why.
-error = (results.content or {}).get("error")
-rehearsed = bool(error) and error.get("code") == "DryRun"
+# Sets the status of the row: deleted, gone, or not deleted. If the message was not deleted, a note says why.
+error = (results.content or {}).get("error") or {}
 if results.success:
     row.exo_dt_status = red(u"Deleted")
     row.exo_dt_web_link = u""
-elif error and error.get("code") == "ErrorItemNotFound":
-    row.exo_dt_status = red(u"Already gone")
+elif error.get("code") == "ErrorItemNotFound":
+    row.exo_dt_status = red(u"Gone")
     row.exo_dt_web_link = u""
-elif error and not rehearsed:
-    row.exo_dt_status = red(u"Not deleted ({0})".format(escaped(error.get("code"))))
 else:
-    note = u"<b>Exchange Online: {0}, nothing was deleted</b><br>Mailbox: {1}<br>Message id: {2}<br>{3}".format(
-        u"dry run" if rehearsed else u"the call failed",
-        escaped(row.exo_dt_email_address),
-        escaped(row.exo_dt_message_id),
-        why(error),
-    )
-    incident.addNote(helper.createRichText(note))
+    if error and error.get("code") != "DryRun":
+        row.exo_dt_status = helper.createRichText(u"Not deleted")
+    add_note(u"message not deleted", [
+        (u"", why(error)),
+        (u"Mailbox: ", escaped(row.exo_dt_email_address)),
+        (u"Subject: ", escaped(row.exo_dt_message_subject or u"")),
+        (u"Message id: ", escaped(row.exo_dt_message_id)),
+    ])

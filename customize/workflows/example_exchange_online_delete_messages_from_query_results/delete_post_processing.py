@@ -1,30 +1,34 @@
-# Adds a row for each message, if the data table is selected: deleted, already gone, or not deleted. A note says why
-# messages were not deleted.
+# Adds a row for each message, if the data table is selected: Deleted, Gone, or Not deleted. A note says why messages
+# were not deleted, and what the query missed, unless the functions' own notes say so.
 content = results.content or {}  # empty if the call failed and the run continues
-if "Exchange Online data table" in (content.get("exo_query_output_format") or []):
-    queried = now()
-    for mailbox in content.get("delete_results") or []:
-        gone = [message.get("id") for message in mailbox.get("already_gone_list") or []]
-        fates = [(message, u"Deleted") for message in mailbox.get("deleted_list") or []]
-        for message in mailbox.get("not_deleted_list") or []:
-            fates.append((message, u"Already gone" if message.get("id") in gone else u"Not deleted"))
-        for message, fate in fates:
-            row = incident.addRow("exo_message_query_results_dt")
-            row.exo_dt_query_date = queried
-            row.exo_dt_message_id = message.get("id")
-            row.exo_dt_received_date = message.get("receivedDateTime") or u""
-            row.exo_dt_email_address = mailbox.get("email_address")
-            row.exo_dt_sender_email = sender_of(message)
-            row.exo_dt_message_subject = message.get("subject") or u""
-            row.exo_dt_has_attachments = bool(message.get("hasAttachments"))
-            row.exo_dt_web_link = link(message.get("webLink")) if fate == u"Not deleted" else u""
-            row.exo_dt_status = red(fate)
+in_table = "Exchange Online data table" in (content.get("exo_query_output_format") or [])
+queried = now()
+folder = label_of((query.get("inputs") or {}).get("exo_mail_folders"))
+counts = {u"Deleted": 0, u"Gone": 0, u"Not deleted": 0}
+for mailbox in content.get("delete_results") or []:
+    gone = [message.get("id") for message in mailbox.get("already_gone_list") or []]
+    fates = [(message, u"Deleted") for message in mailbox.get("deleted_list") or []]
+    for message in mailbox.get("not_deleted_list") or []:
+        fates.append((message, u"Gone" if message.get("id") in gone else u"Not deleted"))
+    for message, fate in fates:
+        counts[fate] += 1
+        if in_table:
+            new = add_row(mailbox, message, queried, folder)
+            if fate == u"Not deleted":
+                new.exo_dt_status = helper.createRichText(fate)
+            else:
+                new.exo_dt_status = red(fate)
+                new.exo_dt_web_link = u""
 
-why = [reason for reason in (query.get("reason"), results.reason) if reason]
-if why:
-    outcome = u"not all messages deleted" if results.success and query.get("success") else u"no message deleted"
-    incident.addNote(
-        helper.createRichText(
-            u"<b>Exchange Online: {0}</b><br>{1}".format(outcome, u"<br>".join(escaped(reason) for reason in why))
-        )
-    )
+reasons = [reason for reason in (query.get("reason"), results.reason) if reason]
+if reasons and not has_note(content, reasons):
+    outcome = u"{0} deleted".format(counted(counts[u"Deleted"], u"message"))
+    if counts[u"Gone"]:
+        outcome += u", {0} already gone".format(counts[u"Gone"])
+    if counts[u"Not deleted"]:
+        outcome += u", {0} not deleted".format(counts[u"Not deleted"])
+    if not (results.success and query.get("success")):
+        outcome = u"no message deleted"
+    elif (query.get("content") or {}).get("limit_reached"):
+        outcome = u"incomplete, the query ended at its limit, {0}".format(outcome)
+    add_note(outcome, [(u"", escaped(reason)) for reason in reasons])

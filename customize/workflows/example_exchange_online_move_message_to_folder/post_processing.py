@@ -1,31 +1,29 @@
-# Writes the new id and link of the moved message into the row, and a note.
+# Writes status, folder, new id and link of the moved message into the row, and a note.
 content = results.content or {}
-error = content.get("error")
-folder = (results.inputs or {}).get("exo_destination_mailfolder_id") or u"the folder"
-if hasattr(folder, "get"):  # a choice or a plain name
-    folder = folder.get("name") or u"the folder"
-mailbox = row.exo_dt_email_address
-old_id = row.exo_dt_message_id
+error = content.get("error") or {}
+asked = results.inputs or {}
+folder = label_of(asked.get("exo_custom_folder_name")) or label_of(asked.get("exo_destination_mailfolder_id"))
+message = [
+    (u"Mailbox: ", escaped(row.exo_dt_email_address)),
+    (u"Subject: ", escaped(row.exo_dt_message_subject or u"")),
+]
 if results.success and not error:
     new_id = content.get("new_message_id")
-    note = (
-        u"<b>Exchange Online: message moved to {0}</b><br>"
-        u"Mailbox: {1}<br>Message id before: {2}<br>Message id now: {3}"
-    ).format(escaped(folder), escaped(mailbox), escaped(old_id), escaped(new_id))
+    if new_id != row.exo_dt_message_id:
+        message.append((u"Message id before: ", escaped(row.exo_dt_message_id)))
+    message.append((u"Message id: ", escaped(new_id)))
     row.exo_dt_message_id = new_id
     row.exo_dt_web_link = link(content.get("new_web_link"))
+    row.exo_dt_message_folder = folder
+    row.exo_dt_status = helper.createRichText(u"Moved")
+    add_note(u"message moved to {0}".format(escaped(folder or u"the folder")), message)
 else:
-    code = (error or {}).get("code") or u""
-    outcome = u"the call failed"
-    if code == "DryRun":
-        outcome = u"dry run"
-    elif "Folder" in code:  # the folder does not exist; the message was not moved
-        outcome = u"folder not found"
-    elif code == "ErrorItemNotFound":
-        outcome = u"message not found"
-        row.exo_dt_status = red(u"Not Found")
+    # Graph also uses this code for a well-known folder that the mailbox lacks: "Default folder Clutter not found.".
+    of_folder = u"folder" in (error.get("message") or u"").lower()
+    if error.get("code") == "ErrorItemNotFound" and not of_folder:
+        row.exo_dt_status = red(u"Gone")
         row.exo_dt_web_link = u""
-    note = (
-        u"<b>Exchange Online: {0}, nothing was moved to {1}</b><br>Mailbox: {2}<br>Message id: {3}<br>{4}"
-    ).format(outcome, escaped(folder), escaped(mailbox), escaped(old_id), why(error))
-incident.addNote(helper.createRichText(note))
+    message.append((u"Message id: ", escaped(row.exo_dt_message_id)))
+    add_note(
+        u"message not moved to {0}".format(escaped(folder or u"the folder")), [(u"", why(error))] + message
+    )

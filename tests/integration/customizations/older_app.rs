@@ -1,4 +1,5 @@
-//! What the older app has, in its versions 1.3.0 and 1.5.0, and in what order. The uuids of 1.3.0 are in `uuids.txt`.
+//! What the older app has, in its versions 1.3.0 and 1.5.0, and in what order, and what this program adds. The uuids of
+//! 1.3.0, and of what is added, are in `uuids.txt`.
 
 /// API name, input type, whether it is required.
 pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
@@ -33,13 +34,16 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
 ];
 
 /// API name, label, input type, whether it is required.
-pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 23] = [
+pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 25] = [
     ("exo_attachment_name", "Attachment Name", "text", false),
     ("exo_attachment_names", "Attachment Names", "text", false),
-    ("exo_destination_mailfolder_id", "Well-known Folders", "select", true),
+    // One of these two is to be filled.
+    ("exo_custom_folder_name", "Custom Folder Name", "text", false),
+    ("exo_destination_mailfolder_id", "Well-known Folders", "select", false),
     ("exo_email_address_list", "Email Address", "text", true),
     ("exo_email_address_sender", "Sender email address", "text", false),
     ("exo_end_date", "End date/time", "datetimepicker", false),
+    ("exo_expected_messages", "Expected Number of Messages", "number", true),
     ("exo_has_attachments", "Has attachments", "boolean", false),
     ("exo_mailfolder_id", "Mail Folder", "select", false),
     ("exo_meeting_body", "Meeting Body", "textarea", true),
@@ -60,7 +64,7 @@ pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 23] = [
 ];
 
 /// API name, label, input type, whether it is required, width.
-pub(crate) const COLUMNS: [(&str, &str, &str, bool, u32); 9] = [
+pub(crate) const COLUMNS: [(&str, &str, &str, bool, u32); 10] = [
     ("exo_dt_query_date", "Query Date", "datetimepicker", true, 31),
     ("exo_dt_received_date", "Received Date", "text", false, 49),
     ("exo_dt_email_address", "Queried Email Address", "text", true, 52),
@@ -70,6 +74,7 @@ pub(crate) const COLUMNS: [(&str, &str, &str, bool, u32); 9] = [
     ("exo_dt_web_link", "Web Link", "textarea", false, 88),
     ("exo_dt_status", "Status", "textarea", true, 34),
     ("exo_dt_message_id", "Message ID", "text", true, 45),
+    ("exo_dt_message_folder", "Folder", "text", false, 90),
 ];
 
 /// API name, what SOAR shows, inputs in order.
@@ -180,7 +185,7 @@ pub(crate) const RULES: [Rule; 11] = [
             "exo_meeting_optional_attendees",
         ],
     ),
-    ("Delete Message", "exo_message_query_results_dt", "all", 1, "example_exchange_online_delete_email", &[]),
+    ("Delete Message", "exo_message_query_results_dt", "any", 3, "example_exchange_online_delete_email", &[]),
     (
         "Delete Messages from Query Results",
         "incident",
@@ -188,6 +193,7 @@ pub(crate) const RULES: [Rule; 11] = [
         0,
         "example_exchange_online_delete_messages_from_query_results",
         &[
+            "[header]",
             "exo_email_address_list",
             "exo_mailfolder_id",
             "[header]",
@@ -198,6 +204,8 @@ pub(crate) const RULES: [Rule; 11] = [
             "exo_message_body",
             "exo_has_attachments",
             "[header]",
+            "exo_expected_messages",
+            "[header]",
             "exo_query_output_format",
         ],
     ),
@@ -205,10 +213,10 @@ pub(crate) const RULES: [Rule; 11] = [
     (
         "Move Message to Folder",
         "exo_message_query_results_dt",
-        "all",
-        1,
+        "any",
+        3,
         "example_exchange_online_move_message_to_folder",
-        &["exo_destination_mailfolder_id"],
+        &["[header]", "exo_destination_mailfolder_id", "exo_custom_folder_name"],
     ),
     (
         "Query Messages",
@@ -266,16 +274,16 @@ pub(crate) const RULES: [Rule; 11] = [
     (
         "Write Message EML as Attachment",
         "exo_message_query_results_dt",
-        "all",
-        1,
+        "any",
+        3,
         "example_exchange_online_write_message_as_attachment",
         &["exo_attachment_name"],
     ),
     (
         "Write Message JSON as Note",
         "exo_message_query_results_dt",
-        "all",
-        1,
+        "any",
+        3,
         "example_exchange_online_get_message",
         &[],
     ),

@@ -26,16 +26,16 @@ fn uuids(value: &Value, found: &mut Vec<String>) {
 fn every_object_and_option_has_a_uuid() {
     let mut found = Vec::new();
     uuids(&file(), &mut found);
-    // 51 fields, the options of three selects and two multiselects, 9 columns; 9 functions, 11 rules, 10 workflows,
+    // 53 fields, the options of three selects and two multiselects, 10 columns; 9 functions, 11 rules, 10 workflows,
     // and one each of script, table, destination and incident type.
-    assert_eq!(found.len(), 51 + 3 * 15 + 2 * 3 + 9 + 34);
+    assert_eq!(found.len(), 53 + 3 * 15 + 2 * 3 + 10 + 34);
 
     let mut found = Vec::new();
     uuids(&file_with_playbooks(), &mut found);
-    // 28 fields, the options of a select and a multiselect, 9 columns; 9 functions, and one each of script, table,
-    // destination and incident type. 11 playbooks with tag and form, 9 scripts of theirs, and 41 fields of forms with
+    // 28 fields, the options of a select and a multiselect, 10 columns; 9 functions, and one each of script, table,
+    // destination and incident type. 11 playbooks with tag and form, 9 scripts of theirs, and 43 fields of forms with
     // the options of 4 selects and 3 multiselects.
-    assert_eq!(found.len(), 28 + 15 + 3 + 9 + 13 + 11 * 3 + 9 + 41 + 4 * 15 + 3 * 3);
+    assert_eq!(found.len(), 28 + 15 + 3 + 10 + 13 + 11 * 3 + 9 + 43 + 4 * 15 + 3 * 3);
 }
 
 #[cfg(feature = "sandbox")]
@@ -123,7 +123,7 @@ fn every_source_file_is_exported() {
         uuids(&file, &mut uuids_of_them);
         every_text(&file, &mut texts);
     }
-    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 23 + 11 + 10 + 11 + 1 + 34 + 9);
+    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 25 + 11 + 10 + 11 + 1 + 35 + 9);
     for source in found {
         let there = if let Ok(object) = serde_json::from_str::<Value>(&source) {
             if let Some(content) = object.get("content") {

@@ -62,7 +62,6 @@ fn every_workflow_element_has_a_shape() {
 type Step = (&'static str, &'static [(&'static str, &'static str)], bool, bool, &'static str);
 
 const TABLE: &[(&str, &str)] = &[("exo_query_output_format", "Exchange Online data table")];
-const JUNK: &[(&str, &str)] = &[("exo_destination_mailfolder_id", "junkemail")];
 
 const WORKFLOWS: [(&str, &[Step]); 10] = [
     ("create_meeting", &[("create_meeting", &[], true, true, "")]),
@@ -76,7 +75,7 @@ const WORKFLOWS: [(&str, &[Step]); 10] = [
     ),
     ("get_message", &[("get_message", &[], true, true, "")]),
     ("get_user_profile", &[("get_email_user_profile", &[], true, true, "")]),
-    ("move_message_to_folder", &[("move_message_to_folder", JUNK, true, true, "")]),
+    ("move_message_to_folder", &[("move_message_to_folder", &[], true, true, "")]),
     ("query_emails", &[("query_emails", TABLE, true, true, "")]),
     ("query_messages_of_a_group", &[("query_emails", TABLE, true, true, "")]),
     ("send_message", &[("send_message", &[], true, true, "")]),

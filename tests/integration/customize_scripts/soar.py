@@ -58,9 +58,16 @@ class RichText(object):
         self.content = content
 
 
+class Failed(Exception):
+    """A script has ended the run, with a sentence for the analyst."""
+
+
 class Helper(object):
     def createRichText(self, content):
         return RichText(content)
+
+    def fail(self, reason):
+        raise Failed(reason)
 
 
 class Incident(object):
@@ -177,6 +184,7 @@ class ScriptHost(object):
         process = self.kind(workflow)
         names = source("functions", process.functions[step]["function"] + ".json")["inputs"]
         inputs = Strict(names, **(own or {}))
+        self.inputs = inputs  # also where the script ends the run
         process.before(step, self.scope(inputs=inputs), Strict(form_of(process.name), **form), self.workflow)
         assert not any(isinstance(value, tuple) for value in inputs.values.values())
         return dict((name, value) for name, value in inputs.values.items() if value is not None)

@@ -10,13 +10,19 @@ class Profile(unittest.TestCase):
         inputs = ScriptHost(artifact="alice@corp.example").ask("get_user_profile")
         self.assertEqual(inputs, {"exo_email_address": "alice@corp.example"})
 
-    def test_the_note_shows_it(self):
+    def test_the_note_shows_it_in_lines_and_no_json(self):
         host = ScriptHost(artifact="alice@corp.example")
-        host.answer("get_user_profile", success=True, content={"displayName": "A"},
-                     pretty_string=u'{\n    "displayName": "\u00c4"\n}')
+        user = {"displayName": u"<\u00c4>", "jobTitle": None, "mail": "alice@corp.example", "mobilePhone": None,
+                "businessPhones": ["+1 2", "+3 4"], "id": "87d3"}
+        host.answer("get_user_profile", success=True, content=user, pretty_string="{}")
         note, = host.incident.notes
-        self.assertIn("alice@corp.example", note)
-        self.assertIn(u"&quot;displayName&quot;: &quot;\u00c4&quot;", note)
+        self.assertEqual(note, u"<b>Exchange Online: user profile of alice@corp.example</b><br>Name: &lt;\u00c4&gt;"
+                               u"<br>Mail: alice@corp.example<br>Phone: +1 2, +3 4<br>Directory id: 87d3")
+
+    def test_a_profile_with_nothing_in_it_is_a_profile(self):
+        host = ScriptHost(artifact="alice@corp.example")
+        host.answer("get_user_profile", success=True, content={"businessPhones": None}, pretty_string=None)
+        self.assertEqual(host.incident.notes, ["<b>Exchange Online: user profile of alice@corp.example</b>"])
 
     def test_the_note_says_that_there_is_none(self):
         host = ScriptHost(artifact="<unknown>")
@@ -24,6 +30,12 @@ class Profile(unittest.TestCase):
         note, = host.incident.notes
         self.assertIn("no user profile of &lt;unknown&gt;", note)
         self.assertIn("ErrorItemNotFound", note)
+
+    def test_the_reason_comes_before_the_words_of_graph(self):
+        host = ScriptHost(artifact="x@corp.example")
+        host.answer("get_user_profile", success=False, reason="The user <x> was not found.", content=not_found())
+        self.assertEqual(host.incident.notes, ["<b>Exchange Online: no user profile of x@corp.example</b><br>"
+                                               "The user &lt;x&gt; was not found."])
 
 
 class Meeting(unittest.TestCase):
@@ -45,21 +57,47 @@ class Meeting(unittest.TestCase):
         inputs = ScriptHost().ask("create_meeting", own=own, exo_meeting_subject="", exo_meeting_body=RichText(""))
         self.assertEqual(inputs, own)
 
-    def test_the_note_shows_it(self):
+    event = {
+        "id": "AAMk=",
+        "start": {"dateTime": "2026-11-30T18:00:00.0000000", "timeZone": "Tokyo Standard Time"},
+        "end": {"dateTime": "2026-11-30T18:30:00.0000000", "timeZone": "Tokyo Standard Time"},
+        "location": {"displayName": "Room 4"},
+        "organizer": {"emailAddress": {"name": "Nora <Kraus>", "address": "nora@corp.example"}},
+        "attendees": [{"type": "required", "emailAddress": {"name": "bob@corp.example", "address": "bob@corp.example"}},
+                      {"type": "optional", "emailAddress": {"name": "Eve"}}],
+        "webLink": "https://outlook.office365.com/?a=1&b=2",
+    }
+
+    def answer(self, **results):
         host = ScriptHost()
-        host.answer("create_meeting", success=True, inputs={"exo_meeting_email_address": "alice@corp.example"},
-                     content={"id": "AAMk="}, pretty_string='{\n    "id": "AAMk="\n}')
+        asked = {"exo_meeting_email_address": "alice@corp.example", "exo_meeting_subject": "War <room>"}
+        host.answer("create_meeting", inputs=asked, **results)
         note, = host.incident.notes
-        self.assertIn("meeting created", note)
-        self.assertIn("alice@corp.example", note)
-        self.assertIn("&quot;id&quot;: &quot;AAMk=&quot;", note)
+        return note
+
+    def test_the_note_says_when_where_and_who_and_has_no_json(self):
+        note = self.answer(success=True, content=self.event, pretty_string="{}")
+        self.assertEqual(note.split("<br>"), [
+            "<b>Exchange Online: meeting created: War &lt;room&gt;</b>",
+            "When: 2026-11-30 18:00 to 18:30 (Tokyo Standard Time)",
+            "Where: Room 4",
+            "Organizer: Nora &lt;Kraus&gt; &lt;nora@corp.example&gt;",
+            "Invited: bob@corp.example (required), Eve (optional)",
+            '<a href="https://outlook.office365.com/?a=1&amp;b=2" target="_blank">Open in Outlook</a>',
+        ])
+
+    def test_a_meeting_over_midnight_names_both_days(self):
+        event = dict(self.event, end={"dateTime": "2026-12-01T02:00:00", "timeZone": "Tokyo Standard Time"})
+        self.assertIn("When: 2026-11-30 18:00 to 2026-12-01 02:00 (Tokyo", self.answer(success=True, content=event))
+
+    def test_what_graph_leaves_out_is_left_out(self):
+        note = self.answer(success=True, content={"id": "AAMk=", "location": None, "attendees": []})
+        self.assertEqual(note, "<b>Exchange Online: meeting created: War &lt;room&gt;</b><br>"
+                               "Organizer: alice@corp.example")
 
     def test_the_note_says_that_it_was_not_created(self):
-        host = ScriptHost()
-        host.answer("create_meeting", success=False, content=not_found(),
-                     inputs={"exo_meeting_email_address": "alice@corp.example"})
-        note, = host.incident.notes
-        self.assertIn("meeting not created", note)
+        note = self.answer(success=False, content=not_found())
+        self.assertIn("meeting not created: War &lt;room&gt;", note)
         self.assertIn("ErrorItemNotFound", note)
 
 

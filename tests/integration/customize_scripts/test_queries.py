@@ -5,7 +5,7 @@ import time
 import types
 import unittest
 
-from soar import ScriptHost
+from soar import Failed, ScriptHost, source
 
 TABLE = "Exchange Online data table"
 MESSAGE = {
@@ -27,7 +27,12 @@ def found(*messages, **more):
             {"email_address": "bob@corp.example", "email_list": []},
         ],
     }
-    return {"success": True, "content": content}
+    return {"success": True, "content": content, "inputs": more.get("inputs", {})}
+
+
+def query(*messages, **more):
+    """The results of the query before a deletion."""
+    return {"exo_query_results": dict(found(*messages), **dict({"raw": "these"}, **more))}
 
 
 class Form(unittest.TestCase):
@@ -114,6 +119,24 @@ class Rows(unittest.TestCase):
             self.assertEqual(second.exo_dt_web_link, "")
             self.assertEqual(second.exo_dt_status.content, "Active")
 
+    def test_the_folder_is_the_one_that_was_searched(self):
+        for folder in ("inbox", {"id": 3, "name": "inbox"}):
+            host = ScriptHost()
+            host.answer("query_emails", **found(MESSAGE, inputs={"exo_mail_folders": folder}))
+            self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], ["inbox"])
+        host = ScriptHost()
+        host.answer("query_emails", **found(MESSAGE, inputs={"exo_mail_folders": None}))
+        self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], [""])
+
+    def test_a_sender_without_an_address_is_not_shown_as_one(self):
+        distinguished = {"emailAddress": {"name": "Nora", "address": "/O=EXCHANGELABS/OU=X/CN=RECIPIENTS/CN=1-NORA"}}
+        for sender in (distinguished, {"emailAddress": {"name": "Nora", "address": None}}, None):
+            host = ScriptHost()
+            other = {"emailAddress": {"address": "nora@corp.example"}}
+            host.answer("query_emails", **found(dict(MESSAGE, sender=sender),
+                                                dict(MESSAGE, sender=sender, **{"from": other})))
+            self.assertEqual([row.exo_dt_sender_email for row in host.incident.rows], ["", "nora@corp.example"])
+
     def test_there_are_no_rows_unless_the_table_was_asked_for(self):
         host = ScriptHost()
         host.answer("query_emails", **found(MESSAGE, output=["Incident note", "Incident attachment"]))
@@ -122,7 +145,7 @@ class Rows(unittest.TestCase):
     def test_nothing_found_adds_nothing(self):
         host = ScriptHost()
         host.answer("query_emails", **found())
-        host.answer("query_emails", success=True,
+        host.answer("query_emails", success=True, inputs=None,
                      content={"exo_query_output_format": [TABLE], "email_results": None})
         self.assertEqual(host.incident.rows, [])
 
@@ -149,12 +172,81 @@ class Rows(unittest.TestCase):
         self.assertEqual([row.exo_dt_query_date for row in host.incident.rows], [1580807293000] * 2)
 
 
+class Limit(unittest.TestCase):
+    """A note begins with the limit that ended a query, whatever its results are shown in."""
+
+    reason = "The search ended at the limit of messages (max_messages) with 2 messages found in 1 mailbox."
+
+    def results(self, output):
+        results = found(MESSAGE, DRAFT, output=output)
+        results["content"]["limit_reached"] = "max_messages"
+        return dict(results, reason=self.reason)
+
+    def test_where_the_table_is_the_only_output_a_note_says_it(self):
+        for output in ([TABLE], [TABLE, "Incident attachment"]):
+            host = ScriptHost()
+            host.answer("query_messages_of_a_group", **self.results(output))
+            self.assertEqual(host.incident.notes, [
+                "<b>Exchange Online: incomplete, the query ended at its limit, with 2 messages found</b><br>"
+                + self.reason])
+            self.assertEqual(len(host.incident.rows), 2)
+
+    def test_where_the_function_writes_a_note_there_is_no_second_one(self):
+        host = ScriptHost()
+        host.answer("query_messages_of_a_group", **self.results([TABLE, "Incident note"]))
+        self.assertEqual(host.incident.notes, [])
+
+    def test_where_the_note_of_the_function_is_missing_there_is_one(self):
+        host = ScriptHost()
+        results = self.results(["Incident note"])
+        results["reason"] += " The note was not written: SOAR refused it."
+        host.answer("query_messages_of_a_group", **results)
+        note, = host.incident.notes
+        self.assertIn("The note was not written", note)
+
+    def test_after_a_deletion_it_comes_before_the_number(self):
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": self.results([TABLE])}
+        host.answer("delete_messages_from_query_results", 1, success=True, content={
+            "exo_query_output_format": [TABLE],
+            "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE, DRAFT]}]})
+        note, = host.incident.notes
+        self.assertEqual(note, "<b>Exchange Online: incomplete, the query ended at its limit, 2 messages deleted</b>"
+                               "<br>" + self.reason)
+
+
+class Expected(unittest.TestCase):
+    """Nothing is deleted unless the query found as many messages as the analyst expects."""
+
+    def test_the_form_says_first_that_all_are_deleted_and_asks_for_the_number(self):
+        form = source("rules", "delete_messages_from_query_results.json")["form"]
+        self.assertIn("is DELETED AT ONCE", form[0]["header"])
+        self.assertIn("exo_expected_messages", form)
+        self.assertTrue(source("activity_fields", "exo_expected_messages.json")["required"])
+
+    def test_another_number_deletes_nothing_and_ends_the_run(self):
+        for number, expected in ((1, "expects 1."), (3, "expects 3."), (0, "expects 0."), (None, "expects no number.")):
+            host = ScriptHost()
+            host.workflow = query(MESSAGE, DRAFT)
+            with self.assertRaises(Failed) as failed:
+                host.ask("delete_messages_from_query_results", 1, exo_expected_messages=number)
+            self.assertIn("Nothing was deleted: the query found 2 messages", str(failed.exception))
+            self.assertIn(expected, str(failed.exception))
+            self.assertEqual(host.inputs.exo_query_messages_results, "[]")
+
+    def test_none_can_be_expected(self):
+        host = ScriptHost()
+        host.workflow = query()
+        inputs = host.ask("delete_messages_from_query_results", 1, exo_expected_messages=0)
+        self.assertEqual(inputs, {"exo_query_messages_results": "these"})
+
+
 class Delete(unittest.TestCase):
     def test_the_second_function_gets_what_the_first_found(self):
         host = ScriptHost()
-        host.workflow = {"exo_query_results": {"success": True, "raw": '{"email_results":[]}'}}
-        inputs = host.ask("delete_messages_from_query_results", 1)
-        self.assertEqual(inputs, {"exo_query_messages_results": '{"email_results":[]}'})
+        host.workflow = query(MESSAGE, DRAFT)
+        inputs = host.ask("delete_messages_from_query_results", 1, exo_expected_messages=2)
+        self.assertEqual(inputs, {"exo_query_messages_results": "these"})
 
     def test_after_a_query_that_failed_nothing_is_deleted_and_a_note_says_why(self):
         host = ScriptHost()
@@ -176,28 +268,51 @@ class Delete(unittest.TestCase):
         host.answer("delete_messages_from_query_results", 1, success=True, content=results)
         rows = [(row.exo_dt_message_id, row.exo_dt_status.content) for row in host.incident.rows]
         red = u'<span style="color:red">{0}</span>'
-        self.assertEqual(rows, [("deleted", red.format("Deleted")), ("gone", red.format("Already gone")),
-                                ("left", red.format("Not deleted"))])
+        self.assertEqual(rows, [("deleted", red.format("Deleted")), ("gone", red.format("Gone")),
+                                ("left", "Not deleted")])
         links = [bool(row.exo_dt_web_link) for row in host.incident.rows]
         self.assertEqual(links, [False, False, True])
 
     def test_where_not_all_could_be_deleted_or_searched_a_note_says_so(self):
         host = ScriptHost()
         host.workflow = {"exo_query_results": {"success": True, "reason": "1 mailbox was not searched."}}
-        host.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 2 could not be deleted.",
-                     content={"exo_query_output_format": [], "delete_results": []})
+        two, three = [dict(MESSAGE, id=str(number)) for number in (1, 2)], [dict(MESSAGE, id=str(n)) for n in (3, 4, 5)]
+        results = {"exo_query_output_format": [], "delete_results": [
+            {"email_address": "a@x", "deleted_list": [MESSAGE], "not_deleted_list": two, "already_gone_list": two[:1]},
+            {"email_address": "b@x", "deleted_list": three}]}
+        host.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 6 could not be deleted.",
+                     content=results)
         note, = host.incident.notes
-        self.assertIn("not all messages deleted</b><br>1 mailbox was not searched.<br>1 of 2 could", note)
+        self.assertEqual(note, "<b>Exchange Online: 4 messages deleted, 1 already gone, 1 not deleted</b><br>"
+                               "1 mailbox was not searched.<br>1 of 6 could not be deleted.")
         host = ScriptHost()
         host.answer("query_emails", **dict(found(MESSAGE), reason="1 mailbox was not searched."))
         note, = host.incident.notes
-        self.assertIn("not everything could be queried</b><br>1 mailbox was not searched.", note)
+        self.assertIn("not everything could be queried, 1 message found</b><br>1 mailbox was not searched.", note)
         self.assertEqual(len(host.incident.rows), 1)
+
+    def test_where_the_functions_write_notes_there_is_no_other_one(self):
+        for query_reason, reason, count in (("1 mailbox was not searched.", "1 of 2 could not be deleted.", 0),
+                                            ("The note was not written: no.", "1 of 2 could not be deleted.", 1),
+                                            (None, "The note may not have been written: no.", 1)):
+            host = ScriptHost()
+            host.workflow = {"exo_query_results": {"success": True, "reason": query_reason}}
+            host.answer("delete_messages_from_query_results", 1, success=True, reason=reason,
+                         content={"exo_query_output_format": ["Incident note"], "delete_results": []})
+            self.assertEqual(len(host.incident.notes), count, reason)
+
+    def test_rows_of_a_deletion_name_the_folder_that_was_searched(self):
+        host = ScriptHost()
+        host.workflow = {"exo_query_results": {"success": True, "inputs": {"exo_mail_folders": "inbox"}}}
+        host.answer("delete_messages_from_query_results", 1, success=True, content={
+            "exo_query_output_format": [TABLE],
+            "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE]}]})
+        self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], ["inbox"])
 
     def test_a_query_without_raw_is_no_query_that_found_nothing(self):
         host = ScriptHost()
-        host.workflow = {"exo_query_results": {"success": True, "raw": ""}}
-        inputs = host.ask("delete_messages_from_query_results", 1)
+        host.workflow = query(MESSAGE, raw="")
+        inputs = host.ask("delete_messages_from_query_results", 1, exo_expected_messages=1)
         self.assertNotEqual(inputs.get("exo_query_messages_results"), "[]")
 
     def test_every_deleted_message_gets_a_row(self):

@@ -2,7 +2,7 @@
 
 import unittest
 
-from soar import ScriptHost, Row, not_found, run, Incident, Helper
+from soar import Failed, ScriptHost, Row, not_found, run, Incident, Helper
 
 RED = '<span style="color:red">{0}</span>'
 
@@ -31,19 +31,23 @@ class Deleted(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_status.content, RED.format("Deleted"))
         self.assertEqual(here.row.exo_dt_web_link, "")
 
-    def test_a_message_that_is_not_there_is_already_gone(self):
+    def test_a_message_that_is_not_there_is_gone(self):
         here = host()
         here.answer("delete_email", success=False, content=not_found())
-        self.assertEqual(here.row.exo_dt_status.content, RED.format("Already gone"))
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Gone"))
         self.assertEqual(here.row.exo_dt_web_link, "")
 
-    def test_a_mailbox_that_is_not_there_says_not_deleted(self):
+    def test_a_message_that_could_not_be_deleted_says_so_and_a_note_why(self):
         here = host()
         error = {"error": {"code": "MailboxNotEnabledForRESTAPI", "message": "x"}}
-        here.answer("delete_email", success=False, content=error)
-        expected = RED.format("Not deleted (MailboxNotEnabledForRESTAPI)")
-        self.assertEqual(here.row.exo_dt_status.content, expected)
+        here.answer("delete_email", success=False, reason="There is no mailbox <x>.", content=error)
+        self.assertEqual(here.row.exo_dt_status.content, "Not deleted")
         self.assertEqual(here.row.exo_dt_web_link, "link")
+        note, = here.incident.notes
+        self.assertEqual(note.split("<br>"), [
+            "<b>Exchange Online: message not deleted</b>", "There is no mailbox &lt;x&gt;.",
+            "Mailbox: alice@corp.example", u"Subject: Zahlung f\u00fcr &lt;Alice&gt;", "Message id: AAMk=",
+        ])
 
     def test_what_is_done_needs_no_note(self):
         here = host()
@@ -59,7 +63,7 @@ class Rehearsed(unittest.TestCase):
         here.answer("delete_email", success=False, content=dict(self.dry_run, value=False))
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         note, = here.incident.notes
-        self.assertIn("dry run, nothing was deleted", note)
+        self.assertIn("message not deleted", note)
         self.assertIn("Dry run: this would have been done.", note)
 
     def test_a_message_that_would_be_moved_is_where_it_was(self):
@@ -69,7 +73,7 @@ class Rehearsed(unittest.TestCase):
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
         note, = here.incident.notes
-        self.assertIn("dry run, nothing was moved to junkemail", note)
+        self.assertIn("message not moved to junkemail", note)
         self.assertIn("Dry run: this would have been done.", note)
 
 
@@ -94,9 +98,16 @@ class Read(unittest.TestCase):
     def test_the_note_shows_the_message_as_text_and_no_markup_of_it(self):
         here = host()
         pretty = u'{\n    "subject": "<script>\u00e9</script>"\n}'
-        here.answer("get_message", success=True, content={"id": "AAMk="}, pretty_string=pretty)
+        message = {"id": "AAMk=", "subject": "<b>", "receivedDateTime": "2020-02-04T09:08:13Z", "webLink": "https://x/",
+                   "from": {"emailAddress": {"name": "Eve", "address": "eve@evil.example"}},
+                   "toRecipients": [{"emailAddress": {"address": "alice@corp.example"}}]}
+        here.answer("get_message", success=True, content=message, pretty_string=pretty)
         note, = here.incident.notes
-        self.assertIn("alice@corp.example", note)
+        self.assertEqual(note.split("<br>")[:7], [
+            "<b>Exchange Online: message in the mailbox of alice@corp.example</b>", "Subject: &lt;b&gt;",
+            "From: Eve &lt;eve@evil.example&gt;", "To: alice@corp.example", "Received: 2020-02-04T09:08:13Z",
+            '<a href="https://x/" target="_blank">Open in Outlook</a>', "",
+        ])
         self.assertIn(u"{<br>&nbsp;&nbsp;&nbsp;&nbsp;&quot;subject&quot;: "
                       u"&quot;&lt;script&gt;\u00e9&lt;/script&gt;&quot;<br>}", note)
         self.assertEqual(here.row.exo_dt_status, "Active")
@@ -112,10 +123,19 @@ class Read(unittest.TestCase):
         here = host()
         here.answer("get_message", success=False, content=not_found("no <such> thing"))
         note, = here.incident.notes
-        self.assertIn("not found", note)
+        self.assertIn("message not read", note)
         self.assertIn("ErrorItemNotFound: no &lt;such&gt; thing", note)
-        self.assertEqual(here.row.exo_dt_status.content, RED.format("Not Found"))
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Gone"))
         self.assertEqual(here.row.exo_dt_web_link, "")
+
+    def test_of_a_mailbox_that_is_not_there_the_row_stays(self):
+        here = host()
+        error = {"error": {"code": "ErrorInvalidUser", "message": "The requested user is invalid."}}
+        here.answer("get_message", success=False, reason="There is no mailbox x.", content=error)
+        self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
+        note, = here.incident.notes
+        self.assertIn("<br>There is no mailbox x.<br>", note)
+        self.assertNotIn("ErrorInvalidUser", note)
 
 
 class Moved(unittest.TestCase):
@@ -125,9 +145,26 @@ class Moved(unittest.TestCase):
         inputs = host().ask("move_message_to_folder", exo_destination_mailfolder_id="archive")
         self.assertEqual(inputs, dict(MESSAGE, exo_mailfolders_id="", exo_destination_mailfolder_id="archive"))
 
+    def test_a_custom_folder_takes_the_place_of_the_list(self):
+        for own in ({}, {"exo_destination_mailfolder_id": "junkemail"}):
+            inputs = host().ask("move_message_to_folder", own=own, exo_custom_folder_name="Inbox/Phishing")
+            self.assertEqual(inputs, dict(MESSAGE, exo_mailfolders_id="", exo_custom_folder_name="Inbox/Phishing"))
+
+    def test_two_folders_end_the_run(self):
+        for own in ({}, {"exo_destination_mailfolder_id": "junkemail"}):
+            with self.assertRaises(Failed) as failed:
+                host().ask("move_message_to_folder", own=own, exo_destination_mailfolder_id="archive",
+                           exo_custom_folder_name="Phishing")
+            self.assertIn("not both. The message was not moved.", str(failed.exception))
+
+    def test_no_folder_ends_the_run(self):
+        with self.assertRaises(Failed):
+            host().ask("move_message_to_folder", exo_destination_mailfolder_id=None, exo_custom_folder_name="")
+
     def test_without_a_word_it_goes_where_the_function_says(self):
-        inputs = host().ask("move_message_to_folder", own={"exo_destination_mailfolder_id": "junkemail"})
-        self.assertEqual(inputs["exo_destination_mailfolder_id"], "junkemail")
+        for name, folder in (("exo_destination_mailfolder_id", "junkemail"), ("exo_custom_folder_name", "Phishing")):
+            inputs = host().ask("move_message_to_folder", own={name: folder})
+            self.assertEqual(inputs, dict(MESSAGE, exo_mailfolders_id="", **{name: folder}))
 
     def test_the_row_follows_the_message(self):
         here = host()
@@ -135,28 +172,49 @@ class Moved(unittest.TestCase):
         here.answer("move_message_to_folder", success=True, inputs=self.results, content=content)
         self.assertEqual(here.row.exo_dt_message_id, "NEW=")
         self.assertIn('href="https://outlook.office.com/?a=1&amp;b=2"', here.row.exo_dt_web_link.content)
-        self.assertEqual(here.row.exo_dt_status, "Active")
+        self.assertEqual(here.row.exo_dt_status.content, "Moved")
+        self.assertEqual(here.row.exo_dt_message_folder, "junkemail")
         note, = here.incident.notes
         for part in ("junkemail", "alice@corp.example", "AAMk=", "NEW="):
             self.assertIn(part, note)
 
+    def test_an_id_that_stays_is_shown_once(self):
+        here = host()
+        here.answer("move_message_to_folder", success=True, content={"new_message_id": "AAMk=", "new_web_link": None},
+                    inputs={"exo_custom_folder_name": "Inbox/<Phishing>", "exo_destination_mailfolder_id": None})
+        self.assertEqual(here.row.exo_dt_message_folder, "Inbox/<Phishing>")
+        note, = here.incident.notes
+        self.assertEqual(note.split("<br>"), [
+            "<b>Exchange Online: message moved to Inbox/&lt;Phishing&gt;</b>", "Mailbox: alice@corp.example",
+            u"Subject: Zahlung f\u00fcr &lt;Alice&gt;", "Message id: AAMk=",
+        ])
+
+    def test_a_custom_folder_that_is_not_there_is_named_by_the_reason(self):
+        here = host()
+        reason = "Folder 'Phish' was not found in mailbox alice@corp.example. The message was not moved."
+        here.answer("move_message_to_folder", success=False, reason=reason, content={},
+                    inputs={"exo_custom_folder_name": "Phish"})
+        self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
+        note, = here.incident.notes
+        self.assertIn("<b>Exchange Online: message not moved to Phish</b><br>" + reason, note)
+
     def test_a_message_that_is_gone_marks_the_row_and_keeps_its_id(self):
         here = host()
         here.answer("move_message_to_folder", success=False, inputs=self.results, content=not_found())
-        self.assertEqual(here.row.exo_dt_status.content, RED.format("Not Found"))
+        self.assertEqual(here.row.exo_dt_status.content, RED.format("Gone"))
         self.assertEqual(here.row.exo_dt_web_link, "")
         self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
         note, = here.incident.notes
-        self.assertIn("not found", note)
+        self.assertIn("message not moved to junkemail", note)
 
     def test_where_there_is_no_such_folder_the_row_stays(self):
         here = host()
-        content = {"error": {"code": "ErrorFolderNotFound", "message": "no such folder"}}
-        here.answer("move_message_to_folder", success=False, content=content,
-                    inputs={"exo_destination_mailfolder_id": "clutter"})
-        self.assertEqual(here.row.exo_dt_status, "Active")
-        note, = here.incident.notes
-        self.assertIn("folder not found, nothing was moved to clutter", note)
+        for code, message in (("ErrorFolderNotFound", "no such folder"),
+                              ("ErrorItemNotFound", "Default folder Clutter not found.")):
+            here.answer("move_message_to_folder", success=False, content={"error": {"code": code, "message": message}},
+                        inputs={"exo_destination_mailfolder_id": "clutter"})
+            self.assertEqual(here.row.exo_dt_status, "Active")
+            self.assertIn("message not moved to clutter", here.incident.notes[-1])
 
 
 class Kept(unittest.TestCase):
