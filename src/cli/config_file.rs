@@ -98,7 +98,7 @@ fn create(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
 }
 
 fn overwrite(path: &Path) -> bool {
-    confirm(&format!("{} exists already. Overwrite it? (y/n): ", path.display()))
+    confirm(&format!("{} exists already. Overwrite it? (y/n): ", path.display())) == Some(true)
 }
 
 fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {

@@ -11,8 +11,8 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(stderr(), "{}", sanitize_terminal(text));
 }
 
-/// Asks until the answer is yes or no. The end of standard input counts as no.
-pub(super) fn confirm(question: &str) -> bool {
+/// Asks until the answer is yes or no. `None` if standard input ends before.
+pub(super) fn confirm(question: &str) -> Option<bool> {
     let mut answers = stdin().lock().lines();
     loop {
         let mut out = stdout();
@@ -20,11 +20,11 @@ pub(super) fn confirm(question: &str) -> bool {
         let _ = out.flush();
         let Some(Ok(answer)) = answers.next() else {
             let _ = writeln!(out);
-            return false;
+            return None;
         };
         match answer.trim().to_ascii_lowercase().as_str() {
-            "y" | "yes" => return true,
-            "n" | "no" => return false,
+            "y" | "yes" => return Some(true),
+            "n" | "no" => return Some(false),
             _ => {}
         }
     }

@@ -6,18 +6,29 @@
 //! that it has in the older app, so that an import updates objects and does not duplicate them.
 
 mod bpmn;
-mod diff;
 mod embedded;
+mod keep;
+mod kind;
+mod line_diff;
 mod objects;
+mod part;
+mod parts;
+mod plan;
 mod playbooks;
 mod samples;
+mod shipped;
 mod sources;
+mod steps;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-pub use diff::{Change, Kind};
+pub use keep::Existing;
+pub use kind::Kind;
+pub use line_diff::Line;
 use objects::Assembly;
+pub use plan::{Change, Difference, Edit, NOTHING, Names};
+pub use shipped::unlisted;
 use sources::Sources;
 
 /// The language in which SOAR runs the scripts. Their text is the same in both.
@@ -120,9 +131,9 @@ pub enum Error {
     Json(#[from] serde_json::Error),
 }
 
-/// The date of the last change of the sources, in milliseconds since 1970: 2026-11-23T00:00:00Z. The time of the export
+/// The date of the last change of the sources, in milliseconds since 1970: 2026-11-29T00:00:00Z. The time of the export
 /// would make it irreproducible.
-const DATE: u64 = 1_795_392_000_000;
+const DATE: u64 = 1_795_910_400_000;
 
 /// SOAR rejects an import without an incident field and an incident type. Every SOAR has these two, which SOAR's own
 /// tool adds for the same reason, so they change nothing.

@@ -111,7 +111,7 @@ fn readme_exercise_works_as_written() {
     assert_eq!(terminals.len(), 2, "SOAR and the daemon");
     // Below /tmp, where tests may run, the audit trail would not last.
     assert!(lines.contains("All checks passed.") || lines.contains("is not kept there"), "{lines}");
-    for expected in ["will change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
+    for expected in ["37 to change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
         assert!(lines.contains(expected), "nothing lines {expected:?}:\n{lines}");
     }
     let found = fs::read_to_string(directory.join("target/exercise/found.json")).unwrap();

@@ -1,11 +1,12 @@
 //! The import: shows what would change, asks, imports, and adds the API key to the message destination.
 
+use std::io::{ErrorKind, Write, stdout};
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::Arguments;
-use super::preview::Preview;
+use super::preview::{Preview, objects};
+use super::{Arguments, existing};
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{ExitCode, Failure, package_filter};
 use crate::config::{Environment, LoadError, LogLevel, load_soar};
@@ -24,6 +25,10 @@ const PERMISSION: &str = "An account needs a role with SOAR's Administration and
     read layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
     Administrator Settings, Organization, Import.";
 
+/// A script that calls this without an answer must not take it for done.
+const NO_ANSWER: &str = "the import needs a yes, and standard input has ended. customize -y imports without asking, and \
+    customize --dry-run only shows what would change. Nothing was changed";
+
 /// Imports the customizations.
 pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
     if !package_filter::with_ours(&arguments.packages, "imported") {
@@ -33,16 +38,21 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
     let SignedIn { soar, who, _log } = sign_in(config_file).await?;
     let examples = examples_for(&soar, arguments).await?;
     let file = export(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    say(&format!("SOAR organisation {:?}, and the customizations of this program:", soar.org_name()));
-    let preview = Preview::read(&soar, &file).await.map_err(|error| refused(&error))?;
+    let existing = existing::read(&soar, &file).await.map_err(|error| refused(&error))?;
+    let file = existing.keep_in(file).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let preview = Preview::new(&file, &existing);
     let access = soar.access_to(&destination).await.map_err(|error| refused(&error))?;
-    preview.show();
-    match access {
-        Access::Granted => say(&format!("The {who} has access to the message destination {destination}.")),
+    let of_access = match access {
+        Access::Granted => format!("The {who} has access to the message destination {destination}."),
         Access::Missing | Access::NoDestination => {
-            say(&format!("The {who} will be added to the message destination {destination}."));
+            format!("The {who} will be added to the message destination {destination}.")
         }
-    }
+    };
+    print(&format!(
+        "SOAR organisation {:?}, and the customizations of this program:\n\n{}{of_access}\n",
+        soar.org_name(),
+        preview.text()
+    ))?;
 
     if preview.is_empty() && access == Access::Granted {
         say("Everything is up to date.");
@@ -53,11 +63,11 @@ pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) ->
         return Ok(());
     }
     if preview.is_empty() {
-        if !arguments.yes && !confirm(&format!("Add the {who}? (y/n): ")) {
+        if !has_agreed(arguments.yes, &format!("Add the {who}? (y/n): "))? {
             say("Nothing was changed.");
             return Ok(());
         }
-    } else if !carry_out(&soar, &file, examples, arguments).await? {
+    } else if !carry_out(&soar, &file, &preview, examples, arguments.yes).await? {
         return Ok(());
     }
     if soar.grant_access_to(&destination).await.map_err(|error| not_granted(&error))? {
@@ -118,8 +128,9 @@ async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
 async fn carry_out(
     soar: &Client,
     file: &Value,
+    preview: &Preview,
     examples: Examples,
-    arguments: &Arguments,
+    yes: bool,
 ) -> Result<bool, Failure> {
     let import = soar.start_import(file).await.map_err(|error| not_imported(&error, examples))?;
     for message in &import.messages {
@@ -135,12 +146,11 @@ async fn carry_out(
             ),
         ));
     }
-    if !arguments.yes
-        && !confirm("Import it? What differs in SOAR is overwritten, nothing is deleted. (y/n): ")
-    {
+    let agreed = has_agreed(yes, &question(preview));
+    if !matches!(agreed, Ok(true)) {
         let status = soar.decide(import, Decision::Reject).await.map_err(|error| refused(&error))?;
         say(&format!("Nothing was imported; SOAR calls the import {status}."));
-        return Ok(false);
+        return agreed;
     }
     let status = soar.decide(import, Decision::Accept).await.map_err(|error| undecided(&error))?;
     if status != "ACCEPTED" {
@@ -153,6 +163,43 @@ async fn carry_out(
     }
     say("SOAR has imported it.");
     Ok(true)
+}
+
+/// Asks, unless `yes` answers already. A missing answer is a failure.
+fn has_agreed(yes: bool, question: &str) -> Result<bool, Failure> {
+    if yes {
+        return Ok(true);
+    }
+    confirm(question).ok_or_else(|| Failure::new(ExitCode::Failed, &NO_ANSWER))
+}
+
+/// The question before an import. It names what is lost.
+fn question(preview: &Preview) -> String {
+    let what = "What differs in SOAR is overwritten, nothing is deleted";
+    match (preview.foreign(), preview.unknown()) {
+        (0, 0) => format!("Import it? {what}. (y/n): "),
+        (0, unknown) => format!(
+            "Import it? {what}; SOAR does not show {}, which may have been changed there. (y/n): ",
+            objects(unknown)
+        ),
+        (foreign, _) => {
+            format!(
+                "Import it, and overwrite what was changed in SOAR in {} (marked with !)? (y/n): ",
+                objects(foreign)
+            )
+        }
+    }
+}
+
+/// Writes to standard output. A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(ExitCode::Failed, &format!("the preview cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The failure of a request that takes a permission.

@@ -1,8 +1,9 @@
 //! `customize`: imports the functions, with playbooks or with rules and workflows, into SOAR, or writes the import
 //! file.
 //!
-//! Messages go to standard error and the question to standard output, as with SOAR's own tool.
+//! What would change and the question go to standard output, messages to standard error, as with SOAR's own tool.
 
+mod existing;
 mod import;
 mod preview;
 

@@ -1,141 +1,181 @@
-//! The preview of an import: the differences between the import file and SOAR, in a few lines.
+//! The preview of an import: what it would change, object by object and field by field.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::cli::terminal::say;
-use crate::customize::{Change, Kind};
-use soar::{Client, Collection, Error};
+use crate::customize::{Change, Difference, Edit, Existing, Kind, Line, NOTHING, Names};
+use net::untrusted::text::sanitize_line;
 
-/// The width of a line of names.
-const WIDTH: usize = 100;
-/// The column where the names begin.
-const INDENT: usize = 28;
+/// The widest line that shows an old and a new value side by side.
+const WIDTH: usize = 110;
 
 /// The changes of an import, by kind of object.
 pub(super) struct Preview(Vec<(Kind, Vec<(String, Change)>)>);
 
 impl Preview {
-    /// Reads from SOAR what it has of each kind.
-    pub(super) async fn read(soar: &Client, file: &Value) -> Result<Self, Error> {
-        let mut kinds = Vec::new();
-        for kind in Kind::ALL {
+    /// Compares the import file with what SOAR has.
+    pub(super) fn new(file: &Value, existing: &Existing) -> Self {
+        let names = Names::of(&Value::Array(vec![existing.to_json(), file.clone()]));
+        let kinds = Kind::ALL.into_iter().filter_map(|kind| {
             let ours = kind.of(file);
-            if ours.is_empty() {
-                continue;
-            }
-            let collection = match kind {
-                Kind::MessageDestination => Collection::MessageDestinations,
-                Kind::Function => Collection::Functions,
-                Kind::FunctionField => Collection::Fields("__function"),
-                Kind::DataTable => Collection::DataTable(ours.first().map_or("", |table| kind.name(table))),
-                Kind::Rule => Collection::Rules,
-                Kind::RuleField => Collection::Fields("actioninvocation"),
-                Kind::Workflow => Collection::Workflows,
-                Kind::Playbook => Collection::Playbooks,
-                Kind::Script => Collection::Scripts,
+            let change = |ours: &&Value| {
+                let change = match existing.of(kind) {
+                    Some(theirs) => kind.change(ours, kind.counterpart(ours, theirs), &names),
+                    None => Change::Unknown,
+                };
+                (kind.name(ours).to_owned(), change)
             };
-            let theirs = match soar.objects(collection).await {
-                Ok(theirs) => theirs,
-                // The key may have the permission to import objects, but not to list them. And not every version of SOAR
-                // may list playbooks in the same way.
-                Err(Error::Refused { status, .. }) if status == 403 || kind == Kind::Playbook => {
-                    let unknown = ours.iter().map(|object| (kind.name(object).to_owned(), Change::Unknown));
-                    kinds.push((kind, unknown.collect()));
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut objects = Vec::new();
-            for object in ours {
-                let change = change(soar, kind, collection, object, &theirs).await?;
-                objects.push((kind.name(object).to_owned(), change));
-            }
-            kinds.push((kind, objects));
-        }
-        Ok(Self(kinds))
+            (!ours.is_empty()).then(|| (kind, ours.iter().map(change).collect()))
+        });
+        Self(kinds.collect())
+    }
+
+    fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.0.iter().flat_map(|(_, objects)| objects).map(|(_, change)| change)
     }
 
     /// Whether SOAR has all objects in the same form.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.iter().flat_map(|(_, objects)| objects).all(|(_, change)| *change == Change::None)
+        self.changes().all(|change| *change == Change::None)
     }
 
-    /// Shows the changes. Names the objects of a kind that would change if others of that kind would not.
-    pub(super) fn show(&self) {
+    /// How many objects would lose what was changed in SOAR.
+    pub(super) fn foreign(&self) -> usize {
+        let foreign = |change: &&Change| match change {
+            Change::Modified(differences) => differences.iter().any(|one| one.is_foreign),
+            _ => false,
+        };
+        self.changes().filter(foreign).count()
+    }
+
+    /// How many objects SOAR does not show.
+    pub(super) fn unknown(&self) -> usize {
+        self.changes().filter(|change| **change == Change::Unknown).count()
+    }
+
+    /// The preview as text.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
         for (kind, objects) in &self.0 {
-            let mut text = String::new();
-            for change in [Change::New, Change::Modified, Change::Unknown, Change::None] {
-                let names: Vec<&str> =
-                    objects.iter().filter(|(_, one)| *one == change).map(|(name, _)| name.as_str()).collect();
-                if names.is_empty() {
-                    continue;
-                }
-                let line = format!("{:>3} {}", names.len(), words(change));
-                let title = if text.is_empty() { title(*kind) } else { "" };
-                // Writing to a String does not fail.
-                let _ = writeln!(text, "  {title:<21}{line}");
-                if names.len() < objects.len() && change != Change::None {
-                    list(&mut text, &names);
-                }
+            line(&mut text, 0, title(*kind));
+            for (name, change) in objects {
+                show(&mut text, name, change);
             }
-            say(text.trim_end());
+            let unchanged = objects.iter().filter(|(_, change)| *change == Change::None).count();
+            if unchanged > 0 {
+                line(&mut text, 1, &format!("= {unchanged} unchanged"));
+            }
+        }
+        line(&mut text, 0, &self.summary());
+        text
+    }
+
+    fn summary(&self) -> String {
+        let count = |is: fn(&Change) -> bool| self.changes().filter(|change| is(change)).count();
+        let mut summary = format!(
+            "Plan: {} to add, {} to change, {} unchanged",
+            count(|change| *change == Change::New),
+            count(|change| matches!(change, Change::Modified(_))),
+            count(|change| *change == Change::None),
+        );
+        if self.unknown() > 0 {
+            let _ = write!(summary, ", {} that SOAR does not show", self.unknown());
+        }
+        summary.push('.');
+        if self.unknown() > 0 {
+            summary.push_str(" What these have beyond the import is not kept.");
+        }
+        if self.foreign() > 0 {
+            let _ = write!(
+                summary,
+                "\n! marks what neither this program nor version 1.3.0 of the older app has brought: it was changed in \
+                 SOAR,\n  or comes from another version of the older app. It would be overwritten in {}.",
+                objects(self.foreign())
+            );
+        }
+        summary
+    }
+}
+
+/// Returns "1 object", "2 objects".
+pub(super) fn objects(count: usize) -> String {
+    format!("{count} object{}", if count == 1 { "" } else { "s" })
+}
+
+fn show(text: &mut String, name: &str, change: &Change) {
+    match change {
+        Change::None => {}
+        Change::New => line(text, 1, &format!("+ {name}")),
+        Change::Unknown => {
+            line(text, 1, &format!("? {name}: SOAR does not show it; it would be written again"));
+        }
+        Change::Modified(differences) => {
+            line(text, 1, &format!("~ {name}"));
+            for difference in differences {
+                show_difference(text, difference);
+            }
         }
     }
 }
 
-/// Compares one object. A list may leave out long properties; then reads the object by itself.
-async fn change(
-    soar: &Client,
-    kind: Kind,
-    collection: Collection<'_>,
-    ours: &Value,
-    theirs: &[Value],
-) -> Result<Change, Error> {
-    let counterpart = kind.counterpart(ours, theirs);
-    let change = kind.change(ours, counterpart);
-    let number = counterpart.and_then(|one| one["id"].as_i64().or_else(|| one["workflow_id"].as_i64()));
-    let (Change::Unknown, Some(number)) = (change, number) else { return Ok(change) };
-    match soar.object(collection, number).await {
-        Ok(whole) => Ok(kind.change(ours, Some(&whole))),
-        Err(Error::Refused { status: 403 | 404, .. }) => Ok(change),
-        Err(error) => Err(error),
+fn show_difference(text: &mut String, Difference { what, edit, is_foreign }: &Difference) {
+    let mark = if *is_foreign { '!' } else { ' ' };
+    let head = format!("{mark} {what}:");
+    match edit {
+        Edit::Added => line(text, 2, &format!("+ {what}")),
+        Edit::Removed => line(text, 2, &format!("{mark} {what}: only SOAR has it")),
+        Edit::Opaque => line(text, 2, &format!("{head} differs")),
+        Edit::Value { old, new } => {
+            let short = format!("{head} {old} -> {new}");
+            if old == NOTHING || short.chars().count() <= WIDTH {
+                line(text, 2, &short);
+            } else {
+                line(text, 2, &head);
+                line(text, 4, &format!("- {old}"));
+                line(text, 4, &format!("+ {new}"));
+            }
+        }
+        Edit::Entries(lines) => {
+            line(text, 2, &head);
+            show_lines(text, lines);
+        }
+        Edit::Text { old, new, lines } => {
+            line(text, 2, &format!("{head} {old} lines -> {new} lines"));
+            // Who has changed a script in SOAR wants to see what would be lost.
+            if *is_foreign {
+                show_lines(text, lines);
+            }
+        }
     }
 }
 
-fn list(text: &mut String, names: &[&str]) {
-    let mut line = String::new();
-    for (number, name) in (1..).zip(names) {
-        let comma = if number < names.len() { "," } else { "" };
-        if !line.is_empty() && INDENT + line.len() + name.len() > WIDTH {
-            let _ = writeln!(text, "{:INDENT$}{}", "", line.trim_end());
-            line.clear();
+fn show_lines(text: &mut String, lines: &[Line]) {
+    for one in lines {
+        match one {
+            Line::Removed(content) => line(text, 4, &format!("- {content}")),
+            Line::Added(content) => line(text, 4, &format!("+ {content}")),
         }
-        let _ = write!(line, "{name}{comma} ");
     }
-    let _ = writeln!(text, "{:INDENT$}{}", "", line.trim_end());
+}
+
+/// Adds a line, or several of a text of this program. What SOAR says stays on its line.
+fn line(text: &mut String, level: usize, content: &str) {
+    let indented = if level == 0 { content.to_owned() } else { sanitize_line(content) };
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "{:1$}{indented}", "", 2 * level);
 }
 
 fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::MessageDestination => "message destination",
         Kind::Function => "functions",
-        Kind::FunctionField => "their inputs",
+        Kind::FunctionField => "inputs of functions",
         Kind::DataTable => "data table",
         Kind::Rule => "rules",
-        Kind::RuleField => "fields of their forms",
+        Kind::RuleField => "fields of forms",
         Kind::Workflow => "workflows",
         Kind::Playbook => "playbooks",
         Kind::Script => "script",
-    }
-}
-
-fn words(change: Change) -> &'static str {
-    match change {
-        Change::New => "new",
-        Change::Modified => "will change: SOAR has a different version",
-        Change::Unknown => "will be written again: SOAR does not show whether it has a different version",
-        Change::None => "unchanged",
     }
 }

@@ -43,12 +43,15 @@ async fn unreadable_list_is_reported_and_stops_nothing() {
     for list in ["functions", "actions", "scripts"] {
         fixture.rest().fail_next(&format!("GET /rest/orgs/201/{list}"), usize::MAX, Failure::Status(403));
     }
+    let output = fixture.customize(&[], "n\n").await;
+    output.assert_contains(0, &["SOAR does not show 21 objects, which may have been changed there"]);
     let output = fixture.customize(&["--dry-run"], "").await;
     output.assert_contains(
         0,
         &[
-            "functions              9 will be written again: SOAR does not show",
-            "workflows             10 will",
+            "\nfunctions\n  ? exchange_online_create_meeting: SOAR does not show it; it would be written again\n",
+            "\nworkflows\n  ~ example_exchange_online_create_meeting\n",
+            "21 that SOAR does not show. What these have beyond the import is not kept.",
         ],
     );
     fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
@@ -59,7 +62,7 @@ async fn read_only_key_is_sufficient_for_dry_run() {
     let fixture = Fixture::older().await;
     fixture.rest().forbid_customizing(true);
     let before = fixture.rest().customizations();
-    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["functions              9 will change"]);
+    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["\nfunctions\n  ~ "]);
     let output = fixture.customize(&["-y"], "").await;
     output
         .assert_contains(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);

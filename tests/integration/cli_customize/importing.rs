@@ -6,15 +6,16 @@ use super::*;
 async fn dry_run_lists_new_objects_and_changes_nothing() {
     let fixture = Fixture::fresh().await;
     let output = fixture.customize(&["--dry-run"], "").await;
-    output.assert_contains(
-        0,
-        &["functions              9 new", "workflows             10 new", "rules                 11 new"],
-    );
+    for (title, count) in [("functions", 9), ("workflows", 10), ("rules", 11), ("data table", 1)] {
+        let changes = output.changes_of(title);
+        assert_eq!(changes.len(), count, "{title}: {changes:?}");
+        assert!(changes.iter().all(|line| line.starts_with("  + ")), "{title}: {changes:?}");
+    }
     output.assert_contains(
         0,
         &["The API key will be added to the message destination fn_exchange_online", "Dry run"],
     );
-    assert_eq!(output.stdout, "");
+    assert!(output.stdout.contains("\nPlan: 85 to add, 0 to change, 0 unchanged.\n"), "{}", output.stdout);
     assert_eq!(fixture.changes(), 0);
     assert_eq!(fixture.rest().customizations(), json!({}));
 }
@@ -27,7 +28,6 @@ async fn first_run_imports_everything_and_second_run_nothing() {
         0,
         &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"],
     );
-    assert_eq!(output.stdout, "");
     let imported = fixture.rest().customizations();
     let file = export(ScriptLanguage::Python3).unwrap();
     for kind in KINDS {
@@ -36,10 +36,10 @@ async fn first_run_imports_everything_and_second_run_nothing() {
     assert_eq!(fixture.listed(), json!([17]));
 
     let changes = fixture.changes();
-    fixture
-        .customize(&["-y"], "")
-        .await
-        .assert_contains(0, &["functions              9 unchanged", "up to date"]);
+    fixture.customize(&["-y"], "").await.assert_contains(
+        0,
+        &["functions\n  = 9 unchanged\n", "Plan: 0 to add, 0 to change, 85", "up to date"],
+    );
     assert_eq!(fixture.changes(), changes);
     assert_eq!(fixture.rest().customizations(), imported);
 }
@@ -53,7 +53,7 @@ async fn repeated_import_gives_same_state() {
     fixture
         .customize(&["-y", "--script-language", "python"], "")
         .await
-        .assert_contains(0, &["workflows             10 will"]);
+        .assert_contains(0, &["Plan: 0 to add, 11 to change, 74 unchanged."]);
     fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
     let mut twice = fixture.rest().customizations();
     assert_eq!(fixture.count("POST", "/configurations/imports"), 3);
@@ -69,13 +69,17 @@ async fn objects_of_older_app_are_updated_without_duplicates() {
     fixture.customize(&["-y"], "").await.assert_contains(
         0,
         &[
-            "functions              9 will change",
-            "rules                 11 unchanged",
+            "\nfunctions\n  ~ exchange_online_create_meeting\n      description: (none) -> \"Creates a meeting",
+            "\n      inputs:\n        + exo_custom_folder_name\n",
+            "\n      required: \"always\" -> (none)\n",
+            "\n    + column exo_dt_message_folder\n",
             "The API key has access to the message destination",
         ],
     );
     let after = fixture.rest().customizations();
-    assert_eq!(identities(&after), identities(&before));
+    let (before, after_that) = (identities(&before), identities(&after));
+    assert!(before.iter().all(|one| after_that.contains(one)), "an object is there twice, or gone");
+    assert_eq!(after_that.len(), before.len() + 3, "three fields are new");
     assert_eq!(fixture.listed(), json!([17]));
     assert_eq!(after["scripts"][0]["language"], "python3");
     let tooltips = list(&after, "fields").iter().filter(|field| field["tooltip"] == "").count();
@@ -87,9 +91,10 @@ async fn objects_of_older_app_are_updated_without_duplicates() {
 async fn import_requires_confirmation() {
     let fixture = Fixture::older().await;
     let before = fixture.rest().customizations();
-    for no in ["n\n", "NO\n", "perhaps\nn\n", ""] {
+    for no in ["n\n", "NO\n", "perhaps\nn\n"] {
         let output = fixture.customize(&[], no).await;
         output.assert_contains(0, &["Nothing was imported; SOAR calls the import REJECTED"]);
+        assert!(!output.stdout.contains('!'), "{}", output.stdout);
         assert!(output.stdout.contains("(y/n): "));
         assert_eq!(fixture.rest().customizations(), before);
     }
@@ -114,29 +119,57 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
         script["script_text"] = json!("pass");
     });
     rest.change_object("actions", "Example: Exchange Online Send Message", |rule| {
-        rule["enabled"] = json!(false);
+        rule["conditions"] =
+            json!([{"field_name": "incident.name", "method": "equals", "value": "Phishing"}]);
     });
     rest.change_object("fields", "__function/exo_email_address", |field| field["text"] = json!("Mailbox"));
     rest.change_object("types", "exo_message_query_results_dt", |table| {
-        table["fields"]["exo_dt_status"]["input_type"] = json!("text");
+        table["fields"]["exo_dt_status"]["tooltip"] = json!("What became\n\u{1b}[2Jof it");
         table["fields"]["mine"] = json!({"name": "mine", "input_type": "text"});
     });
     rest.remove_function("exchange_online_get_message");
 
     let output = fixture.customize(&["--dry-run"], "").await;
-    let named = [
-        "example_exchange_online_query_emails\n",
-        "script                 1 will change",
-        "Example: Exchange Online Send Message\n",
-        "exo_email_address\n",
-        "exchange_online_get_message\n",
-        "functions              1 new\n",
-        "data table             1 will change",
-        "workflows              1 will change",
-        "9 unchanged",
-    ];
-    output.assert_contains(0, &named);
-    assert!(!output.stderr.contains("exo_email_address_sender"), "{}", output.stderr);
+    let all = &output.stdout;
+    for (title, expected) in [
+        ("functions", &["  + exchange_online_get_message", "  = 8 unchanged"] as &[&str]),
+        (
+            "inputs of functions",
+            &[
+                "  ~ exo_email_address",
+                "    ! label: \"Mailbox\" -> \"exo_email_address\"",
+                "  = 26 unchanged",
+            ],
+        ),
+        (
+            "rules",
+            &[
+                "  ~ Example: Exchange Online Send Message",
+                "    ! conditions:",
+                "        - incident.name equals \"Phishing\"",
+                "  = 10 unchanged",
+            ],
+        ),
+        (
+            "workflows",
+            &["  ~ example_exchange_online_query_emails", "      diagram: differs", "  = 9 unchanged"],
+        ),
+    ] {
+        assert_eq!(output.changes_of(title), expected, "{all}");
+    }
+    let script = output.changes_of("script");
+    assert_eq!(script[1], "    ! text: 1 lines -> 10 lines");
+    assert_eq!((script[2], script.len()), ("        - pass", 13));
+    let table = output.changes_of("data table");
+    assert_eq!(table.len(), 4, "{table:?}");
+    assert!(table[1].starts_with("    ! column exo_dt_status: tooltip:"), "{table:?}");
+    assert!(!all.contains('\u{1b}') && all.contains("What became"), "{all}");
+    assert!(all.contains("It would be overwritten in 4 objects."), "{all}");
+    let output = fixture.customize(&[], "n\n").await;
+    output.assert_contains(
+        0,
+        &["overwrite what was changed in SOAR in 4 objects (marked with !)?", "REJECTED"],
+    );
     fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
     let after = fixture.rest().customizations();
     assert_eq!(after["workflows"], imported["workflows"]);
@@ -152,7 +185,11 @@ async fn workflows_hidden_by_soar_are_not_reported_as_unchanged() {
     let output = fixture.customize(&["--dry-run"], "").await;
     output.assert_contains(
         0,
-        &["workflows             10 will be written again: SOAR does not show", "Dry run"],
+        &[
+            "? example_exchange_online_query_emails: SOAR does not show it; it would be written again",
+            "75 unchanged, 10 that SOAR does not show.",
+            "Dry run",
+        ],
     );
 }
 

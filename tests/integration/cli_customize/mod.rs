@@ -3,12 +3,14 @@
 
 mod failing;
 mod importing;
+mod keeping;
 mod playbooks;
 
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::support::deployment::Daemon;
+use fn_exchange_online::config::{Environment, load_soar};
 use fn_exchange_online::customize::{ScriptLanguage, export};
 use sandbox::Sandbox;
 use sandbox::graph::TenantOptions;
@@ -16,6 +18,7 @@ use sandbox::soar::SoarOptions;
 use sandbox::soar::customizations::older_app;
 use sandbox::soar::rest::{Failure, Rest};
 use serde_json::{Value, json};
+use soar::{Client, Decision};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -46,10 +49,21 @@ struct Output {
 impl Output {
     #[track_caller]
     fn assert_contains(&self, code: i32, texts: &[&str]) {
-        assert_eq!(self.code, code, "{}", self.stderr);
+        let all = self.all();
+        assert_eq!(self.code, code, "{all}");
         for text in texts {
-            assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
+            assert!(all.contains(text), "{text:?} is not in:\n{all}");
         }
+    }
+
+    fn all(&self) -> String {
+        [&*self.stdout, &*self.stderr].concat()
+    }
+
+    /// The lines of the preview below the title of a kind.
+    fn changes_of(&self, title: &str) -> Vec<&str> {
+        let below = self.stdout.lines().skip_while(|line| *line != title).skip(1);
+        below.take_while(|line| line.starts_with(' ')).map(str::trim_end).collect()
     }
 }
 
@@ -108,7 +122,7 @@ impl Fixture {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        // Who asks nothing may have ended already.
+        // A command that does not ask may have ended.
         let _ = child.stdin.take().unwrap().write_all(answers.as_bytes()).await;
         let output = child.wait_with_output().await.unwrap();
         Output {
@@ -116,6 +130,15 @@ impl Fixture {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Imports a file as it is.
+    async fn import(&self, file: &Value) {
+        let environment: Environment = [("", ""); 0].into_iter().collect();
+        let (settings, _) = load_soar(&self.app_config(""), &environment).unwrap();
+        let client = Client::connect(&settings).await.unwrap();
+        let import = client.start_import(file).await.unwrap();
+        assert_eq!(client.decide(import, Decision::Accept).await.unwrap(), "ACCEPTED");
     }
 
     /// How many requests there were of that method to paths that contain this.

@@ -20,17 +20,21 @@ async fn a_recent_soar_gets_playbooks_and_an_older_one_rules_and_workflows() {
     let output = fixture.customize(&["--dry-run"], "").await;
     output.assert_contains(
         0,
-        &["SOAR 46.0.8131 gets playbooks", "--workflows", "playbooks             11 new"],
+        &[
+            "SOAR 46.0.8131 gets playbooks",
+            "--workflows",
+            "\nplaybooks\n  + example_exchange_online_create_artifacts\n",
+        ],
     );
-    assert!(!output.stderr.contains("rules  "), "{}", output.stderr);
+    assert_eq!((output.changes_of("playbooks").len(), output.changes_of("rules").len()), (11, 0));
     assert_eq!(fixture.rest().customizations(), json!({}));
     for version in ["45.9.1", "38.2.0", "a strange one"] {
         fixture.rest().set_version(version);
         let output = fixture.customize(&["--dry-run"], "").await;
-        output.assert_contains(0, &["gets rules and workflows", "rules                 11 new"]);
+        output.assert_contains(0, &["gets rules and workflows", "\nrules\n  + Example: "]);
     }
     fixture.rest().set_version("51.0.9.0.20848");
-    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["playbooks             11 new"]);
+    assert_eq!(fixture.customize(&["--dry-run"], "").await.changes_of("playbooks").len(), 11);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,11 +43,7 @@ async fn playbooks_are_imported_and_a_second_run_finds_nothing_to_do() {
     let before = fixture.rest().customizations();
     fixture.customize(&["-y"], "").await.assert_contains(
         0,
-        &[
-            "playbooks             11 new",
-            "    INFO: 9 functions, 0 rules, 0 workflows, 11 playbooks",
-            "Done",
-        ],
+        &["\nplaybooks\n  + example_", "    INFO: 9 functions, 0 rules, 0 workflows, 11 playbooks", "Done"],
     );
     let after = fixture.rest().customizations();
     assert_eq!(list(&after, "playbooks").len(), 11);
@@ -53,7 +53,7 @@ async fn playbooks_are_imported_and_a_second_run_finds_nothing_to_do() {
     fixture
         .customize(&["-y"], "")
         .await
-        .assert_contains(0, &["playbooks             11 unchanged", "up to date"]);
+        .assert_contains(0, &["\nplaybooks\n  = 11 unchanged\n", "up to date"]);
     assert_eq!(fixture.rest().customizations(), after);
 }
 
@@ -63,7 +63,7 @@ async fn changed_playbooks_are_named_before_they_are_overwritten() {
     fixture.customize(&["-y"], "").await.assert_contains(0, &["Done"]);
     let name = |purpose: &str| format!("example_exchange_online_{purpose}");
     let rest = fixture.rest();
-    rest.change_object("playbooks", &name("send_message"), |one| one["status"] = json!("disabled"));
+    rest.change_object("playbooks", &name("send_message"), |one| one["display_name"] = json!("Mail"));
     rest.change_object("playbooks", &name("create_meeting"), |one| {
         one["local_scripts"][0]["script_text"] = json!("pass");
     });
@@ -75,12 +75,17 @@ async fn changed_playbooks_are_named_before_they_are_overwritten() {
     });
     rest.change_object("playbooks", &name("delete_message"), |one| one["content"]["xml"] = json!("<x/>"));
     let output = fixture.customize(&["--dry-run"], "").await;
-    output.assert_contains(0, &["playbooks              5 will change", "6 unchanged"]);
-    for purpose in ["send_message", "create_meeting", "query_messages", "get_user_profile", "delete_message"]
-    {
-        output.assert_contains(0, &[&name(purpose)]);
+    let changes = output.changes_of("playbooks");
+    for expected in [
+        "    ! label: \"Mail\" -> \"Exchange Online Send Message - Example (PB)\"",
+        "    ! script note_about_the_meeting: 1 lines -> ",
+        "    ! field exo_start_date: label: \"From\" -> \"Start date/time\"",
+        "        + artifact.type equals \"Email Sender\"",
+        "  = 6 unchanged",
+    ] {
+        assert!(changes.iter().any(|line| line.starts_with(expected)), "{expected:?} is not in {changes:#?}");
     }
-    assert!(!output.stderr.contains(&name("move_message_to_folder")), "{}", output.stderr);
+    assert!(!output.all().contains(&name("move_message_to_folder")), "{}", output.all());
     fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
     fixture.customize(&["-y"], "").await.assert_contains(0, &["up to date"]);
 }
@@ -89,10 +94,10 @@ async fn changed_playbooks_are_named_before_they_are_overwritten() {
 async fn a_user_can_choose_against_the_version() {
     let fixture = recent(json!({})).await;
     let output = fixture.customize(&["--dry-run", "--workflows"], "").await;
-    output.assert_contains(0, &["workflows             10 new"]);
-    assert!(!output.stderr.contains("playbooks"), "{}", output.stderr);
+    assert_eq!(output.changes_of("workflows").len(), 10);
+    assert!(!output.all().contains("playbooks"), "{}", output.all());
     let output = fixture.customize(&["--dry-run", "--script-language", "python"], "").await;
-    output.assert_contains(0, &["workflows             10 new"]);
+    assert_eq!(output.changes_of("workflows").len(), 10);
 
     fixture.rest().set_version("45.3.0");
     let output = fixture.customize(&["-y", "--playbooks"], "").await;
@@ -111,9 +116,15 @@ async fn unreadable_playbooks_are_reported_and_stop_nothing() {
         let list = "POST /rest/orgs/201/playbooks/query_paged";
         fixture.rest().fail_next(list, 1, Failure::Status(status));
         let output = fixture.customize(&["--dry-run"], "").await;
-        output.assert_contains(0, &["playbooks             11 will be written again: SOAR does not show"]);
+        output.assert_contains(
+            0,
+            &["\nplaybooks\n  ? example_exchange_online_create_artifacts: SOAR does not show it"],
+        );
     }
     fixture.rest().fail_next("GET /rest/orgs/201/playbooks/", usize::MAX, Failure::Status(404));
     let output = fixture.customize(&["--dry-run"], "").await;
-    output.assert_contains(0, &["playbooks             11 will be written again: SOAR does not show"]);
+    output.assert_contains(
+        0,
+        &["\nplaybooks\n  ? example_exchange_online_create_artifacts: SOAR does not show it"],
+    );
 }

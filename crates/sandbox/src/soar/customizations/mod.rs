@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use self::json::{list, objects, text};
-pub use self::older_app::older_app;
+pub use self::older_app::{older_app, older_app_with_playbooks};
 pub use self::rules::check;
 
 /// A kind of object: its key in an import file, the key that holds its name, and the one that holds its number.
