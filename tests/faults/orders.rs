@@ -87,7 +87,7 @@ impl Order {
                 });
                 let mut owner = Owner::Incident(incident);
                 if nth % 2 == 1 {
-                    deployment.sandbox.soar.rest.add_task(incident, incident);
+                    deployment.sandbox.soar.rest.add_task(incident, incident).unwrap();
                     inputs["task_id"] = json!(incident);
                     owner = Owner::Task(incident);
                 }

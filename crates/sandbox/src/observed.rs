@@ -30,6 +30,11 @@ impl<T> Observed<T> {
         look(&self.value.lock())
     }
 
+    /// Counts the changes.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// Waits until `condition` holds, and checks it again after each change. Returns `false` if it does not hold
     /// within `deadline`.
     pub(crate) async fn until(&self, deadline: Duration, condition: impl Fn() -> bool) -> bool {

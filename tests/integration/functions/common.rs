@@ -23,6 +23,7 @@ pub(crate) use fn_exchange_online::functions::Function::{
     MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment,
 };
 pub(crate) use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::incidents::NoteFormat;
 pub(crate) use sandbox::soar::rest::Owner;
 pub(crate) use sandbox::soar::{INCIDENT, TASK};
 
@@ -185,7 +186,7 @@ impl Fixture {
     pub(crate) fn note(&self) -> String {
         let notes = self.sandbox.soar.rest.notes(INCIDENT);
         let [note] = notes.as_slice() else { panic!("{} notes", notes.len()) };
-        assert_eq!(note.format, "html");
+        assert_eq!(note.format, NoteFormat::Html);
         note.content.clone()
     }
 

@@ -4,6 +4,7 @@ pub mod broker;
 pub mod caller;
 pub mod customizations;
 mod endpoint_file;
+pub mod incidents;
 pub mod rest;
 
 use std::fmt::Write;
@@ -107,7 +108,7 @@ impl Soar {
         let rest = Rest::start(rest, certificates.server_config(rest::ALPN)).await?;
         broker.ask_who_may_read(rest.readers());
         rest.add_incident(INCIDENT, "Reported phishing");
-        rest.add_task(TASK, INCIDENT);
+        rest.add_task(TASK, INCIDENT).map_err(io::Error::other)?;
         Ok(Self { broker, rest, options, own })
     }
 

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{Multipart, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use bytes::BytesMut;
 use chrono::Utc;
 use futures_util::stream::try_unfold;
@@ -18,8 +18,9 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Shared;
-use super::data::{Attachment, Owner};
 use super::error::ApiError;
+use super::incidents::owner;
+use crate::soar::incidents::{Attachment, Author, Incident, Owner};
 
 /// The longest file name that SOAR's database accepts, in characters.
 const LONGEST_NAME: usize = 255;
@@ -29,66 +30,46 @@ type OwnerPath = Path<(i64, String, i64)>;
 /// The path of an attachment.
 type AttachmentPath = Path<(i64, String, i64, i64)>;
 
-fn owner(kind: &str, id: i64) -> Result<Owner, ApiError> {
-    match kind {
-        "incidents" => Ok(Owner::Incident(id)),
-        "tasks" => Ok(Owner::Task(id)),
-        other => Err(ApiError::not_found("resource", other)),
-    }
-}
-
-fn missing(owner: Owner) -> ApiError {
-    match owner {
-        Owner::Incident(id) => ApiError::not_found("incident", id),
-        Owner::Task(id) => ApiError::not_found("task", id),
-    }
-}
-
 /// `GET …/attachments`.
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Path((_, kind, id)): OwnerPath,
 ) -> Result<Json<Vec<Value>>, ApiError> {
     let owner = owner(&kind, id)?;
-    shared.look(|data| {
-        let incident = data.incident_of(owner).ok_or_else(|| missing(owner))?;
-        let own = data.attachments.iter().filter(|a| a.owner == owner);
-        Ok(Json(own.map(|a| a.dto(incident)).collect()))
-    })
+    let incident = shared.incidents.of(owner)?;
+    Ok(Json(incident.attachments_of(owner).map(|attachment| dto(&incident, attachment)).collect()))
 }
 
 /// `POST …/attachments`: a multipart form with the parts `file` and `description`.
 pub(super) async fn upload(
     State(shared): State<Arc<Shared>>,
     Path((_, kind, id)): OwnerPath,
+    Extension(author): Extension<Author>,
     mut form: Multipart,
 ) -> Result<Json<Value>, ApiError> {
     let owner = owner(&kind, id)?;
-    let incident = shared.look(|data| data.incident_of(owner)).ok_or_else(|| missing(owner))?;
-    let attachment_id = shared.change(super::data::Data::next_id);
+    let incident = shared.incidents.of(owner)?;
     let mut attachment = None;
     let mut description = String::new();
     while let Some(field) = form.next_field().await.map_err(broken)? {
         match field.name() {
-            Some("file") => attachment = Some(receive(&shared, owner, attachment_id, field).await?),
+            Some("file") => attachment = Some(receive(&shared, owner, &author, field).await?),
             Some("description") => description = field.text().await.map_err(broken)?,
             _ => return Err(ApiError::invalid("The form has a part that is not known.")),
         }
     }
     let mut attachment = attachment.ok_or_else(|| ApiError::invalid("file: This field is required."))?;
     attachment.description = description;
-    let dto = attachment.dto(incident);
-    let in_list = shared.change(|data| {
-        data.attachments.push(attachment);
-        data.lists_uploads
-    });
+    let dto = dto(&incident, &attachment);
+    shared.incidents.attach(attachment)?;
+    let in_list = shared.look(|data| data.lists_uploads);
     Ok(Json(if in_list { json!([dto]) } else { dto }))
 }
 
 async fn receive(
     shared: &Shared,
     owner: Owner,
-    id: i64,
+    author: &Author,
     mut field: Field<'_>,
 ) -> Result<Attachment, ApiError> {
     let name = field.file_name().unwrap_or_default().to_owned();
@@ -96,7 +77,7 @@ async fn receive(
         return Err(ApiError::invalid("The file name is empty, too long, or holds a control character."));
     }
     let content_type = field.content_type().unwrap_or("application/octet-stream").to_owned();
-    let path = shared.directory.join(id.to_string());
+    let (id, path) = shared.incidents.new_file();
     let mut file = File::create(&path).await.map_err(|e| ApiError::internal(&e))?;
     let mut size = 0;
     while let Some(chunk) = field.chunk().await.map_err(broken)? {
@@ -111,6 +92,7 @@ async fn receive(
         content_type,
         description: String::new(),
         size,
+        author: author.clone(),
         created: Utc::now().timestamp_millis(),
         path,
     })
@@ -126,12 +108,8 @@ pub(super) async fn metadata(
     State(shared): State<Arc<Shared>>,
     Path((_, kind, id, attachment)): AttachmentPath,
 ) -> Result<Json<Value>, ApiError> {
-    let owner = owner(&kind, id)?;
-    shared.look(|data| {
-        let incident = data.incident_of(owner).ok_or_else(|| missing(owner))?;
-        let found = data.attachment(owner, attachment);
-        Ok(Json(found.ok_or_else(|| ApiError::not_found("attachment", attachment))?.dto(incident)))
-    })
+    let (incident, found) = find(&shared, owner(&kind, id)?, attachment)?;
+    Ok(Json(dto(&incident, &found)))
 }
 
 /// `GET …/attachments/{id}/contents`.
@@ -139,10 +117,7 @@ pub(super) async fn contents(
     State(shared): State<Arc<Shared>>,
     Path((_, kind, id, attachment)): AttachmentPath,
 ) -> Result<Response, ApiError> {
-    let owner = owner(&kind, id)?;
-    let found = shared
-        .look(|data| data.attachment(owner, attachment).cloned())
-        .ok_or_else(|| ApiError::not_found("attachment", attachment))?;
+    let (_, found) = find(&shared, owner(&kind, id)?, attachment)?;
     let file = File::open(&found.path).await.map_err(|e| ApiError::internal(&e))?;
     // The file's own size, because a test may have changed the file.
     let size = file.metadata().await.map_err(|e| ApiError::internal(&e))?.len();
@@ -164,12 +139,43 @@ pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     Path((_, kind, id, attachment)): AttachmentPath,
 ) -> Result<StatusCode, ApiError> {
-    let owner = owner(&kind, id)?;
-    let path = shared.change(|data| {
-        let at = data.attachments.iter().position(|a| a.id == attachment && a.owner == owner)?;
-        Some(data.attachments.remove(at).path)
-    });
-    let path = path.ok_or_else(|| ApiError::not_found("attachment", attachment))?;
-    tokio::fs::remove_file(path).await.map_err(|e| ApiError::internal(&e))?;
+    let attachment = shared.incidents.detach(owner(&kind, id)?, attachment)?;
+    tokio::fs::remove_file(attachment.path).await.map_err(|e| ApiError::internal(&e))?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn find(shared: &Shared, owner: Owner, id: i64) -> Result<(Incident, Attachment), ApiError> {
+    let incident = shared.incidents.of(owner)?;
+    let found = incident.attachments_of(owner).find(|attachment| attachment.id == id).cloned();
+    Ok((incident, found.ok_or_else(|| ApiError::not_found("attachment", id))?))
+}
+
+/// The attachment as SOAR describes it.
+pub(super) fn dto(incident: &Incident, attachment: &Attachment) -> Value {
+    let (kind, task) = match attachment.owner {
+        Owner::Incident(_) => ("incident", None),
+        Owner::Task(id) => ("task", incident.tasks.iter().find(|task| task.id == id)),
+    };
+    json!({
+        "id": attachment.id,
+        "name": attachment.name,
+        "content_type": attachment.content_type,
+        "size": attachment.size,
+        "created": attachment.created,
+        "creator_id": attachment.author.id,
+        "creator_principal": attachment.author.principal(),
+        "description": attachment.description,
+        "type": kind,
+        "actions": [],
+        "playbooks": [],
+        "inc_id": incident.id,
+        "inc_name": incident.name,
+        "inc_owner": incident.fields.get("owner_id"),
+        "task_id": task.map(|task| task.id),
+        "task_name": task.map(|task| &task.name),
+        "task_custom": task.map(|_| true),
+        "task_members": null,
+        "task_at_id": null,
+        "vers": incident.version
+    })
 }

@@ -1,12 +1,12 @@
-//! The platform's data: organisations, API keys and accounts, customizations, incidents, tasks, notes and attachments.
+//! The platform's data: organisations, API keys and accounts, and customizations.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::ApiError;
 use crate::soar::customizations::{Customizations, DESTINATIONS};
+use crate::soar::incidents::{Author, AuthorKind};
 
 /// The names of the app's functions in SOAR.
 pub const FUNCTIONS: [&str; 9] = [
@@ -74,6 +74,30 @@ pub struct Account {
     pub user_id: i64,
 }
 
+impl ApiKey {
+    /// The key as the author of what the app writes.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            id: self.handle,
+            kind: AuthorKind::ApiKey,
+            name: self.id.clone(),
+            display_name: "Exchange Online".to_owned(),
+        }
+    }
+}
+
+impl Account {
+    /// The account as the author of what the app writes.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            id: self.user_id,
+            kind: AuthorKind::User,
+            name: self.email.clone(),
+            display_name: "Integration Account".to_owned(),
+        }
+    }
+}
+
 impl std::fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApiKey").field("id", &self.id).finish_non_exhaustive()
@@ -83,73 +107,6 @@ impl std::fmt::Debug for ApiKey {
 impl std::fmt::Debug for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Account").field("email", &self.email).finish_non_exhaustive()
-    }
-}
-
-/// The owner of an attachment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// The incident of this number.
-    Incident(i64),
-    /// The task of this number.
-    Task(i64),
-}
-
-/// A note of an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Its number.
-    pub id: i64,
-    /// `html` or `text`.
-    pub format: String,
-    /// Its text.
-    pub content: String,
-}
-
-/// An attachment. Its bytes are in a file that lives as long as the platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attachment {
-    /// Its number.
-    pub id: i64,
-    /// Its owner.
-    pub owner: Owner,
-    /// Its file name.
-    pub name: String,
-    /// Its MIME type.
-    pub content_type: String,
-    /// Its description; may be empty.
-    pub description: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// When it was attached, in milliseconds since 1970.
-    pub created: i64,
-    /// The path of the file with its bytes.
-    pub path: PathBuf,
-}
-
-impl Attachment {
-    /// Reads all of its bytes.
-    pub async fn bytes(&self) -> std::io::Result<Vec<u8>> {
-        tokio::fs::read(&self.path).await
-    }
-
-    /// The attachment as SOAR describes it.
-    pub(super) fn dto(&self, incident: i64) -> Value {
-        let (kind, task) = match self.owner {
-            Owner::Incident(_) => ("incident", None),
-            Owner::Task(task) => ("task", Some(task)),
-        };
-        json!({
-            "id": self.id,
-            "name": self.name,
-            "content_type": self.content_type,
-            "size": self.size,
-            "created": self.created,
-            "type": kind,
-            "inc_id": incident,
-            "task_id": task,
-            "description": self.description
-        })
     }
 }
 
@@ -185,12 +142,6 @@ pub(super) struct Data {
     pub(super) customizing_forbidden: bool,
     /// How many of the next changes of a destination conflict with another change.
     pub(super) conflicts: usize,
-    /// Names of incidents.
-    pub(super) incidents: BTreeMap<i64, String>,
-    /// The incident of each task.
-    pub(super) tasks: BTreeMap<i64, i64>,
-    pub(super) notes: BTreeMap<i64, Vec<Note>>,
-    pub(super) attachments: Vec<Attachment>,
     /// Whether an upload is answered with a list of one.
     pub(super) lists_uploads: bool,
     pub(super) last_id: i64,
@@ -226,17 +177,5 @@ impl Data {
             (None, Some(account)) => lists("users", account.user_id),
             (None, None) => true,
         }
-    }
-
-    /// The incident that `owner` is or belongs to. `None` if `owner` does not exist.
-    pub(super) fn incident_of(&self, owner: Owner) -> Option<i64> {
-        match owner {
-            Owner::Incident(id) => self.incidents.contains_key(&id).then_some(id),
-            Owner::Task(id) => self.tasks.get(&id).copied(),
-        }
-    }
-
-    pub(super) fn attachment(&self, owner: Owner, id: i64) -> Option<&Attachment> {
-        self.attachments.iter().find(|a| a.id == id && a.owner == owner)
     }
 }

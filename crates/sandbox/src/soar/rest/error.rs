@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::soar::incidents::Missing;
+
 /// A refused request.
 #[derive(Debug)]
 pub(super) struct ApiError {
@@ -45,6 +47,12 @@ impl ApiError {
     /// 500.
     pub(super) fn internal(error: &std::io::Error) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
+}
+
+impl From<Missing> for ApiError {
+    fn from(missing: Missing) -> Self {
+        Self::new(StatusCode::NOT_FOUND, missing.to_string())
     }
 }
 

@@ -149,19 +149,22 @@ fn record(request: &Request) -> Recorded {
 }
 
 /// Checks that a request has credentials and names an organisation that they belong to. Only signing in needs neither.
-async fn handle(shared: &Shared, request: Request, next: Next) -> Response {
+async fn handle(shared: &Shared, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let path = path.strip_prefix(shared.prefix.as_str()).unwrap_or(path);
     if path != "/rest/session" {
         let headers = request.headers();
         let org = path.strip_prefix("/rest/orgs/").and_then(|rest| rest.split('/').next());
         let allowed = shared.look(|data| {
-            session::principal(data, headers)?;
+            let author = session::author(data, headers)?;
             let known = |org: &str| data.organisations.iter().any(|o| o.enabled && o.id.to_string() == org);
-            if org.is_none_or(known) { Ok(()) } else { Err(ApiError::forbidden()) }
+            if org.is_none_or(known) { Ok(author) } else { Err(ApiError::forbidden()) }
         });
-        if let Err(refused) = allowed {
-            return refused.into_response();
+        match allowed {
+            Ok(author) => {
+                request.extensions_mut().insert(author);
+            }
+            Err(refused) => return refused.into_response(),
         }
     }
     next.run(request).await

@@ -6,35 +6,35 @@
 mod attachments;
 mod data;
 mod error;
+mod handles;
 mod imports;
 mod incidents;
 mod middleware;
+mod notes;
 mod platform;
+mod router;
 mod session;
+mod table_data;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post, put};
-use chrono::Utc;
 use rustls::ServerConfig;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use self::data::Data;
-pub use self::data::{Account, ApiKey, Attachment, FUNCTIONS, Note, Organisation, Owner};
-use self::error::ApiError;
+pub use self::data::{Account, ApiKey, FUNCTIONS, Organisation};
 use self::middleware::Traffic;
 pub use self::middleware::{Failure, Recorded};
+pub use self::table_data::RowRefused;
 use super::broker::Readers;
 use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
+pub use super::incidents::{Attachment, Note, Owner};
+use super::incidents::{Author, Incidents, Missing};
 use crate::observed::Observed;
 use crate::server::Server;
 
@@ -71,9 +71,8 @@ pub struct Rest {
 #[derive(Debug)]
 struct Shared {
     platform: Observed<Platform>,
+    incidents: Incidents,
     prefix: String,
-    /// The directory of the attachments.
-    directory: PathBuf,
 }
 
 /// The platform's data, and the requests for it.
@@ -94,14 +93,6 @@ impl Shared {
 
     fn traffic<T>(&self, change: impl FnOnce(&mut Traffic) -> T) -> T {
         self.platform.change(|platform| change(&mut platform.traffic))
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.directory) {
-            tracing::warn!(%error, "sandbox: cannot remove SOAR's attachments");
-        }
     }
 }
 
@@ -132,10 +123,10 @@ impl Rest {
         }
         let shared = Arc::new(Shared {
             platform: Observed::new(Platform { data, traffic: Traffic::default() }),
+            incidents: Incidents::new(directory),
             prefix: options.resource_prefix,
-            directory,
         });
-        let server = Server::start_on(listener, router(&shared), tls)?;
+        let server = Server::start_on(listener, router::router(&shared), tls)?;
         Ok(Self { shared, server })
     }
 
@@ -149,14 +140,19 @@ impl Rest {
         self.server.connections()
     }
 
+    /// The incidents, to read and to change.
+    pub fn incidents(&self) -> &Incidents {
+        &self.shared.incidents
+    }
+
     /// Adds an incident.
     pub fn add_incident(&self, id: i64, name: &str) {
-        self.shared.change(|data| data.incidents.insert(id, name.to_owned()));
+        self.shared.incidents.open(Some(id), name, Map::new(), &Author::analyst());
     }
 
     /// Adds a task to an incident.
-    pub fn add_task(&self, id: i64, incident: i64) {
-        self.shared.change(|data| data.tasks.insert(id, incident));
+    pub fn add_task(&self, id: i64, incident: i64) -> Result<(), Missing> {
+        self.shared.incidents.add_task(incident, Some(id), &format!("Task {id}")).map(drop)
     }
 
     /// Attaches a file.
@@ -167,21 +163,7 @@ impl Rest {
         content_type: &str,
         bytes: &[u8],
     ) -> io::Result<Attachment> {
-        let id = self.shared.change(Data::next_id);
-        let path = self.shared.directory.join(id.to_string());
-        tokio::fs::write(&path, bytes).await?;
-        let attachment = Attachment {
-            id,
-            owner,
-            name: name.to_owned(),
-            content_type: content_type.to_owned(),
-            description: String::new(),
-            size: bytes.len() as u64,
-            created: Utc::now().timestamp_millis(),
-            path,
-        };
-        self.shared.change(|data| data.attachments.push(attachment.clone()));
-        Ok(attachment)
+        self.shared.incidents.add_attachment(owner, name, content_type, bytes, &Author::analyst()).await
     }
 
     /// Removes a function.
@@ -304,14 +286,16 @@ impl Rest {
         self.shared.traffic(Traffic::heal);
     }
 
-    /// The notes of an incident, oldest first.
+    /// The notes of an incident, without those of its tasks, oldest first.
     pub fn notes(&self, incident: i64) -> Vec<Note> {
-        self.shared.look(|data| data.notes.get(&incident).cloned().unwrap_or_default())
+        let found = self.shared.incidents.get(incident);
+        found.map_or_else(Vec::new, |found| found.notes_of(Owner::Incident(incident)).cloned().collect())
     }
 
     /// The attachments of an incident or task, oldest first.
     pub fn attachments(&self, owner: Owner) -> Vec<Attachment> {
-        self.shared.look(|data| data.attachments.iter().filter(|a| a.owner == owner).cloned().collect())
+        let found = self.shared.incidents.of(owner);
+        found.map_or_else(|_| Vec::new(), |found| found.attachments_of(owner).cloned().collect())
     }
 
     /// A message destination's body, by its programmatic name.
@@ -327,45 +311,17 @@ impl Rest {
     /// Waits until `condition` holds, and checks it again after each change. Returns `false` if it does not hold
     /// within `deadline`.
     pub async fn until(&self, deadline: Duration, condition: impl Fn(&Self) -> bool) -> bool {
-        self.shared.platform.until(deadline, || condition(self)).await
+        let mut platform = self.shared.platform.subscribe();
+        let mut incidents = self.shared.incidents.changes();
+        let wait = async {
+            while !condition(self) {
+                // The senders live in `self`, so `changed` does not fail.
+                tokio::select! {
+                    _ = platform.changed() => {}
+                    _ = incidents.changed() => {}
+                }
+            }
+        };
+        tokio::time::timeout(deadline, wait).await.is_ok()
     }
-}
-
-fn router(shared: &Arc<Shared>) -> Router {
-    let of_org = Router::new()
-        .route("/functions", get(platform::functions))
-        .route("/functions/{name}", get(platform::function))
-        .route("/types/{type}", get(platform::data_table))
-        .route("/types/{type}/fields", get(platform::fields))
-        .route("/actions", get(platform::rules))
-        .route("/workflows", get(platform::workflows))
-        .route("/workflows/{id}", get(platform::workflow))
-        .route("/playbooks/query_paged", post(platform::playbooks))
-        .route("/playbooks/{id}", get(platform::playbook))
-        .route("/scripts", get(platform::scripts))
-        .route("/scripts/{id}", get(platform::script))
-        .route("/configurations/imports", post(imports::post))
-        .route("/configurations/imports/{id}", put(imports::put))
-        .route("/message_destinations", get(platform::destinations))
-        .route("/message_destinations/{id}", get(platform::destination).put(platform::put_destination))
-        .route("/incidents/{id}", get(incidents::incident))
-        .route("/tasks/{id}", get(incidents::task))
-        .route("/incidents/{id}/comments", post(incidents::add_note).get(incidents::notes))
-        .route("/{kind}/{id}/attachments", post(attachments::upload).get(attachments::list))
-        .route(
-            "/{kind}/{id}/attachments/{attachment}",
-            get(attachments::metadata).merge(delete(attachments::delete)),
-        )
-        .route("/{kind}/{id}/attachments/{attachment}/contents", get(attachments::contents));
-    let rest = Router::new()
-        .route("/session", get(session::get).post(session::post))
-        .route("/const", get(platform::constants))
-        .route("/orgs/{org}", get(platform::organisation))
-        .nest("/orgs/{org}", of_org);
-    Router::new()
-        .nest(&format!("{}/rest", shared.prefix), rest)
-        .fallback(|| async { ApiError::not_found("resource", "") })
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(shared.clone(), middleware::pass))
-        .with_state(shared.clone())
 }

@@ -14,36 +14,28 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Shared;
-use super::data::Data;
+use super::data::{ApiKey, Data};
 use super::error::ApiError;
+use crate::soar::incidents::{Author, AuthorKind};
 
-/// The principal of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Principal {
-    /// An API key, by its principal's number.
-    ApiKey(i64),
-    /// An account, by its number.
-    User(i64),
-}
-
-/// Returns the principal of a request.
-pub(super) fn principal(data: &Data, headers: &HeaderMap) -> Result<Principal, ApiError> {
+/// Returns who sends a request.
+pub(super) fn author(data: &Data, headers: &HeaderMap) -> Result<Author, ApiError> {
     api_key(data, headers).or_else(|| user(data, headers)).ok_or_else(ApiError::unauthorized)
 }
 
-fn api_key(data: &Data, headers: &HeaderMap) -> Option<Principal> {
+fn api_key(data: &Data, headers: &HeaderMap) -> Option<Author> {
     let basic = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
     let pair = String::from_utf8(STANDARD.decode(basic).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
-    let key = data.api_keys.iter().find(|key| key.id == id && key.secret == secret)?;
-    Some(Principal::ApiKey(key.handle))
+    data.api_keys.iter().find(|key| key.id == id && key.secret == secret).map(ApiKey::author)
 }
 
-fn user(data: &Data, headers: &HeaderMap) -> Option<Principal> {
+fn user(data: &Data, headers: &HeaderMap) -> Option<Author> {
     let cookies = headers.get(COOKIE)?.to_str().ok()?;
     let session = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("JSESSIONID="))?;
     let (csrf, user) = data.sessions.get(session)?;
-    (headers.get("X-sess-id")?.to_str().ok()? == csrf).then_some(Principal::User(*user))
+    let account = data.accounts.iter().find(|account| account.user_id == *user)?;
+    (headers.get("X-sess-id")?.to_str().ok()? == csrf).then(|| account.author())
 }
 
 /// `GET /rest/session`: the principal of an API key.
@@ -53,10 +45,12 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, ApiError> {
     shared.look(|data| {
         let mut session = describe(data);
-        match principal(data, &headers)? {
-            Principal::ApiKey(handle) => session["api_key_handle"] = json!(handle),
-            Principal::User(id) => session["user_id"] = json!(id),
-        }
+        let author = author(data, &headers)?;
+        let key = match author.kind {
+            AuthorKind::ApiKey => "api_key_handle",
+            AuthorKind::User => "user_id",
+        };
+        session[key] = json!(author.id);
         Ok(Json(session))
     })
 }

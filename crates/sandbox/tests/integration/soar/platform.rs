@@ -1,6 +1,7 @@
 //! Functions, notes, message destinations and the address of SOAR's REST interface.
 
 use reqwest::Method;
+use sandbox::soar::incidents::NoteFormat;
 use sandbox::soar::rest::FUNCTIONS;
 use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::json;
@@ -27,11 +28,11 @@ async fn notes_are_kept_in_order() {
     for text in ["<b>first</b>", "second"] {
         let (status, note) = answer(setting.note(text)).await;
         assert_eq!(status, 200);
-        assert_eq!(note["text"], text);
+        assert_eq!(note["text"], format!("<div class=\"rte\">{text}</div>"));
     }
     let notes = setting.soar.rest.notes(INCIDENT);
     assert_eq!(notes.iter().map(|n| n.content.as_str()).collect::<Vec<_>>(), ["<b>first</b>", "second"]);
-    assert_eq!(notes[0].format, "html");
+    assert_eq!(notes[0].format, NoteFormat::Html);
     let path = format!("/rest/orgs/201/incidents/{INCIDENT}/comments");
     assert_eq!(answer(setting.get(&path)).await.1.as_array().unwrap().len(), 2);
 
