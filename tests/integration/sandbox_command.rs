@@ -173,3 +173,46 @@ fn served_sandbox_calls_the_daemon() {
     let stderr = String::from_utf8_lossy(&failed.stderr);
     assert!(stderr.contains("exo_messages_id") && failed.stdout.is_empty(), "{stderr}");
 }
+
+/// What SOAR sends for choices and for inputs of a newer app, and the end of a call as a playbook sends it.
+#[test]
+fn call_sends_what_the_function_has_in_soar() {
+    let directory = tempfile::tempdir().unwrap();
+    let _sandbox = served(directory.path(), &[]);
+    let app_config = directory.path().join("app.config");
+    let call = |arguments: &[&str]| {
+        let mut call = program();
+        call.args(["sandbox", "--directory"]).arg(directory.path()).arg("--call").args(arguments);
+        call.output().unwrap()
+    };
+    let refused = call(&["query_emails", "--input=exo_query_output_format=Shoe", "--input=exo_shoe=1"]);
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("must be of Exchange Online data table, Incident"), "{stderr}");
+    assert!(stderr.contains("has no input exo_shoe in the sandbox; it has"), "{stderr}");
+
+    let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
+    let _daemon = Process(daemon.unwrap());
+    let moved = call(&[
+        "move_message_to_folder",
+        "--playbook",
+        "--input=exo_email_address=unknown@x",
+        "--input=exo_messages_id=AAMk",
+        "--input=exo_destination_mailfolder_id=archive",
+    ]);
+    let results: serde_json::Value = serde_json::from_slice(&moved.stdout).unwrap();
+    let folder = &results["inputs"]["exo_destination_mailfolder_id"];
+    assert_eq!(folder["name"], "archive", "{results}");
+    assert!(folder["id"].is_i64(), "{results}");
+
+    let query = call(&[
+        "query_emails",
+        "--input=exo_email_address=all",
+        "--input=exo_message_subject=nothing like it",
+        "--input=exo_query_output_format=Incident note,Incident attachment",
+    ]);
+    let results: serde_json::Value = serde_json::from_slice(&query.stdout).unwrap();
+    let outputs = results["inputs"]["exo_query_output_format"].as_array().unwrap();
+    let names: Vec<_> = outputs.iter().map(|output| &output["name"]).collect();
+    assert_eq!(names, ["Incident note", "Incident attachment"]);
+}

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use self::certificates::Certificates;
 use self::graph::{Tenant, TenantOptions};
-use self::soar::caller::{Call, Caller, CallerError};
+use self::soar::caller::{Call, Caller, CallerError, Origin};
 use self::soar::{EndpointFile, Soar, SoarOptions};
 use serde_json::Value;
 
@@ -101,17 +101,18 @@ fn ca_file(directory: &Path) -> PathBuf {
     directory.join("ca.pem")
 }
 
-/// Calls `function` as a workflow does, in the sandbox that another process serves in `directory`. Waits until no other
+/// Calls `function` as `origin` does, in the sandbox that another process serves in `directory`. Waits until no other
 /// process calls in it. `listen` receives the call with its replies.
 pub async fn call_in<T>(
     directory: &Path,
+    origin: Origin,
     function: &str,
     inputs: Value,
     listen: impl AsyncFnOnce(Call) -> T,
 ) -> Result<T, NotCalled> {
     let (endpoint_file, _lock) = EndpointFile::open(directory).map_err(NotCalled::NoEndpointFile)?;
     let caller = Caller::connect(endpoint_file.caller_options(&ca_file(directory))).await?;
-    let call = caller.call(function, inputs).await?;
+    let call = caller.call_from(origin, function, inputs).await?;
     Ok(listen(call).await)
 }
 

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value};
 
 use super::super::{ExitCode, Failure};
-use crate::functions::{Function, Input, InputKind, parse_time};
+use crate::functions::{Function, InputKind, parse_time};
 
 /// The name and value of an input on the command line.
 pub(in crate::cli) type Given = (String, String);
@@ -36,7 +36,7 @@ pub(in crate::cli) fn read(
             problems.push(no_such_input(function, &name));
             continue;
         };
-        match encoded(input, &value) {
+        match encoded(input.kind, &value) {
             Ok(value) => match (typed.get_mut(&name), value) {
                 (Some(Value::Array(labels)), Value::Array(more)) => labels.extend(more),
                 (Some(_), _) => problems.push(format!("The input {name} is given twice.")),
@@ -81,12 +81,12 @@ fn no_such_input(function: Function, name: &str) -> String {
 }
 
 /// Encodes a value as SOAR does. The error says what the value must be.
-fn encoded(input: &Input, value: &str) -> Result<Value, String> {
+pub(in crate::cli) fn encoded(kind: InputKind, value: &str) -> Result<Value, String> {
     let word = value.trim();
-    if word.is_empty() && input.kind != InputKind::Text {
+    if word.is_empty() && kind != InputKind::Text {
         return Ok(Value::Null);
     }
-    match input.kind {
+    match kind {
         InputKind::Text => Ok(value.into()),
         InputKind::Number => word.parse::<i64>().map(Value::from).map_err(|_| "a whole number".to_owned()),
         InputKind::Boolean => match word.to_ascii_lowercase().as_str() {

@@ -5,27 +5,30 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::invoke::inputs::{self, Given};
+use super::inputs;
+
+use crate::cli::invoke::inputs::Given;
 use crate::cli::invoke::progress::ProgressDisplay;
 use crate::cli::invoke::{named, write};
 use crate::cli::{ExitCode, Failure};
 use sandbox::call_in;
-use sandbox::soar::INCIDENT;
-use sandbox::soar::caller::{Call, NoReply, Reply};
+use sandbox::soar::caller::{Call, NoReply, Origin, Reply};
 
 /// How long to wait for the reply.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Calls `function` in the sandbox that is served in `directory`. Standard output has only the results.
-pub(super) async fn call(function: &str, given: Vec<Given>, directory: &Path) -> Result<(), Failure> {
+/// Calls `function` in the sandbox that is served in `directory`, as `origin` does. Standard output has only the
+/// results.
+pub(super) async fn call(
+    origin: Origin,
+    function: &str,
+    given: Vec<Given>,
+    directory: &Path,
+) -> Result<(), Failure> {
     let function = named(function)?;
-    let mut values = inputs::read(function, given, None, None)?;
-    if function.spec().has_input("incident_id") {
-        // A workflow takes it from its incident.
-        values.entry("incident_id").or_insert_with(|| json!(INCIDENT));
-    }
+    let values = inputs::read(function, given, directory).await?;
     let mut display = ProgressDisplay::on_stderr();
-    let reply = call_in(directory, function.name(), Value::Object(values), async |call| {
+    let reply = call_in(directory, origin, function.name(), Value::Object(values), async |call| {
         display
             .line(&format!("SOAR has called {}; the call waits in the queue for a daemon", function.name()));
         replied(&call, &mut display).await

@@ -3,6 +3,7 @@
 
 mod call;
 mod daemon;
+mod inputs;
 mod investigation;
 mod story;
 
@@ -17,13 +18,14 @@ use serde_json::json;
 use tokio::signal::ctrl_c;
 use uuid::Uuid;
 
-use super::invoke::inputs::{self, Given};
+use super::invoke::inputs::{Given, pair};
 use super::{ExitCode, Failure};
 use crate::customize::{ScriptLanguage, export};
 use daemon::Daemon;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use sandbox::soar::SoarOptions;
+use sandbox::soar::caller::Origin;
 use sandbox::soar::customizations::older_app;
 use story::Story;
 
@@ -44,9 +46,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FUNCTION", requires = "directory", conflicts_with = "serve")]
     call: Option<String>,
 
-    /// An input of the call, as for invoke.
-    #[arg(long = "input", value_name = "NAME=VALUE", requires = "call", value_parser = inputs::pair)]
+    /// An input of the call, as for invoke: one that the function has in the sandbox's SOAR.
+    #[arg(long = "input", value_name = "NAME=VALUE", requires = "call", value_parser = pair)]
     given: Vec<Given>,
+
+    /// Call as a playbook does, instead of as a workflow.
+    #[arg(long, requires = "call")]
+    playbook: bool,
 
     /// Where to write app.config, the certificate authority and the daemon's log [default: a new temporary
     /// directory].
@@ -98,7 +104,8 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"));
     if let (Some(function), Some(directory)) = (&arguments.call, &arguments.directory) {
-        return call::call(function, arguments.given, directory).await;
+        let origin = if arguments.playbook { Origin::Playbook } else { Origin::Workflow };
+        return call::call(origin, function, arguments.given, directory).await;
     }
     let directory = match &arguments.directory {
         // The daemon may run in another directory.

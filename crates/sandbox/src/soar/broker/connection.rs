@@ -21,8 +21,45 @@ use stomp::{ClientCommand, CodecError, Frame, FrameCodec, HeartBeat, Received, S
 /// The time after which a connection without a CONNECT is closed, as in ActiveMQ (`connectAttemptTimeout`).
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-type Reader = FramedRead<ReadHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
+type Reader = FramedRead<ReadHalf<TlsStream<TcpStream>>, FrameCodec<Sent>>;
 type Writer = FramedWrite<WriteHalf<TlsStream<TcpStream>>, FrameCodec<ClientCommand>>;
+
+/// The command of a client's frame. STOMP connects as CONNECT does ("CONNECT or STOMP Frame" in STOMP 1.2); only its
+/// headers are escaped.
+#[derive(Debug, Clone, Copy)]
+enum Sent {
+    Stomp,
+    Other(ClientCommand),
+}
+
+impl From<Sent> for &'static str {
+    fn from(sent: Sent) -> Self {
+        match sent {
+            Sent::Stomp => "STOMP",
+            Sent::Other(command) => command.into(),
+        }
+    }
+}
+
+impl TryFrom<&str> for Sent {
+    type Error = ();
+
+    fn try_from(word: &str) -> Result<Self, ()> {
+        match word {
+            "STOMP" => Ok(Self::Stomp),
+            other => ClientCommand::try_from(other).map(Self::Other).map_err(drop),
+        }
+    }
+}
+
+/// The frame with CONNECT for STOMP.
+fn as_connect(Frame { command, headers, body, damage }: Frame<Sent>) -> Frame<ClientCommand> {
+    let command = match command {
+        Sent::Stomp => ClientCommand::Connect,
+        Sent::Other(command) => command,
+    };
+    Frame { command, headers, body, damage }
+}
 
 /// Serves a client until it disconnects, is refused, or the broker cuts all connections.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, tls: TlsAcceptor) {
@@ -136,7 +173,7 @@ async fn next_frame(reader: &mut Reader, shared: &Shared) -> Option<Result<Frame
     loop {
         match reader.next().await? {
             Ok(Received::HeartBeat) => shared.state.change(|state| state.seen.heart_beats += 1),
-            Ok(Received::Frame(frame)) => return Some(Ok(frame)),
+            Ok(Received::Frame(frame)) => return Some(Ok(as_connect(frame))),
             Err(CodecError::Io(_) | CodecError::Truncated) => return None,
             Err(error) => return Some(Err(Refusal::fatal(error.to_string()))),
         }
@@ -174,7 +211,9 @@ async fn read(
                 shared.state.change(|state| state.seen.heart_beats += 1);
                 Next::Continue
             }
-            Some(Ok(Received::Frame(frame))) => shared.state.change(|state| state.handle(peer, &frame)),
+            Some(Ok(Received::Frame(frame))) => {
+                shared.state.change(|state| state.handle(peer, &as_connect(frame)))
+            }
             Some(Err(error)) => {
                 let refusal = Refusal::fatal(error.to_string());
                 shared.state.change(|state| state.queues.tell(peer.session, refusal.frame(None)));

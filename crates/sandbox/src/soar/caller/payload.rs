@@ -28,7 +28,9 @@ pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, inst
     });
     let (workflow, workflow_instance, playbook_instance) = match origin {
         Origin::Workflow => (workflow, json!({"workflow_instance_id": instance}), Value::Null),
-        Origin::Playbook => (Value::Null, Value::Null, json!({"playbook_instance_id": instance})),
+        Origin::Playbook => {
+            (Value::Null, Value::Null, json!({"playbook_id": 3, "playbook_instance_id": instance}))
+        }
     };
     json!({
         "function": {

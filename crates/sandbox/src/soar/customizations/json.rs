@@ -19,3 +19,8 @@ pub(super) fn texts(list: &Value) -> impl Iterator<Item = &str> {
 pub(super) fn objects(object: &Value) -> impl Iterator<Item = &Value> {
     object.as_object().into_iter().flat_map(|object| object.values())
 }
+
+/// The number before the first point of a server's version. Since version 51 it is called `v`, and `major` is 0.
+pub(in crate::soar) fn major(server_version: &Value) -> Option<u64> {
+    server_version["v"].as_u64().or_else(|| server_version["major"].as_u64())
+}

@@ -3,6 +3,7 @@
 
 mod bpmn;
 mod json;
+mod numbers;
 mod older_app;
 mod playbooks;
 mod rules;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use self::json::major;
 use self::json::{list, objects, text};
 pub use self::older_app::{older_app, older_app_with_playbooks};
 pub use self::rules::check;
@@ -79,10 +81,9 @@ impl Customizations {
             let there = self.0.entry(kind.section).or_default();
             for object in list(file, kind.section) {
                 let mut object = object.clone();
-                if *kind == TYPES {
-                    number_columns(&mut object, &mut next_id);
-                }
-                if let Some(old) = there.iter_mut().find(|one| is_same(one, &object, kind)) {
+                let old = there.iter_mut().find(|one| is_same(one, &object, kind));
+                numbers::number(&mut object, old.as_deref(), kind, &mut next_id);
+                if let Some(old) = old {
                     object[kind.number] = old[kind.number].clone();
                     keep(old, &mut object, kind);
                     *old = object;
@@ -162,13 +163,6 @@ fn is_called(one: &Value, kind: &Kind, handle: &str) -> bool {
     text(one, kind.name) == handle || handle.parse().is_ok_and(|number: i64| one[kind.number] == number)
 }
 
-/// Gives the columns of a data table numbers of this SOAR.
-fn number_columns(table: &mut Value, mut next_id: impl FnMut() -> i64) {
-    for column in table["fields"].as_object_mut().into_iter().flat_map(Map::values_mut) {
-        column["id"] = json!(next_id());
-    }
-}
-
 /// The parts of an existing object that an import does not change: the readers of a message destination, and columns
 /// and fields of a playbook's form that are not in the file.
 fn keep(old: &Value, new: &mut Value, kind: &Kind) {
@@ -186,8 +180,6 @@ fn keep(old: &Value, new: &mut Value, kind: &Kind) {
     for (name, field) in old_fields.as_object().into_iter().flatten() {
         if new_fields.get(name).is_none() {
             new_fields[name] = field.clone();
-        } else if *kind == TYPES {
-            new_fields[name]["id"] = field["id"].clone();
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::bpmn::{self, Known};
-use super::json::{list, objects, text, texts};
+use super::json::{list, major, objects, text, texts};
 use super::rules::{Check, FUNCTION};
 
 /// The first version with playbooks.
@@ -23,9 +23,7 @@ impl<'f> Check<'f> {
         let file = self.file;
         let all = list(file, "playbooks");
         let version = &file["server_version"];
-        // Since version 51 the first part is `v`, and `major` is 0.
-        let major = version["v"].as_u64().or_else(|| version["major"].as_u64()).unwrap_or_default();
-        self.demand(all.is_empty() || major >= FIRST, || {
+        self.demand(all.is_empty() || major(version).is_some_and(|major| major >= FIRST), || {
             format!("there are playbooks, which server_version {} has not", version["version"])
         });
         for playbook in all {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bpmn::{self, Known};
-use super::json::{list, objects, text, texts};
+use super::json::{list, major, objects, text, texts};
 
 /// The format that SOAR reads and writes since version 31.
 const FORMAT: u64 = 2;
@@ -136,7 +136,7 @@ impl<'f> Check<'f> {
         let format = &file["export_format_version"];
         self.demand(*format == FORMAT, || format!("export_format_version is {format}, not {FORMAT}"));
         let version = &file["server_version"];
-        let known = version["major"].as_u64().is_some_and(|major| major <= SERVER_MAJOR);
+        let known = major(version).is_some_and(|major| major <= SERVER_MAJOR);
         self.demand(known, || format!("server_version {} is newer than this server", version["version"]));
         for key in LISTS {
             self.demand(file[key].is_array(), || format!("{key} is missing"));

@@ -37,8 +37,8 @@ pub(super) async fn post(
         return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
     }
     shared.change(|data| {
-        let (theirs, ours) = (&file["server_version"], platform::major(&data.version));
-        if theirs["major"].as_u64().is_some_and(|major| major > ours) {
+        let (theirs, ours) = (&file["server_version"], platform::server_version(&data.version));
+        if customizations::major(theirs) > customizations::major(&ours) {
             return Err(ApiError::invalid(format!(
                 "The import is not valid: server_version {} is newer than this server.",
                 theirs["version"]

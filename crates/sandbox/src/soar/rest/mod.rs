@@ -41,6 +41,9 @@ use crate::server::Server;
 /// The protocol to offer. SOAR's own server does not support HTTP/2. A cut connection then ends one request only.
 pub const ALPN: &[&[u8]] = &[b"http/1.1"];
 
+/// SOAR's own fields and types have numbers up to this one; what an administrator adds follows.
+const LAST_SYSTEM_ID: i64 = 1000;
+
 /// The options of a platform.
 #[derive(Debug, Clone)]
 pub struct RestOptions {
@@ -109,7 +112,7 @@ impl Rest {
             accounts: options.accounts,
             ..Data::default()
         };
-        let mut last_id = 0;
+        let mut last_id = LAST_SYSTEM_ID;
         data.customizations.import(&options.customizations, || {
             last_id += 1;
             last_id

@@ -14,7 +14,10 @@ use crate::soar::customizations::{
 };
 
 /// The version of a new sandbox.
-pub(super) const VERSION: &str = "51.0.0.0.1";
+pub(super) const VERSION: &str = "51.0.9.0.1";
+
+/// The first version with a release, a modification and a fix.
+const FIRST_WITH_FOUR_PARTS: u64 = 51;
 
 /// The most objects of a page: fewer than a client may ask for.
 const LARGEST_PAGE: usize = 10;
@@ -24,15 +27,22 @@ type Answer = Result<Json<Value>, ApiError>;
 /// `GET /rest/const`.
 pub(super) async fn constants(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let version = shared.look(|data| data.version.clone());
-    let major = major(&version);
-    Json(json!({
-        "server_version": {"major": major, "minor": 0, "build_number": 1, "version": version}
-    }))
+    Json(json!({"server_version": server_version(&version)}))
 }
 
-/// The first part of a version.
-pub(super) fn major(version: &str) -> u64 {
-    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or_default()
+/// A version as SOAR describes it: since 51 as version, release, modification, fix and build.
+pub(super) fn server_version(version: &str) -> Value {
+    let mut parts = version.split('.').map(|part| part.parse::<u64>().unwrap_or_default());
+    let mut next = || parts.next().unwrap_or_default();
+    let first = next();
+    if first < FIRST_WITH_FOUR_PARTS {
+        return json!({"major": first, "minor": next(), "build_number": next(), "version": version});
+    }
+    json!({
+        "v": first, "r": next(), "m": next(), "f": next(), "build_number": next(),
+        "major": 0, "minor": 0,
+        "version": version
+    })
 }
 
 /// `GET /rest/orgs/{org}`.

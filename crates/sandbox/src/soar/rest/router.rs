@@ -47,6 +47,7 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router {
     let rest = Router::new()
         .route("/session", get(session::get).post(session::post))
         .route("/const", get(platform::constants))
+        .route("/const/", get(platform::constants))
         .route("/orgs/{org}", get(platform::organisation))
         .nest("/orgs/{org}", of_org);
     Router::new()

@@ -17,6 +17,17 @@ async fn valid_login_returns_version_and_requested_heart_beats() {
 }
 
 #[tokio::test]
+async fn only_the_headers_of_a_stomp_frame_are_escaped() {
+    let setting = TestBroker::new();
+    for (command, answer) in [("STOMP", ServerCommand::Connected), ("CONNECT", ServerCommand::Error)] {
+        let mut client = StompClient::from_stream(setting.tls().await);
+        let frame = format!("{command}\naccept-version:1.2\nhost:x\nlogin:co\\clon\npasscode:s3cret\n\n\0");
+        client.write_bytes(frame.as_bytes()).await;
+        assert_eq!(client.next().await.command, answer, "{command}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_passcode_closes_the_connection() {
     let setting = TestBroker::new();
     let mut client = setting.connect("app", "wrong", "0,0").await;

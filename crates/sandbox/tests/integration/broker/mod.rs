@@ -21,7 +21,7 @@ mod transactions;
 
 const QUEUE: &str = "actions.201.fn_exchange_online";
 
-/// A broker with two users, and what a client needs to connect to it.
+/// A broker with users, and what a client needs to connect to it.
 struct TestBroker {
     broker: Broker,
     tls: Arc<ClientConfig>,
@@ -34,7 +34,8 @@ impl TestBroker {
         let ca = directory.path().join("ca.pem");
         std::fs::write(&ca, certificates.ca_pem()).unwrap();
         let tls = Arc::new(client_config(&Trust::SystemAnd(ca), None).unwrap());
-        let users = vec![User::new("app", "s3cret"), User::new("soar", "other")];
+        let users =
+            vec![User::new("app", "s3cret"), User::new("soar", "other"), User::new("co:lon", "s3cret")];
         let broker = Broker::start(0, users, certificates.server_config(&[])).unwrap();
         Self { broker, tls }
     }
