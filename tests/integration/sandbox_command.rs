@@ -1,6 +1,6 @@
 //! The demonstration works, and reports what really happened.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -25,6 +25,13 @@ fn investigation_runs_all_nine_functions() {
     }
     assert!(text.contains("3 of 3 copies of the mail are gone"), "{text}");
     assert!(!text.contains('✘'), "{text}");
+    // Python runs the scripts: a row for each message found, and another for each deleted.
+    assert!(text.contains("its data table has 6 rows, 3 of them of deleted messages"), "{text}");
+    let page = std::fs::read_to_string(directory.path().join("incidents.html")).unwrap();
+    assert!(
+        page.contains("Exchange Online: message sent") || page.contains("Message sent"),
+        "no note of the mail"
+    );
 }
 
 #[test]
@@ -215,4 +222,68 @@ fn call_sends_what_the_function_has_in_soar() {
     let outputs = results["inputs"]["exo_query_output_format"].as_array().unwrap();
     let names: Vec<_> = outputs.iter().map(|output| &output["name"]).collect();
     assert_eq!(names, ["Incident note", "Incident attachment"]);
+}
+
+/// What the page of the sandbox that is served in this directory shows.
+fn shown_on_page(directory: &std::path::Path) -> serde_json::Value {
+    let endpoint = std::fs::read(directory.join("soar.json")).unwrap();
+    let endpoint: serde_json::Value = serde_json::from_slice(&endpoint).unwrap();
+    let host = endpoint["url"].as_str().unwrap().split('/').nth(2).unwrap();
+    let mut page = std::net::TcpStream::connect(host).unwrap();
+    write!(page, "GET /state?after=0 HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn call_ends_in_rows_notes_and_artifacts() {
+    let directory = tempfile::tempdir().unwrap();
+    let _sandbox = served(directory.path(), &[]);
+    let app_config = directory.path().join("app.config");
+    let import =
+        program().args(["customize", "-y", "--playbooks", "--config-file"]).arg(&app_config).output();
+    assert!(import.unwrap().status.success());
+    let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
+    let _daemon = Process(daemon.unwrap());
+    let call = |arguments: &[&str]| {
+        let mut call = program();
+        call.args(["sandbox", "--directory"]).arg(directory.path()).arg("--call").args(arguments);
+        let output = call.output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let message = |found: &str| {
+        let found: serde_json::Value = serde_json::from_str(found).unwrap();
+        let mailbox = &found["content"]["email_results"][0];
+        [
+            format!("--input=exo_email_address={}", mailbox["email_address"].as_str().unwrap()),
+            format!("--input=exo_messages_id={}", mailbox["email_list"][0]["id"].as_str().unwrap()),
+        ]
+    };
+    for playbook in [&[][..], &["--playbook"]] {
+        let query = [
+            "query_emails",
+            "--input=exo_email_address=all",
+            "--input=exo_message_subject=password expires today",
+            "--input=exo_query_output_format=Exchange Online data table",
+        ];
+        let (found, stderr) = call(&[&query, playbook].concat());
+        assert!(stderr.contains("1 row added"), "{stderr}");
+        let [mailbox, id] = message(&found);
+        let (_, stderr) = call(&[&["get_message", &mailbox, &id], playbook].concat());
+        assert!(stderr.contains("1 note added"), "{stderr}");
+        let folder = "--input=exo_destination_mailfolder_id=archive";
+        let (_, stderr) = call(&[&["move_message_to_folder", &mailbox, &id, folder], playbook].concat());
+        assert!(stderr.contains("1 row changed, 1 note added"), "{stderr}");
+    }
+    let state = shown_on_page(directory.path());
+    let incident = &state["incidents"][0];
+    assert_eq!(incident["tables"][0]["rows"].as_array().unwrap().len(), 2, "{incident}");
+    assert_eq!(incident["notes"].as_array().unwrap().len(), 4, "{incident}");
+    assert!(state["calls"].as_array().unwrap().iter().all(|call| call["state"] == "done"), "{state}");
+
+    // Nothing is said to have happened that did not.
+    let (_, stderr) =
+        call(&["get_message", "--input=exo_email_address=unknown@x", "--input=exo_messages_id=AAA"]);
+    assert!(stderr.contains("no row has this message"), "{stderr}");
 }

@@ -4,6 +4,7 @@
 pub mod certificates;
 pub mod graph;
 mod observed;
+pub mod page;
 pub mod server;
 pub mod soar;
 
@@ -11,18 +12,19 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::certificates::Certificates;
 use self::graph::{Tenant, TenantOptions};
-use self::soar::caller::{Call, Caller, CallerError, Origin};
-use self::soar::{EndpointFile, Soar, SoarOptions};
-use serde_json::Value;
+use self::soar::caller::{Caller, CallerError};
+use self::soar::engine::Engine;
+use self::soar::{Soar, SoarOptions};
 
 /// A SOAR, a tenant, and a directory with the files that a program needs to connect to them.
 #[derive(Debug)]
 pub struct Sandbox {
     /// The embedded SOAR.
-    pub soar: Soar,
+    pub soar: Arc<Soar>,
     /// The embedded Graph tenant.
     pub graph: Tenant,
     /// The certificate authority that issued the certificates of both.
@@ -34,7 +36,7 @@ impl Sandbox {
     /// Starts both, and writes the certificate authority's certificate into `directory`.
     pub async fn start(directory: &Path, tenant: TenantOptions, soar: SoarOptions) -> io::Result<Self> {
         let certificates = Certificates::generate().map_err(io::Error::other)?;
-        let soar = Soar::start(soar, &certificates).await?;
+        let soar = Arc::new(Soar::start(soar, &certificates).await?);
         // The program asks Graph for immutable ids, so the host and the program name messages alike.
         let tenant = TenantOptions { immutable_ids_in_methods: true, ..tenant };
         let graph = Tenant::start(tenant, &certificates).await?;
@@ -86,9 +88,10 @@ impl Sandbox {
         Ok(path)
     }
 
-    /// Writes the file by which other processes find SOAR's side of the queue, for [`call_in`].
-    pub fn write_endpoint_file(&self) -> io::Result<()> {
-        self.soar.endpoint_file().write(&self.directory)
+    /// SOAR's process engine, which calls functions and runs the scripts after them. It receives all replies, so there
+    /// must be no other caller.
+    pub async fn engine(&self) -> Result<Engine, CallerError> {
+        Ok(Engine::new(self.soar.clone(), self.caller().await?))
     }
 
     /// SOAR's side of the queue.
@@ -99,30 +102,4 @@ impl Sandbox {
 
 fn ca_file(directory: &Path) -> PathBuf {
     directory.join("ca.pem")
-}
-
-/// Calls `function` as `origin` does, in the sandbox that another process serves in `directory`. Waits until no other
-/// process calls in it. `listen` receives the call with its replies.
-pub async fn call_in<T>(
-    directory: &Path,
-    origin: Origin,
-    function: &str,
-    inputs: Value,
-    listen: impl AsyncFnOnce(Call) -> T,
-) -> Result<T, NotCalled> {
-    let (endpoint_file, _lock) = EndpointFile::open(directory).map_err(NotCalled::NoEndpointFile)?;
-    let caller = Caller::connect(endpoint_file.caller_options(&ca_file(directory))).await?;
-    let call = caller.call_from(origin, function, inputs).await?;
-    Ok(listen(call).await)
-}
-
-/// Why [`call_in`] could not call.
-#[derive(Debug, thiserror::Error)]
-pub enum NotCalled {
-    /// No sandbox has ever been served there.
-    #[error("no sandbox is served in that directory: {0}")]
-    NoEndpointFile(io::Error),
-    /// The sandbox is no longer served, or its broker fails.
-    #[error("the sandbox cannot be called: {0}")]
-    Caller(#[from] CallerError),
 }

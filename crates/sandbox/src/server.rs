@@ -1,5 +1,5 @@
 //! Serves an axum [`Router`] over TLS (HTTP/2 or HTTP/1.1, as ALPN decides) on a loopback listener, until it is
-//! dropped. Graph, Entra and SOAR's REST interface use it.
+//! dropped. Graph, Entra and SOAR's REST interface use it; the incident page does without TLS.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
@@ -58,7 +59,15 @@ impl Server {
     pub fn start_on(listener: TcpListener, router: Router, tls: Arc<ServerConfig>) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let accepted = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(accept(listener, router, TlsAcceptor::from(tls), accepted.clone()));
+        let task = tokio::spawn(accept(listener, router, Some(TlsAcceptor::from(tls)), accepted.clone()));
+        Ok(Self { address, accepted, task })
+    }
+
+    /// Serves `router` on `listener` without TLS, for a browser on this machine.
+    pub fn start_plain_on(listener: TcpListener, router: Router) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let task = tokio::spawn(accept(listener, router, None, accepted.clone()));
         Ok(Self { address, accepted, task })
     }
 
@@ -80,7 +89,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, tls: TlsAcceptor, accepted: Arc<AtomicUsize>) {
+async fn accept(listener: TcpListener, router: Router, tls: Option<TlsAcceptor>, accepted: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -100,14 +109,19 @@ async fn accept(listener: TcpListener, router: Router, tls: TlsAcceptor, accepte
     }
 }
 
-async fn serve(stream: TcpStream, router: Router, tls: TlsAcceptor) {
+async fn serve(stream: TcpStream, router: Router, tls: Option<TlsAcceptor>) {
     // Small answers must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else { return serve_on(stream, router).await };
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await;
     let Ok(Ok(stream)) = handshake else {
         tracing::debug!("sandbox: a TLS handshake failed");
         return;
     };
+    serve_on(stream, router).await;
+}
+
+async fn serve_on(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let connection = Connection(Arc::new(Notify::new()));
     let service = TowerToHyperService::new(Marked { router, connection: connection.clone() });
     let builder = auto::Builder::new(TokioExecutor::new());

@@ -1,46 +1,64 @@
-//! `sandbox --call`: sends one call to the daemon of a served sandbox, as SOAR does, and shows the reply.
+//! `sandbox --call`: has the SOAR of a served sandbox call the daemon, and shows the reply.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::inputs;
-
 use crate::cli::invoke::inputs::Given;
 use crate::cli::invoke::progress::ProgressDisplay;
 use crate::cli::invoke::{named, write};
 use crate::cli::{ExitCode, Failure};
-use sandbox::call_in;
-use sandbox::soar::caller::{Call, NoReply, Origin, Reply};
+use net::http::{client_builder, tls_config};
+use net::{Proxy, Trust};
+use sandbox::page::{Endpoint, Line, PostedCall};
+use sandbox::soar::INCIDENT;
 
-/// How long to wait for the reply.
-const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// Calls `function` in the sandbox that is served in `directory`, as `origin` does. Standard output has only the
-/// results.
+/// Calls `function` in the sandbox that is served in `directory`. Standard output has only the results.
 pub(super) async fn call(
-    origin: Origin,
     function: &str,
     given: Vec<Given>,
+    playbook: bool,
     directory: &Path,
 ) -> Result<(), Failure> {
     let function = named(function)?;
     let values = inputs::read(function, given, directory).await?;
-    let mut display = ProgressDisplay::on_stderr();
-    let reply = call_in(directory, origin, function.name(), Value::Object(values), async |call| {
-        display
-            .line(&format!("SOAR has called {}; the call waits in the queue for a daemon", function.name()));
-        replied(&call, &mut display).await
-    })
-    .await
-    .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    let Reply { message_type, message, results, .. } =
-        reply.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    if message_type != 0 || results.is_null() {
-        return Err(Failure::new(ExitCode::Failed, &message));
+    let endpoint = Endpoint::open(directory).map_err(|error| {
+        Failure::new(ExitCode::Failed, &format!("no sandbox is served in that directory: {error}"))
+    })?;
+    let name = function.name().to_owned();
+    let call = PostedCall { playbook, function: name, inputs: values, incident: INCIDENT };
+    let mut lines = Lines::of(&endpoint, &call).await?;
+    let display = ProgressDisplay::on_stderr();
+    while let Some(line) = lines.next().await? {
+        match line {
+            Line::Called => display.line(&format!(
+                "SOAR has called {}; the call waits in the queue for a daemon",
+                function.name()
+            )),
+            Line::Status(status) => display.status(&status),
+            Line::Failed(why) => return Err(Failure::new(ExitCode::Failed, &why)),
+            Line::Replied { message_type, message, results, added, script_failure } => {
+                if message_type != 0 || results.is_null() {
+                    return Err(Failure::new(ExitCode::Failed, &message));
+                }
+                display.line(&message);
+                if let Some(added) = added {
+                    display.line(&format!(
+                        "The scripts after the function have run on incident {INCIDENT}: {added}"
+                    ));
+                }
+                if let Some(why) = script_failure {
+                    display.line(&format!("A script after the function did not run to its end: {why}"));
+                }
+                return show(&results);
+            }
+        }
     }
-    display.line(&message);
+    Err(unreachable(&"the connection ended before the reply"))
+}
+
+fn show(results: &Value) -> Result<(), Failure> {
     write(results.to_string().as_bytes())?;
     if results["success"] == json!(true) {
         Ok(())
@@ -49,25 +67,37 @@ pub(super) async fn call(
     }
 }
 
-/// Shows the status messages until the final reply arrives.
-async fn replied(call: &Call, display: &mut ProgressDisplay) -> Result<Reply, NoReply> {
-    let mut shown = 0;
-    let mut show = |statuses: &[String]| {
-        for status in statuses.iter().skip(shown) {
-            display.status(status);
+/// The lines of the sandbox's answer, as they arrive.
+struct Lines {
+    response: reqwest::Response,
+    received: Vec<u8>,
+}
+
+impl Lines {
+    async fn of(endpoint: &Endpoint, call: &PostedCall) -> Result<Self, Failure> {
+        let tls = tls_config(&Trust::System, None).map_err(|error| unreachable(&error))?;
+        // The sandbox is on this machine, where no proxy leads.
+        let client = client_builder(tls, &Proxy::Explicit { http: None, https: None }, None).build();
+        let client = client.map_err(|error| unreachable(&error))?;
+        let request = client.post(endpoint.url()).bearer_auth(endpoint.token()).json(call);
+        let response = request.send().await.and_then(reqwest::Response::error_for_status);
+        Ok(Self { response: response.map_err(|error| unreachable(&error))?, received: Vec::new() })
+    }
+
+    async fn next(&mut self) -> Result<Option<Line>, Failure> {
+        loop {
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
+                return serde_json::from_slice(&line).map(Some).map_err(|error| unreachable(&error));
+            }
+            match self.response.chunk().await.map_err(|error| unreachable(&error))? {
+                Some(bytes) => self.received.extend_from_slice(&bytes),
+                None => return Ok(None),
+            }
         }
-        shown = statuses.len();
-        shown
-    };
-    let reply = call.reply(PATIENCE);
-    tokio::pin!(reply);
-    let mut next = 1;
-    let reply = loop {
-        tokio::select! {
-            reply = &mut reply => break reply,
-            statuses = call.statuses_up_to(next, PATIENCE) => next = show(&statuses) + 1,
-        }
-    };
-    show(&call.statuses());
-    reply
+    }
+}
+
+fn unreachable(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(ExitCode::Failed, &format!("the sandbox cannot be called: {error}"))
 }

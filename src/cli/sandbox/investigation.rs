@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::story::Story;
 use crate::cli::{ExitCode, Failure};
@@ -15,25 +14,26 @@ use crate::functions::Function;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, Planted};
 use sandbox::soar::INCIDENT;
-use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::caller::{Origin, Reply};
+use sandbox::soar::engine::{End, Engine, Request, Run, Scripts};
+use sandbox::soar::incidents::AuthorKind;
 use sandbox::soar::rest::Owner;
 
 /// The time limit of a step.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs the investigation.
-pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Failure> {
+pub(super) async fn play(sandbox: &Sandbox, engine: &Engine, story: &mut Story) -> Result<(), Failure> {
     let phish = Phish::default();
     let planted = sandbox.graph.planted();
     let Some(first) = planted.first().cloned() else {
         return Err(Failure::new(ExitCode::Failed, &"the tenant holds no phishing mail"));
     };
-    let caller = sandbox.caller().await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     story.say(&format!(
         "{} reports a mail: “{}”.\nAn incident is opened, number {INCIDENT}.",
         first.mailbox, phish.subject
     ));
-    let mut analyst = Analyst { caller, story, steps: 0 };
+    let mut analyst = Analyst { engine, story, steps: 0, rows: true };
 
     let found = analyst.who_got_it(&phish).await?;
     analyst.who_reported_it(&first).await?;
@@ -46,7 +46,8 @@ pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Fai
     analyst.warn(&first.mailbox, &file).await?;
     analyst.call_a_meeting(&first.mailbox).await?;
 
-    if verdicts(sandbox, &planted, story) {
+    let rows = analyst.rows;
+    if verdicts(sandbox, &planted, rows, story) {
         Ok(())
     } else {
         Err(Failure::new(ExitCode::Failed, &"the sandbox does not show what it should"))
@@ -54,9 +55,11 @@ pub(super) async fn play(sandbox: &Sandbox, story: &mut Story) -> Result<(), Fai
 }
 
 struct Analyst<'a> {
-    caller: Caller,
+    engine: &'a Engine,
     story: &'a mut Story,
     steps: usize,
+    /// Whether the scripts that add rows ran.
+    rows: bool,
 }
 
 impl Analyst<'_> {
@@ -66,7 +69,11 @@ impl Analyst<'_> {
             "exo_email_address": "all",
             "exo_email_address_sender": phish.sender.address,
             "exo_message_subject": phish.subject,
-            "exo_query_output_format": [{"id": 1, "name": "Incident note"}, {"id": 2, "name": "Incident attachment"}],
+            "exo_query_output_format": [
+                {"id": 1, "name": "Incident note"},
+                {"id": 2, "name": "Incident attachment"},
+                {"id": 3, "name": "Exchange Online data table"},
+            ],
         });
         let results = self.ask("Who in the company got it?", Function::QueryEmails, inputs, found).await?;
         Ok(results)
@@ -197,27 +204,49 @@ impl Analyst<'_> {
         for (name, value) in inputs.as_object().into_iter().flatten() {
             self.story.input(name, value.as_str().unwrap_or(&value.to_string()));
         }
-        let started = Instant::now();
-        let call = self
-            .caller
-            .call(function.name(), inputs)
-            .await
-            .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-        let reply = call.reply(PATIENCE).await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-        for status in call.statuses() {
+        let Value::Object(inputs) = inputs else { return Err(failed(function)) };
+        let request = Request {
+            origin: Origin::Workflow,
+            function: function.name().to_owned(),
+            inputs,
+            incident: INCIDENT,
+        };
+        let run = self.engine.start(request).await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+        let run = tokio::time::timeout(PATIENCE, self.engine.ended(run)).await.ok().flatten();
+        let Some(Run { statuses, started, replied, end: Some(end), .. }) = run else {
+            return Err(failed(function));
+        };
+        let took = replied.and_then(|replied| u64::try_from(replied - started).ok()).unwrap_or_default();
+        let took = Duration::from_millis(took);
+        for status in statuses {
             self.story.status(&status);
         }
-        let took = started.elapsed();
-        let Reply { message_type, message, results, .. } = reply;
-        if message_type != 0 || results.is_null() {
-            self.story.answer(false, &message, took);
-            return Err(Failure::new(ExitCode::Failed, &format!("{} failed", function.name())));
+        let (reply, scripts) = match end {
+            End::Replied { reply, scripts } => (reply, scripts),
+            End::NoReply(why) => return Err(Failure::new(ExitCode::Failed, &why)),
+        };
+        let Reply { message_type, message, results, .. } = &*reply;
+        if *message_type != 0 || results.is_null() {
+            self.story.answer(false, message, took);
+            return Err(failed(function));
         }
         let success = results["success"] == json!(true);
-        let summary = if success { say(&results) } else { text(&results["reason"]).to_owned() };
+        let summary = if success { say(results) } else { text(&results["reason"]).to_owned() };
         self.story.answer(success, &summary, took);
-        Ok(results)
+        match scripts {
+            Scripts::None => {}
+            Scripts::Ran(added) => self.story.status(&format!("the incident: {added}")),
+            Scripts::Failed(why) => {
+                self.rows = false;
+                self.story.status(&why);
+            }
+        }
+        Ok(results.clone())
     }
+}
+
+fn failed(function: Function) -> Failure {
+    Failure::new(ExitCode::Failed, &format!("{} failed", function.name()))
 }
 
 fn message(planted: &Planted) -> Value {
@@ -243,7 +272,7 @@ fn count(value: &Value) -> usize {
 }
 
 /// Compares the state of the tenant and of the incident with the expected state. Returns whether everything is right.
-fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
+fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Story) -> bool {
     let deleted = sandbox.graph.deleted();
     let moved = sandbox.graph.moved();
     let gone: HashSet<_> = deleted.iter().map(|message| message.id.as_str()).collect();
@@ -254,7 +283,8 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
     });
     let planted_gone = planted_gone.count();
     let counters = sandbox.graph.counters();
-    let notes = sandbox.soar.rest.notes(INCIDENT).len();
+    let incident = sandbox.soar.rest.incidents().get(INCIDENT);
+    let notes = sandbox.soar.rest.notes(INCIDENT);
     let attachments = sandbox.soar.rest.attachments(Owner::Incident(INCIDENT)).len();
     let left = sandbox.soar.broker.queue_depth(&sandbox.soar.actions_queue());
 
@@ -277,10 +307,21 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], story: &mut Story) -> bool {
         sandbox.graph.sent_mail().len() == 1,
         format!("{} mail was sent", sandbox.graph.sent_mail().len()),
     );
+    // Without the scripts, the incident has the functions' own notes.
+    let own_notes = notes.iter().filter(|note| note.author.kind == AuthorKind::ApiKey).count();
     verdict(
-        notes == 2 && attachments == 3,
-        format!("the incident has {notes} notes and {attachments} files"),
+        own_notes == 2 && attachments == 3,
+        format!("the incident has {} notes and {attachments} files", notes.len()),
     );
+    if rows {
+        let rows = incident.map_or_else(Vec::new, |incident| incident.rows);
+        let gone = rows.iter().filter(|row| row.cells.values().any(|cell| text(cell).contains("Deleted")));
+        let (gone, rows) = (gone.count(), rows.len());
+        verdict(
+            gone == planted.len(),
+            format!("its data table has {rows} rows, {gone} of them of deleted messages"),
+        );
+    }
     verdict(left == 0, format!("{left} calls are left in the queue"));
     verdict(
         counters.most_in_one_mailbox <= 4,

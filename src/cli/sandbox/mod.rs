@@ -24,8 +24,8 @@ use crate::customize::{ScriptLanguage, export};
 use daemon::Daemon;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
+use sandbox::page::{Page, document};
 use sandbox::soar::SoarOptions;
-use sandbox::soar::caller::Origin;
 use sandbox::soar::customizations::older_app;
 use story::Story;
 
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
     #[arg(long = "input", value_name = "NAME=VALUE", requires = "call", value_parser = pair)]
     given: Vec<Given>,
 
-    /// Call as a playbook does, instead of as a workflow.
+    /// Let a playbook call the function, and its script run after it. By default a workflow calls.
     #[arg(long, requires = "call")]
     playbook: bool,
 
@@ -104,8 +104,7 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"));
     if let (Some(function), Some(directory)) = (&arguments.call, &arguments.directory) {
-        let origin = if arguments.playbook { Origin::Playbook } else { Origin::Workflow };
-        return call::call(origin, function, arguments.given, directory).await;
+        return call::call(function, arguments.given, arguments.playbook, directory).await;
     }
     let directory = match &arguments.directory {
         // The daemon may run in another directory.
@@ -124,6 +123,8 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         }));
     }
     let app_config = sandbox.write_app_config(&[("max_users", "100000")]).map_err(failed)?;
+    let engine = sandbox.engine().await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let page = Page::serve(engine.clone()).await.map_err(failed)?;
 
     let mut story = Story::to_stdout();
     story.title("fn-exchange-online sandbox");
@@ -137,10 +138,11 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         ("broker", &format!("localhost:{} (STOMP over TLS)", sandbox.soar.broker.address().port())),
         ("Graph", sandbox.graph.graph_url()),
         ("app.config", &app_config.display().to_string()),
+        ("incidents", &format!("http://localhost:{}/ in a browser", page.address().port())),
     ]);
     if arguments.serve {
         // The file has to exist before the instructions are shown.
-        sandbox.write_endpoint_file().map_err(failed)?;
+        page.write_endpoint_file(&directory).map_err(failed)?;
         let program = program();
         let (app_config, directory) = (in_a_shell(&app_config), in_a_shell(&directory));
         let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };
@@ -152,20 +154,27 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
         story.command(&format!(
             "{program} sandbox --directory {directory} --call query_emails \\\n    \
              --input exo_email_address=all --input exo_email_address_sender={} \\\n    \
-             --input exo_query_output_format=\"Incident note\"",
+             --input exo_query_output_format=\"Incident note,Exchange Online data table\"",
             Phish::default().sender.address,
         ));
+        story.say("Its note and its rows appear on the page with the incidents.");
         return ctrl_c().await.map_err(failed);
     }
 
     let log = directory.join("daemon.log");
     let daemon = Daemon::start(&app_config, &log, &sandbox).await?;
     story.facts(&[("daemon", &format!("process {}, logging to {}", daemon.id(), log.display()))]);
-    let done = investigation::play(&sandbox, &mut story).await;
+    let done = investigation::play(&sandbox, &engine, &mut story).await;
     daemon.stop().await;
+    let file = directory.join("incidents.html");
+    std::fs::write(&file, document(&engine)).map_err(failed)?;
+    story.say("The incident with its notes, rows, files and calls, to open in a browser:");
+    story.command(&file.display().to_string());
     if done.is_ok() && arguments.directory.is_none() {
-        // The temporary files are not needed any more.
-        let _ = std::fs::remove_dir_all(&directory);
+        // The other temporary files are not needed any more.
+        for used in [&app_config, &log, &sandbox.ca_file()] {
+            let _ = std::fs::remove_file(used);
+        }
     }
     done
 }

@@ -3,7 +3,7 @@
 pub mod broker;
 pub mod caller;
 pub mod customizations;
-mod endpoint_file;
+pub mod engine;
 pub mod incidents;
 pub mod rest;
 
@@ -15,11 +15,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::broker::{Broker, User};
-use self::caller::{Caller, CallerError};
+use self::caller::{Caller, CallerError, CallerOptions};
 use self::customizations::functions_only;
-pub use self::endpoint_file::EndpointFile;
 use self::rest::{Account, ApiKey, FUNCTIONS, Organisation, Rest, RestOptions};
 use super::certificates::Certificates;
+use net::Trust;
 
 /// The app's default message destination.
 const DESTINATION: &str = "fn_exchange_online";
@@ -160,17 +160,15 @@ impl Soar {
 
     /// Connects SOAR's side of the queue to the broker.
     pub async fn caller(&self, ca_file: &Path) -> Result<Caller, CallerError> {
-        Caller::connect(self.endpoint_file().caller_options(ca_file)).await
-    }
-
-    /// The data that another process needs to do the same.
-    pub fn endpoint_file(&self) -> EndpointFile {
-        EndpointFile {
+        Caller::connect(CallerOptions {
+            host: "localhost".to_owned(),
             port: self.broker.address().port(),
             login: self.own.login.clone(),
             passcode: self.own.passcode.clone(),
+            trust: Trust::SystemAnd(ca_file.to_owned()),
             org: self.options.organisation.id,
             destination: self.options.destination.clone(),
-        }
+        })
+        .await
     }
 }

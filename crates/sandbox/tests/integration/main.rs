@@ -4,5 +4,6 @@
 
 mod broker;
 mod graph;
+mod page;
 mod soar;
 mod stomp_client;

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use super::json::{list, text, texts};
 
-const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
-const SOAR: &str = "http://resilient.ibm.com/bpmn";
+/// The namespace of BPMN.
+pub(in crate::soar) const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
+/// The namespace of SOAR's extensions.
+pub(in crate::soar) const SOAR: &str = "http://resilient.ibm.com/bpmn";
 /// Elements of a process that are not nodes.
 const NO_NODES: [&str; 4] = ["documentation", "sequenceFlow", "textAnnotation", "association"];
 

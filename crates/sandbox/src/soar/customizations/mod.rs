@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use self::bpmn::{BPMN, SOAR};
 pub(super) use self::json::major;
 use self::json::{list, objects, text};
 pub use self::older_app::{older_app, older_app_with_playbooks};
@@ -71,7 +72,7 @@ pub fn functions_only<'n>(destination: &str, functions: impl IntoIterator<Item =
 
 /// All objects of an organisation, as in an export.
 #[derive(Debug, Default)]
-pub(super) struct Customizations(BTreeMap<&'static str, Vec<Value>>);
+pub(crate) struct Customizations(BTreeMap<&'static str, Vec<Value>>);
 
 impl Customizations {
     /// Applies an import file: an object that exists, by its uuid or name, is updated and keeps its number; any other

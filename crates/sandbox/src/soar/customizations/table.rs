@@ -7,21 +7,30 @@ use super::{Customizations, TYPES};
 
 /// A data table.
 #[derive(Debug)]
-pub(in crate::soar) struct Table {
-    pub(in crate::soar) name: String,
+pub(crate) struct Table {
+    pub(crate) name: String,
+    /// The name that people see.
+    pub(crate) label: String,
     pub(in crate::soar) id: Value,
-    pub(in crate::soar) columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
 }
 
 /// A column of a data table.
 #[derive(Debug)]
-pub(in crate::soar) struct Column {
-    pub(in crate::soar) name: String,
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// The name that people see.
+    pub(crate) label: String,
     pub(in crate::soar) id: Value,
-    input_type: String,
+    pub(crate) input_type: String,
 }
 
 impl Customizations {
+    /// All data tables.
+    pub(crate) fn tables(&self) -> Vec<Table> {
+        self.all(&TYPES).filter_map(|table| self.table(text(table, TYPES.name))).collect()
+    }
+
     /// A data table, by its name or number.
     pub(in crate::soar) fn table(&self, handle: &str) -> Option<Table> {
         let table = self.get(&TYPES, handle)?;
@@ -29,11 +38,13 @@ impl Customizations {
         columns.sort_by_key(|column| column["order"].as_i64());
         let column = |column: &Value| Column {
             name: text(column, "name").to_owned(),
+            label: text(column, "text").to_owned(),
             id: column["id"].clone(),
             input_type: text(column, "input_type").to_owned(),
         };
         Some(Table {
             name: text(table, TYPES.name).to_owned(),
+            label: text(table, "display_name").to_owned(),
             id: table["id"].clone(),
             columns: columns.into_iter().map(column).collect(),
         })

@@ -32,7 +32,7 @@ use self::middleware::Traffic;
 pub use self::middleware::{Failure, Recorded};
 pub use self::table_data::RowRefused;
 use super::broker::Readers;
-use super::customizations::{DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
+use super::customizations::{Customizations, DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
 pub use super::incidents::{Attachment, Note, Owner};
 use super::incidents::{Author, Incidents, Missing};
 use crate::observed::Observed;
@@ -202,6 +202,11 @@ impl Rest {
                 own["users"] = json!(users);
             }
         });
+    }
+
+    /// Reads the customizations.
+    pub(crate) fn look_at_customizations<T>(&self, look: impl FnOnce(&Customizations) -> T) -> T {
+        self.shared.look(|data| look(&data.customizations))
     }
 
     /// All customizations, in the form of an export.

@@ -11,6 +11,6 @@ mod messages;
 mod paging;
 mod queries;
 mod response_faults;
-mod setup;
+pub(crate) mod setup;
 mod timing;
 mod tokens;
