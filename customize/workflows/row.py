@@ -11,7 +11,8 @@ def add_row(mailbox, message, queried, folder):
     new.exo_dt_has_attachments = bool(message.get("hasAttachments"))
     new.exo_dt_web_link = link(message.get("webLink"))
     new.exo_dt_status = helper.createRichText(u"Active")
-    new.exo_dt_message_folder = folder
+    if folder:  # known only where one folder was searched
+        new.exo_dt_message_folder = folder
     return new
 
 

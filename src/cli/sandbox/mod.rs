@@ -78,10 +78,11 @@ pub(super) struct Arguments {
 
 impl Arguments {
     fn soar(&self) -> Result<SoarOptions, Failure> {
-        let customizations = if self.fresh {
-            json!({})
-        } else {
-            older_app(export(ScriptLanguage::Python).map_err(|error| Failure::new(ExitCode::Failed, &error))?)
+        let ours = |language| export(language).map_err(|error| Failure::new(ExitCode::Failed, &error));
+        let customizations = match (self.serve, self.fresh) {
+            (true, true) => json!({}),
+            (true, false) => older_app(ours(ScriptLanguage::Python)?),
+            (false, _) => ours(ScriptLanguage::Python3)?,
         };
         Ok(SoarOptions { customizations, ..SoarOptions::default() })
     }

@@ -126,7 +126,7 @@ class Rows(unittest.TestCase):
             self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], ["inbox"])
         host = ScriptHost()
         host.answer("query_emails", **found(MESSAGE, inputs={"exo_mail_folders": None}))
-        self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], [""])
+        self.assertEqual([row.exo_dt_message_folder for row in host.incident.rows], [None])
 
     def test_a_sender_without_an_address_is_not_shown_as_one(self):
         distinguished = {"emailAddress": {"name": "Nora", "address": "/O=EXCHANGELABS/OU=X/CN=RECIPIENTS/CN=1-NORA"}}

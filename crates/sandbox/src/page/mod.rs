@@ -87,7 +87,7 @@ pub enum Line {
         /// Why a script did not run, or not to its end.
         script_failure: Option<String>,
     },
-    /// The call could not be sent, or nobody replied.
+    /// The call could not be sent, or no reply arrived.
     Failed(String),
 }
 

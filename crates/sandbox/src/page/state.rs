@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::soar::customizations::Customizations;
 use crate::soar::engine::{End, Engine, Run, Scripts};
 use crate::soar::incidents::{Artifact, Attachment, Incident, Note, NoteFormat};
 
@@ -71,7 +72,7 @@ fn artifact(artifact: &Artifact) -> Value {
 
 /// All data tables of the organisation with the incident's rows, in the order of the columns.
 fn tables(engine: &Engine, incident: &Incident) -> Vec<Value> {
-    let tables = engine.soar().rest.look_at_customizations(|all| all.tables());
+    let tables = engine.soar().rest.look_at_customizations(Customizations::tables);
     let shown = tables.iter().map(|table| {
         let columns =
             table.columns.iter().map(|column| json!({"label": column.label, "type": column.input_type}));

@@ -37,7 +37,7 @@ impl<'r> Object<'r> {
             "incident" => {}
             "artifact" => {
                 object.artifact =
-                    json!({"value": text(ADDRESS), "type": "Email Recipient"}).as_object().cloned()
+                    json!({"value": text(ADDRESS), "type": "Email Recipient"}).as_object().cloned();
             }
             table => {
                 let message = text(MESSAGE);

@@ -65,10 +65,9 @@ fn read(customizations: &Customizations, process: &Value, function: &str) -> Opt
                 });
             }
             (None, Step::Function { name, result_name, .. }) => earlier.push((name, result_name)),
-            (None, Step::Script(_)) => {}
             (Some(process), Step::Function { .. }) => process.later += 1,
             (Some(process), Step::Script(script)) if process.later == 0 => process.scripts.push(script),
-            (Some(_), Step::Script(_)) => {}
+            (_, Step::Script(_)) => {}
         }
     }
     found

@@ -25,7 +25,7 @@ pub struct Author {
 }
 
 impl Author {
-    /// The analyst who starts workflows and playbooks in the sandbox, and as whom their scripts write.
+    /// The analyst who starts workflows and playbooks in the sandbox. What their scripts write is theirs.
     pub fn analyst() -> Self {
         Self {
             id: 2,

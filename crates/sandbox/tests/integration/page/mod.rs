@@ -1,5 +1,5 @@
-//! The page with the incidents shows them in a browser (headless Chromium) as they change, at the width of a desktop and
-//! of a telephone, and whatever a note contains stays text.
+//! The page shows the incidents in a browser (headless Chromium) as they change, at the width of a desktop and of a
+//! telephone, and nothing in a note or a cell becomes active.
 
 mod browser;
 
