@@ -5,6 +5,7 @@ pub mod caller;
 pub mod customizations;
 pub mod engine;
 pub mod incidents;
+pub mod instances;
 pub mod rest;
 
 use std::fmt::Write;
@@ -107,6 +108,7 @@ impl Soar {
         };
         let rest = Rest::start(rest, certificates.server_config(rest::ALPN)).await?;
         broker.ask_who_may_read(rest.readers());
+        broker.show_messages(rest.viewer());
         rest.add_incident(INCIDENT, "Reported phishing");
         rest.add_task(TASK, INCIDENT).map_err(io::Error::other)?;
         Ok(Self { broker, rest, options, own })

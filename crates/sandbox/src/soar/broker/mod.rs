@@ -69,6 +69,24 @@ impl std::fmt::Debug for Readers {
     }
 }
 
+type View = dyn Fn(&str, Option<&str>, &[u8]) + Send + Sync;
+
+/// Sees each message that reaches a queue: the queue, the message's correlation id, and its body.
+pub struct Viewer(Box<View>);
+
+impl Viewer {
+    /// Uses `view`, which must not call the broker.
+    pub fn new(view: impl Fn(&str, Option<&str>, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Box::new(view))
+    }
+}
+
+impl std::fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Viewer").finish_non_exhaustive()
+    }
+}
+
 /// How a COMMIT goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommitFault {
@@ -155,6 +173,11 @@ impl Broker {
     /// Lets `readers` decide which user may subscribe to which queue.
     pub fn ask_who_may_read(&self, readers: Readers) {
         self.shared.state.change(|state| state.readers = Some(readers));
+    }
+
+    /// Shows `viewer` each message that reaches a queue from now on.
+    pub fn show_messages(&self, viewer: Viewer) {
+        self.shared.state.change(|state| state.queues.viewer = Some(viewer));
     }
 
     /// The address it listens on.

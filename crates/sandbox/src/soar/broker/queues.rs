@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::Viewer;
 use super::message::{AckMode, Message, Outgoing, Settlement, Subscription};
 use super::refusal::Refusal;
 use stomp::{Frame, ServerCommand};
@@ -60,6 +61,7 @@ pub(super) struct Queues {
     deliveries: HashMap<String, Delivery>,
     last_place: u64,
     last_consumer: u64,
+    pub(super) viewer: Option<Viewer>,
 }
 
 impl Queues {
@@ -315,6 +317,9 @@ impl Queues {
     }
 
     fn enqueue(&mut self, queue: &str, message: Message) {
+        if let Some(Viewer(view)) = &self.viewer {
+            view(queue, message.headers.get("correlation-id"), &message.body);
+        }
         self.last_place += 1;
         self.by_name.entry(queue.to_owned()).or_default().waiting.insert(self.last_place, message);
     }

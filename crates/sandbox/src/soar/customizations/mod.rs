@@ -18,6 +18,7 @@ pub(super) use self::json::major;
 use self::json::{list, objects, text};
 pub use self::older_app::{older_app, older_app_with_playbooks};
 pub use self::rules::check;
+pub(super) use self::rules::complete_export;
 pub(super) use self::table::Table;
 
 /// A kind of object: its key in an import file, the key that holds its name, and the one that holds its number.
@@ -146,6 +147,17 @@ impl Customizations {
         ["incident", "actioninvocation", "__function"]
             .contains(&type_name)
             .then(|| self.all(&FIELDS).filter(|one| text(one, FIELDS.name).starts_with(&prefix)).collect())
+    }
+
+    /// The incident types of imports.
+    pub(super) fn incident_types(&self) -> impl Iterator<Item = &Value> + use<'_> {
+        self.all(&INCIDENT_TYPES)
+    }
+
+    /// The data tables, by their names.
+    pub(super) fn tables(&self) -> Value {
+        let tables = self.all(&TYPES).map(|table| (text(table, TYPES.name).to_owned(), table.clone()));
+        tables.collect::<Map<_, _>>().into()
     }
 
     /// Everything, in the form of an export.

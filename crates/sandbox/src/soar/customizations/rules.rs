@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bpmn::{self, Known};
@@ -98,6 +98,27 @@ const METHODS: [&str; 7] =
     ["equals", "in", "not_contains", "has_a_value", "includes_hierarchical", "object_added", "changed"];
 /// The artifact types that the rules use. Every SOAR has them.
 const ARTIFACT_TYPES: [&str; 4] = ["Email Sender", "Email Recipient", "Email Sender Name", "User Account"];
+
+/// Completes the customizations to an export that can be imported: with every section, and with `fields` of incidents
+/// beside those of imports.
+pub(in crate::soar) fn complete_export(mut customizations: Value, fields: Vec<Value>) -> Value {
+    for key in LISTS {
+        if !customizations[key].is_array() {
+            customizations[key] = json!([]);
+        }
+    }
+    for key in OPTIONAL {
+        customizations[key] = Value::Null;
+    }
+    if let Some(all) = customizations["fields"].as_array_mut() {
+        let added: Vec<_> =
+            fields.into_iter().filter(|field| all.iter().all(|one| one["name"] != field["name"])).collect();
+        all.extend(added);
+    }
+    customizations["export_format_version"] = json!(FORMAT);
+    customizations["export_type"] = json!("ORG");
+    customizations
+}
 
 /// Returns all violations in an import file. Empty if SOAR would accept it.
 pub fn check(file: &Value) -> Vec<String> {

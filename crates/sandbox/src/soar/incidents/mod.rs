@@ -6,6 +6,7 @@
 //! tables are customizations: [`super::rest::Rest::add_row`] does that.
 
 mod author;
+mod files;
 mod incident;
 mod parts;
 
@@ -164,9 +165,7 @@ impl Incidents {
     pub fn remove(&self, id: i64) -> Result<(), Missing> {
         let gone = self.shared.state.change(|state| state.incidents.remove(&id));
         let gone = gone.ok_or(Missing { what: "incident", id })?;
-        for attachment in gone.attachments {
-            let _ = std::fs::remove_file(attachment.path);
-        }
+        files::remove(gone.attachments);
         Ok(())
     }
 
@@ -191,6 +190,19 @@ impl Incidents {
             change(task);
             Ok(task.clone())
         })
+    }
+
+    /// Removes a task with its notes and attachments.
+    pub fn remove_task(&self, id: i64) -> Result<(), Missing> {
+        let owner = Owner::Task(id);
+        let incident = self.look(|state| state.owning(owner))?;
+        let gone: Vec<_> = self.change(incident, |incident, _| {
+            incident.tasks.retain(|task| task.id != id);
+            incident.notes.retain(|note| note.owner != owner);
+            Ok(incident.attachments.extract_if(.., |attachment| attachment.owner == owner).collect())
+        })?;
+        files::remove(gone);
+        Ok(())
     }
 
     /// Adds a note to an incident or to one of its tasks, which may answer another note.
@@ -334,53 +346,11 @@ impl Incidents {
         })
     }
 
-    /// The number and the file of an attachment that is being written; [`Incidents::attach`] adds it.
-    pub(super) fn new_file(&self) -> (i64, PathBuf) {
-        let id = self.shared.state.change(State::next_id);
-        (id, self.shared.directory.join(id.to_string()))
-    }
-
-    /// Adds an attachment whose bytes are written.
-    pub(super) fn attach(&self, attachment: Attachment) -> Result<(), Missing> {
-        let incident = self.look(|state| state.owning(attachment.owner))?;
+    /// Removes all rows of a data table.
+    pub fn remove_rows(&self, incident: i64, table: &str) -> Result<(), Missing> {
         self.change(incident, |incident, _| {
-            incident.attachments.push(attachment);
+            incident.rows.retain(|row| row.table != table);
             Ok(())
-        })
-    }
-
-    /// Attaches a file with these bytes.
-    pub async fn add_attachment(
-        &self,
-        owner: Owner,
-        name: &str,
-        content_type: &str,
-        bytes: &[u8],
-        by: &Author,
-    ) -> std::io::Result<Attachment> {
-        let (id, path) = self.new_file();
-        tokio::fs::write(&path, bytes).await?;
-        let attachment = Attachment {
-            id,
-            owner,
-            name: name.to_owned(),
-            content_type: content_type.to_owned(),
-            description: String::new(),
-            size: bytes.len() as u64,
-            author: by.clone(),
-            created: now(),
-            path,
-        };
-        self.attach(attachment.clone()).map_err(std::io::Error::other)?;
-        Ok(attachment)
-    }
-
-    /// Removes an attachment, and returns it. Its file is still there.
-    pub(super) fn detach(&self, owner: Owner, id: i64) -> Result<Attachment, Missing> {
-        let incident = self.look(|state| state.owning(owner))?;
-        self.change(incident, |incident, _| {
-            let at = incident.attachments.iter().position(|one| one.id == id && one.owner == owner);
-            at.map(|at| incident.attachments.remove(at)).ok_or(Missing { what: "attachment", id })
         })
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::error::ApiError;
+use super::exports::Export;
 use crate::soar::customizations::{Customizations, DESTINATIONS};
 use crate::soar::incidents::{Author, AuthorKind};
 
@@ -134,6 +135,8 @@ pub(super) struct Data {
     /// The ids and CSRF tokens of all sessions so far.
     pub(super) session_secrets: Vec<String>,
     pub(super) customizations: Customizations,
+    /// Exports so far.
+    pub(super) exports: Vec<Export>,
     /// Imports so far.
     pub(super) imports: Vec<Import>,
     /// The status of new imports, if it is not the usual one.
@@ -152,6 +155,12 @@ impl Data {
     pub(super) fn next_id(&mut self) -> i64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// The users and API keys.
+    pub(super) fn people(&self) -> Vec<Author> {
+        let accounts = self.accounts.iter().map(Account::author);
+        accounts.chain([Author::analyst()]).collect()
     }
 
     /// Refuses a change of customizations if the permission is missing.

@@ -68,6 +68,21 @@ pub(super) async fn post(
     })
 }
 
+/// `GET /configurations/imports` and its `history`.
+pub(super) async fn history(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let all = shared.look(|data| data.imports.iter().map(Import::dto).collect::<Vec<_>>());
+    Json(json!({"histories": all}))
+}
+
+/// `GET /configurations/imports/{id}`.
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Path((_, id)): Path<(i64, i64)>,
+) -> Result<Json<Value>, ApiError> {
+    let found = shared.look(|data| data.imports.iter().find(|import| import.id == id).map(Import::dto));
+    found.map(Json).ok_or_else(|| ApiError::not_found("import", id))
+}
+
 /// `PUT /configurations/imports/{id}`: the decision, in the object that [`post`] returned.
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,

@@ -1,20 +1,30 @@
 //! The part of SOAR's REST interface that the app uses, over TLS: signing in with an API key or an account,
-//! customizations and their import, incidents with their notes, and attachments of incidents and tasks.
+//! customizations with their import and export, incidents with everything they have, users, and the search.
 //!
 //! Methods of [`Rest`] switch faults on and return what happened.
 
+mod artifacts;
 mod attachments;
 mod data;
 mod error;
+mod exports;
 mod handles;
 mod imports;
+mod incident_dto;
 mod incidents;
+mod instances;
 mod middleware;
 mod notes;
+mod patch;
+mod people;
 mod platform;
+mod query;
 mod router;
+mod search;
 mod session;
+mod system;
 mod table_data;
+mod tasks;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,10 +41,11 @@ pub use self::data::{Account, ApiKey, FUNCTIONS, Organisation};
 use self::middleware::Traffic;
 pub use self::middleware::{Failure, Recorded};
 pub use self::table_data::RowRefused;
-use super::broker::Readers;
+use super::broker::{Readers, Viewer};
 use super::customizations::{Customizations, DESTINATIONS, FUNCTIONS as FUNCTIONS_KIND, functions_only};
 pub use super::incidents::{Attachment, Note, Owner};
 use super::incidents::{Author, Incidents, Missing};
+use super::instances::Instances;
 use crate::observed::Observed;
 use crate::server::Server;
 
@@ -75,6 +86,7 @@ pub struct Rest {
 struct Shared {
     platform: Observed<Platform>,
     incidents: Incidents,
+    instances: Instances,
     prefix: String,
 }
 
@@ -127,6 +139,7 @@ impl Rest {
         let shared = Arc::new(Shared {
             platform: Observed::new(Platform { data, traffic: Traffic::default() }),
             incidents: Incidents::new(directory),
+            instances: Instances::default(),
             prefix: options.resource_prefix,
         });
         let server = Server::start_on(listener, router::router(&shared), tls)?;
@@ -241,6 +254,12 @@ impl Rest {
         Readers::new(move |login, queue| {
             shared.upgrade().is_none_or(|shared| shared.look(|data| data.may_read(login, queue)))
         })
+    }
+
+    /// Records the instances of workflows by the broker's messages.
+    pub fn viewer(&self) -> Viewer {
+        let instances = self.shared.instances.clone();
+        Viewer::new(move |queue, correlation, body| instances.see(queue, correlation, body))
     }
 
     /// Changes the organisation with number `id`.

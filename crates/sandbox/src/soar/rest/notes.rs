@@ -31,7 +31,7 @@ enum NewText {
 
 impl NewNote {
     /// The text, which must not be empty and must have a format of SOAR.
-    fn text(self) -> Result<(NoteFormat, String), ApiError> {
+    pub(super) fn text(self) -> Result<(NoteFormat, String), ApiError> {
         let (format, content) = match self.text {
             NewText::Plain(content) => (NoteFormat::Text, content),
             NewText::Formatted { format, content } => match format.as_str() {

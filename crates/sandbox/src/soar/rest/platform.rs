@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::error::ApiError;
+use super::{Shared, system};
 use crate::soar::customizations::{
     Customizations, DESTINATIONS, FUNCTIONS, Kind, PLAYBOOKS, RULES, SCRIPTS, TYPES, WORKFLOWS,
 };
@@ -97,6 +97,36 @@ pub(super) async fn function(
     })
 }
 
+/// `GET /types`: the data tables by their names.
+pub(super) async fn types(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.look(|data| data.customizations.tables()))
+}
+
+/// `GET /incident_types`.
+pub(super) async fn incident_types(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.look(system::incident_types))
+}
+
+/// `GET /phases`.
+pub(super) async fn phases() -> Json<Value> {
+    Json(system::phases())
+}
+
+/// `GET /artifact_types`.
+pub(super) async fn artifact_types() -> Json<Value> {
+    Json(system::artifact_types())
+}
+
+/// `GET /layouts`: the sandbox has no pages that an administrator arranges.
+pub(super) async fn layouts() -> Json<Value> {
+    Json(json!([]))
+}
+
+/// `GET /connectors/queues`: the queues of low-code connectors, of which there are none.
+pub(super) async fn connector_queues() -> Json<Value> {
+    Json(json!({"queues": []}))
+}
+
 /// `GET /types/{type}`: a data table.
 pub(super) async fn data_table(State(shared): State<Arc<Shared>>, path: Path<(i64, String)>) -> Answer {
     one(&shared, &TYPES, "type", &path.1)
@@ -109,7 +139,10 @@ pub(super) async fn fields(
 ) -> Answer {
     shared.look(|data| {
         let fields = data.customizations.fields_of(&name);
-        Ok(Json(json!(fields.ok_or_else(|| ApiError::not_found("type", &name))?)))
+        let fields = fields.ok_or_else(|| ApiError::not_found("type", &name))?;
+        let of_system = if name == "incident" { system::incident_fields(data) } else { Vec::new() };
+        let is_new = |field: &&Value| fields.iter().all(|one| one["name"] != field["name"]);
+        Ok(Json(of_system.iter().filter(is_new).chain(fields.iter().copied()).cloned().collect()))
     })
 }
 

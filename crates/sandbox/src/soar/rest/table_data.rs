@@ -178,6 +178,16 @@ pub(super) async fn delete(
     Ok(done())
 }
 
+/// `DELETE /incidents/{id}/table_data/{table}/row_data`: all rows.
+pub(super) async fn clear(
+    State(shared): State<Arc<Shared>>,
+    Path((_, id, handle)): Path<(i64, i64, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let table = table(&shared, &handle)?;
+    shared.incidents.remove_rows(id, &table.name)?;
+    Ok(done())
+}
+
 fn rows(incident: &Incident, table: &Table, format: HandleFormat) -> Value {
     let rows = incident.rows_of(&table.name).map(|row| dto(incident, table, row, format));
     json!({"id": table.id, "rows": rows.collect::<Vec<_>>()})

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use net::Trust;
 use net::tls::client_config;
+use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Caller, CallerError, CallerOptions, Origin};
 use serde_json::{Value, json};
 use stomp::{ClientCommand, Frame, ServerCommand};
 
-use super::TestSoar;
+use super::{TestSoar, answer};
 use crate::stomp_client::{self, SOON, StompClient};
 
 /// The app's side of the queue.
@@ -198,4 +199,27 @@ async fn caller_connects_again_after_a_lost_connect() {
     setting.soar.broker.lose_connects(1);
     setting.soar.caller(&setting.ca).await.unwrap();
     assert_eq!(setting.soar.broker.connects().len(), 2);
+}
+
+#[tokio::test]
+async fn workflow_instance_runs_until_its_call_is_answered() {
+    let setting = TestSoar::new().await;
+    let mut app = connect_app(&setting).await;
+    let caller = setting.soar.caller(&setting.ca).await.unwrap();
+    let call = caller.call("exchange_online_get_message", json!({"incident_id": INCIDENT})).await.unwrap();
+    caller.call_from(Origin::Playbook, "exchange_online_get_message", json!({})).await.unwrap();
+    let list = format!("/rest/orgs/201/incidents/{INCIDENT}/workflow_instances");
+    let (_, running) = answer(setting.get(&list)).await;
+    let instances = running["entities"].as_array().unwrap();
+    assert_eq!((instances.len(), &instances[0]["status"]), (1, &json!("running")), "{running}");
+    assert_eq!(instances[0]["workflow"]["programmatic_name"], "example_exchange_online");
+
+    let message = app.next().await;
+    reply(&mut app, &message, r#"{"message_type":0,"message":"Half way","complete":false}"#).await;
+    reply(&mut app, &message, DONE).await;
+    call.reply(SOON).await.unwrap();
+    let own = format!("/rest/orgs/201/workflow_instances/{}", instances[0]["workflow_instance_id"]);
+    let (_, ended) = answer(setting.get(&own)).await;
+    assert_eq!(ended["status"], "completed", "{ended}");
+    assert!(ended["end_date"].as_i64() >= ended["start_date"].as_i64(), "{ended}");
 }

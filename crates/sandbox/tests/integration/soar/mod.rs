@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 mod attachments;
 mod caller;
 mod faults;
+mod incidents;
 mod platform;
+mod rows;
 mod sign_in;
 
 /// A SOAR, and an HTTP client that trusts its certificate.

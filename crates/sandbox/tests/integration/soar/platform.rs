@@ -113,3 +113,41 @@ async fn app_config_section_has_address_and_credentials() {
     let account = soar.app_config_section_of_account(&setting.ca);
     assert!(account.contains("\nemail=integration@sandbox.example\npassword="), "{account}");
 }
+
+#[tokio::test]
+async fn version_has_the_parts_of_its_time() {
+    let setting = TestSoar::new().await;
+    let (_, today) = answer(setting.get("/rest/const/")).await;
+    assert_eq!(
+        today["server_version"],
+        json!({"v": 51, "r": 0, "m": 9, "f": 0, "build_number": 1, "major": 0, "minor": 0, "version": "51.0.9.0.1"})
+    );
+    setting.soar.rest.set_version("46.2.8131");
+    let (_, older) = answer(setting.get("/rest/const")).await;
+    assert_eq!(
+        older["server_version"],
+        json!({"major": 46, "minor": 2, "build_number": 8131, "version": "46.2.8131"})
+    );
+}
+
+#[tokio::test]
+async fn exports_are_kept_and_list_what_was_asked_for() {
+    let setting = TestSoar::new().await;
+    let path = "/rest/orgs/201/configurations/exports";
+    let export = async |slash: &str, options| {
+        answer(setting.request(Method::POST, &format!("{path}{slash}")).json(&options)).await.1
+    };
+    let all =
+        export("/", json!({"layouts": true, "actions": true, "phases_and_tasks": true, "playbooks": true}))
+            .await;
+    assert_eq!(all["functions"].as_array().unwrap().len(), FUNCTIONS.len());
+    assert_eq!(all["server_version"]["v"], 51);
+    assert!(all["geos"].is_null() && all["phases"].is_array(), "{all}");
+    assert_eq!(export("", json!({"layouts": true})).await["functions"], json!([]));
+    let (_, history) = answer(setting.get(&format!("{path}/history"))).await;
+    let histories = history["histories"].as_array().unwrap();
+    assert_eq!((histories.len(), &histories[0]["options"]["actions"]), (2, &json!(true)));
+    assert_eq!(answer(setting.get(&format!("{path}/{}", all["id"]))).await.1, all);
+    setting.soar.rest.forbid_customizing(true);
+    assert_eq!(answer(setting.get(&format!("{path}/history"))).await.0, 403);
+}
