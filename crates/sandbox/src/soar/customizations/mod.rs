@@ -1,6 +1,7 @@
 //! An organisation's customizations (message destinations, functions, fields, data tables, rules, workflows,
 //! playbooks and scripts), and the effect of an import on them.
 
+mod artifact_types;
 mod bpmn;
 mod json;
 mod numbers;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+pub(super) use self::artifact_types::ARTIFACT_TYPES;
 pub(super) use self::bpmn::{BPMN, SOAR};
 pub(super) use self::json::major;
 use self::json::{list, objects, text};

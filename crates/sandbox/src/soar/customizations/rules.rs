@@ -1,10 +1,12 @@
 //! SOAR's rules for an import file: it is complete, every object is unique, and every reference has a target.
 
 use std::collections::HashSet;
+use std::slice;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::artifact_types::ARTIFACT_TYPES;
 use super::bpmn::{self, Known};
 use super::json::{list, major, objects, text, texts};
 
@@ -13,8 +15,8 @@ const FORMAT: u64 = 2;
 /// The newest version whose files can be imported: the sandbox's own.
 const SERVER_MAJOR: u64 = 51;
 
-/// Keys whose values are lists, which may be empty.
-const LISTS: [&str; 18] = [
+/// Keys whose values are lists, which may be empty. All exports since version 31 have them.
+const LISTS: [&str; 16] = [
     "fields",
     "functions",
     "actions",
@@ -29,12 +31,12 @@ const LISTS: [&str; 18] = [
     "roles",
     "layouts",
     "workspaces",
-    "apps",
-    "tags",
     "action_order",
     "task_order",
 ];
-/// Required keys whose values may be null.
+/// The lists that later versions added.
+const LATER_LISTS: [&str; 3] = ["apps", "tags", "playbooks"];
+/// Keys whose values may be null, and that older exports lack.
 const OPTIONAL: [&str; 9] = [
     "overrides",
     "geos",
@@ -61,7 +63,6 @@ const REQUIRED: [(&str, &[&str]); 9] = [
             "export_key",
             "uuid",
             "object_type",
-            "activation_type",
             "status",
             "content",
             "field_type_handle",
@@ -93,16 +94,25 @@ const INPUT_TYPES: [&str; 10] = [
     "select_owner",
     "multiselect_members",
 ];
-const OBJECT_TYPES: [&str; 6] = ["incident", "artifact", "task", "note", "milestone", "attachment"];
-const METHODS: [&str; 7] =
-    ["equals", "in", "not_contains", "has_a_value", "includes_hierarchical", "object_added", "changed"];
-/// The artifact types that the rules use. Every SOAR has them.
-const ARTIFACT_TYPES: [&str; 4] = ["Email Sender", "Email Recipient", "Email Sender Name", "User Account"];
+const OBJECT_TYPES: [&str; 7] =
+    ["incident", "artifact", "task", "note", "milestone", "attachment", "__emailmessage"];
+const METHODS: [&str; 10] = [
+    "equals",
+    "in",
+    "not_contains",
+    "has_a_value",
+    "not_has_a_value",
+    "includes_hierarchical",
+    "object_added",
+    "changed",
+    "changed_to",
+    "due_within",
+];
 
 /// Completes the customizations to an export that can be imported: with every section, and with `fields` of incidents
 /// beside those of imports.
 pub(in crate::soar) fn complete_export(mut customizations: Value, fields: Vec<Value>) -> Value {
-    for key in LISTS {
+    for key in LISTS.iter().chain(&LATER_LISTS) {
         if !customizations[key].is_array() {
             customizations[key] = json!([]);
         }
@@ -162,9 +172,6 @@ impl<'f> Check<'f> {
         for key in LISTS {
             self.demand(file[key].is_array(), || format!("{key} is missing"));
         }
-        for key in OPTIONAL {
-            self.demand(file.get(key).is_some(), || format!("{key} is missing"));
-        }
         let incident_fields = self.fields_of(INCIDENT).count();
         self.demand(incident_fields > 0, || "there is no incident field".to_owned());
         let incident_types = !list(file, "incident_types").is_empty();
@@ -184,7 +191,11 @@ impl<'f> Check<'f> {
 
     fn uniqueness(&mut self) {
         let mut uuids = Vec::new();
-        collect_uuids(self.file, &mut uuids);
+        // Apps and tags name objects of other sections by their uuids.
+        let sections = self.file.as_object().into_iter().flatten();
+        for (_, section) in sections.filter(|(name, _)| !["apps", "tags"].contains(&name.as_str())) {
+            collect_uuids(section, &mut uuids);
+        }
         for uuid in &uuids {
             self.demand(Uuid::parse_str(uuid).is_ok(), || format!("{uuid} is not a uuid"));
         }
@@ -194,10 +205,10 @@ impl<'f> Check<'f> {
         }
         let handles = list(self.file, "playbooks").iter().map(|playbook| text(playbook, "field_type_handle"));
         self.once(handles);
-        let numbers: Vec<_> = self.all_fields().map(|field| field["id"].to_string()).collect();
+        let numbers: Vec<_> = self.shared_fields().map(|field| field["id"].to_string()).collect();
         self.once(numbers.iter().map(String::as_str));
         let values: Vec<_> = self
-            .all_fields()
+            .shared_fields()
             .flat_map(|field| list(field, "values"))
             .map(|option| option["value"].to_string())
             .collect();
@@ -259,6 +270,7 @@ impl<'f> Check<'f> {
 
     fn rules(&mut self) {
         let scripts = self.names("scripts", "name");
+        let workflows = self.names("workflows", "programmatic_name");
         let destinations = self.names("message_destinations", "name");
         let file = self.file;
         for rule in list(file, "actions") {
@@ -266,11 +278,8 @@ impl<'f> Check<'f> {
             self.object_type(rule, name);
             self.form(rule, name, "actioninvocation", ACTIVITY);
             for started in texts(&rule["workflows"]) {
-                let on_the_same = list(file, "workflows").iter().any(|workflow| {
-                    text(workflow, "programmatic_name") == started
-                        && workflow["object_type"] == rule["object_type"]
-                });
-                self.demand(on_the_same, || format!("{name}: there is no workflow {started} on its objects"));
+                let there = workflows.contains(started);
+                self.demand(there, || format!("{name}: there is no workflow {started}"));
             }
             for automation in list(rule, "automations").iter().filter(|one| one["type"] == "run_script") {
                 let script = text(automation, "scripts_to_run");
@@ -289,16 +298,29 @@ impl<'f> Check<'f> {
     pub(super) fn condition(&mut self, condition: &Value, rule: &Value, name: &str) {
         let method = text(condition, "method");
         self.demand(METHODS.contains(&method), || format!("{name}: the condition {method} is unknown"));
+        if condition["field_name"].is_null() {
+            // Such a condition is about the object itself.
+            let complete = ["object_added", "due_within"].contains(&method);
+            return self.demand(complete, || format!("{name}: the condition {method} has no field"));
+        }
         let (object, field) = text(condition, "field_name").split_once('.').unwrap_or_default();
-        let of_rule = rule["object_type"] == object;
+        // Every object is of an incident.
+        let of_rule = rule["object_type"] == object || object == "incident";
         let there = match (object, self.table(object)) {
             (_, Some(table)) => table["fields"].get(field).is_some(),
             ("artifact", None) => {
-                field != "type" || ARTIFACT_TYPES.iter().any(|known| condition["value"] == *known)
+                let wanted = condition["value"].as_array();
+                let wanted = wanted.map_or(slice::from_ref(&condition["value"]), Vec::as_slice);
+                field != "type" || wanted.iter().all(|name| self.is_artifact_type(name))
             }
             (object, None) => OBJECT_TYPES.contains(&object),
         };
         self.demand(of_rule && there, || format!("{name}: a condition on {condition}, which is not there"));
+    }
+
+    fn is_artifact_type(&self, name: &Value) -> bool {
+        let own = list(self.file, "incident_artifact_types");
+        ARTIFACT_TYPES.iter().any(|(_, known)| *name == *known) || own.iter().any(|one| one["name"] == *name)
     }
 
     fn workflows(&mut self) {
@@ -358,10 +380,15 @@ impl<'f> Check<'f> {
 
     /// The fields, the columns of data tables, and the fields of the forms of playbooks.
     fn all_fields(&self) -> impl Iterator<Item = &'f Value> + use<'f> {
+        let playbooks = list(self.file, "playbooks");
+        let forms = playbooks.iter().flat_map(|one| objects(&one["fields_type"]["fields"]));
+        self.shared_fields().chain(forms)
+    }
+
+    /// The fields and the columns of data tables.
+    fn shared_fields(&self) -> impl Iterator<Item = &'f Value> + use<'f> {
         let columns = list(self.file, "types").iter().flat_map(|table| objects(&table["fields"]));
-        let forms =
-            list(self.file, "playbooks").iter().flat_map(|one| objects(&one["fields_type"]["fields"]));
-        list(self.file, "fields").iter().chain(columns).chain(forms)
+        list(self.file, "fields").iter().chain(columns)
     }
 
     fn names(&self, kind: &str, key: &str) -> HashSet<&'f str> {
@@ -369,13 +396,15 @@ impl<'f> Check<'f> {
     }
 }
 
-/// Every text with the key `uuid`, at any depth.
+/// Every text with the key `uuid`, at any depth but in the forms of playbooks: the copy of a playbook has the form of
+/// the original.
 fn collect_uuids<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::Array(all) => all.iter().for_each(|one| collect_uuids(one, found)),
         Value::Object(object) => {
             found.extend(object.get("uuid").and_then(Value::as_str));
-            object.values().for_each(|one| collect_uuids(one, found));
+            let parts = object.iter().filter(|(key, _)| *key != "fields_type");
+            parts.for_each(|(_, one)| collect_uuids(one, found));
         }
         _ => {}
     }

@@ -44,7 +44,7 @@ pub(super) async fn post(
 ) -> Result<Json<Value>, ApiError> {
     shared.change(|data| {
         data.allow_customizing()?;
-        let mut file = complete_export(data.customizations.export(), system::incident_fields(data));
+        let mut file = complete_export(data.customizations.export(), system::incident_fields());
         file["id"] = json!(data.next_id());
         file["export_date"] = json!(Utc::now().timestamp_millis());
         file["server_version"] = platform::server_version(&data.version);

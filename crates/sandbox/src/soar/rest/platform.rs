@@ -140,7 +140,7 @@ pub(super) async fn fields(
     shared.look(|data| {
         let fields = data.customizations.fields_of(&name);
         let fields = fields.ok_or_else(|| ApiError::not_found("type", &name))?;
-        let of_system = if name == "incident" { system::incident_fields(data) } else { Vec::new() };
+        let of_system = if name == "incident" { system::incident_fields() } else { Vec::new() };
         let is_new = |field: &&Value| fields.iter().all(|one| one["name"] != field["name"]);
         Ok(Json(of_system.iter().filter(is_new).chain(fields.iter().copied()).cloned().collect()))
     })

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::data::Data;
+use crate::soar::customizations::ARTIFACT_TYPES;
 
 /// A number with its name.
 type Named = (i64, &'static str);
@@ -30,44 +31,6 @@ const INCIDENT_TYPES: &[Named] = &[
     (23, "System Intrusion"),
     (24, "Vendor / 3rd party error"),
 ];
-const ARTIFACT_TYPES: &[Named] = &[
-    (1, "IP Address"),
-    (2, "DNS Name"),
-    (3, "URL"),
-    (4, "URL Referer"),
-    (5, "URI Path"),
-    (6, "Email Attachment Name"),
-    (7, "Email Body"),
-    (8, "Email Recipient"),
-    (9, "Email Sender"),
-    (10, "Email Sender Name"),
-    (11, "Email Subject"),
-    (12, "File Name"),
-    (13, "File Path"),
-    (14, "HTTP Request Header"),
-    (15, "HTTP Response Header"),
-    (16, "MAC Address"),
-    (17, "Malware Family/Variant"),
-    (18, "Malware MD5 Hash"),
-    (19, "Malware SHA-1 Hash"),
-    (20, "Malware SHA-256 Hash"),
-    (21, "Malware Sample Fuzzy Hash"),
-    (22, "Mutex"),
-    (23, "Network CIDR Range"),
-    (24, "Observed Data"),
-    (25, "Password"),
-    (26, "Port"),
-    (27, "Process Name"),
-    (28, "Registry Key"),
-    (29, "Service"),
-    (30, "String"),
-    (31, "System Name"),
-    (32, "Threat CVE ID"),
-    (33, "User Account"),
-    (34, "User Agent"),
-    (35, "X509 Certificate File"),
-];
-
 /// A field of incidents: its number, name, type, label, and whether and when it is required.
 type Field = (i64, &'static str, &'static str, &'static str, Option<&'static str>);
 
@@ -167,9 +130,14 @@ pub(super) fn artifact_type_name(handle: &Value) -> Option<&'static str> {
 }
 
 /// The fields of incidents that no administrator added.
-pub(super) fn incident_fields(data: &Data) -> Vec<Value> {
+pub(super) fn incident_fields() -> Vec<Value> {
     let field = |(id, name, input_type, text, required): &Field| {
-        let values = choices(data, name).filter(|_| input_type.ends_with("select")).unwrap_or_default();
+        // Phases and incident types have lists of their own.
+        let values = match *name {
+            "severity_code" => SEVERITIES,
+            "resolution_id" => RESOLUTIONS,
+            _ => &[],
+        };
         let values = values.iter().map(|(value, label)| {
             json!({
                 "value": value, "label": label, "enabled": true, "hidden": false, "default": false,
