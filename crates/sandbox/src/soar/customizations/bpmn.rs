@@ -17,7 +17,7 @@ const NO_NODES: [&str; 4] = ["documentation", "sequenceFlow", "textAnnotation", 
 
 /// What the process may refer to.
 pub(super) struct Known<'v> {
-    pub(super) functions: &'v [Value],
+    pub(super) functions: Vec<&'v Value>,
     pub(super) fields: Vec<&'v Value>,
     pub(super) scripts: Vec<&'v Value>,
 }

@@ -8,6 +8,7 @@ mod numbers;
 mod older_app;
 mod playbooks;
 mod rules;
+mod sections;
 mod table;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,8 @@ pub(super) use self::json::major;
 use self::json::{list, objects, text};
 pub use self::older_app::{older_app, older_app_with_playbooks};
 pub use self::rules::check;
-pub(super) use self::rules::complete_export;
+pub(super) use self::rules::check_beside;
+pub(super) use self::sections::complete_export;
 pub(super) use self::table::Table;
 
 /// A kind of object: its key in an import file, the key that holds its name, and the one that holds its number.

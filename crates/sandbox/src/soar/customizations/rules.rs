@@ -3,81 +3,16 @@
 use std::collections::HashSet;
 use std::slice;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::artifact_types::ARTIFACT_TYPES;
 use super::bpmn::{self, Known};
-use super::json::{list, major, objects, text, texts};
-
-/// The format that SOAR reads and writes since version 31.
-const FORMAT: u64 = 2;
-/// The newest version whose files can be imported: the sandbox's own.
-const SERVER_MAJOR: u64 = 51;
-
-/// Keys whose values are lists, which may be empty. All exports since version 31 have them.
-const LISTS: [&str; 16] = [
-    "fields",
-    "functions",
-    "actions",
-    "workflows",
-    "scripts",
-    "types",
-    "message_destinations",
-    "incident_types",
-    "incident_artifact_types",
-    "automatic_tasks",
-    "phases",
-    "roles",
-    "layouts",
-    "workspaces",
-    "action_order",
-    "task_order",
-];
-/// The lists that later versions added.
-const LATER_LISTS: [&str; 3] = ["apps", "tags", "playbooks"];
-/// Keys whose values may be null, and that older exports lack.
-const OPTIONAL: [&str; 9] = [
-    "overrides",
-    "geos",
-    "groups",
-    "industries",
-    "locale",
-    "notifications",
-    "regulators",
-    "timeframes",
-    "inbound_mailboxes",
-];
-
-/// Kinds of objects, and their required keys.
-const REQUIRED: [(&str, &[&str]); 9] = [
-    ("fields", &["name", "export_key", "uuid", "type_id", "input_type", "text"]),
-    ("functions", &["name", "display_name", "export_key", "uuid", "destination_handle", "view_items"]),
-    ("actions", &["name", "export_key", "uuid", "type", "object_type", "logic_type", "conditions"]),
-    ("workflows", &["programmatic_name", "export_key", "uuid", "name", "object_type", "content"]),
-    (
-        "playbooks",
-        &[
-            "name",
-            "display_name",
-            "export_key",
-            "uuid",
-            "object_type",
-            "status",
-            "content",
-            "field_type_handle",
-            "fields_type",
-            "local_scripts",
-        ],
-    ),
-    ("scripts", &["name", "export_key", "uuid", "language", "object_type", "script_text"]),
-    ("types", &["type_name", "display_name", "export_key", "uuid", "parent_types", "fields"]),
-    ("message_destinations", &["name", "programmatic_name", "export_key", "uuid", "destination_type"]),
-    ("incident_types", &["name", "export_key", "uuid"]),
-];
+use super::json::{list, objects, text, texts};
+use super::sections::REQUIRED;
 
 /// SOAR's type numbers of incidents, of the fields of rules, of data tables, and of functions.
-const INCIDENT: u64 = 0;
+pub(super) const INCIDENT: u64 = 0;
 const ACTIVITY: u64 = 6;
 const DATA_TABLE: u64 = 8;
 pub(super) const FUNCTION: u64 = 11;
@@ -109,30 +44,14 @@ const METHODS: [&str; 10] = [
     "due_within",
 ];
 
-/// Completes the customizations to an export that can be imported: with every section, and with `fields` of incidents
-/// beside those of imports.
-pub(in crate::soar) fn complete_export(mut customizations: Value, fields: Vec<Value>) -> Value {
-    for key in LISTS.iter().chain(&LATER_LISTS) {
-        if !customizations[key].is_array() {
-            customizations[key] = json!([]);
-        }
-    }
-    for key in OPTIONAL {
-        customizations[key] = Value::Null;
-    }
-    if let Some(all) = customizations["fields"].as_array_mut() {
-        let added: Vec<_> =
-            fields.into_iter().filter(|field| all.iter().all(|one| one["name"] != field["name"])).collect();
-        all.extend(added);
-    }
-    customizations["export_format_version"] = json!(FORMAT);
-    customizations["export_type"] = json!("ORG");
-    customizations
+/// Returns all violations in an import file. Empty if a SOAR without customizations would accept it.
+pub fn check(file: &Value) -> Vec<String> {
+    check_beside(file, &Value::Null)
 }
 
-/// Returns all violations in an import file. Empty if SOAR would accept it.
-pub fn check(file: &Value) -> Vec<String> {
-    let mut check = Check { file, faults: Vec::new() };
+/// Returns all violations in an import file for a SOAR that has the objects in `there`, to which the file may refer.
+pub(in crate::soar) fn check_beside(file: &Value, there: &Value) -> Vec<String> {
+    let mut check = Check { file, there, faults: Vec::new() };
     check.envelope();
     check.completeness();
     if check.faults.is_empty() {
@@ -152,6 +71,7 @@ pub fn check(file: &Value) -> Vec<String> {
 
 pub(super) struct Check<'f> {
     pub(super) file: &'f Value,
+    there: &'f Value,
     faults: Vec<String>,
 }
 
@@ -159,33 +79,6 @@ impl<'f> Check<'f> {
     pub(super) fn demand(&mut self, holds: bool, fault: impl FnOnce() -> String) {
         if !holds {
             self.faults.push(fault());
-        }
-    }
-
-    fn envelope(&mut self) {
-        let file = self.file;
-        let format = &file["export_format_version"];
-        self.demand(*format == FORMAT, || format!("export_format_version is {format}, not {FORMAT}"));
-        let version = &file["server_version"];
-        let known = major(version).is_some_and(|major| major <= SERVER_MAJOR);
-        self.demand(known, || format!("server_version {} is newer than this server", version["version"]));
-        for key in LISTS {
-            self.demand(file[key].is_array(), || format!("{key} is missing"));
-        }
-        let incident_fields = self.fields_of(INCIDENT).count();
-        self.demand(incident_fields > 0, || "there is no incident field".to_owned());
-        let incident_types = !list(file, "incident_types").is_empty();
-        self.demand(incident_types, || "there is no incident type".to_owned());
-    }
-
-    fn completeness(&mut self) {
-        for (kind, keys) in REQUIRED {
-            for object in list(self.file, kind) {
-                for key in keys {
-                    let there = object.get(key).is_some_and(|value| !value.is_null());
-                    self.demand(there, || format!("{kind}: {} has no {key}", object["export_key"]));
-                }
-            }
         }
     }
 
@@ -318,6 +211,11 @@ impl<'f> Check<'f> {
         self.demand(of_rule && there, || format!("{name}: a condition on {condition}, which is not there"));
     }
 
+    /// The objects of a section to which others may refer: those of the file, and those that are there.
+    pub(super) fn targets(&self, section: &str) -> impl Iterator<Item = &'f Value> + use<'f> {
+        list(self.file, section).iter().chain(list(self.there, section))
+    }
+
     fn is_artifact_type(&self, name: &Value) -> bool {
         let own = list(self.file, "incident_artifact_types");
         ARTIFACT_TYPES.iter().any(|(_, known)| *name == *known) || own.iter().any(|one| one["name"] == *name)
@@ -327,7 +225,7 @@ impl<'f> Check<'f> {
         for workflow in list(self.file, "workflows") {
             let name = text(workflow, "programmatic_name");
             self.object_type(workflow, name);
-            let functions = list(self.file, "functions");
+            let functions = self.targets("functions").collect();
             let fields: Vec<_> = self.fields_of(FUNCTION).collect();
             let content = &workflow["content"];
             self.demand(content["workflow_id"] == *name, || {
@@ -350,7 +248,7 @@ impl<'f> Check<'f> {
 
     /// The scripts that everything may run, and those of a playbook.
     pub(super) fn scripts_of(&self, playbook: &'f [Value]) -> Vec<&'f Value> {
-        list(self.file, "scripts").iter().chain(playbook).collect()
+        self.targets("scripts").chain(playbook).collect()
     }
 
     fn tables(&mut self) {
@@ -371,11 +269,11 @@ impl<'f> Check<'f> {
     }
 
     fn table(&self, name: &str) -> Option<&'f Value> {
-        list(self.file, "types").iter().find(|table| text(table, "type_name") == name)
+        self.targets("types").find(|table| text(table, "type_name") == name)
     }
 
     pub(super) fn fields_of(&self, type_id: u64) -> impl Iterator<Item = &'f Value> + use<'f> {
-        list(self.file, "fields").iter().filter(move |field| field["type_id"] == type_id)
+        self.targets("fields").filter(move |field| field["type_id"] == type_id)
     }
 
     /// The fields, the columns of data tables, and the fields of the forms of playbooks.
@@ -392,7 +290,7 @@ impl<'f> Check<'f> {
     }
 
     fn names(&self, kind: &str, key: &str) -> HashSet<&'f str> {
-        list(self.file, kind).iter().map(|object| text(object, key)).collect()
+        self.targets(kind).map(|object| text(object, key)).collect()
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) async fn post(
     Json(file): Json<Value>,
 ) -> Result<Json<Value>, ApiError> {
     shared.look(Data::allow_customizing)?;
-    let faults = customizations::check(&file);
+    let there = shared.look(|data| data.customizations.export());
+    let faults = customizations::check_beside(&file, &there);
     if !faults.is_empty() {
         let reported: Vec<_> = faults.iter().take(MOST_REPORTED).map(String::as_str).collect();
         return Err(ApiError::invalid(format!("The import is not valid: {}.", reported.join("; "))));
