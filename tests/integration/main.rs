@@ -27,6 +27,7 @@ mod graph_scheduler;
 mod health;
 mod logs;
 mod proxies;
+mod resilient_clients;
 mod sandbox_command;
 mod sandbox_customizations;
 mod secrets;

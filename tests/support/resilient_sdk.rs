@@ -1,4 +1,5 @@
-//! SOAR's own tool for developers, `resilient-sdk`, which comes from PyPI into a virtual environment under `target/`.
+//! SOAR's own Python programs: `resilient-sdk` for developers, and the runtime `resilient-circuits` with the client
+//! `resilient`. They come from PyPI into a virtual environment under `target/`.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -13,10 +14,10 @@ pub(crate) fn output_text(output: &Output) -> String {
 /// A program of the virtual environment. The first test that needs it installs it; it stays for later runs.
 fn program(name: &str) -> PathBuf {
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let environment = parent.join(format!("resilient-sdk-{VERSION}"));
+    let environment = parent.join(format!("resilient-{VERSION}"));
     let complete = environment.join("complete");
     // Tests run in processes of their own, so they lock a file. The system unlocks it when its process ends.
-    let lock = File::create(parent.join("resilient-sdk.lock")).unwrap();
+    let lock = File::create(parent.join("resilient.lock")).unwrap();
     lock.lock().unwrap();
     if !complete.exists() {
         let _ = fs::remove_dir_all(&environment);
@@ -24,7 +25,7 @@ fn program(name: &str) -> PathBuf {
         install(
             Command::new(environment.join("bin/pip"))
                 .args(["install", "--quiet", "--disable-pip-version-check"])
-                .arg(format!("resilient-sdk=={VERSION}")),
+                .args([format!("resilient-sdk=={VERSION}"), format!("resilient-circuits=={VERSION}")]),
         );
         File::create(complete).unwrap();
     }
@@ -33,30 +34,31 @@ fn program(name: &str) -> PathBuf {
 
 fn install(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| {
-        panic!("resilient-sdk {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {error}")
+        panic!("IBM's packages {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {error}")
     });
     assert!(
         output.status.success(),
-        "resilient-sdk {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {}",
+        "IBM's packages {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {}",
         output_text(&output)
     );
 }
 
 /// Runs the tool in `directory`, which is its home as well.
 pub(crate) fn sdk(directory: &Path, arguments: &[&str]) -> Output {
-    run("resilient-sdk", directory, arguments)
+    command("resilient-sdk", directory).args(arguments).output().unwrap()
 }
 
 /// Runs a Python program that may import the tool's modules; so does this.
 pub(crate) fn python(directory: &Path, arguments: &[&str]) -> Output {
-    run("python3", directory, arguments)
+    command("python3", directory).args(arguments).output().unwrap()
 }
 
-fn run(name: &str, directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(program(name))
-        .args(arguments)
-        .current_dir(directory)
-        .env("HOME", directory)
-        .output()
-        .unwrap()
+/// A program of the virtual environment, to be run in `directory`, which is its home as well.
+pub(crate) fn command(name: &str, directory: &Path) -> Command {
+    let mut command = Command::new(program(name));
+    command.current_dir(directory).env("HOME", directory).env_remove("APP_CONFIG_FILE");
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env(name, "localhost,127.0.0.1");
+    }
+    command
 }

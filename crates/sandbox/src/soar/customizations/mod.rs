@@ -159,7 +159,7 @@ impl Customizations {
     }
 
     /// The data tables, by their names.
-    pub(super) fn tables(&self) -> Value {
+    pub(super) fn types(&self) -> Value {
         let tables = self.all(&TYPES).map(|table| (text(table, TYPES.name).to_owned(), table.clone()));
         tables.collect::<Map<_, _>>().into()
     }

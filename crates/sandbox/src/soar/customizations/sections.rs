@@ -72,7 +72,7 @@ pub(super) const REQUIRED: [(&str, &[&str]); 9] = [
 ];
 
 /// Completes the customizations to an export that can be imported: with every section, and with `fields` of incidents
-/// beside those of imports.
+/// in addition to those of imports.
 pub(in crate::soar) fn complete_export(mut customizations: Value, fields: Vec<Value>) -> Value {
     for key in LISTS.iter().chain(&LATER_LISTS) {
         if !customizations[key].is_array() {

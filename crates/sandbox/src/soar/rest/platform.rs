@@ -99,7 +99,7 @@ pub(super) async fn function(
 
 /// `GET /types`: the data tables by their names.
 pub(super) async fn types(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.look(|data| data.customizations.tables()))
+    Json(shared.look(|data| data.customizations.types()))
 }
 
 /// `GET /incident_types`.
@@ -122,7 +122,7 @@ pub(super) async fn layouts() -> Json<Value> {
     Json(json!([]))
 }
 
-/// `GET /connectors/queues`: the queues of low-code connectors, of which there are none.
+/// `GET /connectors/queues`: the queues of low-code connectors. There are none.
 pub(super) async fn connector_queues() -> Json<Value> {
     Json(json!({"queues": []}))
 }
