@@ -26,6 +26,7 @@ mod graph_client;
 mod graph_scheduler;
 mod health;
 mod logs;
+mod older_calls;
 mod proxies;
 mod resilient_clients;
 mod sandbox_command;

@@ -32,7 +32,7 @@ async fn correct_setup_passes_every_check() {
         outcome.check(&format!("graph.permission.{}", function.name()));
     }
     assert!(outcome.check("soar.sign_in")["found"].as_str().unwrap().contains("\"Sandbox\" (number 201)"));
-    assert_eq!(outcome.check("soar.version")["found"], "51.0.0.0.1");
+    assert_eq!(outcome.check("soar.version")["found"], "51.0.9.0.1");
     assert!(outcome.check("graph.token")["found"].as_str().unwrap().contains("with a client secret"));
     assert_eq!(outcome.report["schema"], 1);
     assert_eq!(outcome.report["version"], env!("CARGO_PKG_VERSION"));
