@@ -11,12 +11,9 @@ pub struct Initiator {
     /// The incident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<i64>,
-    /// The workflow, by programmatic name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workflow: Option<String>,
-    /// The workflow instance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workflow_instance: Option<i64>,
+    /// The run of the workflow or playbook.
+    #[serde(flatten)]
+    pub run: Option<soar::Run>,
     /// The id that every log line of the call carries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,

@@ -19,7 +19,7 @@ use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
 use crate::guard::Guard;
 use serde_json::value::RawValue;
-use soar::{FunctionCall, Results, reply};
+use soar::{FunctionCall, Results, Run, reply};
 use stomp::{Delivery, Reply};
 
 /// ActiveMQ refuses headers of more than 10 KiB, escapes included.
@@ -141,8 +141,18 @@ impl Call {
         span.record("function", &name);
         span.record("incident", inputs.incident());
         span.record("principal", caller.principal.as_deref());
-        span.record("workflow", caller.workflow.as_deref());
-        span.record("workflow_instance", caller.workflow_instance);
+        match &caller.run {
+            Some(Run::Workflow { name, instance }) => {
+                span.record("workflow", name.as_deref());
+                span.record("workflow_instance", instance);
+            }
+            Some(Run::Playbook { name, id, instance }) => {
+                span.record("playbook", name.as_deref());
+                span.record("playbook_id", id);
+                span.record("playbook_instance", instance);
+            }
+            None => {}
+        }
         let Some(function) = function else {
             warn!("unknown function");
             metrics.not_a_call();
@@ -150,6 +160,7 @@ impl Call {
                 "This integration has no function \"{name}\", so nothing was done."
             ));
         };
+        metrics.started(caller.run.as_ref());
         info!(redelivered = self.delivery.redelivered, "call started");
         debug!(prior_run = ?self.prior_run, broker = self.delivery.broker_session.as_deref(), "earlier runs");
         let started = Instant::now();
@@ -157,8 +168,7 @@ impl Call {
         let initiator = Initiator {
             principal: caller.principal,
             incident: inputs.incident(),
-            workflow: caller.workflow,
-            workflow_instance: caller.workflow_instance,
+            run: caller.run,
             correlation_id: Some(self.correlation_id().to_owned()),
             function: Some(name),
         };

@@ -215,6 +215,9 @@ impl Consumer {
             principal = field::Empty,
             workflow = field::Empty,
             workflow_instance = field::Empty,
+            playbook = field::Empty,
+            playbook_id = field::Empty,
+            playbook_instance = field::Empty,
         );
         // Reserved now, not when the task first runs, so that the deliveries count in the order in which they came.
         let memory = self.handle.shared.memory.reserve(delivery.size());

@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 
 use super::ledger::Admission;
 use crate::functions::Function;
+use soar::Run;
 use stomp::NotConfirmed;
 
 /// Seconds: from a message that is moved to a search through a tenant that Graph throttles.
@@ -22,6 +23,7 @@ const DURATIONS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 pub struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     redeliveries: Counter,
+    callers: Family<CallerLabels, Counter>,
     calls: Family<CallLabels, Counter>,
     durations: Family<FunctionLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
@@ -31,6 +33,11 @@ pub struct Metrics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DeliveryLabels {
     action: DeliveryAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallerLabels {
+    caller: CallerKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -54,6 +61,7 @@ impl Default for Metrics {
         let metrics = Self {
             deliveries: Family::default(),
             redeliveries: Counter::default(),
+            callers: Family::default(),
             calls: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATIONS)),
             in_flight: Gauge::default(),
@@ -61,6 +69,9 @@ impl Default for Metrics {
         };
         for action in DeliveryAction::ALL {
             drop(metrics.deliveries.get_or_create(&DeliveryLabels { action }));
+        }
+        for caller in CallerKind::ALL {
+            drop(metrics.callers.get_or_create(&CallerLabels { caller }));
         }
         for function in Function::ALL.map(FunctionName::of).into_iter().chain([FunctionName::UNKNOWN]) {
             for outcome in CallOutcome::ALL {
@@ -91,6 +102,11 @@ impl Metrics {
             self.redeliveries.clone(),
         );
         registry.register(
+            "calls_started",
+            "Calls of known functions that began, by what called the function in SOAR",
+            self.callers.clone(),
+        );
+        registry.register(
             "calls",
             "Calls that ended, by function and how; of messages that are no call of ours, the function is unknown",
             self.calls.clone(),
@@ -112,6 +128,11 @@ impl Metrics {
     pub fn delivered(&self, action: DeliveryAction, redelivered: bool) {
         self.deliveries.get_or_create(&DeliveryLabels { action }).inc();
         self.redeliveries.inc_by(redelivered.into());
+    }
+
+    /// Counts a call of a known function that begins.
+    pub(super) fn started(&self, run: Option<&Run>) {
+        self.callers.get_or_create(&CallerLabels { caller: CallerKind::of(run) }).inc();
     }
 
     /// Counts a call of a known function that has ended.
@@ -216,6 +237,38 @@ impl FunctionName {
 impl EncodeLabelValue for FunctionName {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         self.0.encode(encoder)
+    }
+}
+
+/// What called the function in SOAR.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum CallerKind {
+    Workflow,
+    Playbook,
+    /// The message does not say it.
+    Unknown,
+}
+
+impl CallerKind {
+    const ALL: [Self; 3] = [Self::Workflow, Self::Playbook, Self::Unknown];
+
+    fn of(run: Option<&Run>) -> Self {
+        match run {
+            Some(Run::Workflow { .. }) => Self::Workflow,
+            Some(Run::Playbook { .. }) => Self::Playbook,
+            None => Self::Unknown,
+        }
+    }
+}
+
+impl EncodeLabelValue for CallerKind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Workflow => "workflow",
+            Self::Playbook => "playbook",
+            Self::Unknown => "unknown",
+        };
+        text.encode(encoder)
     }
 }
 

@@ -257,11 +257,22 @@ async fn trap_exception_turns_failed_call_into_result() {
 #[tokio::test]
 async fn playbook_call_gets_same_results_as_workflow_call() {
     let deployment = Deployment::new().await;
-    let _daemon = deployment.daemon().await;
+    let daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
     let inputs = json!({"exo_email_address": deployment.mailbox(0)});
     let call = soar.call_from(Origin::Playbook, PROFILE, inputs.clone()).await.unwrap();
     check_results(PROFILE, &inputs, &call.reply(SOON).await.unwrap());
+    let log = daemon.log();
+    let line = log.lines().find(|line| line.contains("call completed")).unwrap();
+    let instance = call.correlation().trim_start_matches("invid:");
+    for field in [
+        "playbook=\"Example: Exchange Online (PB)\"".to_owned(),
+        "playbook_id=4".to_owned(),
+        format!("playbook_instance={instance}"),
+    ] {
+        assert!(line.contains(&field), "{field} is not in {line}");
+    }
+    assert!(!line.contains("workflow"), "{line}");
 }
 
 #[tokio::test]

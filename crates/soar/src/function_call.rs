@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ const MOST_VALUES: usize = 100_000;
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 4096;
 
-/// A function call. Only name and inputs are always present; a playbook's call has no workflow.
+/// A function call. Only name and inputs are always present.
 #[derive(Debug, Clone)]
 pub struct FunctionCall {
     /// The function's API name.
@@ -31,10 +31,36 @@ pub struct FunctionCall {
 pub struct Caller {
     /// The user or key, by name.
     pub principal: Option<String>,
-    /// The workflow, by programmatic name.
-    pub workflow: Option<String>,
-    /// The workflow instance.
-    pub workflow_instance: Option<i64>,
+    /// What called the function; `None` where the message does not say it.
+    pub run: Option<Run>,
+}
+
+/// The run of a workflow or playbook that called the function. Serialized, it has the names of the fields of log and
+/// audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Run {
+    /// A workflow.
+    Workflow {
+        /// The workflow, by programmatic name.
+        #[serde(rename = "workflow", skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The workflow instance.
+        #[serde(rename = "workflow_instance", skip_serializing_if = "Option::is_none")]
+        instance: Option<i64>,
+    },
+    /// A playbook.
+    Playbook {
+        /// The playbook, by display name; SOAR does not send its API name.
+        #[serde(rename = "playbook", skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The playbook's id, which stays the same when the playbook is renamed.
+        #[serde(rename = "playbook_id", skip_serializing_if = "Option::is_none")]
+        id: Option<i64>,
+        /// The playbook instance.
+        #[serde(rename = "playbook_instance", skip_serializing_if = "Option::is_none")]
+        instance: Option<i64>,
+    },
 }
 
 /// Why a message is not a function call.
@@ -64,6 +90,16 @@ pub enum CallError {
     InputsNoObject,
 }
 
+impl Run {
+    /// Whether the message says nothing about it.
+    fn is_unknown(&self) -> bool {
+        match self {
+            Self::Workflow { name, instance } => name.is_none() && instance.is_none(),
+            Self::Playbook { name, id, instance } => name.is_none() && id.is_none() && instance.is_none(),
+        }
+    }
+}
+
 impl FunctionCall {
     /// Reads the body of a message.
     pub fn parse(body: &[u8]) -> Result<Self, CallError> {
@@ -79,6 +115,8 @@ impl FunctionCall {
             workflow: Value,
             #[serde(default)]
             workflow_instance: Value,
+            #[serde(default)]
+            playbook_instance: Value,
         }
         let text = text(body).ok_or(CallError::NotText)?;
         let not_json =
@@ -99,11 +137,25 @@ impl FunctionCall {
         let raw_inputs = RawValue::from_string(raw_inputs.to_owned()).map_err(not_json)?;
         let caller = Caller {
             principal: string(&body.principal, "name"),
-            workflow: string(&body.workflow, "programmatic_name").or_else(|| string(&body.workflow, "name")),
-            workflow_instance: body.workflow_instance.get("workflow_instance_id").and_then(Value::as_i64),
+            run: run(&body.workflow, &body.workflow_instance, &body.playbook_instance),
         };
         Ok(Self { function, inputs, raw_inputs, caller })
     }
+}
+
+/// The caller's run. SOAR sends null for the parts of the other kind.
+fn run(workflow: &Value, workflow_instance: &Value, playbook_instance: &Value) -> Option<Run> {
+    let number = |object: &Value, key: &str| object.get(key).and_then(Value::as_i64);
+    let playbook = Run::Playbook {
+        name: string(playbook_instance, "playbook_display_name"),
+        id: number(playbook_instance, "playbook_id"),
+        instance: number(playbook_instance, "playbook_instance_id"),
+    };
+    let workflow = Run::Workflow {
+        name: string(workflow, "programmatic_name").or_else(|| string(workflow, "name")),
+        instance: number(workflow_instance, "workflow_instance_id"),
+    };
+    [playbook, workflow].into_iter().find(|run| !run.is_unknown())
 }
 
 fn string(object: &Value, key: &str) -> Option<String> {

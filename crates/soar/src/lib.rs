@@ -18,7 +18,7 @@ pub use client::{Attachment, Client, Target};
 pub use clock::ClockDifference;
 pub use customizations::{Access, Collection, Decision, GrantError, Import, Message};
 pub use error::{Credentials, Error};
-pub use function_call::{CallError, Caller, FunctionCall};
+pub use function_call::{CallError, Caller, FunctionCall, Run};
 pub use options::{Login, SoarSettings};
 pub use reply::Results;
 pub use rest::file_name;

@@ -14,7 +14,7 @@ use fn_exchange_online::audit::Trail;
 use fn_exchange_online::config::GuardSettings;
 use sandbox::graph::{Fault, RetryAfter, Target, Tenant};
 use sandbox::soar::INCIDENT;
-use sandbox::soar::caller::{Caller, Reply};
+use sandbox::soar::caller::{Caller, Origin, Reply};
 use serde_json::{Value, json};
 
 const DELETE: &str = "exchange_online_delete_email";
@@ -138,6 +138,23 @@ async fn every_change_is_recorded_before_its_reply() {
     for mail in ["Message 1", "Warning", "Look out", "What we learn", "Half an hour", "evidence"] {
         assert!(!text.contains(mail), "{mail}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn playbook_run_is_recorded() {
+    let running = Running::new(&[]).await;
+    let mailbox = running.deployment.mailbox(0);
+    let id = running.deployment.add_message(&mailbox, "SUBJECTTEXT", "BODYTEXT");
+    let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let call = running.soar.call_from(Origin::Playbook, DELETE, inputs).await.unwrap();
+    call.reply(SOON).await.unwrap();
+    let acts = acts(&running.trail);
+    let instance: i64 = call.correlation().trim_start_matches("invid:").parse().unwrap();
+    let keys = ["playbook", "playbook_id", "playbook_instance", "workflow", "workflow_instance"];
+    assert_eq!(
+        keys.map(|key| acts[0][key].clone()),
+        [json!("Example: Exchange Online (PB)"), json!(4), json!(instance), Value::Null, Value::Null]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use fn_exchange_online::functions::Function;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use soar::reply::{self, Results};
-use soar::{CallError, FunctionCall};
+use soar::{CallError, FunctionCall, Run};
 
 #[test]
 fn call_is_parsed_and_raw_inputs_are_kept() {
@@ -19,8 +19,27 @@ fn call_is_parsed_and_raw_inputs_are_kept() {
     assert_eq!(call.raw_inputs.get(), r#"{"exo_email_address" : "a@b.example","n":1.50,"z":null,"a":[1]}"#);
     assert_eq!(call.inputs["exo_email_address"], "a@b.example");
     assert_eq!(call.caller.principal.as_deref(), Some("Jane"));
-    assert_eq!(call.caller.workflow.as_deref(), Some("wf"));
-    assert_eq!(call.caller.workflow_instance, Some(77));
+    assert_eq!(call.caller.run, Some(Run::Workflow { name: Some("wf".to_owned()), instance: Some(77) }));
+}
+
+#[test]
+fn playbook_run_is_read_from_its_instance() {
+    for (instance, run) in [
+        (
+            r#"{"playbook_instance_id":77,"playbook_id":4,"playbook_display_name":"PB","is_playbook_deleted":false}"#,
+            Some(Run::Playbook { name: Some("PB".to_owned()), id: Some(4), instance: Some(77) }),
+        ),
+        (r#"{"playbook_instance_id":77}"#, Some(Run::Playbook { name: None, id: None, instance: Some(77) })),
+        (r#"{"playbook_instance_id":"x","playbook_id":[],"playbook_display_name":7}"#, None),
+        ("{}", None),
+        ("null", None),
+        ("[1]", None),
+    ] {
+        let body = format!(
+            r#"{{"function":{{"name":"f"}},"workflow":null,"workflow_instance":null,"playbook_instance":{instance}}}"#
+        );
+        assert_eq!(FunctionCall::parse(body.as_bytes()).unwrap().caller.run, run, "{instance}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fn_exchange_online::functions::Function;
 use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::soar::caller::Origin;
 use serde_json::json;
 
 use crate::health::watcher::Watcher;
@@ -23,8 +24,9 @@ async fn calls_and_requests_are_counted() {
     let not_there = json!({"exo_email_address": "unknown@nowhere.example", "exo_messages_id": "AAMk"});
     calls.push(("exchange_online_get_message", not_there));
     calls.push(("exchange_online_of_another_app", json!({})));
-    for (function, inputs) in calls {
-        soar.call(function, inputs).await.unwrap().reply(SOON).await.unwrap();
+    for (nth, (function, inputs)) in calls.into_iter().enumerate() {
+        let origin = if nth == 0 { Origin::Playbook } else { Origin::Workflow };
+        soar.call_from(origin, function, inputs).await.unwrap().reply(SOON).await.unwrap();
     }
     deployment.queue_is_empty().await;
     let metrics = watcher
@@ -42,6 +44,9 @@ async fn calls_and_requests_are_counted() {
         assert!(metrics.of("call_duration_seconds_sum", &[name]) > 0.0);
     }
     assert_eq!(metrics.of("calls_total", &[("function", "unknown"), ("outcome", "failed")]), 1.0);
+    for (caller, calls) in [("workflow", 9.0), ("playbook", 1.0), ("unknown", 0.0)] {
+        assert_eq!(metrics.of("calls_started_total", &[("caller", caller)]), calls, "{caller}");
+    }
     assert_eq!(metrics.of("deliveries_total", &[("action", "new")]), 11.0);
     assert_eq!(metrics.one("calls_in_flight"), 0.0);
     let graph = deployment.sandbox.graph.counters();

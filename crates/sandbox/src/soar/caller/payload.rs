@@ -26,11 +26,16 @@ pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, inst
         "tags": [],
         "uuid": "0b5c5ee1-6c1d-4f1b-9a4e-2f3f6f4b7c11"
     });
+    let playbook = json!({
+        "playbook_instance_id": instance,
+        "playbook_id": 4,
+        "playbook_display_name": "Example: Exchange Online (PB)",
+        "playbook_activation_type": "manual",
+        "is_playbook_deleted": false
+    });
     let (workflow, workflow_instance, playbook_instance) = match origin {
         Origin::Workflow => (workflow, json!({"workflow_instance_id": instance}), Value::Null),
-        Origin::Playbook => {
-            (Value::Null, Value::Null, json!({"playbook_id": 3, "playbook_instance_id": instance}))
-        }
+        Origin::Playbook => (Value::Null, Value::Null, playbook),
     };
     json!({
         "function": {
