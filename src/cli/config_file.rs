@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     file: Option<PathBuf>,
 
     /// The packages whose sections are written. The only package is fn_exchange_online.
-    #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
+    #[arg(short = 'l', long = "list", value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
 }
 

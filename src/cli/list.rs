@@ -7,19 +7,12 @@ use super::{ExitCode, Failure, package_filter::PACKAGE};
 use crate::customize::destination;
 use crate::functions::Function;
 
-/// Options of `list`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    /// Show also what each function does, and the path of the program.
-    #[arg(short, long)]
-    verbose: bool,
-}
-
-/// Shows the package with its version and functions, in the form of SOAR's own tool.
-pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
+/// Shows the package with its version and functions, in the form of SOAR's own tool. `verbose` adds what each function
+/// does, and the path of the program.
+pub(super) fn list(verbose: bool) -> Result<(), Failure> {
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let mut text = "Installed, with its functions:\n\n".to_owned();
-    let program = std::env::current_exe().ok().filter(|_| arguments.verbose);
+    let program = std::env::current_exe().ok().filter(|_| verbose);
     let place = program.map(|path| format!(" ({})", path.display())).unwrap_or_default();
     // Writing to a String does not fail.
     let _ = writeln!(text, "{PACKAGE}=={}{place}:", env!("CARGO_PKG_VERSION"));
@@ -27,7 +20,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<(), Failure> {
     functions.sort_by_key(|function| function.name());
     for function in functions {
         let _ = writeln!(text, "\t{}", function.name());
-        if arguments.verbose {
+        if verbose {
             let _ = writeln!(text, "\t\t{}", function.spec().summary);
         }
     }

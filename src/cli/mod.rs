@@ -1,9 +1,11 @@
 //! The command line: one file per command.
 
 mod atomic_write;
+mod common;
 mod config_file;
 mod customize;
 mod examples;
+mod framework_arguments;
 mod invoke;
 mod list;
 mod package;
@@ -16,10 +18,10 @@ mod selftest;
 mod terminal;
 
 use std::io::{Write, stderr, stdout};
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use self::common::Common;
 use crate::config;
 pub use crate::exit_code::{ExitCode, Failure};
 use net::untrusted::text::sanitize_terminal;
@@ -35,9 +37,8 @@ pub struct Cli {
     #[arg(long)]
     print_config: bool,
 
-    /// The configuration file [default: $APP_CONFIG_FILE, ./app.config, ~/.resilient/app.config].
-    #[arg(long, global = true, value_name = "FILE")]
-    config_file: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -46,7 +47,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run as a daemon until stopped. This is the default command.
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Check the settings, SOAR, its broker and Microsoft Graph, with advice for every failure.
     Selftest(selftest::Arguments),
     /// Run one function from the command line, bypassing the SOAR broker.
@@ -58,7 +59,7 @@ enum Command {
     /// Build the app package that SOAR installs and App Host runs.
     Package(package::Arguments),
     /// Show the functions, their message destination and the version.
-    List(list::Arguments),
+    List,
     /// Try the program with an embedded SOAR and Microsoft Graph tenant, without accounts or network.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
@@ -73,22 +74,19 @@ impl Cli {
                 let _ = stdout().write_all(config::template().as_bytes());
                 Ok(())
             }
-            None | Some(Command::Run(_)) => run::run(self.config_file.as_deref()).await,
-            Some(Command::Selftest(arguments)) => {
-                match selftest::selftest(&arguments, self.config_file.as_deref()).await {
-                    Ok(code) => return code,
-                    Err(failure) => Err(failure),
-                }
+            None => run::run(run::Arguments::default(), &self.common).await,
+            Some(Command::Run(arguments)) => run::run(*arguments, &self.common).await,
+            Some(Command::Selftest(arguments)) => match selftest::selftest(&arguments, &self.common).await {
+                Ok(code) => return code,
+                Err(failure) => Err(failure),
+            },
+            Some(Command::Invoke(arguments)) => Box::pin(invoke::invoke(arguments, &self.common)).await,
+            Some(Command::Config(arguments)) => {
+                config_file::write(&arguments, self.common.config_file.as_deref())
             }
-            Some(Command::Invoke(arguments)) => {
-                Box::pin(invoke::invoke(arguments, self.config_file.as_deref())).await
-            }
-            Some(Command::Config(arguments)) => config_file::write(&arguments, self.config_file.as_deref()),
             Some(Command::Package(arguments)) => package::write(&arguments),
-            Some(Command::Customize(arguments)) => {
-                customize::customize(arguments, self.config_file.as_deref()).await
-            }
-            Some(Command::List(arguments)) => list::list(&arguments),
+            Some(Command::Customize(arguments)) => customize::customize(arguments, &self.common).await,
+            Some(Command::List) => list::list(self.common.verbose),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,
         };

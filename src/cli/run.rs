@@ -1,9 +1,8 @@
 //! `run`: the daemon.
 
-use std::path::Path;
-
 use super::Failure;
-use crate::config::{Environment, LoadError};
+use super::common::Common;
+use super::framework_arguments::FrameworkArguments;
 use crate::daemon;
 use crate::exit_code::ExitCode;
 
@@ -11,15 +10,16 @@ use crate::exit_code::ExitCode;
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Arguments {
     /// Reload a changed configuration. Always on; accepted for compatibility with scripts.
-    #[arg(short = 'r', long = "reload")]
-    _reload: bool,
+    #[arg(short = 'r', long = "auto-restart", alias = "reload")]
+    _auto_restart: bool,
+
+    #[command(flatten)]
+    framework: FrameworkArguments,
 }
 
 /// Runs until SIGTERM or SIGINT.
-pub(super) async fn run(file: Option<&Path>) -> Result<(), Failure> {
-    let environment = Environment::of_process();
-    let file = environment
-        .config_file(file, Path::new("."))
-        .map_err(|no_home| Failure::new(ExitCode::BadConfiguration, &LoadError::from(no_home)))?;
+pub(super) async fn run(arguments: Arguments, common: &Common) -> Result<(), Failure> {
+    let environment = common.environment(arguments.framework.into_given());
+    let file = common.file(&environment).map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
     daemon::run(file, environment).await
 }

@@ -117,8 +117,9 @@ pub enum Location {
         section: String,
         /// The option.
         key: String,
-        /// The environment variable that the value came from, instead of the file.
-        variable: Option<String>,
+        /// The environment variable or the argument of the command line (`--name`) that the value came from, instead of
+        /// the file.
+        source: Option<String>,
     },
 }
 
@@ -152,9 +153,10 @@ impl fmt::Display for Location {
             Self::Line { line, .. } => write!(f, "line {line}:"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Section(section) => write!(f, "[{section}]"),
-            Self::Option { section, key, variable: None } => write!(f, "[{section}] {key}"),
-            Self::Option { section, key, variable: Some(variable) } => {
-                write!(f, "[{section}] {key} (from the environment: {variable})")
+            Self::Option { section, key, source: None } => write!(f, "[{section}] {key}"),
+            Self::Option { section, key, source: Some(source) } => {
+                let place = if source.starts_with("--") { "command line" } else { "environment" };
+                write!(f, "[{section}] {key} (from the {place}: {source})")
             }
         }
     }

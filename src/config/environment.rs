@@ -3,14 +3,34 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::definitions::Argument;
 use super::secrets::protected::{self, ProtectedSecrets};
 
-/// Environment variables, and the protected secrets of App Host, which take precedence over variables of the same name.
+/// What decides on settings next to the file: environment variables; the protected secrets of App Host, which take
+/// precedence over variables of the same name; and arguments of the command line.
+///
 /// Leaves out names and values that are not Unicode.
 #[derive(Clone, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
     protected: ProtectedSecrets,
+    arguments: Vec<GivenArgument>,
+}
+
+/// An argument of the command line that sets an option.
+#[derive(Clone)]
+pub struct GivenArgument {
+    /// The argument.
+    pub argument: &'static Argument,
+    /// Its value.
+    pub value: String,
+}
+
+impl std::fmt::Debug for GivenArgument {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "--{}", self.argument.name)
+    }
 }
 
 impl Environment {
@@ -32,6 +52,19 @@ impl Environment {
             self.protected = ProtectedSecrets::read(directory);
         }
         self
+    }
+
+    /// Adds arguments of the command line, which take precedence over the file and the environment, also when the file is
+    /// read again.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: Vec<GivenArgument>) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// The arguments of the command line.
+    pub(super) fn arguments(&self) -> &[GivenArgument] {
+        &self.arguments
     }
 
     /// Removes the files of the protected secrets, as App Host's apps do. This value keeps the secrets.
@@ -155,7 +188,7 @@ impl NoHome {
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, protected: ProtectedSecrets::default() }
+        Self { variables, ..Self::default() }
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
 
-use super::definitions::{APP, Opt, RESILIENT, SECTIONS, Variable, resilient as resilient_options};
+use super::definitions::{
+    APP, Effect, INTEGRATIONS, Opt, RESILIENT, SECTIONS, Variable, resilient as resilient_options,
+};
 use super::ini::{DEFAULT_ORIGIN, IniFormat, ROOT, Syntax};
 use super::options::Options;
 use super::sections::{graph, guard, resilient};
@@ -93,6 +95,7 @@ fn read_text<T>(
     };
     let taken = take(&mut options);
     unknown_options(&mut options);
+    secrets_on_command_line(&mut options);
     match taken {
         Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings, options.files)),
         _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
@@ -145,7 +148,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
 }
 
 /// The sections as `config` lays them over each other: what the environment suggests, the file, what the
-/// environment decides.
+/// environment decides, what the command line decides.
 fn layered(
     file: impl Source + Send + Sync + 'static,
     environment: &Environment,
@@ -155,6 +158,7 @@ fn layered(
         .add_source(file)
         .add_source(Layer::of_variables(environment, |it| matches!(it, Variable::Overrides(_))))
         .add_source(Layer::of_app_host(environment))
+        .add_source(Layer::of_arguments(environment))
         .build()?;
     config
         .get_table(ROOT)?
@@ -201,6 +205,13 @@ impl Layer {
         }))
     }
 
+    fn of_arguments(environment: &Environment) -> Self {
+        Self::of_options(environment.arguments().iter().filter_map(|given| {
+            let key = given.argument.option()?.opt().key;
+            Some((key.to_owned(), Value::new(Some(&format!("--{}", given.argument.name)), &*given.value)))
+        }))
+    }
+
     fn of_options(options: impl IntoIterator<Item = (String, Value)>) -> Self {
         let options: Map<String, Value> = options.into_iter().collect();
         let sections: Map<String, Value> = Map::from_iter([(RESILIENT.to_owned(), options.into())]);
@@ -234,11 +245,40 @@ fn unknown_options(options: &mut Options<'_>) {
             .collect();
         unknown.sort();
         options.warnings.extend(unknown.into_iter().map(|key| Warning {
-            location: Location::Option { section: section.name.to_owned(), key: key.clone(), variable: None },
+            location: Location::Option { section: section.name.to_owned(), key: key.clone(), source: None },
             text: "is not an option of this program; it is ignored".to_owned(),
         }));
     }
+    ineffective_options(options);
+}
+
+/// Options that SOAR's framework reads in the section of an app only, once there is one.
+static MISPLACED: [Opt; 3] = [
+    Opt::ignored(INTEGRATIONS, "verify"),
+    Opt::ignored(INTEGRATIONS, "client_auth_cert"),
+    Opt::ignored(INTEGRATIONS, "client_auth_key"),
+];
+
+/// Warns of options without effect where an operator expects one.
+fn ineffective_options(options: &mut Options<'_>) {
     if options.optional(&STOMP).is_some_and(|value| value.text == "0") {
         options.warning(&STOMP, "is 0, and is ignored: this program does nothing without the broker");
+    }
+    for opt in &MISPLACED {
+        if options.is_set(opt) {
+            let key = opt.key;
+            options.warning(opt, format!("has no effect, as in SOAR's own framework; set {key} in [{APP}]"));
+        }
+    }
+}
+
+/// Warns of secrets that other users of the machine can read.
+fn secrets_on_command_line(options: &mut Options<'_>) {
+    for given in options.environment.arguments() {
+        if let Effect::SetsSecret(opt, instead) = given.argument.effect
+            && !given.value.starts_with(['$', '^'])
+        {
+            options.warning(opt, format!("can be read there by every user of this machine; use {instead}"));
+        }
     }
 }

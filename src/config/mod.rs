@@ -18,7 +18,7 @@ pub mod watch;
 
 pub use address_pattern::{AddressPattern, Patterns};
 pub use diagnostics::{LoadError, Location, Problem, Warning};
-pub use environment::{Environment, NoHome};
+pub use environment::{Environment, GivenArgument, NoHome};
 pub use load::{Loaded, load_soar};
 pub use settings::*;
 pub use template::{sections, template};

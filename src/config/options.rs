@@ -59,11 +59,11 @@ impl Options<'_> {
 
     fn location(&self, opt: &Opt) -> Location {
         let Opt { section, key, .. } = *opt;
-        let variable = self.sections.get(section).and_then(|options| options.get(key)?.origin());
+        let source = self.sections.get(section).and_then(|options| options.get(key)?.origin());
         Location::Option {
             section: section.to_owned(),
             key: key.to_owned(),
-            variable: variable.filter(|origin| *origin != DEFAULT_ORIGIN).map(str::to_owned),
+            source: source.filter(|origin| *origin != DEFAULT_ORIGIN).map(str::to_owned),
         }
     }
 

@@ -1,15 +1,15 @@
 //! The import: shows what would change, asks, imports, and adds the API key to the message destination.
 
 use std::io::{ErrorKind, Write, stdout};
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::preview::{Preview, objects};
 use super::{Arguments, existing};
+use crate::cli::common::Common;
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{ExitCode, Failure, package_filter};
-use crate::config::{Environment, LoadError, LogLevel, load_soar};
+use crate::config::{LogLevel, load_soar};
 use crate::customize::{Examples, ScriptLanguage, destination, export};
 use crate::log::Log;
 use net::untrusted::text::sanitize_terminal;
@@ -30,12 +30,12 @@ const NO_ANSWER: &str = "the import needs a yes, and standard input has ended. c
     customize --dry-run only shows what would change. Nothing was changed";
 
 /// Imports the customizations.
-pub(super) async fn import(arguments: &Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn import(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
     if !package_filter::with_ours(&arguments.packages, "imported") {
         return Ok(());
     }
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    let SignedIn { soar, who, _log } = sign_in(config_file).await?;
+    let SignedIn { soar, who, _log } = sign_in(common).await?;
     let examples = examples_for(&soar, arguments).await?;
     let file = export(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let existing = existing::read(&soar, &file).await.map_err(|error| refused(&error))?;
@@ -102,15 +102,14 @@ struct SignedIn {
     _log: Log,
 }
 
-async fn sign_in(config_file: Option<&Path>) -> Result<SignedIn, Failure> {
-    let environment = Environment::of_process();
-    let (mut settings, warnings) = environment
-        .config_file(config_file, Path::new("."))
-        .map_err(LoadError::from)
+async fn sign_in(common: &Common) -> Result<SignedIn, Failure> {
+    let environment = common.environment(Vec::new());
+    let (mut settings, warnings) = common
+        .file(&environment)
         .and_then(|file| load_soar(&file, &environment))
         .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
-    let log =
-        Log::of_command(LogLevel::Warning, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let level = common.level(&environment, LogLevel::Debug, LogLevel::Warning);
+    let log = Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in warnings {
         say(&warning.to_string());
     }

@@ -12,6 +12,7 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use super::{ExitCode, Failure};
+use crate::cli::common::Common;
 use crate::cli::examples::ExamplesArguments;
 use crate::customize::{Examples, export_text};
 
@@ -35,15 +36,15 @@ pub(super) struct Arguments {
     examples: ExamplesArguments,
 
     /// The packages to import. The only package is fn_exchange_online.
-    #[arg(short = 'l', value_name = "PACKAGE", num_args = 1..)]
+    #[arg(short = 'l', long = "list", value_name = "PACKAGE", num_args = 1..)]
     packages: Vec<String>,
 }
 
 /// Imports or exports the customizations.
-pub(super) async fn customize(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn customize(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     match &arguments.export {
         Some(path) => write(path, arguments.examples.chosen_without_a_server()),
-        None => import::import(&arguments, config_file).await,
+        None => import::import(&arguments, common).await,
     }
 }
 

@@ -23,7 +23,8 @@ use self::inputs::Given;
 use self::progress::ProgressDisplay;
 use super::{ExitCode, Failure};
 use crate::audit::{Initiator, Trail};
-use crate::config::{Environment, LoadError, LogLevel, Settings};
+use crate::cli::common::Common;
+use crate::config::{Environment, LogLevel, Settings};
 use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
 use crate::guard::Guard;
 use crate::log::Log;
@@ -56,7 +57,7 @@ pub(super) struct Arguments {
 }
 
 /// Runs one function.
-pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> Result<(), Failure> {
+pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     let function = arguments.function.as_deref().map(named).transpose()?;
     let function = match (function, arguments.list) {
         (Some(function), false) => function,
@@ -68,8 +69,8 @@ pub(super) async fn invoke(arguments: Arguments, config_file: Option<&Path>) -> 
     let values = inputs::read(function, arguments.given, arguments.file.as_deref(), arguments.incident)?;
 
     let mut display = ProgressDisplay::on_stderr();
-    let environment = Environment::of_process();
-    let (settings, _log) = load(config_file, &environment, &display)?;
+    let environment = common.environment(Vec::new());
+    let (settings, _log) = load(common, &environment, &display)?;
     let (mut sink, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
@@ -178,17 +179,15 @@ pub(super) fn named(name: &str) -> Result<Function, Failure> {
 
 /// Loads the settings. Logs only warnings unless `LOGLEVEL` is set, and does not touch the daemon's log file.
 fn load(
-    file: Option<&Path>,
+    common: &Common,
     environment: &Environment,
     display: &ProgressDisplay,
 ) -> Result<(Settings, Log), Failure> {
-    let loaded = environment
-        .config_file(file, Path::new("."))
-        .map_err(LoadError::from)
+    let loaded = common
+        .file(environment)
         .and_then(|file| Settings::load(&file, environment))
         .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
-    let asked = environment.get_filled("LOGLEVEL").is_some();
-    let level = if asked { loaded.settings.log.level } else { LogLevel::Warning };
+    let level = common.level(environment, loaded.settings.log.level, LogLevel::Warning);
     let log = Log::of_command(level, Some(display.bar().clone()))
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in &loaded.warnings {

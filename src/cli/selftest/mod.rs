@@ -19,6 +19,7 @@ use futures_util::future::join;
 
 use self::check::{Check, Section};
 use self::report::Report;
+use crate::cli::common::Common;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
 use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
@@ -72,9 +73,9 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Checks everything and reports. Returns the exit code of the first failure.
-pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) -> Result<ExitCode, Failure> {
-    let environment = Environment::of_process();
-    let found = environment.config_file(config_file, Path::new("."));
+pub(super) async fn selftest(arguments: &Arguments, common: &Common) -> Result<ExitCode, Failure> {
+    let environment = common.environment(Vec::new());
+    let found = environment.config_file(common.config_file.as_deref(), Path::new("."));
     let file = found.as_ref().unwrap_or_else(|no_home| &no_home.path).clone();
     let mut report = Report::start(arguments.json, &file);
     if arguments.print_env {
@@ -84,7 +85,7 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
         report.add(section);
     }
     let loaded = found.map_err(LoadError::from).and_then(|file| Settings::load(&file, &environment));
-    let _log = start_log(&loaded, &environment)?;
+    let _log = start_log(&loaded, common, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {
         Ok(loaded) => connections(loaded, arguments, &mut report).await,
@@ -100,10 +101,14 @@ pub(super) async fn selftest(arguments: &Arguments, config_file: Option<&Path>) 
 }
 
 /// Logs errors only, unless `LOGLEVEL` is set, since the report says the rest.
-fn start_log(loaded: &Result<Loaded, LoadError>, environment: &Environment) -> Result<Log, Failure> {
+fn start_log(
+    loaded: &Result<Loaded, LoadError>,
+    common: &Common,
+    environment: &Environment,
+) -> Result<Log, Failure> {
     let level = match loaded {
-        Ok(loaded) if environment.get_filled("LOGLEVEL").is_some() => loaded.settings.log.level,
-        _ => LogLevel::Error,
+        Ok(loaded) => common.level(environment, loaded.settings.log.level, LogLevel::Error),
+        Err(_) => LogLevel::Error,
     };
     Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))
 }

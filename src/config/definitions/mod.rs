@@ -3,8 +3,11 @@
 //! definitions.
 
 pub(super) mod app;
+mod arguments;
 pub(super) mod integrations;
 pub(super) mod resilient;
+
+pub use arguments::{ARGUMENTS, Argument, Effect};
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

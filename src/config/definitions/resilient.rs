@@ -12,6 +12,7 @@ pub(in crate::config) static SECTION: Section = Section {
     groups: &[
         &[&HOST, &PORT, &ORG],
         &[&API_KEY_ID, &API_KEY_SECRET, &API_KEY_SECRET_FILE, &EMAIL, &PASSWORD, &PASSWORD_FILE],
+        &[&PAM_TYPE],
         &[&CAFILE, &CLIENT_AUTH_CERT, &CLIENT_AUTH_KEY, &RESOURCE_PREFIX],
         &[&PROXY_HOST, &PROXY_PORT, &PROXY_USER, &PROXY_PASSWORD, &PROXY_PASSWORD_FILE],
         &[&MAX_CONNECTION_RETRIES, &REQUEST_MAX_RETRIES, &REQUEST_RETRY_DELAY, &REQUEST_RETRY_BACKOFF],
@@ -31,7 +32,6 @@ pub(in crate::config) static SECTION: Section = Section {
         "multitenancy",
         "no_prompt_password",
         "noload",
-        "pam_type",
         "proxy",
         "rc_use_persistent_sessions",
         "resilient_mock",
@@ -78,6 +78,14 @@ pub(in crate::config) static PASSWORD: Opt = opt("password", "Password of the ac
 
 pub(in crate::config) static PASSWORD_FILE: Opt =
     opt("password_file", "File that holds the password of the account, instead of `password`.");
+
+pub(in crate::config) static PAM_TYPE: Opt = opt(
+    "pam_type",
+    "Password store that values such as ^secret.path.key name: HashiCorpVault. How it is reached and signed in to is in \
+     the environment: PAM_ADDRESS and others.",
+)
+.suggested("HashiCorpVault")
+.variable(Variable::Overrides("PAM_TYPE"));
 
 pub(in crate::config) static CAFILE: Opt = opt(
     "cafile",

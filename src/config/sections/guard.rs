@@ -205,7 +205,7 @@ pub(in crate::config) fn misspelt(options: &mut Options<'_>) {
             .cloned()
             .collect();
         options.problems.extend(suspects.into_iter().map(|key| Problem {
-            location: Location::Option { section: section.name.to_owned(), key, variable: None },
+            location: Location::Option { section: section.name.to_owned(), key, source: None },
             wrong: "is not an option of this program, and may be meant to protect something".to_owned(),
             right: "see the guard rails in the section fn_exchange_online of --print-config, or delete the line"
                 .to_owned(),
@@ -221,7 +221,7 @@ pub(in crate::config) fn misspelt(options: &mut Options<'_>) {
         })
         .collect();
     options.warnings.extend(elsewhere.into_iter().map(|(section, key)| Warning {
-        location: Location::Option { section, key: key.to_owned(), variable: None },
+        location: Location::Option { section, key: key.to_owned(), source: None },
         text: "is a guard rail of this program, which does not read it in this section".to_owned(),
     }));
 }

@@ -1,0 +1,46 @@
+//! What all commands have in common: the configuration file, and how much they report.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::definitions::ARGUMENTS;
+use crate::config::{Environment, GivenArgument, LoadError, LogLevel};
+
+/// The options before the command, or after it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Common {
+    /// The configuration file [default: $APP_CONFIG_FILE, ./app.config, ~/.resilient/app.config].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config_file: Option<PathBuf>,
+
+    /// Report more: log at the level DEBUG; list says also what each function does.
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+impl Common {
+    /// The environment of this process, with `arguments` of the command line.
+    pub(super) fn environment(&self, mut arguments: Vec<GivenArgument>) -> Environment {
+        const LEVEL: &str = "loglevel";
+        if self.verbose && arguments.iter().all(|given| given.argument.name != LEVEL) {
+            let level = ARGUMENTS.iter().filter(|argument| argument.name == LEVEL);
+            arguments.extend(level.map(|argument| GivenArgument { argument, value: "DEBUG".to_owned() }));
+        }
+        Environment::of_process().with_arguments(arguments)
+    }
+
+    /// The path of the configuration file.
+    pub(super) fn file(&self, environment: &Environment) -> Result<PathBuf, LoadError> {
+        Ok(environment.config_file(self.config_file.as_deref(), Path::new("."))?)
+    }
+
+    /// The log level of a command: the settings' one only where a person asked for one, since the file's is the daemon's.
+    pub(super) fn level(
+        &self,
+        environment: &Environment,
+        of_settings: LogLevel,
+        usual: LogLevel,
+    ) -> LogLevel {
+        let is_asked = self.verbose || environment.get_filled("LOGLEVEL").is_some();
+        if is_asked { of_settings } else { usual }
+    }
+}
