@@ -1,6 +1,7 @@
 //! How the program ends: its exit code, and the message of an end that is not a success. Codes from 20 to 33 are those
 //! of SOAR's own framework, as its administrators know them; docs/troubleshooting.md explains them.
 
+use crate::config::LoadError;
 use net::tls::{PemFile, TlsError};
 
 /// The exit code of the program.
@@ -33,6 +34,8 @@ pub enum ExitCode {
     NotAuthorized = 32,
     /// No subscription: not in time, or to nothing.
     NotSubscribed = 33,
+    /// The password store cannot be reached, or does not serve. No code of SOAR's framework.
+    PasswordStore = 40,
     /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
     Interrupted = 130,
 }
@@ -43,6 +46,22 @@ impl ExitCode {
         match error {
             TlsError::File { file: PemFile::CertificateAuthorities, .. } => Self::MissingCaFile,
             _ => Self::BadConfiguration,
+        }
+    }
+
+    /// The code of a configuration that cannot be loaded.
+    pub fn of_load(error: &LoadError) -> Self {
+        use vault::Error;
+        match error {
+            LoadError::Store(Error::Setup(error)) => Self::of_tls(error),
+            LoadError::Store(Error::Untrusted { .. }) => Self::Tls,
+            // Something may answer in the place of a store that is just starting.
+            LoadError::Store(
+                Error::Unreachable { .. } | Error::Unavailable { .. } | Error::NotAnAnswer { .. },
+            ) => Self::PasswordStore,
+            LoadError::Store(_) | LoadError::Unreadable { .. } | LoadError::Invalid { .. } => {
+                Self::BadConfiguration
+            }
         }
     }
 
@@ -101,6 +120,12 @@ pub struct Failure {
 impl Failure {
     pub(crate) fn new(code: ExitCode, message: &impl ToString) -> Self {
         Self { code, message: message.to_string() }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::new(ExitCode::of_load(&error), &error)
     }
 }
 

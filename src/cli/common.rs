@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::definitions::ARGUMENTS;
-use crate::config::{Environment, GivenArgument, LoadError, LogLevel};
+use crate::config::{Environment, GivenArgument, LoadError, LogLevel, PasswordStore};
 
 /// The options before the command, or after it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -26,6 +26,16 @@ impl Common {
             arguments.extend(level.map(|argument| GivenArgument { argument, value: "DEBUG".to_owned() }));
         }
         Environment::of_process().with_arguments(arguments)
+    }
+
+    /// The path of the configuration file, and `environment` with the entries of a password store that the file names.
+    pub(super) async fn source(
+        &self,
+        environment: &Environment,
+    ) -> Result<(PathBuf, Environment), LoadError> {
+        let file = self.file(environment)?;
+        let environment = PasswordStore::default().fetch(&file, environment).await?;
+        Ok((file, environment))
     }
 
     /// The path of the configuration file.

@@ -1,5 +1,5 @@
-//! The arguments of `run` that SOAR's own framework has. [`ARGUMENTS`] says for each what it does; those that do nothing
-//! are refused.
+//! The arguments of `run` that SOAR's own framework has. [`ARGUMENTS`] says for each what it does; those that do
+//! nothing are refused.
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, Error, FromArgMatches};

@@ -4,7 +4,6 @@ use super::Failure;
 use super::common::Common;
 use super::framework_arguments::FrameworkArguments;
 use crate::daemon;
-use crate::exit_code::ExitCode;
 
 /// Options of `run`.
 #[derive(Debug, Default, clap::Args)]
@@ -20,6 +19,6 @@ pub(super) struct Arguments {
 /// Runs until SIGTERM or SIGINT.
 pub(super) async fn run(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     let environment = common.environment(arguments.framework.into_given());
-    let file = common.file(&environment).map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
+    let file = common.file(&environment)?;
     daemon::run(file, environment).await
 }

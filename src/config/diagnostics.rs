@@ -26,13 +26,16 @@ pub enum LoadError {
         /// Never empty.
         problems: Vec<Problem>,
     },
+    /// The password store that the file names cannot be used.
+    #[error("the password store (pam_type) cannot be used: {0}")]
+    Store(#[from] vault::Error),
 }
 
 impl LoadError {
     /// The problems within the file; empty where the file itself cannot be read.
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Unreadable { .. } => &[],
+            Self::Unreadable { .. } | Self::Store(_) => &[],
             Self::Invalid { problems, .. } => problems,
         }
     }
@@ -83,6 +86,9 @@ impl Warning {
     pub(super) const UNKNOWN_VARIABLE: &str =
         "has a $NAME that is not an environment variable; it is taken as it is written";
 
+    pub(super) const UNKNOWN_ENTRY: &str = "has a ^NAME that names no entry of a password store (^ENGINE.PATH.KEY with \
+        pam_type=HashiCorpVault); it is taken as it is written";
+
     /// Whether the warning is about a value that names an environment variable which is not set.
     pub fn is_of_unknown_variable(&self) -> bool {
         self.text == Self::UNKNOWN_VARIABLE
@@ -109,6 +115,8 @@ pub enum Location {
     },
     /// A file other than the configuration file.
     File(PathBuf),
+    /// A variable of the environment, or a protected secret of App Host.
+    Variable(&'static str),
     /// A section.
     Section(String),
     /// An option of a section.
@@ -128,7 +136,7 @@ impl Location {
     pub fn section(&self) -> Option<&str> {
         match self {
             Self::Line { section, .. } => section.as_deref(),
-            Self::File(_) => None,
+            Self::File(_) | Self::Variable(_) => None,
             Self::Section(section) | Self::Option { section, .. } => Some(section),
         }
     }
@@ -137,7 +145,7 @@ impl Location {
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Line { key, .. } => key.as_deref(),
-            Self::Section(_) | Self::File(_) => None,
+            Self::Section(_) | Self::File(_) | Self::Variable(_) => None,
             Self::Option { key, .. } => Some(key),
         }
     }
@@ -151,6 +159,7 @@ impl fmt::Display for Location {
             }
             Self::Line { line, section: Some(section), .. } => write!(f, "line {line}, in [{section}]:"),
             Self::Line { line, .. } => write!(f, "line {line}:"),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Section(section) => write!(f, "[{section}]"),
             Self::Option { section, key, source: None } => write!(f, "[{section}] {key}"),

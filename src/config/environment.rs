@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::definitions::Argument;
 use super::secrets::protected::{self, ProtectedSecrets};
+use super::secrets::stored::Stored;
 
 /// What decides on settings next to the file: environment variables; the protected secrets of App Host, which take
 /// precedence over variables of the same name; and arguments of the command line.
@@ -15,6 +16,7 @@ pub struct Environment {
     variables: BTreeMap<String, String>,
     protected: ProtectedSecrets,
     arguments: Vec<GivenArgument>,
+    stored: Stored,
 }
 
 /// An argument of the command line that sets an option.
@@ -47,11 +49,37 @@ impl Environment {
     /// that cannot be read; environment variables are used instead.
     #[must_use]
     pub fn with_protected_secrets(mut self, directory: &Path) -> Self {
-        let app_host = self.get("APP_HOST_CONTAINER").unwrap_or_default();
-        if ["1", "true", "yes", "on"].iter().any(|yes| yes.eq_ignore_ascii_case(app_host)) {
+        if self.is_app_host() {
             self.protected = ProtectedSecrets::read(directory);
         }
         self
+    }
+
+    /// Whether this is an App Host's container.
+    pub(super) fn is_app_host(&self) -> bool {
+        let app_host = self.get("APP_HOST_CONTAINER").unwrap_or_default();
+        ["1", "true", "yes", "on"].iter().any(|yes| yes.eq_ignore_ascii_case(app_host))
+    }
+
+    /// Adds what was read from the password store.
+    #[must_use]
+    pub(super) fn with_stored(mut self, stored: Stored) -> Self {
+        self.stored = stored;
+        self
+    }
+
+    /// What was read from the password store.
+    pub(super) fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// The path of a file that holds a credential. A relative one is within the directory of systemd's
+    /// `LoadCredential=` where the service has one.
+    pub(super) fn in_credentials(&self, path: PathBuf) -> PathBuf {
+        match self.get_filled("CREDENTIALS_DIRECTORY") {
+            Some(directory) => PathBuf::from(directory).join(path),
+            None => path,
+        }
     }
 
     /// Adds arguments of the command line, which take precedence over the file and the environment, also when the file is

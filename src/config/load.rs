@@ -8,8 +8,10 @@ use ::config::{Config, ConfigError, File, Map, Source, Value};
 use super::definitions::{
     APP, Effect, INTEGRATIONS, Opt, RESILIENT, SECTIONS, Variable, resilient as resilient_options,
 };
-use super::ini::{DEFAULT_ORIGIN, IniFormat, ROOT, Syntax};
+use super::ini::{DEFAULT_ORIGIN, Fault, IniFormat, ROOT, Syntax};
+use super::interpolation::Store;
 use super::options::Options;
+use super::secrets::stored::VERIFY;
 use super::sections::{graph, guard, resilient};
 use super::{Environment, LoadError, Location, Problem, Settings, Warning};
 use soar::SoarSettings;
@@ -24,16 +26,19 @@ pub struct Loaded {
     /// The files that the settings were read from: the configuration file first, then those of secrets. When the
     /// content of one changes, the settings have to be loaded again.
     pub files: Vec<PathBuf>,
+    /// How many values came from the password store.
+    pub stored: usize,
 }
 
 impl Settings {
-    /// Reads `file` and what `environment` overrides in it.
+    /// Reads `file` and what `environment` overrides in it. Entries of a password store come from `environment`, too:
+    /// [`PasswordStore::fetch`](super::PasswordStore::fetch) reads them before.
     ///
     /// # Errors
     /// The file cannot be read, or has problems. Reports all problems.
     pub fn load(file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
         let (settings, warnings, files) = read(file, environment, settings)?;
-        Ok(Loaded { settings, warnings, files })
+        Ok(Loaded { settings, warnings, files, stored: environment.stored().values.len() })
     }
 
     /// Loads settings from `text`, the content of `file`.
@@ -41,8 +46,9 @@ impl Settings {
     /// # Errors
     /// The text has problems. Reports all problems.
     pub fn of_text(text: &str, file: &Path, environment: &Environment) -> Result<Loaded, LoadError> {
-        let (settings, warnings, files) = read_text(text, file, environment, settings)?;
-        Ok(Loaded { settings, warnings, files })
+        let source = SourceText { file: file.to_owned(), text: text.to_owned() };
+        let (settings, warnings, files) = evaluated(&source, environment, settings)?;
+        Ok(Loaded { settings, warnings, files, stored: environment.stored().values.len() })
     }
 }
 
@@ -62,36 +68,26 @@ fn read<T>(
     environment: &Environment,
     take: impl FnOnce(&mut Options<'_>) -> Option<T>,
 ) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-    let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to())))?;
-    read_text(&text, file, environment, take)
+    evaluated(&SourceText::read(file)?, environment, take)
 }
 
-/// Returns what `take` makes of the options in `text`, the content of `file`.
-fn read_text<T>(
-    text: &str,
-    file: &Path,
+/// Returns what `take` makes of the options in `source`.
+fn evaluated<T>(
+    source: &SourceText,
     environment: &Environment,
     take: impl FnOnce(&mut Options<'_>) -> Option<T>,
 ) -> Result<(T, Vec<Warning>, Vec<PathBuf>), LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-    let (sections, faults) = match layered(File::from_str(text, IniFormat), environment) {
-        Ok(sections) => (sections, Vec::new()),
-        Err(error) => {
-            let Syntax { faults, readable } = syntax(error).map_err(|e| unreadable(e.to_string()))?;
-            let rest = layered(Layer(readable.into_map(None)), environment)
-                .map_err(|e| unreadable(e.to_string()))?;
-            (rest, faults)
-        }
-    };
+    let SourceText { file, .. } = source;
+    let Layered { sections, faults, store } = source.layered(environment)?;
+    let stored = environment.stored();
+    let unusable = environment.unusable_secrets().iter().map(unusable_secret);
     let mut options = Options {
         sections,
         environment,
-        files: vec![file.to_owned()],
+        store,
+        files: [file.to_owned()].into_iter().chain(stored.files.iter().cloned()).collect(),
         problems: faults.into_iter().map(Problem::from).collect(),
-        warnings: environment.unusable_secrets().iter().map(unusable_secret).collect(),
+        warnings: unusable.chain(stored.is_unverified.then(unverified_store)).collect(),
     };
     let taken = take(&mut options);
     unknown_options(&mut options);
@@ -99,6 +95,68 @@ fn read_text<T>(
     match taken {
         Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings, options.files)),
         _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
+    }
+}
+
+/// The text of a configuration file.
+pub(super) struct SourceText {
+    file: PathBuf,
+    text: String,
+}
+
+/// The options of a file and of what is laid over it, as they are written.
+pub(super) struct Layered {
+    sections: BTreeMap<String, Map<String, Value>>,
+    faults: Vec<Fault>,
+    /// What `^` in a value refers to.
+    pub(super) store: Store,
+}
+
+impl SourceText {
+    pub(super) fn read(file: &Path) -> Result<Self, LoadError> {
+        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
+        let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|e| {
+            unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to()))
+        })?;
+        Ok(Self { file: file.to_owned(), text })
+    }
+
+    pub(super) fn layered(&self, environment: &Environment) -> Result<Layered, LoadError> {
+        let unreadable =
+            |e: ConfigError| LoadError::Unreadable { path: self.file.clone(), reason: e.to_string() };
+        let (sections, faults) = match layered(File::from_str(&self.text, IniFormat), environment) {
+            Ok(sections) => (sections, Vec::new()),
+            Err(error) => {
+                let Syntax { faults, readable } = syntax(error).map_err(unreadable)?;
+                let rest = layered(Layer(readable.into_map(None)), environment).map_err(unreadable)?;
+                (rest, faults)
+            }
+        };
+        let pam_type =
+            sections.get(RESILIENT).and_then(|options| options.get(resilient_options::PAM_TYPE.key));
+        let pam_type = pam_type.and_then(|value| value.clone().into_string().ok());
+        let store = Store::of(pam_type.as_deref(), environment);
+        Ok(Layered { sections, faults, store })
+    }
+}
+
+impl Layered {
+    /// The values of all options that this program reads.
+    pub(super) fn values(&self) -> impl Iterator<Item = String> {
+        SECTIONS.iter().flat_map(|section| {
+            let options = self.sections.get(section.name);
+            section
+                .options()
+                .filter_map(move |option| options?.get(option.opt().key)?.clone().into_string().ok())
+        })
+    }
+}
+
+fn unverified_store() -> Warning {
+    Warning {
+        location: Location::Variable(VERIFY),
+        text: "is false: the certificate of Vault is not verified, so secrets can be intercepted".to_owned(),
     }
 }
 

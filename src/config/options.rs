@@ -11,7 +11,7 @@ use ::config::{Map, Value};
 
 use super::definitions::{Choice, Number, Opt, OptionalNumber, is_placeholder};
 use super::ini::DEFAULT_ORIGIN;
-use super::interpolation::{Interpolated, interpolate};
+use super::interpolation::{Interpolated, Refusal, Store, interpolate};
 use super::{Environment, Location, Problem, Warning};
 use net::{ClientCertificate, Secret, Trust};
 
@@ -24,6 +24,8 @@ impl<T: FromStr + PartialOrd + Display + Copy> Numeric for T {}
 pub(super) struct Options<'a> {
     pub(super) sections: BTreeMap<String, Map<String, Value>>,
     pub(super) environment: &'a Environment,
+    /// What `^` in a value refers to.
+    pub(super) store: Store,
     /// The files that the settings were read from: `app.config`, and those of secrets.
     pub(super) files: Vec<PathBuf>,
     pub(super) problems: Vec<Problem>,
@@ -89,24 +91,28 @@ impl Options<'_> {
     /// The value as it is written, with secrets inserted.
     fn text(&mut self, opt: &Opt) -> Option<Text> {
         let value = self.sections.get(opt.section)?.get(opt.key)?.clone().into_string().ok()?;
-        let (text, literal, unknown) = match interpolate(&value, self.environment) {
-            Interpolated::Literal { text, unknown } => (text, true, unknown),
-            Interpolated::Replaced { text, unknown } => (text, false, unknown),
-            Interpolated::PasswordStore => {
-                self.problem(
-                    opt,
-                    "names an entry of a password store (^NAME), which this program does not read",
-                    "give the value by an environment variable ($NAME or ${NAME}), a secret by a file as well \
-                     (client_secret_file and the like); in both a value may begin with ^",
-                );
-                return None;
-            }
-        };
-        if unknown {
-            // The message does not show the name, which may be a secret that begins with a dollar sign.
+        let Interpolated { text, is_literal: literal, has_unknown_variable, has_unknown_entry } = self
+            .interpolated(&value)
+            .map_err(|Refusal { wrong, right }| self.problem(opt, wrong, right))
+            .ok()?;
+        // The messages do not show the name, which may be a secret that begins with such a sign.
+        if has_unknown_variable {
             self.warning(opt, Warning::UNKNOWN_VARIABLE);
         }
+        if has_unknown_entry {
+            self.warning(opt, Warning::UNKNOWN_ENTRY);
+        }
         Some(Text { text, literal })
+    }
+
+    fn interpolated(&self, raw: &str) -> Result<Interpolated, Refusal> {
+        let environment = self.environment;
+        interpolate(raw, environment, &self.store, &mut |entry| {
+            environment.stored().value(entry).map_err(|reason| Refusal {
+                wrong: format!("names an entry of the password store that cannot be read: {reason}"),
+                right: "write ^ENGINE.PATH.KEY, and let a policy of Vault permit reading ENGINE/data/PATH",
+            })
+        })
     }
 
     /// The value of a mandatory option. A missing or empty value and the template's placeholder are problems.
@@ -140,11 +146,8 @@ impl Options<'_> {
 
     /// Whether the option takes its value from a variable that is not set, or is empty.
     pub(super) fn is_void(&self, opt: &Opt) -> bool {
-        self.raw(opt).is_some_and(|raw| match interpolate(&raw, self.environment) {
-            Interpolated::Literal { text, unknown } | Interpolated::Replaced { text, unknown } => {
-                unknown || text.is_empty()
-            }
-            Interpolated::PasswordStore => false,
+        self.raw(opt).is_some_and(|raw| {
+            self.interpolated(&raw).is_ok_and(|value| value.has_unknown_variable || value.text.is_empty())
         })
     }
 

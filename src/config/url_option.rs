@@ -1,4 +1,4 @@
-//! Options that hold the URL of a Microsoft service.
+//! URLs that secrets are sent to, and options that hold the URL of a Microsoft service.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
@@ -20,8 +20,21 @@ pub(super) fn url(options: &mut Options<'_>, opt: &Opt, tenant: Option<&str>) ->
     // Without a tenant (a problem that was noted already) the rest of the URL can still be checked.
     let tenant = utf8_percent_encode(tenant.unwrap_or("tenant"), SEGMENT).to_string();
     let text = text.replace("{tenant}", &tenant);
-    // The messages do not quote the text, which may contain a password.
-    let wrong = match Url::parse(text.trim_end_matches('/')) {
+    match checked(&text) {
+        Ok(url) => Some(url),
+        Err(wrong) => {
+            options.problem(opt, wrong, format!("write it as in {}", opt.default_text()));
+            None
+        }
+    }
+}
+
+/// A URL that secrets may be sent to.
+///
+/// # Errors
+/// What is wrong with it. The message does not quote the text, which may contain a password.
+pub(super) fn checked(text: &str) -> Result<Url, String> {
+    Err(match Url::parse(text.trim_end_matches('/')) {
         Err(reason) => format!("is not a URL ({reason})"),
         Ok(url) if url.host().is_none() || !matches!(url.scheme(), "https" | "http") => {
             "is not an https URL".to_owned()
@@ -33,10 +46,8 @@ pub(super) fn url(options: &mut Options<'_>, opt: &Opt, tenant: Option<&str>) ->
         Ok(url) if url.scheme() == "http" && !is_loopback(&url) => {
             "is http, which would send secrets and mail unencrypted".to_owned()
         }
-        Ok(url) => return Some(url),
-    };
-    options.problem(opt, wrong, format!("write it as in {}", opt.default_text()));
-    None
+        Ok(url) => return Ok(url),
+    })
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -49,7 +49,7 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
     let mut signals = Signals::new()?;
     let mut source = ConfigSource::new(file, environment.clone());
     let unusable = |error: &dyn fmt::Display| Failure::new(ExitCode::BadConfiguration, &error);
-    let loaded = source.load().await.map_err(|error| unusable(&error))?;
+    let loaded = source.load().await?;
     source.remove_protected_secrets();
     let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
     info!(version = env!("CARGO_PKG_VERSION"), file = %source.file().display(), "starting");
@@ -127,7 +127,7 @@ impl<'l> Daemon<'l> {
                     Request::Stop(by) => break by,
                     Request::Reload => self.reload(source, "SIGHUP").await,
                 },
-                () = source.changed() => self.reload(source, "a file has changed").await,
+                why = source.changed() => self.reload(source, why).await,
                 event = self.sessions.next_event() => match event {
                     SessionEvent::Opened(subscription) => self.promote(subscription?),
                     SessionEvent::Ended => self.replace_ended_session(),

@@ -10,7 +10,7 @@ use crate::sources::{ModulePath, Uses, circles, files, uses};
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-const CRATES: [&str; 5] = ["graph", "net", "sandbox", "soar", "stomp"];
+const CRATES: [&str; 6] = ["graph", "net", "sandbox", "soar", "stomp", "vault"];
 
 /// The crates of the workspace that each crate depends on, as its Cargo.toml says.
 fn crates() -> Graph {

@@ -200,7 +200,7 @@ fn packages_can_be_chosen_and_unknown_ones_are_named() {
     assert!(stderr(&output).contains("Unknown package fn_other, fn_more"), "{}", stderr(&output));
     let text = fs::read_to_string(directory.path().join("app.config")).unwrap();
     assert!(text.contains("[integrations]") && !text.contains("[fn_exchange_online]"));
-    let output = config(directory.path(), &["-u", "app.config", "-l", "fn-exchange-online"], "");
+    let output = config(directory.path(), &["-u", "app.config", "--list", "fn-exchange-online"], "");
     assert!(stderr(&output).contains("[fn_exchange_online]"), "{}", stderr(&output));
 }
 

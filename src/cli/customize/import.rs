@@ -104,11 +104,9 @@ struct SignedIn {
 
 async fn sign_in(common: &Common) -> Result<SignedIn, Failure> {
     let environment = common.environment(Vec::new());
-    let (mut settings, warnings) = common
-        .file(&environment)
-        .and_then(|file| load_soar(&file, &environment))
-        .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
-    let level = common.level(&environment, LogLevel::Debug, LogLevel::Warning);
+    let (file, environment) = common.source(&environment).await?;
+    let (mut settings, warnings) = load_soar(&file, &environment)?;
+    let level = if common.verbose { LogLevel::Debug } else { LogLevel::Warning };
     let log = Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in warnings {
         say(&warning.to_string());

@@ -70,7 +70,7 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
 
     let mut display = ProgressDisplay::on_stderr();
     let environment = common.environment(Vec::new());
-    let (settings, _log) = load(common, &environment, &display)?;
+    let (settings, _log) = load(common, &environment, &display).await?;
     let (mut sink, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
@@ -178,16 +178,14 @@ pub(super) fn named(name: &str) -> Result<Function, Failure> {
 }
 
 /// Loads the settings. Logs only warnings unless `LOGLEVEL` is set, and does not touch the daemon's log file.
-fn load(
+async fn load(
     common: &Common,
     environment: &Environment,
     display: &ProgressDisplay,
 ) -> Result<(Settings, Log), Failure> {
-    let loaded = common
-        .file(environment)
-        .and_then(|file| Settings::load(&file, environment))
-        .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
-    let level = common.level(environment, loaded.settings.log.level, LogLevel::Warning);
+    let (file, environment) = common.source(environment).await?;
+    let loaded = Settings::load(&file, &environment)?;
+    let level = common.level(&environment, loaded.settings.log.level, LogLevel::Warning);
     let log = Log::of_command(level, Some(display.bar().clone()))
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in &loaded.warnings {

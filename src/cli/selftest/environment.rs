@@ -11,7 +11,7 @@ pub(super) struct Variable {
 }
 
 /// Variables without secrets or personal data.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 19] = [
     "APP_CONFIG_FILE",
     "APP_HOST_CONTAINER",
     "APP_LOG_DIR",
@@ -24,28 +24,34 @@ const PLAIN: [&str; 14] = [
     "SSL_CERT_DIR",
     "NO_PROXY",
     "no_proxy",
+    "PAM_TYPE",
+    "PAM_VERIFY_SERVER_CERT",
+    "PAM_SECRET_ID_FILE",
+    "VAULT_TOKEN_FILE",
+    "VAULT_NAMESPACE",
     "HOME",
     "TZ",
 ];
-/// Variables that may contain a user name and a password.
-const PROXIES: [&str; 5] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"];
+/// Variables whose URL may contain a user name and a password.
+const URLS: [&str; 6] =
+    ["PAM_ADDRESS", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"];
 
 /// The variables to show. Variables that app.config names ($NAME) are secrets, and not in the lists.
 pub(super) fn shown(environment: &Environment) -> Vec<Variable> {
     let plain = PLAIN.map(|name| Variable { name, shown: environment.get(name).map(str::to_owned) });
-    let proxies = PROXIES.map(|name| Variable { name, shown: environment.get(name).map(without_login) });
-    plain.into_iter().chain(proxies).collect()
+    let urls = URLS.map(|name| Variable { name, shown: environment.get(name).map(without_login) });
+    plain.into_iter().chain(urls).collect()
 }
 
-fn without_login(proxy: &str) -> String {
-    match Url::parse(proxy) {
+fn without_login(address: &str) -> String {
+    match Url::parse(address) {
         Ok(url) if url.username().is_empty() && url.password().is_none() && url.has_host() => {
-            proxy.to_owned()
+            address.to_owned()
         }
         Ok(url) => match (url.host_str(), url.port_or_known_default()) {
             (Some(host), Some(port)) => format!("{}://***@{host}:{port}", url.scheme()),
-            _ => "(set, but not the URL of a proxy)".to_owned(),
+            _ => "(set, but not a URL with a host)".to_owned(),
         },
-        Err(_) => "(set, but not the URL of a proxy)".to_owned(),
+        Err(_) => "(set, but not a URL with a host)".to_owned(),
     }
 }

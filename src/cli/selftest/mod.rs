@@ -84,7 +84,10 @@ pub(super) async fn selftest(arguments: &Arguments, common: &Common) -> Result<E
     if let Some(section) = arguments.packages() {
         report.add(section);
     }
-    let loaded = found.map_err(LoadError::from).and_then(|file| Settings::load(&file, &environment));
+    let loaded = match common.source(&environment).await {
+        Ok((file, environment)) => Settings::load(&file, &environment),
+        Err(error) => Err(error),
+    };
     let _log = start_log(&loaded, common, &environment)?;
     report.add(settings::check(&file, &loaded));
     match &loaded {

@@ -13,11 +13,16 @@ use crate::log::cannot_rotate;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
     const FILE: (&str, &str) = ("settings.file", "app.config");
+    const STORE: (&str, &str) = ("settings.password_store", "password store");
     let shown = file.display();
     let mut checks = Vec::new();
     match loaded {
-        Ok(Loaded { settings, warnings, .. }) => {
+        Ok(Loaded { settings, warnings, stored, .. }) => {
             checks.push(Check::passed(FILE.0, FILE.1, format!("{shown} can be used")));
+            if *stored > 0 {
+                let values = if *stored == 1 { "value" } else { "values" };
+                checks.push(Check::passed(STORE.0, STORE.1, format!("{stored} {values} read")));
+            }
             checks.extend(warnings.iter().map(|warning| {
                 let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
                 Check::warning("settings.option", warning.location.to_string(), &warning.text, advice)
@@ -26,6 +31,13 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
             let lasts = settings.audit_that_does_not_last().is_none();
             checks.extend(settings.audit_file.as_deref().map(|path| audit(path, lasts)));
         }
+        Err(error @ LoadError::Store(reason)) => checks.push(Check::failed(
+            STORE.0,
+            STORE.1,
+            ExitCode::of_load(error),
+            reason.to_string(),
+            "Check PAM_ADDRESS, PAM_VERIFY_SERVER_CERT, and what signs in: PAM_APP_ID and PAM_SECRET_ID, or VAULT_TOKEN.",
+        )),
         Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
             FILE.0,
             FILE.1,

@@ -1,5 +1,5 @@
-//! The arguments that SOAR's own framework takes on the command line of `run` (`resilient-circuits run`, version 51), and
-//! what each does here.
+//! The arguments that SOAR's own framework takes on the command line of `run` (`resilient-circuits run`, version 51),
+//! and what each does here.
 
 use super::resilient as opt;
 use super::{Definition, Opt};

@@ -65,9 +65,6 @@ impl Options<'_> {
             }
             return None;
         };
-        Some(match self.environment.get_filled("CREDENTIALS_DIRECTORY") {
-            Some(directory) => PathBuf::from(directory).join(path),
-            None => path,
-        })
+        Some(self.environment.in_credentials(path))
     }
 }

@@ -3,3 +3,4 @@
 mod file;
 mod jwe;
 pub(super) mod protected;
+pub(super) mod stored;

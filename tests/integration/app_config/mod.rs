@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::support::app_config::{load_in, places, problems};
 
+mod arguments;
 mod credentials;
 mod guard_rails;
 mod layers;

@@ -11,8 +11,15 @@ fn password_store_reference_is_rejected() {
     for value in ["^client", "^{client}", "a^{client}"] {
         let problem = only_problem(MINIMAL.replace("S3CR3T", value));
         assert_eq!(places(std::slice::from_ref(&problem)), ["fn_exchange_online.client_secret"]);
-        assert!(problem.to_string().contains("password store"), "{problem}");
+        let words = problem.to_string();
+        assert!(words.contains("names an entry of the password store Keyring (^NAME)"), "{words}");
+        assert!(words.contains("LoadCredential=") && words.contains("client_secret_file"), "{words}");
+        let text = MINIMAL.replace("S3CR3T", value).replace("[resilient]", "[resilient]\npam_type=Cyberark");
+        assert!(only_problem(text).to_string().contains("the password store Cyberark"));
     }
+    // On App Host there is no store where none is named, and a secret may begin with a circumflex.
+    let literal = load_in(MINIMAL.replace("S3CR3T", "^client"), &[("APP_HOST_CONTAINER", "1")]).unwrap();
+    assert_eq!((client_secret(&literal.settings), literal.warnings.len()), ("^client", 1));
 }
 
 #[test]
@@ -162,7 +169,7 @@ fn plain_http_is_allowed_for_loopback_only() {
 fn unknown_options_are_warned_of() {
     let text = with(
         "num_worker=5\ncache_ttl=240\ncomponentsdir=x\nstomp_max_retries=3\nno_prompt_password=1\npam_type=Keyring",
-        "max_mails=5\n[integrations]\nverify=true\nprxy=x\n[fn_other]\nanything=1\n[DEFAULT]\nshared=1",
+        "max_mails=5\n[integrations]\nverify=\nprxy=x\n[fn_other]\nanything=1\n[DEFAULT]\nshared=1",
     );
     assert_eq!(
         warnings(&text),
@@ -196,4 +203,16 @@ fn unreadable_config_file_is_reported_with_reason() {
     assert!(missing.to_string().contains("/nowhere/app.config: No such file"), "{missing}");
     let latin = load_in(b"[resilient]\nhost=\xfc\n", &[]).unwrap_err();
     assert!(latin.to_string().contains("not UTF-8 from byte 17 on"), "{latin}");
+}
+
+#[test]
+fn options_in_integrations_without_effect_are_warned_of() {
+    let warned =
+        warnings(&with("", "[integrations]\nverify=/ca.pem\nclient_auth_cert=/c.pem\nclient_auth_key="));
+    assert_eq!(
+        warned,
+        ["verify", "client_auth_cert"].map(|key| format!(
+            "[integrations] {key} has no effect, as in SOAR's own framework; set {key} in [fn_exchange_online]"
+        ))
+    );
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use fn_exchange_online::config::definitions::{Opt, SECTIONS, Section};
+use fn_exchange_online::config::definitions::{ARGUMENTS, Opt, SECTIONS, Section};
 
 const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/settings.md");
 
@@ -44,4 +44,18 @@ fn every_option_is_defined_once_and_documented() {
         keys.dedup();
         assert_eq!(keys.len(), all, "[{}]", section.name);
     }
+}
+
+#[test]
+fn settings_guide_has_the_table_of_arguments() {
+    let guide = fs::read_to_string(GUIDE).unwrap();
+    let mut table = "| argument | what it does |\n| --- | --- |\n".to_owned();
+    for argument in ARGUMENTS {
+        let effect = match (argument.option(), argument.refusal()) {
+            (Some(option), _) => format!("sets `{}`", option.opt().key),
+            (None, refusal) => format!("refused: {}", refusal.unwrap()),
+        };
+        writeln!(table, "| `--{}` | {effect} |", argument.name).unwrap();
+    }
+    assert!(guide.contains(&table), "docs/settings.md does not have this table of arguments:\n{table}");
 }

@@ -136,7 +136,10 @@ async fn settings_that_lead_nowhere_end_it_soon() {
 #[tokio::test(flavor = "multi_thread")]
 async fn packages_are_named_as_in_the_older_tool() {
     let fixture = Fixture::fresh().await;
-    fixture.customize(&["-y", "-l", "fn_other"], "").await.assert_contains(0, &["Unknown package fn_other"]);
+    fixture
+        .customize(&["-y", "--list", "fn_other"], "")
+        .await
+        .assert_contains(0, &["Unknown package fn_other"]);
     assert_eq!(fixture.rest().customizations(), json!({}));
     fixture
         .customize(&["-y", "-l", "fn-exchange-online", "fn_other"], "")
@@ -149,8 +152,12 @@ async fn packages_are_named_as_in_the_older_tool() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn list_shows_every_function_and_where_its_calls_come() {
-    for (arguments, more) in [(&["list"][..], false), (&["list", "-v"], true), (&["list", "--verbose"], true)]
-    {
+    for (arguments, more) in [
+        (&["list"][..], false),
+        (&["list", "-v"], true),
+        (&["list", "--verbose"], true),
+        (&["-v", "list"], true),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online")).args(arguments).output().await;
         let output = output.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
