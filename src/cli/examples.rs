@@ -5,8 +5,8 @@ use crate::customize::{Examples, ScriptLanguage};
 /// Options of the commands that write or import customizations.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExamplesArguments {
-    /// Bring playbooks, for SOAR 46 or later. By default an import into SOAR chooses by its version, and a file or
-    /// package has rules and workflows.
+    /// Bring playbooks, for SOAR 46 or later. By default SOAR's version chooses: for an import, and for a package where
+    /// --config-file names SOAR. Other files have rules and workflows.
     #[arg(long, conflicts_with_all = ["workflows", "script_language"])]
     playbooks: bool,
 

@@ -15,6 +15,7 @@ mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod selftest;
+mod soar_session;
 mod terminal;
 
 use std::io::{Write, stderr, stdout};
@@ -84,7 +85,7 @@ impl Cli {
             Some(Command::Config(arguments)) => {
                 config_file::write(&arguments, self.common.config_file.as_deref())
             }
-            Some(Command::Package(arguments)) => package::write(&arguments),
+            Some(Command::Package(arguments)) => package::write(&arguments, &self.common).await,
             Some(Command::Customize(arguments)) => customize::customize(arguments, &self.common).await,
             Some(Command::List) => list::list(self.common.verbose),
             #[cfg(feature = "sandbox")]

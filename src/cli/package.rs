@@ -5,7 +5,10 @@ use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure};
+use crate::cli::common::Common;
 use crate::cli::examples::ExamplesArguments;
+use crate::cli::soar_session::{SignedIn, examples_for, sign_in};
+use crate::customize::Examples;
 use crate::package::{Image, file_name, package};
 
 /// Options of the command.
@@ -24,9 +27,9 @@ pub(super) struct Arguments {
 }
 
 /// Writes the package, and its path to standard output.
-pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
+pub(super) async fn write(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
     let Arguments { image, output, examples } = arguments;
-    let bytes = package(image, examples.chosen_without_a_server())
+    let bytes = package(image, examples_in(examples, common).await?)
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let path = output.join(file_name());
     fs::create_dir_all(output).and_then(|()| fs::write(&path, bytes)).map_err(|error| {
@@ -42,4 +45,14 @@ pub(super) fn write(arguments: &Arguments) -> Result<(), Failure> {
     // Ignores a closed pipe.
     let _ = writeln!(stdout(), "{}", path.display());
     Ok(())
+}
+
+/// What the user chose, or what fits the SOAR of the configuration file that the user named. The machine that makes a
+/// package often knows no SOAR, so no other file is looked for.
+async fn examples_in(examples: &ExamplesArguments, common: &Common) -> Result<Examples, Failure> {
+    if common.config_file.is_some() && examples.chosen().is_none() {
+        let SignedIn { soar, _log, .. } = sign_in(common).await?;
+        return examples_for(&soar, examples).await;
+    }
+    Ok(examples.chosen_without_a_server())
 }

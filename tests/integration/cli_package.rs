@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::deployment::Deployment;
 use crate::support::resilient_sdk::{output_text, python, sdk};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -160,6 +161,22 @@ fn package_with_playbooks_requires_soar_46() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soars_version_chooses_between_playbooks_and_rules() {
+    let deployment = Deployment::new().await;
+    let app_config = deployment.write("app.config", &deployment.app_config(&[], &[]));
+    let config_file = ["--config-file", app_config.to_str().unwrap()];
+    for (version, with_playbooks) in [("51.0.9.0.1", true), ("46.0.8131", true), ("45.0.1", false)] {
+        deployment.sandbox.soar.rest.set_version(version);
+        let app = App::of(&[&["--image", "fn_exchange_online:2.0.0"], &config_file[..]].concat());
+        let export = app.json("export.res");
+        assert_eq!(!export["playbooks"].as_array().is_none_or(Vec::is_empty), with_playbooks, "{version}");
+        assert_eq!(export["workflows"].as_array().unwrap().is_empty(), with_playbooks, "{version}");
+    }
+    let app = App::of(&[&["--image", "fn_exchange_online:2.0.0", "--workflows"], &config_file[..]].concat());
+    assert!(!app.json("export.res")["workflows"].as_array().unwrap().is_empty());
 }
 
 #[test]

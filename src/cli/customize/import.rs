@@ -7,23 +7,11 @@ use serde_json::Value;
 use super::preview::{Preview, objects};
 use super::{Arguments, existing};
 use crate::cli::common::Common;
+use crate::cli::soar_session::{SignedIn, examples_for, refused, sign_in};
 use crate::cli::terminal::{confirm, say};
 use crate::cli::{ExitCode, Failure, package_filter};
-use crate::config::{LogLevel, load_soar};
 use crate::customize::{Examples, ScriptLanguage, destination, export};
-use crate::log::Log;
-use net::untrusted::text::sanitize_terminal;
-use soar::Login;
 use soar::{Access, Client, Decision, Error, GrantError};
-
-/// The daemon may try to sign in indefinitely, but here a person waits.
-const LOGIN_TRIES: u32 = 3;
-
-/// The permissions that an import takes, by SOAR's names.
-const PERMISSION: &str = "An account needs a role with SOAR's Administration and Customization permissions; an API key \
-    needs, for an import, to edit organisation data, to create and edit functions, scripts, workflows and playbooks, and to \
-    read layouts and all action invocations. Or write the file with customize --export FILE, and have an administrator import it in SOAR under \
-    Administrator Settings, Organization, Import.";
 
 /// A script that calls this without an answer must not take it for done.
 const NO_ANSWER: &str = "the import needs a yes, and standard input has ended. customize -y imports without asking, and \
@@ -36,7 +24,7 @@ pub(super) async fn import(arguments: &Arguments, common: &Common) -> Result<(),
     }
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let SignedIn { soar, who, _log } = sign_in(common).await?;
-    let examples = examples_for(&soar, arguments).await?;
+    let examples = examples_for(&soar, &arguments.examples).await?;
     let file = export(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let existing = existing::read(&soar, &file).await.map_err(|error| refused(&error))?;
     let file = existing.keep_in(file).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
@@ -75,50 +63,6 @@ pub(super) async fn import(arguments: &Arguments, common: &Common) -> Result<(),
     }
     say("Done. The daemon can take calls.");
     Ok(())
-}
-
-/// What the user chose, or what fits the version of SOAR.
-async fn examples_for(soar: &Client, arguments: &Arguments) -> Result<Examples, Failure> {
-    if let Some(chosen) = arguments.examples.chosen() {
-        return Ok(chosen);
-    }
-    let version = soar.server_version().await.map_err(|error| refused(&error))?;
-    let examples = Examples::of_server(&version);
-    say(&match examples {
-        Examples::Playbooks => format!(
-            "SOAR {} gets playbooks. For rules and workflows in their place: --workflows",
-            sanitize_terminal(&version)
-        ),
-        Examples::Workflows(_) => format!("SOAR {} gets rules and workflows.", sanitize_terminal(&version)),
-    });
-    Ok(examples)
-}
-
-/// A signed-in client, and the name of its kind of credentials.
-struct SignedIn {
-    soar: Client,
-    who: &'static str,
-    /// The log ends when this is dropped.
-    _log: Log,
-}
-
-async fn sign_in(common: &Common) -> Result<SignedIn, Failure> {
-    let environment = common.environment(Vec::new());
-    let (file, environment) = common.source(&environment).await?;
-    let (mut settings, warnings) = load_soar(&file, &environment)?;
-    let level = if common.verbose { LogLevel::Debug } else { LogLevel::Warning };
-    let log = Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    for warning in warnings {
-        say(&warning.to_string());
-    }
-    settings.login_tries = Some(settings.login_tries.map_or(LOGIN_TRIES, |tries| tries.min(LOGIN_TRIES)));
-    let soar =
-        Client::connect(&settings).await.map_err(|error| Failure::new(ExitCode::of_soar(&error), &error))?;
-    let who = match settings.login {
-        Login::ApiKey { .. } => "API key",
-        Login::Password { .. } => "account",
-    };
-    Ok(SignedIn { soar, who, _log: log })
 }
 
 /// Asks and imports. Returns `false` if the answer is no.
@@ -196,14 +140,6 @@ fn print(text: &str) -> Result<(), Failure> {
             Err(Failure::new(ExitCode::Failed, &format!("the preview cannot be written: {error}")))
         }
         _ => Ok(()),
-    }
-}
-
-/// The failure of a request that takes a permission.
-fn refused(error: &Error) -> Failure {
-    match error.status() {
-        Some(403) => Failure::new(ExitCode::Failed, &format!("{error}. {PERMISSION}")),
-        _ => Failure::new(ExitCode::of_soar(error), error),
     }
 }
 
