@@ -138,6 +138,8 @@ pub struct CallLimits {
     pub max_users: usize,
     /// `call_timeout`: how long one call may take.
     pub call_timeout: Duration,
+    /// `max_call_age`: how old a call that changes something may be when it begins.
+    pub max_call_age: Duration,
     /// `max_attachment_mb`, in bytes: a file that is read from SOAR or written to it.
     pub max_attachment: u64,
     /// `max_reply_mb`, in bytes: the final reply of a call.

@@ -172,13 +172,42 @@ impl Call {
             correlation_id: Some(self.correlation_id().to_owned()),
             function: Some(name),
         };
-        let outcome = self.run_function(function, &inputs, &services, initiator, lease).await;
+        let outcome = match self.too_old(function, services.limits.max_call_age) {
+            Some(failure) => Err(failure),
+            None => self.run_function(function, &inputs, &services, initiator, lease).await,
+        };
         let took = started.elapsed();
         metrics.ended(function, ended(&outcome), took);
         match outcome {
             Ok(outcome) => completed(&outcome, &raw_inputs, &services, took),
             Err(failure) => failed(function, &failure, &services, took),
         }
+    }
+
+    /// Refuses a call that changes something and has waited longer than `limit`, for instance because no daemon ran. What
+    /// it was to change may look different by now. A call whose time is not known is not refused.
+    fn too_old(&self, function: Function, limit: Duration) -> Option<FunctionFailure> {
+        let sent_at = self.delivery.sent_at.filter(|_| function.spec().changes_mailbox)?;
+        let age = (Utc::now() - sent_at).to_std().ok().filter(|age| *age > limit)?;
+        let hours = |time: Duration| time.as_secs() / 3600;
+        let earlier = match self.prior_run {
+            PriorRun::None => "",
+            PriorRun::Possible | PriorRun::Likely => " An earlier run of it may have begun.",
+        };
+        Some(FunctionFailure {
+            for_analyst: format!(
+                "SOAR sent this call {} hours ago, at {}. A call that changes something is carried out within {} hours \
+                 (max_call_age), so nothing was done.{earlier} Run it again if it is still wanted.",
+                hours(age),
+                sent_at.format("%Y-%m-%d %H:%M:%S UTC"),
+                hours(limit),
+            ),
+            for_log: format!(
+                "the call is {} s old, and may be {} s old (max_call_age)",
+                age.as_secs(),
+                limit.as_secs()
+            ),
+        })
     }
 
     /// Runs the function and sends its status messages.

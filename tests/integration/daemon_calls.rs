@@ -310,3 +310,33 @@ async fn large_result_is_delivered_complete() {
     assert!(reply.raw_body.len() > 12_000_000, "{}", reply.raw_body.len());
     deployment.queue_is_empty().await;
 }
+
+#[tokio::test]
+async fn old_call_that_changes_something_is_refused() {
+    let deployment = Deployment::new().await;
+    let _daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(1);
+    let hours_ago = |hours: i64| chrono::Utc::now().timestamp_millis() - hours * 3_600_000;
+    let call = async |function: &str, sent_at: i64, nth: i64| {
+        let id = deployment.add_message(&mailbox, "Old", "Hello.");
+        let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+        let correlation = format!("invid:{nth}");
+        let mut headers = soar.usual_headers(&correlation);
+        headers.remove("timestamp");
+        headers.push("timestamp", sent_at.to_string());
+        let body = json!({"function": {"name": function}, "inputs": inputs}).to_string();
+        soar.send_raw(headers, body).await.unwrap();
+        soar.answers_to(correlation).reply(SOON).await.unwrap()
+    };
+    let delete = "exchange_online_delete_email";
+    for (sent_at, nth) in [(hours_ago(25), 1), (0, 2)] {
+        let reply = call(delete, sent_at, nth).await;
+        assert_eq!(reply.message_type, 1);
+        assert!(reply.message.contains("max_call_age"), "{}", reply.message);
+    }
+    assert_eq!(deployment.sandbox.graph.deleted().len(), 0);
+    for (function, hours, nth) in [(delete, 23, 3), (MESSAGE, 25, 4)] {
+        assert_eq!(call(function, hours_ago(hours), nth).await.message_type, 0);
+    }
+}

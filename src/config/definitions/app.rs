@@ -26,6 +26,7 @@ pub(in crate::config) static SECTION: Section = Section {
             &MAX_MESSAGES,
             &MAX_USERS,
             &CALL_TIMEOUT,
+            &MAX_CALL_AGE,
             &MAX_ATTACHMENT_MB,
             &MAX_REPLY_MB,
         ],
@@ -142,6 +143,17 @@ pub(in crate::config) static CALL_TIMEOUT: Number<u64> = Number {
     )
     .suggested("86400"),
     range: 1..=7 * 24 * 3600,
+    default: 24 * 3600,
+};
+
+pub(in crate::config) static MAX_CALL_AGE: Number<u64> = Number {
+    opt: opt(
+        "max_call_age",
+        "Seconds after SOAR sent it for which a call that changes something is carried out. An older one is answered with \
+         an error.",
+    )
+    .suggested("86400"),
+    range: 60..=10 * 365 * 24 * 3600,
     default: 24 * 3600,
 };
 

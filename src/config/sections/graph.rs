@@ -54,6 +54,7 @@ pub(in crate::config) fn limits(options: &mut Options<'_>) -> CallLimits {
         max_messages: options.number(&opt::MAX_MESSAGES),
         max_users: options.number(&opt::MAX_USERS),
         call_timeout: Duration::from_secs(options.number(&opt::CALL_TIMEOUT)),
+        max_call_age: Duration::from_secs(options.number(&opt::MAX_CALL_AGE)),
         max_attachment: options.number(&opt::MAX_ATTACHMENT_MB) << 20,
         max_reply: options.number(&opt::MAX_REPLY_MB) << 20,
     }

@@ -55,6 +55,7 @@ fn minimal_file_uses_defaults() {
     assert_eq!((graph.max_retries, graph.retry_backoff), (10, Duration::from_secs(5)));
     assert_eq!((limits.max_messages, limits.max_users), (100, 2000));
     assert_eq!(limits.call_timeout, Duration::from_secs(24 * 3600));
+    assert_eq!(limits.max_call_age, Duration::from_secs(24 * 3600));
     assert_eq!((limits.max_attachment, limits.max_reply), (1024 << 20, 96 << 20));
 }
 
@@ -106,9 +107,10 @@ fn all_resilient_section_options_are_applied() {
 fn all_app_section_options_are_applied() {
     let numbers = app(
         "max_batched_requests=1\nmax_concurrent_batches=32\nmax_messages=5\nmax_users=6\nmax_retries_total=0\n\
-                       max_retries_backoff_factor=0.25\ntimeout=90\ncall_timeout=600\nmax_attachment_mb=25\nmax_reply_mb=8",
+                       max_retries_backoff_factor=0.25\ntimeout=90\ncall_timeout=600\nmax_call_age=3600\nmax_attachment_mb=25\nmax_reply_mb=8",
     );
     assert_eq!(numbers.limits.call_timeout, Duration::from_secs(600));
+    assert_eq!(numbers.limits.max_call_age, Duration::from_secs(3600));
     assert_eq!((numbers.limits.max_attachment, numbers.limits.max_reply), (25 << 20, 8 << 20));
     assert_eq!((numbers.limits.max_messages, numbers.limits.max_users), (5, 6));
     assert_eq!((numbers.graph.max_batched_requests, numbers.graph.max_retries), (1, 0));
