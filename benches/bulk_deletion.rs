@@ -39,7 +39,9 @@ async fn delete(messages: u32, at_once: u32) {
         phish: Some(Phish { mailboxes: mailboxes as usize, copies: COPIES, ..Phish::default() }),
         ..TenantOptions::default()
     };
-    let bench = Bench::start(tenant, &[("max_concurrent_batches", &at_once.to_string())]).await;
+    let at_once_text = at_once.to_string();
+    let options = [("max_concurrent_batches", at_once_text.as_str()), ("max_deletions", "10000")];
+    let bench = Bench::start(tenant, &options).await;
     let planted = bench.sandbox.graph.planted();
     assert_eq!(planted.len(), messages as usize);
     let entries = planted.chunks(COPIES as usize).map(|messages| {

@@ -1,225 +1,162 @@
 //! The trail's file. This program only appends to it and never rotates it. If the file is moved away (logrotate), a new
-//! one is created.
+//! one is created, whose first line is chained to the last one of the file before.
 //!
-//! Lines that cannot be written wait and are retried: their acts are done and must get on record, even if no other act
-//! follows.
+//! Several processes may append to one file. Each holds the file's lock while it writes, and reads the last line where
+//! another process wrote it.
 
-use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread;
-use std::time::Duration;
 
-use tracing::{error, info};
-
-use super::AuditError;
+use super::chain::{LineHash, chained};
 
 /// The owner writes, the group may read.
 const MODE: u32 = 0o640;
-/// The delay between two attempts after a failure.
-const RETRY_DELAY: Duration = Duration::from_secs(2);
-/// The largest number of waiting lines. Further ones are in the log only, and a line with their number replaces them.
-const MAX_WAITING: usize = 10_000;
-/// The largest size of all waiting lines together.
-const MAX_WAITING_BYTES: usize = 64 << 20;
-
-#[derive(Debug)]
-pub(super) struct TrailFile {
-    state: Mutex<State>,
-}
+/// How much of the file is read at once to find its last line.
+const BLOCK: usize = 64 << 10;
 
 #[derive(Debug, Default)]
-struct State {
-    /// `None` if everything is in the log only.
-    path: Option<PathBuf>,
-    file: Option<File>,
-    /// Whether the file's last line was cut off.
-    torn: bool,
-    /// Lines that could not be written yet, of acts that had begun when the file began to fail.
-    waiting: VecDeque<String>,
-    /// The number of lines that exceeded the limits.
-    left_out: usize,
-    /// Whether the last attempt to write failed; a thread retries then.
-    failing: bool,
+pub(super) struct TrailFile {
+    path: PathBuf,
+    open: Option<Open>,
+    /// The hash of the last line that this process knows of.
+    last: Option<LineHash>,
+}
+
+#[derive(Debug)]
+struct Open {
+    file: File,
+    /// Whether it is a regular file: not a pipe or a device.
+    is_regular: bool,
+    /// The file's size after the last line whose hash is known; `None` after a failure.
+    end: Option<u64>,
+}
+
+/// How many lines were written, and why not all of them.
+pub(super) struct Written {
+    pub(super) lines: usize,
+    pub(super) result: io::Result<()>,
 }
 
 impl TrailFile {
-    /// Returns the file at `path`. It is opened when it is needed.
-    pub(super) fn at(path: Option<PathBuf>) -> Self {
-        Self { state: Mutex::new(State { path, ..State::default() }) }
-    }
-
-    /// Writes the first line, which shows whether the file can be used at all.
-    pub(super) fn first(&self, line: String) -> Result<(), AuditError> {
-        let mut state = self.lock();
-        state.waiting.push_back(line);
-        state.write_waiting().map_err(|reason| state.error(reason))
-    }
-
-    /// Checks whether a line could be written now, as far as that shows without writing one.
-    pub(super) fn ready(self: &Arc<Self>) -> Result<(), AuditError> {
-        self.try_to_write(&mut self.lock())
-    }
-
-    /// Writes a line, or keeps it until it can be written.
-    pub(super) fn write(self: &Arc<Self>, line: String) {
-        let mut state = self.lock();
-        let bytes: usize = state.waiting.iter().map(String::len).sum();
-        if state.waiting.len() < MAX_WAITING && bytes + line.len() <= MAX_WAITING_BYTES {
-            state.waiting.push_back(line);
-        } else {
-            state.left_out += 1;
+    /// Continues at `path`. The file is opened with the next line.
+    pub(super) fn move_to(&mut self, path: &Path) {
+        if self.path != path {
+            (self.path, self.open) = (path.to_owned(), None);
         }
-        // A failure has been logged, and a thread retries.
-        let _ = self.try_to_write(&mut state);
     }
 
-    /// Continues in `path`, with the waiting lines.
-    pub(super) fn move_to(self: &Arc<Self>, path: Option<PathBuf>) {
-        let mut state = self.lock();
-        *state = State {
-            path,
-            waiting: std::mem::take(&mut state.waiting),
-            left_out: state.left_out,
-            failing: state.failing,
-            ..State::default()
-        };
-        let _ = self.try_to_write(&mut state);
-    }
-
-    /// The number of lines that are not in the file yet.
-    pub(super) fn waiting(&self) -> usize {
-        let state = self.lock();
-        state.waiting.len() + state.left_out
-    }
-
-    /// Whether the last attempt to write failed.
-    pub(super) fn is_failing(&self) -> bool {
-        self.lock().failing
-    }
-
-    fn try_to_write(self: &Arc<Self>, state: &mut State) -> Result<(), AuditError> {
-        let was_failing = state.failing;
-        let written = state.write_waiting();
-        state.failing = written.is_err();
-        let failure = written.map_err(|reason| state.error(reason));
-        match (&failure, was_failing) {
-            (Err(failure), false) => {
-                error!(
-                    "the audit trail cannot be written; nothing is changed until it can. Its lines are kept until \
-                     then: {failure}"
-                );
-                let trail = Arc::downgrade(self);
-                // If no thread can be started, the next act retries.
-                let _ = thread::Builder::new().name("audit trail".to_owned()).spawn(move || retry(&trail));
-            }
-            (Ok(()), true) if state.path.is_some() => {
-                info!("the audit trail can be written again; every line that waited is in it");
-            }
-            _ => {}
+    /// Appends lines, in order. Without lines, checks whether the file can be opened.
+    pub(super) fn append<'l>(&mut self, lines: impl IntoIterator<Item = &'l str>) -> Written {
+        let mut written = 0;
+        let result = self.append_counted(lines, &mut written);
+        if result.is_err()
+            && let Some(open) = &mut self.open
+        {
+            open.end = None;
         }
-        failure
+        Written { lines: written, result }
     }
 
-    /// The state is consistent even if the lock is poisoned: no code here panics halfway.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn append_counted<'l>(
+        &mut self,
+        lines: impl IntoIterator<Item = &'l str>,
+        written: &mut usize,
+    ) -> io::Result<()> {
+        let Self { path, open, last } = self;
+        let Open { file, is_regular, end } = follow(open, path)?;
+        // Closing the file, or the end of the process, releases the lock as well.
+        let is_locked = *is_regular && file.lock().is_ok();
+        let result = (|| {
+            if *is_regular {
+                let size = file.metadata()?.len();
+                if *end != Some(size) {
+                    find_last(file, size, last)?;
+                    *end = Some(file.metadata()?.len());
+                }
+            }
+            for line in lines {
+                let line = chained(line, last.as_ref());
+                file.write_all(line.as_bytes())?;
+                *last = Some(LineHash::of(line.as_bytes()));
+                *end = end.map(|end| end + line.len() as u64);
+                *written += 1;
+            }
+            Ok(())
+        })();
+        if is_locked {
+            file.unlock()?;
+        }
+        result
     }
-}
 
-/// Retries until the lines are written or the trail is dropped.
-fn retry(trail: &Weak<TrailFile>) {
-    loop {
-        thread::sleep(RETRY_DELAY);
-        let Some(trail) = trail.upgrade() else { return };
-        let mut state = trail.lock();
-        if !state.failing || trail.try_to_write(&mut state).is_ok() {
-            return;
+    /// Forces what was written to the disk.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        match &self.open {
+            Some(Open { file, is_regular: true, .. }) => file.sync_data(),
+            _ => Ok(()),
         }
     }
 }
 
 /// Checks whether the file at `path` can be opened for appending. Creates it if it does not exist.
-pub(super) fn can_be_opened(path: &Path) -> Result<(), AuditError> {
-    append_to(path).map(drop).map_err(|reason| AuditError { path: path.to_owned(), reason })
-}
-
-impl State {
-    /// Writes the waiting lines in order.
-    fn write_waiting(&mut self) -> io::Result<()> {
-        let Some(path) = &self.path else {
-            (self.waiting, self.left_out) = (VecDeque::new(), 0);
-            return Ok(());
-        };
-        let file = follow(&mut self.file, &mut self.torn, path)?;
-        loop {
-            let Some(line) = self.waiting.front() else {
-                let left_out = std::mem::take(&mut self.left_out);
-                if left_out == 0 {
-                    return Ok(());
-                }
-                self.waiting.push_back(super::json_line::of_left_out(left_out));
-                continue;
-            };
-            if self.torn {
-                file.write_all(b"\n")?;
-                self.torn = false;
-            }
-            // Other processes may append to the same file, so each line is one write if the system permits it.
-            let line = line.as_bytes();
-            let written = match file.write(line) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                written => written?,
-            };
-            if written < line.len() {
-                self.torn = true;
-                continue;
-            }
-            self.waiting.pop_front();
-        }
-    }
-
-    fn error(&self, reason: io::Error) -> AuditError {
-        AuditError { path: self.path.clone().unwrap_or_default(), reason }
-    }
+pub(super) fn can_be_opened(path: &Path) -> io::Result<()> {
+    append_to(path).map(drop)
 }
 
 /// Reopens the file if `path` names another one by now.
-fn follow<'f>(file: &'f mut Option<File>, torn: &mut bool, path: &Path) -> io::Result<&'f mut File> {
-    if let Some(ours) = file {
-        let ours = ours.metadata()?;
+fn follow<'f>(open: &'f mut Option<Open>, path: &Path) -> io::Result<&'f mut Open> {
+    if let Some(Open { file, .. }) = open {
+        let ours = file.metadata()?;
         match fs::metadata(path) {
             Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => {}
-            _ => *file = None,
+            _ => *open = None,
         }
     }
-    if let Some(file) = file {
-        Ok(file)
-    } else {
-        let opened = append_to(path)?;
-        *torn = is_torn(path);
-        Ok(file.insert(opened))
+    match open {
+        Some(open) => Ok(open),
+        None => Ok(open.insert(append_to(path)?)),
     }
 }
 
-/// Whether the file's last line has no line end, because the disk was full or the machine stopped. If that cannot be
-/// read, the line counts as complete.
-fn is_torn(path: &Path) -> bool {
-    // Opening a pipe for reading blocks until it has a writer, so only regular files are read.
-    let is_file = fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() > 0);
-    let last = || {
-        let mut last = [0];
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-        Ok::<_, io::Error>(last)
-    };
-    is_file && last().is_ok_and(|last| last != *b"\n")
+fn append_to(path: &Path) -> io::Result<Open> {
+    // A pipe that is opened for reading as well would have this process as its reader.
+    let is_special = fs::metadata(path).is_ok_and(|there| !there.is_file());
+    let file = OpenOptions::new().read(!is_special).append(true).create(true).mode(MODE).open(path)?;
+    let is_regular = file.metadata()?.is_file();
+    Ok(Open { file, is_regular, end: None })
 }
 
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+/// Finds the hash of the file's last line, which may be another process's. Ends a line that was cut off, because the
+/// disk was full or the machine stopped. An empty file leaves the hash of the file before it.
+fn find_last(file: &mut File, size: u64, last: &mut Option<LineHash>) -> io::Result<()> {
+    if size == 0 {
+        return Ok(());
+    }
+    let mut line = Vec::new();
+    let mut start = size;
+    // The end of the last line does not end the search for its beginning.
+    let begins = |line: &[u8]| line[..line.len() - 1].iter().rposition(|byte| *byte == b'\n');
+    let at = loop {
+        let length = start.min(BLOCK as u64);
+        start -= length;
+        let mut block = vec![0; usize::try_from(length).unwrap_or(BLOCK)];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(&mut block)?;
+        block.append(&mut line);
+        line = block;
+        if let Some(end) = begins(&line) {
+            break end + 1;
+        }
+        if start == 0 {
+            break 0;
+        }
+    };
+    let is_whole = line.ends_with(b"\n");
+    *last = Some(LineHash::of(&line[at..]));
+    if !is_whole {
+        file.write_all(b"\n")?;
+    }
+    Ok(())
 }

@@ -1,20 +1,28 @@
-//! The lines of the audit trail, as JSON.
+//! The lines of the audit trail, as JSON objects without a line end.
 
 use std::fmt::Write as _;
 
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::record::{AuditRecord, Initiator};
+use super::record::{ActOutcome, AuditRecord, Initiator};
 use crate::config::{Deletion, GuardSettings, Patterns};
 
-/// An act and its outcome.
+/// The outcome of an intent: the act may begin.
+pub(super) const BEGUN: &str = "begun";
+
+/// An act and its outcome, or its intent.
 #[derive(Serialize)]
 struct ActLine<'a> {
     time: String,
     #[serde(flatten)]
     record: &'a AuditRecord,
+    /// The acts, where the line is the intent of several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batch: Vec<Part<'a>>,
     outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     dry_run: bool,
@@ -22,17 +30,32 @@ struct ActLine<'a> {
     initiator: &'a Initiator,
 }
 
+/// One of several acts.
+#[derive(Serialize)]
+struct Part<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailbox: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mailbox_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_id: Option<&'a str>,
+}
+
 /// The guard rails in force.
 #[derive(Serialize)]
-struct RailsLine {
+struct RailsLine<'a> {
     time: String,
     act: &'static str,
     version: &'static str,
-    max_deletions: Option<usize>,
+    max_deletions: usize,
+    max_deletions_per_hour: Option<usize>,
     mailboxes_allowed: Option<Vec<String>>,
     mailboxes_denied: Vec<String>,
+    mailboxes_denied_reading: Vec<String>,
     deletion: &'static str,
     dry_run: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    removed: &'a [String],
 }
 
 /// Replaces lines that are in the log only.
@@ -43,30 +66,64 @@ struct LeftOutLine {
     count: usize,
 }
 
-pub(super) fn of_act(
+/// The line of an intent for the acts in `records`, which have the same kind and destination.
+pub(super) fn of_intent(
+    intent: &str,
+    records: &[&AuditRecord],
+    dry_run: bool,
+    initiator: &Initiator,
+) -> String {
+    let line = |record, batch| {
+        let (time, intent) = (now(), Some(intent));
+        json(&ActLine { time, record, batch, outcome: BEGUN, intent, error: None, dry_run, initiator })
+    };
+    match records {
+        [] => String::new(),
+        [record] => line(record, Vec::new()),
+        [first, ..] => {
+            let common =
+                AuditRecord { destination: first.destination.clone(), ..AuditRecord::new(first.act) };
+            let parts = records.iter().map(|record| Part {
+                mailbox: record.mailbox.as_deref(),
+                mailbox_id: record.mailbox_id.as_deref(),
+                message_id: record.message_id.as_deref(),
+            });
+            line(&common, parts.collect())
+        }
+    }
+}
+
+/// The line of an outcome; `intent` names the line before the act, if there was one.
+pub(super) fn of_outcome(
+    intent: Option<&str>,
     record: &AuditRecord,
-    outcome: &str,
+    outcome: ActOutcome,
     error: Option<&str>,
     dry_run: bool,
     initiator: &Initiator,
 ) -> String {
-    json(&ActLine { time: now(), record, outcome, error, dry_run, initiator })
+    let outcome = outcome.text(record.act);
+    let batch = Vec::new();
+    json(&ActLine { time: now(), record, batch, outcome: &outcome, intent, error, dry_run, initiator })
 }
 
-pub(super) fn of_rails(rails: &GuardSettings) -> String {
+pub(super) fn of_rails(rails: &GuardSettings, removed: &[String]) -> String {
     json(&RailsLine {
         time: now(),
         act: "guard rails in force",
         version: env!("CARGO_PKG_VERSION"),
         max_deletions: rails.max_deletions,
+        max_deletions_per_hour: rails.max_deletions_per_hour,
         mailboxes_allowed: rails.allowed.as_ref().map(Patterns::texts),
         mailboxes_denied: rails.denied.texts(),
+        mailboxes_denied_reading: rails.denied_reading.texts(),
         deletion: match rails.deletion {
             Deletion::Recoverable => "recoverable",
             Deletion::DeletedItems => "deleted_items",
             Deletion::Permanent => "permanent",
         },
         dry_run: rails.dry_run,
+        removed,
     })
 }
 
@@ -78,11 +135,11 @@ fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// Returns `line` as JSON in ASCII, with a line end. A reader's charset or a mark of text direction cannot change what
+/// Returns `line` as JSON in ASCII. A reader's charset or a mark of text direction cannot change what
 /// ASCII says.
 fn json(line: &impl Serialize) -> String {
     let json = serde_json::to_string(line).unwrap_or_default();
-    let mut text = String::with_capacity(json.len() + 1);
+    let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_ascii() && !c.is_ascii_control() {
             text.push(c);
@@ -94,6 +151,5 @@ fn json(line: &impl Serialize) -> String {
             }
         }
     }
-    text.push('\n');
     text
 }

@@ -1,23 +1,36 @@
-//! The audit trail: one line for each act that changes something, with the initiator and the outcome.
+//! The audit trail: the intent before each act that changes something, and its outcome after it, with the initiator.
 //!
-//! A request that changes something needs a [`PendingAction`], and only [`Trail::begin`] makes one. So a change is
-//! always on record, however the call ends. Each line is also in the log, at any log level; the file is for auditors.
+//! A request that changes something needs a [`PendingAction`]. Only [`Trail::begin`] makes one, after the line with the
+//! intent is in the file. So a change is on record however the call or the process ends. A thread of its own writes the
+//! file ([`writer`]), so a file system that hangs stops changes and nothing else. Each line is chained to the one
+//! before it by a hash ([`chain`]). Outcomes are also in the log, at any log level; without a file, intents are, too.
 
+mod chain;
+mod entry;
 mod file;
 mod json_line;
+mod queue;
+pub mod reader;
 mod record;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::info;
+use tokio::time::timeout;
 
-use crate::config::GuardSettings;
-use file::TrailFile;
+use crate::config::{AuditSettings, GuardSettings};
+use entry::Proposal;
+pub use entry::{DryRun, PendingAction};
+use queue::Queue;
 pub use record::{Act, ActOutcome, AuditRecord, Initiator};
 
+/// How long the file system may take for a line. Nothing is changed while it takes longer.
+const LIMIT: Duration = Duration::from_secs(5);
+
 /// The trail's file cannot be written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(
     "cannot write the audit trail {}: {reason}; make the file and its directory writable for this program \
      (audit_file), or leave audit_file= empty to put everything on record in the log only",
@@ -26,199 +39,192 @@ pub use record::{Act, ActOutcome, AuditRecord, Initiator};
 pub struct AuditError {
     /// The file.
     pub path: PathBuf,
-    /// The operating system's error.
-    pub reason: std::io::Error,
+    /// Why: the operating system's error, or that it did not answer in time.
+    pub reason: String,
 }
 
-/// Puts acts on record. Clones share one file.
+impl AuditError {
+    fn new(path: &Path, reason: &impl ToString) -> Self {
+        Self { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+/// Puts acts on record. Clones share one file. The file's thread ends with the last clone.
 #[derive(Debug, Clone)]
-pub struct Trail(Arc<TrailFile>);
+pub struct Trail(Arc<Handle>);
+
+/// Ends the writer when the last clone of the trail is dropped.
+#[derive(Debug)]
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 impl Trail {
-    /// Opens the trail in `path`, or in the log only. Its first line names the `rails` in force.
+    /// Opens the trail where `settings` say, or in the log only. Its first line names the `rails` in force.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn open(path: Option<PathBuf>, rails: &GuardSettings) -> Result<Self, AuditError> {
-        let trail = Self::at(path);
-        trail.0.first(json_line::of_rails(rails))?;
+    pub async fn open(settings: AuditSettings, rails: &GuardSettings) -> Result<Self, AuditError> {
+        let trail = Self::at(settings);
+        trail.note(rails);
+        trail.flush(LIMIT).await?;
         Ok(trail)
     }
 
-    /// Returns the trail in `path`, or in the log only. The file is opened before the first change.
-    pub fn at(path: Option<PathBuf>) -> Self {
-        Self(Arc::new(TrailFile::at(path)))
+    /// Returns the trail where `settings` say, or in the log only. The file is opened before the first line.
+    pub fn at(settings: AuditSettings) -> Self {
+        Self(Arc::new(Handle(Arc::new(Queue::new(settings)))))
     }
 
     /// Returns a trail that is in the log only.
     pub fn in_log() -> Self {
-        Self::at(None)
+        Self::at(AuditSettings::default())
     }
 
-    /// Checks whether a trail can be in `path`. Creates the file if it does not exist.
+    /// Checks whether a trail can be where `settings` say. Creates the file if it does not exist.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn can_be_at(path: &Path) -> Result<(), AuditError> {
-        file::can_be_opened(path)
+    pub async fn can_be_at(settings: &AuditSettings) -> Result<(), AuditError> {
+        let Some(path) = settings.file.clone() else { return Ok(()) };
+        let opened = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || file::can_be_opened(&path)
+        });
+        match timeout(LIMIT, opened).await {
+            Ok(Ok(opened)) => opened.map_err(|reason| AuditError::new(&path, &reason)),
+            Ok(Err(panicked)) => Err(AuditError::new(&path, &panicked)),
+            Err(_) => Err(AuditError::new(&path, &queue::NO_ANSWER)),
+        }
     }
 
-    /// Continues in `path`, or in the log only, also for acts that have begun. Lines that could not be written yet move
-    /// along.
-    pub fn move_to(&self, path: Option<PathBuf>) {
-        self.0.move_to(path);
+    /// Continues where `settings` say, also for acts that have begun. Lines that could not be written yet move along.
+    pub fn move_to(&self, settings: AuditSettings) {
+        self.queue().move_to(settings);
+        writer::ensure(self.queue());
     }
 
     /// Puts on record that the `rails` are in force from now on.
     pub fn note(&self, rails: &GuardSettings) {
-        self.0.write(json_line::of_rails(rails));
+        self.note_change(rails, &[]);
     }
 
-    /// Checks whether the file can be written, as far as that shows without writing to it. Writes waiting lines first.
+    /// Puts on record that the `rails` are in force from now on, and which are `removed` or wider than before.
+    pub fn note_change(&self, rails: &GuardSettings, removed: &[String]) {
+        self.put(json_line::of_rails(rails, removed));
+    }
+
+    /// Waits until every line is written, at most for `limit`. Tries again at once if the last attempt failed.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn ready(&self) -> Result<(), AuditError> {
-        self.0.ready()
+    /// The file cannot be written, or not in time.
+    pub async fn flush(&self, limit: Duration) -> Result<(), AuditError> {
+        let Some(flushed) = self.queue().flush() else { return Ok(()) };
+        writer::ensure(self.queue());
+        match timeout(limit, flushed).await {
+            Ok(Ok(flushed)) => flushed,
+            _ => Err(self.queue().unanswered()),
+        }
     }
 
-    /// Writes waiting lines. Does not look at the file if there are none.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn flush(&self) -> Result<(), AuditError> {
-        if self.waiting() == 0 { Ok(()) } else { self.ready() }
+    /// Waits until the lines of a call are written, before it is answered. Does not wait for a file that cannot be
+    /// written at the moment: its lines are kept.
+    pub async fn settle(&self) {
+        if !self.is_failing() {
+            // The writer has logged a failure.
+            let _ = self.flush(LIMIT).await;
+        }
     }
 
-    /// The number of lines that could not be written to the file yet.
+    /// The number of lines that are not in the file yet.
     pub fn waiting(&self) -> usize {
-        self.0.waiting()
+        self.queue().waiting()
     }
 
-    /// Whether the last attempt to write the file failed. The trail retries by itself.
+    /// Whether the last attempt to write the file failed, or does not end. The trail retries by itself.
     pub fn is_failing(&self) -> bool {
-        self.0.is_failing()
+        self.queue().is_failing()
     }
 
-    /// Begins an act. [`PendingAction::end`] puts its outcome on record.
+    /// Writes the intent of an act. [`PendingAction::end`] puts its outcome on record.
     ///
     /// # Errors
-    /// The file cannot be written; nothing must be changed then.
-    pub fn begin(
+    /// The file cannot be written, or not in time; nothing must be changed then.
+    pub async fn begin(
         &self,
         initiator: &Arc<Initiator>,
         record: AuditRecord,
     ) -> Result<PendingAction, AuditError> {
-        self.ready()?;
-        Ok(PendingAction(self.entry(initiator, record, false)))
+        self.propose(initiator, record, false).await.map(PendingAction::new)
     }
 
-    /// Begins an act that is only tried.
+    /// Writes the intent of an act that is only tried.
     ///
     /// # Errors
     /// The file cannot be written, so the act would not be done.
-    pub fn rehearse(&self, initiator: &Arc<Initiator>, record: AuditRecord) -> Result<DryRun, AuditError> {
-        self.ready()?;
-        Ok(DryRun(self.entry(initiator, record, true)))
+    pub async fn rehearse(
+        &self,
+        initiator: &Arc<Initiator>,
+        record: AuditRecord,
+    ) -> Result<DryRun, AuditError> {
+        self.propose(initiator, record, true).await.map(DryRun::new)
     }
 
     /// Puts on record that the guard refused an act.
-    pub fn refused(&self, initiator: &Arc<Initiator>, record: AuditRecord, why: &str) {
-        self.entry(initiator, record, false).write(ActOutcome::Refused, Some(why));
+    pub fn refused(&self, initiator: &Initiator, record: &AuditRecord, why: &str) {
+        self.done(initiator, record, ActOutcome::Refused, Some(why));
     }
 
-    fn entry(&self, initiator: &Arc<Initiator>, record: AuditRecord, dry_run: bool) -> Entry {
-        Entry { trail: self.clone(), initiator: Arc::clone(initiator), record, dry_run, written: false }
-    }
-}
-
-/// An act that has begun. If it is dropped before its end, its outcome is on record as unknown.
-#[derive(Debug)]
-#[must_use = "its outcome is on record as unknown otherwise"]
-pub struct PendingAction(Entry);
-
-/// An act that is only tried.
-#[derive(Debug)]
-#[must_use = "its outcome is on record as unknown otherwise"]
-pub struct DryRun(Entry);
-
-impl graph::ChangePermit for PendingAction {}
-
-impl PendingAction {
-    /// Puts the outcome on record, with the error if there is one.
-    pub fn end(self, outcome: ActOutcome, error: Option<&str>) {
-        self.0.write(outcome, error);
+    /// Puts on record what was read, or that it could not be read. Reading goes on where the file cannot be written.
+    pub fn read(
+        &self,
+        initiator: &Initiator,
+        record: &AuditRecord,
+        outcome: ActOutcome,
+        error: Option<&str>,
+    ) {
+        self.done(initiator, record, outcome, error);
     }
 
-    /// Puts on record how the request to Graph ended.
-    pub fn end_with<T>(self, result: &Result<T, graph::Error>) {
-        self.end(ActOutcome::of(result), error_text(result).as_deref());
-    }
-}
-
-impl DryRun {
-    /// Puts on record that the act would have been done.
-    pub fn end(self) {
-        self.0.write(ActOutcome::WouldBeDone, None);
+    /// Puts an act without an intent on record.
+    fn done(&self, initiator: &Initiator, record: &AuditRecord, outcome: ActOutcome, error: Option<&str>) {
+        entry::log(record, &outcome.text(record.act), error, false);
+        self.put(json_line::of_outcome(None, record, outcome, error, false, initiator));
     }
 
-    /// Puts on record what the look at the object showed: the act would have been done, or it could not have been.
-    pub fn end_with<T>(self, look: &Result<T, graph::Error>) {
-        let outcome = match ActOutcome::of(look) {
-            ActOutcome::Done => ActOutcome::WouldBeDone,
-            other => other,
+    async fn propose(
+        &self,
+        initiator: &Arc<Initiator>,
+        record: AuditRecord,
+        dry_run: bool,
+    ) -> Result<entry::Entry, AuditError> {
+        let proposal = Proposal::new(self.clone(), Arc::clone(initiator), record, dry_run);
+        let mut entry = match self.queue().propose(proposal)? {
+            queue::Proposed::InLog(entry) => *entry,
+            queue::Proposed::Waits(written) => {
+                writer::ensure(self.queue());
+                match timeout(LIMIT, written).await {
+                    Ok(Ok(entry)) => entry?,
+                    _ => return Err(self.queue().unanswered()),
+                }
+            }
         };
-        self.0.write(outcome, error_text(look).as_deref());
-    }
-}
-
-fn error_text<T>(result: &Result<T, graph::Error>) -> Option<String> {
-    result.as_ref().err().map(graph::Error::for_log)
-}
-
-#[derive(Debug)]
-struct Entry {
-    trail: Trail,
-    initiator: Arc<Initiator>,
-    record: AuditRecord,
-    dry_run: bool,
-    written: bool,
-}
-
-impl Entry {
-    fn write(mut self, outcome: ActOutcome, error: Option<&str>) {
-        self.put(outcome, error);
+        entry.hand_over();
+        Ok(entry)
     }
 
-    fn put(&mut self, outcome: ActOutcome, error: Option<&str>) {
-        self.written = true;
-        let Self { trail, initiator, record, dry_run, .. } = self;
-        let outcome = outcome.text(record.act);
-        let recipients = (!record.recipients.is_empty()).then(|| record.recipients.join(", "));
-        info!(
-            target: "audit",
-            mailbox = record.mailbox,
-            mailbox_id = record.mailbox_id,
-            message_id = record.message_id,
-            destination = record.destination,
-            recipients,
-            attachments = record.attachments,
-            attendees = record.attendees,
-            messages = record.messages,
-            written_to = record.target,
-            outcome,
-            error,
-            dry_run = dry_run.then_some(true),
-            "{}", record.act.text()
-        );
-        trail.0.write(json_line::of_act(record, &outcome, error, *dry_run, initiator));
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        if !self.written {
-            self.put(ActOutcome::Unknown, Some("the call was ended before the outcome was known"));
+    /// Queues a line.
+    fn put(&self, line: String) {
+        if self.queue().put(line) {
+            writer::ensure(self.queue());
         }
+    }
+
+    fn queue(&self) -> &Arc<Queue> {
+        &self.0.0
     }
 }

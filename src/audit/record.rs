@@ -1,8 +1,8 @@
-//! What one line of the audit trail says: who changed what, and with what outcome.
+//! What one line of the audit trail says: who changed or read what, and with what outcome.
 
 use serde::{Serialize, Serializer};
 
-/// The call on whose behalf something is changed.
+/// The call on whose behalf something is changed or read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Initiator {
     /// The name of SOAR's user or API key, or of the user who ran the function from the command line.
@@ -22,7 +22,7 @@ pub struct Initiator {
     pub function: Option<String>,
 }
 
-/// A kind of change.
+/// A kind of change, or of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// Deletes one message.
@@ -43,6 +43,12 @@ pub enum Act {
     AttachReport,
     /// Writes a report to a note in SOAR.
     WriteNote,
+    /// Reads a message.
+    ReadMessage,
+    /// Searches mailboxes.
+    SearchMailboxes,
+    /// Reads a mailbox in any way; on record only when the mailbox is refused.
+    ReadMailbox,
 }
 
 impl Act {
@@ -58,6 +64,9 @@ impl Act {
             Self::AttachMessage => "attach message",
             Self::AttachReport => "attach report",
             Self::WriteNote => "write note",
+            Self::ReadMessage => "read message",
+            Self::SearchMailboxes => "search mailboxes",
+            Self::ReadMailbox => "read mailbox",
         }
     }
 
@@ -69,6 +78,8 @@ impl Act {
             Self::CreateMeeting => "created",
             Self::ChangeMailbox => "changed",
             Self::AttachMessage | Self::AttachReport | Self::WriteNote => "written",
+            Self::ReadMessage | Self::ReadMailbox => "read",
+            Self::SearchMailboxes => "searched",
         }
     }
 }
@@ -120,7 +131,7 @@ impl ActOutcome {
     }
 }
 
-/// What is changed, and where. It holds no word of a mail.
+/// What is changed or read, and where. It holds no word of a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRecord {
     /// The kind of change.
@@ -146,9 +157,18 @@ pub struct AuditRecord {
     /// The number of invited attendees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attendees: Option<usize>,
-    /// The number of messages, where the record is about a list.
+    /// The number of messages: those of a refused list, or those that a search found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<usize>,
+    /// What was searched: addresses, or `all`, or `all:` with the beginning of a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub searched: Option<String>,
+    /// The number of mailboxes that were searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailboxes: Option<usize>,
+    /// The kinds of the criteria of a search, without their values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<&'static str>,
     /// Where a note or file goes in SOAR: "incident 2095".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
@@ -167,6 +187,9 @@ impl AuditRecord {
             attachments: None,
             attendees: None,
             messages: None,
+            searched: None,
+            mailboxes: None,
+            criteria: Vec::new(),
             target: None,
         }
     }

@@ -20,5 +20,5 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     let environment = common.environment(arguments.framework.into_given());
     let file = common.file(&environment)?;
-    daemon::run(file, environment).await
+    Box::pin(daemon::run(file, environment)).await
 }

@@ -187,8 +187,8 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     }
     let graph = graph::graph(options);
     let limits = graph::limits(options);
-    let guard = guard::guard(options, graph.as_ref().map(|graph| &graph.base_url));
-    let audit_file = guard::audit_file(options, &log);
+    let guard = guard::guard(options, graph.as_ref().map(|graph| &graph.base_url), limits.max_messages);
+    let audit = guard::audit(options, &log);
     guard::misspelt(options);
     let health_listen = graph::health_listen(options);
     Some(Settings {
@@ -199,7 +199,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
         graph: graph?,
         limits,
         guard,
-        audit_file,
+        audit,
         selftest_timeout,
         health_listen,
     })

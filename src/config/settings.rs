@@ -9,6 +9,7 @@ use net::{ProxyUrl, Trust};
 use soar::SoarSettings;
 
 use super::Patterns;
+use super::definitions::app::MAX_MESSAGES;
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +30,8 @@ pub struct Settings {
     pub limits: CallLimits,
     /// The guard rails.
     pub guard: GuardSettings,
-    /// `audit_file`, in `logdir` if its path is relative: the record of all changes; `audit.log` when absent and the
-    /// log is written to a file. `None`: changes are recorded in the log only.
-    pub audit_file: Option<PathBuf>,
+    /// The audit trail.
+    pub audit: AuditSettings,
     /// `selftest_timeout`: how long one step of the self test may take.
     pub selftest_timeout: Duration,
 }
@@ -44,7 +44,7 @@ impl Settings {
 
     /// The audit trail, if it is below a directory that is emptied at a restart or earlier.
     pub fn audit_that_does_not_last(&self) -> Option<&Path> {
-        let file = self.audit_file.as_deref()?;
+        let file = self.audit.file.as_deref()?;
         let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
         let directory = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
@@ -146,15 +146,29 @@ pub struct CallLimits {
     pub max_reply: usize,
 }
 
-/// The guard rails: what the program may change.
+/// Settings of the audit trail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// `audit_file`, in `logdir` if its path is relative: the record of all changes; `audit.log` when absent and the
+    /// log is written to a file. `None`: changes are recorded in the log only.
+    pub file: Option<PathBuf>,
+    /// `audit_fsync`: a change begins after its line is on the disk, not only with the operating system.
+    pub fsync: bool,
+}
+
+/// The guard rails: what the program may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardSettings {
-    /// `max_deletions`: messages that one call may delete; a call for more deletes none.
-    pub max_deletions: Option<usize>,
+    /// `max_deletions`, `max_messages` when absent: messages that one call may delete; a call for more deletes none.
+    pub max_deletions: usize,
+    /// `max_deletions_per_hour`: messages that all calls may delete within an hour; `None`: any number.
+    pub max_deletions_per_hour: Option<usize>,
     /// `mailboxes_allowed`: mailboxes that may be changed; `None`: all.
     pub allowed: Option<Patterns>,
     /// `mailboxes_denied`: mailboxes that may not be changed, even if allowed.
     pub denied: Patterns,
+    /// `mailboxes_denied_reading`: mailboxes whose mail may not be read or searched.
+    pub denied_reading: Patterns,
     /// `deletion`: where a deleted message goes.
     pub deletion: Deletion,
     /// `dry_run`: no mailbox is changed; results say what would have been done.
@@ -165,6 +179,62 @@ impl GuardSettings {
     /// Whether the guard rails distinguish mailboxes.
     pub fn name_mailboxes(&self) -> bool {
         self.allowed.is_some() || !self.denied.is_empty()
+    }
+
+    /// The guard rails of `former` that are removed or wider in these, one phrase for each.
+    pub fn removed_since(&self, former: &Self) -> Vec<String> {
+        let mut removed = Vec::new();
+        let mut number = |name: &str, former: Option<usize>, now: Option<usize>| {
+            if let Some(former) = former
+                && now.is_none_or(|now| now > former)
+            {
+                let now = now.map_or("without a limit".to_owned(), |now| now.to_string());
+                removed.push(format!("{name} is {now}, and was {former}"));
+            }
+        };
+        number("max_deletions", Some(former.max_deletions), Some(self.max_deletions));
+        number("max_deletions_per_hour", former.max_deletions_per_hour, self.max_deletions_per_hour);
+        if let Some(before) = &former.allowed {
+            match &self.allowed {
+                None => removed.push("mailboxes_allowed is gone, so every mailbox is allowed".to_owned()),
+                Some(now) if !now.not_in(before).is_empty() => {
+                    removed.push(format!("mailboxes_allowed also has {}", now.not_in(before).join(", ")));
+                }
+                Some(_) => {}
+            }
+        }
+        let lists = [
+            ("mailboxes_denied", &former.denied, &self.denied),
+            ("mailboxes_denied_reading", &former.denied_reading, &self.denied_reading),
+        ];
+        for (name, before, now) in lists {
+            let gone = before.not_in(now);
+            if !gone.is_empty() {
+                removed.push(format!("{name} has no longer {}", gone.join(", ")));
+            }
+        }
+        if self.deletion == Deletion::Permanent && former.deletion != Deletion::Permanent {
+            removed.push("deletion is permanent".to_owned());
+        }
+        if former.dry_run && !self.dry_run {
+            removed.push("dry_run is off".to_owned());
+        }
+        removed
+    }
+}
+
+impl Default for GuardSettings {
+    /// The rails of a file without any.
+    fn default() -> Self {
+        Self {
+            max_deletions: MAX_MESSAGES.default,
+            max_deletions_per_hour: None,
+            allowed: None,
+            denied: Patterns::default(),
+            denied_reading: Patterns::default(),
+            deletion: Deletion::default(),
+            dry_run: false,
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod systemd;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, pending};
@@ -31,6 +32,7 @@ use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, LoadError, Loaded, Settings};
 use crate::exit_code::{ExitCode, Failure};
+use crate::guard::DeletionCount;
 use crate::log::{Log, cannot_rotate};
 use crate::worker::{Services, Worker};
 use broker_sessions::{BrokerSessions, SessionEvent};
@@ -56,11 +58,14 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
     let life = async {
         let systemd = Systemd::connect(&environment);
         systemd.starting();
-        let mut daemon = Daemon::new(&mut log, systemd, loaded, source.contents())?;
+        let mut daemon = Daemon::new(&mut log, systemd, loaded, source.contents()).await?;
         daemon.run(&mut source, &mut signals).await
     };
     life.await.inspect_err(|Failure { code, message }| error!(code = *code as u8, "not started: {message}"))
 }
+
+/// How long the audit trail may take for its last lines.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// The running daemon.
 struct Daemon<'l> {
@@ -95,7 +100,12 @@ enum Phase {
 
 impl<'l> Daemon<'l> {
     /// Sends no request before [`Self::run`], so mistakes in local files are reported first.
-    fn new(log: &'l mut Log, systemd: Systemd, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
+    async fn new(
+        log: &'l mut Log,
+        systemd: Systemd,
+        loaded: Loaded,
+        contents: &Contents,
+    ) -> Result<Self, Failure> {
         let Loaded { settings, warnings, .. } = loaded;
         for warning in warnings {
             warn!("{warning}");
@@ -104,13 +114,15 @@ impl<'l> Daemon<'l> {
         let graph = graph::Client::new(&settings.graph)?;
         let in_force = InForce::new(&settings, contents);
         in_force.target.check()?;
-        let trail = Trail::open(settings.audit_file.clone(), &settings.guard)
+        let trail = Trail::open(settings.audit.clone(), &settings.guard)
+            .await
             .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
         let worker = Worker::new(Services {
             graph,
             limits: settings.limits,
             rails: Arc::new(settings.guard),
             trail,
+            deletions: DeletionCount::default(),
             settings: settings.worker,
         });
         let health = HealthEndpoint::new(worker.clone(), log, settings.health_listen)?;
@@ -170,7 +182,10 @@ impl<'l> Daemon<'l> {
     async fn reload(&mut self, source: &mut ConfigSource, why: &'static str) {
         self.enter(&Phase::Reloading { why });
         let plan = match source.load().await {
-            Ok(loaded) => ReloadPlan::new(self, loaded, source.contents()).map_err(|failure| failure.message),
+            Ok(loaded) => {
+                let plan = ReloadPlan::new(self, loaded, source.contents()).await;
+                plan.map_err(|failure| failure.message)
+            }
             Err(error) => Err(on_one_line(&error)),
         };
         self.health.count_reload(plan.is_ok());
@@ -220,7 +235,7 @@ impl<'l> Daemon<'l> {
             by = signals.stop() => warn!("ending at once: {by}; calls that run stay in the queue for the next worker"),
         }
         let trail = &self.worker.services().trail;
-        if let Err(failure) = trail.flush() {
+        if let Err(failure) = trail.flush(LAST_LINES).await {
             error!(lines = trail.waiting(), "what waited for the audit trail is in the log only: {failure}");
         }
     }

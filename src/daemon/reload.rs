@@ -1,6 +1,5 @@
 //! A reload: everything that can fail happens in [`ReloadPlan::new`]; [`ReloadPlan::apply`] cannot fail.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -10,7 +9,7 @@ use super::subscription::BrokerTarget;
 use super::{Daemon, warn_of_unsuitable_places};
 use crate::audit::Trail;
 use crate::config::watch::Contents;
-use crate::config::{Loaded, LogSettings, Settings, Warning};
+use crate::config::{AuditSettings, Loaded, LogSettings, Settings, Warning};
 use crate::exit_code::{ExitCode, Failure};
 use crate::log::LogChange;
 use crate::worker::Services;
@@ -20,7 +19,7 @@ use graph::GraphSettings;
 #[derive(Debug)]
 pub(super) struct InForce {
     log: LogSettings,
-    audit_file: Option<PathBuf>,
+    audit: AuditSettings,
     /// The settings of Graph's client, and the contents of the files that they name.
     graph: (GraphSettings, Contents),
     /// The newest target. The session in service may have been opened with an earlier one.
@@ -44,7 +43,7 @@ impl InForce {
     pub(super) fn new(settings: &Settings, contents: &Contents) -> Self {
         Self {
             log: settings.log.clone(),
-            audit_file: settings.audit_file.clone(),
+            audit: settings.audit.clone(),
             graph: (settings.graph.clone(), contents.about(settings.graph.files())),
             target: BrokerTarget::new(settings, contents),
         }
@@ -56,7 +55,11 @@ impl ReloadPlan {
     ///
     /// # Errors
     /// One of them cannot be made. Then nothing has changed.
-    pub(super) fn new(daemon: &Daemon<'_>, loaded: Loaded, contents: &Contents) -> Result<Self, Failure> {
+    pub(super) async fn new(
+        daemon: &Daemon<'_>,
+        loaded: Loaded,
+        contents: &Contents,
+    ) -> Result<Self, Failure> {
         let Loaded { settings, warnings, .. } = loaded;
         let in_force = InForce::new(&settings, contents);
         let former = &daemon.in_force;
@@ -67,10 +70,9 @@ impl ReloadPlan {
         } else {
             graph::Client::with_metrics(&settings.graph, Arc::clone(graph.metrics()))?
         };
-        if in_force.audit_file != former.audit_file
-            && let Some(path) = &in_force.audit_file
-        {
-            Trail::can_be_at(path).map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
+        if in_force.audit != former.audit {
+            let usable = Trail::can_be_at(&in_force.audit).await;
+            usable.map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
         }
         let listener = daemon.health.listen_at(settings.health_listen)?;
         // The last step: a log that has been prepared must be put in place.
@@ -88,7 +90,7 @@ impl ReloadPlan {
         let Self { settings, warnings, in_force, graph, listener, log } = self;
         let former = daemon.worker.services();
         let other_rails = settings.guard != *former.rails;
-        let other_trail = in_force.audit_file != daemon.in_force.audit_file;
+        let other_trail = in_force.audit != daemon.in_force.audit;
         let changes = [
             ("log", log.is_some()),
             ("Graph", in_force.graph != daemon.in_force.graph),
@@ -107,10 +109,14 @@ impl ReloadPlan {
         }
         warn_of_unsuitable_places(&settings);
         if other_trail {
-            former.trail.move_to(in_force.audit_file.clone());
+            former.trail.move_to(in_force.audit.clone());
+        }
+        let removed = settings.guard.removed_since(&former.rails);
+        if !removed.is_empty() {
+            warn!("guard rails are removed or wider than before: {}", removed.join("; "));
         }
         if other_rails || other_trail {
-            former.trail.note(&settings.guard);
+            former.trail.note_change(&settings.guard, &removed);
         }
         if let Some(listener) = listener {
             daemon.health.listener = listener;
@@ -120,6 +126,7 @@ impl ReloadPlan {
             limits: settings.limits,
             rails: Arc::new(settings.guard),
             trail: former.trail.clone(),
+            deletions: former.deletions.clone(),
             settings: settings.worker,
         });
         report(&changes);

@@ -183,7 +183,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let created = async {
         let attendees = meeting.required.len() + meeting.optional.len();
         let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
-        match context.guard.authorize_change(&mailbox, record)? {
+        match context.guard.authorize_change(&mailbox, record).await? {
             Authorization::PendingAction(act) => {
                 let created = create(context, &mailbox, event, event_in_utc, &act).await;
                 act.end_with(&created);

@@ -39,6 +39,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Deleting a message of {mailbox}"));
     let deleted = async {
+        context.guard.authorize_deletions(1)?;
         let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mailbox).await?;
         delete(context, &Dispatch::Single, &mailbox, folder.as_deref(), &id).await
     };
@@ -90,7 +91,7 @@ pub(super) async fn delete(
         ..AuditRecord::new(Act::DeleteMessage)
     };
     let path = || Path::message(mailbox.address(), folder, id).map_err(graph::Error::from);
-    match context.guard.authorize_change(mailbox, record)? {
+    match context.guard.authorize_change(mailbox, record).await? {
         Authorization::PendingAction(act) => {
             let deleted = async {
                 let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());

@@ -6,7 +6,7 @@ use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{MAILBOX, MESSAGE, Spec, Timeout};
-use graph::{Expected, Path, Request};
+use graph::{Dispatch, Expected, Path, Request};
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_get_message",
@@ -25,12 +25,15 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     context.status.say(format!("Reading a message of {mailbox}"));
     let read = async {
-        let request = Request::get(Path::message(&mailbox, None, &id)?)
-            .in_mailbox(&mailbox)
+        let owner = context.guard.authorize_reading(&context.graph, &Dispatch::Single, &mailbox).await?;
+        let request = Request::get(Path::message(owner.address(), None, &id)?)
+            .in_mailbox(owner.address())
             .expecting(Expected::Entity);
         context.graph.send(&request).await?.json()
     };
-    match read.await {
+    let read = read.await;
+    context.guard.record_reading(&mailbox, &id, &read);
+    match read {
         Ok(message) => Outcome::object(message),
         Err(source) => {
             let attempt = format!("read message {id} of mailbox {mailbox}");

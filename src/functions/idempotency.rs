@@ -276,7 +276,7 @@ mod tests {
     use crate::functions::lease::Lease;
     use crate::functions::permissions::Permissions;
     use crate::functions::progress::Status;
-    use crate::guard::Guard;
+    use crate::guard::{DeletionCount, Guard};
 
     /// The first wait of the retry policy is 5 s.
     const APP_CONFIG: &str = "\
@@ -304,7 +304,12 @@ client_secret=S3CR3T
             sink: IncidentSink::local(directory.path()).0,
             call: Call { prior_run, ..Call::by_hand() },
             lease: Lease::undisputed(),
-            guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
+            guard: Guard::new(
+                Arc::new(settings.guard),
+                Trail::in_log(),
+                DeletionCount::default(),
+                Initiator::default(),
+            ),
             limits: settings.limits,
             status: Status::channel().0,
         }

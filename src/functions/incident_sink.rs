@@ -142,7 +142,7 @@ pub(super) async fn write_on_record<T>(
     record: AuditRecord,
     write: impl Future<Output = Result<T, soar::Error>>,
 ) -> Result<T, Error> {
-    let act = guard.authorize_write(record)?;
+    let act = guard.authorize_write(record).await?;
     let written = write.await.map_err(Error::from);
     match &written {
         Ok(_) => act.end(ActOutcome::Done, None),

@@ -111,12 +111,14 @@ impl Function {
     pub async fn run(self, context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
         let limit = context.limits.call_timeout;
         let work = self.work(context, inputs);
-        match self.spec().timeout {
+        let ended = match self.spec().timeout {
             Timeout::Report => work.await,
             Timeout::Abort => tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
                 info!("call timed out");
                 Err(ErrorKind::OutOfTime { limit, progress: *context.status.progress().borrow() }.into())
             }),
-        }
+        };
+        context.guard.settle().await;
+        ended
     }
 }

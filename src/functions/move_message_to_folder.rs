@@ -176,7 +176,7 @@ async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, No
     };
     let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &order.mailbox).await?;
     let destination = find_destination(context, &mailbox, order).await?.map_err(NotMoved::NoDestination)?;
-    match context.guard.authorize_change(&mailbox, record)? {
+    match context.guard.authorize_change(&mailbox, record).await? {
         Authorization::PendingAction(act) => {
             let moved =
                 Mover { context, order, mailbox: &mailbox, destination: &destination }.move_once(&act).await;

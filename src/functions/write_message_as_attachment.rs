@@ -17,7 +17,7 @@ use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{INCIDENT, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
-use graph::{self, Download, Path, Request};
+use graph::{self, Dispatch, Download, Path, Request};
 use soar::{self, Target};
 
 pub(super) const SPEC: Spec = Spec {
@@ -83,11 +83,15 @@ struct MessageCopy<'a> {
 
 impl MessageCopy<'_> {
     async fn open(&self) -> Result<Download, Error> {
+        let Context { graph, guard, .. } = self.context;
         let opened = async {
-            let path = Path::message(self.mailbox, None, self.id)?.then("$value");
-            self.context.graph.open(&Request::get(path).in_mailbox(self.mailbox)).await
+            let owner = guard.authorize_reading(graph, &Dispatch::Single, self.mailbox).await?;
+            let path = Path::message(owner.address(), None, self.id)?.then("$value");
+            graph.open(&Request::get(path).in_mailbox(owner.address())).await
         };
-        opened.await.map_err(|source| self.failed(source))
+        let opened = opened.await;
+        guard.record_reading(self.mailbox, self.id, &opened);
+        opened.map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: graph::Error) -> Error {

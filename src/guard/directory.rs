@@ -26,9 +26,20 @@ pub(super) struct Names {
 impl Names {
     const SELECT: &str = "id,userPrincipalName,mail,proxyAddresses";
 
+    /// The names by which a mailbox can be allowed: no alias.
+    pub(super) fn allowable(&self) -> impl Iterator<Item = &str> {
+        self.primary().chain([self.id.as_str()])
+    }
+
     /// The principal name and the primary address.
-    pub(super) fn primary(&self) -> impl Iterator<Item = &str> {
+    fn primary(&self) -> impl Iterator<Item = &str> {
         [self.user_principal_name.as_str()].into_iter().chain(self.mail.as_deref())
+    }
+
+    /// Whether one of them is `name`, apart from case.
+    pub(super) fn hold(&self, name: &str) -> bool {
+        let wanted = name.to_lowercase();
+        self.all().any(|name| name.to_lowercase() == wanted)
     }
 
     /// All names, with the id and every alias.
@@ -76,19 +87,33 @@ impl fmt::Display for Unidentified {
 pub(super) async fn identify(graph: &Client, route: &Dispatch, name: &str) -> Result<Names, Unidentified> {
     let path = Path::user(name).map_err(graph::Error::from)?.option("$select", Names::SELECT);
     let not_found = match get(graph, route, path).await {
-        Ok(answer) => return answer.parse().map_err(|_| Unidentified::Answer(INCOMPLETE)),
+        Ok(answer) => {
+            let names: Names = answer.parse().map_err(|_| Unidentified::Answer(INCOMPLETE))?;
+            return if names.hold(name) { Ok(names) } else { Err(Unidentified::Answer(AMBIGUOUS)) };
+        }
         Err(error) if is_not_found(&error) && name.contains('@') => error,
         Err(error) => return Err(error.into()),
     };
     let path = Path::users_with_address(name).option("$select", Names::SELECT).option("$top", "2");
     let answer = get(graph, route, path).await?;
     let Holders { mut value, more } = answer.parse().map_err(|_| Unidentified::Answer(INCOMPLETE))?;
-    let wanted = name.to_lowercase();
     match (value.pop(), value.is_empty() && more.is_none()) {
         (None, true) => Err(not_found.into()),
         // The name is compared again: if Graph ignored the filter, it would return another user.
-        (Some(names), true) if names.all().any(|name| name.to_lowercase() == wanted) => Ok(names),
+        (Some(names), true) if names.hold(name) => Ok(names),
         _ => Err(Unidentified::Answer(AMBIGUOUS)),
+    }
+}
+
+/// Whether the directory knows a mailbox by `name`: an address or an id.
+///
+/// # Errors
+/// The directory does not say. Holds a sentence.
+pub async fn has_name(graph: &Client, name: &str) -> Result<bool, String> {
+    match identify(graph, &Dispatch::Single, name).await {
+        Ok(_) => Ok(true),
+        Err(Unidentified::Graph(error)) if is_not_found(&error) => Ok(false),
+        Err(unidentified) => Err(unidentified.to_string()),
     }
 }
 

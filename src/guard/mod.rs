@@ -4,11 +4,15 @@
 //! one, and only for a [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no
 //! function can skip the guard rails.
 
+mod deletion_count;
 mod directory;
+mod reading;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::deletion_count::DeletionCount;
+pub use self::directory::has_name;
 use self::directory::{Unidentified, identify, is_not_found};
 use crate::audit::{Act, AuditError, AuditRecord, DryRun, Initiator, PendingAction, Trail};
 use crate::config::{Deletion, GuardSettings};
@@ -21,6 +25,8 @@ const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
 pub struct Guard {
     rails: Arc<GuardSettings>,
     trail: Trail,
+    /// The deletions of the last hour.
+    deletions: DeletionCount,
     initiator: Arc<Initiator>,
 }
 
@@ -77,6 +83,8 @@ pub enum RefusalCode {
     MailboxNotIdentified,
     /// More messages are listed than `max_deletions`.
     TooManyDeletions,
+    /// More messages are listed than `max_deletions_per_hour` leaves.
+    TooManyDeletionsPerHour,
     /// The audit trail cannot be written.
     NotOnRecord,
 }
@@ -88,6 +96,7 @@ impl RefusalCode {
             Self::MailboxRefused => "MailboxRefused",
             Self::MailboxNotIdentified => "MailboxNotIdentified",
             Self::TooManyDeletions => "TooManyDeletions",
+            Self::TooManyDeletionsPerHour => "TooManyDeletionsPerHour",
             Self::NotOnRecord => "NotOnRecord",
         }
     }
@@ -112,9 +121,21 @@ impl From<AuditError> for Refusal {
 }
 
 impl Guard {
-    /// Applies `rails` to the call of `initiator`, with everything on record in `trail`.
-    pub fn new(rails: Arc<GuardSettings>, trail: Trail, initiator: Initiator) -> Self {
-        Self { rails, trail, initiator: Arc::new(initiator) }
+    /// Applies `rails` to the call of `initiator`, with everything on record in `trail`. All calls of a process share
+    /// `deletions`.
+    pub fn new(
+        rails: Arc<GuardSettings>,
+        trail: Trail,
+        deletions: DeletionCount,
+        initiator: Initiator,
+    ) -> Self {
+        Self { rails, trail, deletions, initiator: Arc::new(initiator) }
+    }
+
+    /// Waits until what the call has done is on record, before it is answered. Does not wait for a trail that cannot be
+    /// written.
+    pub async fn settle(&self) {
+        self.trail.settle().await;
     }
 
     /// Where a deletion ends.
@@ -122,19 +143,34 @@ impl Guard {
         self.rails.deletion
     }
 
-    /// Checks that one call may delete `count` messages.
+    /// Checks that one call may delete `count` messages, and counts them. A dry run is checked and not counted.
     ///
     /// # Errors
-    /// There are more than `max_deletions`.
+    /// There are more than `max_deletions`, or more than `max_deletions_per_hour` leaves.
     pub fn authorize_deletions(&self, count: usize) -> Result<(), Refusal> {
-        let Some(limit) = self.rails.max_deletions.filter(|limit| count > *limit) else { return Ok(()) };
-        let why = format!(
-            "Nothing was deleted: {count} messages are listed, and one call may delete {limit} at most \
-             (max_deletions). Narrow the query down and run it again, or have the limit raised."
-        );
+        let GuardSettings { max_deletions: limit, max_deletions_per_hour: per_hour, dry_run, .. } =
+            *self.rails;
+        let (code, why) = if count > limit {
+            let why = format!(
+                "Nothing was deleted: {count} messages are listed, and one call may delete {limit} at most \
+                 (max_deletions). Narrow the query down and run it again, or have the limit raised."
+            );
+            (RefusalCode::TooManyDeletions, why)
+        } else if let Some(per_hour) = per_hour
+            && let Err(left) = self.deletions.take(count, per_hour, dry_run)
+        {
+            let why = format!(
+                "Nothing was deleted: the call's {count} messages are too many, since {per_hour} may be deleted in an \
+                 hour by all calls together and {left} are left (max_deletions_per_hour). Run it again later, or have \
+                 the limit raised."
+            );
+            (RefusalCode::TooManyDeletionsPerHour, why)
+        } else {
+            return Ok(());
+        };
         let record = AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
-        self.trail.refused(&self.initiator, record, &why);
-        Err(Refusal { code: RefusalCode::TooManyDeletions, why })
+        self.trail.refused(&self.initiator, &record, &why);
+        Err(Refusal { code, why })
     }
 
     /// Checks that the mailbox called `name` may be changed. Where the settings allow or deny mailboxes, the
@@ -155,10 +191,8 @@ impl Guard {
         }
         let names = identify(graph, route, &mailbox.name).await;
         let names = names.map_err(|unidentified| self.not_identified(&mailbox, unidentified))?;
-        let is_denied =
-            denied.match_address(&mailbox.name) || names.all().any(|name| denied.match_address(name));
-        let is_allowed =
-            allowed.as_ref().is_none_or(|allowed| names.primary().any(|name| allowed.match_address(name)));
+        let is_denied = denied.match_address(&mailbox.name) || denied.match_any(names.all());
+        let is_allowed = allowed.as_ref().is_none_or(|allowed| allowed.match_any(names.allowable()));
         mailbox.id = Some(names.id);
         let setting = match (is_denied, is_allowed) {
             (false, true) => return Ok(mailbox),
@@ -211,27 +245,31 @@ impl Guard {
 
     fn record_refused_mailbox(&self, mailbox: &Mailbox, why: &str) {
         let record = in_mailbox(AuditRecord::new(Act::ChangeMailbox), mailbox);
-        self.trail.refused(&self.initiator, record, why);
+        self.trail.refused(&self.initiator, &record, why);
     }
 
     /// Begins a change in `mailbox`, or, in a dry run, its rehearsal.
     ///
     /// # Errors
     /// The audit trail cannot be written.
-    pub fn authorize_change(&self, mailbox: &Mailbox, record: AuditRecord) -> Result<Authorization, Refusal> {
+    pub async fn authorize_change(
+        &self,
+        mailbox: &Mailbox,
+        record: AuditRecord,
+    ) -> Result<Authorization, Refusal> {
         let record = in_mailbox(record, mailbox);
         if self.rails.dry_run {
-            return Ok(Authorization::DryRun(self.trail.rehearse(&self.initiator, record)?));
+            return Ok(Authorization::DryRun(self.trail.rehearse(&self.initiator, record).await?));
         }
-        Ok(Authorization::PendingAction(self.trail.begin(&self.initiator, record)?))
+        Ok(Authorization::PendingAction(self.trail.begin(&self.initiator, record).await?))
     }
 
     /// Begins to write a note or a file in SOAR. Guard rails are about mailboxes, so a dry run writes it as well.
     ///
     /// # Errors
     /// The audit trail cannot be written.
-    pub fn authorize_write(&self, record: AuditRecord) -> Result<PendingAction, Refusal> {
-        Ok(self.trail.begin(&self.initiator, record)?)
+    pub async fn authorize_write(&self, record: AuditRecord) -> Result<PendingAction, Refusal> {
+        Ok(self.trail.begin(&self.initiator, record).await?)
     }
 }
 

@@ -229,7 +229,12 @@ impl Call {
                 prior_run: self.prior_run,
             },
             lease,
-            guard: Guard::new(Arc::clone(&services.rails), services.trail.clone(), initiator),
+            guard: Guard::new(
+                Arc::clone(&services.rails),
+                services.trail.clone(),
+                services.deletions.clone(),
+                initiator,
+            ),
             limits: services.limits,
             status,
         };

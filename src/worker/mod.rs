@@ -30,6 +30,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::audit::Trail;
 use crate::config::{CallLimits, GuardSettings, WorkerSettings};
+use crate::guard::DeletionCount;
 use stomp::{Delivery, Session};
 
 use consumer::Consumer;
@@ -49,6 +50,8 @@ pub struct Services {
     pub rails: Arc<GuardSettings>,
     /// Where changes are recorded.
     pub trail: Trail,
+    /// The deletions of the last hour.
+    pub deletions: DeletionCount,
     /// How many calls run at once, and how failed calls are reported.
     pub settings: WorkerSettings,
 }

@@ -29,9 +29,11 @@ LONGEST_TEXT = 1500
 NO_RAILS = {
     "act": "guard rails in force",
     "version": "<version>",
-    "max_deletions": None,
+    "max_deletions": 100,
+    "max_deletions_per_hour": None,
     "mailboxes_allowed": None,
     "mailboxes_denied": [],
+    "mailboxes_denied_reading": [],
     "deletion": "recoverable",
     "dry_run": False,
 }
@@ -264,8 +266,9 @@ class Record:
         return lines
 
     def audit(self):
-        """The audit trail's lines. That no guard rail is in force stands in one record only."""
-        lines = [{name: value for name, value in line.items() if name != "time"} for line in self.seen.audit]
+        """The audit trail's lines. Which intents share a line is chance, so each has its own here. That no guard rail is in force stands in one record only."""
+        lines = [line | part for line in self.seen.audit for part in line.pop("batch", [{}])]
+        lines = [{name: value for name, value in line.items() if name not in ("time", "intent", "prev")} for line in lines]
         lines = [line | {"version": "<version>"} if "version" in line else line for line in lines]
         shown = [line for line in lines if self.call.get("start") or line != NO_RAILS]
         return ["  " + json.dumps(self.normaliser.value(line), ensure_ascii=False) for line in shown]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Context, Lease, Status};
-use fn_exchange_online::guard::Guard;
+use fn_exchange_online::guard::{DeletionCount, Guard};
 
 /// Connects to the SOAR and the tenant that the configuration file names.
 pub(crate) async fn context(config: &Path) -> Context {
@@ -16,7 +16,12 @@ pub(crate) async fn context(config: &Path) -> Context {
         sink: soar::Client::connect(&settings.soar).await.unwrap().into(),
         call: Call::by_hand(),
         lease: Lease::undisputed(),
-        guard: Guard::new(Arc::new(settings.guard), Trail::in_log(), Initiator::default()),
+        guard: Guard::new(
+            Arc::new(settings.guard),
+            Trail::in_log(),
+            DeletionCount::default(),
+            Initiator::default(),
+        ),
         limits: settings.limits,
         status: Status::channel().0,
     }

@@ -109,6 +109,12 @@ pub enum ErrorKind {
         /// The day, in UTC.
         day: NaiveDate,
     },
+    /// The application does not allow to read the mailbox.
+    #[error("the settings of this integration do not allow to read it (mailboxes_denied_reading)")]
+    ReadingDenied,
+    /// The application could not find out whose mailbox it is, so it is not read.
+    #[error("whose mailbox it is could not be found out, so it was not read (mailboxes_denied_reading): {0}")]
+    NotIdentified(String),
     /// Messages that only Exchange could compare with the criteria.
     #[error(
         "{0} message(s) that Microsoft Graph listed could not be compared with the criteria: the subject is spelt in \
@@ -157,6 +163,8 @@ impl ErrorKind {
             | Self::TooManyListed(_)
             | Self::SearchCapped { .. }
             | Self::Undecided(_)
+            | Self::ReadingDenied
+            | Self::NotIdentified(_)
             | Self::PagesRepeat
             | Self::FilterNotApplied
             | Self::TooMuchFound(_)

@@ -49,5 +49,8 @@ pub use refusal::Refusal;
 pub use request::{ChangePermit, Request};
 pub use response::Response;
 pub use search::criteria::Criteria;
-pub use search::{Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, search};
+pub use search::policy::ReadPolicy;
+pub use search::{
+    Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, search, search_within,
+};
 pub use upload::{UploadError, UploadSession};

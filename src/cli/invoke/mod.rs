@@ -10,6 +10,7 @@ use std::io::{IsTerminal, Write, stdout};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::value::to_raw_value;
@@ -26,9 +27,12 @@ use crate::audit::{Initiator, Trail};
 use crate::cli::common::Common;
 use crate::config::{Environment, LogLevel, Settings};
 use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
-use crate::guard::Guard;
+use crate::guard::{DeletionCount, Guard};
 use crate::log::Log;
 use soar::Results;
+
+/// How long the audit trail may take for its last lines.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Options of the command.
 #[derive(Debug, clap::Args)]
@@ -91,17 +95,18 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
         function: Some(function.name().to_owned()),
         ..Initiator::default()
     };
-    let trail = Trail::at(settings.audit_file);
-    let guard = Guard::new(Arc::new(settings.guard), trail.clone(), asker);
+    let trail = Trail::at(settings.audit);
+    let guard = Guard::new(Arc::new(settings.guard), trail.clone(), DeletionCount::default(), asker);
     let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
 
     let started = Instant::now();
-    let ended = watch(function.run(&context, &inputs), &mut statuses, progress, &mut display).await?;
+    let run = Box::pin(function.run(&context, &inputs));
+    let ended = watch(run, &mut statuses, progress, &mut display).await?;
     while let Ok(report) = reports.try_recv() {
         display.report(&report);
     }
     // The result of the call is shown before a failure of the audit trail.
-    let on_record = trail.flush().map_err(|failure| {
+    let on_record = trail.flush(LAST_LINES).await.map_err(|failure| {
         let message = format!("the lines above are the only record of what was changed: {failure}");
         Failure::new(ExitCode::Failed, &message)
     });

@@ -29,7 +29,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
             }));
             checks.push(log(&settings.log));
             let lasts = settings.audit_that_does_not_last().is_none();
-            checks.extend(settings.audit_file.as_deref().map(|path| audit(path, lasts)));
+            checks.extend(settings.audit.file.as_deref().map(|path| audit(path, lasts)));
         }
         Err(error @ LoadError::Store(reason)) => checks.push(Check::failed(
             STORE.0,

@@ -30,7 +30,17 @@ pub(in crate::config) static SECTION: Section = Section {
             &MAX_ATTACHMENT_MB,
             &MAX_REPLY_MB,
         ],
-        &[&MAX_DELETIONS, &MAILBOXES_ALLOWED, &MAILBOXES_DENIED, &DELETION, &DRY_RUN, &AUDIT_FILE],
+        &[
+            &MAX_DELETIONS,
+            &MAX_DELETIONS_PER_HOUR,
+            &MAILBOXES_ALLOWED,
+            &MAILBOXES_DENIED,
+            &MAILBOXES_DENIED_READING,
+            &DELETION,
+            &DRY_RUN,
+            &AUDIT_FILE,
+            &AUDIT_FSYNC,
+        ],
         &[&MAX_RETRIES_TOTAL, &MAX_RETRIES_BACKOFF_FACTOR],
         &[&TIMEOUT, &VERIFY, &TOKEN_VERIFY, &CLIENT_AUTH_CERT, &CLIENT_AUTH_KEY, &HTTP_PROXY, &HTTPS_PROXY],
         &[&HEALTH_LISTEN],
@@ -178,7 +188,17 @@ pub(in crate::config) static MAX_REPLY_MB: Number<usize> = Number {
 
 pub(in crate::config) static MAX_DELETIONS: OptionalNumber<usize> = OptionalNumber {
     opt: opt("max_deletions", "Guard rail: messages that one call may delete. A call for more deletes none.")
-        .or("no limit"),
+        .or("the value of `max_messages`"),
+    range: 1..=MOST,
+};
+
+pub(in crate::config) static MAX_DELETIONS_PER_HOUR: OptionalNumber<usize> = OptionalNumber {
+    opt: opt(
+        "max_deletions_per_hour",
+        "Guard rail: messages that all calls of this process together may delete within an hour, single deletions \
+         included. A call for more than is left deletes none.",
+    )
+    .or("no limit"),
     range: 1..=MOST,
 };
 
@@ -195,6 +215,12 @@ pub(in crate::config) static MAILBOXES_DENIED: Opt = opt(
     "Guard rail: mailboxes that may not be changed, written as in `mailboxes_allowed`, over which it takes precedence.",
 )
 .suggested("ceo@example.com, board-*@example.com");
+
+pub(in crate::config) static MAILBOXES_DENIED_READING: Opt = opt(
+    "mailboxes_denied_reading",
+    "Guard rail: mailboxes whose mail may not be read or searched, written as in `mailboxes_allowed`.",
+)
+.suggested("board-*@example.com");
 
 pub(in crate::config) static DELETION: Choice<Deletion> = Choice {
     opt: opt(
@@ -214,10 +240,14 @@ pub(in crate::config) static DELETION: Choice<Deletion> = Choice {
 pub(in crate::config) static DRY_RUN: Choice<bool> = Choice {
     opt: opt("dry_run", "true: no mailbox is changed; results and notes say what would have been done.")
         .suggested("false"),
-    choices: &[("true", true), ("false", false)],
+    choices: YES_OR_NO,
     default: false,
-    aliases: &[("yes", true), ("1", true), ("on", true), ("no", false), ("0", false), ("off", false)],
+    aliases: YES_OR_NO_ALIASES,
 };
+
+const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("false", false)];
+const YES_OR_NO_ALIASES: &[(&str, bool)] =
+    &[("yes", true), ("1", true), ("on", true), ("no", false), ("0", false), ("off", false)];
 
 pub(in crate::config) static AUDIT_FILE: Opt = opt(
     "audit_file",
@@ -226,6 +256,18 @@ pub(in crate::config) static AUDIT_FILE: Opt = opt(
 )
 .or("audit.log")
 .suggested("audit.log");
+
+pub(in crate::config) static AUDIT_FSYNC: Choice<bool> = Choice {
+    opt: opt(
+        "audit_fsync",
+        "true: a change begins after its line in the audit trail is forced to the disk, so that a power cut cannot lose it. \
+         This takes a few milliseconds for each change or batch.",
+    )
+    .suggested("false"),
+    choices: YES_OR_NO,
+    default: false,
+    aliases: YES_OR_NO_ALIASES,
+};
 
 pub(in crate::config) static MAX_RETRIES_TOTAL: Number<u32> = Number {
     opt: opt("max_retries_total", "Repetitions of a request that Graph throttles or fails.").set("10"),

@@ -1,5 +1,6 @@
-//! The guard rails, which limit and record what the program changes: `max_deletions`, `mailboxes_allowed`,
-//! `mailboxes_denied`, `deletion`, `dry_run` and `audit_file` of `[fn_exchange_online]`.
+//! The guard rails, which limit and record what the program changes and reads: `max_deletions`,
+//! `max_deletions_per_hour`, `mailboxes_allowed`, `mailboxes_denied`, `mailboxes_denied_reading`, `deletion`,
+//! `dry_run`, `audit_file` and `audit_fsync` of `[fn_exchange_online]`.
 //!
 //! A misread guard rail protects nothing, so a doubtful value is a problem here where it would be a warning elsewhere.
 
@@ -12,7 +13,7 @@ use url::Url;
 use crate::config::definitions::{APP, Definition, Opt, SECTIONS, app as opt};
 use crate::config::options::Options;
 use crate::config::{
-    AddressPattern, Deletion, GuardSettings, Location, LogSettings, Patterns, Problem, Warning,
+    AddressPattern, AuditSettings, Deletion, GuardSettings, Location, LogSettings, Patterns, Problem, Warning,
 };
 
 /// Hosts of Graph in the national clouds, which have no `permanentDelete` (Graph page "message: permanentDelete").
@@ -24,20 +25,28 @@ const LIKE_A_GUARD_RAIL: [&str; 8] =
     ["allow", "audit", "delet", "deni", "deny", "dry", "mailbox", "permanent"];
 
 /// The options that are guard rails.
-static GUARD_RAILS: [&dyn Definition; 6] = [
+static GUARD_RAILS: [&dyn Definition; 9] = [
     &opt::MAX_DELETIONS,
+    &opt::MAX_DELETIONS_PER_HOUR,
     &opt::MAILBOXES_ALLOWED,
     &opt::MAILBOXES_DENIED,
+    &opt::MAILBOXES_DENIED_READING,
     &opt::DELETION,
     &opt::DRY_RUN,
     &opt::AUDIT_FILE,
+    &opt::AUDIT_FSYNC,
 ];
 
 /// The symbolic links that Linux follows in one path, and the longest path in bytes that it accepts.
 const MOST_LINKS: usize = 40;
 const LONGEST_PATH: usize = 4096;
 
-pub(in crate::config) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -> GuardSettings {
+/// The guard rails. `max_messages` is the default of `max_deletions`, since no query lists more.
+pub(in crate::config) fn guard(
+    options: &mut Options<'_>,
+    graph: Option<&Url>,
+    max_messages: usize,
+) -> GuardSettings {
     for opt in GUARD_RAILS.map(Definition::opt) {
         if options.is_void(opt) {
             let wrong =
@@ -48,17 +57,27 @@ pub(in crate::config) fn guard(options: &mut Options<'_>, graph: Option<&Url>) -
         }
     }
     GuardSettings {
-        max_deletions: options.number_if_set(&opt::MAX_DELETIONS),
+        max_deletions: options.number_if_set(&opt::MAX_DELETIONS).unwrap_or(max_messages),
+        max_deletions_per_hour: options.number_if_set(&opt::MAX_DELETIONS_PER_HOUR),
         allowed: allowed(options),
         denied: patterns(options, &opt::MAILBOXES_DENIED).unwrap_or_default(),
+        denied_reading: patterns(options, &opt::MAILBOXES_DENIED_READING).unwrap_or_default(),
         deletion: deletion(options, graph),
         // A wrong value is noted as a problem, so its reading does not matter.
         dry_run: options.choice(&opt::DRY_RUN).unwrap_or(true),
     }
 }
 
+pub(in crate::config) fn audit(options: &mut Options<'_>, log: &LogSettings) -> AuditSettings {
+    // A wrong value is noted as a problem, so its reading does not matter.
+    AuditSettings {
+        file: audit_file(options, log),
+        fsync: options.choice(&opt::AUDIT_FSYNC).unwrap_or_default(),
+    }
+}
+
 /// The file of the audit trail. A relative path, and the default, are in the directory of the log.
-pub(in crate::config) fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
+fn audit_file(options: &mut Options<'_>, log: &LogSettings) -> Option<PathBuf> {
     let file = match options.path(&opt::AUDIT_FILE) {
         Some(file) => log.directory.join(file),
         None if options.is_there(&opt::AUDIT_FILE) => return None,
@@ -153,29 +172,24 @@ fn allowed(options: &mut Options<'_>) -> Option<Patterns> {
 
 fn patterns(options: &mut Options<'_>, opt: &Opt) -> Option<Patterns> {
     let text = options.several_lines(opt)?;
-    let mut patterns = Vec::new();
+    let (mut patterns, noted) = (Vec::new(), options.problems.len());
     for entry in text.split([',', '\n', '\r']).map(str::trim).filter(|entry| !entry.is_empty()) {
         // A pattern that no address can match would protect nothing.
-        if !can_match_an_address(entry) {
-            options.problem(opt, format!("has {entry:?} in it, which matches no address"), PATTERNS);
+        match AddressPattern::parse(entry) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                options.problem(
+                    opt,
+                    format!("has {entry:?} in it, {error}"),
+                    format!("{}; {PATTERNS}", error.right()),
+                );
+            }
         }
-        patterns.push(AddressPattern::new(entry));
     }
-    if patterns.is_empty() {
+    if patterns.is_empty() && options.problems.len() == noted {
         options.problem(opt, "names no mailbox", PATTERNS);
     }
     Some(Patterns(patterns))
-}
-
-/// Whether an address can match `pattern`. Detects common mistakes: a domain alone, quotes, angle brackets, other
-/// separators, regular expressions.
-fn can_match_an_address(pattern: &str) -> bool {
-    let is_foreign = |c: char| c.is_control() || c.is_whitespace() || "()<>[]:;\\\"".contains(c);
-    let has_both_parts = match pattern.split_once('@') {
-        Some((local, domain)) => !local.is_empty() && !domain.is_empty() && !domain.contains('@'),
-        None => pattern.contains('*'),
-    };
-    has_both_parts && !pattern.starts_with('.') && !pattern.contains(is_foreign)
 }
 
 fn deletion(options: &mut Options<'_>, graph: Option<&Url>) -> Deletion {

@@ -94,7 +94,12 @@ fn read(context: &Context, inputs: &Inputs) -> Result<Order, Error> {
 
 /// No message is deleted, since there are too many.
 fn none<'a>(unique: &[(Key<'a>, &str)], code: RefusalCode) -> Fates<'a> {
-    let why = "one call may not delete so many (max_deletions)";
+    let why = match code {
+        RefusalCode::TooManyDeletionsPerHour => {
+            "all calls of an hour may not delete so many (max_deletions_per_hour)"
+        }
+        _ => "one call may not delete so many (max_deletions)",
+    };
     let refused = || NotDone::Refused { code: code.text(), why: why.to_owned() };
     unique.iter().map(|(key, _)| (key.clone(), Err(refused()))).collect()
 }

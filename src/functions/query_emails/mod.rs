@@ -15,6 +15,7 @@ use super::permissions::{READ_MAIL, READ_USERS, Use};
 use super::progress::Progress;
 use super::report::Output;
 use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
+use crate::audit::{Act, AuditRecord};
 use content::Content;
 use graph::{Search, SearchScope};
 
@@ -59,7 +60,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     query.check().map_err(Error::refused)?;
 
     let started = Instant::now();
-    let search = search(context, &query).await.map_err(|source| failed(&query, source))?;
+    let search = search(context, &query).await;
+    context.guard.record_search(&record(&query, search.as_ref().ok()), &search);
+    let search = search.map_err(|source| failed(&query, source))?;
     log(&search);
     if let Some(source) = found_nothing_by_failure(&search) {
         return Err(failed(&query, source.clone()));
@@ -86,9 +89,20 @@ async fn search(context: &Context, query: &Query) -> Result<Search, graph::Error
         let graph::Progress { done, mailboxes: total, listing: more, messages } = search;
         pace.say(Progress { done, total, more, found: Some(messages) }, || search.to_string());
     };
-    let (max_users, max_messages) = (context.limits.max_users, context.limits.max_messages);
-    graph::search(&context.graph, query.scope.clone(), &query.criteria, max_users, max_messages, progress)
-        .await
+    let limits = (context.limits.max_users, context.limits.max_messages);
+    let policy = context.guard.read_policy();
+    graph::search_within(&context.graph, query.scope.clone(), &query.criteria, limits, policy, progress).await
+}
+
+/// What the audit trail says of a search: whose mailboxes, and by what kinds of criteria.
+fn record(query: &Query, search: Option<&Search>) -> AuditRecord {
+    AuditRecord {
+        searched: Some(query.asked.clone()),
+        mailboxes: search.map(|search| search.counts.searched),
+        messages: search.map(Search::messages),
+        criteria: query.described().into_iter().skip(1).map(|(kind, _)| kind).collect(),
+        ..AuditRecord::new(Act::SearchMailboxes)
+    }
 }
 
 fn log(search: &Search) {

@@ -90,7 +90,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     };
     let ended = async {
         let from = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mail.sender).await?;
-        match context.guard.authorize_change(&from, record)? {
+        match context.guard.authorize_change(&from, record).await? {
             Authorization::PendingAction(act) => {
                 Ok(send_once(context, &mail, &from, act, &attachments).await)
             }

@@ -13,10 +13,7 @@ fn all_guard_rail_options_are_applied() {
                      mailboxes_denied=\n  ceo@example.com\n  board-??@example.com\n\
                      deletion=Deleted_Items\ndry_run=True")
     .guard;
-    assert_eq!(
-        (guard.max_deletions, guard.deletion, guard.dry_run),
-        (Some(250), Deletion::DeletedItems, true)
-    );
+    assert_eq!((guard.max_deletions, guard.deletion, guard.dry_run), (250, Deletion::DeletedItems, true));
     let allowed = guard.allowed.unwrap();
     assert!(allowed.match_address("A@EXAMPLE.ORG") && !allowed.match_address("a@example.org.evil.example"));
     assert!(
@@ -32,8 +29,76 @@ fn all_guard_rail_options_are_applied() {
 }
 
 #[test]
+fn valid_pattern_is_accepted() {
+    for pattern in [
+        "ceo@example.com",
+        "o'brien@example.com",
+        "first.last+tag@mail.example.co.uk",
+        "b_1-2@ex-ample.com",
+        "*@example.com",
+        "ceo@*",
+        "*",
+        "board-*",
+        "board-??@*.example.com",
+        "a.*@example.com",
+        "andré@example.com",
+        "8F7C1E52-6d0b-4c3a-a5c9-2b1f0e9d7a46",
+        "user_elsewhere.example#EXT#@contoso.example",
+    ] {
+        let parsed = AddressPattern::parse(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        assert!(parsed.matches(&pattern.to_uppercase()), "{pattern}");
+    }
+}
+
+#[test]
+fn problem_with_pattern_says_how_to_write_it() {
+    for (pattern, right) in [
+        ("'ceo@example.com'", "without quotes"),
+        ("example.com", "*@example.com"),
+        ("@example.com", "*@example.com"),
+        ("ceo@example.com cfo@example.com", "commas"),
+        ("ceo@example.com$", "regular expressions"),
+    ] {
+        let problems = problems(with("", &format!("mailboxes_denied={pattern}")));
+        assert!(problems[0].right.contains(right), "{pattern}: {}", problems[0].right);
+        assert!(problems[0].wrong.contains("matches no address"), "{}", problems[0].wrong);
+    }
+}
+
+#[test]
+fn max_deletions_defaults_to_max_messages() {
+    assert_eq!(app("").guard.max_deletions, 100);
+    assert_eq!(app("max_messages=700").guard.max_deletions, 700);
+    assert_eq!(app("max_messages=700\nmax_deletions=5").guard.max_deletions, 5);
+    assert_eq!(app("max_deletions_per_hour=50").guard.max_deletions_per_hour, Some(50));
+}
+
+#[test]
+fn removed_rails_are_named() {
+    let former = app("max_deletions=5\nmax_deletions_per_hour=9\nmailboxes_allowed=*@a.example\n\
+                      mailboxes_denied=ceo@a.example\nmailboxes_denied_reading=cfo@a.example\ndry_run=true")
+    .guard;
+    assert!(former.removed_since(&former).is_empty());
+    assert!(former.removed_since(&app("").guard).is_empty(), "{:?}", former.removed_since(&app("").guard));
+    let removed = app("deletion=permanent").guard.removed_since(&former);
+    let names = [
+        "max_deletions ",
+        "max_deletions_per_hour",
+        "mailboxes_allowed",
+        "ceo@a.example",
+        "cfo@a.example",
+        "permanent",
+        "dry_run",
+    ];
+    assert_eq!(removed.len(), names.len(), "{removed:?}");
+    for (removed, name) in removed.iter().zip(names) {
+        assert!(removed.contains(name), "{removed} {name}");
+    }
+}
+
+#[test]
 fn audit_trail_is_next_to_the_log_by_default() {
-    let file = |resilient: &str, line: &str| loaded(&with(resilient, line)).audit_file;
+    let file = |resilient: &str, line: &str| loaded(&with(resilient, line)).audit.file;
     assert_eq!(file("logdir=/var/log/soar", ""), Some("/var/log/soar/audit.log".into()));
     assert_eq!(
         file("logdir=/var/log/soar", "audit_file=acts.jsonl"),
@@ -62,6 +127,27 @@ fn invalid_guard_rail_is_a_problem() {
         "mailboxes_denied=@example.com",
         "mailboxes_denied=ceo@",
         "mailboxes_denied=.*@example.com",
+        "mailboxes_denied='ceo@example.com'",
+        "mailboxes_denied=`ceo@example.com`",
+        "mailboxes_denied=\u{2018}ceo@example.com\u{2019}",
+        "mailboxes_denied=\u{ff1c}ceo@example.com\u{ff1e}",
+        "mailboxes_denied=ceo@example.com$",
+        "mailboxes_denied=ceo@example.com/",
+        "mailboxes_denied=ceo@example.com.",
+        "mailboxes_denied=^ceo@example.com",
+        "mailboxes_denied=ceo@.example.com",
+        "mailboxes_denied=ceo.@example.com",
+        "mailboxes_denied=ceo@example..com",
+        "mailboxes_denied=ceo@localhost",
+        "mailboxes_denied=ceo@ex\u{200b}ample.com",
+        "mailboxes_denied=ceo@\u{ff45}xample.com",
+        "mailboxes_denied=/ceo@example.com/",
+        "mailboxes_denied=(ceo|cfo)@example.com",
+        "mailboxes_denied=ceo@example.com@example.com",
+        "mailboxes_denied=8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a4",
+        "mailboxes_denied_reading='ceo@example.com'",
+        "max_deletions_per_hour=0",
+        "audit_fsync=perhaps",
         "mailboxes_denied=[a-c]*@example.com",
         "mailboxes_allowed=@example.com",
         "deletion=gone",
@@ -108,7 +194,7 @@ fn audit_file_resolving_to_log_file_is_a_problem() {
     symlink(at("linked/sub"), at("deep")).unwrap();
     let audit_file = |logfile: &str, line: &str| {
         let resilient = format!("logdir={}\nlogfile={logfile}", at("logs").display());
-        load_in(with(&resilient, line), &[]).map(|loaded| loaded.settings.audit_file.unwrap())
+        load_in(with(&resilient, line), &[]).map(|loaded| loaded.settings.audit.file.unwrap())
     };
     let is_refused = |logfile: &str, file: &str| {
         let line = format!("audit_file={file}").replace("DIR", &directory.path().display().to_string());

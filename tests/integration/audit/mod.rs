@@ -2,6 +2,8 @@
 //! call is answered. A change that cannot be recorded is not made.
 
 mod by_hand;
+mod intents;
+mod readings;
 mod waiting;
 
 use std::fs;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use crate::support::deployment::{Daemon, Deployment, SOON};
 use fn_exchange_online::audit::Trail;
-use fn_exchange_online::config::GuardSettings;
+use fn_exchange_online::config::{AuditSettings, GuardSettings};
 use sandbox::graph::{Fault, RetryAfter, Target, Tenant};
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Caller, Origin, Reply};
@@ -69,6 +71,11 @@ fn app_config(deployment: &Deployment, trail: &Path, app: &[(&str, &str)]) -> St
         .app_config(&[("logdir", "/no/such/directory")], &[&[("audit_file", trail.as_str())], app].concat())
 }
 
+/// The settings of a trail in `file`.
+fn at(file: &Path) -> AuditSettings {
+    AuditSettings { file: Some(file.to_owned()), fsync: false }
+}
+
 /// Every line of a trail.
 fn lines(trail: &Path) -> Vec<Value> {
     let text = fs::read_to_string(trail).unwrap();
@@ -76,10 +83,17 @@ fn lines(trail: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Those of them that are acts.
+/// Those of them that are outcomes of acts.
 fn acts(trail: &Path) -> Vec<Value> {
     let mut lines = lines(trail);
-    lines.retain(|line| line["act"] != "guard rails in force");
+    lines.retain(|line| line["act"] != "guard rails in force" && line["outcome"] != "begun");
+    lines
+}
+
+/// Those of them that are intents.
+fn intents(trail: &Path) -> Vec<Value> {
+    let mut lines = lines(trail);
+    lines.retain(|line| line["outcome"] == "begun");
     lines
 }
 
@@ -100,7 +114,11 @@ async fn every_change_is_recorded_before_its_reply() {
         let new = &acts[known..];
         known = acts.len();
         let expected: &[(&str, &str)] = match function {
-            "exchange_online_write_message_as_attachment" => &[("attach message", "written")],
+            "exchange_online_write_message_as_attachment" => {
+                &[("read message", "read"), ("attach message", "written")]
+            }
+            "exchange_online_get_message" => &[("read message", "read")],
+            QUERY => &[("search mailboxes", "searched")],
             "exchange_online_move_message_to_folder" => &[("move message", "moved")],
             "exchange_online_send_message" => &[("send message", "sent")],
             "exchange_online_create_meeting" => &[("create meeting", "created")],
@@ -114,8 +132,9 @@ async fn every_change_is_recorded_before_its_reply() {
             assert_eq!((&act["function"], &act["correlation_id"]), (&json!(function), &json!(correlation)));
             assert_eq!(act["principal"], "analyst@example.com");
             assert_eq!(act["workflow"], "example_exchange_online");
+            let place = if act["act"] == "search mailboxes" { "searched" } else { "mailbox" };
             assert!(
-                act["workflow_instance"].is_number() && act["mailbox"].is_string() && act["dry_run"] == false
+                act["workflow_instance"].is_number() && act[place].is_string() && act["dry_run"] == false
             );
             assert_eq!(act["incident"], inputs.get("incident_id").cloned().unwrap_or_default());
             let time = chrono::DateTime::parse_from_rfc3339(act["time"].as_str().unwrap()).unwrap();
@@ -175,8 +194,13 @@ async fn notes_and_files_are_recorded() {
     let acts = acts(&running.trail);
     let recorded: Vec<_> =
         acts.iter().map(|act| (act["act"].as_str().unwrap(), act["outcome"].as_str().unwrap())).collect();
-    let expected =
-        [("write note", "written"), ("attach report", "written"), ("delete message", "not deleted")];
+    let expected = [
+        ("search mailboxes", "searched"),
+        ("write note", "written"),
+        ("attach report", "written"),
+        ("delete message", "not deleted"),
+    ];
+    assert_eq!((&acts[0]["criteria"], &acts[0]["mailboxes"]), (&json!(["Message subject"]), &json!(1)));
     assert_eq!(recorded, expected);
     let failed = acts.last().unwrap();
     assert_eq!((&failed["mailbox"], &failed["message_id"]), (&json!(mailbox), &json!(id)));
@@ -212,20 +236,22 @@ async fn moved_trail_is_created_again() {
 
     let mut again = Daemon::spawn(&["run", "--config-file", running.config.to_str().unwrap()]);
     again.subscribed().await;
-    assert!(fs::read_to_string(&running.trail).unwrap().lines().count() == 2);
-    assert_eq!(lines(&running.trail)[1]["act"], "guard rails in force");
+    assert!(fs::read_to_string(&running.trail).unwrap().lines().count() == 3);
+    assert_eq!(lines(&running.trail)[2]["act"], "guard rails in force");
     assert!(again.stop().await.success());
 }
 
-#[test]
-fn truncated_line_does_not_affect_later_lines() {
+#[tokio::test]
+async fn truncated_line_does_not_affect_later_lines() {
     let directory = tempfile::tempdir().unwrap();
     let trail = directory.path().join("acts");
     let rails = GuardSettings::default();
     let half = r#"{"time":"2026-11-23T19:46:21.307Z","act":"delete mes"#;
     for before in [half, &format!("{half}\n"), ""] {
         fs::write(&trail, before).unwrap();
-        Trail::open(Some(trail.clone()), &rails).unwrap().note(&rails);
+        let opened = Trail::open(at(&trail), &rails).await.unwrap();
+        opened.note(&rails);
+        opened.flush(SOON).await.unwrap();
         let text = fs::read_to_string(&trail).unwrap();
         let lines: Vec<_> = text.lines().collect();
         let (half_line, whole) = lines.split_at(lines.len() - 2);
@@ -261,7 +287,10 @@ async fn unrecordable_change_waits_until_it_can_be_recorded() {
 
     fs::create_dir(directory).unwrap();
     running.delete(2).await;
-    assert_eq!((running.deleted(), acts(&running.trail).len()), (1, 1));
+    // What was read meanwhile is on record as well.
+    let recorded = acts(&running.trail);
+    let recorded: Vec<_> = recorded.iter().map(|act| act["act"].as_str().unwrap()).collect();
+    assert_eq!((running.deleted(), recorded), (1, vec!["read message", "delete message"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,8 +327,10 @@ async fn reload_of_rails_and_trail_is_recorded() {
     let now = rails(&running.trail);
     assert_eq!(
         (&now["mailboxes_denied"], &now["max_deletions"]),
-        (&json!([denied.to_lowercase()]), &Value::Null)
+        (&json!([denied.to_lowercase()]), &json!(100))
     );
+    assert_eq!(now["removed"], json!(["max_deletions is 100, and was 5"]));
+    running.daemon.logged("guard rails are removed or wider than before: max_deletions is 100").await;
     let (_, _, reply) = running.delete(0).await;
     assert!(reply.message.contains("mailboxes_denied"), "{}", reply.message);
     let (_, _, reply) = running.delete(1).await;

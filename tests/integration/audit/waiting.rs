@@ -8,7 +8,7 @@ use std::time::Duration;
 use fn_exchange_online::audit::{Act, AuditRecord, Initiator, Trail};
 use serde_json::json;
 
-use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, graph_is_asked};
+use crate::audit::{DELETE, Fault, Running, Target, acts, app_config, at, graph_is_asked};
 use crate::support::deployment::SOON;
 
 /// Has a message be deleted, and the trail's directory be moved away between the act's beginning and its end; where it
@@ -63,22 +63,22 @@ async fn stopping_daemon_reports_lost_lines() {
     assert!(log.contains("[audit] delete message"), "{log}");
 }
 
-#[test]
-fn ten_thousand_lines_wait_and_the_rest_is_counted() {
+#[tokio::test]
+async fn ten_thousand_lines_wait_and_the_rest_is_counted() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path().join("later");
-    let trail = Trail::at(Some(place.join("acts")));
+    let trail = Trail::at(at(&place.join("acts")));
     let asker = Arc::new(Initiator::default());
     let deed = |nth: usize| AuditRecord { messages: Some(nth), ..AuditRecord::new(Act::DeleteMessages) };
     for nth in 0..10_003 {
-        trail.refused(&asker, deed(nth), "too many");
+        trail.refused(&asker, &deed(nth), "too many");
     }
-    assert!(trail.is_failing() && trail.flush().is_err());
+    assert!(trail.flush(SOON).await.is_err() && trail.is_failing());
     assert_eq!(trail.waiting(), 10_003);
     // What follows is refused, so nothing else can be lost.
-    assert!(trail.begin(&asker, deed(0)).is_err());
+    assert!(trail.begin(&asker, deed(0)).await.is_err());
     fs::create_dir(&place).unwrap();
-    trail.flush().unwrap();
+    trail.flush(SOON).await.unwrap();
     assert_eq!(trail.waiting(), 0);
     let lines = acts(&place.join("acts"));
     assert_eq!(lines.len(), 10_001);

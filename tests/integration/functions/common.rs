@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Context, Function, Inputs, Lease, Outcome, Status};
-use fn_exchange_online::guard::Guard;
+use fn_exchange_online::guard::{DeletionCount, Guard};
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use sandbox::soar::SoarOptions;
@@ -83,7 +83,8 @@ impl Fixture {
             lease: Lease::undisputed(),
             guard: Guard::new(
                 Arc::new(settings.guard.clone()),
-                Trail::open(settings.audit_file.clone(), &settings.guard).unwrap(),
+                Trail::open(settings.audit.clone(), &settings.guard).await.unwrap(),
+                DeletionCount::default(),
                 Initiator { principal: Some("Mary".to_owned()), ..Initiator::default() },
             ),
             limits: settings.limits,
@@ -96,12 +97,12 @@ impl Fixture {
         &self.sandbox.graph
     }
 
-    /// The audit trail's acts.
+    /// The outcomes in the audit trail.
     pub(crate) fn trail(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.settings.audit_file.as_ref().unwrap()).unwrap();
+        let text = std::fs::read_to_string(self.settings.audit.file.as_ref().unwrap()).unwrap();
         assert!(text.is_ascii() && text.ends_with('\n'));
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        lines.filter(|line| line["act"] != "guard rails in force").collect()
+        lines.filter(|line| line["act"] != "guard rails in force" && line["outcome"] != "begun").collect()
     }
 
     /// Runs a function and makes its results what SOAR gets; the error is what the analyst reads.

@@ -269,7 +269,8 @@ async fn at_most_four_deletions_are_at_work_in_one_mailbox() {
 #[tokio::test]
 async fn throttled_bulk_deletion_deletes_each_message_once() {
     let phish = Phish { mailboxes: 50, copies: 20, ..Phish::default() };
-    let fixture = Fixture::with(TenantOptions { phish: Some(phish), ..empty(50) }).await;
+    let tenant = TenantOptions { phish: Some(phish), ..empty(50) };
+    let fixture = Fixture::configured(tenant, &[("max_deletions", "1000")]).await;
     let planted = fixture.graph().planted();
     assert_eq!(planted.len(), 1000);
     let entries = planted.chunks(20).map(|messages| {

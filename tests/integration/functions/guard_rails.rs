@@ -96,6 +96,47 @@ async fn call_over_deletion_limit_deletes_nothing() {
 }
 
 #[tokio::test]
+async fn hourly_limit_counts_all_calls() {
+    let (fixture, lists) = fixture(&[("max_deletions_per_hour", "6")]).await;
+    let single = fixture.put(&lists[2].0, mail("single"));
+    fixture.done(DeleteEmail, message(&lists[2].0, &single)).await;
+    fixture.done(DeleteMessagesFromQueryResults, results(&lists[..1])).await;
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists[1..2])).await.unwrap();
+    let reason = answer["reason"].as_str().unwrap();
+    for part in ["Nothing was deleted", "1 are left", "max_deletions_per_hour"] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    assert_eq!(answer["content"]["failures"][0]["code"], "TooManyDeletionsPerHour");
+    fixture.done(DeleteEmail, message(&lists[1].0, &lists[1].1[0])).await;
+    let refused = fixture.failed(DeleteEmail, message(&lists[1].0, &lists[1].1[1])).await;
+    assert!(refused.contains("max_deletions_per_hour"), "{refused}");
+    assert_eq!(fixture.graph().deleted().len(), 6);
+    assert_eq!(fixture.trail().iter().filter(|line| line["outcome"] == "refused").count(), 2);
+}
+
+#[tokio::test]
+async fn default_limit_is_that_of_a_query() {
+    let (fixture, lists) = fixture(&[("max_messages", "3")]).await;
+    let answer = fixture.run(DeleteMessagesFromQueryResults, results(&lists[..1])).await.unwrap();
+    assert!(answer["reason"].as_str().unwrap().contains("3 at most"), "{answer}");
+    fixture.assert_mailboxes_untouched();
+}
+
+#[tokio::test]
+async fn id_as_pattern_protects_and_allows() {
+    let probe = Fixture::with(empty(6)).await;
+    let user =
+        probe.graph().users().into_iter().find(|user| user.user_principal_name == probe.mailbox(0)).unwrap();
+    let (denying, lists) = fixture(&[("mailboxes_denied", &user.id.to_uppercase())]).await;
+    let refused = denying.failed(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+    assert!(refused.contains("mailboxes_denied"), "{refused}");
+    let (allowing, lists) = fixture(&[("mailboxes_allowed", &user.id)]).await;
+    allowing.done(DeleteEmail, message(&lists[0].0, &lists[0].1[0])).await;
+    let refused = allowing.failed(DeleteEmail, message(&lists[1].0, &lists[1].1[0])).await;
+    assert!(refused.contains("mailboxes_allowed"), "{refused}");
+}
+
+#[tokio::test]
 async fn deletion_setting_determines_kind_of_deletion() {
     for (deletion, permanently) in
         [("recoverable", Some(false)), ("deleted_items", None), ("permanent", Some(true))]

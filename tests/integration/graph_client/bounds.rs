@@ -65,7 +65,7 @@ async fn endless_response_is_cut_at_the_bound() {
     let taken = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&taken);
     let client = graph(move || Response::new(endless(&counted))).await;
-    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).unwrap();
+    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).await.unwrap();
     let deletion = Request::delete(Path::message("a@x.example", None, "id").unwrap(), &act);
     let error = client.send(&deletion).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge(128)), "{error}");

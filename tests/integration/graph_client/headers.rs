@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use fn_exchange_online::audit::{Act, AuditRecord, PendingAction, Trail};
+use futures_util::FutureExt;
 use graph::{Client, Path, Request};
 use serde_json::json;
 
@@ -12,7 +13,8 @@ use super::raw::{RawRequest, RawResponse, server};
 const IMMUTABLE: &str = r#"IdType="ImmutableId""#;
 
 fn permit() -> PendingAction {
-    Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).unwrap()
+    let begun = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).now_or_never();
+    begun.expect("a trail in the log does not wait").unwrap()
 }
 
 fn message() -> Path {

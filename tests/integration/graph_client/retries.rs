@@ -78,7 +78,7 @@ async fn post_with_unknown_outcome_is_not_retried() {
         r#"{{"message":{{"subject":"once","body":{{"contentType":"HTML","content":"x"}},
             "toRecipients":[{{"emailAddress":{{"address":"{mailbox}"}}}}]}},"saveToSentItems":true}}"#
     ));
-    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::SendMessage)).unwrap();
+    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::SendMessage)).await.unwrap();
     let path = Path::user(mailbox).unwrap().then("sendMail");
     let request = Request::post(path, mail, &act).in_mailbox(mailbox);
     for fault in [

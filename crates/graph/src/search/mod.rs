@@ -11,6 +11,7 @@ mod mailbox_list;
 pub(crate) mod message;
 mod outcome;
 pub(crate) mod page;
+pub(crate) mod policy;
 mod results;
 mod scope;
 mod senders;
@@ -32,6 +33,7 @@ use criteria::Criteria;
 use mailbox::search_mailbox;
 use mailbox_hits::MailboxHits;
 use mailbox_list::MailboxList;
+use policy::ReadPolicy;
 use results::Results;
 use target::Target;
 
@@ -56,8 +58,25 @@ pub async fn search(
     criteria: &Criteria,
     max_users: usize,
     max_messages: usize,
+    progress: impl FnMut(Progress) + Send,
+) -> Result<Search, Error> {
+    search_within(client, scope, criteria, (max_users, max_messages), None, progress).await
+}
+
+/// Searches as [`search`] does, but only the mailboxes that `policy` allows. `limits` are `max_users` and
+/// `max_messages`. A mailbox that may not be read counts as failed.
+///
+/// # Errors
+/// Those of [`search`].
+pub async fn search_within(
+    client: &Client,
+    scope: SearchScope,
+    criteria: &Criteria,
+    limits: (usize, usize),
+    policy: Option<&dyn ReadPolicy>,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Search, Error> {
+    let (max_users, max_messages) = limits;
     let mut mailboxes = MailboxList::new(client, scope, max_users);
     let dispatch = if mailboxes.is_short() { Dispatch::Single } else { client.batched() };
     let mut results = Results::new(max_messages, mailboxes.is_by_name());
@@ -74,7 +93,8 @@ pub async fn search(
             let (index, needed) = results.open();
             let (dispatch, criteria, budget) = (&dispatch, criteria, &budget);
             let (task, abort) = abortable(async move {
-                let (mailbox, hits) = search_one(client, dispatch, mailbox, criteria, needed, budget).await;
+                let (mailbox, hits) =
+                    search_one(client, dispatch, mailbox, policy, criteria, (needed, budget)).await;
                 (index, mailbox.name, hits)
             });
             aborts.insert(index, abort);
@@ -104,16 +124,22 @@ pub async fn search(
     Ok(results.finish(unsearched, &mailboxes))
 }
 
-/// Searches one mailbox. An address that was typed is asked for as it is; if that finds no mailbox, it may be another
-/// address of one, so it is asked for by the id that the directory knows for it.
+/// Searches one mailbox, if `policy` allows. An address that was typed is asked for as it is; if that finds no mailbox,
+/// it may be another address of one, so it is asked for by the id that the directory knows for it.
 async fn search_one(
     client: &Client,
     dispatch: &Dispatch,
     mut mailbox: Target,
+    policy: Option<&dyn ReadPolicy>,
     criteria: &Criteria,
-    needed: usize,
-    budget: &ByteBudget,
+    (needed, budget): (usize, &ByteBudget),
 ) -> (Target, MailboxHits) {
+    if let Some(policy) = policy {
+        match policy.authorize(client, dispatch, mailbox.user()).await {
+            Ok(id) => mailbox.id = Some(id),
+            Err(error) => return (mailbox, MailboxHits { failure: Some(error), ..MailboxHits::default() }),
+        }
+    }
     let hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
     let is_unknown = hits.failure.as_ref().is_some_and(Error::is_no_mailbox);
     if !is_unknown || mailbox.id.is_some() || !mailbox.name.contains('@') {
