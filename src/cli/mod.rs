@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod atomic_write;
+mod audit;
 mod common;
 mod config_file;
 mod customize;
@@ -59,6 +60,8 @@ enum Command {
     Customize(customize::Arguments),
     /// Build the app package that SOAR installs and App Host runs.
     Package(package::Arguments),
+    /// Read audit trails, verify their chains, and list acts that began and have no outcome.
+    Audit(audit::Arguments),
     /// Show the functions, their message destination and the version.
     List,
     /// Try the program with an embedded SOAR and Microsoft Graph tenant, without accounts or network.
@@ -87,6 +90,7 @@ impl Cli {
             }
             Some(Command::Package(arguments)) => package::write(&arguments, &self.common).await,
             Some(Command::Customize(arguments)) => customize::customize(arguments, &self.common).await,
+            Some(Command::Audit(arguments)) => audit::audit(arguments, &self.common).await,
             Some(Command::List) => list::list(self.common.verbose),
             #[cfg(feature = "sandbox")]
             Some(Command::Sandbox(arguments)) => sandbox::sandbox(arguments).await,

@@ -4,6 +4,7 @@
 mod by_hand;
 mod intents;
 mod readings;
+mod verified;
 mod waiting;
 
 use std::fs;
