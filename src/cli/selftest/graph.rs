@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::check::{Check, Outcome, Section};
-use super::{short, within};
-use crate::config::Settings;
+use super::{patterns, short, within};
+use crate::config::{GuardSettings, Settings};
 use crate::exit_code::ExitCode;
 use crate::functions::{Function, IDENTIFY, Permission, Use};
 use graph::GraphSettings;
@@ -64,9 +64,10 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
         None => None,
     };
     let lets_in = looked_into.as_ref().is_some_and(|check| check.outcome == Outcome::Passed);
-    checks.extend(permissions(claims.as_ref(), lets_in, settings.guard.name_mailboxes()));
+    checks.extend(permissions(claims.as_ref(), lets_in, &settings.guard));
     checks.push(request);
     checks.extend(looked_into);
+    checks.extend(patterns::check(&client, bound, &settings.guard).await);
     checks
 }
 
@@ -91,8 +92,8 @@ fn token(settings: &GraphSettings, claims: Option<&Claims>) -> Check {
 }
 
 /// Checks the token's permissions against those of each function. `lets_in`: the test mailbox could be read, whatever
-/// the token shows. `identifies`: the guard rails take the directory's id of a mailbox.
-fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<Check> {
+/// the token shows.
+fn permissions(claims: Option<&Claims>, lets_in: bool, rails: &GuardSettings) -> Vec<Check> {
     let Some(Claims { roles, .. }) = claims else {
         let found = "the token cannot be read, so its permissions are not known";
         return vec![Check::warning(PERMISSIONS.0, PERMISSIONS.1, found, None)];
@@ -118,7 +119,7 @@ fn permissions(claims: Option<&Claims>, lets_in: bool, identifies: bool) -> Vec<
     let uses = Function::ALL
         .into_iter()
         .flat_map(|function| function.spec().uses.iter().map(move |way| (function, way)));
-    uses.map(|(function, way)| allowed(function, *way, identifies, claims)).collect()
+    uses.map(|(function, way)| allowed(function, *way, rails, claims)).collect()
 }
 
 /// Permissions that are sufficient for queries without a message body (Graph page "List messages").
@@ -134,7 +135,17 @@ fn all_permissions() -> Vec<&'static str> {
     names.into_iter().filter(|name| !(includes_read && *name == "Mail.Read")).collect()
 }
 
-fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claims>) -> Check {
+/// Whether the guard rails ask the directory who owns the mailbox that `function` changes or reads.
+fn identifies(function: Function, rails: &GuardSettings) -> bool {
+    match function {
+        Function::GetMessage | Function::WriteMessageAsAttachment | Function::QueryEmails => {
+            !rails.denied_reading.is_empty()
+        }
+        _ => function.spec().changes_mailbox && rails.name_mailboxes(),
+    }
+}
+
+fn allowed(function: Function, way: Use, rails: &GuardSettings, claims: Option<&Claims>) -> Check {
     let (id, name) = (format!("graph.permission.{}", function.name()), short(function));
     let (id, name) = match way.condition {
         None => (id, name.to_owned()),
@@ -142,7 +153,7 @@ fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claim
             (format!("{id}.{}", condition.replace(' ', "_").to_lowercase()), format!("{name} {condition}"))
         }
     };
-    let identifying = (identifies && function.spec().changes_mailbox).then_some(IDENTIFY);
+    let identifying = identifies(function, rails).then_some(IDENTIFY);
     let needed = || way.permissions.0.iter().copied().chain(identifying);
     let missing: Vec<&str> =
         needed().filter(|permission| granted(*permission, claims).is_none()).map(Permission::name).collect();
@@ -156,7 +167,10 @@ fn allowed(function: Function, way: Use, identifies: bool, claims: Option<&Claim
         return Check::passed(id, name, found);
     }
     let for_rails = identifying.filter(|permission| granted(*permission, claims).is_none());
-    let why = for_rails.map_or("", |_| " to identify the mailbox (mailboxes_allowed, mailboxes_denied)");
+    let why = for_rails.map_or(
+        "",
+        |_| " to identify the mailbox (mailboxes_allowed, mailboxes_denied, mailboxes_denied_reading)",
+    );
     Check::warning(
         id,
         name,

@@ -7,6 +7,7 @@ mod environment;
 mod graph;
 mod human;
 mod json;
+mod patterns;
 mod report;
 mod settings;
 mod soar;

@@ -209,3 +209,23 @@ async fn missing_token_ca_file_names_token_verify_setting() {
     outcome.first_failure("graph.token", 22, &["/nowhere/ca.pem"]);
     assert!(outcome.check("graph.token")["advice"].as_str().unwrap().contains("token_verify"));
 }
+
+#[tokio::test]
+async fn unknown_address_in_guard_rail_is_a_warning() {
+    let deployment = Deployment::new().await;
+    let known = deployment.mailbox(0);
+    let denied = format!("{known}, {}, *@nowhere.example", known.replace('@', "x@"));
+    let id = deployment.sandbox.graph.users()[1].id.clone();
+    let text =
+        deployment.app_config(&[], &[("mailboxes_denied", &denied), ("mailboxes_denied_reading", &id)]);
+    let outcome = selftest(&deployment, &text).await;
+    let check = outcome.check("graph.mailboxes_denied");
+    assert_eq!((&check["outcome"], outcome.code), (&json!("warning"), 0), "{check}");
+    let found = check["found"].as_str().unwrap();
+    assert!(
+        found.contains("x@") && !found.contains(&format!(" {known}")) && !found.contains("nowhere"),
+        "{found}"
+    );
+    let check = outcome.check("graph.mailboxes_denied_reading");
+    assert_eq!(check["outcome"], "passed", "{check}");
+}
