@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use net::Scrubber;
 
 use crate::auth::error::TokenError;
 use crate::error_code::Meaning;
@@ -341,6 +342,19 @@ impl Error {
         if let ErrorKind::Refused(refusal) | ErrorKind::GivenUp(refusal) = &mut self.kind {
             refusal.body = None;
         }
+        self
+    }
+
+    /// Returns the error without secrets that were sent, in case that Graph quotes them.
+    #[must_use]
+    pub(crate) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
+        if let ErrorKind::Refused(refusal)
+        | ErrorKind::GivenUp(refusal)
+        | ErrorKind::ErrorInSuccess(refusal) = &mut self.kind
+        {
+            refusal.scrub(scrubber);
+        }
+        self.request_id = self.request_id.map(|id| scrubber.scrub(&id));
         self
     }
 

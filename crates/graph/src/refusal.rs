@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use net::Scrubber;
+use net::untrusted::text::{excerpt, is_code, is_request_id};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -10,8 +12,6 @@ use crate::error_code::Meaning;
 
 /// A longer message does not help an analyst, in characters.
 const LONGEST_MESSAGE: usize = 500;
-/// No code and no id from Graph is longer, in characters.
-const LONGEST_CODE: usize = 100;
 /// A larger error object, in bytes, is not kept: a search may keep one for every mailbox.
 const LARGEST_BODY: usize = 64 * 1024;
 
@@ -20,7 +20,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// `error.code`; empty where the body is not Graph's error object.
+    /// `error.code`; empty where the body is not Graph's error object, or the code does not look like one.
     pub code: String,
     /// `error.message`.
     pub message: String,
@@ -41,15 +41,28 @@ impl Refusal {
             let (code, message) = Default::default();
             return (Self { status, code, message, retry_after, body: None }, None);
         };
-        let body = if detail.is_standard { body } else { detail.standard_body() };
+        let body = if detail.is_standard { body } else { standard_body(&detail.code, &detail.message) };
         let refusal = Self {
             status,
-            code: shortened(detail.code, LONGEST_CODE),
-            message: shortened(detail.message, LONGEST_MESSAGE),
+            code: Some(detail.code).filter(|code| is_code(code)).unwrap_or_default(),
+            message: excerpt(&detail.message, LONGEST_MESSAGE),
             retry_after,
             body: body.filter(|body| body.get().len() <= LARGEST_BODY),
         };
-        (refusal, detail.request_id.map(|id| shortened(id, LONGEST_CODE)))
+        (refusal, detail.request_id.filter(|id| is_request_id(id)))
+    }
+
+    /// Removes secrets that were sent, in case that Graph quotes them.
+    pub(crate) fn scrub(&mut self, scrubber: &Scrubber) {
+        self.code = scrubber.scrub(&self.code);
+        self.message = scrubber.scrub(&self.message);
+        self.body = self.body.take().and_then(|body| match scrubber.scrub(body.get()) {
+            scrubbed if scrubbed == body.get() => Some(body),
+            // The text may be cut in the middle of an escape, and then is no JSON any more.
+            scrubbed => {
+                RawValue::from_string(scrubbed).ok().or_else(|| standard_body(&self.code, &self.message))
+            }
+        });
     }
 
     /// Returns the code and the message.
@@ -76,15 +89,6 @@ impl fmt::Display for Refusal {
             _ => write!(f, ", {}", self.code_and_message()),
         }
     }
-}
-
-/// Returns `text`, or its first `most` characters and an ellipsis.
-pub(crate) fn shortened(mut text: String, most: usize) -> String {
-    if let Some((end, _)) = text.char_indices().nth(most) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 /// The parts of an error object. Graph, and the servers on the way, write it in several forms.
@@ -124,11 +128,10 @@ impl Detail {
                 && error.get("message").is_some_and(Value::is_string),
         })
     }
+}
 
-    fn standard_body(&self) -> Option<Box<RawValue>> {
-        let Self { code, message, .. } = self;
-        serde_json::value::to_raw_value(&json!({"error": {"code": code, "message": message}})).ok()
-    }
+fn standard_body(code: &str, message: &str) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(&json!({"error": {"code": code, "message": message}})).ok()
 }
 
 /// Returns a value as text. A message may also be an object that holds the text (OData 3).

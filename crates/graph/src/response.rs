@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use net::untrusted::json;
+use net::untrusted::text::is_request_id;
 use net::{Proxy, http, tls};
 use reqwest::Response as HttpResponse;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
@@ -25,8 +26,6 @@ const LARGEST_BODY: usize = 128 << 20;
 const LARGEST_REFUSAL: usize = 1 << 20;
 /// No response that is read whole takes longer, however slowly it arrives.
 const LONGEST_READ: Duration = Duration::from_secs(600);
-/// No id of a request is longer, in bytes.
-const LONGEST_ID: usize = 200;
 
 /// Graph's response to a single request or to one part of a `$batch`: a success.
 #[derive(Debug, Clone)]
@@ -176,7 +175,7 @@ pub(crate) fn unusable(response: &HttpResponse, what: &'static str) -> Error {
 
 /// Returns Microsoft's id of the request.
 pub(crate) fn request_id(response: &HttpResponse) -> Option<String> {
-    text(response.headers(), "request-id").filter(|id| id.len() <= LONGEST_ID)
+    text(response.headers(), "request-id").filter(|id| is_request_id(id))
 }
 
 /// Tells a success from a refusal, and checks that a success is what was `expected`.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use net::tls::TlsError;
-use net::{Proxy, http};
+use net::{Proxy, Scrubber, Secret, http};
 use reqwest::Response as HttpResponse;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
 use tokio::time::Instant;
@@ -113,7 +113,8 @@ impl Transport {
     /// Sends `request` once and reads the response.
     pub(crate) async fn exchange(&self, request: &Request) -> Result<(Response, Token), Error> {
         let (response, token) = self.open(request).await?;
-        let read = response::read_success(response, request.expected, self.read_timeout(request)).await?;
+        let read = response::read_success(response, request.expected, self.read_timeout(request)).await;
+        let read = read.map_err(|error| error.scrubbed(token.scrubber()))?;
         Ok((read.with_change(request.is_change()), token))
     }
 
@@ -157,6 +158,7 @@ impl Transport {
             Ok(Ok(response)) => response::success(response, read_timeout).await,
             Ok(Err(error)) => Err(response::no_response(self.connections.proxy(), &error)),
         };
+        let response = response.map_err(|error| error.scrubbed(token.scrubber()));
         if response.as_ref().is_err_and(is_out_of_service) {
             self.connections.leave(&pool);
         }
@@ -198,7 +200,9 @@ impl Transport {
             let response = response::success(response, self.read_timeout).await?;
             response::read_success(response, Expected::Success, self.read_timeout).await
         };
-        let response = sent.await;
+        // Who knows the address may send to it.
+        let address = to.query().map(Secret::new);
+        let response = sent.await.map_err(|error| error.scrubbed(&Scrubber::new(&address)));
         if response.as_ref().is_err_and(is_out_of_service) {
             self.connections.leave(&pool);
         }

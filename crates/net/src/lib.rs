@@ -5,6 +5,7 @@ mod backoff;
 pub mod failpoint;
 pub mod http;
 mod options;
+mod scrubber;
 mod secret;
 mod small_file;
 pub mod tls;
@@ -12,6 +13,7 @@ pub mod untrusted;
 
 pub use backoff::{Backoff, Jitter};
 pub use options::{ClientCertificate, Proxy, ProxyUrl, Trust};
+pub use scrubber::Scrubber;
 pub use secret::Secret;
 pub use small_file::read_small;
 

@@ -122,7 +122,7 @@ impl Client {
     pub async fn connect(settings: &SoarSettings) -> Result<Self, Error> {
         let connection = Connection::new(settings)?;
         let session = connection.sign_in(settings.login_tries).await?;
-        let organisation = session.organisation(&settings.org)?;
+        let organisation = session.organisation(&settings.org, &connection.scrubber())?;
         let mut client = Self {
             connection: Arc::new(connection),
             organisation: Arc::new(organisation),

@@ -22,8 +22,8 @@ use super::{Content, Error};
 use crate::{Login, SoarSettings};
 use net::http;
 use net::untrusted::json;
-use net::untrusted::text::is_unsafe_to_display;
-use net::{Backoff, Jitter, Proxy};
+use net::untrusted::text::{excerpt, is_unsafe_to_display};
+use net::{Backoff, Jitter, Proxy, Scrubber, Secret};
 
 /// The longest silence of SOAR within one request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -303,7 +303,7 @@ impl Connection {
         };
         // The part of the body that came in time is enough.
         let _ = tokio::time::timeout(SILENCE, reading).await;
-        let message = message(&body);
+        let message = message(&body, &self.scrubber());
         if status == StatusCode::UNAUTHORIZED {
             let credentials = match self.login {
                 Login::ApiKey { .. } => Credentials::ApiKey,
@@ -317,6 +317,17 @@ impl Connection {
             message: message.or_else(|| status.canonical_reason().map(str::to_owned)),
             retry_after: retry_after.map(Duration::from_secs),
         }
+    }
+
+    /// Removes the login and the session from texts, in case that SOAR quotes them.
+    pub(super) fn scrubber(&self) -> Scrubber {
+        let login = match &self.login {
+            Login::ApiKey { secret, .. } => secret.clone(),
+            Login::Password { password, .. } => password.clone(),
+        };
+        let session = self.session();
+        let session = session.values().filter_map(|value| Some(Secret::new(value.to_str().ok()?)));
+        Scrubber::new(&session.chain([login]).collect::<Vec<_>>())
     }
 
     async fn json<T: DeserializeOwned>(&self, mut response: Response, attempt: &str) -> Result<T, Error> {
@@ -397,8 +408,8 @@ fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -
     Form::new().part("file", file.file_name(name).headers(headers)).text("description", "")
 }
 
-/// SOAR's message in the body of an error, if it has one.
-pub(super) fn message(body: &[u8]) -> Option<String> {
+/// SOAR's message in the body of an error, if it has one, without the secrets of `scrubber`.
+pub(super) fn message(body: &[u8], scrubber: &Scrubber) -> Option<String> {
     #[derive(Deserialize)]
     struct Answer {
         message: Option<String>,
@@ -407,5 +418,6 @@ pub(super) fn message(body: &[u8]) -> Option<String> {
     let answer: Answer = serde_json::from_slice(body).ok()?;
     let text = answer.message.or(answer.title)?;
     let words: Vec<&str> = text.split_whitespace().collect();
-    Some(words.join(" ").chars().take(MESSAGE).collect::<String>()).filter(|text| !text.is_empty())
+    let text = excerpt(&scrubber.scrub(&words.join(" ")), MESSAGE);
+    Some(text).filter(|text| !text.is_empty())
 }

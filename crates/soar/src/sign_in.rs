@@ -1,11 +1,16 @@
 //! The login: SOAR's answer, the choice of the organisation, and the headers of later requests.
 
+use net::Scrubber;
+use net::untrusted::text::excerpt;
 use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Error;
 use crate::Login;
+
+/// An error shows no more of a name, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// The parts of SOAR's answer to `/rest/session` that are used.
 #[derive(Debug, Deserialize)]
@@ -62,8 +67,10 @@ impl Session {
         api_key.or_else(|| self.user_id.clone().map(Principal::User))
     }
 
-    /// The first organisation whose cloud account, uuid or name is exactly `configured`.
-    pub(super) fn organisation(&self, configured: &str) -> Result<Organisation, Error> {
+    /// The first organisation whose cloud account, uuid or name is exactly `configured`. An error quotes SOAR without the
+    /// secrets of `scrubber`.
+    pub(super) fn organisation(&self, configured: &str, scrubber: &Scrubber) -> Result<Organisation, Error> {
+        let quoted = |text: &str| excerpt(&scrubber.scrub(text), LONGEST_NAME);
         if self.orgs.is_empty() {
             return Err(Error::NoOrganisation);
         }
@@ -74,11 +81,11 @@ impl Session {
         match self.orgs.iter().find(is_meant) {
             None => Err(Error::WrongOrganisation {
                 configured: configured.to_owned(),
-                available: self.orgs.iter().map(|org| org.name.clone()).collect(),
+                available: self.orgs.iter().map(|org| quoted(&org.name)).collect(),
             }),
             Some(org) if !org.enabled => Err(Error::OrganisationDisabled {
-                name: org.name.clone(),
-                address: self.seen_from.clone().unwrap_or_else(|| "unknown".to_owned()),
+                name: quoted(&org.name),
+                address: self.seen_from.as_deref().map_or_else(|| "unknown".to_owned(), quoted),
             }),
             Some(org) => Ok(org.clone()),
         }

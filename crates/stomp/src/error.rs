@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use net::Secret;
+use net::untrusted::text::excerpt;
+use net::{Scrubber, Secret};
 
 use super::ServerCommand;
 use super::codec::CodecError;
@@ -110,11 +111,7 @@ pub(super) fn error_text(frame: &Frame<ServerCommand>, passcode: &Secret) -> Str
         (message, line) if line.is_empty() || line.contains(message) => message.to_owned(),
         (message, line) => format!("{message} ({line})"),
     };
-    let text = match passcode.expose() {
-        "" => text,
-        passcode => text.replace(passcode, "***"),
-    };
-    text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect()
+    excerpt(&Scrubber::new([passcode]).scrub(&text), LONGEST_TEXT)
 }
 
 impl Error {

@@ -6,6 +6,7 @@ mod batches;
 mod bounds;
 mod connections;
 mod credentials;
+mod echoes;
 mod headers;
 mod mailbox_limit;
 mod paths;

@@ -237,3 +237,43 @@ async fn resource_prefix_precedes_every_path() {
     Client::connect(&soar.settings).await.unwrap();
     assert_eq!(soar.seen("/orgs/201")[0].uri.path(), "/api/respond/rest/orgs/201");
 }
+
+#[tokio::test]
+async fn api_key_that_soar_quotes_is_removed() {
+    for status in [StatusCode::UNAUTHORIZED, StatusCode::BAD_REQUEST] {
+        let quoting = get(move |headers: HeaderMap| async move {
+            let login = headers["authorization"].to_str().unwrap().to_owned();
+            (status, Json(json!({"message": format!("What is {login}?\u{9b}31m\u{202e}, or key-S3CR3T")})))
+        });
+        let soar = server::start(Router::new().route("/rest/session", quoting)).await;
+        let error = Client::connect(&soar.settings).await.unwrap_err().to_string();
+        assert!(error.contains("What is Basic ") && error.contains("or ***"), "{error}");
+        assert!(!error.contains("LWlkOmtleS1TM0NSM1Q") && !error.contains("S3CR3T"), "{error}");
+        assert!(!error.contains(['\u{9b}', '\u{202e}']), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn session_that_soar_quotes_is_removed() {
+    let soar = {
+        let signing_in = post(|| async {
+            let mut answer = session();
+            answer["csrf_token"] = json!("csrf-0123456789");
+            (AppendHeaders([("set-cookie", "JSESSIONID=session-0123456789")]), Json(answer))
+        });
+        let quoting = get(|headers: HeaderMap| async move {
+            (StatusCode::BAD_REQUEST, Json(json!({"message": format!("{headers:?}, and PaSs")})))
+        });
+        let mut soar =
+            server::start(Router::new().route("/rest/session", signing_in).route("/rest/orgs/201", quoting))
+                .await;
+        soar.settings.login =
+            Login::Password { email: "a@example.com".to_owned(), password: Secret::new("PaSs") };
+        soar
+    };
+    let error = Client::connect(&soar.settings).await.unwrap_err().to_string();
+    assert!(error.contains("***"), "{error}");
+    for secret in ["csrf-01", "session-01", "PaSs"] {
+        assert!(!error.contains(secret), "{error}");
+    }
+}

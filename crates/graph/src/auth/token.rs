@@ -1,7 +1,7 @@
 //! The access token: fetched once for all requests that wait for it, and renewed before it expires (Microsoft identity
 //! platform, "OAuth 2.0 client credentials flow").
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -19,11 +19,11 @@ use crate::auth::token_response::TokenResponse;
 use crate::error::Error;
 use crate::failure::{Failure, retry_after};
 use crate::metrics::{Metrics, TokenOutcome};
-use crate::refusal::shortened;
 use crate::response;
 use crate::retry::{Policy, RetrySafety};
 use crate::{Credential, GraphSettings};
-use net::Proxy;
+use net::untrusted::text::{excerpt, is_code, is_request_id};
+use net::{Proxy, Scrubber, Secret};
 
 /// A token is renewed this long before its end, or after four fifths of its life where that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
@@ -34,8 +34,6 @@ const LARGEST_ANSWER: usize = 1 << 20;
 
 /// A longer description does not help an analyst, in characters.
 const LONGEST_DESCRIPTION: usize = 500;
-/// No code and no id of Entra ID is longer, in characters.
-const LONGEST_WORD: usize = 100;
 
 /// A token, ready to be sent.
 #[derive(Clone, Debug)]
@@ -45,6 +43,18 @@ pub(crate) struct Token {
     fetched_at: Instant,
     renew_at: Instant,
     expires_at: Instant,
+    /// Removes the token from texts; made when it is first needed.
+    scrubber: Arc<OnceLock<Scrubber>>,
+}
+
+impl Token {
+    /// Returns what removes the token from texts.
+    pub(crate) fn scrubber(&self) -> &Scrubber {
+        self.scrubber.get_or_init(|| {
+            let header = self.header.to_str().unwrap_or_default();
+            Scrubber::new([&Secret::new(header.strip_prefix("Bearer ").unwrap_or(header))])
+        })
+    }
 }
 
 /// From when to when a token is good.
@@ -221,7 +231,7 @@ impl Endpoint {
     async fn try_once(&self) -> Result<Token, Failed> {
         let asked_at = Instant::now();
         let request = token_request::request(&self.http, &self.url, &self.credential, &self.resource).await;
-        let request = request.map_err(|reason| {
+        let (request, proof) = request.map_err(|reason| {
             Failed(TokenError::Credential { option: self.credential.option(), reason }, Failure::Final)
         })?;
         let answer = response::within(self.read_timeout, request.send()).await;
@@ -244,7 +254,9 @@ impl Endpoint {
             _ => Failure::of_status(status, wait),
         };
         match (failure, denied) {
-            (Failure::Final, Some(denied)) => Err(Failed(self.refused(status, denied), Failure::Final)),
+            (Failure::Final, Some(denied)) => {
+                Err(Failed(self.refused(status, &denied, &Scrubber::new(&proof)), Failure::Final))
+            }
             (failure, _) => Err(self.unreadable(status, failure)),
         }
     }
@@ -261,10 +273,13 @@ impl Endpoint {
             fetched_at: asked_at,
             renew_at: asked_at + renew_after,
             expires_at: asked_at + life,
+            scrubber: Arc::default(),
         })
     }
 
-    fn refused(&self, status: u16, denied: Denied) -> TokenError {
+    fn refused(&self, status: u16, denied: &Denied, scrubber: &Scrubber) -> TokenError {
+        let description = denied.error_description.lines().next().unwrap_or_default().trim();
+        let trace_id = denied.trace_id.as_deref().filter(|id| is_request_id(id));
         TokenError::Refused {
             status,
             application: self.credential.to_string(),
@@ -274,12 +289,9 @@ impl Endpoint {
                 }
                 Credential::ManagedIdentity { .. } => "client_id and managed_identity".to_owned(),
             },
-            error: shortened(denied.error, LONGEST_WORD),
-            description: shortened(
-                denied.error_description.lines().next().unwrap_or_default().trim().to_owned(),
-                LONGEST_DESCRIPTION,
-            ),
-            trace_id: denied.trace_id.map(|id| shortened(id, LONGEST_WORD)),
+            error: if is_code(&denied.error) { scrubber.scrub(&denied.error) } else { "an error".to_owned() },
+            description: excerpt(&scrubber.scrub(description), LONGEST_DESCRIPTION),
+            trace_id: trace_id.map(|id| scrubber.scrub(id)),
         }
     }
 

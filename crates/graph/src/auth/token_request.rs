@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::auth::assertion::Certificate;
 use crate::{Credential, Proof};
-use net::read_small;
+use net::{Secret, read_small};
 
 /// RFC 7523, 2.2.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -13,7 +13,8 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 const MACHINE_VERSION: &str = "2018-02-01";
 const APP_SERVICE_VERSION: &str = "2019-08-01";
 
-/// Builds the request to the endpoint at `url` for a token for the service `resource` (scheme and host).
+/// Builds the request to the endpoint at `url` for a token for the service `resource` (scheme and host). Also returns
+/// the secret that it contains, if there is one.
 ///
 /// # Errors
 /// Says why the credential cannot be used.
@@ -22,7 +23,7 @@ pub(crate) async fn request(
     url: &Url,
     credential: &Credential,
     resource: &str,
-) -> Result<RequestBuilder, String> {
+) -> Result<(RequestBuilder, Option<Secret>), String> {
     let (client_id, proof) = match credential {
         Credential::Application { client_id, proof } => (client_id, proof),
         Credential::ManagedIdentity { client_id, app_service_header } => {
@@ -33,11 +34,12 @@ pub(crate) async fn request(
                 .append_pair("resource", resource)
                 .extend_pairs(client_id.as_deref().map(|id| ("client_id", id)));
             let request = http.get(url);
-            return Ok(match app_service_header {
+            let request = match app_service_header {
                 Some(header) => request.header("X-IDENTITY-HEADER", header.expose()),
                 // A web page that is tricked into sending the request cannot set this header.
                 None => request.header("Metadata", "true"),
-            });
+            };
+            return Ok((request, app_service_header.clone()));
         }
     };
     let (key, proof) = match proof {
@@ -54,7 +56,7 @@ pub(crate) async fn request(
     if key == "client_assertion" {
         form.push(("client_assertion_type", ASSERTION_TYPE));
     }
-    Ok(http.post(url.clone()).form(&form))
+    Ok((http.post(url.clone()).form(&form), Some(Secret::new(proof))))
 }
 
 /// Reads files and signs, on a thread that may block. The files may have been renewed since the last time.

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use chrono::Utc;
 use net::untrusted::json::Bounded;
+use net::untrusted::text::is_request_id;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,6 +102,7 @@ pub(crate) async fn exchange<'a>(
     };
     let outcomes = parts.enumerate().map(|(id, request)| {
         let outcome = outcomes.remove(&id).unwrap_or_else(left_out);
+        let outcome = outcome.map_err(|error| error.scrubbed(token.scrubber()));
         outcome.map(|response| response.with_change(request.is_change()))
     });
     Ok((outcomes.collect(), token))
@@ -153,7 +155,9 @@ pub(crate) fn read(
         let head = Head {
             status: part.status,
             retry_after: wait.and_then(|value| retry_after(&value, date.unwrap_or_else(Utc::now))),
-            request_id: header("request-id").or_else(|| response.request_id.clone()),
+            request_id: header("request-id")
+                .filter(|id| is_request_id(id))
+                .or_else(|| response.request_id.clone()),
             date,
             is_part: true,
         };

@@ -1,5 +1,7 @@
 //! Characters of texts from outside that do more than stand there.
 
+use std::fmt::Write;
+
 /// Whether a character ends a line, moves the cursor, changes the direction of what follows, or cannot be seen.
 /// Joiners are left out: scripts and emoji need them.
 pub fn is_unsafe_to_display(c: char) -> bool {
@@ -29,6 +31,45 @@ pub fn sanitize_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// JSON in which the characters that [move](is_unsafe_to_display) are escapes. Between values there are line ends at
+/// most, which stay; within a text an escape is equivalent.
+pub fn escape_json(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_unsafe_to_display(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String does not fail.
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The longest code or id from outside, in bytes.
+const LONGEST_CODE: usize = 100;
+
+/// Whether `text` has the shape of an error code, such as `ErrorItemNotFound` or `invalid_client`.
+pub fn is_code(text: &str) -> bool {
+    (1..=LONGEST_CODE).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Whether `text` has the shape of a request's id, such as a UUID. An access token has not: it contains dots.
+pub fn is_request_id(text: &str) -> bool {
+    is_code(text) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// The first `most` characters of `text` on [one line](sanitize_line), with an ellipsis where more was there.
+pub fn excerpt(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => sanitize_line(text.get(..end).unwrap_or_default()) + "…",
+        None => sanitize_line(text),
+    }
 }
 
 #[cfg(test)]

@@ -238,7 +238,10 @@ fn agreed(options: &SessionOptions, connected: &Frame<ServerCommand>) -> Result<
     // CONNECTED without `version` is STOMP 1.0.
     match connected.header("version").unwrap_or("1.0") {
         "1.2" => {}
-        other => return Err(Error::Version(other.to_owned())),
+        other if other.len() < 10 && other.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+            return Err(Error::Version(other.to_owned()));
+        }
+        _ => return Err(Error::Protocol("its version is not a number".to_owned())),
     }
     let theirs = connected.header("heart-beat").unwrap_or("0,0");
     let (sends, expects) = theirs
