@@ -10,9 +10,28 @@ def now():
     return int((datetime.utcnow() - datetime(1970, 1, 1)).total_seconds() * 1000)
 
 
+def shown(text):
+    """Returns the text with a mark for each character that a screen obeys: control, bidirectional and invisible ones."""
+
+    def is_obeyed(code):
+        if code in (0x9, 0xA):
+            return False
+        if code < 0x20 or 0x7F <= code <= 0x9F or 0x2028 <= code <= 0x202E or 0x2060 <= code <= 0x206F:
+            return True
+        return code in (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF) or 0xE0000 <= code <= 0xE007F
+
+    return u"".join(u"\ufffd" if is_obeyed(ord(character)) else character for character in u"{0}".format(text))
+
+
+def cell(text):
+    """Returns the text for a cell. A spreadsheet that opens an export of the table does not take it for a formula."""
+    text = shown(text or u"")
+    return u"'" + text if text[:1] in (u"=", u"+", u"-", u"@", u"\t") else text
+
+
 def escaped(text):
     """Returns the text as HTML."""
-    text = u"{0}".format(text)
+    text = shown(text)
     for character, entity in ((u"&", u"&amp;"), (u"<", u"&lt;"), (u">", u"&gt;"), (u'"', u"&quot;")):
         text = text.replace(character, entity)
     return text
@@ -24,15 +43,16 @@ def indented(text):
 
 
 def anchor(address, text):
-    """Returns a link, as HTML; empty if there is no address."""
-    if not address:
+    """Returns a link, as HTML; empty if there is no address, or one that is not https."""
+    if not (address or u"").lower().startswith(u"https://"):
         return u""
     return u'<a href="{0}" target="_blank">{1}</a>'.format(escaped(address), text)
 
 
 def link(address):
-    """Returns a link to a message for its row; empty if the message has no address."""
-    return helper.createRichText(anchor(address, u"Link")) if address else u""
+    """Returns a link to a message for its row; empty if the message has no address that is https."""
+    html = anchor(address, u"Link")
+    return helper.createRichText(html) if html else u""
 
 
 def red(text):

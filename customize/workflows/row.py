@@ -6,13 +6,13 @@ def add_row(mailbox, message, queried, folder):
     new.exo_dt_message_id = message.get("id")
     new.exo_dt_received_date = message.get("receivedDateTime") or u""
     new.exo_dt_email_address = mailbox.get("email_address")
-    new.exo_dt_sender_email = sender_of(message)
-    new.exo_dt_message_subject = message.get("subject") or u""
+    new.exo_dt_sender_email = cell(sender_of(message))
+    new.exo_dt_message_subject = cell(message.get("subject"))
     new.exo_dt_has_attachments = bool(message.get("hasAttachments"))
     new.exo_dt_web_link = link(message.get("webLink"))
     new.exo_dt_status = helper.createRichText(u"Active")
     if folder:  # known only where one folder was searched
-        new.exo_dt_message_folder = folder
+        new.exo_dt_message_folder = cell(folder)
     return new
 
 

@@ -16,7 +16,7 @@ pub(super) fn confirm(question: &str) -> Option<bool> {
     let mut answers = stdin().lock().lines();
     loop {
         let mut out = stdout();
-        let _ = write!(out, "{question}");
+        let _ = write!(out, "{}", sanitize_terminal(question));
         let _ = out.flush();
         let Some(Ok(answer)) = answers.next() else {
             let _ = writeln!(out);

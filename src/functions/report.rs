@@ -127,7 +127,7 @@ impl Report {
     fn text(&self, reference: Option<Uuid>) -> String {
         let mut text = format!("{}\n\n", self.title);
         for total in &self.totals {
-            let _ = writeln!(text, "{total}");
+            let _ = writeln!(text, "{}", sanitize_line(total));
         }
         for (heading, lines) in [
             ("Criteria", self.criteria_lines()),

@@ -11,7 +11,7 @@ use tracing::Level;
 use tracing::field::{Field, Visit};
 
 use crate::config::LogFormat;
-use net::untrusted::text::is_unsafe_to_display;
+use net::untrusted::text::{escape_json, is_unsafe_to_display};
 
 /// The longest value in bytes; the rest is cut off, since the value may come from an attacker.
 const LONGEST_VALUE: usize = 8 * 1024;
@@ -161,18 +161,7 @@ impl Line {
         for (name, value) in fields.named {
             object.entry(name).or_insert(value);
         }
-        // Control characters occur only within JSON strings, where an escape is equivalent.
-        let object = Value::Object(object).to_string();
-        let mut line = String::with_capacity(object.len() + 1);
-        for c in object.chars() {
-            if is_unsafe_to_display(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(line, "\\u{unit:04x}");
-                }
-            } else {
-                line.push(c);
-            }
-        }
+        let mut line = escape_json(&Value::Object(object).to_string());
         line.push('\n');
         line
     }

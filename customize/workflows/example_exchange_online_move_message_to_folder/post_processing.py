@@ -14,7 +14,7 @@ if results.success and not error:
     message.append((u"Message id: ", escaped(new_id)))
     row.exo_dt_message_id = new_id
     row.exo_dt_web_link = link(content.get("new_web_link"))
-    row.exo_dt_message_folder = folder
+    row.exo_dt_message_folder = cell(folder)
     row.exo_dt_status = helper.createRichText(u"Moved")
     add_note(u"message moved to {0}".format(escaped(folder or u"the folder")), message)
 else:

@@ -6,6 +6,7 @@ pub(super) mod inputs;
 mod list;
 pub(super) mod progress;
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stdout};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::config::{Environment, LogLevel, Settings};
 use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
 use crate::guard::{DeletionCount, Guard};
 use crate::log::Log;
+use net::untrusted::text::escape_json;
 use soar::Results;
 
 /// How long the audit trail may take for its last lines.
@@ -199,16 +201,17 @@ async fn load(
     Ok((loaded.settings, log))
 }
 
-/// Writes the results: indented to a terminal, otherwise as they are.
+/// Writes the results: indented to a terminal, otherwise on one line. A mail cannot move the cursor.
 pub(super) fn write(results: &[u8]) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let indented = out.is_terminal().then(|| {
-        serde_json::from_slice::<Value>(results).and_then(|value| serde_json::to_vec_pretty(&value))
+        serde_json::from_slice::<Value>(results).and_then(|value| serde_json::to_string_pretty(&value))
     });
-    let written = match indented {
-        Some(Ok(indented)) => out.write_all(&indented),
-        _ => out.write_all(results),
+    let text = match indented {
+        Some(Ok(indented)) => Cow::Owned(indented),
+        _ => String::from_utf8_lossy(results),
     };
+    let written = out.write_all(escape_json(&text).as_bytes());
     written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(|error| {
         Failure::new(ExitCode::Failed, &format!("the results could not be written: {error}"))
     })

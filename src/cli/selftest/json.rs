@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use net::untrusted::text::escape_json;
 use serde_json::{Value, json};
 
 use super::check::{Check, Section};
@@ -37,7 +38,7 @@ pub(super) fn report(
         let shown = variables.iter().map(|variable| (variable.name.to_owned(), json!(variable.shown)));
         report["environment"] = Value::Object(shown.collect());
     }
-    format!("{report:#}\n")
+    escape_json(&format!("{report:#}\n"))
 }
 
 fn one(section: &str, check: &Check) -> Value {

@@ -158,8 +158,8 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
         assert_eq!(output.changes_of(title), expected, "{all}");
     }
     let script = output.changes_of("script");
-    assert_eq!(script[1], "    ! text: 1 lines -> 10 lines");
-    assert_eq!((script[2], script.len()), ("        - pass", 13));
+    assert_eq!(script[1], "    ! text: 1 lines -> 13 lines");
+    assert_eq!((script[2], script.len()), ("        - pass", 16));
     let table = output.changes_of("data table");
     assert_eq!(table.len(), 4, "{table:?}");
     assert!(table[1].starts_with("    ! column exo_dt_status: tooltip:"), "{table:?}");

@@ -15,10 +15,11 @@ use crate::support::context::context;
 use chrono::{DateTime, TimeDelta, Utc};
 use fn_exchange_online::functions::{Context, Error, ErrorKind, Function, IncidentSink, InputKind, Inputs};
 use sandbox::Sandbox;
-use sandbox::graph::{Fault, Phish, Target, TenantOptions};
+use sandbox::graph::{Address, Fault, NewMessage, Phish, Target, TenantOptions};
 use sandbox::soar::rest::Owner;
 use sandbox::soar::{INCIDENT, SoarOptions};
 
+use net::untrusted::text::is_unsafe_to_display;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 

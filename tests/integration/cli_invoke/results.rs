@@ -138,3 +138,46 @@ async fn attachments_are_sent_only_from_an_incident() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(desk.sandbox.graph.sent_mail().len(), 1);
 }
+
+/// Runs the command on a terminal, and returns what the terminal got.
+fn on_terminal(desk: &Desk, arguments: &[&str]) -> String {
+    let program = [env!("CARGO_BIN_EXE_fn-exchange-online"), "invoke", "--config-file"].map(str::to_owned);
+    let arguments = arguments.iter().map(ToString::to_string);
+    let all = program.into_iter().chain([desk.config.display().to_string()]).chain(arguments);
+    let line: Vec<_> = all.map(|word| format!("'{word}'")).collect();
+    let output = Command::new("script")
+        .args(["-qec", &line.join(" "), "/dev/null"])
+        .current_dir(desk.directory.path())
+        .env("TERM", "dumb")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_cannot_move_the_cursor_of_a_terminal() {
+    let desk = Desk::new().await;
+    let mailbox = desk.sandbox.graph.mailboxes().swap_remove(0);
+    let hostile = "exe.\u{202e}fdp \u{9b}31m \u{1b}]0;x\u{7} \u{7f} \u{2066} \u{200b} \u{e0041} end";
+    let message = NewMessage {
+        subject: hostile.to_owned(),
+        from: Address::new(hostile, "eve@elsewhere.example"),
+        received: TenantOptions::default().now,
+        html: false,
+        body: hostile.to_owned(),
+        attachments: Vec::new(),
+        folder: "inbox".to_owned(),
+    };
+    let id = desk.sandbox.graph.add_message(&mailbox, message).unwrap();
+    let given = [format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}")];
+    let given = inputs(given.iter().map(String::as_str));
+    let shown = on_terminal(&desk, &[&["get_message"][..], &given].concat());
+    let begin = shown.find("\n{").expect("results") + 1;
+    let results = &shown[begin..];
+    let left: Vec<char> =
+        results.chars().filter(|c| is_unsafe_to_display(*c) && !matches!(c, '\r' | '\n')).collect();
+    assert_eq!(left, Vec::<char>::new(), "{results}");
+    let payload: Value = serde_json::from_str(results).unwrap();
+    assert_eq!(payload["content"]["subject"], hostile, "an escape means the same");
+}

@@ -35,6 +35,31 @@ def query(*messages, **more):
     return {"exo_query_results": dict(found(*messages), **dict({"raw": "these"}, **more))}
 
 
+class Hostile(unittest.TestCase):
+    def row_of(self, **message):
+        here = ScriptHost()
+        here.answer("query_messages_of_a_group", **found(dict(MESSAGE, **message)))
+        row, = here.incident.rows
+        return row
+
+    def test_no_cell_is_a_formula(self):
+        for subject in (u"=cmd|' /C calc'!A0", u"+1", u"-1+1", u"@SUM(1)", u"\t=1"):
+            row = self.row_of(subject=subject, sender={"emailAddress": {"address": u"=1@evil.example"}})
+            self.assertEqual(row.exo_dt_message_subject, u"'" + subject)
+            self.assertEqual(row.exo_dt_sender_email, u"'=1@evil.example")
+        self.assertEqual(self.row_of(subject=u"1 = 1").exo_dt_message_subject, u"1 = 1")
+
+    def test_no_cell_has_characters_that_a_screen_obeys(self):
+        row = self.row_of(subject=u"exe.\u202efdp\x1b[31m \u200bok \u0627\u200d")
+        self.assertEqual(row.exo_dt_message_subject, u"exe.\ufffdfdp\ufffd[31m \ufffdok \u0627\u200d")
+
+    def test_a_link_is_https_or_absent(self):
+        for address in (u"javascript:alert(1)", u"http://outlook.office365.com/", u" https://x.example", u"", None):
+            self.assertEqual(self.row_of(webLink=address).exo_dt_web_link, u"")
+        html = self.row_of(webLink=u'HTTPS://x.example/"><script>').exo_dt_web_link.content
+        self.assertEqual(html, u'<a href="HTTPS://x.example/&quot;&gt;&lt;script&gt;" target="_blank">Link</a>')
+
+
 class Form(unittest.TestCase):
     def test_what_the_form_asks_goes_into_the_query(self):
         for workflow in ("query_messages_of_a_group", "delete_messages_from_query_results"):

@@ -242,6 +242,10 @@ class Artifacts(unittest.TestCase):
         for _, value, description in artifacts:
             self.assertIn(value, description)
 
+    def test_what_is_marked_as_no_formula_is_the_artifact_without_the_mark(self):
+        row = Row(exo_dt_sender_email=u"'+1@evil.example", exo_dt_message_subject=u"'quoted'")
+        self.assertEqual([value for _, value, _ in self.added(row)], [u"+1@evil.example", u"'quoted'"])
+
     def test_what_is_empty_becomes_none(self):
         row = Row(exo_dt_email_address="alice@corp.example", exo_dt_sender_email="")
         self.assertEqual([kind for kind, _, _ in self.added(row)], ["Email Recipient"])
