@@ -88,6 +88,16 @@ impl Options<'_> {
         self.text(opt).map(|text| text.text).filter(|text| !text.is_empty())
     }
 
+    /// The entries of a list, between commas or on lines of their own.
+    pub(super) fn list(&mut self, opt: &Opt) -> Vec<String> {
+        let text = self.several_lines(opt).unwrap_or_default();
+        text.split([',', '\n', '\r'])
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The value as it is written, with secrets inserted.
     fn text(&mut self, opt: &Opt) -> Option<Text> {
         let value = self.sections.get(opt.section)?.get(opt.key)?.clone().into_string().ok()?;

@@ -75,9 +75,10 @@ pub enum ErrorKind {
     /// An input cannot be part of an address.
     #[error(transparent)]
     Path(#[from] InvalidSegment),
-    /// A next page lies outside the configured Graph.
+    /// A next page lies outside the configured Graph, or in another list.
     #[error(
-        "Microsoft Graph named a next page outside the configured microsoft_graph_url; it was not followed"
+        "Microsoft Graph named a next page outside the configured microsoft_graph_url, or of another list; it was not \
+         followed"
     )]
     ForeignNextLink,
     /// A listing does not end.

@@ -39,7 +39,7 @@ impl<'a> ListReader<'a> {
         &mut self,
         path: Path,
     ) -> Result<Vec<T>, Error> {
-        let mut links = Links::default();
+        let mut links = Links::from(&path);
         let mut entries = Vec::new();
         let mut next = path;
         loop {

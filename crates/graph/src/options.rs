@@ -16,6 +16,8 @@ pub struct GraphSettings {
     pub token_url: Url,
     /// `microsoft_graph_url`, with the version, without a slash at the end.
     pub base_url: Url,
+    /// `upload_hosts`: hosts that upload sessions may lead to, besides Graph's own and Outlook's.
+    pub upload_hosts: Vec<String>,
     /// Credential for the token endpoint.
     pub credential: Credential,
     /// `verify` of the section: `false`, or a PEM file.

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
+use uuid::Uuid;
 
 /// The characters that a path segment may hold unencoded: RFC 3986's unreserved characters, and `@`, which every
 /// address has.
@@ -168,6 +169,31 @@ impl Path {
             Some(query) => format!("{rest}?{query}"),
             None => rest.to_owned(),
         }))
+    }
+
+    /// Whether the address, which Graph wrote, is one of the same list as `first`, which it was asked for. Graph may
+    /// write a key in parentheses (OData 4.01 URL Conventions, "Canonical URL"), names in other letters, and the id of
+    /// a user in place of the address.
+    pub(super) fn is_same_list(&self, first: &Self) -> bool {
+        let (own, asked) = (self.segments(), first.segments());
+        own.len() == asked.len()
+            && own.iter().zip(&asked).enumerate().all(|(nth, (own, asked))| {
+                own.eq_ignore_ascii_case(asked)
+                    || (nth == 1 && asked.contains('@') && Uuid::parse_str(own).is_ok())
+            })
+    }
+
+    /// The segments, decoded; a key in parentheses is one of its own.
+    fn segments(&self) -> Vec<String> {
+        let mut segments = Vec::new();
+        for segment in self.resource().trim_matches('/').split('/') {
+            let segment = percent_decode_str(segment).decode_utf8_lossy();
+            match segment.strip_suffix("')").and_then(|keyed| keyed.split_once("('")) {
+                Some((name, key)) => segments.extend([name.to_owned(), key.replace("''", "'")]),
+                None => segments.push(segment.into_owned()),
+            }
+        }
+        segments
     }
 
     /// Whether the address belongs to Outlook: mail, calendar and what sends mail.

@@ -25,11 +25,26 @@ use crate::request::Request;
 use crate::response::{self, Response};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
 
+/// The hosts of Outlook, where upload sessions lead: worldwide and GCC (Graph page "Attach large files to Outlook
+/// messages or events"; "Microsoft 365 URLs and IP address ranges", Exchange Online, 1), GCC High and DoD ("Office 365 U.S.
+/// Government GCC High endpoints" and "… DoD endpoints", Exchange Online, 1), 21Vianet ("API endpoints of Office 365
+/// operated by 21Vianet", Mail API).
+const OUTLOOK_HOSTS: [&str; 7] = [
+    "outlook.office.com",
+    "outlook.office365.com",
+    "outlook.cloud.microsoft",
+    "outlook.office365.us",
+    "outlook-dod.office365.us",
+    "webmail.apps.mil",
+    "partner.outlook.cn",
+];
+
 /// Microsoft Graph at one address, for one application.
 #[derive(Debug)]
 pub(crate) struct Transport {
     connections: Connections,
     root: Url,
+    upload_hosts: Vec<String>,
     tokens: Tokens,
     /// The files of the certificate that signs in, if there is one, and its end when it was first read.
     certificate: Option<(ApplicationCertificate, DateTime<Utc>)>,
@@ -73,8 +88,9 @@ impl Transport {
         let asks = token_client(settings, &connections.pool().http)?;
         let tokens = Tokens::new(asks, settings, Arc::clone(&metrics));
         let root = settings.base_url.clone();
+        let upload_hosts = settings.upload_hosts.clone();
         let read_timeout = settings.timeout;
-        Ok(Self { connections, root, tokens, certificate: signs_in, metrics, read_timeout })
+        Ok(Self { connections, root, upload_hosts, tokens, certificate: signs_in, metrics, read_timeout })
     }
 
     pub(crate) fn root(&self) -> &Url {
@@ -177,6 +193,19 @@ impl Transport {
             }
         }
         response
+    }
+
+    /// Returns the address of an upload session, where it is one of Graph's own server, or of a host that files may be
+    /// sent to.
+    pub(crate) fn upload_address(&self, address: &str) -> Option<Url> {
+        let url = Url::parse(address).ok()?;
+        let is_plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+        let is_listed = |host: &str| {
+            OUTLOOK_HOSTS.contains(&host) || self.upload_hosts.iter().any(|listed| listed == host)
+        };
+        let may_be_sent_to = url.origin() == self.root.origin()
+            || url.port().is_none() && url.host_str().is_some_and(is_listed);
+        (is_plain && may_be_sent_to).then_some(url)
     }
 
     /// Sends one range of an upload to the address that Graph named for it. That address is authorised by itself and

@@ -57,7 +57,10 @@ pub enum UploadError<E> {
     #[error("the content is not of the size that was announced")]
     Size,
     /// The address of the session is not usable.
-    #[error("Microsoft Graph named no usable address for the upload")]
+    #[error(
+        "Microsoft Graph named an address for the upload that is neither its own nor Outlook's, so the file was not sent \
+         there. Another host takes upload_hosts in app.config"
+    )]
     Address,
 }
 
@@ -69,8 +72,7 @@ impl UploadSession {
         source: impl Stream<Item = Result<Bytes, E>>,
         size: u64,
     ) -> Result<(), UploadError<E>> {
-        let to =
-            Url::parse(&self.url).ok().filter(|url| url.scheme() == "https").ok_or(UploadError::Address)?;
+        let to = client.transport().upload_address(&self.url).ok_or(UploadError::Address)?;
         let mut source = pin!(source);
         let mut held = BytesMut::new();
         let mut start = 0;

@@ -8,7 +8,7 @@ pub(in crate::config) static SECTION: Section = Section {
     name: APP,
     introduction: "Microsoft Graph, the limits of a call, and the guard rails.",
     groups: &[
-        &[&MICROSOFT_GRAPH_TOKEN_URL, &MICROSOFT_GRAPH_URL],
+        &[&MICROSOFT_GRAPH_TOKEN_URL, &MICROSOFT_GRAPH_URL, &UPLOAD_HOSTS],
         &[
             &TENANT_ID,
             &CLIENT_ID,
@@ -63,6 +63,13 @@ pub(in crate::config) static MICROSOFT_GRAPH_URL: Opt =
     opt("microsoft_graph_url", "Microsoft Graph with its version (URL, https).")
         .or("https://graph.microsoft.com/v1.0")
         .set("https://graph.microsoft.com/v1.0");
+
+pub(in crate::config) static UPLOAD_HOSTS: Opt = opt(
+    "upload_hosts",
+    "Further hosts, separated by commas, that Graph may name for the upload of a file over 3 MB. Its own and Outlook's \
+     are known, those of the national clouds included.",
+)
+.suggested("outlook.example.com");
 
 pub(in crate::config) static TENANT_ID: Opt =
     opt("tenant_id", "Directory (tenant) ID of the Entra application that reads and changes mailboxes.")

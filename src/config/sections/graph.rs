@@ -16,6 +16,9 @@ use net::Trust;
 pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSettings> {
     let credential = credential::credential(options);
     let base_url = url(options, &opt::MICROSOFT_GRAPH_URL, None);
+    let upload_hosts = options.list(&opt::UPLOAD_HOSTS);
+    let upload_hosts =
+        upload_hosts.iter().filter_map(|host| options.host(&opt::UPLOAD_HOSTS, host)).collect();
     let token_trust = options.trust(&opt::TOKEN_VERIFY);
     let trust = match options.trust(&opt::VERIFY) {
         Some(trust) => trust,
@@ -36,6 +39,7 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
     Some(GraphSettings {
         token_url,
         base_url: base_url?,
+        upload_hosts,
         credential,
         trust,
         token_trust,

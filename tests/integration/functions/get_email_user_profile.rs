@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::functions::common::{Fixture, GetEmailUserProfile};
+use crate::functions::front::Front;
 
 #[tokio::test]
 async fn profile_is_one_request() {
@@ -49,4 +50,15 @@ async fn unknown_user_is_not_found() {
     );
     let pretty = results["pretty_string"].as_str().unwrap();
     assert!(pretty.starts_with("{\n    \"error\": {\n"), "stock scripts print it: {pretty}");
+}
+
+#[tokio::test]
+async fn profile_of_another_user_is_not_returned() {
+    let mut fixture = Fixture::new().await;
+    let front = Front::before(&mut fixture).await;
+    let other = json!({"id": "9", "userPrincipalName": "other@contoso.example", "mail": null});
+    front.answer(1, "GET /v1.0/users", 200, other.to_string());
+    let name = fixture.mailbox(0);
+    let error = fixture.failed(GetEmailUserProfile, json!({"exo_email_address": name})).await;
+    assert!(error.contains("the profile of another user"), "{error}");
 }

@@ -4,6 +4,7 @@ use sandbox::graph::{TenantOptions, User};
 use serde_json::{Value, json};
 
 use crate::functions::common::*;
+use crate::functions::front::Front;
 use crate::functions::guard_rails::{changes, fixture, message, results};
 
 #[tokio::test]
@@ -148,6 +149,21 @@ async fn incomplete_or_ambiguous_mailbox_identity_prevents_changes() {
     alone.graph().faults().filter_no_users();
     let refused = alone.failed(DeleteEmail, message("unknown@example.com", id)).await;
     assert!(refused.contains("or another one"), "{refused}");
+}
+
+#[tokio::test]
+async fn answer_about_another_mailbox_prevents_changes() {
+    let (mut fixture, lists) = fixture(&[("mailboxes_denied", "ceo@example.com")]).await;
+    let (mailbox, id) = (&lists[0].0, &lists[0].1[0]);
+    let other = json!({
+        "id": "00000000-0000-0000-0000-000000000009", "userPrincipalName": "other@example.com", "mail": null,
+        "proxyAddresses": [],
+    });
+    let front = Front::before(&mut fixture).await;
+    front.answer(usize::MAX, "/users/", 200, other.to_string());
+    let refused = fixture.failed(DeleteEmail, message(mailbox, id)).await;
+    assert!(refused.contains("or another one"), "{refused}");
+    fixture.assert_mailboxes_untouched();
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod scripted;
 mod slow_batches;
 mod tenant;
 mod tokens;
+mod uploads;
 
 use graph::{Path, Request};
 

@@ -178,7 +178,7 @@ async fn endless_pages_of_tagged_messages_end_at_the_bound() {
     let settings = graph(move |_, _| {
         let page = counted.fetch_add(1, Ordering::Relaxed);
         let entries = vec![json!({"id": "m"}); 400];
-        let next = format!("{{root}}/v1.0/users/a/messages?$skip={page}");
+        let next = format!("{{root}}/v1.0/users/a@x.example/messages?$skip={page}");
         (200, json!({"value": entries, "@odata.nextLink": next}))
     })
     .await;
@@ -198,7 +198,7 @@ async fn list_that_begins_again_is_not_read_twice() {
         let counted = Arc::clone(&pages);
         let settings = graph(move |_, _| {
             counted.fetch_add(1, Ordering::Relaxed);
-            let next = "{root}/v1.0/users/a/mailFolders/msgfolderroot/childFolders?$skip=1";
+            let next = "{root}/v1.0/users/a@x.example/mailFolders/msgfolderroot/childFolders?$skip=1";
             (200, json!({"value": entries, "@odata.nextLink": next}))
         })
         .await;
@@ -226,4 +226,50 @@ async fn page_with_too_many_tagged_messages_is_refused() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn next_link_to_another_list_is_not_followed() {
+    let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
+    for (next, is_followed) in [
+        ("users/a@x.example/messages?$skip=1", true),
+        ("Users('a%40x.example')/Messages?$skip=1", true),
+        ("users/00000000-0000-0000-0000-000000000001/messages?$skip=1", true),
+        ("users/b@x.example/messages?$skip=1", false),
+        ("users/a@x.example/mailFolders/inbox/messages?$skip=1", false),
+        ("users/a@x.example/events?$skip=1", false),
+        ("users?$skip=1", false),
+        ("users/a@x.example/messages/../../b@x.example/messages?$skip=1", false),
+    ] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let settings = graph(move |_, _| match counted.fetch_add(1, Ordering::Relaxed) {
+            0 => (200, json!({"value": [], "@odata.nextLink": format!("{{root}}/v1.0/{next}")})),
+            _ => (200, json!({"value": []})),
+        })
+        .await;
+        let listed = SearchScope::Listed(vec!["a@x.example".to_owned()]);
+        let client = Client::new(&settings).unwrap();
+        let found = search(&client, listed, &criteria, 10, 10, |_| ()).await.unwrap();
+        let failure = found.mailboxes[0].failure.as_ref().map(graph::Error::kind);
+        let is_foreign = matches!(failure, Some(ErrorKind::ForeignNextLink));
+        assert_eq!((failure.is_none(), is_foreign), (is_followed, !is_followed), "{next}: {failure:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), if is_followed { 2 } else { 1 }, "{next}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_that_were_not_asked_for_are_not_searched() {
+    let settings = graph(|path, _| {
+        assert!(path.contains("users?"), "{path}");
+        let users =
+            ["phil@x.example", "ceo@x.example"].map(|name| json!({"id": name, "userPrincipalName": name}));
+        (200, json!({"value": users}))
+    })
+    .await;
+    let criteria = Criteria { subject: Some("x".to_owned()), ..Criteria::default() };
+    let tenant = SearchScope::Tenant { prefix: "PH".to_owned() };
+    let error =
+        search(&Client::new(&settings).unwrap(), tenant, &criteria, 10, 10, |_| ()).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::FilterNotApplied), "{error:?}");
 }

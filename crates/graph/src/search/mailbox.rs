@@ -208,8 +208,8 @@ impl MailboxSearch<'_> {
     }
 
     async fn search(&mut self, slice: Slice) -> Result<Ended, Error> {
-        let mut links = Links::default();
         let mut path = self.criteria.path(self.mailbox.user(), slice.days, slice.page)?;
+        let mut links = Links::from(&path);
         // The days of all hits of a `$search`.
         let mut days = Vec::new();
         loop {

@@ -27,6 +27,7 @@ pub(super) struct UserPages {
     next: Option<Path>,
     links: Links,
     pages: usize,
+    prefix: String,
     /// Whether the list began again before its end, so that users may be missing.
     pub(super) repeats: bool,
 }
@@ -49,8 +50,16 @@ struct User {
 impl UserPages {
     /// The users whose principal name begins with `prefix`; all where it is empty.
     pub(super) fn new(client: &Client, prefix: &str) -> Self {
-        let next = Some(first_page(prefix));
-        Self { client: client.clone(), next, links: Links::default(), pages: 0, repeats: false }
+        let first = first_page(prefix);
+        let links = Links::from(&first);
+        Self {
+            client: client.clone(),
+            next: Some(first),
+            links,
+            pages: 0,
+            prefix: prefix.to_lowercase(),
+            repeats: false,
+        }
     }
 
     /// Whether there is another page.
@@ -75,6 +84,11 @@ impl UserPages {
                 None
             }
         };
+        // A filter that was ignored would have every user searched.
+        let mut names = page.value.0.iter().filter_map(|user| user.principal_name.as_deref());
+        if names.any(|name| !name.to_lowercase().starts_with(&self.prefix)) {
+            return Err(ErrorKind::FilterNotApplied.into());
+        }
         page.targets()
     }
 }
