@@ -83,6 +83,8 @@ pub struct WorkerSettings {
     pub num_workers: u16,
     /// `trap_exception`: a failed call is reported as completed, with `success: false`.
     pub trap_exception: bool,
+    /// `stomp_reply_queues`: queues that replies may go to, besides SOAR's own.
+    pub reply_queues: Vec<String>,
 }
 
 /// Settings of the log.

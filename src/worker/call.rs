@@ -14,6 +14,7 @@ use super::consumer_handle::ConsumerHandle;
 use super::lease_keeper::LeaseKeeper;
 use super::memory_limit::{MemoryPermit, OutOfMemory};
 use super::metrics::CallOutcome;
+use super::reply_queue::may_reply_to;
 use super::{Services, redelivery};
 use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
@@ -31,6 +32,8 @@ pub(super) struct Call {
     consumer: ConsumerHandle,
     delivery: Delivery,
     prior_run: PriorRun,
+    /// Whether the message wants its reply where none may go; then its call is not run.
+    is_foreign: bool,
 }
 
 /// Why a call failed: once for the analyst, and once for the log, which must not quote what is being investigated.
@@ -42,7 +45,7 @@ struct FunctionFailure {
 impl Call {
     pub(super) fn new(consumer: ConsumerHandle, delivery: Delivery) -> Self {
         let prior_run = redelivery::prior_run(&delivery, consumer.soar.clock_difference(), Utc::now());
-        Self { consumer, delivery, prior_run }
+        Self { consumer, delivery, prior_run, is_foreign: false }
     }
 
     /// Runs the call and sends its reply.
@@ -54,14 +57,29 @@ impl Call {
         super::reply::send(&self.consumer, &self.delivery.message_id).await;
     }
 
-    /// Removes headers that no reply can carry: ActiveMQ closes the connection over them, each time.
+    /// Removes headers that no reply can carry: ActiveMQ closes the connection over them, each time. Removes a reply
+    /// destination that is not SOAR's.
     fn drop_unsendable_headers(&mut self) {
-        let Delivery { reply_to, correlation_id, .. } = &mut self.delivery;
+        let Delivery { reply_to, correlation_id, destination, damage, .. } = &mut self.delivery;
         let is_sendable = |destination: &String| {
             destination.len() <= MAX_HEADER && !matches!(&**destination, "/queue/" | "/topic/" | "")
         };
         if reply_to.take_if(|destination| !is_sendable(destination)).is_some() {
             warn!("the message names a reply destination that cannot be sent to the broker");
+        }
+        let others = self.consumer.shared.services();
+        let others = &others.settings.reply_queues;
+        let organisation = self.consumer.soar.org_id();
+        // The destination of a message that cannot be read completely may be unknown.
+        let destination = damage.is_none().then_some(&**destination);
+        let is_foreign = |reply_to: &mut String| !may_reply_to(reply_to, destination, organisation, others);
+        if let Some(foreign) = reply_to.take_if(is_foreign) {
+            error!(
+                reply_to = foreign,
+                destination,
+                "the message wants its reply in a queue that is not SOAR's for it (stomp_reply_queues); its call is not run"
+            );
+            self.is_foreign = true;
         }
         if correlation_id.take_if(|id| id.len() > MAX_HEADER).is_some() {
             warn!("the message has a correlation id that is too long for a reply; it is left out");
@@ -82,6 +100,10 @@ impl Call {
         };
         let _slot = self.consumer.slot(&self.delivery).await?;
         self.may_begin()?;
+        if self.is_foreign {
+            self.consumer.shared.metrics.not_a_call();
+            return Some(Bytes::new());
+        }
         match self.parse() {
             Ok(call) => self.run_leased(call).await,
             Err(reason) => {

@@ -20,6 +20,7 @@ mod memory_limit;
 mod metrics;
 mod redelivery;
 mod reply;
+mod reply_queue;
 mod slots;
 
 use std::collections::BTreeMap;

@@ -53,7 +53,7 @@ async fn oversized_message_is_answered_and_next_call_runs() {
     let before = peak(&daemon);
     let length = 300 * MIB;
     let head = format!(
-        "MESSAGE\nmessage-id:m1\nack:a1\ndestination:/queue/x\nreply-to:/queue/acks\ncorrelation-id:invid\\c1\n\
+        "MESSAGE\nmessage-id:m1\nack:a1\ndestination:/queue/actions.201.fn\nreply-to:/queue/acks.201.fn\ncorrelation-id:invid\\c1\n\
          content-length:{length}\n\n"
     );
     line.send_raw(head.as_bytes()).await;

@@ -235,9 +235,11 @@ async fn reply_waits_while_broker_is_full() {
 }
 
 #[tokio::test]
-async fn message_with_invalid_reply_to_is_logged_and_acknowledged() {
+async fn reply_that_the_broker_refuses_is_logged_and_its_message_acknowledged() {
     let deployment = Deployment::new().await;
-    let mut daemon = deployment.daemon().await;
+    let mut daemon =
+        deployment.spawn(&deployment.app_config(&[("stomp_reply_queues", "acks.x, /queue//nowhere")], &[]));
+    daemon.subscribed().await;
     let soar = deployment.caller().await;
     let mut headers = soar.usual_headers("invid:5");
     headers.remove("reply-to");
@@ -248,6 +250,38 @@ async fn message_with_invalid_reply_to_is_logged_and_acknowledged() {
     let next = call_for(&deployment, &soar, 1).await;
     assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
     assert_eq!(daemon.count_in_log("subscribed to"), 1, "the connection lives on");
+}
+
+#[tokio::test]
+async fn call_with_a_foreign_reply_to_is_not_run() {
+    let deployment = Deployment::new().await;
+    let mut daemon = deployment.daemon().await;
+    let soar = deployment.caller().await;
+    let mailbox = deployment.mailbox(0);
+    let id = deployment.add_message(&mailbox, "Secret", "Body");
+    let body = json!({
+        "function": {"name": "exchange_online_delete_email"},
+        "inputs": {"exo_email_address": mailbox, "exo_messages_id": id},
+    });
+    let foreign = [
+        "/queue/actions.201.other_app",
+        "/queue/acks.201.other_app",
+        "/queue/acks.999.fn_exchange_online",
+        "/topic/ActiveMQ.Advisory.Connection",
+        "/queue/>",
+    ];
+    for (nth, reply_to) in foreign.iter().enumerate() {
+        let mut headers = soar.usual_headers(&format!("invid:{nth}"));
+        headers.remove("reply-to");
+        headers.push("reply-to", *reply_to);
+        soar.send_raw(headers, body.to_string()).await.unwrap();
+    }
+    daemon.logged_times("not SOAR's for it (stomp_reply_queues)", foreign.len()).await;
+    deployment.queue_is_empty().await;
+    assert!(deployment.sandbox.graph.deleted().is_empty());
+    let next = call_for(&deployment, &soar, 1).await;
+    assert_eq!(next.reply(SOON).await.unwrap().message_type, 0);
+    assert_eq!(daemon.count_in_log("call started"), 1);
 }
 
 #[tokio::test]

@@ -16,6 +16,9 @@ use super::sign_in::{Organisation, Principal};
 use super::{ByteStream, Content, Error};
 use crate::SoarSettings;
 
+/// No message destination has a longer name, in bytes.
+const LONGEST_NAME: usize = 200;
+
 /// SOAR's REST interface, signed in to one organisation.
 #[derive(Clone)]
 pub struct Client {
@@ -210,6 +213,12 @@ impl Client {
         let mut request = self.get(format!("read the function {function}"), &["functions", function]);
         request.url.set_query(Some("handle_format=names"));
         match self.connection.fetch::<Function>(&request).await {
+            // A wildcard would subscribe to the queues of other apps.
+            Ok(Function { destination_handle: name }) if !is_programmatic_name(&name) => {
+                let reason =
+                    "the name of its message destination holds more than letters, digits, _ and -".to_owned();
+                Err(Error::NotAnAnswer { attempt: request.attempt, reason })
+            }
             Ok(function) => Ok(Some(function.destination_handle)),
             Err(Error::Refused { status: 404, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -325,6 +334,11 @@ impl Client {
         all.extend(segments);
         Request { attempt, method, url: self.connection.url(&all), body, bound: None }
     }
+}
+
+fn is_programmatic_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 impl std::fmt::Debug for Client {

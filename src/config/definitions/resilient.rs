@@ -16,7 +16,15 @@ pub(in crate::config) static SECTION: Section = Section {
         &[&CAFILE, &CLIENT_AUTH_CERT, &CLIENT_AUTH_KEY, &RESOURCE_PREFIX],
         &[&PROXY_HOST, &PROXY_PORT, &PROXY_USER, &PROXY_PASSWORD, &PROXY_PASSWORD_FILE],
         &[&MAX_CONNECTION_RETRIES, &REQUEST_MAX_RETRIES, &REQUEST_RETRY_DELAY, &REQUEST_RETRY_BACKOFF],
-        &[&STOMP_HOST, &STOMP_PORT, &STOMP_CAFILE, &STOMP_PROXY, &STOMP_TIMEOUT, &STOMP_PREFETCH_LIMIT],
+        &[
+            &STOMP_HOST,
+            &STOMP_PORT,
+            &STOMP_CAFILE,
+            &STOMP_PROXY,
+            &STOMP_TIMEOUT,
+            &STOMP_PREFETCH_LIMIT,
+            &STOMP_REPLY_QUEUES,
+        ],
         &[&NUM_WORKERS, &TRAP_EXCEPTION, &SELFTEST_TIMEOUT],
         &[&LOGDIR, &LOGFILE, &LOGLEVEL, &LOG_FORMAT, &LOG_MAX_BYTES, &LOG_BACKUP_COUNT],
     ],
@@ -181,6 +189,13 @@ pub(in crate::config) static STOMP_TIMEOUT: Number<u64> = Number {
     range: 1..=3600,
     default: 60,
 };
+
+pub(in crate::config) static STOMP_REPLY_QUEUES: Opt = opt(
+    "stomp_reply_queues",
+    "Further queues, separated by commas, that a message may name for its reply. SOAR's own is known: acks.ORG.DESTINATION \
+     for a message from actions.ORG.DESTINATION.",
+)
+.suggested("acks.201.other");
 
 pub(in crate::config) static STOMP_PREFETCH_LIMIT: OptionalNumber<u16> = OptionalNumber {
     opt: opt("stomp_prefetch_limit", "Messages that the broker delivers before they are answered.")

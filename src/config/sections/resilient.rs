@@ -117,6 +117,7 @@ pub(in crate::config) fn worker(options: &mut Options<'_>) -> WorkerSettings {
     WorkerSettings {
         num_workers: options.number(&opt::NUM_WORKERS),
         trap_exception: options.flag(&opt::TRAP_EXCEPTION),
+        reply_queues: options.list(&opt::STOMP_REPLY_QUEUES),
     }
 }
 

@@ -140,3 +140,14 @@ async fn html_instead_of_json_is_no_answer_of_soars() {
     assert!(matches!(error, Error::NotAnAnswer { .. }), "{error}");
     assert_eq!(exit_code(&error), 20);
 }
+
+#[tokio::test]
+async fn destination_that_is_not_a_name_is_not_subscribed_to() {
+    for name in [">", "*", "fn.>", "fn,other", "fn?consumer.exclusive=true", "fn/x", "", " ", "ü"] {
+        let answer = Json(json!({"id": 1, "destination_handle": name})).into_response();
+        let (_soar, client) = answering(vec![answer]).await;
+        let error = client.destination_of("f").await.unwrap_err();
+        assert!(matches!(error, Error::NotAnAnswer { .. }), "{name}: {error}");
+        assert!(error.to_string().contains("name of its message destination"), "{error}");
+    }
+}
