@@ -1,10 +1,12 @@
 //! The HTTP server: one small request for each connection, a limit on time and on connections, so that clients cannot
 //! harm the daemon.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,14 +18,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::{Health, ProbeResult, exposition};
 
-/// Concurrent connections; more wait in the system's queue.
+/// Concurrent connections. For a further one, the oldest without a request is closed.
 const MAX_CONNECTIONS: usize = 32;
 /// How long the head of a request may take to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(3);
@@ -62,11 +63,12 @@ impl Listener {
 }
 
 async fn accept(socket: TcpListener, health: Arc<Health>) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+    let mut connections = Connections::default();
+    loop {
         match socket.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(timeout(MAX_DURATION, serve(stream, Arc::clone(&health), permit)));
+                connections.make_room().await;
+                connections.add(stream, Arc::clone(&health));
             }
             Err(error) => {
                 warn!(%error, "cannot accept a connection for health and metrics; trying again");
@@ -76,8 +78,48 @@ async fn accept(socket: TcpListener, health: Arc<Health>) {
     }
 }
 
-async fn serve(stream: TcpStream, health: Arc<Health>, _permit: OwnedSemaphorePermit) {
-    let service = service_fn(|request| respond(request, &health));
+/// The open connections, oldest first. Dropping them closes them.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    open: VecDeque<Connection>,
+}
+
+struct Connection {
+    task: AbortHandle,
+    has_asked: Arc<AtomicBool>,
+}
+
+impl Connections {
+    fn add(&mut self, stream: TcpStream, health: Arc<Health>) {
+        let has_asked = Arc::new(AtomicBool::new(false));
+        let served = timeout(MAX_DURATION, serve(stream, health, Arc::clone(&has_asked)));
+        let task = self.tasks.spawn(async { served.await.unwrap_or_default() });
+        self.open.push_back(Connection { task, has_asked });
+    }
+
+    /// Closes the oldest connection without a request, if there are too many. While each has one, waits for an answer.
+    async fn make_room(&mut self) {
+        while self.tasks.try_join_next().is_some() {}
+        self.open.retain(|connection| !connection.task.is_finished());
+        if self.open.len() < MAX_CONNECTIONS {
+            return;
+        }
+        let silent = self.open.iter().position(|connection| !connection.has_asked.load(Ordering::Relaxed));
+        match silent.and_then(|oldest| self.open.remove(oldest)) {
+            Some(oldest) => oldest.task.abort(),
+            None => {
+                self.tasks.join_next().await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, health: Arc<Health>, has_asked: Arc<AtomicBool>) {
+    let service = service_fn(|request| {
+        has_asked.store(true, Ordering::Relaxed);
+        respond(request, &health)
+    });
     // An error concerns the client only.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::health::watcher::{Watcher, status};
 use crate::health::{LISTEN, watched};
@@ -156,4 +158,21 @@ async fn slow_client_does_not_block_others() {
     let inputs = json!({"exo_email_address": deployment.mailbox(1)});
     let call = soar.call("exchange_online_get_email_user_profile", inputs).await.unwrap();
     assert_eq!(call.reply(SOON).await.unwrap().message_type, 0);
+}
+
+#[tokio::test]
+async fn silent_clients_do_not_keep_it_from_answering() {
+    let deployment = Deployment::new().await;
+    let (_daemon, watcher) = watched(&deployment, &[]).await;
+    watcher.until("/readyz", 200).await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        for _ in 0..100 {
+            held.push(TcpStream::connect(watcher.address).await.unwrap());
+        }
+        // Less than the time that a silent client has for its request.
+        let answer = timeout(Duration::from_secs(1), watcher.get("/healthz")).await;
+        assert_eq!(answer.expect("an answer at once").0, 200);
+    }
+    assert_eq!(held.len(), 500);
 }
