@@ -28,5 +28,6 @@ pub mod exit_code;
 pub mod functions;
 pub mod guard;
 pub mod log;
+pub mod own_file;
 pub mod package;
 pub mod worker;

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::chain::{LineHash, chained};
+use crate::own_file;
 
 /// The owner writes, the group may read.
 const MODE: u32 = 0o640;
@@ -123,7 +124,9 @@ fn follow<'f>(open: &'f mut Option<Open>, path: &Path) -> io::Result<&'f mut Ope
 fn append_to(path: &Path) -> io::Result<Open> {
     // A pipe that is opened for reading as well would have this process as its reader.
     let is_special = fs::metadata(path).is_ok_and(|there| !there.is_file());
-    let file = OpenOptions::new().read(!is_special).append(true).create(true).mode(MODE).open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(!is_special).append(true).create(true).mode(MODE);
+    let file = own_file::open_record(&mut options, path)?;
     let is_regular = file.metadata()?.is_file();
     Ok(Open { file, is_regular, end: None })
 }

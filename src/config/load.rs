@@ -14,6 +14,7 @@ use super::options::Options;
 use super::secrets::stored::VERIFY;
 use super::sections::{graph, guard, resilient};
 use super::{Environment, LoadError, Location, Problem, Settings, Warning};
+use crate::own_file::others_who_may_write;
 use soar::SoarSettings;
 
 /// Settings, and what the operator should know about them.
@@ -92,10 +93,20 @@ fn evaluated<T>(
     let taken = take(&mut options);
     unknown_options(&mut options);
     secrets_on_command_line(&mut options);
+    writable_files(&mut options);
     match taken {
         Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings, options.files)),
         _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
     }
+}
+
+/// Notes files that other users may change: the configuration decides where mail and secrets go.
+fn writable_files(options: &mut Options<'_>) {
+    let written_by = options.files.iter().filter_map(|file| Some((file, others_who_may_write(file)?)));
+    options.warnings.extend(written_by.map(|(file, users)| Warning {
+        location: Location::File(file.clone()),
+        text: format!("can be changed by {users}; make it writable for its owner only"),
+    }));
 }
 
 /// The text of a configuration file.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::LogError;
 use super::writer::Sink;
+use crate::own_file;
 
 /// The owner may write and the group may read, since a log names people and their mailboxes.
 const MODE: u32 = 0o640;
@@ -117,5 +118,5 @@ pub(super) fn cannot_rotate(path: &Path) -> Option<io::Error> {
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(MODE).open(path)
+    own_file::open(OpenOptions::new().append(true).create(true).mode(MODE), path)
 }

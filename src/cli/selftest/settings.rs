@@ -1,6 +1,6 @@
 //! Checks `app.config`, and the files of the log and of the audit trail.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use super::check::{Check, Outcome, Section};
 use crate::config::{LoadError, Loaded, LogSettings, Warning};
 use crate::exit_code::ExitCode;
 use crate::log::cannot_rotate;
+use crate::own_file;
 
 pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section {
     const FILE: (&str, &str) = ("settings.file", "app.config");
@@ -93,7 +94,7 @@ fn log(settings: &LogSettings) -> Check {
     const LOG: (&str, &str) = ("settings.log", "log");
     let Some(path) = settings.path() else { return Check::passed(LOG.0, LOG.1, "to stderr only") };
     let shown = path.display();
-    match writable(&path, &settings.directory) {
+    match writable(&path, &settings.directory, own_file::open) {
         Ok(()) => match cannot_rotate(settings) {
             None => Check::passed(LOG.0, LOG.1, format!("{shown} can be written")),
             Some(error) => Check::warning(
@@ -122,7 +123,7 @@ fn audit(path: &Path, lasts: bool) -> Check {
     let shown = path.display();
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
-    match writable(path, directory) {
+    match writable(path, directory, own_file::open_record) {
         Ok(()) if !lasts => Check::warning(
             AUDIT.0,
             AUDIT.1,
@@ -144,9 +145,13 @@ fn audit(path: &Path, lasts: bool) -> Check {
 }
 
 /// Checks that the file can be written, or created.
-fn writable(path: &Path, directory: &Path) -> io::Result<()> {
-    if path.exists() {
-        return OpenOptions::new().append(true).open(path).map(drop);
+fn writable(
+    path: &Path,
+    directory: &Path,
+    open: fn(&mut OpenOptions, &Path) -> io::Result<File>,
+) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return open(OpenOptions::new().append(true), path).map(drop);
     }
     let trial = directory.join(format!(".{}", Uuid::new_v4().simple()));
     OpenOptions::new().write(true).create_new(true).open(&trial)?;

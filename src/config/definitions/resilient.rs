@@ -225,11 +225,11 @@ pub(in crate::config) static SELFTEST_TIMEOUT: Number<u64> = Number {
 
 pub(in crate::config) static LOGDIR: Opt = opt(
     "logdir",
-    "Directory of the log file and of the audit trail. It has to exist. /tmp is emptied at a restart. systemd and App \
-     Host set APP_LOG_DIR, so leave `logdir` out there.",
+    "Directory of the log file and of the audit trail. It has to exist, and only this program's user may write \
+     there: not /tmp. systemd and App Host set APP_LOG_DIR, so leave `logdir` out there.",
 )
 .or("logs")
-.set("/tmp")
+.suggested("/var/log/fn-exchange-online")
 .variable(Variable::StandsIn("APP_LOG_DIR"));
 
 pub(in crate::config) static LOGFILE: Opt = opt(

@@ -1,6 +1,7 @@
 //! The file is found, and the environment has its say in it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -192,4 +193,31 @@ fn home_directory_of_another_user_is_not_looked_up() {
         "[fn_exchange_online] verify begins with ~ and a user name, and home directories of users are not looked up; \
          write the full path"
     );
+}
+
+#[test]
+fn configuration_that_others_may_change_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("app.config");
+    let secret = directory.path().join("secret");
+    fs::write(&secret, "s").unwrap();
+    let text =
+        with("", "").replace("client_secret=S3CR3T", &format!("client_secret_file={}", secret.display()));
+    fs::write(&file, text).unwrap();
+    for (path, mode, users) in [
+        (&file, 0o640, None),
+        (&file, 0o660, Some("every user of its group")),
+        (&file, 0o646, Some("every user of this machine")),
+        (&secret, 0o602, Some("every user of this machine")),
+    ] {
+        for path in [&file, &secret] {
+            fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        }
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let warnings = Settings::load(&file, &Environment::default()).unwrap().warnings;
+        let warnings: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        let expected = users.map(|users| format!("{} can be changed by {users}", path.display()));
+        assert_eq!(warnings.len(), usize::from(expected.is_some()), "{mode:o}: {warnings:?}");
+        assert!(expected.is_none_or(|expected| warnings[0].contains(&expected)), "{mode:o}: {warnings:?}");
+    }
 }

@@ -7,9 +7,10 @@ mod readings;
 mod verified;
 mod waiting;
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::support::deployment::{Daemon, Deployment, SOON};
@@ -350,4 +351,46 @@ async fn reload_of_rails_and_trail_is_recorded() {
     running.daemon.logged("in force for the calls that begin from now on: audit trail, guard rails").await;
     running.delete(0).await;
     assert_eq!(acts(&elsewhere).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trail_that_others_control_ends_the_start() {
+    let deployment = Deployment::new().await;
+    let directory = deployment.directory().join("traps");
+    fs::create_dir(&directory).unwrap();
+    let [victim, link, pipe, open] = ["victim", "link", "pipe", "open"].map(|name| directory.join(name));
+    fs::write(&victim, "mine\n").unwrap();
+    symlink(&victim, &link).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(&open, "").unwrap();
+    fs::set_permissions(&open, Permissions::from_mode(0o666)).unwrap();
+    for (trail, why) in [
+        (&link, "it is a symbolic link"),
+        (&pipe, "it is a pipe that no process reads"),
+        (&open, "every user may write it"),
+    ] {
+        let daemon = deployment.spawn(&app_config(&deployment, trail, &[]));
+        let (code, _, log) = daemon.outcome().await;
+        assert_eq!(code, 2, "{log}");
+        assert!(log.contains("audit_file") && log.contains(why), "{log}");
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine\n");
+}
+
+/// Takes the rights to give a file away, as the tests in a container have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trail_of_another_user_in_a_shared_directory_ends_the_start() {
+    let deployment = Deployment::new().await;
+    let directory = deployment.directory().join("shared");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, Permissions::from_mode(0o1777)).unwrap();
+    let trail = directory.join("acts");
+    fs::write(&trail, "{\"forged\":1}\n").unwrap();
+    if chown(&trail, Some(65534), None).is_err() {
+        return eprintln!("not tested: only root can give a file away");
+    }
+    let daemon = deployment.spawn(&app_config(&deployment, &trail, &[]));
+    let (code, _, log) = daemon.outcome().await;
+    assert_eq!(code, 2, "{log}");
+    assert!(!fs::read_to_string(&trail).unwrap().contains("deletion"), "nothing was written to it");
 }

@@ -147,3 +147,31 @@ async fn failed_start_is_in_the_log_file() {
     assert_eq!((level, module), ("ERROR", "daemon"));
     assert!(line.starts_with("not started: ") && line.contains("code=21"), "{line}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_that_leads_elsewhere_ends_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let tenant = TenantOptions { mailboxes: 1, ..TenantOptions::default() };
+    let sandbox = Sandbox::start(directory.path(), tenant, SoarOptions::default()).await.unwrap();
+    let victim = directory.path().join("victim");
+    fs::write(&victim, "mine\n").unwrap();
+    for (kind, why) in [("link", "it is a symbolic link"), ("pipe", "it is a pipe that no process reads")] {
+        let logs = directory.path().join(kind);
+        fs::create_dir(&logs).unwrap();
+        let file = logs.join("app.log");
+        match kind {
+            "link" => symlink(&victim, &file).unwrap(),
+            _ => assert!(Command::new("mkfifo").arg(&file).status().unwrap().success()),
+        }
+        let config = directory.path().join("app.config");
+        fs::write(&config, with_log(&sandbox, &logs, &[])).unwrap();
+        let ended = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["run", "--config-file"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert!(!ended.status.success() && stderr.contains(why), "{stderr}");
+    }
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "mine\n");
+}
