@@ -2,7 +2,8 @@
 //! reply would be sent there with the rights of this program.
 
 /// Whether `reply_to` is the queue in which the organisation waits for the reply to a message of `destination`:
-/// `acks.ORG.NAME` for `actions.ORG.NAME`, and for any name where the destination is unknown. `others` are allowed, too.
+/// `acks.ORG.NAME` for `actions.ORG.NAME`, and for any name where the destination is unknown. `others` are allowed,
+/// too.
 pub(super) fn may_reply_to(
     reply_to: &str,
     destination: Option<&str>,

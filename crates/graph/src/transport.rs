@@ -26,9 +26,9 @@ use crate::response::{self, Response};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
 
 /// The hosts of Outlook, where upload sessions lead: worldwide and GCC (Graph page "Attach large files to Outlook
-/// messages or events"; "Microsoft 365 URLs and IP address ranges", Exchange Online, 1), GCC High and DoD ("Office 365 U.S.
-/// Government GCC High endpoints" and "… DoD endpoints", Exchange Online, 1), 21Vianet ("API endpoints of Office 365
-/// operated by 21Vianet", Mail API).
+/// messages or events"; "Microsoft 365 URLs and IP address ranges", Exchange Online, 1), GCC High and DoD ("Office 365
+/// U.S. Government GCC High endpoints" and "… DoD endpoints", Exchange Online, 1), 21Vianet ("API endpoints of Office
+/// 365 operated by 21Vianet", Mail API).
 const OUTLOOK_HOSTS: [&str; 7] = [
     "outlook.office.com",
     "outlook.office365.com",

@@ -1,10 +1,9 @@
 //! Each act has a line before it and a line after it, whatever happens in between.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +28,14 @@ fn intended(trail: &Path) -> BTreeSet<String> {
             batch.into_iter().filter_map(|part| part["message_id"].as_str().map(str::to_owned))
         })
         .collect()
+}
+
+/// A file that cannot be written until the returned value is dropped: the writer of a trail waits for its lock, as for
+/// a file system that does not answer.
+fn hanging(path: &Path) -> File {
+    let file = File::create(path).unwrap();
+    file.lock().unwrap();
+    file
 }
 
 fn results(mailbox: &str, ids: &[String]) -> Value {
@@ -78,17 +85,15 @@ async fn bulk_deletion_has_an_intent_for_each_message() {
 async fn intent_of_cancelled_call_is_not_written() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("acts");
-    // Opening the pipe takes until there is a reader, which comes after the caller has given up.
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let hang = hanging(&file);
     let trail = Trail::at(at(&file));
     let asker = Arc::new(Initiator::default());
     let begin = trail.begin(&asker, AuditRecord::new(Act::SendMessage));
     assert!(tokio::time::timeout(Duration::from_millis(200), begin).await.is_err());
-    let read = tokio::task::spawn_blocking(move || fs::read_to_string(file).unwrap());
+    drop(hang);
     trail.begin(&asker, AuditRecord::new(Act::CreateMeeting)).await.unwrap().end(ActOutcome::Done, None);
     trail.flush(SOON).await.unwrap();
-    drop(trail);
-    let text = tokio::time::timeout(SOON, read).await.unwrap().unwrap();
+    let text = fs::read_to_string(file).unwrap();
     assert!(text.lines().count() == 2 && !text.contains("send message"), "{text}");
 }
 
@@ -96,8 +101,7 @@ async fn intent_of_cancelled_call_is_not_written() {
 async fn deletions_that_wait_together_share_a_line() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("acts");
-    // Opening the pipe takes until there is a reader, which comes when every intent waits.
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let hang = hanging(&file);
     let trail = Trail::at(at(&file));
     let (one, other) = (Arc::new(Initiator::default()), Arc::new(Initiator::default()));
     let message = |nth: usize| AuditRecord {
@@ -110,16 +114,15 @@ async fn deletions_that_wait_together_share_a_line() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         join_all((0..150).map(|nth| trail.begin(&one, message(nth)))).await
     };
-    let reader = async {
+    let release = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let read = tokio::task::spawn_blocking(move || fs::read_to_string(file).unwrap());
-        (read, trail.begin(&other, message(150)).await.unwrap())
+        drop(hang);
+        trail.begin(&other, message(150)).await.unwrap()
     };
-    let (first, deletions, (read, last)) = tokio::join!(first, deletions, reader);
+    let (first, deletions, last) = tokio::join!(first, deletions, release);
     drop((first, deletions, last));
     trail.flush(SOON).await.unwrap();
-    drop(trail);
-    let text = tokio::time::timeout(SOON, read).await.unwrap().unwrap();
+    let text = fs::read_to_string(file).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let begun: Vec<_> = lines.filter(|line| line["outcome"] == "begun").collect();
     let sizes: Vec<_> = begun.iter().map(|line| line["batch"].as_array().map_or(1, Vec::len)).collect();
@@ -154,12 +157,9 @@ async fn health(port: u16) -> String {
 async fn hanging_file_stops_changes_and_nothing_else() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut running = Running::new(&[("health_listen", &format!("127.0.0.1:{port}"))]).await;
-    // A pipe without a reader: opening it never ends, as with a file of a server that is away.
-    let (pipe, away) = (running.trail.with_extension("pipe"), running.trail.with_extension("away"));
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+    let away = running.trail.with_extension("away");
     fs::rename(&running.trail, &away).unwrap();
-    fs::rename(&pipe, &running.trail).unwrap();
+    let _hang = hanging(&running.trail);
 
     let (_, _, reply) = running.delete(0).await;
     assert!(reply.message.contains("does not answer") && reply.message.contains("Nothing was changed"));
@@ -195,9 +195,9 @@ async fn hanging_file_stops_changes_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hanging_file_does_not_delay_shutdown() {
     let mut running = Running::new(&[]).await;
-    let pipe = running.trail.with_extension("pipe");
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    fs::rename(&pipe, &running.trail).unwrap();
+    let other = running.trail.with_extension("other");
+    let _hang = hanging(&other);
+    fs::rename(&other, &running.trail).unwrap();
     running.delete(0).await;
     let stopping = Instant::now();
     assert!(running.daemon.stop().await.success());
@@ -227,7 +227,7 @@ async fn killed_daemon_leaves_no_act_without_intent() {
         let deleting = |graph: &sandbox::graph::Tenant| graph.deleted().len() > before;
         assert!(running.deployment.sandbox.graph.until(SOON, deleting).await);
         if round % 2 == 1 {
-            // The disk is full from now on.
+            // From now on the trail cannot be written: a symbolic link is not followed.
             fs::rename(&running.trail, &full).unwrap();
             symlink("/dev/full", &running.trail).unwrap();
         }
