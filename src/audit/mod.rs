@@ -2,8 +2,8 @@
 //!
 //! A request that changes something needs a [`PendingAction`]. Only [`Trail::begin`] makes one, after the line with the
 //! intent is in the file. So a change is on record however the call or the process ends. A thread of its own writes the
-//! file ([`writer`]), so a file system that hangs stops changes and nothing else. Each line is chained to the one
-//! before it by a hash ([`chain`]). Outcomes are also in the log, at any log level; without a file, intents are, too.
+//! file (`writer`), so a file system that hangs stops changes and nothing else. Each line is chained to the one
+//! before it by a hash (`chain`). Outcomes are also in the log, at any log level; without a file, intents are, too.
 
 mod chain;
 mod entry;
