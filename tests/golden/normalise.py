@@ -266,8 +266,8 @@ class Record:
         return lines
 
     def audit(self):
-        """The audit trail's lines. Which intents share a line is chance, so each has its own here. That no guard rail is in force stands in one record only."""
-        lines = [line | part for line in self.seen.audit for part in line.pop("batch", [{}])]
+        """The audit trail's lines. Which intents share a line is chance, so each has its own here, with its keys in the place where a line of its own has them. That no guard rail is in force stands in one record only."""
+        lines = [{"act": line.get("act")} | part | line for line in self.seen.audit for part in line.pop("batch", [{}])]
         lines = [{name: value for name, value in line.items() if name not in ("time", "intent", "prev")} for line in lines]
         lines = [line | {"version": "<version>"} if "version" in line else line for line in lines]
         shown = [line for line in lines if self.call.get("start") or line != NO_RAILS]
