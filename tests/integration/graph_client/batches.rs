@@ -21,7 +21,8 @@ pub(crate) fn successes(requests: &[RecordedRequest]) -> HashMap<String, usize> 
     times
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// On one thread, so that all requests are there before the first batch is made.
+#[tokio::test]
 async fn requests_share_batches_of_the_configured_size() {
     let fixture = TestTenant::new(TenantOptions::default()).await;
     let tenant = &fixture.sandbox.graph;
