@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 
 use crate::audit::{DELETE, DELETE_RESULTS, Fault, QUERY, Running, Target, acts, at, intents};
 use crate::support::deployment::{Daemon, SOON};
+use crate::support::poll::poll;
+use sandbox::graph::Tenant;
 
 /// The messages that the trail's intents name.
 fn intended(trail: &Path) -> BTreeSet<String> {
@@ -36,6 +38,17 @@ fn hanging(path: &Path) -> File {
     let file = File::create(path).unwrap();
     file.lock().unwrap();
     file
+}
+
+/// Waits until the writer of the trail waits for this file's lock. /proc/locks lists such a process with an arrow.
+async fn writer_waits(file: &File) {
+    let inode = format!(":{} ", file.metadata().unwrap().ino());
+    poll(async || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        let waits = locks.lines().any(|line| line.contains("->") && line.contains(&inode));
+        if waits { Ok(()) } else { Err("the writer does not wait for the lock".to_owned()) }
+    })
+    .await;
 }
 
 fn results(mailbox: &str, ids: &[String]) -> Value {
@@ -88,8 +101,10 @@ async fn intent_of_cancelled_call_is_not_written() {
     let hang = hanging(&file);
     let trail = Trail::at(at(&file));
     let asker = Arc::new(Initiator::default());
-    let begin = trail.begin(&asker, AuditRecord::new(Act::SendMessage));
-    assert!(tokio::time::timeout(Duration::from_millis(200), begin).await.is_err());
+    tokio::select! {
+        _ = trail.begin(&asker, AuditRecord::new(Act::SendMessage)) => panic!("the intent is written"),
+        () = writer_waits(&hang) => {}
+    }
     drop(hang);
     trail.begin(&asker, AuditRecord::new(Act::CreateMeeting)).await.unwrap().end(ActOutcome::Done, None);
     trail.flush(SOON).await.unwrap();
@@ -109,17 +124,18 @@ async fn deletions_that_wait_together_share_a_line() {
         ..AuditRecord::new(Act::DeleteMessage)
     };
     let first = trail.begin(&other, AuditRecord::new(Act::SendMessage));
-    let deletions = async {
-        // The writer has the first one in hand by then.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        join_all((0..150).map(|nth| trail.begin(&one, message(nth)))).await
+    let others = async {
+        // The writer has the first one in hand from then on, so it takes the others together.
+        writer_waits(&hang).await;
+        let deletions = join_all((0..150).map(|nth| trail.begin(&one, message(nth))));
+        let last = async {
+            // Polled after the deletions, which are queued by then.
+            drop(hang);
+            trail.begin(&other, message(150)).await.unwrap()
+        };
+        tokio::join!(deletions, last)
     };
-    let release = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        drop(hang);
-        trail.begin(&other, message(150)).await.unwrap()
-    };
-    let (first, deletions, last) = tokio::join!(first, deletions, release);
+    let (first, (deletions, last)) = tokio::join!(first, others);
     drop((first, deletions, last));
     trail.flush(SOON).await.unwrap();
     let text = fs::read_to_string(file).unwrap();
@@ -208,8 +224,8 @@ async fn hanging_file_does_not_delay_shutdown() {
 async fn killed_daemon_leaves_no_act_without_intent() {
     let mut running = Running::new(&[("max_deletions", "200")]).await;
     let full = running.trail.with_extension("full");
-    for round in 0..6_u64 {
-        let mailbox = running.deployment.mailbox(usize::try_from(round).unwrap());
+    for round in 0..6 {
+        let mailbox = running.deployment.mailbox(round);
         let ids: Vec<_> = (0..200).map(|_| running.deployment.add_message(&mailbox, "x", "y")).collect();
         let before = running.deleted();
         running.soar.call(DELETE_RESULTS, results(&mailbox, &ids)).await.unwrap();
@@ -224,21 +240,22 @@ async fn killed_daemon_leaves_no_act_without_intent() {
             "exo_destination_mailfolder_id": {"id": 1, "name": "junkemail"},
         });
         running.soar.call("exchange_online_move_message_to_folder", moving).await.unwrap();
-        let deleting = |graph: &sandbox::graph::Tenant| graph.deleted().len() > before;
+        // Another moment in each round.
+        let deleting = |graph: &Tenant| graph.deleted().len() > before + 20 * round;
         assert!(running.deployment.sandbox.graph.until(SOON, deleting).await);
         if round % 2 == 1 {
             // From now on the trail cannot be written: a symbolic link is not followed.
             fs::rename(&running.trail, &full).unwrap();
             symlink("/dev/full", &running.trail).unwrap();
+            running.daemon.logged("the audit trail cannot be written").await;
         }
-        tokio::time::sleep(Duration::from_millis(17 * round)).await;
         running.daemon.signal("KILL").await;
         running.daemon.ended().await;
         if round % 2 == 1 {
             fs::rename(&full, &running.trail).unwrap();
         }
-        // Graph ends what it had received.
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        // Graph ends what it has received.
+        assert!(running.deployment.sandbox.graph.until(SOON, |graph| graph.requests_at_work() == 0).await);
         let intended = intended(&running.trail);
         let graph = &running.deployment.sandbox.graph;
         let deleted = graph.deleted();
@@ -255,6 +272,6 @@ async fn killed_daemon_leaves_no_act_without_intent() {
         running.daemon.subscribed().await;
     }
     // The last daemon carries out what the others left in the queue.
-    let moving = |graph: &sandbox::graph::Tenant| !graph.moved().is_empty();
+    let moving = |graph: &Tenant| !graph.moved().is_empty();
     assert!(running.deployment.sandbox.graph.until(SOON, moving).await);
 }

@@ -73,6 +73,10 @@ impl Recorder {
         self.log.look(|log| log.requests.iter().cloned().collect())
     }
 
+    pub(super) fn requests_at_work(&self) -> usize {
+        self.log.look(|log| log.at_work)
+    }
+
     pub(super) fn counters(&self) -> Counters {
         self.log.look(|log| log.counters.clone())
     }

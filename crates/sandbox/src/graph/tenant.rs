@@ -155,6 +155,11 @@ impl Tenant {
         self.shared.recorder.requests()
     }
 
+    /// How many HTTP requests Graph has received and not yet ended.
+    pub fn requests_at_work(&self) -> usize {
+        self.shared.recorder.requests_at_work()
+    }
+
     /// The sums over all requests so far.
     pub fn counters(&self) -> Counters {
         self.shared.recorder.counters()
