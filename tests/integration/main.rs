@@ -50,6 +50,7 @@ mod support {
     pub(crate) mod open_bao;
     pub(crate) mod peer;
     pub(crate) mod poll;
+    pub(crate) mod python_packages;
     pub(crate) mod resilient_sdk;
     pub(crate) mod rsa;
     pub(crate) mod selftest;

