@@ -29,24 +29,11 @@ pub(in crate::cli) fn read(
     incident: Option<i64>,
 ) -> Result<Map<String, Value>, Failure> {
     let mut values = file.map_or_else(|| Ok(Map::new()), of_file)?;
-    let mut problems = Vec::new();
-    let mut typed = Map::new();
-    for (name, value) in given {
-        let Some(input) = function.spec().inputs.iter().find(|input| input.name == name) else {
-            problems.push(no_such_input(function, &name));
-            continue;
-        };
-        match encoded(input.kind, &value) {
-            Ok(value) => match (typed.get_mut(&name), value) {
-                (Some(Value::Array(labels)), Value::Array(more)) => labels.extend(more),
-                (Some(_), _) => problems.push(format!("The input {name} is given twice.")),
-                (None, value) => {
-                    typed.insert(name, value);
-                }
-            },
-            Err(right) => problems.push(format!("The input {name} must be {right}.")),
-        }
-    }
+    let (typed, mut problems) = typed(given, |name, value| {
+        let input = function.spec().inputs.iter().find(|input| input.name == name);
+        let input = input.ok_or_else(|| no_such_input(function, name))?;
+        encoded(input.kind, value).map_err(|right| must_be(name, &right))
+    });
     values.extend(typed);
     if let Some(incident) = incident {
         problems.extend(set_incident(function, &mut values, incident));
@@ -56,6 +43,34 @@ pub(in crate::cli) fn read(
     } else {
         Err(Failure::new(ExitCode::BadConfiguration, &problems.join("\n")))
     }
+}
+
+/// Encodes the inputs of the command line. Options of one input that is given several times are put together. The list
+/// says what is wrong with the others.
+pub(in crate::cli) fn typed(
+    given: Vec<Given>,
+    encode: impl Fn(&str, &str) -> Result<Value, String>,
+) -> (Map<String, Value>, Vec<String>) {
+    let mut values = Map::new();
+    let mut problems = Vec::new();
+    for (name, value) in given {
+        match encode(&name, &value) {
+            Ok(value) => match (values.get_mut(&name), value) {
+                (Some(Value::Array(options)), Value::Array(more)) => options.extend(more),
+                (Some(_), _) => problems.push(format!("The input {name} is given twice.")),
+                (None, value) => {
+                    values.insert(name, value);
+                }
+            },
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (values, problems)
+}
+
+/// The problem of an input whose value is of another kind.
+pub(in crate::cli) fn must_be(name: &str, right: &str) -> String {
+    format!("The input {name} must be {right}.")
 }
 
 fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::invoke::inputs::{Given, encoded};
+use crate::cli::invoke::inputs::{Given, encoded, must_be, typed};
 use crate::cli::{ExitCode, Failure};
 use crate::config::{Environment, load_soar};
 use crate::functions::{Function, InputKind};
@@ -19,26 +19,13 @@ pub(super) async fn read(
     directory: &Path,
 ) -> Result<Map<String, Value>, Failure> {
     let fields = fields(function, directory).await?;
-    let mut values = Map::new();
-    let mut problems = Vec::new();
-    for (name, value) in given {
-        let Some(field) = fields.iter().find(|field| field["name"] == *name) else {
+    let (mut values, problems) = typed(given, |name, value| {
+        let field = fields.iter().find(|field| field["name"] == *name).ok_or_else(|| {
             let known: Vec<_> = fields.iter().filter_map(|field| field["name"].as_str()).collect();
-            let known = known.join(", ");
-            problems.push(format!("{} has no input {name} in the sandbox; it has {known}.", function.name()));
-            continue;
-        };
-        match of_field(field, &value) {
-            Ok(value) => match (values.get_mut(&name), value) {
-                (Some(Value::Array(options)), Value::Array(more)) => options.extend(more),
-                (Some(_), _) => problems.push(format!("The input {name} is given twice.")),
-                (None, value) => {
-                    values.insert(name, value);
-                }
-            },
-            Err(right) => problems.push(format!("The input {name} must be {right}.")),
-        }
-    }
+            format!("{} has no input {name} in the sandbox; it has {}.", function.name(), known.join(", "))
+        })?;
+        of_field(field, value).map_err(|right| must_be(name, &right))
+    });
     if !problems.is_empty() {
         return Err(Failure::new(ExitCode::BadConfiguration, &problems.join("\n")));
     }
