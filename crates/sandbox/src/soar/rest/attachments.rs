@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Shared;
 use super::error::ApiError;
+use super::incident_dto::with_owner;
 use super::incidents::owner;
 use crate::soar::incidents::{Attachment, Author, Incident, Owner};
 
@@ -152,11 +153,7 @@ fn find(shared: &Shared, owner: Owner, id: i64) -> Result<(Incident, Attachment)
 
 /// The attachment as SOAR describes it.
 pub(super) fn dto(incident: &Incident, attachment: &Attachment) -> Value {
-    let (kind, task) = match attachment.owner {
-        Owner::Incident(_) => ("incident", None),
-        Owner::Task(id) => ("task", incident.tasks.iter().find(|task| task.id == id)),
-    };
-    json!({
+    let own = json!({
         "id": attachment.id,
         "name": attachment.name,
         "content_type": attachment.content_type,
@@ -165,17 +162,7 @@ pub(super) fn dto(incident: &Incident, attachment: &Attachment) -> Value {
         "creator_id": attachment.author.id,
         "creator_principal": attachment.author.principal(),
         "description": attachment.description,
-        "type": kind,
-        "actions": [],
-        "playbooks": [],
-        "inc_id": incident.id,
-        "inc_name": incident.name,
-        "inc_owner": incident.fields.get("owner_id"),
-        "task_id": task.map(|task| task.id),
-        "task_name": task.map(|task| &task.name),
-        "task_custom": task.map(|_| true),
-        "task_members": null,
-        "task_at_id": null,
         "vers": incident.version
-    })
+    });
+    with_owner(incident, attachment.owner, own)
 }

@@ -6,7 +6,7 @@ use super::data::Data;
 use super::error::ApiError;
 use super::handles::HandleFormat;
 use super::system::choices;
-use crate::soar::incidents::Incident;
+use crate::soar::incidents::{Incident, Owner};
 
 /// The fields that a list without a `return_level` has.
 const PARTIAL: [&str; 12] = [
@@ -135,4 +135,29 @@ pub(super) fn number(data: &Data, field: &str, value: Value) -> Result<Value, Ap
         Value::Array(handles) => handles.iter().map(number).collect(),
         handle => number(handle),
     }
+}
+
+/// A note or a file as SOAR describes it: what is its own, and the incident or task that has it.
+pub(super) fn with_owner(incident: &Incident, owner: Owner, mut own: Value) -> Value {
+    let (kind, task) = match owner {
+        Owner::Incident(_) => ("incident", None),
+        Owner::Task(id) => ("task", incident.tasks.iter().find(|task| task.id == id)),
+    };
+    let common = json!({
+        "type": kind,
+        "actions": [],
+        "playbooks": [],
+        "inc_id": incident.id,
+        "inc_name": incident.name,
+        "inc_owner": incident.fields.get("owner_id"),
+        "task_id": task.map(|task| task.id),
+        "task_name": task.map(|task| &task.name),
+        "task_custom": task.map(|_| true),
+        "task_members": null,
+        "task_at_id": null,
+    });
+    if let (Value::Object(own), Value::Object(common)) = (&mut own, common) {
+        own.extend(common);
+    }
+    own
 }

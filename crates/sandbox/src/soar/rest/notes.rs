@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Shared;
 use super::error::ApiError;
+use super::incident_dto::with_owner;
 use super::incidents::owner;
 use crate::soar::incidents::{Author, Incident, Note, NoteFormat, Owner};
 
@@ -122,19 +123,14 @@ fn find(shared: &Shared, owner: Owner, id: i64) -> Result<(Incident, Note), ApiE
 /// The note as SOAR describes it, with the answers to it.
 pub(super) fn dto(incident: &Incident, note: &Note) -> Value {
     let (first, last) = note.author.names();
-    let (kind, task) = match note.owner {
-        Owner::Incident(_) => ("incident", None),
-        Owner::Task(id) => ("task", incident.tasks.iter().find(|task| task.id == id)),
-    };
     let text = match note.format {
         NoteFormat::Html => format!("<div class=\"rte\">{}</div>", note.content),
         NoteFormat::Text => note.content.clone(),
     };
     let answers = incident.notes.iter().filter(|one| one.parent == Some(note.id));
-    json!({
+    let own = json!({
         "id": note.id,
         "parent_id": note.parent,
-        "type": kind,
         "user_id": note.author.id,
         "user_fname": first,
         "user_lname": last,
@@ -147,16 +143,7 @@ pub(super) fn dto(incident: &Incident, note: &Note) -> Value {
         "children": answers.map(|answer| dto(incident, answer)).collect::<Vec<_>>(),
         "mentioned_users": [],
         "is_deleted": false,
-        "actions": [],
-        "playbooks": [],
-        "inc_id": incident.id,
-        "inc_name": incident.name,
-        "inc_owner": incident.fields.get("owner_id"),
-        "task_id": task.map(|task| task.id),
-        "task_name": task.map(|task| &task.name),
-        "task_custom": task.map(|_| true),
-        "task_members": null,
-        "task_at_id": null,
         "comment_perms": {"update": true, "delete": true}
-    })
+    });
+    with_owner(incident, note.owner, own)
 }
