@@ -110,11 +110,11 @@ async fn page_fits_desktop_and_telephone() {
             let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
             assert_eq!(browser.value(fits), true, "{tab} is wider than {width}");
         }
-        let beside = browser.value(
+        let has_two_columns = browser.value(
             "document.querySelector('aside').getBoundingClientRect().left >= \
              document.getElementById('part').getBoundingClientRect().right",
         );
-        assert_eq!(beside, width == WIDTHS[0], "the summary is beside the rest at {width}");
+        assert_eq!(has_two_columns, width == WIDTHS[0], "the summary has its own column at {width}");
     }
 }
 
