@@ -1,7 +1,8 @@
 //! URLs that secrets are sent to, and options that hold the URL of a Microsoft service.
 
+use net::http::is_loopback;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::{Host, Url};
+use url::Url;
 
 use super::definitions::Opt;
 use super::options::Options;
@@ -48,13 +49,4 @@ pub(super) fn checked(text: &str) -> Result<Url, String> {
         }
         Ok(url) => return Ok(url),
     })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }

@@ -196,7 +196,7 @@ impl Transport {
     }
 
     /// Returns the address of an upload session, where it is one of Graph's own server, or of a host that files may be
-    /// sent to.
+    /// sent to. A Graph without TLS is a stand-in on this machine, and may name another server there.
     pub(crate) fn upload_address(&self, address: &str) -> Option<Url> {
         let url = Url::parse(address).ok()?;
         let is_plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
@@ -204,7 +204,8 @@ impl Transport {
             OUTLOOK_HOSTS.contains(&host) || self.upload_hosts.iter().any(|listed| listed == host)
         };
         let may_be_sent_to = url.origin() == self.root.origin()
-            || url.port().is_none() && url.host_str().is_some_and(is_listed);
+            || url.port().is_none() && url.host_str().is_some_and(is_listed)
+            || self.root.scheme() == "http" && http::is_loopback(&url);
         (is_plain && may_be_sent_to).then_some(url)
     }
 

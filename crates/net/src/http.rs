@@ -6,13 +6,23 @@ use std::time::Duration;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::ClientBuilder;
 use rustls::ClientConfig;
-use url::Url;
+use url::{Host, Url};
 
 use crate::tls::{self, TlsError};
 use crate::{ClientCertificate, Proxy, ProxyUrl, Trust};
 
 /// The longest time for a connection to be made, TLS included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whether `url` leads to this machine, by its name or its address.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
 
 const USER_AGENT: &str = concat!("fn-exchange-online/", env!("CARGO_PKG_VERSION"));
 

@@ -21,8 +21,9 @@ async fn sent(client: &Client, address: &str) -> Option<String> {
 async fn file_goes_to_no_other_host() {
     let internal = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = internal.local_addr().unwrap().port();
-    let settings = server(&[], |_| std::future::ready(RawResponse::new(200, "{}"))).await;
+    let mut settings = server(&[], |_| std::future::ready(RawResponse::new(200, "{}"))).await;
     let own = settings.base_url.host_str().unwrap().to_owned();
+    settings.base_url = format!("https://{own}/v1.0").parse().unwrap();
     let client = Client::new(&settings).unwrap();
     for address in [
         format!("https://localhost:{port}/internal/admin?x=1"),
@@ -55,4 +56,24 @@ async fn further_host_is_allowed_by_its_option() {
         assert!(outcome.contains("Unreachable"), "it is a name that does not exist: {outcome}");
     }
     assert_eq!(sent(&client, "https://more.uploads.invalid/x").await, None);
+}
+
+/// Graph without TLS is a stand-in: settings allow it on this machine only.
+#[tokio::test(flavor = "multi_thread")]
+async fn stand_in_may_name_this_machine_only() {
+    let settings = server(&[("max_retries_total", "0")], |_| async { RawResponse::new(200, "{}") }).await;
+    let client = Client::new(&settings).unwrap();
+    for host in ["localhost:1", "127.0.0.1:1", "[::1]:1"] {
+        let outcome = sent(&client, &format!("https://{host}/upload")).await.expect("it is allowed");
+        assert!(outcome.contains("Unreachable"), "nothing listens there: {outcome}");
+    }
+    for address in [
+        "https://169.254.169.254/metadata",
+        "https://localhost.evil.example/x",
+        "https://user:pw@localhost:1/x",
+        "http://localhost:1/x",
+        "https://10.0.0.1/x",
+    ] {
+        assert_eq!(sent(&client, address).await, None, "{address}");
+    }
 }
