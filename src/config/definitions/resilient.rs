@@ -193,7 +193,7 @@ pub(in crate::config) static STOMP_TIMEOUT: Number<u64> = Number {
 pub(in crate::config) static STOMP_REPLY_QUEUES: Opt = opt(
     "stomp_reply_queues",
     "Further queues, separated by commas, that a message may name for its reply. SOAR's own is known: acks.ORG.DESTINATION \
-     for a message from actions.ORG.DESTINATION.",
+     for a message from actions.ORG.DESTINATION. So are temporary queues of the sender.",
 )
 .suggested("acks.201.other");
 
