@@ -1,4 +1,5 @@
-//! Instances of workflows, as the broker's messages show them: a call starts one, and its final reply ends it.
+//! Instances of workflows and playbooks, as the broker's messages show them: a call starts one, and its final reply
+//! ends it.
 
 use std::sync::Arc;
 
@@ -8,31 +9,41 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::INCIDENT;
+use super::caller::Origin;
 
 /// The most instances that are kept; the oldest give way.
 const MOST_KEPT: usize = 10_000;
 
-/// The instance of a workflow.
+/// The instance of a workflow or playbook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// Its number.
     pub id: i64,
+    /// What it is an instance of.
+    pub origin: Origin,
     /// The incident that it runs on.
     pub incident: i64,
-    /// The workflow, as the call names it.
-    pub workflow: Value,
+    /// The workflow, or the playbook's instance, as the call names it.
+    pub named: Value,
     /// Who started it, as the call names it.
     pub by: Value,
     /// When it was started, in milliseconds since 1970.
     pub started: i64,
     /// When its call was answered.
     pub ended: Option<i64>,
+    /// Whether a user ended it.
+    pub terminated: bool,
 }
 
 impl Instance {
     /// Its status in SOAR's words.
     pub fn status(&self) -> &'static str {
-        if self.ended.is_some() { "completed" } else { "running" }
+        match (self.terminated, self.ended, self.origin) {
+            (true, _, Origin::Workflow) => "terminated",
+            (true, _, Origin::Playbook) => "canceled",
+            (false, Some(_), _) => "completed",
+            (false, None, _) => "running",
+        }
     }
 }
 
@@ -42,6 +53,7 @@ impl Instance {
 struct Call {
     workflow: Value,
     workflow_instance: Value,
+    playbook_instance: Value,
     principal: Value,
     inputs: Value,
 }
@@ -67,7 +79,9 @@ impl Instances {
         if queue.starts_with("actions.") {
             let Ok(call) = serde_json::from_slice::<Call>(body) else { return };
             if let Some(id) = call.workflow_instance["workflow_instance_id"].as_i64() {
-                self.start(id, call);
+                self.start(id, Origin::Workflow, call);
+            } else if let Some(id) = call.playbook_instance["playbook_instance_id"].as_i64() {
+                self.start(id, Origin::Playbook, call);
             }
         } else if queue.starts_with("acks.")
             && serde_json::from_slice::<Ack>(body).is_ok_and(|ack| ack.complete)
@@ -77,20 +91,32 @@ impl Instances {
         }
     }
 
-    fn start(&self, id: i64, call: Call) {
+    fn start(&self, id: i64, origin: Origin, call: Call) {
         let mut all = self.0.lock();
         if all.len() >= MOST_KEPT {
             all.remove(0);
         }
         all.push(Instance {
             id,
+            origin,
             // A call that does not write to an incident does not name its own.
             incident: call.inputs["incident_id"].as_i64().unwrap_or(INCIDENT),
-            workflow: call.workflow,
+            named: match origin {
+                Origin::Workflow => call.workflow,
+                Origin::Playbook => call.playbook_instance,
+            },
             by: call.principal,
             started: Utc::now().timestamp_millis(),
             ended: None,
+            terminated: false,
         });
+    }
+
+    /// Ends an instance, as a user does in SOAR.
+    pub(super) fn terminate(&self, id: i64) {
+        if let Some(instance) = self.0.lock().iter_mut().rev().find(|one| one.id == id) {
+            instance.terminated = true;
+        }
     }
 
     fn end(&self, id: i64) {

@@ -262,6 +262,14 @@ impl Rest {
         Viewer::new(move |queue, correlation, body| instances.see(queue, correlation, body))
     }
 
+    /// Ends the workflow or playbook whose call has this correlation id, as a user does in SOAR. The call goes on until
+    /// its app notices.
+    pub fn terminate(&self, correlation: &str) {
+        if let Some(id) = correlation.strip_prefix("invid:").and_then(|id| id.parse().ok()) {
+            self.shared.instances.terminate(id);
+        }
+    }
+
     /// Changes the organisation with number `id`.
     pub fn change_organisation(&self, id: i64, change: impl FnOnce(&mut Organisation)) {
         self.shared.change(|data| {

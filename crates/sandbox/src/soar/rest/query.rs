@@ -64,6 +64,19 @@ impl PagedQuery {
         Self { start: 0, length: Some(usize::MAX), ..self }
     }
 
+    /// Whether an object meets the filters. Each of its `forms` shows all of it.
+    pub(super) fn matches(&self, forms: &[Value]) -> Result<bool, ApiError> {
+        let mut is_met = self.filters.is_empty();
+        for filter in &self.filters {
+            let mut all = true;
+            for condition in &filter.conditions {
+                all &= condition.holds(forms)?;
+            }
+            is_met |= all;
+        }
+        Ok(is_met)
+    }
+
     pub(super) fn run(&self, shared: &Shared) -> Result<Page, ApiError> {
         let all = shared.incidents.all();
         let mut rows: Vec<Row> = shared.look(|data| {
@@ -75,15 +88,10 @@ impl PagedQuery {
         });
         let mut refused = None;
         rows.retain(|row| {
-            let meets = |filter: &Filter| {
-                filter.conditions.iter().all(|condition| {
-                    condition.holds(row).unwrap_or_else(|error| {
-                        refused = Some(error);
-                        false
-                    })
-                })
-            };
-            self.filters.is_empty() || self.filters.iter().map(meets).fold(false, |one, other| one | other)
+            self.matches(&row.forms).unwrap_or_else(|error| {
+                refused = Some(error);
+                false
+            })
         });
         if let Some(refused) = refused {
             return Err(refused);
@@ -115,9 +123,9 @@ fn compare(one: &Value, other: &Value) -> Option<Ordering> {
 }
 
 impl Condition {
-    fn holds(&self, row: &Row) -> Result<bool, ApiError> {
+    fn holds(&self, forms: &[Value]) -> Result<bool, ApiError> {
         let any =
-            |test: &dyn Fn(&Value) -> bool| row.forms.iter().any(|form| test(&field(form, &self.field_name)));
+            |test: &dyn Fn(&Value) -> bool| forms.iter().any(|form| test(&field(form, &self.field_name)));
         let ordered = |wanted: &[Ordering]| {
             any(&|is| compare(is, &self.value).is_some_and(|ordering| wanted.contains(&ordering)))
         };

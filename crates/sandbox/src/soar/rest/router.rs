@@ -83,6 +83,7 @@ fn incidents_and_tasks() -> Router<Arc<Shared>> {
         )
         .route("/incidents/{id}/workflow_instances", get(instances::of_incident))
         .route("/workflow_instances/{id}", get(instances::one))
+        .route("/playbooks/execution/query_paged", post(instances::playbooks))
         .route("/incidents/{id}/table_data", get(table_data::tables))
         .route("/incidents/{id}/table_data/{table}", get(table_data::list))
         .route(
