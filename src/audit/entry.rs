@@ -133,8 +133,6 @@ pub struct PendingAction(Entry);
 #[must_use = "its outcome is on record as unknown otherwise"]
 pub struct DryRun(Entry);
 
-impl graph::ChangePermit for PendingAction {}
-
 impl PendingAction {
     pub(super) fn new(entry: Entry) -> Self {
         Self(entry)

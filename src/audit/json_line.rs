@@ -54,8 +54,17 @@ struct RailsLine<'a> {
     mailboxes_denied_reading: Vec<String>,
     deletion: &'static str,
     dry_run: bool,
+    hold: bool,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     removed: &'a [String],
+}
+
+/// All changes are on hold, or not any more.
+#[derive(Serialize)]
+struct HoldLine {
+    time: String,
+    act: &'static str,
+    signal: &'static str,
 }
 
 /// Replaces lines that are in the log only.
@@ -123,8 +132,14 @@ pub(super) fn of_rails(rails: &GuardSettings, removed: &[String]) -> String {
             Deletion::Permanent => "permanent",
         },
         dry_run: rails.dry_run,
+        hold: rails.hold,
         removed,
     })
+}
+
+/// A hold that a signal has set or ended.
+pub(super) fn of_hold(hold: bool, signal: &'static str) -> String {
+    json(&HoldLine { time: now(), act: if hold { "changes on hold" } else { "hold released" }, signal })
 }
 
 pub(super) fn of_left_out(count: usize) -> String {

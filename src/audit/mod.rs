@@ -118,6 +118,11 @@ impl Trail {
         self.put(json_line::of_rails(rails, removed));
     }
 
+    /// Puts on record that a signal has put all changes on hold, or has ended that.
+    pub fn note_hold(&self, hold: bool, signal: &'static str) {
+        self.put(json_line::of_hold(hold, signal));
+    }
+
     /// Waits until every line is written, at most for `limit`. Tries again at once if the last attempt failed.
     ///
     /// # Errors

@@ -175,6 +175,8 @@ pub struct GuardSettings {
     pub deletion: Deletion,
     /// `dry_run`: no mailbox is changed; results say what would have been done.
     pub dry_run: bool,
+    /// `hold`: no mailbox is changed; running calls end, and calls that change something fail.
+    pub hold: bool,
 }
 
 impl GuardSettings {
@@ -221,6 +223,9 @@ impl GuardSettings {
         if former.dry_run && !self.dry_run {
             removed.push("dry_run is off".to_owned());
         }
+        if former.hold && !self.hold {
+            removed.push("hold is off".to_owned());
+        }
         removed
     }
 }
@@ -236,6 +241,7 @@ impl Default for GuardSettings {
             denied_reading: Patterns::default(),
             deletion: Deletion::default(),
             dry_run: false,
+            hold: false,
         }
     }
 }

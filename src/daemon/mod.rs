@@ -32,7 +32,7 @@ use crate::audit::Trail;
 use crate::config::watch::Contents;
 use crate::config::{Environment, LoadError, Loaded, Settings};
 use crate::exit_code::{ExitCode, Failure};
-use crate::guard::DeletionCount;
+use crate::guard::{ChangePolicy, DeletionCount};
 use crate::log::{Log, cannot_rotate};
 use crate::worker::{Services, Worker};
 use broker_sessions::{BrokerSessions, SessionEvent};
@@ -120,7 +120,7 @@ impl<'l> Daemon<'l> {
         let worker = Worker::new(Services {
             graph,
             limits: settings.limits,
-            rails: Arc::new(settings.guard),
+            policy: ChangePolicy::new(settings.guard),
             trail,
             deletions: DeletionCount::default(),
             settings: settings.worker,
@@ -129,6 +129,7 @@ impl<'l> Daemon<'l> {
         let mut sessions = BrokerSessions::new(worker.clone(), Arc::clone(health.broker_metrics()));
         sessions.open(in_force.target.clone());
         let systemd = Arc::new(systemd);
+        systemd.hold(worker.services().policy.is_on_hold());
         Ok(Self { log, systemd, worker, in_force, sessions, health, status_report: None })
     }
 
@@ -138,6 +139,7 @@ impl<'l> Daemon<'l> {
                 request = signals.next() => match request {
                     Request::Stop(by) => break by,
                     Request::Reload => self.reload(source, "SIGHUP").await,
+                    Request::Hold(hold, by) => self.hold(hold, by),
                 },
                 why = source.changed() => self.reload(source, why).await,
                 event = self.sessions.next_event() => match event {
@@ -178,6 +180,29 @@ impl<'l> Daemon<'l> {
         }
     }
 
+    /// Puts all changes on hold, or ends a hold that a signal has set.
+    fn hold(&self, hold: bool, by: &'static str) {
+        let services = self.worker.services();
+        if !services.policy.hold_by_signal(hold) {
+            return info!("{by}: nothing to do, it is so already");
+        }
+        services.trail.note_hold(hold, by);
+        self.report_hold();
+        if !hold && services.policy.is_on_hold() {
+            warn!("{by}: changes stay on hold, because app.config has hold=true");
+        } else if hold {
+            warn!(
+                "{by}: all changes are on hold; running calls begin no further change, and SIGUSR2 ends the hold"
+            );
+        } else {
+            warn!("{by}: the hold is released; calls may change mailboxes again");
+        }
+    }
+
+    fn report_hold(&self) {
+        self.systemd.hold(self.worker.services().policy.is_on_hold());
+    }
+
     /// Reads the configuration again. If it cannot be used, the previous one stays in force as a whole.
     async fn reload(&mut self, source: &mut ConfigSource, why: &'static str) {
         self.enter(&Phase::Reloading { why });
@@ -190,7 +215,10 @@ impl<'l> Daemon<'l> {
         };
         self.health.count_reload(plan.is_ok());
         match plan {
-            Ok(plan) => plan.apply(self),
+            Ok(plan) => {
+                plan.apply(self);
+                self.report_hold();
+            }
             Err(problems) => {
                 error!("the configuration cannot be used, the one before stays in force: {problems}");
             }

@@ -89,7 +89,8 @@ impl ReloadPlan {
     pub(super) fn apply(self, daemon: &mut Daemon<'_>) {
         let Self { settings, warnings, in_force, graph, listener, log } = self;
         let former = daemon.worker.services();
-        let other_rails = settings.guard != *former.rails;
+        let former_rails = former.policy.rails();
+        let other_rails = settings.guard != *former_rails;
         let other_trail = in_force.audit != daemon.in_force.audit;
         let changes = [
             ("log", log.is_some()),
@@ -111,20 +112,21 @@ impl ReloadPlan {
         if other_trail {
             former.trail.move_to(in_force.audit.clone());
         }
-        let removed = settings.guard.removed_since(&former.rails);
+        let removed = settings.guard.removed_since(&former_rails);
         if !removed.is_empty() {
             warn!("guard rails are removed or wider than before: {}", removed.join("; "));
         }
         if other_rails || other_trail {
             former.trail.note_change(&settings.guard, &removed);
         }
+        former.policy.replace_rails(settings.guard);
         if let Some(listener) = listener {
             daemon.health.listener = listener;
         }
         daemon.worker.reconfigure(Services {
             graph,
             limits: settings.limits,
-            rails: Arc::new(settings.guard),
+            policy: former.policy.clone(),
             trail: former.trail.clone(),
             deletions: former.deletions.clone(),
             settings: settings.worker,

@@ -9,6 +9,8 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    hold: Signal,
+    release: Signal,
 }
 
 /// What an operator requests.
@@ -18,6 +20,8 @@ pub(super) enum Request {
     Stop(&'static str),
     /// Read the configuration again (SIGHUP).
     Reload,
+    /// Put all changes on hold (`true`), or end that (`false`), by the signal of this name.
+    Hold(bool, &'static str),
 }
 
 impl Signals {
@@ -28,6 +32,8 @@ impl Signals {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
             hang_up: on(SignalKind::hangup())?,
+            hold: on(SignalKind::user_defined1())?,
+            release: on(SignalKind::user_defined2())?,
         })
     }
 
@@ -37,6 +43,8 @@ impl Signals {
             _ = self.terminate.recv() => Request::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Request::Stop("SIGINT"),
             _ = self.hang_up.recv() => Request::Reload,
+            _ = self.hold.recv() => Request::Hold(true, "SIGUSR1"),
+            _ = self.release.recv() => Request::Hold(false, "SIGUSR2"),
         }
     }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, warn};
 
@@ -27,6 +28,8 @@ pub(super) struct Systemd {
     socket: Option<UnixDatagram>,
     /// The longest time between two signs of life.
     watchdog: Option<Duration>,
+    /// Whether all changes are on hold, which the status adds.
+    hold: watch::Sender<bool>,
 }
 
 impl Systemd {
@@ -35,7 +38,7 @@ impl Systemd {
         let Some(address) = environment.get_filled("NOTIFY_SOCKET") else { return Self::default() };
         let watchdog = sd_notify::watchdog_enabled().filter(|interval| !interval.is_zero());
         match connected(address) {
-            Ok(socket) => Self { socket: Some(socket), watchdog },
+            Ok(socket) => Self { socket: Some(socket), watchdog, ..Self::default() },
             Err(error) => {
                 warn!(address, %error, "nothing can be reported to systemd");
                 Self::default()
@@ -63,6 +66,11 @@ impl Systemd {
         self.notify(&[NotifyState::Stopping, NotifyState::Status("finishing the calls that run")]);
     }
 
+    /// All changes are on hold, or not any more.
+    pub(super) fn hold(&self, hold: bool) {
+        self.hold.send_if_modified(|now| std::mem::replace(now, hold) != hold);
+    }
+
     /// Reports the state of the session in service, and signs of life. Does not return. The caller polls it in its
     /// loop, so each sign of life shows that the loop is not blocked.
     pub(super) async fn report(&self, session: Session) {
@@ -70,9 +78,13 @@ impl Systemd {
     }
 
     async fn report_states(&self, session: &Session) {
-        let mut state = session.state();
+        let (mut state, mut hold) = (session.state(), self.hold.subscribe());
         loop {
+            let on_hold = *hold.borrow_and_update();
             match &*state.borrow_and_update() {
+                State::Subscribed { .. } if on_hold => {
+                    self.notify(&[NotifyState::Status("listening for calls; all changes are on hold")]);
+                }
                 State::Subscribed { .. } => self.notify(&[NotifyState::Status("listening for calls")]),
                 State::Connecting { last: Some(failure), .. } => {
                     // A line break would end the value.
@@ -81,7 +93,11 @@ impl Systemd {
                 }
                 State::Connecting { last: None, .. } | State::Closed => {}
             }
-            if state.changed().await.is_err() {
+            let changed = tokio::select! {
+                changed = state.changed() => changed,
+                Ok(()) = hold.changed() => Ok(()),
+            };
+            if changed.is_err() {
                 return;
             }
         }

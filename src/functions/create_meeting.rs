@@ -15,11 +15,11 @@ use windows_timezones::WindowsTimezone;
 use super::context::Context;
 use super::error::Error;
 use super::inputs::{InputError, Inputs, RichText};
-use super::outcome::{NotDone, Outcome};
+use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::audit::{Act, AuditRecord, PendingAction};
-use crate::guard::{Authorization, Mailbox};
+use crate::audit::{Act, AuditRecord};
+use crate::guard::{Authorization, Change, Mailbox};
 use graph::models::{Body, Recipient};
 use graph::{self, Dispatch, Effect, Expected, Path, Request};
 
@@ -173,30 +173,29 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     check_times(context, &meeting)?;
     let organizer = &meeting.organizer;
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
-    let mailbox = match context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, organizer).await {
-        Ok(mailbox) => mailbox,
-        Err(denied) => return answer(organizer, denied.into()),
-    };
-    let zone = zone_for(context, &mailbox, &meeting).await?;
-    let event = meeting.event(&zone, context)?;
-    let event_in_utc = if zone.is_utc() { None } else { Some(meeting.event(&Zone::utc(), context)?) };
-    let created = async {
-        let attendees = meeting.required.len() + meeting.optional.len();
-        let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
-        match context.guard.authorize_change(&mailbox, record).await? {
-            Authorization::PendingAction(act) => {
-                let created = create(context, &mailbox, event, event_in_utc, &act).await;
+    let attendees = meeting.required.len() + meeting.optional.len();
+    let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
+    let created = under_current_rails(|| async {
+        let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, organizer).await?;
+        let events = match Events::of(context, &mailbox, &meeting).await {
+            Ok(events) => events,
+            Err(error) => return Ok(Err(error)),
+        };
+        match context.guard.authorize_change(&mailbox, record.clone()).await? {
+            Authorization::Change(act) => {
+                let created = events.create(context, &mailbox, &act).await;
                 act.end_with(&created);
-                Ok(created?)
+                Ok(Ok(created?))
             }
             Authorization::DryRun(rehearsal) => {
                 rehearsal.end();
                 Err(NotDone::DryRun)
             }
         }
-    };
+    });
     match created.await {
-        Ok(event) => Outcome::object_in_order(event),
+        Ok(Ok(event)) => Outcome::object_in_order(event),
+        Ok(Err(error)) => Err(error),
         Err(not_done) => answer(organizer, not_done),
     }
 }
@@ -232,20 +231,36 @@ fn transaction_id(context: &Context) -> String {
     context.call.reference().to_string()
 }
 
-/// Creates the event; in UTC, if Graph does not accept the mailbox's own zone for events.
-async fn create(
-    context: &Context,
-    mailbox: &Mailbox,
-    event: Bytes,
-    event_in_utc: Option<Bytes>,
-    act: &PendingAction,
-) -> Result<Box<RawValue>, graph::Error> {
-    match (post(context, mailbox, event, act).await, event_in_utc) {
-        (Err(error), Some(event_in_utc)) if is_zone_refused(&error) => {
-            info!(error = error.for_log(), "time zone refused; creating the meeting in UTC");
-            post(context, mailbox, event_in_utc, act).await
+/// The meeting as Graph is asked for it.
+struct Events {
+    /// In the organizer's time zone.
+    local: Bytes,
+    /// In UTC, if that is another zone.
+    utc: Option<Bytes>,
+}
+
+impl Events {
+    async fn of(context: &Context, mailbox: &Mailbox, meeting: &Meeting) -> Result<Self, Error> {
+        let zone = zone_for(context, mailbox, meeting).await?;
+        let local = meeting.event(&zone, context)?;
+        let utc = if zone.is_utc() { None } else { Some(meeting.event(&Zone::utc(), context)?) };
+        Ok(Self { local, utc })
+    }
+
+    /// Creates the event; in UTC, if Graph does not accept the mailbox's own zone for events.
+    async fn create(
+        &self,
+        context: &Context,
+        mailbox: &Mailbox,
+        act: &Change,
+    ) -> Result<Box<RawValue>, graph::Error> {
+        match (post(context, mailbox, self.local.clone(), act).await, &self.utc) {
+            (Err(error), Some(utc)) if is_zone_refused(&error) => {
+                info!(error = error.for_log(), "time zone refused; creating the meeting in UTC");
+                post(context, mailbox, utc.clone(), act).await
+            }
+            (created, _) => created,
         }
-        (created, _) => created,
     }
 }
 
@@ -262,7 +277,7 @@ async fn post(
     context: &Context,
     mailbox: &Mailbox,
     event: Bytes,
-    act: &PendingAction,
+    act: &Change,
 ) -> Result<Box<RawValue>, graph::Error> {
     let path = Path::user(mailbox.address())?.then("calendar").then("events");
     let request = Request::post(path, event, act).idempotent().in_mailbox(mailbox.address());

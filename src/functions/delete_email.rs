@@ -8,12 +8,12 @@ use super::call::PriorRun;
 use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
-use super::outcome::{NotDone, Outcome};
+use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, MAILBOX, MESSAGE, Spec, Timeout};
-use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
+use crate::audit::{Act, ActOutcome, AuditRecord};
 use crate::config::Deletion;
-use crate::guard::{Authorization, Mailbox};
+use crate::guard::{Authorization, Change, Mailbox};
 use graph::{self, Dispatch, ErrorKind, Expected, Path, Request, SendError};
 
 pub(super) const SPEC: Spec = Spec {
@@ -40,8 +40,12 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Deleting a message of {mailbox}"));
     let deleted = async {
         context.guard.authorize_deletions(1)?;
-        let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mailbox).await?;
-        delete(context, &Dispatch::Single, &mailbox, folder.as_deref(), &id).await
+        under_current_rails(|| async {
+            let (graph, route) = (&context.graph, &Dispatch::Single);
+            let mailbox = context.guard.authorize_mailbox(graph, route, &mailbox).await?;
+            delete(context, route, &mailbox, folder.as_deref(), &id).await
+        })
+        .await
     };
     match deleted.await {
         Ok(Deleted::Now) => Outcome::done(&Content { value: true }),
@@ -81,9 +85,10 @@ pub(super) async fn delete(
     folder: Option<&str>,
     id: &str,
 ) -> Result<Deleted, NotDone> {
+    let deletion = context.guard.deletion();
     let record = AuditRecord {
         message_id: Some(id.to_owned()),
-        destination: match context.guard.deletion() {
+        destination: match deletion {
             Deletion::Recoverable => None,
             Deletion::DeletedItems => Some("deleteditems".to_owned()),
             Deletion::Permanent => Some("permanently".to_owned()),
@@ -92,9 +97,9 @@ pub(super) async fn delete(
     };
     let path = || Path::message(mailbox.address(), folder, id).map_err(graph::Error::from);
     match context.guard.authorize_change(mailbox, record).await? {
-        Authorization::PendingAction(act) => {
+        Authorization::Change(act) => {
             let deleted = async {
-                let request = request(path()?, context.guard.deletion(), &act).in_mailbox(mailbox.address());
+                let request = request(path()?, deletion, &act).in_mailbox(mailbox.address());
                 match context.graph.send_by(dispatch, &request).await {
                     Ok(_) => Ok(Deleted::Now),
                     Err(failed) => deleted_before(context, failed),
@@ -108,18 +113,18 @@ pub(super) async fn delete(
                 ),
                 other => act.end_with(other),
             }
-            deleted.map_err(|error| explain(error, context.guard.deletion()))
+            deleted.map_err(|error| explain(error, deletion))
         }
         Authorization::DryRun(rehearsal) => {
             let there = look(context, dispatch, mailbox, path()).await;
             rehearsal.end_with(&there);
-            there.map_err(NotDone::Graph).and(Err(NotDone::DryRun))
+            there.map_err(NotDone::from).and(Err(NotDone::DryRun))
         }
     }
 }
 
 /// The request that deletes the message at `path`. Each may be sent twice: the second one finds no message.
-fn request(path: Path, deletion: Deletion, act: &PendingAction) -> Request {
+fn request(path: Path, deletion: Deletion, act: &Change) -> Request {
     match deletion {
         Deletion::Recoverable => Request::delete(path, act),
         Deletion::DeletedItems => {
@@ -179,7 +184,7 @@ fn explain(error: graph::Error, deletion: Deletion) -> NotDone {
             ),
         };
     }
-    NotDone::Graph(error)
+    error.into()
 }
 
 /// Whether Graph does not know the action in the address. `permanentDelete` exists in the global cloud only; the others

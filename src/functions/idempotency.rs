@@ -265,7 +265,6 @@ pub(super) fn may_have_been_applied(error: &graph::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-    use std::sync::Arc;
 
     use super::*;
     use crate::audit::{Initiator, Trail};
@@ -276,7 +275,7 @@ mod tests {
     use crate::functions::lease::Lease;
     use crate::functions::permissions::Permissions;
     use crate::functions::progress::Status;
-    use crate::guard::{DeletionCount, Guard};
+    use crate::guard::{ChangePolicy, DeletionCount, Guard};
 
     /// The first wait of the retry policy is 5 s.
     const APP_CONFIG: &str = "\
@@ -305,7 +304,7 @@ client_secret=S3CR3T
             call: Call { prior_run, ..Call::by_hand() },
             lease: Lease::undisputed(),
             guard: Guard::new(
-                Arc::new(settings.guard),
+                &ChangePolicy::new(settings.guard),
                 Trail::in_log(),
                 DeletionCount::default(),
                 Initiator::default(),

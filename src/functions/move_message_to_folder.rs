@@ -16,11 +16,11 @@ use super::delete_email::look;
 use super::error::Error;
 use super::idempotency::may_have_been_applied;
 use super::inputs::{InputError, Inputs, Reader, Reason};
-use super::outcome::{NotDone, Outcome};
+use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
-use crate::audit::{Act, AuditRecord, PendingAction};
-use crate::guard::{Authorization, Mailbox};
+use crate::audit::{Act, AuditRecord};
+use crate::guard::{Authorization, Change, Mailbox};
 use graph::{self, CallTag, Dispatch, Effect, Expected, FolderSearch, Path, Request, WELL_KNOWN_FOLDERS};
 
 const DESTINATION: &str = "exo_destination_mailfolder_id";
@@ -115,10 +115,12 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let order = Move::read(inputs)?;
     let Move { mailbox, id, destination, .. } = &order;
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
-    match authorize_and_move(context, &order).await {
-        Ok(Moved { id, web_link }) => Outcome::done(&Content { new_message_id: id, new_web_link: web_link }),
-        Err(NotMoved::NoDestination(reason)) => Ok(Outcome::without_content(reason)),
-        Err(NotMoved::Change(not_done)) => {
+    match under_current_rails(|| authorize_and_move(context, &order)).await {
+        Ok(Ok(Moved { id, web_link })) => {
+            Outcome::done(&Content { new_message_id: id, new_web_link: web_link })
+        }
+        Ok(Err(NoDestination(reason))) => Ok(Outcome::without_content(reason)),
+        Err(not_done) => {
             let done = format!("moved message {id} of mailbox {mailbox} to {destination}");
             let content = json!({"new_message_id": null, "new_web_link": null});
             not_done.outcome(&done, content, |source| {
@@ -131,18 +133,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
-/// Why a message was not moved.
-enum NotMoved {
-    /// The mailbox has no such folder, or several. Holds a sentence.
-    NoDestination(String),
-    Change(NotDone),
-}
-
-impl<E: Into<NotDone>> From<E> for NotMoved {
-    fn from(error: E) -> Self {
-        Self::Change(error.into())
-    }
-}
+/// The mailbox has no such folder, or several. Holds a sentence.
+struct NoDestination(String);
 
 /// Returns the id or the well-known name of the destination, or a sentence that says why there is none.
 async fn find_destination(
@@ -168,27 +160,33 @@ async fn find_destination(
 }
 
 /// Moves the message within the guard rails, and completes the audit record.
-async fn authorize_and_move(context: &Context, order: &Move) -> Result<Moved, NotMoved> {
+async fn authorize_and_move(
+    context: &Context,
+    order: &Move,
+) -> Result<Result<Moved, NoDestination>, NotDone> {
     let record = AuditRecord {
         message_id: Some(order.id.clone()),
         destination: Some(order.destination.to_string()),
         ..AuditRecord::new(Act::MoveMessage)
     };
     let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &order.mailbox).await?;
-    let destination = find_destination(context, &mailbox, order).await?.map_err(NotMoved::NoDestination)?;
+    let destination = match find_destination(context, &mailbox, order).await? {
+        Ok(destination) => destination,
+        Err(reason) => return Ok(Err(NoDestination(reason))),
+    };
     match context.guard.authorize_change(&mailbox, record).await? {
-        Authorization::PendingAction(act) => {
+        Authorization::Change(act) => {
             let moved =
                 Mover { context, order, mailbox: &mailbox, destination: &destination }.move_once(&act).await;
             act.end_with(&moved);
-            Ok(moved?)
+            Ok(Ok(moved?))
         }
         Authorization::DryRun(rehearsal) => {
             let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id);
             let there = look(context, &Dispatch::Single, &mailbox, path.map_err(graph::Error::from)).await;
             rehearsal.end_with(&there);
             there?;
-            Err(NotDone::DryRun.into())
+            Err(NotDone::DryRun)
         }
     }
 }
@@ -212,7 +210,7 @@ struct Mover<'a> {
 
 impl Mover<'_> {
     /// Moves the message, unless it is in its destination already.
-    async fn move_once(&self, act: &PendingAction) -> Result<Moved, graph::Error> {
+    async fn move_once(&self, act: &Change) -> Result<Moved, graph::Error> {
         if self.context.may_have_been_run()
             && let Some(moved) = self.find_moved().await
         {
@@ -245,7 +243,7 @@ impl Mover<'_> {
         }
     }
 
-    async fn request_move(&self, act: &PendingAction) -> Result<Moved, graph::Error> {
+    async fn request_move(&self, act: &Change) -> Result<Moved, graph::Error> {
         let Self { context, order, mailbox, destination } = self;
         let path = Path::message(mailbox.address(), order.folder.as_deref(), &order.id)?.then("move");
         let body = json!({"destinationId": destination}).to_string();

@@ -5,8 +5,11 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use tracing::info;
+
 use super::error::{Error, ErrorKind};
-use crate::guard;
+use crate::guard::{self, RefusalCode};
+use graph::Withdrawal;
 use net::untrusted::json;
 
 /// What becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
@@ -108,11 +111,19 @@ pub(super) enum NotDone {
         /// The reason, as a sentence.
         why: String,
     },
+    /// The guard rails changed before it was sent, so it has to be allowed again.
+    RailsChanged,
 }
 
 impl From<graph::Error> for NotDone {
     fn from(error: graph::Error) -> Self {
-        Self::Graph(error)
+        match error.withdrawal() {
+            // An earlier try may have been carried out, which the error says.
+            _ if error.is_indeterminate() => Self::Graph(error),
+            None => Self::Graph(error),
+            Some(withdrawal) if withdrawal.code == RefusalCode::RailsChanged.text() => Self::RailsChanged,
+            Some(Withdrawal { code, why }) => Self::Refused { code, why: why.to_string() },
+        }
     }
 }
 
@@ -127,6 +138,7 @@ impl From<guard::Error> for NotDone {
         match error {
             guard::Error::Graph(error) => Self::Graph(error),
             guard::Error::Refused(refusal) => refusal.into(),
+            guard::Error::RailsChanged => Self::RailsChanged,
         }
     }
 }
@@ -136,7 +148,7 @@ impl NotDone {
     pub(super) fn graph(&self) -> Option<&graph::Error> {
         match self {
             Self::Graph(error) => Some(error),
-            Self::DryRun | Self::Refused { .. } => None,
+            Self::DryRun | Self::Refused { .. } | Self::RailsChanged => None,
         }
     }
 
@@ -152,6 +164,20 @@ impl NotDone {
             Self::Graph(error) => failed(error),
             Self::DryRun => dry_run(done, content),
             Self::Refused { why, .. } => Err(Error::refused(why)),
+            Self::RailsChanged => Err(Error::refused("The guard rails changed, so nothing was done.")),
+        }
+    }
+}
+
+/// Makes a change, again where the guard rails changed before its request was sent. `change` begins by allowing the
+/// mailbox.
+pub(super) async fn under_current_rails<T, C: Future<Output = Result<T, NotDone>>>(
+    change: impl Fn() -> C,
+) -> Result<T, NotDone> {
+    loop {
+        match change().await {
+            Err(NotDone::RailsChanged) => info!("the guard rails changed; the change is checked again"),
+            ended => return ended,
         }
     }
 }

@@ -35,6 +35,11 @@ impl Spec {
         self.uses.first().map_or(Permissions(&[]), |usual| usual.permissions)
     }
 
+    /// Whether the function reports what became of each of many things. Another one does one thing, or nothing.
+    pub fn accounts_for_parts(&self) -> bool {
+        self.timeout == Timeout::Report
+    }
+
     /// Whether the function takes an input called `name`.
     pub fn has_input(&self, name: &str) -> bool {
         self.inputs.iter().any(|input| input.name == name)

@@ -22,13 +22,19 @@ impl DeletionCount {
         self.take_at(Instant::now(), count, limit, only_check)
     }
 
+    /// Whether more than `limit` were counted in the last hour.
+    pub(super) fn exceed(&self, limit: usize) -> bool {
+        self.take(0, limit, true).is_err()
+    }
+
     fn take_at(&self, now: Instant, count: usize, limit: usize, only_check: bool) -> Result<(), usize> {
         let mut taken = self.0.lock();
         while taken.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) >= HOUR) {
             taken.pop_front();
         }
-        let left = limit.saturating_sub(taken.iter().map(|(_, count)| count).sum());
-        if count > left {
+        let counted: usize = taken.iter().map(|(_, count)| count).sum();
+        let left = limit.saturating_sub(counted);
+        if count > left || counted > limit {
             return Err(left);
         }
         if !only_check && count > 0 {

@@ -1,21 +1,32 @@
 //! The guard: decides, by the settings, what a call may change, and puts every change on record.
 //!
-//! A request that changes something needs a [`PendingAction`]. For a mailbox, only [`Guard::authorize_change`] makes
-//! one, and only for a [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no
-//! function can skip the guard rails.
+//! A request that changes something needs a [`Change`]. Only [`Guard::authorize_change`] makes one, and only for a
+//! [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no function can skip the
+//! guard rails. Until its request is sent, a change is withdrawn where the rails change or the call is stopped.
 
+mod change;
 mod deletion_count;
 mod directory;
+mod policy;
+mod rails;
 mod reading;
+mod stop;
 
 use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
+pub use self::change::Change;
+use self::change::{CallState, Gate};
 pub use self::deletion_count::DeletionCount;
 pub use self::directory::has_name;
 use self::directory::{Unidentified, identify, is_not_found};
+pub use self::policy::ChangePolicy;
+use self::rails::Rails;
+pub use self::stop::StopReason;
 use crate::audit::{Act, AuditError, AuditRecord, DryRun, Initiator, PendingAction, Trail};
-use crate::config::{Deletion, GuardSettings};
+use crate::config::Deletion;
 use graph::{self, Client, Dispatch};
 
 const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
@@ -23,7 +34,12 @@ const PERMISSION_TO_IDENTIFY: &str = "User.Read.All";
 /// Decides what one call may change.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    rails: Arc<GuardSettings>,
+    policy: ChangePolicy,
+    /// What the call has to keep to, as far as it was looked at.
+    rails: Arc<Mutex<Rails>>,
+    /// How many messages the call may delete, once that is permitted.
+    listed: Arc<Mutex<usize>>,
+    call: CallState,
     trail: Trail,
     /// The deletions of the last hour.
     deletions: DeletionCount,
@@ -38,6 +54,8 @@ pub struct Mailbox {
     /// The directory's id, if the guard looked it up. Requests then use the id, so that the name cannot come to mean
     /// another mailbox in between.
     id: Option<String>,
+    /// The version of the rails that allowed it.
+    version: u64,
 }
 
 impl Mailbox {
@@ -51,7 +69,7 @@ impl Mailbox {
 #[must_use]
 pub enum Authorization {
     /// The change may be made.
-    PendingAction(PendingAction),
+    Change(Change),
     /// Nothing is changed (`dry_run`).
     DryRun(DryRun),
 }
@@ -63,6 +81,20 @@ pub enum Error {
     Graph(graph::Error),
     /// A setting forbids it, or the owner is not known.
     Refused(Refusal),
+    /// The guard rails have changed since the mailbox was allowed. It has to be allowed again.
+    RailsChanged,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StopReason> for Error {
+    fn from(reason: StopReason) -> Self {
+        Self::Refused(reason.refusal())
+    }
 }
 
 /// A change that is not made.
@@ -87,6 +119,14 @@ pub enum RefusalCode {
     TooManyDeletionsPerHour,
     /// The audit trail cannot be written.
     NotOnRecord,
+    /// All changes are on hold.
+    OnHold,
+    /// The process ends.
+    Stopping,
+    /// The workflow or playbook was ended in SOAR.
+    Terminated,
+    /// The guard rails changed after the change was allowed and before it was sent.
+    RailsChanged,
 }
 
 impl RefusalCode {
@@ -98,6 +138,10 @@ impl RefusalCode {
             Self::TooManyDeletions => "TooManyDeletions",
             Self::TooManyDeletionsPerHour => "TooManyDeletionsPerHour",
             Self::NotOnRecord => "NotOnRecord",
+            Self::OnHold => "OnHold",
+            Self::Stopping => "Stopping",
+            Self::Terminated => "Terminated",
+            Self::RailsChanged => "RailsChanged",
         }
     }
 }
@@ -121,15 +165,92 @@ impl From<AuditError> for Refusal {
 }
 
 impl Guard {
-    /// Applies `rails` to the call of `initiator`, with everything on record in `trail`. All calls of a process share
-    /// `deletions`.
-    pub fn new(
-        rails: Arc<GuardSettings>,
-        trail: Trail,
-        deletions: DeletionCount,
-        initiator: Initiator,
-    ) -> Self {
-        Self { rails, trail, deletions, initiator: Arc::new(initiator) }
+    /// Applies `policy` to the call of `initiator`, with everything on record in `trail`. All calls of a process share
+    /// `policy` and `deletions`.
+    pub fn new(policy: &ChangePolicy, trail: Trail, deletions: DeletionCount, initiator: Initiator) -> Self {
+        let rails = policy.watch().borrow().as_rails();
+        Self {
+            policy: policy.clone(),
+            rails: Arc::new(Mutex::new(rails)),
+            listed: Arc::default(),
+            call: CallState::default(),
+            trail,
+            deletions,
+            initiator: Arc::new(initiator),
+        }
+    }
+
+    /// The rails that hold for the call now.
+    fn rails(&self) -> Rails {
+        let in_force = self.policy.watch();
+        let in_force = in_force.borrow();
+        let mut rails = self.rails.lock();
+        if rails.version() != in_force.version {
+            rails.add(in_force.version, Arc::clone(&in_force.rails));
+            self.stop_if_too_many(&rails);
+        }
+        rails.clone()
+    }
+
+    /// Stops the call if it lists more messages than may be deleted since the rails changed.
+    fn stop_if_too_many(&self, rails: &Rails) {
+        let (listed, limit) = (*self.listed.lock(), rails.max_deletions());
+        if listed > limit {
+            let phrase = format!("one call may delete {limit} messages at most by now (max_deletions)");
+            self.call.stop(StopReason::TooMany(phrase));
+        } else if listed > 0
+            && let Some(limit) = rails.max_deletions_per_hour()
+            && self.deletions.exceed(limit)
+        {
+            let phrase =
+                format!("{limit} messages may be deleted in an hour by now (max_deletions_per_hour)");
+            self.call.stop(StopReason::TooMany(phrase));
+        }
+    }
+
+    /// Lets no change of the call begin any more.
+    pub fn stop(&self, reason: StopReason) {
+        self.call.stop(reason);
+    }
+
+    /// Why no change of the call may begin any more, if that is so.
+    pub fn stop_reason(&self) -> Option<StopReason> {
+        self.call.stop_reason(&self.policy.watch().borrow())
+    }
+
+    /// Waits until no change of the call may begin any more.
+    pub async fn stopped(&self) -> StopReason {
+        self.call.stopped(self.policy.watch()).await
+    }
+
+    /// Whether the end of the process kept a change of the call from beginning.
+    pub fn is_cut_short(&self) -> bool {
+        self.call.is_cut_short()
+    }
+
+    /// Whether the end of the process kept every change of the call from beginning.
+    pub fn is_untouched(&self) -> bool {
+        self.call.is_cut_short() && !self.call.has_begun()
+    }
+
+    /// Puts on record that `left` messages were not tried, because the call was stopped.
+    pub fn record_stop(&self, left: usize, reason: &StopReason) {
+        let record = AuditRecord { messages: Some(left), ..AuditRecord::new(Act::DeleteMessages) };
+        self.trail.refused(&self.initiator, &record, &format!("{}: {}", reason.code(), reason.phrase()));
+    }
+
+    /// The version of the rails that hold for the call now.
+    pub fn rails_version(&self) -> u64 {
+        self.rails().version()
+    }
+
+    /// Whether others than at the beginning of the call have come into force.
+    pub fn rails_have_changed(&self) -> bool {
+        self.rails.lock().have_changed()
+    }
+
+    fn ensure_not_stopped(&self) -> Result<(), StopReason> {
+        self.stop_reason().map_or(Ok(()), Err)
     }
 
     /// Waits until what the call has done is on record, before it is answered. Does not wait for a trail that cannot be
@@ -140,7 +261,7 @@ impl Guard {
 
     /// Where a deletion ends.
     pub fn deletion(&self) -> Deletion {
-        self.rails.deletion
+        self.rails().deletion()
     }
 
     /// Checks that one call may delete `count` messages, and counts them. A dry run is checked and not counted.
@@ -148,16 +269,16 @@ impl Guard {
     /// # Errors
     /// There are more than `max_deletions`, or more than `max_deletions_per_hour` leaves.
     pub fn authorize_deletions(&self, count: usize) -> Result<(), Refusal> {
-        let GuardSettings { max_deletions: limit, max_deletions_per_hour: per_hour, dry_run, .. } =
-            *self.rails;
+        let rails = self.rails();
+        let limit = rails.max_deletions();
         let (code, why) = if count > limit {
             let why = format!(
                 "Nothing was deleted: {count} messages are listed, and one call may delete {limit} at most \
                  (max_deletions). Narrow the query down and run it again, or have the limit raised."
             );
             (RefusalCode::TooManyDeletions, why)
-        } else if let Some(per_hour) = per_hour
-            && let Err(left) = self.deletions.take(count, per_hour, dry_run)
+        } else if let Some(per_hour) = rails.max_deletions_per_hour()
+            && let Err(left) = self.deletions.take(count, per_hour, rails.dry_run())
         {
             let why = format!(
                 "Nothing was deleted: the call's {count} messages are too many, since {per_hour} may be deleted in an \
@@ -166,6 +287,7 @@ impl Guard {
             );
             (RefusalCode::TooManyDeletionsPerHour, why)
         } else {
+            *self.listed.lock() = count;
             return Ok(());
         };
         let record = AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
@@ -177,22 +299,27 @@ impl Guard {
     /// directory's names of the mailbox are compared: another case, an alias or an id still means the same mailbox.
     ///
     /// # Errors
-    /// The settings forbid it, or the owner could not be found out.
+    /// The settings forbid it, the call was stopped, or the owner could not be found out.
     pub async fn authorize_mailbox(
         &self,
         graph: &Client,
         route: &Dispatch,
         name: &str,
     ) -> Result<Mailbox, Error> {
-        let GuardSettings { allowed, denied, .. } = &*self.rails;
-        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None };
-        if !self.rails.name_mailboxes() {
+        let rails = self.rails();
+        self.ensure_not_stopped()?;
+        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None, version: rails.version() };
+        if !rails.name_mailboxes() {
             return Ok(mailbox);
         }
-        let names = identify(graph, route, &mailbox.name).await;
+        let names = tokio::select! {
+            biased;
+            reason = self.stopped() => return Err(reason.into()),
+            names = identify(graph, route, &mailbox.name) => names,
+        };
         let names = names.map_err(|unidentified| self.not_identified(&mailbox, unidentified))?;
-        let is_denied = denied.match_address(&mailbox.name) || denied.match_any(names.all());
-        let is_allowed = allowed.as_ref().is_none_or(|allowed| allowed.match_any(names.allowable()));
+        let is_denied = rails.deny(&mailbox.name, &names);
+        let is_allowed = rails.allow(&names);
         mailbox.id = Some(names.id);
         let setting = match (is_denied, is_allowed) {
             (false, true) => return Ok(mailbox),
@@ -212,7 +339,7 @@ impl Guard {
             return None;
         }
         let names = identify(graph, route, &mailbox.name).await.ok()?;
-        Some(Mailbox { name: mailbox.name.clone(), id: Some(names.id) })
+        Some(Mailbox { name: mailbox.name.clone(), id: Some(names.id), version: mailbox.version })
     }
 
     fn not_identified(&self, mailbox: &Mailbox, unidentified: Unidentified) -> Error {
@@ -251,17 +378,25 @@ impl Guard {
     /// Begins a change in `mailbox`, or, in a dry run, its rehearsal.
     ///
     /// # Errors
-    /// The audit trail cannot be written.
+    /// The call was stopped, the rails have changed since `mailbox` was allowed, or the audit trail cannot be written.
     pub async fn authorize_change(
         &self,
         mailbox: &Mailbox,
         record: AuditRecord,
-    ) -> Result<Authorization, Refusal> {
-        let record = in_mailbox(record, mailbox);
-        if self.rails.dry_run {
-            return Ok(Authorization::DryRun(self.trail.rehearse(&self.initiator, record).await?));
+    ) -> Result<Authorization, Error> {
+        let rails = self.rails();
+        self.ensure_not_stopped()?;
+        if mailbox.version != rails.version() {
+            return Err(Error::RailsChanged);
         }
-        Ok(Authorization::PendingAction(self.trail.begin(&self.initiator, record).await?))
+        let record = in_mailbox(record, mailbox);
+        if rails.dry_run() {
+            let rehearsal = self.trail.rehearse(&self.initiator, record).await;
+            return Ok(Authorization::DryRun(rehearsal.map_err(Refusal::from)?));
+        }
+        let action = self.trail.begin(&self.initiator, record).await.map_err(Refusal::from)?;
+        let gate = Gate::new(self.policy.watch(), self.call.clone(), rails.version());
+        Ok(Authorization::Change(Change::new(action, gate)))
     }
 
     /// Begins to write a note or a file in SOAR. Guard rails are about mailboxes, so a dry run writes it as well.

@@ -20,9 +20,9 @@ impl Guard {
         route: &Dispatch,
         name: &str,
     ) -> Result<Mailbox, graph::Error> {
-        let denied = &self.rails.denied_reading;
-        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None };
-        if denied.is_empty() {
+        let rails = self.rails();
+        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None, version: rails.version() };
+        if !rails.deny_any_reading() {
             return Ok(mailbox);
         }
         let names = match identify(graph, route, &mailbox.name).await {
@@ -39,7 +39,7 @@ impl Guard {
                 return Err(ErrorKind::NotIdentified(reason).into());
             }
         };
-        let is_denied = denied.match_address(&mailbox.name) || denied.match_any(names.all());
+        let is_denied = rails.deny_reading(&mailbox.name, &names);
         mailbox.id = Some(names.id);
         if is_denied {
             self.record_refused_reading(&mailbox, RefusalCode::MailboxRefused.text());
@@ -50,7 +50,7 @@ impl Guard {
 
     /// The policy for a search; `None` if every mailbox may be read.
     pub fn read_policy(&self) -> Option<&dyn ReadPolicy> {
-        (!self.rails.denied_reading.is_empty()).then_some(self)
+        self.rails().deny_any_reading().then_some(self)
     }
 
     /// Puts on record that a message of the mailbox called `name` was read, or why not.
@@ -63,9 +63,9 @@ impl Guard {
         self.record_read(&record, read);
     }
 
-    /// Puts on record what was searched, or why not.
-    pub fn record_search<T>(&self, record: &AuditRecord, searched: &Result<T, graph::Error>) {
-        self.record_read(record, searched);
+    /// Begins a search. If the returned value is dropped before its end, the search is on record as cut off.
+    pub fn begin_search(&self, record: AuditRecord) -> OpenSearch<'_> {
+        OpenSearch { guard: self, record: Some(record) }
     }
 
     fn record_read<T>(&self, record: &AuditRecord, read: &Result<T, graph::Error>) {
@@ -85,6 +85,35 @@ impl Guard {
     fn record_refused_reading(&self, mailbox: &Mailbox, why: &str) {
         let record = in_mailbox(AuditRecord::new(Act::ReadMailbox), mailbox);
         self.trail.refused(&self.initiator, &record, why);
+    }
+}
+
+/// A search that is under way.
+#[must_use = "it is on record as cut off otherwise"]
+pub struct OpenSearch<'g> {
+    guard: &'g Guard,
+    record: Option<AuditRecord>,
+}
+
+impl OpenSearch<'_> {
+    /// Puts on record what was searched, or why not.
+    pub fn end<T>(mut self, record: &AuditRecord, searched: &Result<T, graph::Error>) {
+        self.record = None;
+        self.guard.record_read(record, searched);
+    }
+}
+
+impl Drop for OpenSearch<'_> {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            let Guard { trail, initiator, .. } = self.guard;
+            trail.read(
+                initiator,
+                &record,
+                ActOutcome::Unknown,
+                Some("the call was ended before the search was"),
+            );
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One delivery, from its arrival to its reply.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +15,10 @@ use super::lease_keeper::LeaseKeeper;
 use super::memory_limit::{MemoryPermit, OutOfMemory};
 use super::metrics::CallOutcome;
 use super::reply_queue::may_reply_to;
-use super::{Services, redelivery};
+use super::{Services, redelivery, termination};
 use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
-use crate::guard::Guard;
+use crate::guard::{Guard, StopReason};
 use serde_json::value::RawValue;
 use soar::{FunctionCall, Results, Run, reply};
 use stomp::{Delivery, Reply};
@@ -139,23 +139,27 @@ impl Call {
     /// Runs the call while it holds its message; `None` if another worker has the message.
     async fn run_leased(&self, call: FunctionCall) -> Option<Bytes> {
         let function = Function::named(&call.function);
-        let body = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
+        let abandoned: Option<Bytes> = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
             None => None,
             Some((keeper, lease)) => tokio::select! {
                 biased;
-                body = self.run_function_call(function, call, lease) => Some(body),
+                body = self.run_function_call(function, call, lease) => return body,
                 () = keeper.until_abandoned() => None,
             },
         };
-        if body.is_none() {
-            self.consumer.shared.metrics.abandoned(function);
-            warn!("abandoned: the message has gone to another worker");
-        }
-        body
+        self.consumer.shared.metrics.abandoned(function);
+        warn!("abandoned: the message has gone to another worker");
+        abandoned
     }
 
-    /// Runs a call to its end and returns the body of its final reply.
-    async fn run_function_call(&self, function: Option<Function>, call: FunctionCall, lease: Lease) -> Bytes {
+    /// Runs a call to its end and returns the body of its final reply; `None` if the process ends before the call has
+    /// made its change, so that its message stays in the queue.
+    async fn run_function_call(
+        &self,
+        function: Option<Function>,
+        call: FunctionCall,
+        lease: Lease,
+    ) -> Option<Bytes> {
         let metrics = &self.consumer.shared.metrics;
         let FunctionCall { function: name, caller, inputs, raw_inputs, .. } = call;
         let inputs = Inputs::new(inputs);
@@ -178,9 +182,9 @@ impl Call {
         let Some(function) = function else {
             warn!("unknown function");
             metrics.not_a_call();
-            return reply::failed(&format!(
+            return Some(reply::failed(&format!(
                 "This integration has no function \"{name}\", so nothing was done."
-            ));
+            )));
         };
         metrics.started(caller.run.as_ref());
         info!(redelivered = self.delivery.redelivered, "call started");
@@ -196,14 +200,22 @@ impl Call {
         };
         let outcome = match self.too_old(function, services.limits.max_call_age) {
             Some(failure) => Err(failure),
-            None => self.run_function(function, &inputs, &services, initiator, lease).await,
+            None => {
+                let ended = self.run_function(function, &inputs, &services, initiator, lease).await;
+                let Some(outcome) = ended else {
+                    metrics.abandoned(Some(function));
+                    info!("stopped before it made its change; its message stays in the queue");
+                    return None;
+                };
+                outcome
+            }
         };
         let took = started.elapsed();
         metrics.ended(function, ended(&outcome), took);
-        match outcome {
+        Some(match outcome {
             Ok(outcome) => completed(&outcome, &raw_inputs, &services, took),
             Err(failure) => failed(function, &failure, &services, took),
-        }
+        })
     }
 
     /// Refuses a call that changes something and has waited longer than `limit`, for instance because no daemon ran. What
@@ -232,7 +244,8 @@ impl Call {
         })
     }
 
-    /// Runs the function and sends its status messages.
+    /// Runs the function and sends its status messages. Returns `None` if the process ends before the function has
+    /// made its change.
     async fn run_function(
         &self,
         function: Function,
@@ -240,8 +253,11 @@ impl Call {
         services: &Services,
         initiator: Initiator,
         lease: Lease,
-    ) -> Result<Outcome, FunctionFailure> {
+    ) -> Option<Result<Outcome, FunctionFailure>> {
         let (status, mut statuses) = Status::channel();
+        let (run, incident) = (initiator.run.clone(), initiator.incident);
+        let guard =
+            Guard::new(&services.policy, services.trail.clone(), services.deletions.clone(), initiator);
         let context = Context {
             graph: services.graph.clone(),
             sink: self.consumer.soar.clone().into(),
@@ -251,17 +267,18 @@ impl Call {
                 prior_run: self.prior_run,
             },
             lease,
-            guard: Guard::new(
-                Arc::clone(&services.rails),
-                services.trail.clone(),
-                services.deletions.clone(),
-                initiator,
-            ),
+            guard: guard.clone(),
             limits: services.limits,
             status,
         };
         let run = async {
-            let ended = AssertUnwindSafe(function.run(&context, inputs)).catch_unwind().await;
+            let terminated = Box::pin(termination::of(&self.consumer.soar, run.as_ref(), incident));
+            let run = Box::pin(AssertUnwindSafe(function.run(&context, inputs)).catch_unwind());
+            let ended = until_terminated(function, &guard, run, terminated).await;
+            if ended.is_err() {
+                // What was dropped has put itself on record.
+                guard.settle().await;
+            }
             // Closes the channel of status messages, which ends the other half.
             drop(context);
             ended
@@ -273,20 +290,33 @@ impl Call {
             }
         };
         let (ended, ()) = tokio::join!(run, report);
-        match ended {
-            Ok(outcome) => outcome.map_err(|error| FunctionFailure {
+        // The next worker that gets the message runs the call, and looks first for what this run has done.
+        let is_left = if function.spec().accounts_for_parts() {
+            guard.is_untouched()
+        } else {
+            guard.is_cut_short() && matches!(ended, Ok(Ok(Err(_))))
+        };
+        if is_left {
+            return None;
+        }
+        Some(match ended {
+            Ok(Ok(outcome)) => outcome.map_err(|error| FunctionFailure {
                 for_analyst: error.to_string(),
                 for_log: error.for_log(),
             }),
             // The panic hook has logged where.
-            Err(_) => Err(FunctionFailure {
+            Ok(Err(_)) => Err(FunctionFailure {
                 for_analyst:
                     "An error in the integration itself ended the function; its log says more. What it had \
                               done until then is not known."
                         .to_owned(),
                 for_log: "the function panicked".to_owned(),
             }),
-        }
+            Err(phrase) => Err(FunctionFailure {
+                for_analyst: format!("The function was stopped, and it has no result: {phrase}."),
+                for_log: phrase,
+            }),
+        })
     }
 
     /// Sends a status message. A status message may be lost with a connection; the final reply may not.
@@ -321,6 +351,27 @@ impl Call {
     fn correlation_id(&self) -> &str {
         self.delivery.correlation_id.as_deref().unwrap_or(&self.delivery.message_id)
     }
+}
+
+/// Waits for the end of a function. Where its workflow or playbook is ended in SOAR, a function that changes something
+/// begins no further change and accounts for the rest; another one is dropped, with the phrase that says why.
+async fn until_terminated<T>(
+    function: Function,
+    guard: &Guard,
+    run: impl Future<Output = T>,
+    terminated: impl Future<Output = String>,
+) -> Result<T, String> {
+    let mut run = pin!(run);
+    let phrase = tokio::select! {
+        biased;
+        ended = &mut run => return Ok(ended),
+        phrase = terminated => phrase,
+    };
+    if !function.spec().changes_mailbox {
+        return Err(phrase);
+    }
+    guard.stop(StopReason::Terminated(phrase));
+    Ok(run.await)
 }
 
 fn ended(outcome: &Result<Outcome, FunctionFailure>) -> CallOutcome {

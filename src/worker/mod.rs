@@ -22,6 +22,7 @@ mod redelivery;
 mod reply;
 mod reply_queue;
 mod slots;
+mod termination;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,8 +31,8 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, watch};
 
 use crate::audit::Trail;
-use crate::config::{CallLimits, GuardSettings, WorkerSettings};
-use crate::guard::DeletionCount;
+use crate::config::{CallLimits, WorkerSettings};
+use crate::guard::{ChangePolicy, DeletionCount};
 use stomp::{Delivery, Session};
 
 use consumer::Consumer;
@@ -47,8 +48,8 @@ pub struct Services {
     pub graph: graph::Client,
     /// The limits of a call.
     pub limits: CallLimits,
-    /// What calls may change.
-    pub rails: Arc<GuardSettings>,
+    /// What calls may change at the moment. A change of it holds for running calls, too.
+    pub policy: ChangePolicy,
     /// Where changes are recorded.
     pub trail: Trail,
     /// The deletions of the last hour.
@@ -130,10 +131,11 @@ impl Worker {
         Consumer::new(&self.shared, session, soar, deliveries, mode).run().await;
     }
 
-    /// Lets no call begin from now on, over any session. The caller sets the mode of each session to
+    /// Lets no call and no change begin from now on, over any session. The caller sets the mode of each session to
     /// [`Mode::Stopping`] as well.
     pub fn close(&self) {
         self.shared.slots.close();
+        self.services().policy.stop();
     }
 }
 

@@ -22,6 +22,7 @@ mod daemon_handover;
 mod daemon_killed;
 mod daemon_lifecycle;
 mod daemon_reload;
+mod daemon_stop;
 mod functions;
 mod graph_client;
 mod graph_scheduler;
@@ -49,6 +50,7 @@ mod support {
     pub(crate) mod graph_tenant;
     pub(crate) mod open_bao;
     pub(crate) mod peer;
+    pub(crate) mod permit;
     pub(crate) mod poll;
     pub(crate) mod python_packages;
     pub(crate) mod resilient_sdk;

@@ -1,12 +1,11 @@
 //! What functions work with when a test or a benchmark runs them without the broker.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Context, Lease, Status};
-use fn_exchange_online::guard::{DeletionCount, Guard};
+use fn_exchange_online::guard::{ChangePolicy, DeletionCount, Guard};
 
 /// Connects to the SOAR and the tenant that the configuration file names.
 pub(crate) async fn context(config: &Path) -> Context {
@@ -17,7 +16,7 @@ pub(crate) async fn context(config: &Path) -> Context {
         call: Call::by_hand(),
         lease: Lease::undisputed(),
         guard: Guard::new(
-            Arc::new(settings.guard),
+            &ChangePolicy::new(settings.guard),
             Trail::in_log(),
             DeletionCount::default(),
             Initiator::default(),

@@ -9,12 +9,14 @@ use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt, stream};
 use net::tls::TlsError;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 
 use crate::GraphSettings;
 use crate::auth::claims::Claims;
 use crate::auth::token::TokenLife;
 use crate::batch::scheduler::{BatchState, BatchedTry, Batches, Lane};
+use crate::change::unless_withdrawn;
 use crate::error::{Effect, Error, ErrorKind};
 use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
@@ -199,9 +201,15 @@ impl Client {
                 wait_ms = wait.as_millis(),
                 "trying again"
             );
-            match dispatch {
-                Dispatch::Batched(lane) => tokio::time::sleep_until(lane.again_after(wait)).await,
-                Dispatch::Single => tokio::time::sleep(wait).await,
+            let again = match dispatch {
+                Dispatch::Batched(lane) => lane.again_after(wait),
+                Dispatch::Single => Instant::now() + wait,
+            };
+            if let Err(error) = unless_withdrawn(request.gate.as_ref(), sleep_until(again)).await {
+                return Err(SendError {
+                    error: error.with_effect(attempt.effect),
+                    repeated: attempt.repeated,
+                });
             }
         }
     }
@@ -220,7 +228,10 @@ impl Client {
                 (tried.outcome, tried.was_too_slow)
             }
             Dispatch::Single => {
-                let _permit = self.enter(request).await;
+                let _permit = match unless_withdrawn(request.gate.as_ref(), self.enter(request)).await {
+                    Ok(permit) => permit,
+                    Err(withdrawn) => return (Err(withdrawn), false),
+                };
                 let exchanged = self.shared.transport.exchange(request).await;
                 (self.note_throttling(exchanged).map(|(response, _)| response), false)
             }

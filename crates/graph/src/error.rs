@@ -11,6 +11,7 @@ use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
 use crate::path::InvalidSegment;
 use crate::refusal::Refusal;
+use crate::withdrawal::Withdrawal;
 
 /// The reason of [`ErrorKind::Unreachable`] where the server was silent for too long.
 pub(crate) const OUT_OF_TIME: &str = "time ran out";
@@ -133,6 +134,9 @@ pub enum ErrorKind {
     /// A message is larger than a file may be.
     #[error("the message is larger than {0} MiB (max_attachment_mb)")]
     MessageTooLarge(u64),
+    /// The change was withdrawn before it was sent.
+    #[error("{}", .0.why)]
+    Withdrawn(Withdrawal),
     /// The time for the call ended before this request was sent or answered.
     #[error(
         "the time that one call may take (call_timeout) ended before it was {}",
@@ -172,6 +176,7 @@ impl ErrorKind {
             | Self::TooMuchFound(_)
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
+            | Self::Withdrawn(_)
             | Self::TooLarge(_) => Failure::Final,
             Self::Unreachable { .. }
             | Self::TimedOut(_)
@@ -194,6 +199,12 @@ impl From<ErrorKind> for Error {
 impl From<InvalidSegment> for Error {
     fn from(invalid: InvalidSegment) -> Self {
         ErrorKind::Path(invalid).into()
+    }
+}
+
+impl From<Withdrawal> for Error {
+    fn from(withdrawal: Withdrawal) -> Self {
+        ErrorKind::Withdrawn(withdrawal).into()
     }
 }
 
@@ -319,6 +330,14 @@ impl Error {
             }
             ErrorKind::TooLarge(_) => true,
             _ => self.is_silence(),
+        }
+    }
+
+    /// Returns why the change was withdrawn, if it was.
+    pub fn withdrawal(&self) -> Option<&Withdrawal> {
+        match &self.kind {
+            ErrorKind::Withdrawn(withdrawal) => Some(withdrawal),
+            _ => None,
         }
     }
 

@@ -5,6 +5,7 @@
 mod auth;
 mod batch;
 mod call_tag;
+mod change;
 mod client;
 mod error;
 mod error_code;
@@ -28,6 +29,7 @@ mod retry;
 mod search;
 mod transport;
 mod upload;
+mod withdrawal;
 
 pub use auth::assertion::Certificate;
 pub use auth::claims::Claims;
@@ -36,6 +38,7 @@ pub use auth::error::TokenError;
 pub use auth::token::TokenLife;
 pub use batch::scheduler::{BatchState, Lane};
 pub use call_tag::{CallTag, TaggedMessage};
+pub use change::{ChangeGate, ChangePermit};
 pub use client::{Client, Completed, Dispatch, Download, SendError};
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
@@ -46,7 +49,7 @@ pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};
 pub use refusal::Refusal;
-pub use request::{ChangePermit, Request};
+pub use request::Request;
 pub use response::Response;
 pub use search::criteria::Criteria;
 pub use search::policy::ReadPolicy;
@@ -54,3 +57,4 @@ pub use search::{
     Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, search, search_within,
 };
 pub use upload::{UploadError, UploadSession};
+pub use withdrawal::Withdrawal;

@@ -1,17 +1,15 @@
 //! A request to Graph.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::Method;
 
+use crate::change::{ChangeGate, ChangePermit};
+use crate::error::Error;
 use crate::expected::Expected;
 use crate::path::Path;
 use crate::retry::RetrySafety;
-
-/// Permission to change something at Graph. A request that changes something cannot be made without one.
-///
-/// The application implements this for the type that its guard hands out after it has checked the guard rails and
-/// written the intent to the audit trail. So a change that is neither allowed nor on record does not compile.
-pub trait ChangePermit {}
 
 /// A request to Graph.
 #[derive(Debug, Clone)]
@@ -33,6 +31,8 @@ pub struct Request {
     pub(crate) rounds: u32,
     /// Whether the caller asks for less where the mailbox cannot answer so much.
     pub(crate) size_once: bool,
+    /// What can withdraw the request, if it changes something.
+    pub(crate) gate: Option<Arc<dyn ChangeGate>>,
 }
 
 impl Request {
@@ -49,29 +49,28 @@ impl Request {
             prefer: Vec::new(),
             rounds: 1,
             size_once: false,
+            gate: None,
         }
     }
 
     /// Deletes the resource at `path`. Deleting it twice has the same result as deleting it once.
-    pub fn delete(path: Path, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::DELETE, expected: Expected::Success, ..Self::get(path) }
+    pub fn delete(path: Path, permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { method: Method::DELETE, ..Self::change(path, permit) }
     }
 
     /// Sends the JSON `body` to `path`. It is sent again only where it was certainly not carried out.
-    pub fn post(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
+    pub fn post(path: Path, body: Bytes, permit: &(impl ChangePermit + ?Sized)) -> Self {
         let safety = RetrySafety::OnlyIfUndone;
-        Self {
-            method: Method::POST,
-            body: Some(body),
-            safety,
-            expected: Expected::Success,
-            ..Self::get(path)
-        }
+        Self { method: Method::POST, body: Some(body), safety, ..Self::change(path, permit) }
     }
 
     /// Updates the resource at `path` with the JSON `body`. Updating it twice has the same result as updating it once.
-    pub fn patch(path: Path, body: Bytes, _permit: &(impl ChangePermit + ?Sized)) -> Self {
-        Self { method: Method::PATCH, body: Some(body), expected: Expected::Success, ..Self::get(path) }
+    pub fn patch(path: Path, body: Bytes, permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { method: Method::PATCH, body: Some(body), ..Self::change(path, permit) }
+    }
+
+    fn change(path: Path, permit: &(impl ChangePermit + ?Sized)) -> Self {
+        Self { expected: Expected::Success, gate: Some(permit.gate()), ..Self::get(path) }
     }
 
     /// Declares that sending the request twice has the same result as sending it once, so that it may be sent again
@@ -130,6 +129,14 @@ impl Request {
     /// Returns the address.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Called right before the request is sent.
+    ///
+    /// # Errors
+    /// It changes something, and was withdrawn.
+    pub(crate) fn begin(&self) -> Result<(), Error> {
+        self.gate.as_ref().map_or(Ok(()), |gate| Ok(gate.begin()?))
     }
 
     /// Whether the request may change something.

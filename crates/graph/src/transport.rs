@@ -138,10 +138,12 @@ impl Transport {
     /// request is signed again.
     pub(crate) async fn open(&self, request: &Request) -> Result<(HttpResponse, Token), Error> {
         let mut token = self.tokens.get().await?;
+        request.begin()?;
         let mut response = self.send_signed(request, &token).await;
         if response.as_ref().is_err_and(is_token_rejected) {
             self.discard(&token);
             token = self.tokens.get().await?;
+            request.begin()?;
             response = self.send_signed(request, &token).await;
         }
         Ok((response?, token))

@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use url::Url;
 
+use super::change::ChangePermit;
 use super::client::Client;
 use super::error::{Effect, Error, ErrorKind};
 use super::failure::Failure;
@@ -65,14 +66,17 @@ pub enum UploadError<E> {
 }
 
 impl UploadSession {
-    /// Sends all of `source`, which holds `size` bytes. No more than one range is in memory.
+    /// Sends all of `source`, which holds `size` bytes. No more than one range is in memory. A range is sent only while
+    /// `permit` allows it.
     pub async fn send<E>(
         &self,
         client: &Client,
+        permit: &(impl ChangePermit + ?Sized),
         source: impl Stream<Item = Result<Bytes, E>>,
         size: u64,
     ) -> Result<(), UploadError<E>> {
         let to = client.transport().upload_address(&self.url).ok_or(UploadError::Address)?;
+        let gate = permit.gate();
         let mut source = pin!(source);
         let mut held = BytesMut::new();
         let mut start = 0;
@@ -87,6 +91,7 @@ impl UploadSession {
             if range.is_empty() || end > size {
                 return Err(UploadError::Size);
             }
+            gate.begin().map_err(Error::from)?;
             let range = Range { start, bytes: &range, size };
             range.send(client, &to, self.created).await?;
             start = end;

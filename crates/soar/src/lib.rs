@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod options;
 pub mod reply;
 mod rest;
+mod runs;
 mod sign_in;
 mod upload;
 

@@ -10,7 +10,6 @@ use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stdout};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,7 +27,7 @@ use crate::audit::{Initiator, Trail};
 use crate::cli::common::Common;
 use crate::config::{Environment, LogLevel, Settings};
 use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
-use crate::guard::{DeletionCount, Guard};
+use crate::guard::{ChangePolicy, DeletionCount, Guard};
 use crate::log::Log;
 use net::untrusted::text::escape_json;
 use soar::Results;
@@ -98,7 +97,8 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
         ..Initiator::default()
     };
     let trail = Trail::at(settings.audit);
-    let guard = Guard::new(Arc::new(settings.guard), trail.clone(), DeletionCount::default(), asker);
+    let guard =
+        Guard::new(&ChangePolicy::new(settings.guard), trail.clone(), DeletionCount::default(), asker);
     let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
 
     let started = Instant::now();

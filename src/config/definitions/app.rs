@@ -38,6 +38,7 @@ pub(in crate::config) static SECTION: Section = Section {
             &MAILBOXES_DENIED_READING,
             &DELETION,
             &DRY_RUN,
+            &HOLD,
             &AUDIT_FILE,
             &AUDIT_FSYNC,
         ],
@@ -247,6 +248,18 @@ pub(in crate::config) static DELETION: Choice<Deletion> = Choice {
 pub(in crate::config) static DRY_RUN: Choice<bool> = Choice {
     opt: opt("dry_run", "true: no mailbox is changed; results and notes say what would have been done.")
         .suggested("false"),
+    choices: YES_OR_NO,
+    default: false,
+    aliases: YES_OR_NO_ALIASES,
+};
+
+pub(in crate::config) static HOLD: Choice<bool> = Choice {
+    opt: opt(
+        "hold",
+        "true: all changes are on hold. Running calls begin no further change, and calls that change something fail. \
+         The signal SIGUSR1 does the same at once, and SIGUSR2 ends that.",
+    )
+    .suggested("false"),
     choices: YES_OR_NO,
     default: false,
     aliases: YES_OR_NO_ALIASES,

@@ -1,6 +1,6 @@
 //! The guard rails, which limit and record what the program changes and reads: `max_deletions`,
 //! `max_deletions_per_hour`, `mailboxes_allowed`, `mailboxes_denied`, `mailboxes_denied_reading`, `deletion`,
-//! `dry_run`, `audit_file` and `audit_fsync` of `[fn_exchange_online]`.
+//! `dry_run`, `hold`, `audit_file` and `audit_fsync` of `[fn_exchange_online]`.
 //!
 //! A misread guard rail protects nothing, so a doubtful value is a problem here where it would be a warning elsewhere.
 
@@ -21,11 +21,11 @@ const NATIONAL: [&str; 4] =
     ["graph.microsoft.us", "dod-graph.microsoft.us", "graph.microsoft.de", "microsoftgraph.chinacloudapi.cn"];
 
 /// Parts of unknown names that suggest a guard rail.
-const LIKE_A_GUARD_RAIL: [&str; 8] =
-    ["allow", "audit", "delet", "deni", "deny", "dry", "mailbox", "permanent"];
+const LIKE_A_GUARD_RAIL: [&str; 9] =
+    ["allow", "audit", "delet", "deni", "deny", "dry", "hold", "mailbox", "permanent"];
 
 /// The options that are guard rails.
-static GUARD_RAILS: [&dyn Definition; 9] = [
+static GUARD_RAILS: [&dyn Definition; 10] = [
     &opt::MAX_DELETIONS,
     &opt::MAX_DELETIONS_PER_HOUR,
     &opt::MAILBOXES_ALLOWED,
@@ -33,6 +33,7 @@ static GUARD_RAILS: [&dyn Definition; 9] = [
     &opt::MAILBOXES_DENIED_READING,
     &opt::DELETION,
     &opt::DRY_RUN,
+    &opt::HOLD,
     &opt::AUDIT_FILE,
     &opt::AUDIT_FSYNC,
 ];
@@ -65,6 +66,7 @@ pub(in crate::config) fn guard(
         deletion: deletion(options, graph),
         // A wrong value is noted as a problem, so its reading does not matter.
         dry_run: options.choice(&opt::DRY_RUN).unwrap_or(true),
+        hold: options.choice(&opt::HOLD).unwrap_or(true),
     }
 }
 

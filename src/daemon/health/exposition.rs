@@ -77,6 +77,12 @@ impl Health {
         );
         gauge(
             registry,
+            "changes_on_hold",
+            "Whether all changes are on hold, by the setting or by a signal",
+            u64::from(services.policy.is_on_hold()),
+        );
+        gauge(
+            registry,
             "audit_trail_lines_waiting",
             "Lines that could not be written to the audit trail yet",
             services.trail.waiting() as u64,

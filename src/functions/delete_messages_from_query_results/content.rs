@@ -122,6 +122,7 @@ impl<'a> Failure<'a> {
             },
             NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),
             NotDone::Refused { code, why } => (None, *code, why.clone()),
+            NotDone::RailsChanged => (None, "", "the guard rails changed".to_owned()),
         };
         let already_gone =
             not_done.graph().is_some_and(|error| error.is_item_gone() && !error.is_indeterminate());

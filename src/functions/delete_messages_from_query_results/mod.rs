@@ -8,11 +8,12 @@ mod note;
 mod order;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
@@ -20,12 +21,12 @@ use super::context::Context;
 use super::delete_email::{Deleted, delete};
 use super::error::Error;
 use super::inputs::Inputs;
-use super::outcome::{NotDone, Outcome};
+use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::progress::Progress;
 use super::report::counted;
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::guard::{Mailbox, Refusal, RefusalCode};
+use crate::guard::{Mailbox, Refusal, RefusalCode, StopReason};
 use content::{Content, Fates};
 use graph::Dispatch;
 use order::Key;
@@ -55,10 +56,17 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let started = Instant::now();
     let unique = order.unique();
-    let (fates, too_many) = match context.guard.authorize_deletions(unique.len()) {
-        Ok(()) => (delete_all(context, unique, until).await, None),
-        Err(Refusal { code, why }) => (none(&unique, code), Some(why)),
+    let mut ended = match context.guard.authorize_deletions(unique.len()) {
+        Ok(()) => Run::default(),
+        Err(Refusal { code, why }) => Run { fates: none(&unique, code), ended_by: Some(why) },
     };
+    if ended.ended_by.is_none() {
+        ended = delete_all(context, unique, until).await;
+        if context.guard.is_untouched() {
+            return Err(Error::refused("Nothing was deleted: the integration is being stopped."));
+        }
+    }
+    let Run { fates, ended_by } = ended;
     let content = Content::of(&order, &fates);
     let counts = content.counts;
     let for_all =
@@ -81,7 +89,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     outcome.success = counts.deleted > 0 || counts.listed() == 0;
     let report = note::report(&content, started.elapsed());
     let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
-    outcome.because(note::sentences(&content, &fates, too_many, SPEC.permissions()), written);
+    outcome.because(note::sentences(&content, &fates, ended_by, SPEC.permissions()), written);
     Ok(outcome)
 }
 
@@ -104,8 +112,16 @@ fn none<'a>(unique: &[(Key<'a>, &str)], code: RefusalCode) -> Fates<'a> {
     unique.iter().map(|(key, _)| (key.clone(), Err(refused()))).collect()
 }
 
-/// Deletes the messages, many mailboxes at the same time, as far as it gets `until` then.
-async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, until: Instant) -> Fates<'a> {
+/// What became of the messages, and why the call did not try them all, as a sentence.
+#[derive(Default)]
+struct Run<'a> {
+    fates: Fates<'a>,
+    ended_by: Option<String>,
+}
+
+/// Deletes the messages, many mailboxes at the same time, until the call is stopped, and as far as it gets `until`
+/// then.
+async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, until: Instant) -> Run<'a> {
     let total = unique.len();
     context.status.say(format!("Deleting {}", counted(total, "message")));
     let mut pace = context.status.every_few_seconds();
@@ -115,8 +131,11 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
     let mut begun = 0;
     let mut under_way = FuturesUnordered::new();
     let mut fates: Fates<'a> = HashMap::with_capacity(total);
+    let mut stop_reason = None;
+    let mut stopped = pin!(context.guard.stopped());
     loop {
-        while under_way.len() < UNDER_WAY
+        while stop_reason.is_none()
+            && under_way.len() < UNDER_WAY
             && let Some((key, mailbox)) = unique.get(begun)
         {
             begun += 1;
@@ -125,30 +144,67 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
                 (key.clone(), fate)
             });
         }
-        let Ok(Some((key, fate))) = timeout_at(until, under_way.next()).await else { break };
+        let ended = tokio::select! {
+            biased;
+            // What is under way ends by itself: as sent, or as withdrawn.
+            reason = &mut stopped, if stop_reason.is_none() => {
+                stop_reason = Some(reason);
+                continue;
+            }
+            ended = timeout_at(until, under_way.next()) => ended,
+        };
+        let Ok(Some((key, fate))) = ended else { break };
         fates.insert(key, fate);
         let progress = Progress { done: fates.len(), total, more: false, found: None };
         pace.say(progress, || format!("Dealt with {} of {total} messages", fates.len()));
     }
     drop(under_way);
-    // These are left only if the time ended.
-    for (nth, (key, _)) in unique.iter().enumerate() {
-        if !fates.contains_key(key) {
-            fates.insert(
-                key.clone(),
-                Err(graph::Error::from(graph::ErrorKind::OutOfTime { begun: nth < begun }).into()),
-            );
-        }
+    let ended_by = stop_reason.as_ref().map(|reason| stopped_after(&fates, total, reason));
+    if let Some(reason) = &stop_reason {
+        context.guard.record_stop(total - begun, reason);
     }
-    fates
+    // These are left only if the call was stopped or the time ended.
+    for (nth, (key, _)) in unique.iter().enumerate() {
+        fates.entry(key.clone()).or_insert_with(|| match &stop_reason {
+            Some(reason) if nth >= begun => Err(reason.refusal().into()),
+            _ => Err(graph::Error::from(graph::ErrorKind::OutOfTime { begun: nth < begun }).into()),
+        });
+    }
+    Run { fates, ended_by }
 }
 
-/// What is known of a mailbox in which messages are deleted. It is found out once.
+/// How far a call came that was stopped.
+fn stopped_after(fates: &Fates<'_>, total: usize, reason: &StopReason) -> String {
+    let code = reason.refusal().code.text();
+    let was_stopped = |fate: &Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
+    let done = fates.values().filter(|fate| !was_stopped(fate)).count();
+    format!("Stopped after {done} of {}: {}.", counted(total, "message"), reason.phrase())
+}
+
+/// What is known of a mailbox in which messages are deleted. It is found out once, and again where the guard rails
+/// have changed.
 #[derive(Default)]
 struct Access {
-    authorized: OnceCell<Result<Mailbox, NotDone>>,
+    /// Whether the rails of this version allow it.
+    allowed: Mutex<Option<(u64, Result<Mailbox, NotDone>)>>,
     /// The mailbox by its id in the directory, where Exchange does not know it by its name.
     identified: OnceCell<Option<Mailbox>>,
+}
+
+impl Access {
+    async fn mailbox(&self, context: &Context, dispatch: &Dispatch, name: &str) -> Result<Mailbox, NotDone> {
+        let mut allowed = self.allowed.lock().await;
+        let version = context.guard.rails_version();
+        match &*allowed {
+            Some((checked, mailbox)) if *checked == version => mailbox.clone(),
+            _ => {
+                let checked = context.guard.authorize_mailbox(&context.graph, dispatch, name).await;
+                let mailbox = checked.map_err(NotDone::from);
+                *allowed = Some((version, mailbox.clone()));
+                mailbox
+            }
+        }
+    }
 }
 
 async fn delete_one(
@@ -158,15 +214,17 @@ async fn delete_one(
     name: &str,
     id: &str,
 ) -> Result<Deleted, NotDone> {
-    let authorized = async { Ok(context.guard.authorize_mailbox(&context.graph, dispatch, name).await?) };
-    let mailbox = access.authorized.get_or_init(|| authorized).await.as_ref().map_err(Clone::clone)?;
-    let error = match delete(context, dispatch, mailbox, None, id).await {
-        Err(NotDone::Graph(error)) if error.is_no_mailbox() => error,
-        ended => return ended,
-    };
-    let identified = context.guard.identify(&context.graph, dispatch, mailbox);
-    match access.identified.get_or_init(|| identified).await {
-        Some(known) => delete(context, dispatch, known, None, id).await,
-        None => Err(error.into()),
-    }
+    under_current_rails(|| async {
+        let mailbox = access.mailbox(context, dispatch, name).await?;
+        let error = match delete(context, dispatch, &mailbox, None, id).await {
+            Err(NotDone::Graph(error)) if error.is_no_mailbox() => error,
+            ended => return ended,
+        };
+        let identified = context.guard.identify(&context.graph, dispatch, &mailbox);
+        match access.identified.get_or_init(|| identified).await {
+            Some(known) => delete(context, dispatch, known, None, id).await,
+            None => Err(error.into()),
+        }
+    })
+    .await
 }

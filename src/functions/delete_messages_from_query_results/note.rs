@@ -73,7 +73,7 @@ fn places(failures: &[Failure<'_>]) -> String {
 pub(super) fn sentences(
     content: &Content<'_>,
     fates: &Fates<'_>,
-    too_many: Option<String>,
+    ended_by: Option<String>,
     permissions: Permissions,
 ) -> Vec<String> {
     let counts = content.counts;
@@ -81,8 +81,13 @@ pub(super) fn sentences(
     let all = counted(counts.listed(), "message");
     let would = fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count();
     let mut sentences = Vec::new();
-    if let Some(why) = too_many {
+    if let Some(why) = ended_by {
         sentences.push(why);
+    } else if would > 0 && counts.deleted > 0 {
+        sentences.push(format!(
+            "Stopped after {} of {all}: a dry run was switched on (dry_run); {would} more would have been deleted.",
+            counts.listed() - would
+        ));
     } else if would > 0 {
         sentences.push(format!(
             "Dry run: {would} of {all} would have been deleted. Nothing was changed (dry_run)."

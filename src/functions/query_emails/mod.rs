@@ -60,8 +60,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     query.check().map_err(Error::refused)?;
 
     let started = Instant::now();
+    let on_record = context.guard.begin_search(record(&query, None));
     let search = search(context, &query).await;
-    context.guard.record_search(&record(&query, search.as_ref().ok()), &search);
+    on_record.end(&record(&query, search.as_ref().ok()), &search);
     let search = search.map_err(|source| failed(&query, source))?;
     log(&search);
     if let Some(source) = found_nothing_by_failure(&search) {

@@ -328,9 +328,9 @@ impl<'a> Draft<'a> {
             .await
             .and_then(|answer| answer.parse().map_err(|error| error.with_effect(Effect::Indeterminate)))
             .map_err(|source| self.failed(source))?;
-        let Outgoing { context, mail, .. } = self.outgoing;
+        let Outgoing { context, mail, act, .. } = self.outgoing;
         let content = mail.open(context, attachment).await?;
-        session.send(&context.graph, content, size).await.map_err(|error| match error {
+        session.send(&context.graph, act, content, size).await.map_err(|error| match error {
             UploadError::Source(source) => Error::not_read(source),
             UploadError::Graph(source) => self.failed(source),
             error => Error::attachment(&attachment.name, format!("could not be attached: {error}.")),

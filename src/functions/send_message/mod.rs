@@ -22,11 +22,11 @@ use super::context::Context;
 use super::error::Error;
 use super::idempotency::{Visibility, ensure_once, may_have_been_applied};
 use super::inputs::Inputs;
-use super::outcome::{NotDone, Outcome};
+use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Permissions, READ_MAIL, SEND_MAIL, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::audit::{Act, ActOutcome, AuditRecord, PendingAction};
-use crate::guard::{Authorization, Mailbox};
+use crate::audit::{Act, ActOutcome, AuditRecord};
+use crate::guard::{Authorization, Change, Mailbox};
 use graph::{self, CallTag, Dispatch, Path, Request};
 use soar::Attachment;
 
@@ -88,18 +88,19 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         attachments: Some(attachments.len()),
         ..AuditRecord::new(Act::SendMessage)
     };
-    let ended = async {
+    let ended = under_current_rails(|| async {
+        let record = record.clone();
         let from = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mail.sender).await?;
         match context.guard.authorize_change(&from, record).await? {
-            Authorization::PendingAction(act) => {
-                Ok(send_once(context, &mail, &from, act, &attachments).await)
+            Authorization::Change(act) => {
+                withdrawn(send_once(context, &mail, &from, act, &attachments).await)
             }
             Authorization::DryRun(rehearsal) => {
                 rehearsal.end();
                 Err(NotDone::DryRun)
             }
         }
-    };
+    });
     match ended.await {
         Ok(Ok(Ended::Sent)) => Outcome::done(&Content { value: true, failed_attachments }),
         Ok(Ok(Ended::NoMailbox(not_found))) => Ok(not_found),
@@ -116,12 +117,23 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
+/// Tells a mail that was withdrawn before any of it was sent from one that failed.
+fn withdrawn(sent: Result<Ended, Error>) -> Result<Result<Ended, Error>, NotDone> {
+    match sent {
+        Err(error) if !error.is_indeterminate() => match error.graph_error() {
+            Some(source) if source.withdrawal().is_some() => Err(source.clone().into()),
+            _ => Ok(Err(error)),
+        },
+        sent => Ok(sent),
+    }
+}
+
 /// Sends the mail at most once, and completes the audit record.
 async fn send_once(
     context: &Context,
     mail: &Mail,
     from: &Mailbox,
-    act: PendingAction,
+    act: Change,
     attachments: &[Attachment],
 ) -> Result<Ended, Error> {
     let tag = CallTag::of(context.call.reference());

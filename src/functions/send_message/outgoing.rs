@@ -5,12 +5,11 @@ use tracing::info;
 
 use super::LOOK_UP;
 use super::message::Mail;
-use crate::audit::PendingAction;
 use crate::functions::context::Context;
 use crate::functions::error::{Error, ErrorKind};
 use crate::functions::outcome::Outcome;
 use crate::functions::permissions::Permissions;
-use crate::guard::Mailbox;
+use crate::guard::{Change, Mailbox};
 use graph::{self, CallTag, Dispatch, Effect, Path, Request, SendError, TaggedMessage};
 
 /// Maximum number of rounds in which unsent drafts of the call are removed.
@@ -57,7 +56,7 @@ pub(super) struct Outgoing<'a> {
     pub(super) from: &'a Mailbox,
     /// The tag on every copy of the mail, the same in each run of the call.
     pub(super) tag: &'a CallTag,
-    pub(super) act: &'a PendingAction,
+    pub(super) act: &'a Change,
 }
 
 impl Outgoing<'_> {
@@ -132,7 +131,7 @@ impl Outgoing<'_> {
     /// Sent Items, which has the same immutable id.
     pub(super) fn removal(self, id: &str) -> Result<Request, graph::Error> {
         let path = Path::message(self.from.address(), Some(DRAFTS), id)?;
-        Ok(Request::delete(path, self.act).in_mailbox(self.from.address()))
+        Ok(Request::delete(path, &self.act.undo()).in_mailbox(self.from.address()))
     }
 
     /// The mail may have been sent.

@@ -1,13 +1,12 @@
 //! A SOAR and a tenant for one test, and a way to run functions against them as the worker does.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use fn_exchange_online::audit::{Initiator, Trail};
 use fn_exchange_online::config::{Environment, Settings};
 use fn_exchange_online::functions::{Call, Context, Function, Inputs, Lease, Outcome, Status};
-use fn_exchange_online::guard::{DeletionCount, Guard};
+use fn_exchange_online::guard::{ChangePolicy, DeletionCount, Guard};
 use sandbox::Sandbox;
 use sandbox::graph::{Address, NewMessage, RecordedRequest, Tenant, TenantOptions};
 use sandbox::soar::SoarOptions;
@@ -82,7 +81,7 @@ impl Fixture {
             call: Call { id: "ID:soar-1234-1".to_owned(), ..Call::by_hand() },
             lease: Lease::undisputed(),
             guard: Guard::new(
-                Arc::new(settings.guard.clone()),
+                &ChangePolicy::new(settings.guard.clone()),
                 Trail::open(settings.audit.clone(), &settings.guard).await.unwrap(),
                 DeletionCount::default(),
                 Initiator { principal: Some("Mary".to_owned()), ..Initiator::default() },

@@ -375,12 +375,12 @@ async fn long_deletions_tell_their_progress_every_few_seconds() {
     fixture.done(DeleteMessagesFromQueryResults, deletion(&found["content"])).await;
     let status_messages = fixture.status_messages();
     assert_eq!(status_messages[0], "Deleting 60 messages");
-    assert!(
-        status_messages.len() == 2
-            && status_messages[1].starts_with("Dealt with ")
-            && status_messages[1].ends_with(" of 60 messages"),
-        "{status_messages:?}"
-    );
+    // On a busy machine there are more.
+    let progress = &status_messages[1..];
+    assert!((1..10).contains(&progress.len()), "{status_messages:?}");
+    for text in progress {
+        assert!(text.starts_with("Dealt with ") && text.ends_with(" of 60 messages"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use axum::http::{Response, Uri};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fn_exchange_online::audit::{Act, AuditRecord, Trail};
 use futures_util::stream;
 use graph::GraphSettings;
 use graph::{Client, ErrorKind, Path, Request};
@@ -20,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::graph_tenant::TestTenant;
+use crate::support::permit::Permit;
 
 const MIB: usize = 1 << 20;
 static ZEROS: [u8; MIB] = [b'0'; MIB];
@@ -65,7 +65,7 @@ async fn endless_response_is_cut_at_the_bound() {
     let taken = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&taken);
     let client = graph(move || Response::new(endless(&counted))).await;
-    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).await.unwrap();
+    let act = Permit::default();
     let deletion = Request::delete(Path::message("a@x.example", None, "id").unwrap(), &act);
     let error = client.send(&deletion).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge(128)), "{error}");

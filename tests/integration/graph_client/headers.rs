@@ -3,19 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use fn_exchange_online::audit::{Act, AuditRecord, PendingAction, Trail};
-use futures_util::FutureExt;
 use graph::{Client, Path, Request};
 use serde_json::json;
 
 use super::raw::{RawRequest, RawResponse, server};
+use crate::support::permit::Permit;
 
 const IMMUTABLE: &str = r#"IdType="ImmutableId""#;
-
-fn permit() -> PendingAction {
-    let begun = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).now_or_never();
-    begun.expect("a trail in the log does not wait").unwrap()
-}
 
 fn message() -> Path {
     Path::message("a@x.example", None, "id").unwrap()
@@ -44,7 +38,7 @@ async fn recorded() -> (Client, Arc<Mutex<Vec<RawRequest>>>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_post_names_its_length_and_no_type() {
     let (client, requests) = recorded().await;
-    let act = permit();
+    let act = Permit::default();
     for action in ["permanentDelete", "send"] {
         client.send(&Request::post(message().then(action), Bytes::new(), &act)).await.unwrap();
     }
@@ -85,7 +79,7 @@ async fn outlook_requests_ask_for_immutable_ids() {
 #[tokio::test(flavor = "multi_thread")]
 async fn immutable_id_preference_is_set_per_batch_part() {
     let (client, requests) = recorded().await;
-    let (lane, act) = (client.batched(), permit());
+    let (lane, act) = (client.batched(), Permit::default());
     let deletion = Request::post(message().then("permanentDelete"), Bytes::new(), &act);
     for request in [Request::get(message()), Request::get(Path::users()), deletion] {
         client.send_by(&lane, &request).await.unwrap();

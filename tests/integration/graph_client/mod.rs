@@ -18,6 +18,7 @@ mod slow_batches;
 mod tenant;
 mod tokens;
 mod uploads;
+mod withdrawn;
 
 use graph::{Path, Request};
 

@@ -4,19 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fn_exchange_online::audit::{Act, AuditRecord, PendingAction, Trail};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use graph::{Client, Dispatch, ErrorKind, Expected, Meaning, Path, Request};
 use serde_json::{Value, json};
 
 use super::raw::{RawRequest, RawResponse, server};
+use crate::support::permit::Permit;
 
 const ERROR: &str = r#"{"error":{"code":"UnknownError","message":"Something went wrong"}}"#;
-
-fn permit() -> PendingAction {
-    let begun = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::DeleteMessage)).now_or_never();
-    begun.expect("a trail in the log does not wait").unwrap()
-}
 
 fn message() -> Path {
     Path::message("a@x.example", None, "m").unwrap()
@@ -95,7 +90,7 @@ async fn unusable_change_response_is_indeterminate_without_retry() {
         let (client, count) =
             answering(move || RawResponse::new(201, bad), move || RawResponse::new(201, bad)).await;
         let path = Path::messages("a@x.example", None).unwrap();
-        let creation = Request::post(path, "{}".into(), &permit()).expecting(Expected::Entity);
+        let creation = Request::post(path, "{}".into(), &Permit::default()).expecting(Expected::Entity);
         let error = client.send(&creation).await.unwrap_err();
         assert!(error.is_indeterminate(), "{bad}: {error}");
         assert_eq!(count.load(Ordering::SeqCst), 1, "{bad}");
@@ -107,12 +102,12 @@ async fn change_without_a_body_in_its_response_succeeds() {
     for (status, body) in [(200, ""), (202, ""), (204, ""), (200, "\"\""), (200, "null"), (200, "{}")] {
         let answer = move || RawResponse::new(status, body);
         let (client, count) = answering(answer, answer).await;
-        client.send(&Request::delete(message(), &permit())).await.unwrap();
+        client.send(&Request::delete(message(), &Permit::default())).await.unwrap();
         assert_eq!(count.load(Ordering::SeqCst), 1, "{status} {body}");
     }
     for (status, body) in [(204, json!("")), (200, json!("")), (204, Value::Null), (200, Value::Null)] {
         let (client, count) = part_answered(status, body.clone()).await;
-        client.send_by(&client.batched(), &Request::delete(message(), &permit())).await.unwrap();
+        client.send_by(&client.batched(), &Request::delete(message(), &Permit::default())).await.unwrap();
         assert_eq!(count.load(Ordering::SeqCst), 1, "{status} {body}");
     }
 }
@@ -213,7 +208,8 @@ async fn conflict_is_repeated_even_where_a_repeat_could_do_harm() {
     let (client, count) =
         answering(|| refused(412, "ErrorIrresolvableConflict"), || RawResponse::new(201, r#"{"id":"a"}"#))
             .await;
-    let attaching = Request::post(message().then("attachments"), "{}".into(), &permit()).retry_if_unsent();
+    let attaching =
+        Request::post(message().then("attachments"), "{}".into(), &Permit::default()).retry_if_unsent();
     client.send(&attaching).await.unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }

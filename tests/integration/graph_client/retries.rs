@@ -1,15 +1,14 @@
 //! Which requests are sent again, and when.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fn_exchange_online::audit::{Act, AuditRecord, Trail};
 use graph::{ErrorKind, Path, Request};
 use sandbox::graph::{Fault, RetryAfter, Target, TenantOptions};
 
 use super::user;
 use crate::support::graph_tenant::TestTenant;
+use crate::support::permit::Permit;
 
 /// The forms of `Retry-After`.
 const WAITS: [RetryAfter; 4] = [
@@ -78,7 +77,7 @@ async fn post_with_unknown_outcome_is_not_retried() {
         r#"{{"message":{{"subject":"once","body":{{"contentType":"HTML","content":"x"}},
             "toRecipients":[{{"emailAddress":{{"address":"{mailbox}"}}}}]}},"saveToSentItems":true}}"#
     ));
-    let act = Trail::in_log().begin(&Arc::default(), AuditRecord::new(Act::SendMessage)).await.unwrap();
+    let act = Permit::default();
     let path = Path::user(mailbox).unwrap().then("sendMail");
     let request = Request::post(path, mail, &act).in_mailbox(mailbox);
     for fault in [

@@ -5,13 +5,15 @@ use graph::{Client, UploadError, UploadSession};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use crate::support::permit::Permit;
+
 use super::raw::{RawResponse, server};
 
 /// What became of a file for an upload session at `address`: `None` where the address was refused.
 async fn sent(client: &Client, address: &str) -> Option<String> {
     let session: UploadSession = serde_json::from_value(json!({"uploadUrl": address})).unwrap();
     let content = stream::iter([Ok::<_, std::io::Error>("CONFIDENTIAL".into())]);
-    match session.send(client, content, 12).await {
+    match session.send(client, &Permit::default(), content, 12).await {
         Err(UploadError::Address) => None,
         other => Some(format!("{other:?}")),
     }

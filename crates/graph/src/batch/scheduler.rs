@@ -5,7 +5,7 @@
 //! decides how many batches may be under way. A request that waits for the window does not use up its retries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -21,6 +21,7 @@ use crate::batch::congestion::{BatchSample, CongestionWindow, Decision};
 use crate::batch::fair_queue::FairQueue;
 use crate::batch::payload;
 use crate::batch::size::BatchSize;
+use crate::change::unless_withdrawn;
 use crate::error::{Error, ErrorKind};
 use crate::mailbox_limiter::{MailboxGate, MailboxPermit};
 use crate::request::Request;
@@ -54,6 +55,8 @@ struct Waiting {
     request: Request,
     gate: Option<Arc<MailboxGate>>,
     outcome: oneshot::Sender<BatchedTry>,
+    /// Set once: by the driver, which sends the request, or by the caller, whose change was withdrawn.
+    claimed: Arc<AtomicBool>,
     /// The largest batch that may carry it.
     largest_batch: usize,
     /// Whether it was never sent before.
@@ -135,7 +138,8 @@ impl Batches {
 }
 
 impl Lane {
-    /// Sends `request` once, in some batch. Dropping the future removes the request from those that wait.
+    /// Sends `request` once, in some batch. Dropping the future removes the request from those that wait, and so does
+    /// the withdrawal of its change.
     pub(crate) async fn send_once(
         &self,
         request: Request,
@@ -143,14 +147,29 @@ impl Lane {
         slow_batches: u32,
         first_try: bool,
     ) -> BatchedTry {
-        let _queued = match &gate {
-            Some(gate) => gate.queue().await,
-            None => None,
+        let change = request.gate.clone();
+        let queued = async {
+            match &gate {
+                Some(gate) => gate.queue().await,
+                None => None,
+            }
         };
-        let (outcome, received) = oneshot::channel();
-        let largest_batch = BatchSize::after(slow_batches);
-        let lane = self.id;
-        let waiting = Waiting { lane, request, gate, outcome, largest_batch, first_try, signed_again: false };
+        let _queued = match unless_withdrawn(change.as_ref(), queued).await {
+            Ok(queued) => queued,
+            Err(withdrawn) => return BatchedTry::unsent(withdrawn),
+        };
+        let (outcome, mut received) = oneshot::channel();
+        let claimed = Arc::new(AtomicBool::new(false));
+        let waiting = Waiting {
+            lane: self.id,
+            request,
+            gate: gate.clone(),
+            outcome,
+            claimed: Arc::clone(&claimed),
+            largest_batch: BatchSize::after(slow_batches),
+            first_try,
+            signed_again: false,
+        };
         let ending = || {
             let reason = "the program is ending".to_owned();
             BatchedTry::unsent(ErrorKind::Unreachable { reason, sent: false }.into())
@@ -158,7 +177,12 @@ impl Lane {
         if self.inbox.send(Message::Request(waiting)).is_err() {
             return ending();
         }
-        received.await.unwrap_or_else(|_| ending())
+        match unless_withdrawn(change.as_ref(), &mut received).await {
+            Ok(tried) => tried.unwrap_or_else(|_| ending()),
+            Err(withdrawn) if !claimed.swap(true, Ordering::AcqRel) => BatchedTry::unsent(withdrawn),
+            // It is under way.
+            Err(_) => received.await.unwrap_or_else(|_| ending()),
+        }
     }
 
     /// Returns when to send a request again that is to `wait`: a little later than asked for, at a moment that other
@@ -281,7 +305,7 @@ impl Driver {
             let permit = waiting.gate.as_ref().map(MailboxGate::try_enter);
             if permit.as_ref().is_some_and(Option::is_none) {
                 self.block(waiting);
-            } else {
+            } else if !waiting.claimed.swap(true, Ordering::AcqRel) {
                 parts.push((waiting, permit.flatten()));
             }
         }
@@ -336,6 +360,10 @@ type Placed = (Waiting, Option<MailboxPermit>);
 
 /// Sends one batch and distributes the outcomes.
 async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, batch: Uuid) -> BatchResult {
+    let parts = begin(&transport, parts).await;
+    if parts.is_empty() {
+        return BatchResult::nothing();
+    }
     let count = parts.len();
     let mut sample = BatchSample::of(sent_at);
     let mut throttled = None;
@@ -380,6 +408,7 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
         {
             transport.discard(token);
             waiting.signed_again = true;
+            waiting.claimed.store(false, Ordering::Release);
             again.push(waiting);
         } else {
             let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch), was_too_slow });
@@ -394,6 +423,23 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
         "batch answered"
     );
     BatchResult { again, sample, throttled, parts: count, was_too_slow }
+}
+
+/// Begins the requests, once there is a token. Changes that were withdrawn until then are not sent.
+async fn begin(transport: &Transport, parts: Vec<Placed>) -> Vec<Placed> {
+    if parts.iter().all(|(waiting, _)| waiting.request.gate.is_none()) {
+        return parts;
+    }
+    // Without a token, each request fails with the reason.
+    let _ = transport.token().await;
+    let begun = parts.into_iter().filter_map(|(waiting, permit)| match waiting.request.begin() {
+        Ok(()) => Some((waiting, permit)),
+        Err(withdrawn) => {
+            let _ = waiting.outcome.send(BatchedTry::unsent(withdrawn));
+            None
+        }
+    });
+    begun.collect()
 }
 
 /// Whether a batch failed because Graph, or a gateway on the way, waited too long for its parts.
