@@ -44,6 +44,8 @@ class Soar(Mock):
             return Answer.of({"actions_framework_enabled": True})
         if segments[2] == "functions":
             return Answer.of({"destination_handle": "fn_exchange_online"})
+        if segments[2] == "workflow_instances":
+            return Answer.of({"workflow_instance_id": int(segments[3]), "status": "running"})
         if segments[2] in ("incidents", "tasks") and segments[3] not in ("404",):
             return self.of_incident(request, segments[4:])
         return INCIDENT_MISSING

@@ -35,6 +35,7 @@ NO_RAILS = {
     "mailboxes_denied": [],
     "mailboxes_denied_reading": [],
     "deletion": "recoverable",
+    "hold": False,
     "dry_run": False,
 }
 WIDTH = 110
