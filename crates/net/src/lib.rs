@@ -1,9 +1,10 @@
-//! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, and bounds on untrusted JSON and
-//! text.
+//! How any outside system is reached: TLS, HTTP, proxy and trust options, secrets, the memory for answers, and bounds
+//! on untrusted JSON and text.
 
 mod backoff;
 pub mod failpoint;
 pub mod http;
+pub mod memory;
 mod options;
 mod scrubber;
 mod secret;

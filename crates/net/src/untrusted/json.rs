@@ -37,6 +37,43 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T
     }
 }
 
+/// A text that is not kept when it has more than `MOST` bytes.
+#[derive(Debug)]
+pub struct BoundedText<const MOST: usize>(Option<String>);
+
+impl<const MOST: usize> BoundedText<MOST> {
+    /// Returns the text; `None` if it is too long.
+    pub fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// Returns the text; `None` if it is too long.
+    pub fn into_text(self) -> Option<String> {
+        self.0
+    }
+}
+
+impl<'de, const MOST: usize> Deserialize<'de> for BoundedText<MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text<const MOST: usize>;
+
+        impl<const MOST: usize> Visitor<'_> for Text<MOST> {
+            type Value = BoundedText<MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text")
+            }
+
+            // Parsers lend the text, so one that is too long is not copied.
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(BoundedText((text.len() <= MOST).then(|| text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
 /// How many values the JSON `text` holds, at most.
 pub fn values(text: &str) -> usize {
     Measure::of(text).values
