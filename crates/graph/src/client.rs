@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt, stream};
+use net::memory::{Budget, Held, Share};
 use net::tls::TlsError;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -24,7 +25,7 @@ use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
 use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::request::Request;
-use crate::response::{self, Response};
+use crate::response::{self, Response, Room};
 use crate::retry::{Policy, RetrySafety, Tries};
 use crate::transport::Transport;
 
@@ -32,6 +33,8 @@ use crate::transport::Transport;
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// The memory for answers.
+    memory: Share,
 }
 
 #[derive(Debug)]
@@ -128,7 +131,18 @@ impl Client {
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
         let shared = Shared { transport, policy, mailboxes: MailboxLimiter::default(), batches };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), memory: Budget::default().share() })
+    }
+
+    /// Returns the same client, for one call: large answers take memory from the call's `share`.
+    #[must_use]
+    pub fn for_call(&self, share: Share) -> Self {
+        Self { shared: Arc::clone(&self.shared), memory: share }
+    }
+
+    /// The memory for answers.
+    pub(crate) fn memory(&self) -> &Share {
+        &self.memory
     }
 
     /// Returns the counts.
@@ -172,13 +186,19 @@ impl Client {
         let mut attempt = Attempt::new(request, dispatch);
         let mut tries = self.tries(request.safety);
         let mut failed_by_size = false;
+        let mut held = None;
         loop {
             let first_try = tries.retries() == 0 && attempt.slow_batches == 0;
-            let (outcome, was_too_slow) = self.send_once(&attempt, first_try).await;
+            let (outcome, was_too_slow) = self.send_once(&attempt, first_try, held.take()).await;
             let error = match outcome {
                 Ok(response) => return Ok(Completed { response, repeated: attempt.repeated }),
                 Err(error) => error,
             };
+            if let ErrorKind::NoRoom { needed } = *error.kind() {
+                debug!(needed, "a large answer waits for memory");
+                held = Some(self.memory.hold(needed).await);
+                continue;
+            }
             if attempt.adapt(&error, was_too_slow) {
                 continue;
             }
@@ -215,7 +235,12 @@ impl Client {
     }
 
     /// Sends the request once. Also returns whether a batch that carried it took too long as a whole.
-    async fn send_once(&self, attempt: &Attempt<'_>, first_try: bool) -> (Result<Response, Error>, bool) {
+    async fn send_once(
+        &self,
+        attempt: &Attempt<'_>,
+        first_try: bool,
+        held: Option<Held>,
+    ) -> (Result<Response, Error>, bool) {
         let request = attempt.request.as_ref();
         if let Err(error) = request.path.checked() {
             return (Err(error.into()), false);
@@ -232,7 +257,14 @@ impl Client {
                     Ok(permit) => permit,
                     Err(withdrawn) => return (Err(withdrawn), false),
                 };
-                let exchanged = self.shared.transport.exchange(request).await;
+                let transport = &self.shared.transport;
+                let exchanged = match request.safety {
+                    RetrySafety::Harmless if !request.is_change() => {
+                        let room = Room::Share { share: &self.memory, held };
+                        transport.exchange_within(request, room).await
+                    }
+                    _ => transport.exchange(request).await,
+                };
                 (self.note_throttling(exchanged).map(|(response, _)| response), false)
             }
         }

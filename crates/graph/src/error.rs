@@ -131,6 +131,9 @@ pub enum ErrorKind {
          max_messages"
     )]
     TooMuchFound(usize),
+    /// A user of the directory whose name or id is longer than any.
+    #[error("its name or id in the directory is longer than any can be, so it was not searched")]
+    UnusableName,
     /// A message is larger than a file may be.
     #[error("the message is larger than {0} MiB (max_attachment_mb)")]
     MessageTooLarge(u64),
@@ -145,6 +148,13 @@ pub enum ErrorKind {
     OutOfTime {
         /// Whether the request was begun.
         begun: bool,
+    },
+    /// The calls of this process hold too much in memory for a large answer. The request is sent again when there is
+    /// room; no caller sees this.
+    #[error("there is no room in memory for a large answer of Microsoft Graph")]
+    NoRoom {
+        /// For how many bytes there has to be room.
+        needed: usize,
     },
     /// A response is larger than any that is expected.
     #[error("the answer of Microsoft Graph is larger than {0} MiB")]
@@ -177,6 +187,8 @@ impl ErrorKind {
             | Self::MessageTooLarge(_)
             | Self::OutOfTime { .. }
             | Self::Withdrawn(_)
+            | Self::NoRoom { .. }
+            | Self::UnusableName
             | Self::TooLarge(_) => Failure::Final,
             Self::Unreachable { .. }
             | Self::TimedOut(_)
@@ -359,10 +371,18 @@ impl Error {
     /// Returns the error without Graph's error object, for results that hold many errors.
     #[must_use]
     pub(crate) fn without_body(mut self) -> Self {
-        if let ErrorKind::Refused(refusal) | ErrorKind::GivenUp(refusal) = &mut self.kind {
+        if let ErrorKind::Refused(refusal)
+        | ErrorKind::GivenUp(refusal)
+        | ErrorKind::ErrorInSuccess(refusal) = &mut self.kind
+        {
             refusal.body = None;
         }
         self
+    }
+
+    /// Returns about how many bytes the error takes in results.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.to_string().len()
     }
 
     /// Returns the error without secrets that were sent, in case that Graph quotes them.

@@ -2,18 +2,20 @@
 
 use std::borrow::Cow;
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
+use net::memory::{FREE, Held, Share};
 use net::untrusted::json;
 use net::untrusted::text::is_request_id;
 use net::{Proxy, http, tls};
 use reqwest::Response as HttpResponse;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Effect, Error, ErrorKind, OUT_OF_TIME};
 use crate::expected::{Defect, Expected};
@@ -24,11 +26,13 @@ use crate::refusal::Refusal;
 const LARGEST_BODY: usize = 128 << 20;
 /// No error response is larger.
 const LARGEST_REFUSAL: usize = 1 << 20;
+/// A large answer takes memory for this many bytes before it takes more.
+const LARGE: usize = 8 << 20;
 /// No response that is read whole takes longer, however slowly it arrives.
 const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// Graph's response to a single request or to one part of a `$batch`: a success.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Response {
     /// The HTTP status, 200 to 299.
     pub status: u16,
@@ -40,11 +44,79 @@ pub struct Response {
     pub(crate) date: Option<DateTime<Utc>>,
     /// What is known about the change where the body turns out to be unusable.
     pub(crate) effect: Effect,
+    /// The memory that a large body takes.
+    pub(crate) memory: Option<Memory>,
+}
+
+/// The memory for a large answer.
+#[derive(Debug)]
+pub(crate) enum Memory {
+    /// A part of a call's share.
+    Held(Held),
+    /// The turn of an answer that does not belong to one call.
+    Turn { _permit: OwnedSemaphorePermit },
+}
+
+/// Where the memory for an answer comes from, if it is large.
+#[derive(Debug)]
+pub(crate) enum Room<'a> {
+    /// From the share of the call that reads it. Where there is none, the request fails with [`ErrorKind::NoRoom`], so
+    /// that it holds neither its connection nor its place in the mailbox while it waits.
+    Share {
+        share: &'a Share,
+        /// What the call has waited for.
+        held: Option<Held>,
+    },
+    /// Large answers to changes, and to batches, which belong to several calls, are read one by one.
+    Turn { turns: &'a Arc<Semaphore>, permit: Option<OwnedSemaphorePermit> },
+    /// The bound of the answer is small enough.
+    Small,
+}
+
+impl Room<'_> {
+    /// Makes sure that there is room for `bytes`, of at most `limit`.
+    async fn grow(&mut self, bytes: usize, limit: usize) -> Result<(), Error> {
+        if bytes <= FREE {
+            return Ok(());
+        }
+        match self {
+            Self::Small => {}
+            Self::Turn { turns, permit } => {
+                if permit.is_none() {
+                    // Closed never.
+                    *permit = Arc::clone(turns).acquire_owned().await.ok();
+                }
+            }
+            Self::Share { held: Some(held), .. } if bytes <= held.bytes() => {}
+            Self::Share { share, held } => {
+                let needed = if bytes <= LARGE { LARGE } else { limit };
+                // Returned first: what is needed includes it.
+                *held = None;
+                *held = Some(share.try_hold(needed).ok_or(ErrorKind::NoRoom { needed })?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the memory that an answer of `bytes` takes.
+    fn taken(self, bytes: usize) -> Option<Memory> {
+        match self {
+            Self::Share { held: Some(mut held), .. } if bytes > FREE => {
+                held.shrink(bytes);
+                Some(Memory::Held(held))
+            }
+            Self::Turn { permit: Some(permit), .. } => Some(Memory::Turn { _permit: permit }),
+            Self::Share { .. } | Self::Turn { .. } | Self::Small => None,
+        }
+    }
 }
 
 impl Response {
-    /// Returns the body, where the request calls for one.
-    pub fn json(self) -> Result<Box<RawValue>, Error> {
+    /// Returns the body, where the request calls for one. The call keeps it until it has replied.
+    pub fn json(mut self) -> Result<Box<RawValue>, Error> {
+        if let Some(Memory::Held(held)) = self.memory.take() {
+            held.keep();
+        }
         let unusable = self.unusable("it is empty");
         self.body.ok_or(unusable)
     }
@@ -76,34 +148,38 @@ pub(crate) enum Body {
 
 impl Body {
     /// Reads a body as other readers of JSON do: without its byte order mark, and with U+FFFD for what is not a
-    /// character, such as half an emoji where Exchange cut a text.
-    pub(crate) fn read(bytes: &[u8]) -> Self {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = String::from_utf8_lossy(bytes);
-        if text.trim().is_empty() {
+    /// character, such as half an emoji where Exchange cut a text. A large body is not copied.
+    pub(crate) fn read(mut bytes: Vec<u8>) -> Self {
+        if bytes.starts_with(b"\xef\xbb\xbf") {
+            bytes.drain(..3);
+        }
+        let mut text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        text.truncate(text.trim_end().len());
+        if text.trim_start().is_empty() {
             return Self::None;
         }
-        match json::without_lone_surrogates(&text) {
-            Cow::Borrowed(text) => serde_json::from_str::<&RawValue>(text).map_or(Self::Other, Self::of),
-            Cow::Owned(text) => RawValue::from_string(text).map_or(Self::Other, |json| Self::of(&json)),
+        if let Cow::Owned(mended) = json::without_lone_surrogates(&text) {
+            text = mended;
         }
+        RawValue::from_string(text).map_or(Self::Other, Self::of)
     }
 
-    /// Classifies a JSON body.
-    fn of(json: &RawValue) -> Self {
+    /// Classifies a body that is JSON.
+    pub(crate) fn of(json: Box<RawValue>) -> Self {
         match json.get() {
             "null" | "\"\"" => Self::None,
-            text if text.starts_with('{') => Self::Json(json.to_owned()),
+            text if text.starts_with('{') => Self::Json(json),
             _ => Self::Other,
         }
     }
 
     /// Classifies the body of a part of a batch. One that is not JSON stands there as base64 text (Graph page "Combine
     /// multiple HTTP requests using JSON batching"), and so do some bodies that are JSON.
-    pub(crate) fn of_part(json: &RawValue) -> Self {
+    pub(crate) fn of_part(json: Box<RawValue>) -> Self {
         let encoded = serde_json::from_str::<Cow<'_, str>>(json.get());
         match encoded.ok().and_then(|text| STANDARD.decode(text.as_ref()).ok()) {
-            Some(bytes) => Self::read(&bytes),
+            Some(bytes) => Self::read(bytes),
             None => Self::of(json),
         }
     }
@@ -138,10 +214,12 @@ pub(crate) async fn read_success(
     response: HttpResponse,
     expected: Expected,
     read_timeout: Duration,
+    mut room: Room<'_>,
 ) -> Result<Response, Error> {
     let head = Head::of(&response);
-    let body = Body::read(&read(response, LARGEST_BODY, read_timeout).await?);
-    judge(head, body, expected)
+    let body = read(response, LARGEST_BODY, read_timeout, &mut room).await?;
+    let memory = room.taken(body.len());
+    Ok(Response { memory, ..judge(head, Body::read(body), expected)? })
 }
 
 /// Returns a success unread, and reads a refusal.
@@ -150,8 +228,8 @@ pub(crate) async fn success(response: HttpResponse, read_timeout: Duration) -> R
         return Ok(response);
     }
     let head = Head::of(&response);
-    let body = read(response, LARGEST_REFUSAL, read_timeout).await;
-    Err(refusal(head, body.map_or(Body::Other, |bytes| Body::read(&bytes))))
+    let body = read(response, LARGEST_REFUSAL, read_timeout, &mut Room::Small).await;
+    Err(refusal(head, body.map_or(Body::Other, Body::read)))
 }
 
 /// Refuses content that is not a message: Graph answers with neither web pages nor JSON here, but a proxy on the way,
@@ -201,7 +279,7 @@ pub(crate) fn judge(head: Head, body: Body, expected: Expected) -> Result<Respon
     match checked {
         Ok(body) => {
             let Head { request_id, date, .. } = head;
-            Ok(Response { status, body, request_id, date, effect: Effect::NotApplied })
+            Ok(Response { status, body, request_id, date, effect: Effect::NotApplied, memory: None })
         }
         Err(what) => {
             Err(Error::from(ErrorKind::NotAnAnswer { status, what }).with_request_id(head.request_id))
@@ -225,23 +303,28 @@ fn refusal(Head { status, retry_after, request_id, is_part, .. }: Head, body: Bo
     Error::from(kind).with_request_id(request_id.or(inner_id))
 }
 
-/// Reads the whole body, within `limit` bytes and with no silence longer than `read_timeout`.
+/// Reads the whole body, within `limit` bytes, in memory from `room`, and with no silence longer than `read_timeout`.
 pub(crate) async fn read(
     mut response: HttpResponse,
     limit: usize,
     read_timeout: Duration,
-) -> Result<Bytes, Error> {
+    room: &mut Room<'_>,
+) -> Result<Vec<u8>, Error> {
     let all = async {
-        let mut body = BytesMut::new();
+        let mut body = Vec::new();
+        // Unknown where the body is compressed.
+        let stated = response.content_length().and_then(|length| usize::try_from(length).ok());
+        room.grow(stated.unwrap_or(0).min(limit), limit).await?;
         while let Some(chunk) =
             within(read_timeout, response.chunk()).await?.map_err(|error| network_error(&error))?
         {
             if body.len() + chunk.len() > limit {
                 return Err(ErrorKind::TooLarge(limit >> 20).into());
             }
+            room.grow(body.len() + chunk.len(), limit).await?;
             body.extend_from_slice(&chunk);
         }
-        Ok(body.freeze())
+        Ok(body)
     };
     let read = tokio::time::timeout(LONGEST_READ, all).await;
     read.unwrap_or_else(|_| Err(ErrorKind::TimedOut(LONGEST_READ).into()))

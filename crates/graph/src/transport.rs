@@ -9,6 +9,7 @@ use net::tls::TlsError;
 use net::{Proxy, Scrubber, Secret, http};
 use reqwest::Response as HttpResponse;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::debug;
 use url::Url;
@@ -22,7 +23,7 @@ use crate::expected::Expected;
 use crate::metrics::{Metrics, Sent};
 use crate::pool::Connections;
 use crate::request::Request;
-use crate::response::{self, Response};
+use crate::response::{self, Response, Room};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
 
 /// The hosts of Outlook, where upload sessions lead: worldwide and GCC (Graph page "Attach large files to Outlook
@@ -51,6 +52,8 @@ pub(crate) struct Transport {
     metrics: Arc<Metrics>,
     /// The longest silence within one request.
     read_timeout: Duration,
+    /// The turn to read a large answer that does not belong to one call.
+    large_answers: Arc<Semaphore>,
 }
 
 /// Returns the HTTP client for the token endpoint, and its proxy. It is Graph's client, unless the endpoint has
@@ -90,7 +93,16 @@ impl Transport {
         let root = settings.base_url.clone();
         let upload_hosts = settings.upload_hosts.clone();
         let read_timeout = settings.timeout;
-        Ok(Self { connections, root, upload_hosts, tokens, certificate: signs_in, metrics, read_timeout })
+        Ok(Self {
+            connections,
+            root,
+            upload_hosts,
+            tokens,
+            certificate: signs_in,
+            metrics,
+            read_timeout,
+            large_answers: Arc::new(Semaphore::new(1)),
+        })
     }
 
     pub(crate) fn root(&self) -> &Url {
@@ -126,10 +138,25 @@ impl Transport {
         self.tokens.discard(refused);
     }
 
-    /// Sends `request` once and reads the response.
+    /// Returns the memory for an answer that does not belong to one call.
+    fn turn(&self) -> Room<'_> {
+        Room::Turn { turns: &self.large_answers, permit: None }
+    }
+
+    /// Sends `request` once and reads the response. A large one is read when it is its turn.
     pub(crate) async fn exchange(&self, request: &Request) -> Result<(Response, Token), Error> {
+        self.exchange_within(request, self.turn()).await
+    }
+
+    /// Sends `request` once and reads the response, in memory from `room`.
+    pub(crate) async fn exchange_within(
+        &self,
+        request: &Request,
+        room: Room<'_>,
+    ) -> Result<(Response, Token), Error> {
         let (response, token) = self.open(request).await?;
-        let read = response::read_success(response, request.expected, self.read_timeout(request)).await;
+        let read_timeout = self.read_timeout(request);
+        let read = response::read_success(response, request.expected, read_timeout, room).await;
         let read = read.map_err(|error| error.scrubbed(token.scrubber()))?;
         Ok((read.with_change(request.is_change()), token))
     }
@@ -230,7 +257,7 @@ impl Transport {
             let response =
                 response.map_err(|error| response::no_response(self.connections.proxy(), &error))?;
             let response = response::success(response, self.read_timeout).await?;
-            response::read_success(response, Expected::Success, self.read_timeout).await
+            response::read_success(response, Expected::Success, self.read_timeout, self.turn()).await
         };
         // Who knows the address may send to it.
         let address = to.query().map(Secret::new);

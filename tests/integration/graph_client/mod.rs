@@ -9,6 +9,7 @@ mod credentials;
 mod echoes;
 mod headers;
 mod mailbox_limit;
+mod memory;
 mod paths;
 mod raw;
 mod responses;

@@ -240,7 +240,7 @@ impl Endpoint {
         let status = answer.status().as_u16();
         let wait = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let wait = wait.and_then(|value| retry_after(value, Utc::now()));
-        let body = response::read(answer, LARGEST_ANSWER, self.read_timeout)
+        let body = response::read(answer, LARGEST_ANSWER, self.read_timeout, &mut response::Room::Small)
             .await
             .map_err(|error| self.not_asked(&error))?;
         let denied = serde_json::from_slice::<Denied>(&body).ok();

@@ -161,7 +161,7 @@ pub(crate) fn read(
             date,
             is_part: true,
         };
-        let body = part.body.map_or(Body::None, |body| Body::of_part(&body));
+        let body = part.body.map_or(Body::None, Body::of_part);
         let id = part.id.get()?;
         Some((id, response::judge(head, body, expected(id))))
     });

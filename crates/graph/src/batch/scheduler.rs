@@ -388,7 +388,7 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
                 debug!(parts = count, error = error.for_log(), "batch failed");
                 sample.call_throttled = error.backoff_hint().is_some();
                 was_too_slow = count > 1 && took_too_long(&error);
-                (vec![Err(error); count], None)
+                ((0..count).map(|_| Err(error.clone())).collect(), None)
             }
         },
     };

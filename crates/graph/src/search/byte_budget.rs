@@ -1,13 +1,14 @@
-//! How much one search may hold in memory.
+//! How much one search may find.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::{Error, ErrorKind};
 
-/// A search, through any number of mailboxes, holds no more bytes of messages than this.
-const MOST_FOUND: usize = 512 << 20;
+/// A search, through any number of mailboxes, holds no more bytes of messages, addresses and failures than this. A
+/// reply holds less, so only a note or a file can show so many.
+const MOST_FOUND: usize = 128 << 20;
 
-/// How many bytes of messages one search may still take in, over all its mailboxes.
+/// How many bytes one search may still take in, over all its mailboxes.
 #[derive(Debug)]
 pub(super) struct ByteBudget(AtomicUsize);
 

@@ -236,7 +236,9 @@ impl MailboxSearch<'_> {
                 if self.is_full() {
                     return Ok(Ended::Enough);
                 }
-                self.budget.take(message.get().len() + MESSAGE_OVERHEAD)?;
+                let size = message.get().len() + MESSAGE_OVERHEAD;
+                self.budget.take(size)?;
+                self.client.memory().keep(size).await;
                 self.hits.messages.push(without_x500(message));
             }
             path = match following {
@@ -271,6 +273,7 @@ impl MailboxSearch<'_> {
                 return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
             }
             self.pages += 1;
+            self.client.memory().ready().await;
             let completed = self.client.send_by(self.dispatch, &request).await?;
             let repeated = tries.retries() > 0;
             let checked = completed.response.parse().and_then(|page| self.checked(page, repeated));

@@ -80,7 +80,7 @@ impl MailboxList {
         self.repeats |= pages.repeats;
         self.pages = Some(pages);
         let mut page = page?;
-        page.retain(|user| self.known.insert(user.user().to_lowercase().into()));
+        page.retain(|user| user.is_unusable || self.known.insert(user.user().to_lowercase().into()));
         let admitted = self.admit(page);
         if self.left == 0 && self.has_more() {
             // To know whether the rest of the list is empty would cost a request.

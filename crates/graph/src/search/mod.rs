@@ -27,7 +27,7 @@ use futures_util::future::abortable;
 use futures_util::stream::FuturesUnordered;
 
 use crate::client::{Client, Dispatch};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use byte_budget::ByteBudget;
 use criteria::Criteria;
 use mailbox::search_mailbox;
@@ -106,7 +106,7 @@ pub async fn search_within(
                 // The result of an aborted search is not needed.
                 done.ok().map_or(Ok(ControlFlow::Continue(())), |(index, name, hits)| {
                     aborts.remove(&index);
-                    results.close(index, name, hits, &mut aborts)
+                    results.close((index, name, hits), &budget, &mut aborts)
                 })
             }
             page = mailboxes.next(), if listing && waiting.len() < FEW_LEFT => page.map(|page| {
@@ -134,6 +134,10 @@ async fn search_one(
     criteria: &Criteria,
     (needed, budget): (usize, &ByteBudget),
 ) -> (Target, MailboxHits) {
+    if mailbox.is_unusable {
+        let failure = Some(ErrorKind::UnusableName.into());
+        return (mailbox, MailboxHits { failure, ..MailboxHits::default() });
+    }
     if let Some(policy) = policy {
         match policy.authorize(client, dispatch, mailbox.user()).await {
             Ok(id) => mailbox.id = Some(id),

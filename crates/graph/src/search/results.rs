@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use futures_util::future::AbortHandle;
 
+use super::byte_budget::ByteBudget;
 use super::mailbox_hits::MailboxHits;
 use super::mailbox_list::MailboxList;
 use super::outcome::{Counts, Limit, MailboxResult, Progress, Search, WithoutMailbox};
@@ -75,14 +76,15 @@ impl Results {
     /// Fills a slot, and ends the searches of mailboxes that come too late in the order to matter.
     pub(super) fn close(
         &mut self,
-        index: usize,
-        name: String,
-        hits: MailboxHits,
+        (index, name, mut hits): (usize, String, MailboxHits),
+        budget: &ByteBudget,
         aborts: &mut HashMap<usize, AbortHandle>,
     ) -> Result<ControlFlow<()>, Error> {
         if let Some(error) = hits.failure.as_ref().filter(|error| error.is_for_all()) {
             return Err(error.clone());
         }
+        // It may wait here for a mailbox before it, with many others.
+        hits.failure = hits.failure.map(Error::without_body);
         self.messages += hits.messages.len();
         self.done += 1;
         let is_empty = hits.messages.is_empty() && hits.failure.is_none();
@@ -98,7 +100,7 @@ impl Results {
             && self.slots.front().is_some_and(|slot| !matches!(slot, Slot::Open))
             && let Some(ended) = self.slots.pop_front()
         {
-            self.settled.take(ended, self.max_messages);
+            self.settled.take(ended, self.max_messages, budget)?;
         }
         if self.settled.messages >= self.max_messages {
             return Ok(ControlFlow::Break(()));
@@ -152,18 +154,18 @@ impl Results {
 }
 
 impl Settled {
-    fn take(&mut self, slot: Slot, max_messages: usize) {
+    /// Takes the next mailbox. What names it is counted in `budget`; its messages are already.
+    fn take(&mut self, slot: Slot, max_messages: usize, budget: &ByteBudget) -> Result<(), Error> {
         self.number += 1;
         let Slot::Found(found) = slot else {
             self.counts.searched += 1;
-            return;
+            return Ok(());
         };
         let (address, MailboxHits { mut messages, more, failure }) = *found;
         let left = max_messages - self.messages;
         self.more |= more || messages.len() > left;
         messages.truncate(left);
         self.messages += messages.len();
-        let failure = failure.map(Error::without_body);
         let is_without_mailbox = failure.as_ref().is_some_and(Error::is_no_mailbox);
         match failure {
             None => self.counts.searched += 1,
@@ -173,13 +175,17 @@ impl Settled {
         if is_without_mailbox && !self.names_all {
             if self.without_mailbox.len() < MOST_WITHOUT_MAILBOX {
                 let code = failure.as_ref().and_then(Error::refusal).map(|refusal| refusal.code.clone());
-                self.without_mailbox.push(WithoutMailbox { address, code: code.unwrap_or_default() });
+                let code = code.unwrap_or_default();
+                budget.take(address.len() + code.len())?;
+                self.without_mailbox.push(WithoutMailbox { address, code });
             }
-            return;
+            return Ok(());
         }
         let is_named = self.names_all || !messages.is_empty() || self.counts.failed <= MOST_FAILURES;
         if is_named {
+            budget.take(address.len() + failure.as_ref().map_or(0, Error::size))?;
             self.mailboxes.push(MailboxResult { address, messages, failure });
         }
+        Ok(())
     }
 }

@@ -8,12 +8,14 @@ pub(super) struct Target {
     /// The directory's id, by which it is asked for. Exchange may not know a principal name that the directory lists,
     /// but it knows the id.
     pub(super) id: Option<String>,
+    /// Whether the directory's name or id of it cannot be one, so that it is not searched.
+    pub(super) is_unusable: bool,
 }
 
 impl Target {
     /// The mailbox with the address that was typed.
     pub(super) fn typed(address: String) -> Self {
-        Self { name: address, id: None }
+        Self { name: address, id: None, is_unusable: false }
     }
 
     /// Its name in a path.

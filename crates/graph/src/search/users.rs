@@ -9,7 +9,7 @@ use crate::expected::Expected;
 use crate::links::{Following, Links};
 use crate::path::{Path, literal};
 use crate::request::Request;
-use net::untrusted::json::Bounded;
+use net::untrusted::json::{Bounded, BoundedText};
 
 /// The most users that Graph puts on one page.
 const PAGE: &str = "999";
@@ -17,8 +17,12 @@ const PAGE: &str = "999";
 const MOST_ON_PAGE: usize = 10_000;
 /// Ten million users. A longer list is taken to have no end.
 const MOST_PAGES: usize = 10_000;
-/// A principal name has at most 113 characters, an id 36. Longer ones would only fill the memory.
+/// A principal name has at most 113 characters, an id 36. Longer ones would only fill the memory, and are not kept.
 const LONGEST_NAME: usize = 512;
+/// Stands for the name of a user who has none that can be used.
+const NAMELESS: &str = "(a user with an unusable name)";
+
+type Name = BoundedText<LONGEST_NAME>;
 
 /// A list of users, as far as it was read.
 #[derive(Debug)]
@@ -42,9 +46,9 @@ pub(crate) struct Page {
 
 #[derive(Deserialize)]
 struct User {
-    id: Option<String>,
+    id: Option<Name>,
     #[serde(rename = "userPrincipalName")]
-    principal_name: Option<String>,
+    principal_name: Option<Name>,
 }
 
 impl UserPages {
@@ -85,7 +89,7 @@ impl UserPages {
             }
         };
         // A filter that was ignored would have every user searched.
-        let mut names = page.value.0.iter().filter_map(|user| user.principal_name.as_deref());
+        let mut names = page.value.0.iter().filter_map(|user| user.principal_name.as_ref()?.text());
         if names.any(|name| !name.to_lowercase().starts_with(&self.prefix)) {
             return Err(ErrorKind::FilterNotApplied.into());
         }
@@ -101,13 +105,15 @@ impl Page {
 
 impl User {
     fn target(self) -> Result<Target, Error> {
-        let is_long = |name: &Option<String>| name.as_ref().is_some_and(|name| name.len() > LONGEST_NAME);
-        if is_long(&self.id) || is_long(&self.principal_name) {
-            return Err(not_an_answer("a user in it has a name that is longer than any"));
-        }
-        let given = |name: Option<String>| name.filter(|name| !name.trim().is_empty());
+        let is_unusable =
+            [&self.id, &self.principal_name].into_iter().flatten().any(|name| name.text().is_none());
+        let given =
+            |name: Option<Name>| name.and_then(Name::into_text).filter(|name| !name.trim().is_empty());
         match (given(self.principal_name), given(self.id)) {
-            (Some(name), id) => Ok(Target { name, id }),
+            (Some(name), id) => Ok(Target { name, id, is_unusable }),
+            (None, id) if is_unusable => {
+                Ok(Target { name: id.unwrap_or_else(|| NAMELESS.to_owned()), id: None, is_unusable })
+            }
             (None, Some(id)) => Ok(Target::typed(id)),
             (None, None) => Err(not_an_answer("a user in it has neither an id nor a principal name")),
         }
