@@ -34,7 +34,7 @@ use crate::config::{Environment, LoadError, Loaded, Settings};
 use crate::exit_code::{ExitCode, Failure};
 use crate::guard::{ChangePolicy, DeletionCount};
 use crate::log::{Log, cannot_rotate};
-use crate::worker::{Services, Worker};
+use crate::worker::{CallMarks, Services, Worker};
 use broker_sessions::{BrokerSessions, SessionEvent};
 use config_source::ConfigSource;
 use health::{HealthEndpoint, ServiceState};
@@ -117,14 +117,16 @@ impl<'l> Daemon<'l> {
         let trail = Trail::open(settings.audit.clone(), &settings.guard)
             .await
             .map_err(|error| Failure::new(ExitCode::BadConfiguration, &error))?;
-        let worker = Worker::new(Services {
+        let marks = CallMarks::next_to(settings.audit.file.as_deref());
+        let services = Services {
             graph,
             limits: settings.limits,
             policy: ChangePolicy::new(settings.guard),
             trail,
             deletions: DeletionCount::default(),
             settings: settings.worker,
-        });
+        };
+        let worker = Worker::new(services, marks);
         let health = HealthEndpoint::new(worker.clone(), log, settings.health_listen)?;
         let mut sessions = BrokerSessions::new(worker.clone(), Arc::clone(health.broker_metrics()));
         sessions.open(in_force.target.clone());

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,16 +16,21 @@ use super::lease_keeper::LeaseKeeper;
 use super::memory_limit::{MemoryPermit, OutOfMemory};
 use super::metrics::CallOutcome;
 use super::reply_queue::may_reply_to;
-use super::{Services, redelivery, termination};
+use super::turn::Turn;
+use super::{Services, Shared, redelivery, termination};
 use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
 use crate::guard::{Guard, StopReason};
+use net::memory::Share;
 use serde_json::value::RawValue;
 use soar::{FunctionCall, Results, Run, reply};
 use stomp::{Delivery, Reply};
 
 /// ActiveMQ refuses headers of more than 10 KiB, escapes included.
 const MAX_HEADER: usize = 4096;
+
+/// A call during whose runs this many processes ended is not run again.
+const MOST_INTERRUPTIONS: u32 = 3;
 
 /// A delivery that is new to this process, and the consumer that received it.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub(super) struct Call {
     prior_run: PriorRun,
     /// Whether the message wants its reply where none may go; then its call is not run.
     is_foreign: bool,
+    /// The memory that its answers and its reply take, until the reply is sent.
+    memory: Share,
 }
 
 /// Why a call failed: once for the analyst, and once for the log, which must not quote what is being investigated.
@@ -45,7 +53,8 @@ struct FunctionFailure {
 impl Call {
     pub(super) fn new(consumer: ConsumerHandle, delivery: Delivery) -> Self {
         let prior_run = redelivery::prior_run(&delivery, consumer.soar.clock_difference(), Utc::now());
-        Self { consumer, delivery, prior_run, is_foreign: false }
+        let memory = consumer.shared.answers.share();
+        Self { consumer, delivery, prior_run, is_foreign: false, memory }
     }
 
     /// Runs the call and sends its reply.
@@ -98,12 +107,61 @@ impl Call {
                 return Some(reply::failed(&full.to_string()));
             }
         };
+        let shared = Arc::clone(&self.consumer.shared);
+        let interruptions = self.interruptions().await;
+        if interruptions >= MOST_INTERRUPTIONS {
+            self.may_begin()?;
+            error!(interruptions, "the process ended each time this call was in work; it is not run again");
+            shared.metrics.not_a_call();
+            return Some(reply::failed(&given_up(interruptions)));
+        }
+        let _turn = self.turn(interruptions).await;
         let _slot = self.consumer.slot(&self.delivery).await?;
         self.may_begin()?;
         if self.is_foreign {
-            self.consumer.shared.metrics.not_a_call();
+            shared.metrics.not_a_call();
             return Some(Bytes::new());
         }
+        let mark = shared.marks.begin(&self.delivery.message_id).await;
+        let body = self.work().await;
+        if let Some(mark) = mark {
+            mark.end().await;
+        }
+        body
+    }
+
+    /// Returns how many earlier runs of the call ended with their process.
+    async fn interruptions(&self) -> u32 {
+        match self.prior_run {
+            PriorRun::None => 0,
+            PriorRun::Possible | PriorRun::Likely => {
+                self.consumer.shared.marks.interruptions(&self.delivery.message_id).await
+            }
+        }
+    }
+
+    /// Waits for the turn of a call that may have ended a process. Without marks, this may be any that was delivered
+    /// before.
+    async fn turn(&self, interruptions: u32) -> Option<Turn> {
+        let Shared { marks, turns, .. } = &*self.consumer.shared;
+        if interruptions == 0 && (marks.are_kept() || !self.delivery.redelivered) {
+            return None;
+        }
+        if interruptions > 0 {
+            warn!(interruptions, "a process ended while this call was in work; such calls begin one by one");
+        }
+        tokio::select! {
+            biased;
+            // The slot decides what becomes of the call.
+            () = self.consumer.closing.cancelled() => None,
+            turn = turns.next() => turn,
+        }
+    }
+
+    /// Reads the call and runs it.
+    async fn work(&mut self) -> Option<Bytes> {
+        // The inputs of a large message exist several times while its call runs.
+        self.memory.keep(self.delivery.body.len()).await;
         match self.parse() {
             Ok(call) => self.run_leased(call).await,
             Err(reason) => {
@@ -259,7 +317,7 @@ impl Call {
         let guard =
             Guard::new(&services.policy, services.trail.clone(), services.deletions.clone(), initiator);
         let context = Context {
-            graph: services.graph.clone(),
+            graph: services.graph.for_call(self.memory.clone()),
             sink: self.consumer.soar.clone().into(),
             call: functions::Call {
                 id: self.delivery.message_id.clone(),
@@ -372,6 +430,15 @@ async fn until_terminated<T>(
     }
     guard.stop(StopReason::Terminated(phrase));
     Ok(run.await)
+}
+
+/// The error for a call that is not run again.
+fn given_up(interruptions: u32) -> String {
+    format!(
+        "The integration's process ended {interruptions} times while it was at work on this call, so the call is not \
+         run again. What it had done until then stays done. Ask for less, for instance by more criteria or fewer \
+         messages, or ask the operator why the process ended: its log, or that of systemd or App Host, says more."
+    )
 }
 
 fn ended(outcome: &Result<Outcome, FunctionFailure>) -> CallOutcome {

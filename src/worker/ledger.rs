@@ -35,7 +35,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long after a lost connection the broker is expected to deliver again.
 const REDELIVERED_WITHIN: Duration = Duration::from_secs(5);
 /// How many bytes of unconfirmed replies are kept.
-const MOST_REPLY_BYTES: usize = 256 << 20;
+const MOST_REPLY_BYTES: usize = 128 << 20;
+
+/// A reply of more bytes counts at once, not with the next delivery.
+const LARGE: usize = 1 << 20;
 
 /// A stored reply; `None` if the message names no reply destination.
 pub(super) type StoredReply = Option<Reply>;
@@ -191,7 +194,12 @@ impl Ledger {
         if let State::Replying(reply) = &mut entry.state {
             let reply =
                 reply.take().filter(|_| !net::failpoint::is_set(format_args!("drop-unconfirmed-replies")));
+            let is_large = reply.as_ref().is_some_and(|reply| reply.body.len() > LARGE);
             entry.state = State::Unconfirmed(reply, Instant::now());
+            // Not with the next delivery: many large replies may be lost with one connection.
+            if is_large {
+                inner.forget_oldest();
+            }
         }
         false
     }
@@ -232,6 +240,11 @@ impl Inner {
         }
         self.swept = Some(now);
         self.entries.retain(|_, entry| entry.finished().is_none_or(|(since, _)| now - since < REMEMBERED));
+        self.forget_oldest();
+    }
+
+    /// Forgets the oldest of the finished deliveries if there are too many, or if they hold too many bytes.
+    fn forget_oldest(&mut self) {
         let mut finished: Vec<_> = self
             .entries
             .iter()

@@ -9,9 +9,11 @@
 //!
 //! No delivery is dropped. A message that is not a call for this integration gets an error reply and is acknowledged.
 //! A call that fails, or panics, gets an error reply and does not disturb the others. The `ledger` decides what
-//! happens when the broker delivers a message again.
+//! happens when the broker delivers a message again. A call that was in work when a process ended begins when it is its
+//! `turn`; the `call_marks` count how often that was.
 
 mod call;
+mod call_marks;
 mod consumer;
 mod consumer_handle;
 mod lease_keeper;
@@ -23,6 +25,7 @@ mod reply;
 mod reply_queue;
 mod slots;
 mod termination;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,13 +36,16 @@ use tokio::sync::{mpsc, watch};
 use crate::audit::Trail;
 use crate::config::{CallLimits, WorkerSettings};
 use crate::guard::{ChangePolicy, DeletionCount};
+use net::memory::Budget;
 use stomp::{Delivery, Session};
 
+pub use call_marks::CallMarks;
 use consumer::Consumer;
 use ledger::Ledger;
 use memory_limit::MemoryBudget;
 pub use metrics::{CallOutcome, DeliveryAction, GaugeGuard, Metrics, ReplyOutcome};
 use slots::Slots;
+use turn::Turns;
 
 /// What a call uses. A call keeps the services that it began with.
 #[derive(Debug, Clone)]
@@ -84,19 +90,28 @@ struct Shared {
     metrics: Metrics,
     slots: Slots,
     memory: MemoryBudget,
+    /// The memory for answers and replies.
+    answers: Budget,
+    /// The calls in work, and those that ended with a process.
+    marks: CallMarks,
+    /// The turns of calls that ended with a process.
+    turns: Turns,
     /// The sessions that are being served, by number.
     sessions: Mutex<BTreeMap<u64, Session>>,
 }
 
 impl Worker {
-    /// Creates a worker that serves no session yet.
-    pub fn new(services: Services) -> Self {
+    /// Creates a worker that serves no session yet, and keeps `marks` of the calls in work.
+    pub fn new(services: Services, marks: CallMarks) -> Self {
         let shared = Shared {
             slots: Slots::new(services.settings.num_workers),
             services: RwLock::new(Arc::new(services)),
             ledger: Ledger::default(),
             metrics: Metrics::default(),
             memory: MemoryBudget::default(),
+            answers: Budget::default(),
+            marks,
+            turns: Turns::default(),
             sessions: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }

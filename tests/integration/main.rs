@@ -21,6 +21,7 @@ mod daemon_delivery;
 mod daemon_handover;
 mod daemon_killed;
 mod daemon_lifecycle;
+mod daemon_memory;
 mod daemon_reload;
 mod daemon_stop;
 mod functions;

@@ -1,0 +1,245 @@
+//! Which calls were in work when a process ended. A call that ends the process, for instance by its size, must not do
+//! so with each delivery: the broker does not count deliveries for a STOMP client (ActiveMQ sends `redelivered` only).
+//!
+//! Each call in work has a file, named after its message, next to the audit trail. It holds how many runs have begun.
+//! The file is locked while the call is in work, and removed when the run ends. A file that is not locked is of a run
+//! that ended with its process: neither a broken connection nor another daemon with the same directory leaves one. A
+//! process that ends in order removes the files of the calls that it leaves in the queue.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use crate::own_file;
+
+/// The directory of the marks, next to the audit trail.
+const DIRECTORY: &str = "calls-in-work";
+/// A mark this old is of a message that does not come back.
+const OLD: Duration = Duration::from_secs(7 * 86_400);
+/// A file system that takes longer does not hold up a call.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A file that another process removes between opening and locking is opened again, so many times.
+const TRIES: usize = 3;
+
+/// The marks of the calls in work, and of those that ended with their process.
+#[derive(Debug, Clone)]
+pub struct CallMarks {
+    /// `None` where no state can be kept.
+    directory: Option<Arc<Path>>,
+}
+
+/// The mark of a call in work. Dropping it removes the file; a process that is killed leaves it.
+#[derive(Debug)]
+pub(super) struct CallMark {
+    path: PathBuf,
+    /// Holds the lock.
+    _file: File,
+}
+
+impl CallMarks {
+    /// Keeps no marks.
+    pub fn none() -> Self {
+        Self { directory: None }
+    }
+
+    /// Keeps marks next to the file of the audit trail, and removes old ones. Says in the log where that is not possible.
+    pub fn next_to(audit_file: Option<&Path>) -> Self {
+        let Some(audit_file) = audit_file else {
+            info!(
+                "deliveries of calls that end this process are not counted, because no audit trail is written to a file \
+                 (audit_file): the marks of calls in work are kept next to it"
+            );
+            return Self::none();
+        };
+        let directory = audit_file.with_file_name(DIRECTORY);
+        match prepare(&directory) {
+            Ok(()) => Self { directory: Some(directory.into()) },
+            Err(error) => {
+                warn!(
+                    directory = %directory.display(),
+                    %error,
+                    "deliveries of calls that end this process are not counted, because marks cannot be kept"
+                );
+                Self::none()
+            }
+        }
+    }
+
+    /// Whether marks are kept.
+    pub(super) fn are_kept(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// Returns how many runs of the message's call ended with their process.
+    pub(super) async fn interruptions(&self, message_id: &str) -> u32 {
+        let Some(path) = self.path(message_id) else { return 0 };
+        within_patience(move || interruptions(&path)).await.unwrap_or(0)
+    }
+
+    /// Marks the message's call as in work. Returns `None` where that is not possible, or where another living process
+    /// has it in work.
+    pub(super) async fn begin(&self, message_id: &str) -> Option<CallMark> {
+        let path = self.path(message_id)?;
+        within_patience(move || begin(path)).await?
+    }
+
+    fn path(&self, message_id: &str) -> Option<PathBuf> {
+        let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, message_id.as_bytes());
+        Some(self.directory.as_ref()?.join(name.to_string()))
+    }
+}
+
+impl CallMark {
+    /// Removes the mark, because the run has ended.
+    pub(super) async fn end(self) {
+        within_patience(move || {
+            drop(self);
+            Ok(())
+        })
+        .await;
+    }
+}
+
+impl Drop for CallMark {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            debug!(%error, "the mark of a call in work cannot be removed");
+        }
+    }
+}
+
+/// Runs file operations on a thread of their own; `None` where they fail or take too long.
+async fn within_patience<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Option<T> {
+    let done = timeout(PATIENCE, tokio::task::spawn_blocking(work)).await.ok()?.ok()?;
+    done.inspect_err(|error| debug!(%error, "the mark of a call cannot be read or written")).ok()
+}
+
+/// Makes the directory, checks that files can be made in it, and removes old marks.
+fn prepare(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let probe = directory.join(format!("probe-{}", std::process::id()));
+    own_file::open(OpenOptions::new().write(true).create(true).mode(0o600), &probe)?;
+    fs::remove_file(&probe)?;
+    let now = SystemTime::now();
+    for entry in fs::read_dir(directory)?.flatten() {
+        let changed = entry.metadata().and_then(|there| there.modified());
+        let is_old = changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age > OLD));
+        let is_in_work = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
+        if is_old && !is_in_work() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn interruptions(path: &Path) -> io::Result<u32> {
+    let mut file = match own_file::open(OpenOptions::new().read(true), path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => opened?,
+    };
+    let begun = read(&mut file)?;
+    match file.try_lock() {
+        Ok(()) => Ok(begun),
+        // The last run that has begun goes on.
+        Err(TryLockError::WouldBlock) => Ok(begun.saturating_sub(1)),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn begin(path: PathBuf) -> io::Result<Option<CallMark>> {
+    for _ in 0..TRIES {
+        let mut options = OpenOptions::new();
+        let mut file = own_file::open(options.read(true).write(true).create(true).mode(0o600), &path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+        if file.metadata()?.nlink() == 0 {
+            continue;
+        }
+        let begun = read(&mut file)?.saturating_add(1);
+        file.rewind()?;
+        writeln!(file, "{begun}")?;
+        return Ok(Some(CallMark { path, _file: file }));
+    }
+    Ok(None)
+}
+
+/// The number in the file; 0 where there is none.
+fn read(file: &mut File) -> io::Result<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text)?;
+    Ok(text.trim().parse().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(directory: &tempfile::TempDir) -> CallMarks {
+        CallMarks::next_to(Some(&directory.path().join("audit.log")))
+    }
+
+    /// Leaves the mark as a process does that is killed.
+    fn killed(mark: CallMark) {
+        let content = fs::read(&mark.path).unwrap();
+        let path = mark.path.clone();
+        drop(mark);
+        fs::write(path, content).unwrap();
+    }
+
+    #[tokio::test]
+    async fn run_that_ends_leaves_no_mark() {
+        let directory = tempfile::tempdir().unwrap();
+        let marks = marks(&directory);
+        marks.begin("m").await.unwrap().end().await;
+        assert_eq!(marks.interruptions("m").await, 0);
+        assert_eq!(fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn runs_that_end_with_process_are_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let marks = marks(&directory);
+        for run in 1..=3 {
+            killed(marks.begin("m").await.unwrap());
+            assert_eq!(marks.interruptions("m").await, run);
+        }
+        assert_eq!(marks.interruptions("other").await, 0);
+    }
+
+    #[tokio::test]
+    async fn run_in_living_process_is_not_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let marks = marks(&directory);
+        let mark = marks.begin("m").await.unwrap();
+        assert_eq!(marks.interruptions("m").await, 0);
+        assert!(marks.begin("m").await.is_none());
+        drop(mark);
+    }
+
+    #[tokio::test]
+    async fn old_mark_is_removed_at_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let marks = marks(&directory);
+        for (id, age) in [("old", OLD * 2), ("new", Duration::ZERO)] {
+            let mark = marks.begin(id).await.unwrap();
+            let path = mark.path.clone();
+            killed(mark);
+            let file = OpenOptions::new().write(true).open(path).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        let again = self::marks(&directory);
+        assert_eq!((again.interruptions("new").await, again.interruptions("old").await), (1, 0));
+    }
+}
