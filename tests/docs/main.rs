@@ -3,6 +3,7 @@
 
 mod documents;
 mod language;
+mod memory;
 mod readme;
 mod rooms;
 mod sources;
