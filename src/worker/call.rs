@@ -256,17 +256,16 @@ impl Call {
             correlation_id: Some(self.correlation_id().to_owned()),
             function: Some(name),
         };
-        let outcome = match self.too_old(function, services.limits.max_call_age) {
-            Some(failure) => Err(failure),
-            None => {
-                let ended = self.run_function(function, &inputs, &services, initiator, lease).await;
-                let Some(outcome) = ended else {
-                    metrics.abandoned(Some(function));
-                    info!("stopped before it made its change; its message stays in the queue");
-                    return None;
-                };
-                outcome
-            }
+        let outcome = if let Some(failure) = self.too_old(function, services.limits.max_call_age) {
+            Err(failure)
+        } else {
+            let ended = self.run_function(function, &inputs, &services, initiator, lease).await;
+            let Some(outcome) = ended else {
+                metrics.abandoned(Some(function));
+                info!("stopped before it made its change; its message stays in the queue");
+                return None;
+            };
+            outcome
         };
         let took = started.elapsed();
         metrics.ended(function, ended(&outcome), took);
