@@ -14,6 +14,7 @@
 mod broker_sessions;
 mod config_source;
 mod health;
+mod hold;
 mod reload;
 mod signals;
 mod subscription;
@@ -39,7 +40,7 @@ use broker_sessions::{BrokerSessions, SessionEvent};
 use config_source::ConfigSource;
 use health::{HealthEndpoint, ServiceState};
 use reload::{InForce, ReloadPlan};
-use signals::{Request, Signals};
+use signals::{HoldSignals, Request, Signals};
 use subscription::Subscription;
 use systemd::Systemd;
 
@@ -49,6 +50,7 @@ use systemd::Systemd;
 /// The daemon cannot start because of something that an operator has to correct.
 pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
+    let hold_signals = HoldSignals::new()?;
     let mut source = ConfigSource::new(file, environment.clone());
     let unusable = |error: &dyn fmt::Display| Failure::new(ExitCode::BadConfiguration, &error);
     let loaded = source.load().await?;
@@ -59,7 +61,11 @@ pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure>
         let systemd = Systemd::connect(&environment);
         systemd.starting();
         let mut daemon = Daemon::new(&mut log, systemd, loaded, source.contents()).await?;
-        daemon.run(&mut source, &mut signals).await
+        let holding = hold::obey(hold_signals, daemon.worker.clone(), Arc::clone(&daemon.systemd));
+        tokio::select! {
+            ended = daemon.run(&mut source, &mut signals) => ended,
+            never = holding => match never {},
+        }
     };
     life.await.inspect_err(|Failure { code, message }| error!(code = *code as u8, "not started: {message}"))
 }
@@ -141,7 +147,6 @@ impl<'l> Daemon<'l> {
                 request = signals.next() => match request {
                     Request::Stop(by) => break by,
                     Request::Reload => self.reload(source, "SIGHUP").await,
-                    Request::Hold(hold, by) => self.hold(hold, by),
                 },
                 why = source.changed() => self.reload(source, why).await,
                 event = self.sessions.next_event() => match event {
@@ -179,25 +184,6 @@ impl<'l> Daemon<'l> {
                 info!("stopping: {by}");
                 self.systemd.stopping();
             }
-        }
-    }
-
-    /// Puts all changes on hold, or ends a hold that a signal has set.
-    fn hold(&self, hold: bool, by: &'static str) {
-        let services = self.worker.services();
-        if !services.policy.hold_by_signal(hold) {
-            return info!("{by}: nothing to do, it is so already");
-        }
-        services.trail.note_hold(hold, by);
-        self.report_hold();
-        if !hold && services.policy.is_on_hold() {
-            warn!("{by}: changes stay on hold, because app.config has hold=true");
-        } else if hold {
-            warn!(
-                "{by}: all changes are on hold; running calls begin no further change, and SIGUSR2 ends the hold"
-            );
-        } else {
-            warn!("{by}: the hold is released; calls may change mailboxes again");
         }
     }
 

@@ -119,7 +119,9 @@ impl ReloadPlan {
         if other_rails || other_trail {
             former.trail.note_change(&settings.guard, &removed);
         }
-        former.policy.replace_rails(settings.guard);
+        if former.policy.replace_rails(settings.guard) {
+            info!("stricter guard rails are in force at once, also for running calls");
+        }
         if let Some(listener) = listener {
             daemon.health.listener = listener;
         }

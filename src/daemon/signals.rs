@@ -9,6 +9,10 @@ pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+}
+
+/// The signals that put changes on hold and release them.
+pub(super) struct HoldSignals {
     hold: Signal,
     release: Signal,
 }
@@ -20,20 +24,36 @@ pub(super) enum Request {
     Stop(&'static str),
     /// Read the configuration again (SIGHUP).
     Reload,
-    /// Put all changes on hold (`true`), or end that (`false`), by the signal of this name.
-    Hold(bool, &'static str),
+}
+
+fn on(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(ExitCode::Failed, &error))
+}
+
+impl HoldSignals {
+    /// Handles signals that would end the program otherwise.
+    pub(super) fn new() -> Result<Self, Failure> {
+        Ok(Self { hold: on(SignalKind::user_defined1())?, release: on(SignalKind::user_defined2())? })
+    }
+
+    /// Waits for the next one. Returns whether it puts changes on hold, and its name. Of two that came at the same time,
+    /// the hold comes last, so that it stays.
+    pub(super) async fn next(&mut self) -> (bool, &'static str) {
+        tokio::select! {
+            biased;
+            _ = self.release.recv() => (false, "SIGUSR2"),
+            _ = self.hold.recv() => (true, "SIGUSR1"),
+        }
+    }
 }
 
 impl Signals {
     /// Handles signals that would end the program otherwise.
     pub(super) fn new() -> Result<Self, Failure> {
-        let on = |kind| signal(kind).map_err(|error| Failure::new(ExitCode::Failed, &error));
         Ok(Self {
             terminate: on(SignalKind::terminate())?,
             interrupt: on(SignalKind::interrupt())?,
             hang_up: on(SignalKind::hangup())?,
-            hold: on(SignalKind::user_defined1())?,
-            release: on(SignalKind::user_defined2())?,
         })
     }
 
@@ -43,8 +63,6 @@ impl Signals {
             _ = self.terminate.recv() => Request::Stop("SIGTERM"),
             _ = self.interrupt.recv() => Request::Stop("SIGINT"),
             _ = self.hang_up.recv() => Request::Reload,
-            _ = self.hold.recv() => Request::Hold(true, "SIGUSR1"),
-            _ = self.release.recv() => Request::Hold(false, "SIGUSR2"),
         }
     }
 

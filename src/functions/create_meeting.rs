@@ -175,7 +175,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Creating a meeting in the calendar of {organizer}"));
     let attendees = meeting.required.len() + meeting.optional.len();
     let record = AuditRecord { attendees: Some(attendees), ..AuditRecord::new(Act::CreateMeeting) };
-    let created = under_current_rails(|| async {
+    let created = under_current_rails(context, |_| async {
         let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, organizer).await?;
         let events = match Events::of(context, &mailbox, &meeting).await {
             Ok(events) => events,

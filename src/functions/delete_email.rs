@@ -40,10 +40,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.status.say(format!("Deleting a message of {mailbox}"));
     let deleted = async {
         context.guard.authorize_deletions(1)?;
-        under_current_rails(|| async {
+        let (mailbox, folder, id) = (&mailbox, folder.as_deref(), &id);
+        under_current_rails(context, |context| async move {
             let (graph, route) = (&context.graph, &Dispatch::Single);
-            let mailbox = context.guard.authorize_mailbox(graph, route, &mailbox).await?;
-            delete(context, route, &mailbox, folder.as_deref(), &id).await
+            let mailbox = context.guard.authorize_mailbox(graph, route, mailbox).await?;
+            delete(&context, route, &mailbox, folder, id).await
         })
         .await
     };

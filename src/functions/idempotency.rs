@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::call::PriorRun;
@@ -133,7 +133,8 @@ where
             Step::Act => self.apply().await,
             Step::Settle { error, failed_at } => self.settle(error, failed_at).await,
             Step::BackOff { until } => {
-                sleep_until(until).await;
+                // A stop ends the wait; the change is refused then.
+                self.context.guard.sleep(until.saturating_duration_since(Instant::now())).await;
                 info!(effect = self.effect, "not done by the earlier attempt; trying again");
                 Step::AwaitLease
             }

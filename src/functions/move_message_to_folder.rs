@@ -8,7 +8,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::context::Context;
@@ -115,7 +114,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let order = Move::read(inputs)?;
     let Move { mailbox, id, destination, .. } = &order;
     context.status.say(format!("Moving a message of {mailbox} to {destination}"));
-    match under_current_rails(|| authorize_and_move(context, &order)).await {
+    match under_current_rails(context, |context| authorize_and_move(context, &order)).await {
         Ok(Ok(Moved { id, web_link })) => {
             Outcome::done(&Content { new_message_id: id, new_web_link: web_link })
         }
@@ -160,20 +159,18 @@ async fn find_destination(
 }
 
 /// Moves the message within the guard rails, and completes the audit record.
-async fn authorize_and_move(
-    context: &Context,
-    order: &Move,
-) -> Result<Result<Moved, NoDestination>, NotDone> {
+async fn authorize_and_move(context: Context, order: &Move) -> Result<Result<Moved, NoDestination>, NotDone> {
     let record = AuditRecord {
         message_id: Some(order.id.clone()),
         destination: Some(order.destination.to_string()),
         ..AuditRecord::new(Act::MoveMessage)
     };
     let mailbox = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &order.mailbox).await?;
-    let destination = match find_destination(context, &mailbox, order).await? {
+    let destination = match find_destination(&context, &mailbox, order).await? {
         Ok(destination) => destination,
         Err(reason) => return Ok(Err(NoDestination(reason))),
     };
+    let context = &context;
     match context.guard.authorize_change(&mailbox, record).await? {
         Authorization::Change(act) => {
             let moved =
@@ -239,7 +236,7 @@ impl Mover<'_> {
                 return Err(with_doubt(error, indeterminate || moved_on));
             };
             repeats += 1;
-            sleep(wait).await;
+            self.context.guard.sleep(wait).await;
         }
     }
 

@@ -5,11 +5,13 @@ use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use tracing::info;
+use tracing::debug;
 
+use super::call::PriorRun;
+use super::context::Context;
 use super::error::{Error, ErrorKind};
 use crate::guard::{self, RefusalCode};
-use graph::Withdrawal;
+use graph::{Effect, Withdrawal};
 use net::untrusted::json;
 
 /// What becomes `success`, `reason`, `content`, `raw` and `pretty_string` of the results.
@@ -112,17 +114,24 @@ pub(super) enum NotDone {
         why: String,
     },
     /// The guard rails changed before it was sent, so it has to be allowed again.
-    RailsChanged,
+    RailsChanged {
+        /// Whether an earlier try may have been carried out.
+        in_doubt: bool,
+    },
 }
 
 impl From<graph::Error> for NotDone {
     fn from(error: graph::Error) -> Self {
+        let in_doubt = error.is_indeterminate();
         match error.withdrawal() {
-            // An earlier try may have been carried out, which the error says.
-            _ if error.is_indeterminate() => Self::Graph(error),
-            None => Self::Graph(error),
-            Some(withdrawal) if withdrawal.code == RefusalCode::RailsChanged.text() => Self::RailsChanged,
-            Some(Withdrawal { code, why }) => Self::Refused { code, why: why.to_string() },
+            Some(withdrawal) if withdrawal.code == RefusalCode::RailsChanged.text() => {
+                Self::RailsChanged { in_doubt }
+            }
+            Some(Withdrawal { code, phrase }) if !in_doubt => {
+                Self::Refused { code, why: format!("Not done: {phrase}.") }
+            }
+            // Where an earlier try may have been carried out, the error says so.
+            _ => Self::Graph(error),
         }
     }
 }
@@ -138,7 +147,7 @@ impl From<guard::Error> for NotDone {
         match error {
             guard::Error::Graph(error) => Self::Graph(error),
             guard::Error::Refused(refusal) => refusal.into(),
-            guard::Error::RailsChanged => Self::RailsChanged,
+            guard::Error::RailsChanged => Self::RailsChanged { in_doubt: false },
         }
     }
 }
@@ -148,7 +157,7 @@ impl NotDone {
     pub(super) fn graph(&self) -> Option<&graph::Error> {
         match self {
             Self::Graph(error) => Some(error),
-            Self::DryRun | Self::Refused { .. } | Self::RailsChanged => None,
+            Self::DryRun | Self::Refused { .. } | Self::RailsChanged { .. } => None,
         }
     }
 
@@ -164,20 +173,50 @@ impl NotDone {
             Self::Graph(error) => failed(error),
             Self::DryRun => dry_run(done, content),
             Self::Refused { why, .. } => Err(Error::refused(why)),
-            Self::RailsChanged => Err(Error::refused("The guard rails changed, so nothing was done.")),
+            Self::RailsChanged { .. } => Err(Error::refused(RAILS_CHANGE)),
         }
     }
 }
 
+/// The rails of one call change this often at most.
+const MOST_CHANGES: usize = 100;
+const RAILS_CHANGE: &str = "Not done: the guard rails kept changing.";
+
 /// Makes a change, again where the guard rails changed before its request was sent. `change` begins by allowing the
-/// mailbox.
+/// mailbox. A try that may have been carried out counts in its context like an earlier run of the call.
 pub(super) async fn under_current_rails<T, C: Future<Output = Result<T, NotDone>>>(
-    change: impl Fn() -> C,
+    context: &Context,
+    change: impl Fn(Context) -> C,
 ) -> Result<T, NotDone> {
-    loop {
-        match change().await {
-            Err(NotDone::RailsChanged) => info!("the guard rails changed; the change is checked again"),
+    let mut context = context.clone();
+    let mut was_in_doubt = false;
+    for _ in 0..MOST_CHANGES {
+        match change(context.clone()).await {
+            Err(NotDone::RailsChanged { in_doubt }) => {
+                debug!("the guard rails changed; the change is checked again");
+                if in_doubt {
+                    was_in_doubt = true;
+                    context.call.prior_run = PriorRun::Likely;
+                }
+            }
+            Err(not_done) if was_in_doubt => return Err(not_done.in_doubt()),
             ended => return ended,
+        }
+    }
+    Err(NotDone::Refused { code: RefusalCode::RailsChanged.text(), why: RAILS_CHANGE.to_owned() })
+}
+
+impl NotDone {
+    /// The same, after a try that may have been carried out.
+    fn in_doubt(self) -> Self {
+        const DOUBT: &str = "An earlier try may have been carried out all the same.";
+        match self {
+            Self::Graph(error) => Self::Graph(error.with_effect(Effect::Indeterminate)),
+            Self::DryRun => {
+                Self::Refused { code: "DryRun", why: format!("A dry run was switched on (dry_run). {DOUBT}") }
+            }
+            Self::Refused { code, why } => Self::Refused { code, why: format!("{why} {DOUBT}") },
+            changed @ Self::RailsChanged { .. } => changed,
         }
     }
 }

@@ -97,9 +97,10 @@ impl CallState {
         });
     }
 
-    /// Why no change of the call may begin, if that is so.
+    /// Why no change of the call may begin, if that is so. The first reason stays, also where a hold is released.
     pub(super) fn stop_reason(&self, in_force: &InForce) -> Option<StopReason> {
-        let reason = self.stopped.borrow().clone().or_else(|| in_force.stop_reason());
+        let known = self.stopped.borrow().clone();
+        let reason = known.or_else(|| in_force.stop_reason().inspect(|reason| self.stop(reason.clone())));
         if reason == Some(StopReason::Stopping) {
             self.is_cut_short.store(true, Ordering::Release);
         }
@@ -168,8 +169,8 @@ impl Gate {
 
 /// The withdrawal of a change that has to be permitted again.
 fn rails_changed() -> Withdrawal {
-    let why = "The guard rails changed before it was sent.".into();
-    Withdrawal { code: RefusalCode::RailsChanged.text(), why }
+    let phrase = "the guard rails changed before it was sent".into();
+    Withdrawal { code: RefusalCode::RailsChanged.text(), phrase }
 }
 
 impl ChangeGate for Gate {

@@ -14,6 +14,7 @@ mod stop;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -59,6 +60,11 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// The same mailbox, with the id of `identified` in the directory.
+    pub fn identified_as(&self, identified: &Self) -> Self {
+        Self { id: identified.id.clone(), ..self.clone() }
+    }
+
     /// The name that requests use.
     pub fn address(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
@@ -197,14 +203,14 @@ impl Guard {
         let (listed, limit) = (*self.listed.lock(), rails.max_deletions());
         if listed > limit {
             let phrase = format!("one call may delete {limit} messages at most by now (max_deletions)");
-            self.call.stop(StopReason::TooMany(phrase));
+            self.call.stop(StopReason::TooMany { code: RefusalCode::TooManyDeletions, phrase });
         } else if listed > 0
             && let Some(limit) = rails.max_deletions_per_hour()
             && self.deletions.exceed(limit)
         {
             let phrase =
                 format!("{limit} messages may be deleted in an hour by now (max_deletions_per_hour)");
-            self.call.stop(StopReason::TooMany(phrase));
+            self.call.stop(StopReason::TooMany { code: RefusalCode::TooManyDeletionsPerHour, phrase });
         }
     }
 
@@ -233,7 +239,15 @@ impl Guard {
         self.call.is_cut_short() && !self.call.has_begun()
     }
 
-    /// Puts on record that `left` messages were not tried, because the call was stopped.
+    /// Waits, at most until no change of the call may begin any more.
+    pub async fn sleep(&self, wait: Duration) {
+        tokio::select! {
+            _ = self.stopped() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+
+    /// Puts on record that `left` messages were not deleted, because the call was stopped.
     pub fn record_stop(&self, left: usize, reason: &StopReason) {
         let record = AuditRecord { messages: Some(left), ..AuditRecord::new(Act::DeleteMessages) };
         self.trail.refused(&self.initiator, &record, &format!("{}: {}", reason.code(), reason.phrase()));
@@ -244,13 +258,15 @@ impl Guard {
         self.rails().version()
     }
 
-    /// Whether others than at the beginning of the call have come into force.
-    pub fn rails_have_changed(&self) -> bool {
-        self.rails.lock().have_changed()
-    }
-
-    fn ensure_not_stopped(&self) -> Result<(), StopReason> {
-        self.stop_reason().map_or(Ok(()), Err)
+    /// Refuses what `record` says if the call was stopped. A deletion of many is on record once, by
+    /// [`Self::record_stop`].
+    fn ensure_not_stopped(&self, record: impl FnOnce() -> AuditRecord) -> Result<(), Refusal> {
+        let Some(reason) = self.stop_reason() else { return Ok(()) };
+        if *self.listed.lock() <= 1 && reason != StopReason::Stopping {
+            let why = format!("{}: {}", reason.code(), reason.phrase());
+            self.trail.refused(&self.initiator, &record(), &why);
+        }
+        Err(reason.refusal())
     }
 
     /// Waits until what the call has done is on record, before it is answered. Does not wait for a trail that cannot be
@@ -270,6 +286,8 @@ impl Guard {
     /// There are more than `max_deletions`, or more than `max_deletions_per_hour` leaves.
     pub fn authorize_deletions(&self, count: usize) -> Result<(), Refusal> {
         let rails = self.rails();
+        let deletion = || AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
+        self.ensure_not_stopped(deletion)?;
         let limit = rails.max_deletions();
         let (code, why) = if count > limit {
             let why = format!(
@@ -277,7 +295,7 @@ impl Guard {
                  (max_deletions). Narrow the query down and run it again, or have the limit raised."
             );
             (RefusalCode::TooManyDeletions, why)
-        } else if let Some(per_hour) = rails.max_deletions_per_hour()
+        } else if let per_hour = rails.max_deletions_per_hour().unwrap_or(usize::MAX)
             && let Err(left) = self.deletions.take(count, per_hour, rails.dry_run())
         {
             let why = format!(
@@ -290,8 +308,7 @@ impl Guard {
             *self.listed.lock() = count;
             return Ok(());
         };
-        let record = AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
-        self.trail.refused(&self.initiator, &record, &why);
+        self.trail.refused(&self.initiator, &deletion(), &why);
         Err(Refusal { code, why })
     }
 
@@ -307,8 +324,8 @@ impl Guard {
         name: &str,
     ) -> Result<Mailbox, Error> {
         let rails = self.rails();
-        self.ensure_not_stopped()?;
         let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None, version: rails.version() };
+        self.ensure_not_stopped(|| in_mailbox(AuditRecord::new(Act::ChangeMailbox), &mailbox))?;
         if !rails.name_mailboxes() {
             return Ok(mailbox);
         }
@@ -385,7 +402,7 @@ impl Guard {
         record: AuditRecord,
     ) -> Result<Authorization, Error> {
         let rails = self.rails();
-        self.ensure_not_stopped()?;
+        self.ensure_not_stopped(|| in_mailbox(record.clone(), mailbox))?;
         if mailbox.version != rails.version() {
             return Err(Error::RailsChanged);
         }

@@ -19,7 +19,7 @@ pub struct ChangePolicy {
 #[derive(Debug, Clone)]
 pub(super) struct InForce {
     pub(super) rails: Arc<GuardSettings>,
-    /// Grows with each change of the rails.
+    /// Grows with each change that makes the rails stricter in some respect.
     pub(super) version: u64,
     held_by_signal: bool,
     is_stopping: bool,
@@ -55,16 +55,18 @@ impl ChangePolicy {
         Arc::clone(&self.in_force.borrow().rails)
     }
 
-    /// Puts other guard rails in force, at once for every change that has not begun.
-    pub fn replace_rails(&self, rails: GuardSettings) {
+    /// Puts other guard rails in force. Stricter ones hold at once for every change that has not begun, others for the
+    /// calls that begin from now on. Returns whether they are stricter in some respect.
+    pub fn replace_rails(&self, rails: GuardSettings) -> bool {
+        let mut is_stricter = false;
         self.in_force.send_if_modified(|now| {
             let differs = *now.rails != rails;
-            if differs {
-                now.rails = Arc::new(rails);
-                now.version += 1;
-            }
+            is_stricter = now.rails.deletion != rails.deletion || !now.rails.removed_since(&rails).is_empty();
+            now.rails = Arc::new(rails);
+            now.version += u64::from(is_stricter);
             differs
         });
+        is_stricter
     }
 
     /// Holds all changes, or releases a hold that was set by a signal. Returns whether that is something new.

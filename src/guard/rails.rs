@@ -36,11 +36,6 @@ impl Rails {
         std::iter::once(&self.first).chain(&self.since).map(|rails| &**rails)
     }
 
-    /// Whether others than at the beginning have come into force.
-    pub(super) fn have_changed(&self) -> bool {
-        !self.since.is_empty()
-    }
-
     pub(super) fn dry_run(&self) -> bool {
         self.all().any(|rails| rails.dry_run)
     }

@@ -13,8 +13,13 @@ pub enum StopReason {
     Stopping,
     /// The workflow or playbook that called the function was ended in SOAR. Holds a phrase that says which.
     Terminated(String),
-    /// The call's list is longer than what may be deleted since a reload. Holds a phrase that says so.
-    TooMany(String),
+    /// The call's list is longer than what may be deleted since a reload.
+    TooMany {
+        /// Which limit it is.
+        code: RefusalCode,
+        /// Says so.
+        phrase: String,
+    },
 }
 
 impl StopReason {
@@ -23,7 +28,7 @@ impl StopReason {
             Self::OnHold => RefusalCode::OnHold,
             Self::Stopping => RefusalCode::Stopping,
             Self::Terminated(_) => RefusalCode::Terminated,
-            Self::TooMany(_) => RefusalCode::TooManyDeletions,
+            Self::TooMany { code, .. } => *code,
         }
     }
 
@@ -32,7 +37,7 @@ impl StopReason {
         match self {
             Self::OnHold => "all changes are on hold (hold)",
             Self::Stopping => "the integration is being stopped",
-            Self::Terminated(phrase) | Self::TooMany(phrase) => phrase,
+            Self::Terminated(phrase) | Self::TooMany { phrase, .. } => phrase,
         }
     }
 
@@ -43,7 +48,6 @@ impl StopReason {
     }
 
     pub(super) fn withdrawal(&self) -> Withdrawal {
-        let Refusal { code, why } = self.refusal();
-        Withdrawal { code: code.text(), why: why.into() }
+        Withdrawal { code: self.code().text(), phrase: self.phrase().into() }
     }
 }

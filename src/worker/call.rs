@@ -328,6 +328,11 @@ impl Call {
             limits: services.limits,
             status,
         };
+        if self.prior_run == PriorRun::Likely
+            && let Some(phrase) = termination::is_ended(&self.consumer.soar, run.as_ref(), incident).await
+        {
+            guard.stop(StopReason::Terminated(phrase));
+        }
         let run = async {
             let terminated = Box::pin(termination::of(&self.consumer.soar, run.as_ref(), incident));
             let run = Box::pin(AssertUnwindSafe(function.run(&context, inputs)).catch_unwind());
@@ -370,7 +375,10 @@ impl Call {
                 for_log: "the function panicked".to_owned(),
             }),
             Err(phrase) => Err(FunctionFailure {
-                for_analyst: format!("The function was stopped, and it has no result: {phrase}."),
+                for_analyst: format!(
+                    "The function was stopped before it had a result: {phrase}. What it was writing to the incident may \
+                     have been written."
+                ),
                 for_log: phrase,
             }),
         })

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox::graph::{Fault, RetryAfter, Target};
+use sandbox::graph::{Fault, RetryAfter, Target, Tenant};
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::{Call, Caller, Origin, Reply};
 use serde_json::{Value, json};
@@ -112,6 +112,21 @@ impl Stoppable {
         let reason = reply.results["reason"].as_str().unwrap();
         assert!(reason.contains(why), "{reason}");
         assert_eq!(self.on_record("deleted").len(), deleted);
+        self.each_intent_has_one_outcome();
+    }
+
+    fn each_intent_has_one_outcome(&self) {
+        let begun: usize =
+            self.on_record("begun").iter().map(|line| line["batch"].as_array().map_or(1, Vec::len)).sum();
+        let ended: usize = ["deleted", "not deleted", "unknown", "gone", "would be deleted"]
+            .iter()
+            .map(|outcome| self.on_record(outcome).len())
+            .sum();
+        assert_eq!(begun, ended, "intents and outcomes");
+    }
+
+    async fn refused(&self, function: &str, inputs: Value) -> String {
+        self.soar.call(function, inputs).await.unwrap().reply(SOON).await.unwrap().message
     }
 }
 
@@ -145,9 +160,14 @@ async fn sigusr1_stops_a_deletion_and_sigusr2_ends_the_hold() {
     let mailbox = running.deployment.mailbox(0);
     let id = running.deployment.add_message(&mailbox, "Invoice", "Click.");
     let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
-    let call = running.soar.call(DELETE, delete.clone()).await.unwrap();
-    let refused = call.reply(SOON).await.unwrap();
-    assert!(refused.message.contains("all changes are on hold (hold)"), "{}", refused.message);
+    let before = running.on_record("refused").len();
+    let refused = running.refused(DELETE, delete.clone()).await;
+    assert!(refused.contains("Not done: all changes are on hold (hold)."), "{refused}");
+    let on_record = running.on_record("refused");
+    assert_eq!(
+        (on_record.len(), &on_record[before]["error"]),
+        (before + 1, &json!("OnHold: all changes are on hold (hold)"))
+    );
     let query = Stoppable::query(&mailbox);
     let reply = running.soar.call(QUERY, query).await.unwrap().reply(SOON).await.unwrap();
     assert_eq!(reply.results["success"], true, "reading goes on: {}", reply.message);
@@ -176,7 +196,7 @@ async fn dry_run_that_is_switched_off_changes_no_running_call() {
     let inputs = json!({"exo_query_messages_results": running.results(), "incident_id": INCIDENT});
     running.deployment.sandbox.graph.faults().set_latency(ROUND, Duration::ZERO);
     let call = running.soar.call(DELETE_RESULTS, inputs).await.unwrap();
-    let looked = |graph: &sandbox::graph::Tenant| graph.requests().len() >= 5;
+    let looked = |graph: &Tenant| graph.requests().len() >= 5;
     assert!(running.deployment.sandbox.graph.until(SOON, looked).await);
     running.reload(&[("dry_run", "false")]).await;
     let reply = call.reply(SOON).await.unwrap();
@@ -220,24 +240,24 @@ async fn sigterm_stops_a_deletion_and_its_call_is_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminated_workflow_stops_its_deletion() {
-    let running = Stoppable::new(&[]).await;
+    let mut running = Stoppable::new(&[]).await;
     let call = running.deletion(Origin::Workflow).await;
     running.deployment.sandbox.soar.rest.terminate(call.correlation());
+    running.daemon.logged("the workflow was terminated in SOAR").await;
+    let before = running.deleted();
     let reply = call.reply(SOON).await.unwrap();
-    let deleted = running.deleted();
-    assert!(deleted < MESSAGES, "it was not stopped");
-    running.check(deleted, &reply, &stopped_after(deleted, "the workflow was terminated in SOAR"));
+    running.check(before, &reply, &stopped_after(running.deleted(), "the workflow was terminated in SOAR"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn canceled_playbook_stops_its_deletion() {
-    let running = Stoppable::new(&[]).await;
+    let mut running = Stoppable::new(&[]).await;
     let call = running.deletion(Origin::Playbook).await;
     running.deployment.sandbox.soar.rest.terminate(call.correlation());
+    running.daemon.logged("the playbook was canceled in SOAR").await;
+    let before = running.deleted();
     let reply = call.reply(SOON).await.unwrap();
-    let deleted = running.deleted();
-    assert!(deleted < MESSAGES, "it was not stopped");
-    running.check(deleted, &reply, &stopped_after(deleted, "the playbook was canceled in SOAR"));
+    running.check(before, &reply, &stopped_after(running.deleted(), "the playbook was canceled in SOAR"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -265,8 +285,7 @@ async fn call_that_waits_at_sigterm_is_left_to_the_next_daemon() {
     faults.next(1, Target::containing("DELETE"), Fault::Status(429, RetryAfter::Seconds(60)));
     let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
     let call = running.soar.call(DELETE, delete).await.unwrap();
-    let asked =
-        |graph: &sandbox::graph::Tenant| graph.requests().iter().any(|request| request.method == "DELETE");
+    let asked = |graph: &Tenant| graph.requests().iter().any(|request| request.method == "DELETE");
     assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
     assert!(running.daemon.stop().await.success());
     assert_eq!((call.replies(), running.deleted()), (0, 0));
@@ -279,7 +298,7 @@ async fn call_that_waits_at_sigterm_is_left_to_the_next_daemon() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mail_that_waits_is_not_sent_while_on_hold() {
-    let mut running = Stoppable::new(&[]).await;
+    let mut running = Stoppable::new(&[("max_retries_backoff_factor", "0.1")]).await;
     let faults = running.deployment.sandbox.graph.faults();
     faults.next(1, Target::containing("sendMail"), Fault::Status(503, RetryAfter::Seconds(60)));
     let mail = json!({
@@ -289,12 +308,77 @@ async fn mail_that_waits_is_not_sent_while_on_hold() {
         "exo_message_body": {"format": "html", "content": "<p>Look out.</p>"},
     });
     let call = running.soar.call(SEND, mail).await.unwrap();
-    let asked = |graph: &sandbox::graph::Tenant| {
-        graph.requests().iter().any(|request| request.path_and_query.contains("sendMail"))
-    };
+    let asked =
+        |graph: &Tenant| graph.requests().iter().any(|request| request.path_and_query.contains("sendMail"));
     assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
     running.daemon.signal("USR1").await;
     running.daemon.logged("all changes are on hold").await;
+    let reply = call.reply(SOON).await.unwrap();
+    assert!(reply.message.contains("all changes are on hold (hold)"), "{}", reply.message);
     assert_eq!(running.deployment.sandbox.graph.sent_mail().len(), 0);
-    drop(call);
+    running.daemon.signal("USR2").await;
+    running.daemon.logged("the hold is released").await;
+    let requests = running.deployment.sandbox.graph.requests();
+    assert_eq!(requests.iter().filter(|request| request.path_and_query.contains("sendMail")).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wider_rails_do_not_end_a_change_that_waits() {
+    let mut running = Stoppable::new(&[("max_retries_backoff_factor", "1")]).await;
+    let mailbox = running.deployment.mailbox(0);
+    let id = running.deployment.add_message(&mailbox, "Invoice", "Click.");
+    let faults = running.deployment.sandbox.graph.faults();
+    faults.next(1, Target::containing("DELETE"), Fault::Status(503, RetryAfter::Seconds(2)));
+    let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let call = running.soar.call(DELETE, delete).await.unwrap();
+    let asked = |graph: &Tenant| graph.requests().iter().any(|request| request.method == "DELETE");
+    assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
+    running.reload(&[("max_deletions", "9000"), ("max_retries_backoff_factor", "1")]).await;
+    let reply = call.reply(SOON).await.unwrap();
+    assert_eq!(reply.results["success"], true, "{}", reply.message);
+    assert_eq!(running.deleted(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deletion_is_looked_up_again_under_stricter_rails() {
+    let mut running = Stoppable::new(&[("max_retries_backoff_factor", "1")]).await;
+    let mailbox = running.deployment.mailbox(0);
+    let id = running.deployment.add_message(&mailbox, "Invoice", "Click.");
+    let faults = running.deployment.sandbox.graph.faults();
+    faults.next(1, Target::containing("DELETE"), Fault::DoneButStatus(503, RetryAfter::Seconds(60)));
+    let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+    let call = running.soar.call(DELETE, delete).await.unwrap();
+    assert!(running.deployment.sandbox.graph.until(SOON, |graph| graph.deleted().len() == 1).await);
+    running.reload(&[("mailboxes_denied", "ceo@contoso.example"), ("max_retries_backoff_factor", "1")]).await;
+    let reply = call.reply(SOON).await.unwrap();
+    assert_eq!(reply.results["success"], true, "the first try deleted it: {}", reply.message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hourly_limit_that_is_set_later_stops_a_deletion() {
+    let mut running = Stoppable::new(&[]).await;
+    let call = running.deletion(Origin::Workflow).await;
+    running.reload(&[("max_deletions_per_hour", "1000")]).await;
+    let before = running.deleted();
+    let reply = call.reply(SOON).await.unwrap();
+    let why = "1000 messages may be deleted in an hour by now (max_deletions_per_hour)";
+    running.check(before, &reply, &stopped_after(running.deleted(), why));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reload_ends_for_a_mailbox_that_exchange_knows_by_id() {
+    let mut running = Stoppable::new(&[]).await;
+    let mailbox = running.deployment.mailbox(0);
+    let (local, _) = mailbox.split_once('@').unwrap();
+    let alias = format!("{local}@mail.contoso.example");
+    let list: Vec<_> =
+        (0..400).map(|_| json!({"id": running.deployment.add_message(&mailbox, "x", "y")})).collect();
+    let results = json!({"email_results": [{"email_address": alias, "email_list": list}]}).to_string();
+    running.deployment.sandbox.graph.faults().set_latency(ROUND, Duration::ZERO);
+    let inputs = json!({"exo_query_messages_results": results, "incident_id": INCIDENT});
+    let call = running.soar.call(DELETE_RESULTS, inputs).await.unwrap();
+    assert!(running.deployment.sandbox.graph.until(SOON, |graph| graph.deleted().len() >= 20).await);
+    running.reload(&[("max_deletions", "1000")]).await;
+    let reply = call.reply(SOON).await.unwrap();
+    assert_eq!(reply.results["content"]["messages_deleted"], 400, "{}", reply.message);
 }

@@ -25,15 +25,15 @@ impl ChangePermit for Permit {
 
 impl ChangeGate for Permit {
     fn begin(&self) -> Result<(), Withdrawal> {
-        let why = "it was withdrawn".into();
-        if *self.0.borrow() { Err(Withdrawal { code: "Withdrawn", why }) } else { Ok(()) }
+        let phrase = "it was withdrawn".into();
+        if *self.0.borrow() { Err(Withdrawal { code: "Withdrawn", phrase }) } else { Ok(()) }
     }
 
     fn withdrawn(&self) -> BoxFuture<'_, Withdrawal> {
         let mut withdrawn = self.0.subscribe();
         async move {
             let _ = withdrawn.wait_for(|withdrawn| *withdrawn).await;
-            Withdrawal { code: "Withdrawn", why: "it was withdrawn".into() }
+            Withdrawal { code: "Withdrawn", phrase: "it was withdrawn".into() }
         }
         .boxed()
     }

@@ -138,7 +138,7 @@ pub enum ErrorKind {
     #[error("the message is larger than {0} MiB (max_attachment_mb)")]
     MessageTooLarge(u64),
     /// The change was withdrawn before it was sent.
-    #[error("{}", .0.why)]
+    #[error("not done: {}", .0.phrase)]
     Withdrawn(Withdrawal),
     /// The time for the call ended before this request was sent or answered.
     #[error(
@@ -427,6 +427,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (ErrorKind::Withdrawn(withdrawal), true) = (&self.kind, self.is_indeterminate()) {
+            let phrase = &withdrawal.phrase;
+            return write!(f, "not sent again: {phrase}. An earlier try may have been carried out");
+        }
         write!(f, "{}{}", self.kind, RequestId(self.request_id()))?;
         if self.says_indeterminate() {
             f.write_str(". It may have been carried out all the same")?;

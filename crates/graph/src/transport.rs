@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::auth::assertion::Certificate;
 use crate::auth::token::{Token, TokenLife, Tokens};
+use crate::change::unless_withdrawn;
 use crate::error::Error;
 use crate::error_code::Meaning;
 use crate::expected::Expected;
@@ -164,12 +165,12 @@ impl Transport {
     /// Sends `request` once and returns a success unread. Where the token is refused, it is replaced once and the
     /// request is signed again.
     pub(crate) async fn open(&self, request: &Request) -> Result<(HttpResponse, Token), Error> {
-        let mut token = self.tokens.get().await?;
+        let mut token = unless_withdrawn(request.gate.as_ref(), self.tokens.get()).await??;
         request.begin()?;
         let mut response = self.send_signed(request, &token).await;
         if response.as_ref().is_err_and(is_token_rejected) {
             self.discard(&token);
-            token = self.tokens.get().await?;
+            token = unless_withdrawn(request.gate.as_ref(), self.tokens.get()).await??;
             request.begin()?;
             response = self.send_signed(request, &token).await;
         }

@@ -2,6 +2,7 @@
 //! (Graph page "Attach large files to Outlook messages or events").
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +10,7 @@ use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use url::Url;
 
-use super::change::ChangePermit;
+use super::change::{ChangeGate, ChangePermit, unless_withdrawn};
 use super::client::Client;
 use super::error::{Effect, Error, ErrorKind};
 use super::failure::Failure;
@@ -91,8 +92,7 @@ impl UploadSession {
             if range.is_empty() || end > size {
                 return Err(UploadError::Size);
             }
-            gate.begin().map_err(Error::from)?;
-            let range = Range { start, bytes: &range, size };
+            let range = Range { start, bytes: &range, size, gate: &gate };
             range.send(client, &to, self.created).await?;
             start = end;
         }
@@ -106,6 +106,7 @@ struct Range<'a> {
     bytes: &'a Bytes,
     /// The size of the whole content.
     size: u64,
+    gate: &'a Arc<dyn ChangeGate>,
 }
 
 /// What an answer to a range means.
@@ -135,6 +136,7 @@ impl Range<'_> {
         loop {
             let rest = self.bytes.slice(usize::try_from(from - self.start).unwrap_or(self.bytes.len())..);
             let header = format!("bytes {from}-{}/{}", self.end() - 1, self.size);
+            self.gate.begin()?;
             let error = match client.transport().upload(to, Some((header, rest))).await {
                 Ok(answer) => match self.taken(&answer) {
                     Taken::All if self.is_last() => return Ok(()),
@@ -154,7 +156,9 @@ impl Range<'_> {
                 // A session ends with its last range, so a range with an unknown outcome may have been that.
                 return Err(if open { error.with_effect(Effect::Indeterminate) } else { error });
             };
-            tokio::time::sleep(wait).await;
+            if let Err(withdrawn) = unless_withdrawn(Some(self.gate), tokio::time::sleep(wait)).await {
+                return Err(if open { withdrawn.with_effect(Effect::Indeterminate) } else { withdrawn });
+            }
             if let Some(next) = first_missing(client, to).await {
                 if next < self.end() {
                     from = next.max(self.start);

@@ -7,6 +7,6 @@ use std::sync::Arc;
 pub struct Withdrawal {
     /// The kind, for scripts.
     pub code: &'static str,
-    /// The reason, as a sentence.
-    pub why: Arc<str>,
+    /// The reason, to be read after a colon.
+    pub phrase: Arc<str>,
 }

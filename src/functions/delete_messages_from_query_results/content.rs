@@ -118,11 +118,13 @@ impl<'a> Failure<'a> {
                     };
                     (Some(refusal.status), refusal.code.as_str(), message)
                 }
-                None => (None, "", error.to_string()),
+                None => {
+                    (None, error.withdrawal().map_or("", |withdrawal| withdrawal.code), error.to_string())
+                }
             },
             NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),
             NotDone::Refused { code, why } => (None, *code, why.clone()),
-            NotDone::RailsChanged => (None, "", "the guard rails changed".to_owned()),
+            NotDone::RailsChanged { .. } => (None, "", "the guard rails changed".to_owned()),
         };
         let already_gone =
             not_done.graph().is_some_and(|error| error.is_item_gone() && !error.is_indeterminate());

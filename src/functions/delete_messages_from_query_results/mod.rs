@@ -56,17 +56,16 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let started = Instant::now();
     let unique = order.unique();
-    let mut ended = match context.guard.authorize_deletions(unique.len()) {
-        Ok(()) => Run::default(),
-        Err(Refusal { code, why }) => Run { fates: none(&unique, code), ended_by: Some(why) },
+    let Run { fates, ended_by } = match context.guard.stop_reason() {
+        Some(reason) => Run::not_begun(context, &unique, &reason),
+        None => match context.guard.authorize_deletions(unique.len()) {
+            Ok(()) => delete_all(context, unique, until).await,
+            Err(Refusal { code, why }) => Run { fates: none(&unique, code), ended_by: Some(why) },
+        },
     };
-    if ended.ended_by.is_none() {
-        ended = delete_all(context, unique, until).await;
-        if context.guard.is_untouched() {
-            return Err(Error::refused("Nothing was deleted: the integration is being stopped."));
-        }
+    if context.guard.is_untouched() {
+        return Err(Error::refused("Nothing was deleted: the integration is being stopped."));
     }
-    let Run { fates, ended_by } = ended;
     let content = Content::of(&order, &fates);
     let counts = content.counts;
     let for_all =
@@ -113,10 +112,31 @@ fn none<'a>(unique: &[(Key<'a>, &str)], code: RefusalCode) -> Fates<'a> {
 }
 
 /// What became of the messages, and why the call did not try them all, as a sentence.
-#[derive(Default)]
 struct Run<'a> {
     fates: Fates<'a>,
     ended_by: Option<String>,
+}
+
+impl<'a> Run<'a> {
+    /// The call was stopped before it began.
+    fn not_begun(context: &Context, unique: &[(Key<'a>, &str)], reason: &StopReason) -> Self {
+        let fates = unique.iter().map(|(key, _)| (key.clone(), Err(reason.refusal().into()))).collect();
+        let run = Self { fates, ended_by: None };
+        run.stopped(context, reason)
+    }
+
+    /// Says how far the call came, and puts it on record.
+    fn stopped(self, context: &Context, reason: &StopReason) -> Self {
+        let code = reason.refusal().code.text();
+        let was_stopped = |fate: &&Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
+        let (total, left) = (self.fates.len(), self.fates.values().filter(was_stopped).count());
+        let (done, all) = (total - left, counted(total, "message"));
+        if !context.guard.is_untouched() {
+            context.guard.record_stop(left, reason);
+        }
+        let ended_by = format!("Stopped after {done} of {all}: {}.", reason.phrase());
+        Self { ended_by: Some(ended_by), ..self }
+    }
 }
 
 /// Deletes the messages, many mailboxes at the same time, until the call is stopped, and as far as it gets `until`
@@ -159,10 +179,6 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
         pace.say(progress, || format!("Dealt with {} of {total} messages", fates.len()));
     }
     drop(under_way);
-    let ended_by = stop_reason.as_ref().map(|reason| stopped_after(&fates, total, reason));
-    if let Some(reason) = &stop_reason {
-        context.guard.record_stop(total - begun, reason);
-    }
     // These are left only if the call was stopped or the time ended.
     for (nth, (key, _)) in unique.iter().enumerate() {
         fates.entry(key.clone()).or_insert_with(|| match &stop_reason {
@@ -170,15 +186,11 @@ async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, unti
             _ => Err(graph::Error::from(graph::ErrorKind::OutOfTime { begun: nth < begun }).into()),
         });
     }
-    Run { fates, ended_by }
-}
-
-/// How far a call came that was stopped.
-fn stopped_after(fates: &Fates<'_>, total: usize, reason: &StopReason) -> String {
-    let code = reason.refusal().code.text();
-    let was_stopped = |fate: &Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
-    let done = fates.values().filter(|fate| !was_stopped(fate)).count();
-    format!("Stopped after {done} of {}: {}.", counted(total, "message"), reason.phrase())
+    let run = Run { fates, ended_by: None };
+    match &stop_reason {
+        Some(reason) => run.stopped(context, reason),
+        None => run,
+    }
 }
 
 /// What is known of a mailbox in which messages are deleted. It is found out once, and again where the guard rails
@@ -214,15 +226,15 @@ async fn delete_one(
     name: &str,
     id: &str,
 ) -> Result<Deleted, NotDone> {
-    under_current_rails(|| async {
-        let mailbox = access.mailbox(context, dispatch, name).await?;
-        let error = match delete(context, dispatch, &mailbox, None, id).await {
+    under_current_rails(context, |context| async move {
+        let mailbox = access.mailbox(&context, dispatch, name).await?;
+        let error = match delete(&context, dispatch, &mailbox, None, id).await {
             Err(NotDone::Graph(error)) if error.is_no_mailbox() => error,
             ended => return ended,
         };
         let identified = context.guard.identify(&context.graph, dispatch, &mailbox);
         match access.identified.get_or_init(|| identified).await {
-            Some(known) => delete(context, dispatch, known, None, id).await,
+            Some(known) => delete(&context, dispatch, &mailbox.identified_as(known), None, id).await,
             None => Err(error.into()),
         }
     })

@@ -86,7 +86,7 @@ pub(super) fn sentences(
     } else if would > 0 && counts.deleted > 0 {
         sentences.push(format!(
             "Stopped after {} of {all}: a dry run was switched on (dry_run); {would} more would have been deleted.",
-            counts.listed() - would
+            fates.len() - would
         ));
     } else if would > 0 {
         sentences.push(format!(

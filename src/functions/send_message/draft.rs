@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::message::FileAttachment;
@@ -92,7 +92,7 @@ async fn send_created(
         };
         tries += 1;
         warn!(mailbox = outgoing.mail.sender, error = error.for_log(), "creating the draft again");
-        sleep(wait).await;
+        outgoing.context.guard.sleep(wait).await;
         // Also removes an earlier draft.
         if let Some(ended) = outgoing.find_sent().await? {
             return Ok(ended);
@@ -217,7 +217,7 @@ impl<'a> Draft<'a> {
             }
             let Some(wait) = self.wait_after(&error, repeats) else { return Err(error) };
             repeats += 1;
-            sleep(wait).await;
+            self.outgoing.context.guard.sleep(wait).await;
         }
     }
 
@@ -285,7 +285,7 @@ impl<'a> Draft<'a> {
                 let Some(wait) = wait else { return Err(error) };
                 repeats += 1;
                 info!(error = error.for_log(), "the draft is not ready for its attachment; trying again");
-                sleep(wait).await;
+                self.outgoing.context.guard.sleep(wait).await;
             }
         }
         Ok(())

@@ -27,7 +27,7 @@ use super::permissions::{CHANGE_MAIL, Permissions, READ_MAIL, SEND_MAIL, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, ActOutcome, AuditRecord};
 use crate::guard::{Authorization, Change, Mailbox};
-use graph::{self, CallTag, Dispatch, Path, Request};
+use graph::{self, CallTag, Dispatch, Effect, Path, Request};
 use soar::Attachment;
 
 pub(super) const SPEC: Spec = Spec {
@@ -88,13 +88,11 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         attachments: Some(attachments.len()),
         ..AuditRecord::new(Act::SendMessage)
     };
-    let ended = under_current_rails(|| async {
-        let record = record.clone();
-        let from = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &mail.sender).await?;
-        match context.guard.authorize_change(&from, record).await? {
-            Authorization::Change(act) => {
-                withdrawn(send_once(context, &mail, &from, act, &attachments).await)
-            }
+    let (sent, with, record) = (&mail, &attachments, &record);
+    let ended = under_current_rails(context, |context| async move {
+        let from = context.guard.authorize_mailbox(&context.graph, &Dispatch::Single, &sent.sender).await?;
+        match context.guard.authorize_change(&from, record.clone()).await? {
+            Authorization::Change(act) => withdrawn(send_once(&context, sent, &from, act, with).await),
             Authorization::DryRun(rehearsal) => {
                 rehearsal.end();
                 Err(NotDone::DryRun)
@@ -117,14 +115,17 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
 }
 
-/// Tells a mail that was withdrawn before any of it was sent from one that failed.
+/// Tells a mail that was withdrawn from one that failed.
 fn withdrawn(sent: Result<Ended, Error>) -> Result<Result<Ended, Error>, NotDone> {
-    match sent {
-        Err(error) if !error.is_indeterminate() => match error.graph_error() {
-            Some(source) if source.withdrawal().is_some() => Err(source.clone().into()),
-            _ => Ok(Err(error)),
+    let Err(error) = sent else { return Ok(sent) };
+    let effect = if error.is_indeterminate() { Effect::Indeterminate } else { Effect::NotApplied };
+    match error.graph_error().filter(|source| source.withdrawal().is_some()) {
+        Some(source) => match source.clone().with_effect(effect).into() {
+            // The error says more of an earlier try.
+            NotDone::Graph(_) => Ok(Err(error)),
+            not_done => Err(not_done),
         },
-        sent => Ok(sent),
+        None => Ok(Err(error)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod congestion;
 pub(crate) mod fair_queue;
+mod gates;
 pub(crate) mod payload;
 pub(crate) mod scheduler;
 pub(crate) mod size;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::token::Token;
+use crate::batch::gates::gate_of;
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
 use crate::failure::{http_date, retry_after};
@@ -87,6 +88,8 @@ pub(crate) async fn exchange<'a>(
         method: Method::POST,
         body: Some(Bytes::from(body)),
         rounds: u32::try_from(rounds).unwrap_or(1),
+        // Asked again if the batch is sent again with a new token.
+        gate: gate_of(parts.clone()),
         ..Request::get(Path::batch())
     };
     let expected: Vec<_> = parts.clone().map(|request| request.expected).collect();

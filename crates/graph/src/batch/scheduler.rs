@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::batch::congestion::{BatchSample, CongestionWindow, Decision};
 use crate::batch::fair_queue::FairQueue;
+use crate::batch::gates::gate_of;
 use crate::batch::payload;
 use crate::batch::size::BatchSize;
 use crate::change::unless_withdrawn;
@@ -376,6 +377,14 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
         }
         _ => match payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await {
             Ok((outcomes, token)) => (outcomes, Some(token)),
+            // Some of the changes were withdrawn before the batch was sent.
+            Err(error) if error.withdrawal().is_some() => {
+                for (waiting, _) in parts {
+                    waiting.claimed.store(false, Ordering::Release);
+                    again.push(waiting);
+                }
+                return BatchResult { again, ..BatchResult::nothing() };
+            }
             Err(error) if is_about_the_envelope(&error) => {
                 debug!(
                     parts = count,
@@ -430,13 +439,23 @@ async fn begin(transport: &Transport, parts: Vec<Placed>) -> Vec<Placed> {
     if parts.iter().all(|(waiting, _)| waiting.request.gate.is_none()) {
         return parts;
     }
-    // Without a token, each request fails with the reason.
-    let _ = transport.token().await;
-    let begun = parts.into_iter().filter_map(|(waiting, permit)| match waiting.request.begin() {
-        Ok(()) => Some((waiting, permit)),
-        Err(withdrawn) => {
-            let _ = waiting.outcome.send(BatchedTry::unsent(withdrawn));
-            None
+    let gate = gate_of(parts.iter().map(|(waiting, _)| &waiting.request));
+    let no_token = match unless_withdrawn(gate.as_ref(), transport.token()).await {
+        Ok(Err(error)) => Some(error),
+        // Each part is asked itself.
+        Ok(Ok(_)) | Err(_) => None,
+    };
+    let begun = parts.into_iter().filter_map(|(waiting, permit)| {
+        let may_begin = match &no_token {
+            Some(error) if waiting.request.gate.is_some() => Err(error.clone()),
+            _ => waiting.request.begin(),
+        };
+        match may_begin {
+            Ok(()) => Some((waiting, permit)),
+            Err(error) => {
+                let _ = waiting.outcome.send(BatchedTry::unsent(error));
+                None
+            }
         }
     });
     begun.collect()
