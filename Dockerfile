@@ -2,28 +2,33 @@
 #
 #   docker build -t fn_exchange_online:2.0.0 .
 #
-# Both base images can be chosen, for instance those of a registry of your own:
+# Both base images can be chosen, for instance those of a registry of your own, by digest as well:
 #   docker build --build-arg BUILD_IMAGE=… --build-arg RUNTIME_IMAGE=… .
-# The runtime image must be a Debian or Ubuntu, or bring tini and the CA certificates itself.
+# The runtime image must be a Debian or Ubuntu, or bring tini and the CA certificates itself. CONTRIBUTING.md says how
+# the digests are renewed; a digest that does not exist ends the build.
 
-ARG BUILD_IMAGE=docker.io/library/rust:1-bookworm
-ARG RUNTIME_IMAGE=docker.io/library/debian:bookworm-slim
+ARG BUILD_IMAGE=docker.io/library/rust:1.95.0-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
+ARG RUNTIME_IMAGE=docker.io/library/debian:bookworm-20260824-slim@sha256:88200866dfff7ea7f5cbcb6ec7c8a701889efe6fe859fe64d6990e4b07ea4171
 
 FROM ${BUILD_IMAGE} AS build
-WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
-COPY src src
-COPY customize customize
-COPY benches benches
-COPY deploy deploy
-COPY docs/systemd.md docs/
-COPY LICENSE ./
+ARG BUILD_IMAGE
+ARG RUNTIME_IMAGE
+RUN for image in "$BUILD_IMAGE" "$RUNTIME_IMAGE"; do \
+      case "$image" in *@sha256:*) ;; *) echo "$image has no digest (@sha256:…): its tag may change" >&2; exit 1;; esac; \
+    done
+WORKDIR /usr/src/fn-exchange-online
+COPY . .
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
-RUN cargo build --profile dist --locked --no-default-features --bin fn-exchange-online
-# What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum.
-RUN cargo install --locked cargo-cyclonedx@0.5.9 \
-    && cargo cyclonedx --format json --spec-version 1.5 --describe binaries --no-default-features \
-       --target "$(rustc --print host-tuple)"
+RUN deploy/build
+
+# What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum. In a
+# stage of its own, so that no build script of this tool runs where the program is built.
+FROM ${BUILD_IMAGE} AS parts
+RUN cargo install --locked cargo-cyclonedx@0.5.9
+WORKDIR /usr/src/fn-exchange-online
+COPY . .
+RUN cargo cyclonedx --format json --spec-version 1.5 --describe binaries --no-default-features \
+      --target "$(rustc --print host-tuple)"
 
 FROM ${RUNTIME_IMAGE}
 # tini is process 1: it hands on signals and reaps what others leave behind.
@@ -32,8 +37,9 @@ RUN if command -v apt-get >/dev/null; then \
       && apt-get install -y --no-install-recommends ca-certificates tini \
       && rm -rf /var/lib/apt/lists/*; \
     fi
-COPY --from=build /build/target/dist/fn-exchange-online /usr/local/bin/fn-exchange-online
-COPY --from=build /build/fn-exchange-online_bin.cdx.json /usr/share/sbom/fn-exchange-online.cdx.json
+COPY --from=build /usr/src/fn-exchange-online/target/dist/fn-exchange-online /usr/local/bin/fn-exchange-online
+COPY --from=parts /usr/src/fn-exchange-online/fn-exchange-online_bin.cdx.json \
+     /usr/share/sbom/fn-exchange-online.cdx.json
 COPY deploy/entrypoint.sh /opt/rescircuits/entrypoint.sh
 # App Host and administrators' habits know the program by the name of SOAR's own framework.
 RUN ln -s fn-exchange-online /usr/local/bin/resilient-circuits \

@@ -7,6 +7,7 @@ mod memory;
 mod readme;
 mod rooms;
 mod sources;
+mod supply_chain;
 mod template;
 
 #[path = "../support"]
