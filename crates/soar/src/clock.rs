@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -55,6 +55,10 @@ impl Clock {
     /// Takes a measurement from an answer. Several that agree narrow the difference down.
     pub(crate) fn measure(&self, date: Option<&str>, sent: DateTime<Utc>, received: DateTime<Utc>) {
         let Some(date) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) else { return };
+        // No clock shows another year, and sums with it could overflow.
+        if !(1970..10_000).contains(&date.year()) {
+            return;
+        }
         let newest = ClockDifference::from_answer(date.with_timezone(&Utc), sent, received);
         let difference = {
             let mut measured = self.measured.lock();
@@ -139,7 +143,13 @@ mod tests {
     #[test]
     fn answer_without_a_readable_date_measures_nothing() {
         let clock = Clock::default();
-        for date in [None, Some(""), Some("yesterday")] {
+        for date in [
+            None,
+            Some(""),
+            Some("yesterday"),
+            Some("31 Dec 262142 23:59:59 +0000"),
+            Some("31 Dec 1969 23:59:59 +0000"),
+        ] {
             clock.measure(date, at(0), at(1));
         }
         assert_eq!(clock.difference(), None);
