@@ -174,17 +174,25 @@ impl Numbers {
         }
     }
 
-    /// A field of SOAR with numbers of the file, and without tags, which name things that are not in the file.
+    /// A field of SOAR with numbers of the file, and without tags, which name things that are not in the file. Whatever
+    /// is not an object stays as it is.
     fn renumbered(&mut self, field: &Value) -> Value {
         let mut field = field.clone();
         self.field += 1;
-        field["id"] = json!(self.field);
-        field["tags"] = json!([]);
-        for option in field["values"].as_array_mut().into_iter().flatten() {
+        set(&mut field, "id", json!(self.field));
+        set(&mut field, "tags", json!([]));
+        for option in field.get_mut("values").and_then(Value::as_array_mut).into_iter().flatten() {
             self.option += 1;
-            option["value"] = json!(self.option);
+            set(option, "value", json!(self.option));
         }
         field
+    }
+}
+
+/// Sets a value of an object. What SOAR sends in place of an object is left alone.
+fn set(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
     }
 }
 
@@ -203,7 +211,7 @@ fn keep_of_field(ours: &mut Value, theirs: &Value, numbers: &mut Numbers) {
         } else {
             numbers.option += 1;
             let mut option = their.clone();
-            option["value"] = json!(numbers.option);
+            set(&mut option, "value", json!(numbers.option));
             options.push(option);
         }
     }
@@ -273,7 +281,7 @@ fn keep_columns(table: &mut Value, theirs: &Value, numbers: &mut Numbers) {
             }
             // A new column is the last one.
             (None, Some(order)) => {
-                *order += 1;
+                *order = order.saturating_add(1);
                 our["order"] = json!(order);
             }
             (None, None) => {}
