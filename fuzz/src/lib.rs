@@ -9,23 +9,32 @@ use std::path::Path;
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-pub use ::graph::fuzzing::graph_answers;
+pub use ::graph::fuzzing::{graph_answers, graph_links};
+pub use ::vault::fuzzing::vault_answers;
+pub use fn_exchange_online::audit::fuzzing::audit_trail;
 use fn_exchange_online::config::{Environment, Settings, ini};
 pub use fn_exchange_online::functions::fuzzing::function_call;
+pub use fn_exchange_online::worker::fuzzing::broker_headers;
 pub use soar::fuzzing::soar_answers;
 use stomp::{ClientCommand, Command, Frame, FrameCodec, Limits, Received, ServerCommand};
 
+mod customizations;
 mod graph;
+mod patterns;
+mod scrubber;
 mod texts;
 
+pub use self::customizations::customizations;
 pub use self::graph::{addresses, kql, odata};
+pub use self::patterns::address_patterns;
+pub use self::scrubber::scrubber;
 pub use self::texts::texts;
 
 /// Takes bytes, and panics where they break a promise.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their program in `fuzz/fuzz_targets` and of their directory in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("stomp", stomp),
     ("app_config", app_config),
     ("function_call", function_call),
@@ -35,6 +44,13 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("odata", odata),
     ("kql", kql),
     ("texts", texts),
+    ("address_patterns", address_patterns),
+    ("audit_trail", audit_trail),
+    ("broker_headers", broker_headers),
+    ("customizations", customizations),
+    ("graph_links", graph_links),
+    ("scrubber", scrubber),
+    ("vault_answers", vault_answers),
 ];
 
 /// The texts of a target that takes several: what stands between bytes that no UTF-8 has, at most `N`; the rest are

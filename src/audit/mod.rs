@@ -8,6 +8,7 @@
 mod chain;
 mod entry;
 mod file;
+pub mod fuzzing;
 mod json_line;
 mod queue;
 pub mod reader;

@@ -94,12 +94,22 @@ impl fmt::Display for BreakKind {
 /// # Errors
 /// A file cannot be read.
 pub fn read(files: &[PathBuf]) -> Result<TrailReport, (PathBuf, io::Error)> {
+    read_from(files.iter().map(|path| (path.as_path(), File::open(path).map(BufReader::new))))
+}
+
+/// Reads the trails in `files`, each with its path.
+///
+/// # Errors
+/// A file cannot be read.
+pub(super) fn read_from<'p, R: BufRead>(
+    files: impl Iterator<Item = (&'p Path, io::Result<R>)>,
+) -> Result<TrailReport, (PathBuf, io::Error)> {
     let mut report = TrailReport::default();
     let mut acts = Acts::default();
-    for path in files {
+    for (path, file) in files {
         let mut read = FileReader::default();
-        let lines = read.all(path, &mut acts).map_err(|error| (path.clone(), error))?;
-        report.lines.extend(lines);
+        let lines = file.and_then(|file| read.all(file, path, &mut acts));
+        report.lines.extend(lines.map_err(|error| (path.to_owned(), error))?);
         report.files.push(read.report(path));
     }
     for nth in 0..report.files.len() {
@@ -179,8 +189,7 @@ struct FileReader {
 }
 
 impl FileReader {
-    fn all(&mut self, path: &Path, acts: &mut Acts) -> io::Result<Vec<Line>> {
-        let mut file = BufReader::new(File::open(path)?);
+    fn all(&mut self, mut file: impl BufRead, path: &Path, acts: &mut Acts) -> io::Result<Vec<Line>> {
         let mut lines = Vec::new();
         let mut bytes = Vec::new();
         loop {

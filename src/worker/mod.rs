@@ -16,6 +16,7 @@ mod call;
 mod call_marks;
 mod consumer;
 mod consumer_handle;
+pub mod fuzzing;
 mod lease_keeper;
 mod ledger;
 mod memory_limit;

@@ -16,6 +16,7 @@ use crate::search::criteria::Criteria;
 use crate::search::message::Checked;
 use crate::search::page as messages;
 use crate::search::users;
+use crate::transport::upload_address;
 
 /// Reads a response of Graph: two bytes for its status, then its body, which is read as every type it might be.
 pub fn graph_answers(data: &[u8]) {
@@ -47,6 +48,25 @@ pub fn graph_answers(data: &[u8]) {
             }
             Err(error) => check_texts(Some(&error)),
         }
+    }
+}
+
+/// Reads addresses that Graph names: the next page, which gets a token, and an upload session, which gets a file.
+pub fn graph_links(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    follow(&text);
+    let Ok(root) = Url::parse("https://graph.example.com/v1.0") else { return };
+    if let Some(url) = upload_address(&text, &root, &["uploads.example.com".to_owned()]) {
+        let hosts =
+            ["graph.example.com", "outlook", "uploads.example.com", "webmail.apps.mil", "partner.outlook.cn"];
+        let host = url.as_str().strip_prefix("https://").and_then(|rest| rest.split('/').next());
+        // As it stands in the request: no login, no port, one of the hosts.
+        assert!(host.is_some_and(|host| hosts.iter().any(|one| host.starts_with(one))), "{url}");
+        let is_whole =
+            |host: &str| host.bytes().all(|b| b.is_ascii_lowercase() || b".-0123456789".contains(&b));
+        assert!(host.is_some_and(is_whole), "{url}");
+        let ends = [".example.com", ".office.com", ".office365.com", ".microsoft", ".us", ".mil", ".cn"];
+        assert!(host.is_some_and(|host| ends.iter().any(|end| host.ends_with(end))), "{url}");
     }
 }
 

@@ -228,15 +228,7 @@ impl Transport {
     /// Returns the address of an upload session, where it is one of Graph's own server, or of a host that files may be
     /// sent to. A Graph without TLS is a stand-in on this machine, and may name another server there.
     pub(crate) fn upload_address(&self, address: &str) -> Option<Url> {
-        let url = Url::parse(address).ok()?;
-        let is_plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
-        let is_listed = |host: &str| {
-            OUTLOOK_HOSTS.contains(&host) || self.upload_hosts.iter().any(|listed| listed == host)
-        };
-        let may_be_sent_to = url.origin() == self.root.origin()
-            || url.port().is_none() && url.host_str().is_some_and(is_listed)
-            || self.root.scheme() == "http" && http::is_loopback(&url);
-        (is_plain && may_be_sent_to).then_some(url)
+        upload_address(address, &self.root, &self.upload_hosts)
     }
 
     /// Sends one range of an upload to the address that Graph named for it. That address is authorised by itself and
@@ -281,6 +273,18 @@ pub(crate) fn count(metrics: &Metrics, sent: Sent, outcome: Result<u16, &Error>)
 /// Whether the token is not accepted.
 pub(crate) fn is_token_rejected(error: &Error) -> bool {
     error.meaning() == Some(Meaning::TokenRejected)
+}
+
+/// Returns `address`, where a file may be sent to it: over TLS, without a login, to the server of `root`, to an Outlook
+/// host or to one of `hosts`.
+pub(crate) fn upload_address(address: &str, root: &Url, hosts: &[String]) -> Option<Url> {
+    let url = Url::parse(address).ok()?;
+    let is_plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+    let is_listed = |host: &str| OUTLOOK_HOSTS.contains(&host) || hosts.iter().any(|listed| listed == host);
+    let may_be_sent_to = url.origin() == root.origin()
+        || url.port().is_none() && url.host_str().is_some_and(is_listed)
+        || root.scheme() == "http" && http::is_loopback(&url);
+    (is_plain && may_be_sent_to).then_some(url)
 }
 
 fn is_out_of_service(error: &Error) -> bool {

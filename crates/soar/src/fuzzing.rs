@@ -1,13 +1,22 @@
 //! What the fuzz targets need of this crate's internals. No part of the public interface.
 
+use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 
 use super::client::{Answered, Attachment};
+use super::clock::{Clock, ClockDifference};
 use super::rest;
 use super::sign_in::Session;
 use net::{Scrubber, Secret};
 
 use crate::Login;
+
+/// How far SOAR's clock seems to differ, by the `Date` of an answer that came at `received`.
+pub fn clock_difference(date: &str, received: DateTime<Utc>) -> Option<ClockDifference> {
+    let clock = Clock::default();
+    clock.measure(Some(date), received, received);
+    clock.difference()
+}
 
 /// An answer of SOAR, read as everything it might be.
 pub fn soar_answers(data: &[u8]) {

@@ -142,12 +142,7 @@ impl Client {
 
     /// The address of `segments` below `/v1`; each segment is encoded.
     fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
-        let mut url = self.settings.address.clone();
-        // Only a URL without a host has no path segments, and this one has a host.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push("v1").extend(segments);
-        }
-        url
+        address_of(&self.settings.address, segments)
     }
 
     /// The status of the answer, and its content where it has the expected form. Both requests may be repeated: a
@@ -214,8 +209,18 @@ impl Client {
     }
 }
 
+/// The address of `segments` below `/v1` of the server.
+pub(crate) fn address_of<'a>(server: &Url, segments: impl IntoIterator<Item = &'a str>) -> Url {
+    let mut url = server.clone();
+    // Only a URL without a host has no path segments, and this one has a host.
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().push("v1").extend(segments);
+    }
+    url
+}
+
 /// The value of `key` in a secret, if it could be read.
-fn value(secret: &Result<Fields, Error>, key: &str) -> Result<Secret, String> {
+pub(crate) fn value(secret: &Result<Fields, Error>, key: &str) -> Result<Secret, String> {
     let secret = secret.as_ref().map_err(ToString::to_string)?;
     match secret.get(key) {
         Some(Value::String(text)) => Ok(Secret::new(text)),

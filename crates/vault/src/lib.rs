@@ -6,6 +6,7 @@
 mod answers;
 mod client;
 mod error;
+pub mod fuzzing;
 mod options;
 mod reference;
 
