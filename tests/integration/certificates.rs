@@ -15,7 +15,10 @@ use fn_exchange_online::config::{Environment, Settings};
 use graph::{self, Path as GraphPath, Request};
 use net::tls;
 use net::{ClientCertificate, Secret, Trust};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
+    date_time_ymd,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -206,6 +209,41 @@ async fn foreign_and_expired_certificates_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn odd_certificate_is_refused() {
+    type Change = fn(&mut CertificateParams);
+    let oddities: [(&str, Change, bool); 5] = [
+        ("usual", |_| {}, true),
+        ("not valid yet", |params| params.not_before = date_time_ymd(3999, 1, 1), false),
+        (
+            "of a client",
+            |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth],
+            false,
+        ),
+        ("without a name", named_by_its_subject_only, false),
+        (
+            "for every name",
+            |params| params.subject_alt_names = vec![SanType::DnsName("*".try_into().unwrap())],
+            false,
+        ),
+    ];
+    let (authority, other) = (Authority::new(), Place::new());
+    for (oddity, change, is_trusted) in oddities {
+        let identity = authority.sign_with(&["127.0.0.1"], change);
+        for endpoint in ALL {
+            let server = Server::start(answers(), identity.server()).await.unwrap();
+            let trust = Trust::SystemAnd(authority.file());
+            let outcome = speak(endpoint, server.address().port(), trust, &other).await;
+            assert_eq!(outcome.is_ok(), is_trusted, "{endpoint:?}, {oddity}: {outcome:?}");
+        }
+    }
+}
+
+fn named_by_its_subject_only(params: &mut CertificateParams) {
+    params.subject_alt_names.clear();
+    params.distinguished_name.push(DnType::CommonName, "127.0.0.1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn verification_is_disabled_for_one_endpoint_only() {
     let (place, other) = (Place::new(), Place::new());
     for endpoint in ALL {
@@ -265,9 +303,13 @@ struct OldServer {
 
 impl OldServer {
     fn start(directory: &Path, version: &str) -> Self {
+        Self::with_ciphers(directory, version, "ALL:@SECLEVEL=0")
+    }
+
+    fn with_ciphers(directory: &Path, version: &str, ciphers: &str) -> Self {
         let files = Files::make(directory, "localhost", 10);
         let mut process = Command::new("openssl")
-            .args(["s_server", version, "-cipher", "ALL:@SECLEVEL=0", "-accept", "127.0.0.1:0"])
+            .args(["s_server", version, "-cipher", ciphers, "-accept", "127.0.0.1:0"])
             .arg("-cert")
             .arg(&files.certificate)
             .arg("-key")
@@ -325,4 +367,20 @@ async fn tls_1_1_is_rejected_for_every_endpoint() {
     // It is no broker, and waits for what we have to say; the handshake is all that matters.
     let outcome = broker.await;
     assert_eq!(outcome, Ok(()), "TLS 1.2 is spoken");
+}
+
+/// Without forward secrecy, or with CBC.
+#[tokio::test(flavor = "multi_thread")]
+async fn old_cipher_is_refused() {
+    let (directory, other) = (tempfile::tempdir().unwrap(), Place::new());
+    let server = OldServer::with_ciphers(
+        directory.path(),
+        "-tls1_2",
+        "AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA:@SECLEVEL=0",
+    );
+    assert!(server.speaks("-tls1_2"), "this OpenSSL can");
+    for endpoint in ALL {
+        let outcome = speak(endpoint, server.port, Trust::Insecure, &other).await.unwrap_err();
+        assert!(outcome.to_lowercase().replace(' ', "").contains("handshakefail"), "{endpoint:?}: {outcome}");
+    }
 }

@@ -11,7 +11,7 @@ use stomp::ClientCommand;
 const MIB: usize = 1 << 20;
 
 /// A daemon whose broker does what the test says, with these options in `[resilient]`.
-async fn with_peer(resilient: &[(&str, &str)]) -> (Deployment, Daemon, Peer, Line) {
+pub(crate) async fn with_peer(resilient: &[(&str, &str)]) -> (Deployment, Daemon, Peer, Line) {
     let authority = Authority::new();
     let peer = Peer::new(&authority.vouch_for(&["localhost"])).await;
     let login = ("key", "secret");
@@ -30,7 +30,7 @@ fn peak(daemon: &Daemon) -> usize {
 }
 
 /// The next final reply that the daemon sends, confirmed and with its transaction done.
-async fn reply(line: &mut Line) -> Value {
+pub(crate) async fn reply(line: &mut Line) -> Value {
     loop {
         let frame = line.frame().await;
         if frame.header("receipt").is_some() {

@@ -3,6 +3,7 @@
 
 mod app_config;
 mod app_config_dialect;
+mod attacks;
 mod audit;
 mod certificates;
 mod cli_config;

@@ -97,6 +97,12 @@ impl Line {
         self.framed.get_mut().flush().await.unwrap();
     }
 
+    /// Bytes as they are; `false` where the session has closed the connection.
+    pub(crate) async fn try_send_raw(&mut self, bytes: &[u8]) -> bool {
+        let stream = self.framed.get_mut();
+        stream.write_all(bytes).await.is_ok() && stream.flush().await.is_ok()
+    }
+
     /// Takes the CONNECT, whatever it says, and answers that all is well.
     pub(crate) async fn log_in(&mut self, heart_beat: &str) -> Frame<ClientCommand> {
         let connect = self.expect(ClientCommand::Connect).await;

@@ -1,5 +1,7 @@
 //! Where results, notes and files go, and with which exit code.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,6 +89,42 @@ async fn message_without_incident_is_saved_without_overwriting() {
     let expected = [("_.._evidence-2.eml".to_owned(), mime.clone()), ("_.._evidence.eml".to_owned(), mime)];
     assert_eq!(desk.files(), expected);
     assert!(!desk.soar_was_spoken_to());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_file_name_stays_in_the_directory() {
+    let desk = Desk::new().await;
+    let (_, _, [address, message]) = desk.planted();
+    let outside = tempfile::tempdir().unwrap();
+    let (victim, absolute) = (outside.path().join("victim"), outside.path().join("absolute.eml"));
+    fs::write(&victim, "mine").unwrap();
+    std::os::unix::fs::symlink(&victim, desk.directory.path().join("link.eml")).unwrap();
+    let long = "x".repeat(400);
+    let names = [
+        "../../up.eml",
+        absolute.to_str().unwrap(),
+        ".bashrc",
+        "..",
+        "a\nb\u{202e}fdp.eml",
+        &long,
+        "$(id)",
+        "link.eml",
+    ];
+    for name in names {
+        let name = format!("exo_attachment_name={name}");
+        let given = inputs([address.as_str(), &message, &name]);
+        let ended = desk.invoke(&[&["write_message_as_attachment"][..], &given].concat());
+        assert!(ended.code == 0 || ended.stderr.contains("attachment_name"), "{name:?}: {ended:?}");
+    }
+    let written: Vec<_> = fs::read_dir(desk.directory.path()).unwrap().map(Result::unwrap).collect();
+    assert!(written.len() > 5, "{written:?}");
+    for file in written.iter().filter(|file| file.file_name() != "link.eml") {
+        let (name, about) = (file.file_name().into_string().unwrap(), file.metadata().unwrap());
+        assert!(about.is_file() && about.permissions().mode() & 0o777 == 0o600, "{name:?}");
+        assert!(!name.starts_with('.') && !name.contains(is_unsafe_to_display), "{name:?}");
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1, "nothing was written there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 mod addresses;
 mod bounds;
 mod calls;
-mod common;
+pub(crate) mod common;
 mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
@@ -14,7 +14,7 @@ mod front;
 mod get_email_user_profile;
 mod get_message;
 mod guard_mailboxes;
-mod guard_rails;
+pub(crate) mod guard_rails;
 mod idempotency_at_graph;
 mod idempotency_at_soar;
 mod injection;

@@ -104,24 +104,6 @@ async fn compressed_response_is_bounded_by_its_full_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redirect_is_not_followed() {
-    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    elsewhere.set_nonblocking(true).unwrap();
-    let address = elsewhere.local_addr().unwrap();
-    let client = graph(move || {
-        Response::builder()
-            .status(302)
-            .header("location", format!("http://{address}/"))
-            .body(Body::empty())
-            .unwrap()
-    })
-    .await;
-    let error = client.send(&message()).await.unwrap_err();
-    assert_eq!(error.refusal().map(|refusal| refusal.status), Some(302), "{error}");
-    assert!(elsewhere.accept().is_err(), "no connection, and no token with it");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn endless_headers_fail() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

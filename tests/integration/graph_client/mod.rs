@@ -11,7 +11,7 @@ mod headers;
 mod mailbox_limit;
 mod memory;
 mod paths;
-mod raw;
+pub(crate) mod raw;
 mod responses;
 mod retries;
 mod scripted;

@@ -12,43 +12,43 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::graph_tenant::TestTenant;
 
 /// A request as it was sent.
-pub(super) struct RawRequest {
+pub(crate) struct RawRequest {
     /// The request line and the headers, with names in small letters.
-    pub(super) head: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl RawRequest {
-    pub(super) fn line(&self) -> &str {
+    pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap()
     }
 
     /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// The parts of a batch.
-    pub(super) fn parts(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn parts(&self) -> Vec<serde_json::Value> {
         let batch: serde_json::Value = serde_json::from_slice(&self.body).unwrap();
         batch["requests"].as_array().unwrap().clone()
     }
 }
 
 /// A response.
-pub(super) struct RawResponse {
-    pub(super) status: u16,
+pub(crate) struct RawResponse {
+    pub(crate) status: u16,
     /// Further headers, each with its line end.
-    pub(super) headers: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl RawResponse {
-    pub(super) fn new(status: u16, body: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn new(status: u16, body: impl AsRef<[u8]>) -> Self {
         Self { status, headers: String::new(), body: body.as_ref().to_vec() }
     }
 
-    pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers += &[name, ": ", value, "\r\n"].concat();
         self
     }
@@ -56,7 +56,7 @@ impl RawResponse {
 
 /// Starts a server that grants tokens and answers all other requests with `respond`. Returns settings for it, with
 /// these `options`.
-pub(super) async fn server<R, F>(options: &[(&str, &str)], respond: R) -> GraphSettings
+pub(crate) async fn server<R, F>(options: &[(&str, &str)], respond: R) -> GraphSettings
 where
     R: Fn(RawRequest) -> F + Send + Sync + 'static,
     F: Future<Output = RawResponse> + Send + 'static,

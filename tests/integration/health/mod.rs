@@ -5,7 +5,7 @@ mod counts;
 mod listening;
 mod monitoring;
 mod states;
-mod watcher;
+pub(crate) mod watcher;
 
 use crate::support::deployment::{Daemon, Deployment};
 use watcher::Watcher;
@@ -14,7 +14,7 @@ use watcher::Watcher;
 const LISTEN: (&str, &str) = ("health_listen", "127.0.0.1:0");
 
 /// A daemon that is watched.
-async fn watched(deployment: &Deployment, app: &[(&str, &str)]) -> (Daemon, Watcher) {
+pub(crate) async fn watched(deployment: &Deployment, app: &[(&str, &str)]) -> (Daemon, Watcher) {
     let mut daemon = deployment.spawn(&deployment.app_config(&[], &[&[LISTEN], app].concat()));
     let watcher = Watcher::of(&mut daemon, 1).await;
     (daemon, watcher)

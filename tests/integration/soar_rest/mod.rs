@@ -4,7 +4,7 @@
 
 mod files;
 mod requests;
-mod server;
+pub(crate) mod server;
 mod signing_in;
 mod trouble;
 
