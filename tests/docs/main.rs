@@ -1,6 +1,7 @@
 //! The documents agree with the program, and the sources with the documents.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attacks;
 mod documents;
 mod functions;
 mod language;
