@@ -50,6 +50,7 @@ mod support {
     pub(crate) mod deployment;
     pub(crate) mod exposition;
     pub(crate) mod graph_tenant;
+    pub(crate) mod gzip_bomb;
     pub(crate) mod open_bao;
     pub(crate) mod peer;
     pub(crate) mod permit;

@@ -1,27 +1,20 @@
 //! Whatever SOAR answers is bounded, and an error about it does no harm.
 
-use std::io::Write;
-
 use axum::Json;
 use axum::http::header;
 use axum::routing::get;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use net::untrusted::text::is_unsafe_to_display;
 use serde_json::{Value, json};
 use soar::{Client, Target};
 
 use crate::soar_rest::server::{soar, start};
+use crate::support::gzip_bomb::gzip_bomb;
 
 const LIST: &str = "/rest/orgs/201/incidents/7/attachments";
 
 #[tokio::test]
 async fn gzip_bomb_of_soar_is_refused() {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let blanks = vec![b' '; 1 << 20];
-    (0..70).for_each(|_| packed.write_all(&blanks).unwrap());
-    let packed = packed.finish().unwrap();
-    assert!(packed.len() < 1 << 20, "a bomb is small: {}", packed.len());
+    let packed = gzip_bomb(70);
     let bomb = move || std::future::ready(([(header::CONTENT_ENCODING, "gzip")], packed));
     let mut soar = start(soar().route(LIST, get(bomb))).await;
     soar.settings.request_tries = 1;

@@ -21,10 +21,10 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
         ("length of an exabyte", message("content-length:1000000000000000000", "short")),
         ("length beyond 64 bits", message("content-length:99999999999999999999999", "short")),
         ("negative length", message("content-length:-1", "short")),
-        ("line of 3 MB", [b"MESSAGE\nx:".to_vec(), vec![b'x'; 3_000_000]].concat()),
+        ("line of 1 MB", [b"MESSAGE\nx:".to_vec(), vec![b'x'; 1_000_000]].concat()),
         ("20,000 receipts", b"RECEIPT\nreceipt-id:never-asked\n\n\0".repeat(20_000)),
         ("2,000 errors", b"ERROR\nmessage:no\n\nno\0".repeat(2_000)),
-        ("3,000,000 line ends", vec![b'\n'; 3_000_000]),
+        ("300,000 line ends", vec![b'\n'; 300_000]),
         ("TLS in TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(100)),
     ]
 }

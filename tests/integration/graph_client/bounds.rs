@@ -1,6 +1,5 @@
 //! Answers of a size no Graph gives, from a server that has no end.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,8 +7,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Response, Uri};
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures_util::stream;
 use graph::GraphSettings;
 use graph::{Client, ErrorKind, Path, Request};
@@ -19,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::graph_tenant::TestTenant;
+use crate::support::gzip_bomb::gzip_bomb;
 use crate::support::permit::Permit;
 
 const MIB: usize = 1 << 20;
@@ -90,11 +88,7 @@ async fn endless_refusal_stays_a_refusal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn compressed_response_is_bounded_by_its_full_size() {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    let zeros = vec![b'0'; MIB];
-    (0..400).for_each(|_| packed.write_all(&zeros).unwrap());
-    let packed = Bytes::from(packed.finish().unwrap());
-    assert!(packed.len() < MIB, "a bomb is small: {}", packed.len());
+    let packed = gzip_bomb(200);
     let client = graph(move || {
         Response::builder().header("content-encoding", "gzip").body(Body::from(packed.clone())).unwrap()
     })
