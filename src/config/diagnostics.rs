@@ -2,6 +2,7 @@
 //! the value of an option that may hold a secret.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::NoHome;
@@ -11,20 +12,27 @@ use super::ini::{Fault, FaultKind};
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file does not exist, or cannot be read.
-    #[error("cannot read the configuration file {}: {reason}", path.display())]
+    #[error("cannot read the configuration file {}: {reason}{}", path.display(), where_to_look(*kind))]
     Unreadable {
         /// The file.
         path: PathBuf,
+        /// The kind of the reason.
+        kind: ErrorKind,
         /// The reason.
         reason: String,
     },
     /// The file can be read, but not used. Lists all problems.
-    #[error("the configuration file {} has {}:{}", path.display(), counted(problems.len()), listed(problems))]
+    #[error(
+        "the configuration file {} has {}:{}{}",
+        path.display(), counted(problems.len()), listed(problems), listed(warnings)
+    )]
     Invalid {
         /// The file.
         path: PathBuf,
         /// Never empty.
         problems: Vec<Problem>,
+        /// May show what a problem comes from: an unknown option is a known one that is misspelt.
+        warnings: Vec<Warning>,
     },
     /// The password store that the file names cannot be used.
     #[error("the password store (pam_type) cannot be used: {0}")]
@@ -44,7 +52,7 @@ impl LoadError {
 impl From<NoHome> for LoadError {
     fn from(no_home: NoHome) -> Self {
         let reason = format!("its path {}; {}", no_home.wrong(), no_home.right());
-        Self::Unreadable { path: no_home.path, reason }
+        Self::Unreadable { path: no_home.path, kind: ErrorKind::Other, reason }
     }
 }
 
@@ -52,8 +60,18 @@ fn counted(problems: usize) -> String {
     if problems == 1 { "a problem".to_owned() } else { format!("{problems} problems") }
 }
 
-fn listed(problems: &[Problem]) -> String {
-    problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
+fn listed(lines: &[impl fmt::Display]) -> String {
+    lines.iter().fold(String::new(), |list, line| list + "\n  " + &line.to_string())
+}
+
+fn where_to_look(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => {
+            ". --config-file or APP_CONFIG_FILE names the file; otherwise it is ./app.config or \
+             ~/.resilient/app.config. `config --create FILE` writes one to fill in"
+        }
+        _ => "",
+    }
 }
 
 /// A problem, which keeps the configuration from being used.

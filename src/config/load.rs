@@ -1,6 +1,7 @@
 //! Loads the file and the environment into checked [`Settings`].
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ::config::{Config, ConfigError, File, Map, Source, Value};
@@ -15,6 +16,7 @@ use super::secrets::stored::VERIFY;
 use super::sections::{graph, guard, resilient};
 use super::{Environment, LoadError, Location, Problem, Settings, Warning};
 use crate::own_file::others_who_may_write;
+use crate::similar::did_you_mean;
 use soar::SoarSettings;
 
 /// Settings, and what the operator should know about them.
@@ -96,7 +98,10 @@ fn evaluated<T>(
     writable_files(&mut options);
     match taken {
         Some(taken) if options.problems.is_empty() => Ok((taken, options.warnings, options.files)),
-        _ => Err(LoadError::Invalid { path: file.to_owned(), problems: options.problems }),
+        _ => {
+            let Options { problems, warnings, .. } = options;
+            Err(LoadError::Invalid { path: file.to_owned(), problems, warnings })
+        }
     }
 }
 
@@ -125,17 +130,22 @@ pub(super) struct Layered {
 
 impl SourceText {
     pub(super) fn read(file: &Path) -> Result<Self, LoadError> {
-        let unreadable = |reason: String| LoadError::Unreadable { path: file.to_owned(), reason };
-        let bytes = std::fs::read(file).map_err(|e| unreadable(e.to_string()))?;
+        let unreadable =
+            |kind: ErrorKind, reason: String| LoadError::Unreadable { path: file.to_owned(), kind, reason };
+        let bytes = std::fs::read(file).map_err(|e| unreadable(e.kind(), e.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|e| {
-            unreadable(format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to()))
+            let reason = format!("it is not UTF-8 from byte {} on", e.utf8_error().valid_up_to());
+            unreadable(ErrorKind::InvalidData, reason)
         })?;
         Ok(Self { file: file.to_owned(), text })
     }
 
     pub(super) fn layered(&self, environment: &Environment) -> Result<Layered, LoadError> {
-        let unreadable =
-            |e: ConfigError| LoadError::Unreadable { path: self.file.clone(), reason: e.to_string() };
+        let unreadable = |e: ConfigError| LoadError::Unreadable {
+            path: self.file.clone(),
+            kind: ErrorKind::Other,
+            reason: e.to_string(),
+        };
         let (sections, faults) = match layered(File::from_str(&self.text, IniFormat), environment) {
             Ok(sections) => (sections, Vec::new()),
             Err(error) => {
@@ -188,12 +198,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     let stomp = resilient::stomp(options, soar.as_ref(), worker.num_workers);
     let log = resilient::log(options);
     let selftest_timeout = resilient::selftest_timeout(options);
-    if !options.sections.contains_key(APP) {
-        options.problems.push(Problem {
-            location: Location::Section(APP.to_owned()),
-            wrong: "is missing".to_owned(),
-            right: "add the section as --print-config shows it".to_owned(),
-        });
+    if !options.has_section(APP) {
         return None;
     }
     let graph = graph::graph(options);
@@ -315,7 +320,10 @@ fn unknown_options(options: &mut Options<'_>) {
         unknown.sort();
         options.warnings.extend(unknown.into_iter().map(|key| Warning {
             location: Location::Option { section: section.name.to_owned(), key: key.clone(), source: None },
-            text: "is not an option of this program; it is ignored".to_owned(),
+            text: format!(
+                "is not an option of this program; it is ignored{}",
+                did_you_mean(key, section.options().map(|option| option.opt().key))
+            ),
         }));
     }
     ineffective_options(options);

@@ -9,10 +9,11 @@ use std::str::FromStr;
 
 use ::config::{Map, Value};
 
-use super::definitions::{Choice, Number, Opt, OptionalNumber, is_placeholder};
+use super::definitions::{Choice, Line, Number, Opt, OptionalNumber, is_placeholder};
 use super::ini::DEFAULT_ORIGIN;
 use super::interpolation::{Interpolated, Refusal, Store, interpolate};
 use super::{Environment, Location, Problem, Warning};
+use crate::similar::similar;
 use net::{ClientCertificate, Secret, Trust};
 
 /// The types of numbers that an option can be.
@@ -144,6 +145,30 @@ impl Options<'_> {
         }
     }
 
+    /// Whether the section has any option. A missing one is a problem.
+    pub(super) fn has_section(&mut self, section: &str) -> bool {
+        if self.sections.get(section).is_some_and(|options| !options.is_empty()) {
+            return true;
+        }
+        let others = self.sections.keys().map(String::as_str).filter(|name| *name != section);
+        let meant = similar(section, others).map(|other| format!(" (there is [{other}])"));
+        let wrong = format!("is missing, or has no options{}", meant.unwrap_or_default());
+        self.problems.push(Problem {
+            location: Location::Section(section.to_owned()),
+            wrong,
+            right: "add the section as --print-config shows it".to_owned(),
+        });
+        false
+    }
+
+    /// Notes a value that is still the example of the template.
+    pub(super) fn note_example(&mut self, opt: &Opt, value: &str) {
+        let (Line::Set(example) | Line::Placeholder(example) | Line::Suggested(example)) = opt.line;
+        if value == example {
+            self.warning(opt, "still has the template's value, which is an example; put your own there");
+        }
+    }
+
     /// Whether the option exists, empty or not.
     pub(super) fn is_there(&self, opt: &Opt) -> bool {
         self.sections.get(opt.section).is_some_and(|options| options.contains_key(opt.key))
@@ -166,7 +191,7 @@ impl Options<'_> {
         self.raw(opt).is_some_and(|text| !is_placeholder(&text))
     }
 
-    fn raw(&self, opt: &Opt) -> Option<String> {
+    pub(super) fn raw(&self, opt: &Opt) -> Option<String> {
         let value = self.sections.get(opt.section)?.get(opt.key)?.clone();
         value.into_string().ok().filter(|text| !text.is_empty())
     }
@@ -203,7 +228,12 @@ impl Options<'_> {
 
     /// Whether the first letter is 1, t or y, as SOAR's framework reads flags; `false` if the option is absent.
     pub(super) fn flag(&mut self, opt: &Opt) -> bool {
-        self.optional(opt).is_some_and(|value| value.text.starts_with(|c: char| "1tTyY".contains(c)))
+        let Some(value) = self.optional(opt) else { return false };
+        let is_set = value.text.starts_with(|c: char| "1tTyY".contains(c));
+        if !is_set && !value.text.starts_with(|c: char| "0fFnNoO".contains(c)) {
+            self.warning(opt, format!("{}, which counts as false; write true or false", value.quoted()));
+        }
+        is_set
     }
 
     /// A file's path; a leading `~` is the home directory.

@@ -63,8 +63,9 @@ impl PasswordStore {
         if entries.is_empty() {
             return Ok(environment.clone());
         }
-        let VaultAccess { settings, files } = VaultAccess::of(environment)
-            .map_err(|problems| LoadError::Invalid { path: file.to_owned(), problems })?;
+        let VaultAccess { settings, files } = VaultAccess::of(environment).map_err(|problems| {
+            LoadError::Invalid { path: file.to_owned(), problems, warnings: Vec::new() }
+        })?;
         let is_unverified = settings.trust == Trust::Insecure;
         let mut client = match self.client.take() {
             Some(client) if *client.settings() == settings => client,
@@ -186,7 +187,9 @@ impl VariableReader<'_> {
         let path = self.path(file, &path)?;
         let path = self.environment.in_credentials(path);
         self.files.push(path.clone());
-        let text = read_small(&path).map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+        let text = read_small(&path)
+            .map_err(|error| error.to_string())
+            .map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
         match text {
             Ok(text) if !text.is_empty() && !text.chars().any(char::is_control) => Some(Secret::new(text)),
             read => {

@@ -1,7 +1,7 @@
 //! Reads files that hold one value: a secret, a token, a key.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The largest file, in bytes: more than any secret or token. A file that is named by mistake must not fill the memory.
@@ -11,16 +11,16 @@ const LARGEST: u64 = 64 * 1024;
 ///
 /// # Errors
 /// A text to follow "cannot be read: ". It never holds content of the file.
-pub fn read_small(path: &Path) -> Result<String, String> {
-    let words = |error: io::Error| error.to_string();
+pub fn read_small(path: &Path) -> io::Result<String> {
+    let unusable = |why: String| io::Error::new(ErrorKind::InvalidData, why);
     // Opening a pipe would block, and reading a device would never end.
-    if !std::fs::metadata(path).map_err(words)?.is_file() {
-        return Err("it is not a regular file".to_owned());
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(unusable("it is not a regular file".to_owned()));
     }
     let mut bytes = Vec::new();
-    File::open(path).map_err(words)?.take(LARGEST + 1).read_to_end(&mut bytes).map_err(words)?;
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(format!("it is larger than {} KiB", LARGEST / 1024));
+        return Err(unusable(format!("it is larger than {} KiB", LARGEST / 1024)));
     }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
+    String::from_utf8(bytes).map_err(|_| unusable("it is not UTF-8 text".to_owned()))
 }

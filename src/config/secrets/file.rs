@@ -1,6 +1,7 @@
 //! Secrets in a file of their own, as Kubernetes, systemd and password stores provide them: `client_secret_file` and
 //! others.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use crate::config::definitions::Opt;
@@ -38,10 +39,35 @@ impl Options<'_> {
         match read_small(&path) {
             Ok(text) => self.secret_of_file(file, &path, text.trim_end_matches(['\r', '\n'])),
             Err(reason) => {
-                let wrong = format!("names {}, which cannot be read: {reason}", path.display());
-                self.problem(file, wrong, "name a file that holds the secret and nothing else");
+                let right = self.remedy(file, reason.kind());
+                self.problem(
+                    file,
+                    format!("names {}, which cannot be read: {reason}", path.display()),
+                    right,
+                );
                 None
             }
+        }
+    }
+
+    /// What to do about a file of a secret that cannot be read.
+    fn remedy(&self, file: &Opt, kind: ErrorKind) -> &'static str {
+        let is_relative = self.raw(file).is_some_and(|name| !name.starts_with(['/', '~']));
+        let has_credentials = self.environment.get_filled("CREDENTIALS_DIRECTORY").is_some();
+        match kind {
+            ErrorKind::NotFound if is_relative && !has_credentials => {
+                "if systemd hands this file over (LoadCredential=, the credential store), only the service has it, in \
+                 $CREDENTIALS_DIRECTORY, which is not set here; for a test, run the program by systemd-run with \
+                 --property=LoadCredential=NAME"
+            }
+            ErrorKind::NotFound if is_relative => {
+                "hand the file over by LoadCredential=NAME in the service's unit, or name it by its full path"
+            }
+            ErrorKind::PermissionDenied => {
+                "let the user that runs this program read it (chgrp to its group, and chmod 640), and enter its \
+                 directory"
+            }
+            _ => "name a file that holds the secret and nothing else",
         }
     }
 

@@ -36,7 +36,10 @@ impl ProtectedSecrets {
             return read;
         }
         let path = directory.join(KEY);
-        match read_small(&path).and_then(|jwk| Key::from_jwk(&jwk).map_err(|error| error.to_string())) {
+        match read_small(&path)
+            .map_err(|error| error.to_string())
+            .and_then(|jwk| Key::from_jwk(&jwk).map_err(|error| error.to_string()))
+        {
             Ok(key) => {
                 read.directory = Some(directory.to_owned());
                 for (name, path) in tokens {
@@ -68,7 +71,7 @@ impl ProtectedSecrets {
     }
 
     fn open(&mut self, key: &Key, name: String, path: PathBuf) {
-        let opened = read_small(&path).and_then(|text| {
+        let opened = read_small(&path).map_err(|error| error.to_string()).and_then(|text| {
             key.open(text.lines().next().unwrap_or_default().trim()).map_err(|error| error.to_string())
         });
         match opened {

@@ -12,6 +12,9 @@ use soar::{Login, SoarSettings};
 
 /// `None` only where a problem was noted.
 pub(in crate::config) fn soar(options: &mut Options<'_>) -> Option<SoarSettings> {
+    if !options.has_section(opt::SECTION.name) {
+        return None;
+    }
     let host = options
         .mandatory(&opt::HOST, "give the host name of SOAR")
         .and_then(|host| options.host(&opt::HOST, &host));
@@ -19,6 +22,11 @@ pub(in crate::config) fn soar(options: &mut Options<'_>) -> Option<SoarSettings>
         &opt::ORG,
         "give the organisation's name, uuid or cloud account (SOAR shows them under Administrator Settings)",
     );
+    for (option, value) in [(&opt::HOST, &host), (&opt::ORG, &org)] {
+        if let Some(value) = value {
+            options.note_example(option, value);
+        }
+    }
     let port = options.number(&opt::PORT);
     let login = login(options);
     let trust = options.trust(&opt::CAFILE).unwrap_or(Trust::System);
@@ -51,6 +59,9 @@ fn login(options: &mut Options<'_>) -> Option<Login> {
     let secret = options.is_set(&opt::API_KEY_SECRET) || options.is_set(&opt::API_KEY_SECRET_FILE);
     if email && !(id && secret) {
         let email = options.mandatory(&opt::EMAIL, "give the account's e-mail address");
+        if let Some(email) = &email {
+            options.note_example(&opt::EMAIL, email);
+        }
         let password =
             options.mandatory_secret(&opt::PASSWORD, &opt::PASSWORD_FILE, "give the account's password");
         options.warning(

@@ -23,7 +23,7 @@ mod secret_files;
 const MINIMAL: &str = "\
 [resilient]
 host=soar.example.com
-org=My Org
+org=Security
 api_key_id=key-id
 api_key_secret=K3Y!
 [fn_exchange_online]

@@ -20,7 +20,7 @@ fn minimal_file_uses_defaults() {
     );
     assert_eq!(health_listen, None, "no port is open");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
-    assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "My Org"));
+    assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "Security"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });
     assert_eq!((soar.trust, soar.client_certificate, soar.resource_prefix), (Trust::System, None, None));
     assert_eq!((soar.proxy, soar.login_tries, soar.request_tries), (Proxy::Environment, None, 5));

@@ -174,7 +174,7 @@ fn unknown_options_are_warned_of() {
     assert_eq!(
         warnings(&text),
         [
-            "[resilient] num_worker is not an option of this program; it is ignored",
+            "[resilient] num_worker is not an option of this program; it is ignored (did you mean num_workers?)",
             "[integrations] prxy is not an option of this program; it is ignored",
             "[fn_exchange_online] max_mails is not an option of this program; it is ignored",
         ]

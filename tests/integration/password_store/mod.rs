@@ -20,7 +20,7 @@ use crate::support::open_bao::OpenBao;
 const APP_CONFIG: &str = "\
 [resilient]
 host=soar.example.com
-org=My Org
+org=Security
 api_key_id=^{secret.exchange/soar.id}
 api_key_secret=^secret.exchange/soar.key
 [fn_exchange_online]

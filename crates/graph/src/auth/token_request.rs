@@ -71,7 +71,7 @@ async fn assertion(proof: Proof, client_id: String, audience: Url) -> Result<Str
         }
         Proof::FederatedTokenFile(path) => {
             let cannot = |reason: &str| format!("cannot use the token in {}: {reason}", path.display());
-            let text = read_small(&path).map_err(|reason| cannot(&reason))?;
+            let text = read_small(&path).map_err(|reason| cannot(&reason.to_string()))?;
             let token = text.trim();
             if token.is_empty() { Err(cannot("the file is empty")) } else { Ok(token.to_owned()) }
         }
