@@ -34,7 +34,7 @@ use crate::config::watch::Contents;
 use crate::config::{Environment, LoadError, Loaded, Settings};
 use crate::exit_code::{ExitCode, Failure};
 use crate::guard::{ChangePolicy, DeletionCount};
-use crate::log::{Log, cannot_rotate};
+use crate::log::{Log, Look, cannot_rotate};
 use crate::worker::{CallMarks, Services, Worker};
 use broker_sessions::{BrokerSessions, SessionEvent};
 use config_source::ConfigSource;
@@ -44,19 +44,19 @@ use signals::{HoldSignals, Request, Signals};
 use subscription::Subscription;
 use systemd::Systemd;
 
-/// Runs with the configuration in `file` until SIGTERM or SIGINT.
+/// Runs with the configuration in `file` until SIGTERM or SIGINT. `look`: of the log on stderr.
 ///
 /// # Errors
 /// The daemon cannot start because of something that an operator has to correct.
-pub async fn run(file: PathBuf, environment: Environment) -> Result<(), Failure> {
+pub async fn run(file: PathBuf, environment: Environment, look: Look) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let hold_signals = HoldSignals::new()?;
     let mut source = ConfigSource::new(file, environment.clone());
     let unusable = |error: &dyn fmt::Display| Failure::new(ExitCode::BadConfiguration, &error);
     let loaded = source.load().await?;
     source.remove_protected_secrets();
-    let mut log = Log::start(&loaded.settings.log).map_err(|error| unusable(&error))?;
-    info!(version = env!("CARGO_PKG_VERSION"), file = %source.file().display(), "starting");
+    let mut log = Log::start(&loaded.settings.log, look).map_err(|error| unusable(&error))?;
+    info!(version = env!("FN_EXCHANGE_ONLINE_VERSION"), file = %source.file().display(), "starting");
     let life = async {
         let systemd = Systemd::connect(&environment);
         systemd.starting();
@@ -202,6 +202,7 @@ impl<'l> Daemon<'l> {
             Err(error) => Err(on_one_line(&error)),
         };
         self.health.count_reload(plan.is_ok());
+        self.systemd.configuration_was_refused(plan.is_err());
         match plan {
             Ok(plan) => {
                 plan.apply(self);

@@ -4,6 +4,7 @@
 //! A sign of life is sent only after the daemon's loop, the session with the broker and the worker have responded, so
 //! systemd restarts a daemon that hangs. A daemon that waits for SOAR is alive.
 
+use std::fmt;
 use std::future::pending;
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -11,6 +12,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use sd_notify::NotifyState;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,7 +32,30 @@ pub(super) struct Systemd {
     watchdog: Option<Duration>,
     /// Whether all changes are on hold, which the status adds.
     hold: watch::Sender<bool>,
+    status: Mutex<Status>,
 }
+
+/// What the status line says.
+#[derive(Debug, Default)]
+struct Status {
+    /// The state of the session with the broker.
+    session: String,
+    /// Whether the newest configuration was refused, so that an older one is in force.
+    is_refused: bool,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { session, is_refused } = self;
+        match (is_refused, session.as_str()) {
+            (false, session) => f.write_str(session),
+            (true, "") => f.write_str(REFUSED),
+            (true, session) => write!(f, "{REFUSED}; {session}"),
+        }
+    }
+}
+
+const REFUSED: &str = "changed app.config refused, see the journal";
 
 impl Systemd {
     /// Connects to the socket named by `NOTIFY_SOCKET`.
@@ -48,7 +73,7 @@ impl Systemd {
 
     /// The daemon starts; it takes no calls yet.
     pub(super) fn starting(&self) {
-        self.notify(&[NotifyState::Status("waiting for SOAR and its broker")]);
+        self.show("waiting for SOAR and its broker");
     }
 
     /// The daemon takes calls, with the newest settings.
@@ -59,6 +84,22 @@ impl Systemd {
     /// The daemon applies a configuration; [`Self::ready`] follows.
     pub(super) fn reloading(&self) {
         self.notify(&[NotifyState::Reloading]);
+    }
+
+    /// A changed configuration was refused, or taken up. A refusal stays in the status until one is taken up.
+    pub(super) fn configuration_was_refused(&self, is_refused: bool) {
+        let mut status = self.status.lock();
+        if is_refused || status.is_refused {
+            status.is_refused = is_refused;
+            self.notify(&[NotifyState::Status(&status.to_string())]);
+        }
+    }
+
+    /// Shows the state of the session in the status.
+    fn show(&self, session: &str) {
+        let mut status = self.status.lock();
+        session.clone_into(&mut status.session);
+        self.notify(&[NotifyState::Status(&status.to_string())]);
     }
 
     /// The daemon takes no more calls.
@@ -83,13 +124,13 @@ impl Systemd {
             let on_hold = *hold.borrow_and_update();
             match &*state.borrow_and_update() {
                 State::Subscribed { .. } if on_hold => {
-                    self.notify(&[NotifyState::Status("listening for calls; all changes are on hold")]);
+                    self.show("listening for calls; all changes are on hold");
                 }
-                State::Subscribed { .. } => self.notify(&[NotifyState::Status("listening for calls")]),
+                State::Subscribed { .. } => self.show("listening for calls"),
                 State::Connecting { last: Some(failure), .. } => {
                     // A line break would end the value.
                     let status = format!("{failure}; trying again").replace(['\n', '\r'], " ");
-                    self.notify(&[NotifyState::Status(&status)]);
+                    self.show(&status);
                 }
                 State::Connecting { last: None, .. } | State::Closed => {}
             }

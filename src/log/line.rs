@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use tracing::Level;
 use tracing::field::{Field, Visit};
 
+use super::look::{Form, Look, Severity};
 use crate::config::LogFormat;
 use net::untrusted::text::{escape_json, is_unsafe_to_display};
 
@@ -19,7 +20,7 @@ const LONGEST_VALUE: usize = 8 * 1024;
 /// An event with its time and fields.
 pub(super) struct Line {
     time: DateTime<Local>,
-    level: &'static str,
+    severity: Severity,
     module: String,
     fields: Fields,
 }
@@ -104,34 +105,38 @@ impl Line {
     pub(super) fn new(level: Level, target: &str, fields: Fields) -> Self {
         let within = target.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::")).unwrap_or(target);
         let module = within.replace("::", ".");
-        let level = match level {
-            Level::ERROR => "ERROR",
-            Level::WARN => "WARNING",
-            Level::INFO => "INFO",
-            _ => "DEBUG",
+        let severity = match level {
+            Level::ERROR => Severity::Error,
+            Level::WARN => Severity::Warning,
+            Level::INFO => Severity::Info,
+            _ => Severity::Debug,
         };
-        Self { time: Local::now(), level, module, fields }
+        Self { time: Local::now(), severity, module, fields }
     }
 
     /// A line about the log itself.
     pub(super) fn of_log(message: String) -> Self {
         let fields = Fields { message, named: Vec::new() };
-        Self { time: Local::now(), level: "WARNING", module: "log".to_owned(), fields }
+        Self { time: Local::now(), severity: Severity::Warning, module: "log".to_owned(), fields }
     }
 
     /// Formats the line, with its end.
-    pub(super) fn written(self, format: LogFormat) -> Arc<str> {
+    pub(super) fn written(&self, Form { format, look }: Form) -> Arc<str> {
         match format {
-            LogFormat::Text => self.text().into(),
-            LogFormat::Json => self.json().into(),
+            LogFormat::Text => self.text(look).into(),
+            LogFormat::Json => self.json(look).into(),
         }
     }
 
-    fn text(self) -> String {
-        let Self { time, level, module, fields } = self;
+    fn text(&self, look: Look) -> String {
+        let Self { time, severity, module, fields } = self;
         let mut line = String::with_capacity(160);
+        line.push_str(look.prefix(*severity));
         // Writing to a String does not fail.
-        let _ = write!(line, "{} {level} [{module}] ", time.format("%Y-%m-%d %H:%M:%S,%3f"));
+        if look != Look::Journal {
+            let _ = write!(line, "{} ", time.format("%Y-%m-%d %H:%M:%S,%3f"));
+        }
+        let _ = write!(line, "{} [{module}] ", look.painted(*severity));
         escape(&mut line, &fields.message);
         for (name, value) in &fields.named {
             let _ = write!(line, " {name}=");
@@ -151,17 +156,18 @@ impl Line {
         line
     }
 
-    fn json(self) -> String {
-        let Self { time, level, module, fields } = self;
+    fn json(&self, look: Look) -> String {
+        let Self { time, severity, module, fields } = self;
         let mut object = Map::new();
         object.insert("time".to_owned(), time.to_rfc3339_opts(SecondsFormat::Millis, false).into());
-        object.insert("level".to_owned(), level.into());
-        object.insert("module".to_owned(), module.into());
-        object.insert("message".to_owned(), fields.message.into());
-        for (name, value) in fields.named {
-            object.entry(name).or_insert(value);
+        object.insert("level".to_owned(), severity.name().into());
+        object.insert("module".to_owned(), module.as_str().into());
+        object.insert("message".to_owned(), fields.message.as_str().into());
+        for (name, value) in &fields.named {
+            object.entry(*name).or_insert_with(|| value.clone());
         }
-        let mut line = escape_json(&Value::Object(object).to_string());
+        let mut line =
+            format!("{}{}", look.prefix(*severity), escape_json(&Value::Object(object).to_string()));
         line.push('\n');
         line
     }

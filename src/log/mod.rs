@@ -5,6 +5,7 @@
 
 mod file;
 mod line;
+mod look;
 mod writer;
 
 use std::io;
@@ -26,13 +27,17 @@ use tracing_subscriber::{Layer, Registry, reload};
 
 use self::file::LogFile;
 use self::line::{Fields, Line};
+use self::look::Form;
+pub use self::look::Look;
 use self::writer::{Stderr, Writer};
 use crate::config::{LogFormat, LogLevel, LogSettings};
 
 /// Formats a line of the log, for property tests.
 #[doc(hidden)]
 pub fn line_of(format: LogFormat, message: &str, value: &str) -> String {
-    Line::new(Level::INFO, AUDIT, Fields::of(message, "value", value)).written(format).to_string()
+    Line::new(Level::INFO, AUDIT, Fields::of(message, "value", value))
+        .written(Form { format, look: Look::Plain })
+        .to_string()
 }
 
 /// The target of events that record changes of mailboxes. They are written at every level.
@@ -72,13 +77,14 @@ pub struct Log {
     output: Arc<Mutex<Output>>,
     wanted: reload::Handle<Wanted, Registry>,
     acts: Counter,
+    /// The look of lines on stderr.
+    look: Look,
 }
 
 /// Other settings of the log, ready to be put in place by [`Log::replace`].
 #[must_use = "its writers wait for those that they are to replace"]
 pub struct LogChange {
     successors: Writers,
-    format: LogFormat,
     level: LogLevel,
 }
 
@@ -102,11 +108,9 @@ impl Log {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn start(settings: &LogSettings) -> Result<Self, LogError> {
-        let writers = Writers::start(settings, None)?;
-        let log =
-            Self::of(writers, settings.format, wanted(settings.level, settings.level.min(LogLevel::Info)));
-        Ok(log)
+    pub fn start(settings: &LogSettings, look: Look) -> Result<Self, LogError> {
+        let writers = Writers::start(settings, look, None)?;
+        Ok(Self::of(writers, look, wanted(settings.level, settings.level.min(LogLevel::Info))))
     }
 
     /// Starts the log of a command, to stderr only: events from `level` up, and the record of changes. The progress bar
@@ -114,10 +118,11 @@ impl Log {
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn of_command(level: LogLevel, bar: Option<ProgressBar>) -> Result<Self, LogError> {
-        let stderr = Writer::start("log to stderr", Stderr { bar }, LogFormat::Text, None, None)?;
+    pub fn of_command(level: LogLevel, look: Look, bar: Option<ProgressBar>) -> Result<Self, LogError> {
+        let form = Form { format: LogFormat::Text, look };
+        let stderr = Writer::start("log to stderr", Stderr { bar }, form, None, None)?;
         let wanted = wanted(level, level.min(LogLevel::Info));
-        Ok(Self::of(Writers { file: None, stderr }, LogFormat::Text, wanted))
+        Ok(Self::of(Writers { file: None, stderr }, look, wanted))
     }
 
     /// Opens the files and starts the threads for other settings. Nothing is written before [`Self::replace`].
@@ -125,16 +130,16 @@ impl Log {
     /// # Errors
     /// The file cannot be written; the log continues as before.
     pub fn prepare(&self, settings: &LogSettings) -> Result<LogChange, LogError> {
-        let successors = Writers::start(settings, Some(&self.writers))?;
-        Ok(LogChange { successors, format: settings.format, level: settings.level })
+        let successors = Writers::start(settings, self.look, Some(&self.writers))?;
+        Ok(LogChange { successors, level: settings.level })
     }
 
     /// Logs with the prepared settings from now on. No line is lost, and the order of lines is kept.
     pub fn replace(&mut self, change: LogChange) {
-        let LogChange { successors, format, level } = change;
+        let LogChange { successors, level } = change;
         {
             let mut output = self.output.lock();
-            *output = Output { format, queues: successors.queues() };
+            *output = Output { queues: successors.queues() };
         }
         let former = std::mem::replace(&mut self.writers, successors);
         // Dropping waits for what the former writers still write. Without a thread for that, the caller waits.
@@ -143,15 +148,15 @@ impl Log {
         let _ = self.wanted.reload(wanted(level, level.min(LogLevel::Info)));
     }
 
-    fn of(writers: Writers, format: LogFormat, wanted: Wanted) -> Self {
-        let output = Arc::new(Mutex::new(Output { format, queues: writers.queues() }));
+    fn of(writers: Writers, look: Look, wanted: Wanted) -> Self {
+        let output = Arc::new(Mutex::new(Output { queues: writers.queues() }));
         let (filter, handle) = reload::Layer::new(wanted);
         let acts = Counter::default();
         let lines = Lines { output: Arc::clone(&output), acts: acts.clone() };
         // It fails only where a test has set up a log of its own.
         let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
         std::panic::set_hook(Box::new(note_panic));
-        Self { writers, output, wanted: handle, acts }
+        Self { writers, output, wanted: handle, acts, look }
     }
 
     /// The number of recorded changes.
@@ -162,15 +167,22 @@ impl Log {
 
 impl Writers {
     /// Starts the writers. They begin after the queues of `predecessors` are written.
-    fn start(settings: &LogSettings, predecessors: Option<&Self>) -> Result<Self, LogError> {
+    fn start(settings: &LogSettings, look: Look, predecessors: Option<&Self>) -> Result<Self, LogError> {
         let file = match settings.path() {
             Some(path) => Some(LogFile::open(path, settings.max_bytes, settings.backup_count)?),
             None => None,
         };
         let before = predecessors.map(|writers| &writers.stderr);
-        let stderr = Writer::start("log to stderr", Stderr::default(), settings.format, None, before)?;
+        let stderr = Writer::start(
+            "log to stderr",
+            Stderr::default(),
+            Form { format: settings.format, look },
+            None,
+            before,
+        )?;
         let before = predecessors.and_then(|writers| writers.file.as_ref());
-        let start = |file| Writer::start("log to file", file, settings.format, Some(&stderr), before);
+        let form = Form { format: settings.format, look: Look::Plain };
+        let start = |file| Writer::start("log to file", file, form, Some(&stderr), before);
         Ok(Self { file: file.map(start).transpose()?, stderr })
     }
 
@@ -220,9 +232,8 @@ struct Lines {
     acts: Counter,
 }
 
-/// The queues of the writers, and the format of lines.
+/// The queues of the writers.
 struct Output {
-    format: LogFormat,
     queues: Vec<writer::Queue>,
 }
 
@@ -260,9 +271,12 @@ where
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
         // Locked until every queue has the line, so that the order is the same in all.
         let output = self.output.lock();
-        let text = line.written(output.format);
+        let mut written: Option<(Form, Arc<str>)> = None;
         for queue in &output.queues {
-            queue.push(text.clone());
+            let same = written.take().filter(|(form, _)| *form == queue.form());
+            let (form, text) = same.unwrap_or_else(|| (queue.form(), line.written(queue.form())));
+            queue.push(Arc::clone(&text));
+            written = Some((form, text));
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::LogError;
 use super::line::Line;
-use crate::config::LogFormat;
+use super::look::Form;
 
 /// The longest queue in lines. Further lines are dropped and counted.
 const WAITING: usize = 20_000;
@@ -47,8 +47,10 @@ impl Sink for Stderr {
 #[derive(Debug, Clone)]
 pub(super) struct Queue(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// The form of the lines.
+    form: Form,
     state: Mutex<State>,
     change: Condvar,
 }
@@ -67,6 +69,10 @@ struct State {
 }
 
 impl Queue {
+    pub(super) fn form(&self) -> Form {
+        self.0.form
+    }
+
     /// Adds a line, or drops it if the queue is full.
     pub(super) fn push(&self, line: Arc<str>) {
         let mut state = self.0.state.lock();
@@ -118,11 +124,11 @@ impl Writer {
     pub(super) fn start(
         name: &str,
         mut sink: impl Sink,
-        format: LogFormat,
+        form: Form,
         complaints: Option<&Writer>,
         before: Option<&Writer>,
     ) -> Result<Self, LogError> {
-        let queue = Queue(Arc::default());
+        let queue = Queue(Arc::new(Shared { form, state: Mutex::default(), change: Condvar::new() }));
         let complaints = complaints.map(Writer::queue);
         let (writing, before) = (queue.clone(), before.map(Writer::queue));
         let write_all = move || {
@@ -132,7 +138,7 @@ impl Writer {
             let mut missing = Missing::default();
             while let Some((lines, lost)) = writing.next() {
                 for line in lines {
-                    missing.write(&mut sink, &line, format, complaints.as_ref());
+                    missing.write(&mut sink, &line, form, complaints.as_ref());
                 }
                 missing.lines += lost;
             }
@@ -160,11 +166,11 @@ struct Missing {
 }
 
 impl Missing {
-    fn write(&mut self, sink: &mut impl Sink, line: &str, format: LogFormat, complaints: Option<&Queue>) {
+    fn write(&mut self, sink: &mut impl Sink, line: &str, form: Form, complaints: Option<&Queue>) {
         let mut written = Ok(());
         if self.lines > 0 {
             let gap = Line::of_log(format!("{} lines of the log could not be written here", self.lines));
-            written = sink.write(&gap.written(format));
+            written = sink.write(&gap.written(form));
             if written.is_ok() {
                 self.lines = 0;
             }
@@ -177,7 +183,7 @@ impl Missing {
                     && let Some(complaints) = complaints
                 {
                     let complaint = Line::of_log(format!("the log file cannot be written: {error}"));
-                    complaints.push(complaint.written(format));
+                    complaints.push(complaint.written(complaints.form()));
                 }
                 self.failing = true;
             }

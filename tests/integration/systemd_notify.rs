@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdUnixDatagram};
 use std::path::Path;
 
@@ -89,6 +90,77 @@ async fn reload_and_stop_are_reported() {
     assert_eq!([manager.received().await, manager.received().await], ["RELOADING=1", "READY=1"]);
     assert_eq!(daemon.stop().await.code(), Some(0));
     assert_eq!(manager.received().await, "STOPPING=1");
+}
+
+#[tokio::test]
+async fn refused_reload_stays_in_the_status() {
+    let deployment = Deployment::new().await;
+    let mut manager = Manager::at(&deployment.directory().join("notify"));
+    let daemon = manager.daemon(&deployment, &[]);
+    manager.received_up_to(LISTENING).await;
+    let refused = format!("STATUS=changed app.config refused, see the journal; {}", &LISTENING[7..]);
+    deployment.write("app.config", &deployment.app_config(&[("port", "many")], &[]));
+    daemon.signal("HUP").await;
+    manager.received_up_to(&refused).await;
+    deployment.sandbox.soar.broker.cut_connections();
+    let lines = manager.received_up_to(&refused).await;
+    assert!(
+        lines.iter().any(|line| line.contains("refused") && line.ends_with("; trying again")),
+        "{lines:?}"
+    );
+    deployment.write("app.config", &deployment.app_config(&[], &[]));
+    daemon.signal("HUP").await;
+    manager.received_up_to(LISTENING).await;
+}
+
+/// `JOURNAL_STREAM` for this file, as systemd sets it for the stream to its journal.
+fn stream_of(file: &std::fs::File) -> String {
+    let there = file.metadata().unwrap();
+    format!("{}:{}", there.dev(), there.ino())
+}
+
+#[tokio::test]
+async fn lines_for_the_journal_have_priorities_and_no_time() {
+    let deployment = Deployment::new().await;
+    let options = [("no_such_option", "1"), ("logfile", "own.log")];
+    let app_config = deployment.write("app.config", &deployment.app_config(&options, &[]));
+    let journal = deployment.directory().join("journal");
+    for (is_journal, is_started) in [(true, true), (false, true), (true, false)] {
+        let stderr = std::fs::File::create(&journal).unwrap();
+        let stream = if is_journal { stream_of(&stderr) } else { "1:2".to_owned() };
+        let file = if is_started { app_config.clone() } else { deployment.directory().join("nowhere") };
+        let mut daemon = tokio::process::Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
+            .args(["run", "--config-file"])
+            .arg(file)
+            .env("JOURNAL_STREAM", stream)
+            .stderr(stderr)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        if is_started {
+            let queue = deployment.queue();
+            assert!(deployment.sandbox.soar.broker.until(SOON, |broker| broker.consumers(&queue) > 0).await);
+            daemon.kill().await.unwrap();
+            let queue = deployment.queue();
+            assert!(deployment.sandbox.soar.broker.until(SOON, |broker| broker.consumers(&queue) == 0).await);
+        } else {
+            daemon.wait().await.unwrap();
+        }
+        let text = std::fs::read_to_string(&journal).unwrap();
+        if !is_started {
+            assert!(text.starts_with("<3>fn-exchange-online: cannot read"), "{text}");
+        } else if is_journal {
+            assert!(
+                text.contains("\n<4>WARNING [") && text.starts_with("<6>INFO [daemon] starting"),
+                "{text}"
+            );
+        } else {
+            assert!(text.contains(" WARNING [") && text.starts_with("20"), "{text}");
+        }
+    }
+    // The file has the time in any case.
+    let file = std::fs::read_to_string(deployment.directory().join("own.log")).unwrap();
+    assert!(file.lines().all(|line| line.starts_with("20")), "{file}");
 }
 
 #[tokio::test]
