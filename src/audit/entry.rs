@@ -79,6 +79,7 @@ impl Entry {
         self.is_ended = true;
         let Self { trail, initiator, record, dry_run, intent, .. } = self;
         log(record, &outcome.text(record.act), error, *dry_run);
+        trail.count(record.act, outcome);
         trail.put(json_line::of_outcome(Some(intent), record, outcome, error, *dry_run, initiator));
     }
 }

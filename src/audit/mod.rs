@@ -17,6 +17,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -56,11 +57,27 @@ pub struct Trail(Arc<Handle>);
 
 /// Ends the writer when the last clone of the trail is dropped.
 #[derive(Debug)]
-struct Handle(Arc<Queue>);
+struct Handle {
+    queue: Arc<Queue>,
+    done: AtomicUsize,
+    unknown: AtomicUsize,
+    rehearsed: AtomicUsize,
+}
+
+/// How many acts that change a mailbox ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changes {
+    /// Those that were done.
+    pub done: usize,
+    /// Those that may have been done.
+    pub unknown: usize,
+    /// Those that a dry run would have done.
+    pub rehearsed: usize,
+}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.close();
+        self.queue.close();
     }
 }
 
@@ -78,7 +95,9 @@ impl Trail {
 
     /// Returns the trail where `settings` say, or in the log only. The file is opened before the first line.
     pub fn at(settings: AuditSettings) -> Self {
-        Self(Arc::new(Handle(Arc::new(Queue::new(settings)))))
+        let queue = Arc::new(Queue::new(settings));
+        let [done, unknown, rehearsed] = Default::default();
+        Self(Arc::new(Handle { queue, done, unknown, rehearsed }))
     }
 
     /// Returns a trail that is in the log only.
@@ -143,6 +162,28 @@ impl Trail {
         if !self.is_failing() {
             // The writer has logged a failure.
             let _ = self.flush(LIMIT).await;
+        }
+    }
+
+    /// The changes of mailboxes so far.
+    pub fn changes(&self) -> Changes {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        Changes {
+            done: count(&self.0.done),
+            unknown: count(&self.0.unknown),
+            rehearsed: count(&self.0.rehearsed),
+        }
+    }
+
+    fn count(&self, act: Act, outcome: ActOutcome) {
+        let counter = match outcome {
+            ActOutcome::Done => &self.0.done,
+            ActOutcome::Unknown => &self.0.unknown,
+            ActOutcome::WouldBeDone => &self.0.rehearsed,
+            _ => return,
+        };
+        if act.changes_mailbox() {
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -231,6 +272,6 @@ impl Trail {
     }
 
     fn queue(&self) -> &Arc<Queue> {
-        &self.0.0
+        &self.0.queue
     }
 }

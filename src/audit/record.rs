@@ -70,6 +70,12 @@ impl Act {
         }
     }
 
+    /// Whether a mailbox is another one after it.
+    pub(super) fn changes_mailbox(self) -> bool {
+        use Act::{DeleteMessage, MoveMessage, SendMessage};
+        matches!(self, DeleteMessage | MoveMessage | SendMessage | Self::CreateMeeting)
+    }
+
     fn participle(self) -> &'static str {
         match self {
             Self::DeleteMessage | Self::DeleteMessages => "deleted",
