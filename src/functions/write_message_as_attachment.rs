@@ -141,7 +141,7 @@ impl MessageCopy<'_> {
                     info!(
                         status = refused.status(),
                         uploads,
-                        ?wait,
+                        wait_ms = wait.as_millis(),
                         "SOAR throttles attachments; trying again after the wait"
                     );
                     sleep(wait).await;

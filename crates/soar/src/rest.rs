@@ -171,7 +171,12 @@ impl Connection {
             }
             let wait = self.wait(done, error.retry_after());
             let reason = error.for_log();
-            tracing::warn!(error = reason, tries = done, ?wait, "signing in to SOAR is tried again");
+            tracing::warn!(
+                error = reason,
+                tries = done,
+                wait_ms = wait.as_millis(),
+                "signing in to SOAR is tried again"
+            );
             tokio::time::sleep(wait).await;
         }
     }
@@ -230,7 +235,12 @@ impl Connection {
             }
             let wait = self.wait(done, error.retry_after());
             let reason = error.for_log();
-            tracing::info!(error = reason, tries = done, ?wait, "a request to SOAR is tried again");
+            tracing::info!(
+                error = reason,
+                tries = done,
+                wait_ms = wait.as_millis(),
+                "a request to SOAR is tried again"
+            );
             tokio::time::sleep(wait).await;
         }
     }

@@ -158,7 +158,7 @@ impl Client {
                 answer => return answer,
             };
             let wait = BACKOFF.delay(tries - 1);
-            tracing::warn!(%error, tries, ?wait, "the password store is asked again");
+            tracing::warn!(%error, tries, wait_ms = wait.as_millis(), "the password store is asked again");
             tokio::time::sleep(wait).await;
             tries += 1;
         }
