@@ -38,6 +38,8 @@ pub enum ExitCode {
     PasswordStore = 40,
     /// Ended by Ctrl-C, as shells count it: 128 and the number of SIGINT.
     Interrupted = 130,
+    /// Ended by SIGTERM, counted in the same way.
+    Terminated = 143,
 }
 
 impl ExitCode {

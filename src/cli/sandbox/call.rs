@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::inputs;
+use super::{in_a_shell, inputs, program};
 use crate::cli::invoke::inputs::Given;
 use crate::cli::invoke::progress::ProgressDisplay;
 use crate::cli::invoke::{named, write};
@@ -24,7 +24,7 @@ pub(super) async fn call(
     let function = named(function)?;
     let values = inputs::read(function, given, directory).await?;
     let endpoint = Endpoint::open(directory).map_err(|error| {
-        Failure::new(ExitCode::Failed, &format!("no sandbox is served in that directory: {error}"))
+        Failure::new(ExitCode::Failed, &format!("no sandbox is served in {}: {error}", directory.display()))
     })?;
     let name = function.name().to_owned();
     let call = PostedCall { playbook, function: name, inputs: values, incident: INCIDENT };
@@ -32,17 +32,24 @@ pub(super) async fn call(
     let display = ProgressDisplay::on_stderr();
     while let Some(line) = lines.next().await? {
         match line {
-            Line::Called => display.line(&format!(
-                "SOAR has called {}; the call waits in the queue for a daemon",
-                function.name()
+            Line::Called { daemons: 0 } => display.line(&format!(
+                "No daemon is subscribed: the call of {} waits in the queue. Start one in another terminal:\n  {} run \
+                 --config-file {}",
+                function.name(),
+                program(),
+                in_a_shell(&directory.join("app.config"))
             )),
+            Line::Called { .. } => display.status(&format!("SOAR has called {}", function.name())),
             Line::Status(status) => display.status(&status),
             Line::Failed(why) => return Err(Failure::new(ExitCode::Failed, &why)),
             Line::Replied { message_type, message, results, added, script_failure } => {
                 if message_type != 0 || results.is_null() {
                     return Err(Failure::new(ExitCode::Failed, &message));
                 }
-                display.line(&message);
+                // A soft failure is reported at the end, as such.
+                if results["success"] == json!(true) {
+                    display.line(&message);
+                }
                 if let Some(added) = added {
                     display.line(&format!(
                         "The scripts after the function have run on incident {INCIDENT}: {added}"

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::invoke::inputs::{Given, encoded, must_be, typed};
+use crate::cli::invoke::inputs::{Given, encoded, must_be, one_of, typed};
 use crate::cli::{ExitCode, Failure};
 use crate::config::{Environment, load_soar};
 use crate::functions::{Function, InputKind};
+use crate::similar::did_you_mean;
 use sandbox::soar::INCIDENT;
 use soar::{Client, Collection};
 
@@ -22,7 +23,12 @@ pub(super) async fn read(
     let (mut values, problems) = typed(given, |name, value| {
         let field = fields.iter().find(|field| field["name"] == *name).ok_or_else(|| {
             let known: Vec<_> = fields.iter().filter_map(|field| field["name"].as_str()).collect();
-            format!("{} has no input {name} in the sandbox; it has {}.", function.name(), known.join(", "))
+            let meant = did_you_mean(name, known.iter().copied());
+            format!(
+                "{} has no input {name}{meant} in the sandbox; it has {}.",
+                function.name(),
+                known.join(", ")
+            )
         })?;
         of_field(field, value).map_err(|right| must_be(name, &right))
     });
@@ -76,12 +82,12 @@ fn option(field: &Value, label: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     let options = field["values"].as_array().map_or(&[][..], Vec::as_slice);
-    let labels = || options.iter().filter_map(|option| option["label"].as_str());
     let found = options
         .iter()
         .find(|option| option["label"].as_str().is_some_and(|one| one.trim().eq_ignore_ascii_case(label)));
-    match found {
-        Some(option) => Ok(json!({"id": option["value"], "name": option["label"]})),
-        None => Err(format!("of {}", labels().collect::<Vec<_>>().join(", "))),
+    if let Some(option) = found {
+        return Ok(json!({"id": option["value"], "name": option["label"]}));
     }
+    let labels: Vec<_> = options.iter().filter_map(|option| option["label"].as_str()).collect();
+    Err(one_of(label, &labels))
 }

@@ -129,7 +129,7 @@ impl Analyst<'_> {
             let mailboxes = results["content"]["delete_results"].as_array();
             let deleted = mailboxes.into_iter().flatten();
             let deleted: usize = deleted.map(|mailbox| count(&mailbox["deleted_list"])).sum();
-            let mut summary = format!("{deleted} messages deleted");
+            let mut summary = format!("{} deleted", counted(deleted, "message"));
             for failure in results["content"]["failures"].as_array().into_iter().flatten() {
                 let (mailbox, code) = (text(&failure["email_address"]), text(&failure["code"]));
                 let status = &failure["status_code"];
@@ -186,7 +186,9 @@ impl Analyst<'_> {
         });
         let say = |results: &Value| {
             let start = &results["content"]["start"];
-            format!("{}, {}", text(&start["dateTime"]), text(&start["timeZone"]))
+            let time = text(&start["dateTime"]);
+            let time = time.get(..16).unwrap_or(time).replace('T', " at ");
+            format!("invitations are sent for {time} ({})", text(&start["timeZone"]))
         };
         self.ask("Call a meeting for tomorrow.", Function::CreateMeeting, inputs, say).await.map(drop)
     }
@@ -263,6 +265,10 @@ fn found(results: &Value) -> String {
     }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -300,12 +306,12 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Stor
     );
     verdict(
         deleted.len() == planted.len(),
-        format!("{} other messages were deleted", deleted.len() - planted_gone),
+        format!("{} other than these were deleted", deleted.len() - planted_gone),
     );
-    verdict(sandbox.graph.users_deleted().is_empty(), "no user was harmed".to_owned());
+    verdict(sandbox.graph.users_deleted().is_empty(), "no user account was deleted".to_owned());
     verdict(
         sandbox.graph.sent_mail().len() == 1,
-        format!("{} mail was sent", sandbox.graph.sent_mail().len()),
+        format!("{} sent", counted(sandbox.graph.sent_mail().len(), "mail")),
     );
     // Without the scripts, the incident has the functions' own notes.
     let own_notes = notes.iter().filter(|note| note.author.kind == AuthorKind::ApiKey).count();
@@ -322,10 +328,13 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Stor
             format!("its data table has {rows} rows, {gone} of them of deleted messages"),
         );
     }
-    verdict(left == 0, format!("{left} calls are left in the queue"));
+    verdict(left == 0, format!("{} left in the queue", counted(left, "call")));
     verdict(
         counters.most_in_one_mailbox <= 4,
-        format!("never more than {} requests at once in one mailbox", counters.most_in_one_mailbox),
+        format!(
+            "never more than {} at once in one mailbox",
+            counted(counters.most_in_one_mailbox, "request")
+        ),
     );
     story.say(&format!(
         "Graph saw {} HTTP requests, {} of them batches with {} sub-requests; it throttled {} and granted {} token.",

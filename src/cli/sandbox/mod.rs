@@ -3,25 +3,26 @@
 
 mod call;
 mod daemon;
+mod directory;
 mod inputs;
 mod investigation;
 mod story;
+mod watch;
 
 use std::env;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::Utc;
 use serde_json::json;
-use tokio::signal::ctrl_c;
-use uuid::Uuid;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::invoke::functions;
 use super::invoke::inputs::{Given, pair};
 use super::{ExitCode, Failure};
 use crate::customize::{ScriptLanguage, export};
 use daemon::Daemon;
+use directory::Directory;
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use sandbox::page::{Page, document};
@@ -43,7 +44,10 @@ pub(super) struct Arguments {
 
     /// Call this function, as SOAR does, in the sandbox that another process serves in --directory, and show the reply
     /// of the daemon. The prefix `exchange_online_` may be left out.
-    #[arg(long, value_name = "FUNCTION", requires = "directory", conflicts_with = "serve")]
+    #[arg(
+        long, value_name = "FUNCTION", requires = "directory", conflicts_with = "serve",
+        value_parser = functions(), hide_possible_values = true
+    )]
     call: Option<String>,
 
     /// An input of the call, as for invoke: one that the function has in the sandbox's SOAR.
@@ -100,37 +104,48 @@ impl Arguments {
     }
 }
 
+/// The page with the incidents, which is left of a demonstration.
+const PAGE: &str = "incidents.html";
+
 /// Runs the sandbox.
 pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"));
     if let (Some(function), Some(directory)) = (&arguments.call, &arguments.directory) {
         return call::call(function, arguments.given, arguments.playbook, directory).await;
     }
-    let directory = match &arguments.directory {
-        // The daemon may run in another directory.
-        Some(directory) => std::fs::create_dir_all(directory).and_then(|()| directory.canonicalize()),
-        None => private_directory(),
-    }
-    .map_err(failed)?;
-    let sandbox = Sandbox::start(&directory, arguments.tenant(), arguments.soar()?).await.map_err(failed)?;
-    sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
-    if arguments.throttled > 0 {
-        sandbox.graph.faults().throttle(Some(Throttling {
-            share: f64::from(arguments.throttled) / 100.0,
-            scope: Scope::SubRequests,
-            retry_after: RetryAfter::Seconds(1),
-            times: 1,
-        }));
-    }
-    let app_config = sandbox.write_app_config(&[("max_users", "100000")]).map_err(failed)?;
-    let engine = sandbox.engine().await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    let page = Page::serve(engine.clone()).await.map_err(failed)?;
-
+    let unsettled = |error| failed(&error);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt()).map_err(unsettled)?,
+        signal(SignalKind::terminate()).map_err(unsettled)?,
+    );
+    let mut directory = Directory::take(arguments.directory.as_deref())?;
     let mut story = Story::to_stdout();
+    // A signal drops the run, which kills its daemon, and then the directory.
+    let code = tokio::select! {
+        ended = run(&arguments, directory.path(), &mut story) => {
+            match ended {
+                Ok(()) => directory.keep_only(PAGE),
+                // The log of the daemon may show why.
+                Err(_) => directory.keep(),
+            }
+            return ended;
+        }
+        _ = interrupt.recv() => ExitCode::Interrupted,
+        _ = terminate.recv() => ExitCode::Terminated,
+    };
+    if arguments.serve {
+        return Ok(());
+    }
+    Err(Failure::new(code, &"the sandbox was ended before the investigation was"))
+}
+
+async fn run(arguments: &Arguments, directory: &Path, story: &mut Story) -> Result<(), Failure> {
+    let sandbox = start(arguments, directory).await?;
+    let app_config = sandbox.write_app_config(&[("max_users", "100000")]).map_err(|error| failed(&error))?;
+    let engine = sandbox.engine().await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let page = Page::serve(engine.clone()).await.map_err(|error| failed(&error))?;
     story.title("fn-exchange-online sandbox");
     story.say(&format!(
-        "On this machine now run an IBM SOAR (message broker and REST interface) and a Microsoft Graph tenant\n\
+        "On this machine now run an IBM SOAR (message broker and REST interface) and a Microsoft Graph tenant \
          with {} mailboxes. Graph takes {} ms for a request and throttles {} of a hundred sub-requests.",
         arguments.mailboxes, arguments.latency, arguments.throttled,
     ));
@@ -143,41 +158,64 @@ pub(super) async fn sandbox(arguments: Arguments) -> Result<(), Failure> {
     ]);
     if arguments.serve {
         // The file has to exist before the instructions are shown.
-        page.write_endpoint_file(&directory).map_err(failed)?;
-        let program = program();
-        let (app_config, directory) = (in_a_shell(&app_config), in_a_shell(&directory));
-        let has = if arguments.fresh { "knows none of the functions" } else { "has those of the older app" };
-        story.say(&format!("SOAR {has}. Import the functions, rules and workflows of this program:"));
-        story.command(&format!("{program} customize --config-file {app_config}"));
-        story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
-        story.command(&format!("{program} run --config-file {app_config}"));
-        story.say("Call it as SOAR does, for instance to find the phishing mail that lies in this tenant:");
-        story.command(&format!(
-            "{program} sandbox --directory {directory} --call query_emails \\\n    \
-             --input exo_email_address=all --input exo_email_address_sender={} \\\n    \
-             --input exo_query_output_format=\"Incident note,Exchange Online data table\"",
-            Phish::default().sender.address,
-        ));
-        story.say("Its note and its rows appear on the page with the incidents.");
-        return ctrl_c().await.map_err(failed);
+        page.write_endpoint_file(directory).map_err(|error| failed(&error))?;
+        instruct(story, &app_config, directory, arguments.fresh);
+        return watch::calls(&engine, story).await;
     }
-
     let log = directory.join("daemon.log");
     let daemon = Daemon::start(&app_config, &log, &sandbox).await?;
     story.facts(&[("daemon", &format!("process {}, logging to {}", daemon.id(), log.display()))]);
-    let done = investigation::play(&sandbox, &engine, &mut story).await;
+    let done = investigation::play(&sandbox, &engine, story).await;
     daemon.stop().await;
-    let file = directory.join("incidents.html");
-    std::fs::write(&file, document(&engine)).map_err(failed)?;
+    let file = directory.join(PAGE);
+    std::fs::write(&file, document(&engine)).map_err(|error| failed(&error))?;
     story.say("The incident with its notes, rows, files and calls, to open in a browser:");
     story.command(&file.display().to_string());
-    if done.is_ok() && arguments.directory.is_none() {
-        // The other temporary files are not needed any more.
-        for used in [&app_config, &log, &sandbox.ca_file()] {
-            let _ = std::fs::remove_file(used);
-        }
+    story.say("Next, keep the sandbox running and call a daemon of your own in it:");
+    story.command(&format!("{} sandbox --serve --directory target/exercise", program()));
+    story.say("Or connect to your SOAR and tenant: write a configuration, fill it in, and check it:");
+    story.command(&format!("{} config --create app.config", program()));
+    story.command(&format!("{} selftest --config-file app.config", program()));
+    done.and_then(|()| story.check())
+}
+
+/// Starts SOAR and the tenant, which takes its time and throttles as the arguments say.
+async fn start(arguments: &Arguments, directory: &Path) -> Result<Sandbox, Failure> {
+    let sandbox = Sandbox::start(directory, arguments.tenant(), arguments.soar()?).await;
+    let sandbox = sandbox.map_err(|error| failed(&error))?;
+    sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
+    if arguments.throttled > 0 {
+        sandbox.graph.faults().throttle(Some(Throttling {
+            share: f64::from(arguments.throttled) / 100.0,
+            scope: Scope::SubRequests,
+            retry_after: RetryAfter::Seconds(1),
+            times: 1,
+        }));
     }
-    done
+    Ok(sandbox)
+}
+
+/// What to do with a served sandbox.
+fn instruct(story: &mut Story, app_config: &Path, directory: &Path, is_fresh: bool) {
+    let program = program();
+    let (app_config, directory) = (in_a_shell(app_config), in_a_shell(directory));
+    let has = if is_fresh { "none of the functions yet" } else { "the functions of the older app" };
+    story.say(&format!("SOAR has {has}. Import the functions, rules and workflows of this program:"));
+    story.command(&format!("{program} customize --config-file {app_config}"));
+    story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
+    story.command(&format!("{program} run --config-file {app_config}"));
+    story.say("Call it as SOAR does, for instance to find the phishing mail that lies in this tenant:");
+    story.command(&format!(
+        "{program} sandbox --directory {directory} --call query_emails \\\n    \
+         --input exo_email_address=all --input exo_email_address_sender={} \\\n    \
+         --input exo_query_output_format=\"Incident note,Exchange Online data table\"",
+        Phish::default().sender.address,
+    ));
+    story.say("Its note and its rows appear on the page with the incidents. Calls appear here:");
+}
+
+fn failed(error: &std::io::Error) -> Failure {
+    Failure::new(ExitCode::Failed, &format!("the sandbox cannot start: {error}"))
 }
 
 /// The command for this program: its name if the shell finds it in PATH, otherwise its path.
@@ -195,11 +233,4 @@ fn in_a_shell(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+@%=:,".contains(c);
     if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
-}
-
-/// Creates a directory for this user only, since it will hold a configuration with secrets.
-fn private_directory() -> std::io::Result<PathBuf> {
-    let path = env::temp_dir().join(format!("fn-exchange-online-sandbox-{}", Uuid::new_v4().simple()));
-    DirBuilder::new().mode(0o700).create(&path)?;
-    Ok(path)
 }

@@ -1,21 +1,49 @@
 //! The output of the sandbox: an account of what happens, for people.
 
-use std::io::{IsTerminal, Stdout, Write, stdout};
+use std::io::stdout;
 use std::time::Duration;
 
-/// Writes to standard output. Ignores failures to write.
+use chrono::Local;
+
+use crate::cli::Failure;
+use crate::cli::terminal::{columns, cut, has_colors, print};
+
+/// The longest value where the output is not a terminal, and the shortest on one.
+const LONGEST: usize = 72;
+const SHORTEST: usize = 20;
+/// The widest line of sentences.
+const WIDEST: usize = 110;
+
+/// Writes to standard output.
 pub(super) struct Story {
-    out: Stdout,
     colours: bool,
+    /// The number of columns; `None` if the output is not a terminal.
+    width: Option<usize>,
+    /// The first failure to write, which [`Self::check`] returns.
+    written: Result<(), Failure>,
 }
 
 impl Story {
     pub(super) fn to_stdout() -> Self {
-        Self { out: stdout(), colours: stdout().is_terminal() }
+        Self { colours: has_colors(&stdout()), width: columns(stdout()), written: Ok(()) }
+    }
+
+    /// Returns whether everything so far could be written.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.written.clone()
     }
 
     fn line(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}");
+        let printed = print(&format!("{text}\n"));
+        if self.written.is_ok() {
+            self.written = printed;
+        }
+    }
+
+    /// Shortens a value that begins at column `indent` to its beginning, so that it fits into the line.
+    fn shortened(&self, text: &str, indent: usize) -> String {
+        let columns = self.width.map_or(LONGEST, |width| width.saturating_sub(indent).max(SHORTEST));
+        cut(text.lines().next().unwrap_or_default(), columns)
     }
 
     fn painted(&self, code: &str, text: &str) -> String {
@@ -27,9 +55,22 @@ impl Story {
         self.line(&text);
     }
 
+    /// Writes sentences, as wide as the terminal.
     pub(super) fn say(&mut self, text: &str) {
         self.line("");
-        self.line(text);
+        let columns = self.width.map_or(WIDEST, |width| width.clamp(SHORTEST, WIDEST));
+        for paragraph in text.lines() {
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > columns {
+                    self.line(&line);
+                    line.clear();
+                }
+                let gap = if line.is_empty() { "" } else { " " };
+                line = line + gap + word;
+            }
+            self.line(&line);
+        }
     }
 
     /// Writes names and values.
@@ -56,12 +97,12 @@ impl Story {
 
     /// Writes an input of the call.
     pub(super) fn input(&mut self, name: &str, value: &str) {
-        self.line(&format!("     {name:<30} {}", shortened(value)));
+        self.line(&format!("     {name:<30} {}", self.shortened(value, 36)));
     }
 
     /// Writes a status message of the daemon.
     pub(super) fn status(&mut self, text: &str) {
-        let text = self.painted("2", &format!("   … {}", shortened(text)));
+        let text = self.painted("2", &format!("   … {}", self.shortened(text, 5)));
         self.line(&text);
     }
 
@@ -74,20 +115,16 @@ impl Story {
         lines.for_each(|rest| self.line(&format!("     {rest}")));
     }
 
+    /// Writes that a call arrived, or what became of it, with the time.
+    pub(super) fn event(&mut self, text: &str) {
+        let time = Local::now().format("%H:%M:%S").to_string();
+        let text = self.shortened(text, 9);
+        self.line(&format!("{} {text}", self.painted("2", &time)));
+    }
+
     /// Writes an expectation, and whether it is met.
     pub(super) fn verdict(&mut self, holds: bool, text: &str) {
         let mark = if holds { self.painted("32", "✔") } else { self.painted("31", "✘") };
         self.line(&format!("   {mark} {text}"));
     }
-}
-
-/// Shortens a long value to its beginning.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 72;
-    let first = text.lines().next().unwrap_or_default();
-    if first.chars().count() <= LONGEST {
-        return first.to_owned();
-    }
-    let beginning: String = first.chars().take(LONGEST).collect();
-    format!("{beginning}…")
 }

@@ -71,7 +71,10 @@ pub struct PostedCall {
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     /// SOAR has called; the message is in the queue.
-    Called,
+    Called {
+        /// How many daemons are subscribed to the queue.
+        daemons: usize,
+    },
     /// A status message of the daemon.
     Status(String),
     /// The daemon's final reply, and what the scripts after the function did, or why they did not run.
@@ -119,6 +122,11 @@ impl Page {
     /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Removes that file. Then no other process calls any more.
+    pub fn remove_endpoint_file(directory: &FilePath) -> io::Result<()> {
+        std::fs::remove_file(directory.join(FILE))
     }
 
     /// Writes the file by which other processes find it into `directory`, readable by its owner only.
@@ -215,7 +223,10 @@ async fn call(
     let origin = if playbook { Origin::Playbook } else { Origin::Workflow };
     let engine = shared.engine;
     let (first, id) = match engine.start(Request { origin, function, inputs, incident }).await {
-        Ok(id) => (Line::Called, Some(id)),
+        Ok(id) => {
+            let soar = engine.soar();
+            (Line::Called { daemons: soar.broker.consumers(&soar.actions_queue()) }, Some(id))
+        }
         Err(error) => (Line::Failed(error.to_string()), None),
     };
     let rest = stream::unfold((engine, id, 0), |(engine, id, shown)| async move {
