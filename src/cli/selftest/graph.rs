@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::check::{Check, Outcome, Section};
-use super::{patterns, short, within};
+use super::{patterns, proxies, short, within};
 use crate::config::{GuardSettings, Settings};
 use crate::exit_code::ExitCode;
 use crate::functions::{Function, IDENTIFY, Permission, Use};
@@ -49,7 +49,8 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
                 TOKEN.1,
                 ExitCode::Failed,
                 found(&error),
-                advice(&error),
+                proxies::advice(&error.to_string(), &settings.graph.proxy, PROXY_OPTIONS)
+                    .unwrap_or_else(|| advice(&error).to_owned()),
             ));
         }
         Err(late) => {
@@ -241,6 +242,8 @@ async fn look_into(client: &Client, bound: Duration, mailbox: &str) -> Check {
         Err(late) => Check::failed(MAILBOX.0, MAILBOX.1, ExitCode::Failed, late, REACH),
     }
 }
+
+const PROXY_OPTIONS: &str = "https_proxy and http_proxy of [fn_exchange_online] or [integrations]";
 
 const REACH: &str = "Check microsoft_graph_url and microsoft_graph_token_url, the proxy (HTTPS_PROXY, or https_proxy \
                      in app.config), and the firewalls in between.";

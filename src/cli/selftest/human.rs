@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::check::{Check, Outcome, Section};
 use super::environment::Variable;
+use crate::cli::terminal::{has_colors, is_quiet};
 use crate::exit_code::ExitCode;
 
-/// The widest column of names; longer names do not move the next column.
+/// The widest column of names. Only the rows of longer names are moved.
 const WIDEST_NAME: usize = 34;
 
 /// The style of the report.
@@ -16,15 +17,17 @@ pub(super) struct HumanReport {
     /// Uses signs instead of words, on a terminal.
     signs: bool,
     colours: bool,
+    /// Leaves out what passed.
+    is_quiet: bool,
+    /// The advice so far. Each is given once.
+    given: Vec<String>,
 }
 
 impl HumanReport {
-    /// The style for standard output (NO_COLOR: see no-color.org).
+    /// The style for standard output.
     pub(super) fn on_stdout() -> Self {
-        let signs = stdout().is_terminal();
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { signs, colours: signs && !dumb && !is_set("NO_COLOR") }
+        let (signs, colours) = (stdout().is_terminal(), has_colors(&stdout()));
+        Self { signs, colours, is_quiet: is_quiet(), given: Vec::new() }
     }
 
     pub(super) fn heading(&self) -> String {
@@ -41,12 +44,26 @@ impl HumanReport {
         text
     }
 
-    pub(super) fn section(&self, section: &Section) -> String {
+    pub(super) fn section(&mut self, section: &Section) -> String {
+        let shown: Vec<&Check> = section
+            .checks
+            .iter()
+            .filter(|check| !self.is_quiet || check.outcome != Outcome::Passed)
+            .collect();
+        if shown.is_empty() {
+            return String::new();
+        }
         let mut text = format!("\n{}\n", self.bold(&section.title));
-        let longest = section.checks.iter().map(|check| check.name.chars().count()).max();
-        let width = longest.unwrap_or(0).min(WIDEST_NAME);
-        for check in &section.checks {
+        let longest =
+            shown.iter().map(|check| check.name.chars().count()).filter(|name| *name <= WIDEST_NAME);
+        let width = longest.max().unwrap_or(0);
+        for (nth, check) in shown.iter().enumerate() {
             self.check(&mut text, check, width);
+            // Several checks in a row with one advice share it.
+            let next = shown.get(nth + 1).and_then(|next| next.advice.as_ref());
+            if let Some(advice) = check.advice.as_ref().filter(|advice| next != Some(advice)) {
+                self.advise(&mut text, advice);
+            }
         }
         text
     }
@@ -61,10 +78,17 @@ impl HumanReport {
         };
         let mark = self.coloured(if self.signs { sign } else { word }, colour);
         let _ = writeln!(text, "  {mark} {:width$}  {}", check.name, check.found);
-        if let Some(advice) = &check.advice {
-            let (indent, arrow) = if self.signs { (4, "→") } else { (7, "->") };
-            let _ = writeln!(text, "{:indent$}{arrow} {advice}", "");
-        }
+    }
+
+    fn advise(&mut self, text: &mut String, advice: &str) {
+        let (indent, arrow) = if self.signs { (4, "→") } else { (7, "->") };
+        let advice = if self.given.iter().any(|given| given == advice) {
+            "See the same advice above."
+        } else {
+            self.given.push(advice.to_owned());
+            advice
+        };
+        let _ = writeln!(text, "{:indent$}{arrow} {advice}", "");
     }
 
     pub(super) fn end(&self, outcomes: &[Outcome], code: ExitCode, took: Duration) -> String {
@@ -75,7 +99,8 @@ impl HumanReport {
         let skipped = count(&|outcome| *outcome == Outcome::Skipped);
         let failed = count(&|outcome| matches!(outcome, Outcome::Failed(_)));
         let mut counts = format!("{passed} passed");
-        for (number, what) in [(warnings, "warnings"), (failed, "failed"), (skipped, "skipped")] {
+        let warned = if warnings == 1 { "warning" } else { "warnings" };
+        for (number, what) in [(warnings, warned), (failed, "failed"), (skipped, "skipped")] {
             if number > 0 {
                 let _ = write!(counts, ", {number} {what}");
             }
@@ -106,6 +131,10 @@ impl HumanReport {
 mod tests {
     use super::*;
 
+    fn report(signs: bool, colours: bool) -> HumanReport {
+        HumanReport { signs, colours, is_quiet: false, given: Vec::new() }
+    }
+
     fn section() -> Section {
         let checks = vec![
             Check::passed("a", "sign in", "fine"),
@@ -118,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_file_gets_words_and_no_colours() {
-        let text = HumanReport { signs: false, colours: false }.section(&section());
+        let text = report(false, false).section(&section());
         let expected = "\nMicrosoft Graph\n\
                         \x20 ok   sign in  fine\n\
                         \x20 FAIL token    no\u{FFFD}[2J\u{FFFD}token\n\
@@ -130,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_signs_and_colours() {
-        let text = HumanReport { signs: true, colours: true }.section(&section());
+        let text = report(true, true).section(&section());
         assert!(text.contains("  \x1b[32m✓\x1b[0m sign in  fine\n"), "{text:?}");
         assert!(
             text.contains("  \x1b[31m✗\x1b[0m token    no\u{FFFD}[2J\u{FFFD}token\n    → Do this.\n"),
@@ -140,13 +169,13 @@ mod tests {
 
     #[test]
     fn a_terminal_whose_reader_wants_no_colours_gets_signs_only() {
-        let text = HumanReport { signs: true, colours: false }.section(&section());
+        let text = report(true, false).section(&section());
         assert!(text.contains("✗ token") && !text.contains('\x1b'), "{text:?}");
     }
 
     #[test]
     fn the_end_counts_and_names_the_exit_code() {
-        let words = HumanReport { signs: false, colours: false };
+        let words = report(false, false);
         let took = Duration::from_millis(1250);
         let all_well = words.end(&[Outcome::Passed; 3], ExitCode::Success, took);
         assert_eq!(all_well, "\nAll checks passed. 3 passed, in 1.2 s.\n");
@@ -157,7 +186,7 @@ mod tests {
         );
         assert_eq!(
             failed,
-            "\nSome checks failed. 1 passed, 1 warnings, 1 failed, 1 skipped, in 1.2 s. Exit code 21.\n"
+            "\nSome checks failed. 1 passed, 1 warning, 1 failed, 1 skipped, in 1.2 s. Exit code 21.\n"
         );
     }
 }

@@ -8,7 +8,9 @@ mod graph;
 mod human;
 mod json;
 mod patterns;
+mod proxies;
 mod report;
+mod rights;
 mod settings;
 mod soar;
 
@@ -21,6 +23,7 @@ use futures_util::future::join;
 use self::check::{Check, Section};
 use self::report::Report;
 use crate::cli::common::Common;
+use crate::cli::terminal::log_look;
 use crate::config::{Environment, LoadError, Loaded, LogLevel, Settings};
 use crate::exit_code::{ExitCode, Failure};
 use crate::functions::Function;
@@ -78,30 +81,30 @@ pub(super) async fn selftest(arguments: &Arguments, common: &Common) -> Result<E
     let environment = common.environment(Vec::new());
     let found = environment.config_file(common.config_file.as_deref(), Path::new("."));
     let file = found.as_ref().unwrap_or_else(|no_home| &no_home.path).clone();
-    let mut report = Report::start(arguments.json, &file);
+    let mut report = Report::start(arguments.json, &file)?;
     if arguments.print_env {
-        report.environment(environment::shown(&environment));
+        report.environment(environment::shown(&environment))?;
     }
     if let Some(section) = arguments.packages() {
-        report.add(section);
+        report.add(section)?;
     }
     let loaded = match common.source(&environment).await {
         Ok((file, environment)) => Settings::load(&file, &environment),
         Err(error) => Err(error),
     };
     let _log = start_log(&loaded, common, &environment)?;
-    report.add(settings::check(&file, &loaded));
+    report.add(settings::check(&file, &loaded))?;
     match &loaded {
-        Ok(loaded) => connections(loaded, arguments, &mut report).await,
+        Ok(loaded) => connections(loaded, arguments, &mut report).await?,
         Err(_) => {
             for (title, id) in [("SOAR", "soar"), ("Message broker", "broker"), ("Microsoft Graph", "graph")]
             {
                 let check = Check::skipped(id, "connection", "not checked: the settings have problems");
-                report.add(Section::new(title, vec![check]));
+                report.add(Section::new(title, vec![check]))?;
             }
         }
     }
-    Ok(report.finish())
+    report.finish()
 }
 
 /// Logs errors only, unless `LOGLEVEL` is set, since the report says the rest.
@@ -114,11 +117,11 @@ fn start_log(
         Ok(loaded) => common.level(environment, loaded.settings.log.level, LogLevel::Error),
         Err(_) => LogLevel::Error,
     };
-    Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))
+    Log::of_command(level, log_look(), None).map_err(|error| Failure::new(ExitCode::Failed, &error))
 }
 
 /// Checks SOAR and then its broker, whose queues SOAR names; and Graph at the same time, which is independent of both.
-async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report) {
+async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report) -> Result<(), Failure> {
     let Loaded { settings, warnings, .. } = loaded;
     let blamed = |mut section: Section, sections: &[&str]| {
         settings::blame_unknown_variables(&mut section, sections, warnings);
@@ -133,13 +136,12 @@ async fn connections(loaded: &Loaded, arguments: &Arguments, report: &mut Report
     };
     let soar_and_broker = async {
         let (section, queues) = soar::check(settings).await;
-        report.add(blamed(section, &["resilient"]));
-        report.add(blamed(broker::check(settings, queues.as_ref()).await, &["resilient"]));
+        report.add(blamed(section, &["resilient"]))?;
+        report.add(blamed(broker::check(settings, queues.as_ref()).await, &["resilient"]))
     };
-    let (graph, ()) = join(graph, soar_and_broker).await;
-    if let Some(section) = graph {
-        report.add(section);
-    }
+    let (graph, written) = join(graph, soar_and_broker).await;
+    written?;
+    graph.map_or(Ok(()), |section| report.add(section))
 }
 
 /// The function's name without its prefix, as `invoke` accepts it.

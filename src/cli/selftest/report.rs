@@ -1,6 +1,5 @@
 //! The report: printed check by check for people, and at the end for programs.
 
-use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,7 +7,8 @@ use super::check::{Outcome, Section};
 use super::environment::Variable;
 use super::human::HumanReport;
 use super::json;
-use crate::exit_code::ExitCode;
+use crate::cli::terminal::print;
+use crate::exit_code::{ExitCode, Failure};
 
 /// The checks so far.
 pub(super) struct Report {
@@ -21,7 +21,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn start(as_json: bool, file: &Path) -> Self {
+    pub(super) fn start(as_json: bool, file: &Path) -> Result<Self, Failure> {
         let human = (!as_json).then(HumanReport::on_stdout);
         let report = Self {
             human,
@@ -30,46 +30,33 @@ impl Report {
             environment: None,
             sections: Vec::new(),
         };
-        if let Some(human) = &report.human {
-            write(&human.heading());
-        }
-        report
+        report.human.as_ref().map_or(Ok(()), |human| print(&human.heading()))?;
+        Ok(report)
     }
 
     /// Shows these variables of the environment.
-    pub(super) fn environment(&mut self, variables: Vec<Variable>) {
-        if let Some(human) = &self.human {
-            write(&human.environment(&variables));
-        }
+    pub(super) fn environment(&mut self, variables: Vec<Variable>) -> Result<(), Failure> {
+        self.human.as_ref().map_or(Ok(()), |human| print(&human.environment(&variables)))?;
         self.environment = Some(variables);
+        Ok(())
     }
 
-    pub(super) fn add(&mut self, section: Section) {
-        if let Some(human) = &self.human {
-            write(&human.section(&section));
-        }
+    pub(super) fn add(&mut self, section: Section) -> Result<(), Failure> {
+        self.human.as_mut().map_or(Ok(()), |human| print(&human.section(&section)))?;
         self.sections.push(section);
+        Ok(())
     }
 
     /// Ends the report. Returns the exit code of the first failure.
-    pub(super) fn finish(self) -> ExitCode {
+    pub(super) fn finish(self) -> Result<ExitCode, Failure> {
         let outcomes: Vec<Outcome> =
             self.sections.iter().flat_map(|section| &section.checks).map(|check| check.outcome).collect();
         let code = outcomes.iter().find_map(|outcome| outcome.exit_code()).unwrap_or(ExitCode::Success);
         let took = self.started.elapsed();
-        match &self.human {
-            Some(human) => write(&human.end(&outcomes, code, took)),
-            None => {
-                write(&json::report(&self.file, self.environment.as_deref(), &self.sections, code, took));
-            }
-        }
-        code
+        print(&match &self.human {
+            Some(human) => human.end(&outcomes, code, took),
+            None => json::report(&self.file, self.environment.as_deref(), &self.sections, code, took),
+        })?;
+        Ok(code)
     }
-}
-
-fn write(text: &str) {
-    // Ignores a closed pipe.
-    let mut out = stdout();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

@@ -1,12 +1,13 @@
 //! Checks `app.config`, and the files of the log and of the audit trail.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use uuid::Uuid;
 
 use super::check::{Check, Outcome, Section};
+use super::rights;
 use crate::config::{LoadError, Loaded, LogSettings, Warning};
 use crate::exit_code::ExitCode;
 use crate::log::cannot_rotate;
@@ -24,10 +25,7 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
                 let values = if *stored == 1 { "value" } else { "values" };
                 checks.push(Check::passed(STORE.0, STORE.1, format!("{stored} {values} read")));
             }
-            checks.extend(warnings.iter().map(|warning| {
-                let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
-                Check::warning("settings.option", warning.location.to_string(), &warning.text, advice)
-            }));
+            checks.extend(warnings.iter().map(odd));
             checks.push(log(&settings.log));
             let lasts = settings.audit_that_does_not_last().is_none();
             checks.extend(settings.audit.file.as_deref().map(|path| audit(path, lasts)));
@@ -39,14 +37,21 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
             reason.to_string(),
             "Check PAM_ADDRESS, PAM_VERIFY_SERVER_CERT, and what signs in: PAM_APP_ID and PAM_SECRET_ID, or VAULT_TOKEN.",
         )),
-        Err(LoadError::Unreadable { reason, .. }) => checks.push(Check::failed(
+        Err(LoadError::Unreadable { reason, kind, .. }) => checks.push(Check::failed(
             FILE.0,
             FILE.1,
             ExitCode::BadConfiguration,
             format!("{shown} cannot be read: {reason}"),
-            "Name the file by --config-file or APP_CONFIG_FILE; config --create writes one to fill in.",
+            match kind {
+                ErrorKind::PermissionDenied => rights::advice(file),
+                ErrorKind::NotFound => {
+                    "Name the file by --config-file or APP_CONFIG_FILE; config --create FILE writes one to fill in."
+                        .to_owned()
+                }
+                _ => "Correct the file; config --create FILE writes one to fill in.".to_owned(),
+            },
         )),
-        Err(LoadError::Invalid { problems, .. }) => {
+        Err(LoadError::Invalid { problems, warnings, .. }) => {
             let found = format!("{shown} cannot be used as it is");
             checks.push(Check::failed(
                 FILE.0,
@@ -60,9 +65,16 @@ pub(super) fn check(file: &Path, loaded: &Result<Loaded, LoadError>) -> Section 
                 let advice = capitalized(&problem.right);
                 Check::failed("settings.option", name, ExitCode::BadConfiguration, &problem.wrong, advice)
             }));
+            checks.extend(warnings.iter().map(odd));
         }
     }
     Section::new("Settings", checks)
+}
+
+/// The check for a setting that can be used, and is odd.
+fn odd(warning: &Warning) -> Check {
+    let advice = warning.is_of_unknown_variable().then(|| SET_THE_VARIABLE.to_owned());
+    Check::warning("settings.option", warning.location.to_string(), &warning.text, advice)
 }
 
 const SET_THE_VARIABLE: &str = "Set the variable in this program's environment: for the service in a file that \

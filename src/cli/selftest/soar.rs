@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use futures_util::future::try_join_all;
 
 use super::check::{Check, Section};
-use super::{Queues, short, within};
+use super::{Queues, proxies, short, within};
 use crate::config::Settings;
 use crate::exit_code::ExitCode;
 use crate::functions::Function;
@@ -31,8 +31,13 @@ pub(super) async fn check(settings: &Settings) -> (Section, Option<Queues>) {
     let client = match within(bound, Client::connect(&once)).await {
         Ok(Ok(client)) => client,
         Ok(Err(error)) => {
-            let failed =
-                Check::failed(SIGN_IN.0, SIGN_IN.1, ExitCode::of_soar(&error), &error, advice(&error));
+            let failed = Check::failed(
+                SIGN_IN.0,
+                SIGN_IN.1,
+                ExitCode::of_soar(&error),
+                &error,
+                of_way(&error, settings),
+            );
             return (Section::new(title, not_signed_in(failed)), None);
         }
         Err(late) => {
@@ -159,7 +164,15 @@ fn defined(function: Function, destination: Option<&str>) -> Check {
     }
 }
 
-const REACH: &str = "Check host and port, the proxy, and the firewalls between here and SOAR.";
+/// The advice for an error of the first request, which may not have arrived.
+fn of_way(error: &Error, settings: &Settings) -> String {
+    let message = error.to_string();
+    let of_proxy =
+        proxies::advice(&message, &settings.soar.proxy, "proxy_host and proxy_port of [resilient]");
+    of_proxy.unwrap_or_else(|| advice(error).to_owned())
+}
+
+const REACH: &str = "Check host and port, the proxy (proxy_host and proxy_port, or the variable HTTPS_PROXY), and the firewalls between here and SOAR.";
 
 /// The advice for an error.
 fn advice(error: &Error) -> &'static str {

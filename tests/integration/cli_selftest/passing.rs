@@ -81,3 +81,15 @@ async fn selftest_sends_only_read_requests() {
     assert_eq!(asked.iter().filter(|asked| asked.starts_with("GET /")).count(), 1, "{asked:?}");
     assert!(asked.iter().all(|asked| asked.starts_with("GET ") || asked.contains("/token")), "{asked:?}");
 }
+
+#[tokio::test]
+async fn shared_advice_is_given_once() {
+    let soar = sandbox::soar::SoarOptions { customizations: serde_json::json!({}), ..Default::default() };
+    let deployment = Deployment::start(None, soar).await;
+    let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;
+    assert_eq!(out.matches("not defined in SOAR").count(), 9, "{out}");
+    assert_eq!(out.matches("Import the customizations").count(), 1, "{out}");
+    let deployment = Deployment::new().await;
+    let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;
+    assert!(out.contains(" passed, 1 warning, in "), "{out}");
+}

@@ -136,3 +136,50 @@ async fn unset_secret_variable_is_named_in_sign_in_failure() {
         assert!(check["advice"].as_str().unwrap().contains("EnvironmentFile="), "{check:#}");
     }
 }
+
+#[tokio::test]
+async fn misspelt_and_template_settings_are_named_next_to_errors() {
+    let deployment = Deployment::new().await;
+    let text =
+        deployment.app_config(&[("host", "resilient"), ("trap_exception", "maybe")], &[("max_user", "5")]);
+    let text = text.replace("\norg=", "\norgg=");
+    let outcome = selftest(&deployment, &text).await;
+    let found = |name: &str| {
+        let check = outcome.checks().find(|check| check["name"] == name);
+        let check = check.unwrap_or_else(|| panic!("{name}: {:#}", outcome.report));
+        format!("{}: {}", check["outcome"].as_str().unwrap(), check["found"].as_str().unwrap())
+    };
+    assert_eq!(found("[resilient] org"), "failed: is missing");
+    assert!(found("[resilient] orgg").ends_with("it is ignored (did you mean org?)"));
+    assert!(found("[fn_exchange_online] max_user").ends_with("(did you mean max_users?)"));
+    assert!(found("[resilient] host").starts_with("warning: still has the template's value"));
+    assert!(found("[resilient] trap_exception").contains("\"maybe\", which counts as false"));
+    // The daemon names them as well.
+    let (code, _, err) = deployment.spawn(&text).outcome().await;
+    assert!(code == 2 && err.contains("did you mean org?"), "{err}");
+}
+
+#[tokio::test]
+async fn missing_section_is_one_problem() {
+    let deployment = Deployment::new().await;
+    let text = deployment.app_config(&[], &[]).replace("[resilient]", "[resilent]");
+    let outcome = selftest(&deployment, &text).await;
+    let problems: Vec<String> = outcome
+        .checks()
+        .filter(|check| check["id"] == "settings.option")
+        .map(|check| format!("{} {}", check["name"].as_str().unwrap(), check["found"].as_str().unwrap()))
+        .collect();
+    assert_eq!(problems, ["[resilient] is missing, or has no options (there is [resilent])"]);
+}
+
+#[tokio::test]
+async fn credentials_of_the_service_are_explained() {
+    let deployment = Deployment::new().await;
+    let secret = deployment.sandbox.graph.client_secret();
+    let text = deployment.app_config(&[], &[("client_secret_file", "fn-exchange-online.client_secret")]);
+    let text = text.replace(&format!("client_secret={secret}"), "");
+    let outcome = selftest(&deployment, &text).await;
+    let check = outcome.check("settings.option");
+    let advice = check["advice"].as_str().unwrap();
+    assert!(advice.contains("$CREDENTIALS_DIRECTORY, which is not set here"), "{check:#}");
+}

@@ -24,6 +24,17 @@ async fn closed_soar_port_exits_with_20() {
 }
 
 #[tokio::test]
+async fn advice_for_a_dead_proxy_names_its_options() {
+    let deployment = Deployment::new().await;
+    let (_taken, port) = closed_port();
+    let options = [("proxy_host", "http://127.0.0.1"), ("proxy_port", &*port)];
+    let outcome = selftest(&deployment, &deployment.app_config(&options, &[])).await;
+    let check = outcome.check("soar.sign_in");
+    assert!(check["found"].as_str().unwrap().contains("the proxy "), "{check:#}");
+    assert!(check["advice"].as_str().unwrap().contains("proxy_host and proxy_port"), "{check:#}");
+}
+
+#[tokio::test]
 async fn soar_error_exits_with_20_without_retry() {
     let deployment = Deployment::new().await;
     deployment.sandbox.soar.rest.fail_next("/session", usize::MAX, Failure::Status(503));
