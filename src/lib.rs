@@ -30,4 +30,5 @@ pub mod guard;
 pub mod log;
 pub mod own_file;
 pub mod package;
+pub mod similar;
 pub mod worker;

@@ -4,14 +4,16 @@ use std::io::{Write, stderr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use fn_exchange_online::cli::Cli;
 
 /// How long blocking work on other threads may continue after the end of the command.
 const LAST_WORK: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::of_process() {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code as u8),
+    };
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(cli.execute());

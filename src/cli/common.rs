@@ -2,28 +2,52 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ColorChoice;
+
+use super::terminal::Appearance;
 use crate::config::definitions::ARGUMENTS;
 use crate::config::{Environment, GivenArgument, LoadError, LogLevel, PasswordStore};
+
+/// The heading of these options in the help of each command.
+const HEADING: &str = "Options of all commands";
 
 /// The options before the command, or after it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Common {
     /// The configuration file [default: $APP_CONFIG_FILE, ./app.config, ~/.resilient/app.config].
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = HEADING)]
     pub(super) config_file: Option<PathBuf>,
 
     /// Report more: log at the level DEBUG; list says also what each function does.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = HEADING)]
     pub(super) verbose: bool,
+
+    /// Report less: warnings and errors only, without progress and messages.
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = HEADING)]
+    quiet: bool,
+
+    /// When to use colors: auto is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", help_heading = HEADING, default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
 }
 
 impl Common {
+    /// How the output looks.
+    pub(super) fn appearance(&self) -> Appearance {
+        Appearance { color: self.color, is_quiet: self.quiet }
+    }
+
     /// The environment of this process, with `arguments` of the command line.
     pub(super) fn environment(&self, mut arguments: Vec<GivenArgument>) -> Environment {
         const LEVEL: &str = "loglevel";
-        if self.verbose && arguments.iter().all(|given| given.argument.name != LEVEL) {
-            let level = ARGUMENTS.iter().filter(|argument| argument.name == LEVEL);
-            arguments.extend(level.map(|argument| GivenArgument { argument, value: "DEBUG".to_owned() }));
+        let level = match (self.verbose, self.quiet) {
+            (true, _) => Some("DEBUG"),
+            (_, true) => Some("WARNING"),
+            _ => None,
+        };
+        if let Some(level) = level.filter(|_| arguments.iter().all(|given| given.argument.name != LEVEL)) {
+            let argument = ARGUMENTS.iter().filter(|argument| argument.name == LEVEL);
+            arguments.extend(argument.map(|argument| GivenArgument { argument, value: level.to_owned() }));
         }
         Environment::of_process().with_arguments(arguments)
     }

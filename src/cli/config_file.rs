@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic_write::{followed, write_atomically};
 use super::package_filter::with_ours;
-use super::terminal::{confirm, say};
+use super::terminal::{confirm, say, warn};
 use super::{ExitCode, Failure};
 use crate::config::{Environment, NoHome, ini, sections};
 
@@ -63,11 +63,15 @@ fn path(arguments: &Arguments, config_file: Option<&Path>) -> Result<PathBuf, Fa
     let named =
         |path: Result<PathBuf, NoHome>| path.map_err(|no_home| Failure::new(ExitCode::Failed, &no_home));
     if let Some(path) = config_file {
+        if let Some(file) = arguments.file.as_deref().filter(|file| *file != path) {
+            let two = format!("two files are named, {} and {}; name one", path.display(), file.display());
+            return Err(Failure::new(ExitCode::BadConfiguration, &two));
+        }
         return named(environment.named(path));
     }
     if let Some(path) = environment.get_filled("APP_CONFIG_FILE") {
         if arguments.file.as_deref().is_some_and(|file| file != Path::new(path)) {
-            say(&format!("APP_CONFIG_FILE is set, so the file is {path}."));
+            warn(&format!("APP_CONFIG_FILE is set, so the file is {path}."));
         }
         return named(environment.expand_home(path));
     }
@@ -103,12 +107,11 @@ fn overwrite(path: &Path) -> bool {
 
 fn update(path: &Path, sections: &[(&str, &str)]) -> Result<(), Failure> {
     if !path.exists() {
-        // As with SOAR's own tool, this is a message and not a failure.
-        say(&format!(
+        let missing = format!(
             "There is no configuration file {}, so nothing was written; create one with config --create.",
             path.display()
-        ));
-        return Ok(());
+        );
+        return Err(Failure::new(ExitCode::Failed, &missing));
     }
     let bytes = fs::read(path).map_err(|error| failed("read", path, &error))?;
     let unusable = |what: &str| {

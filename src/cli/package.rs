@@ -1,13 +1,14 @@
 //! `package`: builds the app package that SOAR installs and App Host runs.
 
 use std::fs;
-use std::io::{Write, stderr, stdout};
 use std::path::PathBuf;
 
 use super::{ExitCode, Failure};
 use crate::cli::common::Common;
 use crate::cli::examples::ExamplesArguments;
+use crate::cli::shell_files::NamedFile;
 use crate::cli::soar_session::{SignedIn, examples_for, sign_in};
+use crate::cli::terminal::{print, say};
 use crate::customize::Examples;
 use crate::package::{Image, file_name, package};
 
@@ -26,25 +27,26 @@ pub(super) struct Arguments {
     examples: ExamplesArguments,
 }
 
-/// Writes the package, and its path to standard output.
-pub(super) async fn write(arguments: &Arguments, common: &Common) -> Result<(), Failure> {
+/// Writes the package, and its path to standard output. `files` are the completions and manual pages.
+pub(super) async fn write(
+    arguments: &Arguments,
+    common: &Common,
+    files: &[NamedFile],
+) -> Result<(), Failure> {
     let Arguments { image, output, examples } = arguments;
-    let bytes = package(image, examples_in(examples, common).await?)
+    let bytes = package(image, examples_in(examples, common).await?, files)
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let path = output.join(file_name());
     fs::create_dir_all(output).and_then(|()| fs::write(&path, bytes)).map_err(|error| {
         Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display()))
     })?;
     if let Some(registry) = image.registry() {
-        let _ = writeln!(
-            stderr(),
+        say(&format!(
             "The package names the image {image}. App Host prepends the registry that it is configured for, which has \
              to be {registry}."
-        );
+        ));
     }
-    // Ignores a closed pipe.
-    let _ = writeln!(stdout(), "{}", path.display());
-    Ok(())
+    print(&format!("{}\n", path.display()))
 }
 
 /// What the user chose, or what fits the SOAR of the configuration file that the user named. The machine that makes a

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::common::Common;
 use super::framework_arguments::FrameworkArguments;
+use super::terminal::log_look;
 use crate::daemon;
 
 /// Options of `run`.
@@ -20,5 +21,5 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     let environment = common.environment(arguments.framework.into_given());
     let file = common.file(&environment)?;
-    Box::pin(daemon::run(file, environment)).await
+    Box::pin(daemon::run(file, environment, log_look())).await
 }

@@ -2,7 +2,7 @@
 
 use super::common::Common;
 use super::examples::ExamplesArguments;
-use super::terminal::say;
+use super::terminal::{log_look, say, warn};
 use super::{ExitCode, Failure};
 use crate::config::{LogLevel, load_soar};
 use crate::customize::Examples;
@@ -50,9 +50,10 @@ pub(super) async fn sign_in(common: &Common) -> Result<SignedIn, Failure> {
     let (file, environment) = common.source(&environment).await?;
     let (mut settings, warnings) = load_soar(&file, &environment)?;
     let level = if common.verbose { LogLevel::Debug } else { LogLevel::Warning };
-    let log = Log::of_command(level, None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let log =
+        Log::of_command(level, log_look(), None).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in warnings {
-        say(&warning.to_string());
+        warn(&warning.to_string());
     }
     settings.login_tries = Some(settings.login_tries.map_or(LOGIN_TRIES, |tries| tries.min(LOGIN_TRIES)));
     let soar =

@@ -80,11 +80,12 @@ pub fn file_name() -> String {
     format!("app-{NAME}-{VERSION}.zip")
 }
 
-/// Builds the package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image.
+/// Builds the package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image. The
+/// archive for integration servers has `more` files, by their names.
 ///
 /// # Errors
 /// The embedded sources are not valid; a test makes sure that they are.
-pub fn package(image: &Image, examples: Examples) -> Result<Vec<u8>, Error> {
+pub fn package(image: &Image, examples: Examples, more: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Error> {
     let mut export = customize::export(examples)?;
     let mut descriptor = descriptor(image, &export["server_version"]);
     tag(&mut export);
@@ -95,7 +96,7 @@ pub fn package(image: &Image, examples: Examples) -> Result<Vec<u8>, Error> {
     Ok(zip(&[
         Entry { name: "app.json", content: &serde_json::to_vec(&descriptor)? },
         Entry { name: "export.res", content: &serde_json::to_vec(&export)? },
-        Entry { name: &format!("{directory}.tar.gz"), content: &for_integration_servers(&directory)? },
+        Entry { name: &format!("{directory}.tar.gz"), content: &for_integration_servers(&directory, more)? },
     ])?)
 }
 
@@ -146,7 +147,7 @@ fn tag(export: &mut Value) {
 }
 
 /// The archive for integration servers, in the place where SOAR's own apps have their Python package.
-fn for_integration_servers(directory: &str) -> io::Result<Vec<u8>> {
+fn for_integration_servers(directory: &str, more: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
     let about = format!(
         "Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\nSummary: {}\nLicense: MIT\n\n\
          The program is not a Python package and not in this archive. To run it on an integration server rather than\n\
@@ -160,6 +161,9 @@ fn for_integration_servers(directory: &str) -> io::Result<Vec<u8>> {
         ("fn-exchange-online.service", UNIT),
         ("systemd.md", SYSTEMD_GUIDE),
     ];
-    let named = files.map(|(name, content)| (format!("{directory}/{name}"), content));
-    tar_gz(&named.each_ref().map(|(name, content)| Entry { name, content }))
+    let more = more.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
+    let files = files.into_iter().chain(more);
+    let named: Vec<_> = files.map(|(name, content)| (format!("{directory}/{name}"), content)).collect();
+    let entries: Vec<_> = named.iter().map(|(name, content)| Entry { name, content }).collect();
+    tar_gz(&entries)
 }

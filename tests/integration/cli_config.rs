@@ -179,7 +179,7 @@ fn update_leaves_invalid_config_unchanged() {
 fn update_of_missing_file_creates_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let output = config(directory.path(), &["-u", "app.config"], "");
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("There is no configuration file app.config"), "{}", stderr(&output));
     assert!(files(directory.path()).is_empty());
 }

@@ -87,8 +87,23 @@ fn app_zip_has_expected_files_and_modes() {
 
     let inside = format!("{NAME}-{VERSION}");
     let files: Vec<_> = app.packed["files"].as_object().unwrap().keys().cloned().collect();
+    let (generated, own): (Vec<_>, Vec<_>) = files
+        .iter()
+        .map(|file| file.strip_prefix(&format!("{inside}/")).unwrap())
+        .partition(|file| file.starts_with("completions/") || file.starts_with("man/"));
     let expected = ["LICENSE", "PKG-INFO", "app.config.example", "fn-exchange-online.service", "systemd.md"];
-    assert_eq!(files, expected.map(|file| format!("{inside}/{file}")));
+    assert_eq!(own, expected);
+    for file in [
+        "completions/_fn-exchange-online",
+        "completions/fn-exchange-online.bash",
+        "completions/fn-exchange-online.fish",
+        "man/fn-exchange-online.1",
+        "man/fn-exchange-online-selftest.1",
+    ] {
+        assert!(generated.contains(&file), "{file} is missing: {generated:?}");
+    }
+    let bash = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online")).args(["completions", "bash"]).output();
+    assert!(app.read(&format!("{inside}/completions/fn-exchange-online.bash")) == bash.unwrap().stdout);
     assert!(app.packed["files"].as_object().unwrap().values().all(|mode| mode == "0o644"));
     for (file, of) in [
         ("LICENSE", "LICENSE"),

@@ -6,6 +6,7 @@ mod app_config_dialect;
 mod attacks;
 mod audit;
 mod certificates;
+mod cli_common;
 mod cli_config;
 mod cli_customize;
 mod cli_invoke;
@@ -36,6 +37,7 @@ mod proxies;
 mod resilient_clients;
 mod sandbox_command;
 mod sandbox_customizations;
+mod sandbox_process;
 mod secrets;
 mod soar_rest;
 mod stomp_codec;
@@ -60,6 +62,7 @@ mod support {
     pub(crate) mod rsa;
     pub(crate) mod selftest;
     pub(crate) mod session;
+    pub(crate) mod terminal;
     pub(crate) mod tinyproxy;
     pub(crate) mod tls;
 }

@@ -3,13 +3,12 @@
 mod csv;
 mod table;
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use super::common::Common;
-use super::terminal::say;
+use super::terminal::{print, say};
 use super::{ExitCode, Failure};
 use crate::audit::reader::{FileReport, Line, Start, TrailReport, read};
 use crate::config::Settings;
@@ -24,6 +23,10 @@ pub(super) struct Arguments {
     /// The form of the output.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+
+    /// As --format json.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 
     /// Show only acts that began and have no outcome: they may be under way, or may have been cut off.
     #[arg(long)]
@@ -50,13 +53,13 @@ pub(super) async fn audit(arguments: Arguments, common: &Common) -> Result<(), F
     let report = read(&files).map_err(|(path, error)| {
         Failure::new(ExitCode::Failed, &format!("cannot read the audit trail {}: {error}", path.display()))
     })?;
-    let text = match arguments.format {
+    let format = if arguments.json { Format::Json } else { arguments.format };
+    let text = match format {
         Format::Json => json(&report, arguments.open),
         Format::Csv => csv::of(&rows(&report, arguments.open)),
         Format::Table => table::of(&rows(&report, arguments.open)),
     };
-    // Ignores a closed pipe.
-    let _ = stdout().write_all(text.as_bytes());
+    print(&text)?;
     for file in &report.files {
         say(&verdict(file));
     }

@@ -1,14 +1,12 @@
 //! The import: shows what would change, asks, imports, and adds the API key to the message destination.
 
-use std::io::{ErrorKind, Write, stdout};
-
 use serde_json::Value;
 
 use super::preview::{Preview, objects};
 use super::{Arguments, existing};
 use crate::cli::common::Common;
 use crate::cli::soar_session::{SignedIn, examples_for, refused, sign_in};
-use crate::cli::terminal::{confirm, say};
+use crate::cli::terminal::{confirm, print, say};
 use crate::cli::{ExitCode, Failure, package_filter};
 use crate::customize::{Examples, ScriptLanguage, destination, export};
 use soar::{Access, Client, Decision, Error, GrantError};
@@ -36,6 +34,9 @@ pub(super) async fn import(arguments: &Arguments, common: &Common) -> Result<(),
             format!("The {who} will be added to the message destination {destination}.")
         }
     };
+    if arguments.json {
+        return print(&preview.json(soar.org_name(), &destination, access == Access::Granted));
+    }
     print(&format!(
         "SOAR organisation {:?}, and the customizations of this program:\n\n{}{of_access}\n",
         soar.org_name(),
@@ -129,17 +130,6 @@ fn question(preview: &Preview) -> String {
                 objects(foreign)
             )
         }
-    }
-}
-
-/// Writes to standard output. A reader that has seen enough is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(ExitCode::Failed, &format!("the preview cannot be written: {error}")))
-        }
-        _ => Ok(()),
     }
 }
 

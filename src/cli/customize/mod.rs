@@ -8,12 +8,12 @@ mod import;
 mod preview;
 
 use std::fs;
-use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use super::{ExitCode, Failure};
 use crate::cli::common::Common;
 use crate::cli::examples::ExamplesArguments;
+use crate::cli::terminal::{print, say};
 use crate::customize::{Examples, export_text};
 
 /// Options of the command.
@@ -26,6 +26,10 @@ pub(super) struct Arguments {
     /// Show what an import would change, without changing anything.
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+
+    /// Write what an import would change as JSON.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
 
     /// Write the import file without contacting SOAR; - is standard output. SOAR imports it under Administrator
     /// Settings.
@@ -51,8 +55,15 @@ pub(super) async fn customize(arguments: Arguments, common: &Common) -> Result<(
 /// Writes the import file.
 fn write(path: &Path, examples: Examples) -> Result<(), Failure> {
     let text = export_text(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    let written =
-        if path == Path::new("-") { stdout().write_all(text.as_bytes()) } else { fs::write(path, text) };
-    written
-        .map_err(|error| Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display())))
+    if path == Path::new("-") {
+        return print(&text);
+    }
+    fs::write(path, text).map_err(|error| {
+        Failure::new(ExitCode::Failed, &format!("cannot write {}: {error}", path.display()))
+    })?;
+    say(&format!(
+        "The import file is {}. An administrator imports it in SOAR under Administrator Settings, Organization, Import.",
+        path.display()
+    ));
+    Ok(())
 }

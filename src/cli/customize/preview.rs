@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::customize::{Change, Difference, Edit, Existing, Kind, Line, NOTHING, Names};
-use net::untrusted::text::sanitize_line;
+use net::untrusted::text::{escape_json, sanitize_line};
 
 /// The widest line that shows an old and a new value side by side.
 const WIDTH: usize = 110;
@@ -69,6 +69,33 @@ impl Preview {
         }
         line(&mut text, 0, &self.summary());
         text
+    }
+
+    /// The preview for programs, with the message destination and whether SOAR lets the key or account read it.
+    pub(super) fn json(&self, organisation: &str, destination: &str, has_access: bool) -> String {
+        let objects = self.0.iter().flat_map(|(kind, objects)| {
+            objects.iter().map(|(name, change)| {
+                let (change, differences) = match change {
+                    Change::None => ("none", &[][..]),
+                    Change::New => ("add", &[][..]),
+                    Change::Unknown => ("unknown", &[][..]),
+                    Change::Modified(differences) => ("change", differences.as_slice()),
+                };
+                let differences = differences
+                    .iter()
+                    .map(|one| json!({"what": one.what, "foreign": one.is_foreign, "edit": edit(&one.edit)}));
+                let differences = differences.collect::<Vec<_>>();
+                json!({"kind": title(*kind), "name": name, "change": change, "differences": differences})
+            })
+        });
+        let plan = json!({
+            "organisation": organisation,
+            "message_destination": destination,
+            "has_access": has_access,
+            "is_up_to_date": self.is_empty() && has_access,
+            "objects": objects.collect::<Vec<_>>(),
+        });
+        escape_json(&format!("{plan:#}\n"))
     }
 
     fn summary(&self) -> String {
@@ -147,6 +174,23 @@ fn show_difference(text: &mut String, Difference { what, edit, is_foreign }: &Di
                 show_lines(text, lines);
             }
         }
+    }
+}
+
+/// An edit, as `json` shows it. Lines of a script are not in it.
+fn edit(edit: &Edit) -> Value {
+    match edit {
+        Edit::Added => json!({"kind": "added"}),
+        Edit::Removed => json!({"kind": "only in SOAR"}),
+        Edit::Opaque => json!({"kind": "differs"}),
+        Edit::Value { old, new } => json!({"kind": "value", "old": old, "new": new}),
+        Edit::Entries(lines) => {
+            let of = |is: fn(&Line) -> Option<&String>| lines.iter().filter_map(is).collect::<Vec<_>>();
+            let removed = of(|line| if let Line::Removed(text) = line { Some(text) } else { None });
+            let added = of(|line| if let Line::Added(text) = line { Some(text) } else { None });
+            json!({"kind": "entries", "removed": removed, "added": added})
+        }
+        Edit::Text { old, new, .. } => json!({"kind": "text", "old_lines": old, "new_lines": new}),
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::{ExitCode, Failure};
 use crate::functions::{Function, InputKind, parse_time};
+use crate::similar::did_you_mean;
 
 /// The name and value of an input on the command line.
 pub(in crate::cli) type Given = (String, String);
@@ -92,7 +93,8 @@ fn of_file(path: &Path) -> Result<Map<String, Value>, Failure> {
 
 fn no_such_input(function: Function, name: &str) -> String {
     let known: Vec<_> = function.spec().inputs.iter().map(|input| input.name).collect();
-    format!("{} has no input {name}; it has {}.", function.name(), known.join(", "))
+    let meant = did_you_mean(name, known.iter().copied());
+    format!("{} has no input {name}{meant}; it has {}.", function.name(), known.join(", "))
 }
 
 /// Encodes a value as SOAR does. The error says what the value must be.
@@ -124,8 +126,17 @@ pub(in crate::cli) fn encoded(kind: InputKind, value: &str) -> Result<Value, Str
             .map(|label| labelled(options, label).map(Value::from))
             .collect::<Option<Vec<_>>>()
             .map(Value::Array)
-            .ok_or_else(|| format!("of {}", options.join(", "))),
+            .ok_or_else(|| one_of(word, options)),
     }
+}
+
+/// What each of several labels must be, and which of them is another one.
+pub(in crate::cli) fn one_of(value: &str, options: &[&str]) -> String {
+    let mut labels = value.split(',').map(str::trim).filter(|label| !label.is_empty());
+    let is_other = |label: &&str| !options.iter().any(|option| option.trim().eq_ignore_ascii_case(label));
+    let other = labels.find(is_other).unwrap_or_default();
+    let meant = did_you_mean(other, options.iter().copied());
+    format!("one of {}, and {other:?} is not{meant}", options.join(", "))
 }
 
 fn labelled(options: &[&'static str], label: &str) -> Option<&'static str> {

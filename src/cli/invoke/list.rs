@@ -1,13 +1,20 @@
 //! `invoke --list`: the functions with their inputs.
 
 use std::fmt::Write as _;
-use std::io::{Write, stdout};
 
-use crate::functions::{Function, InputKind};
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::cli::terminal::print;
+use crate::functions::{Function, Input, InputKind};
 
 /// Shows these functions, or all if the list is empty.
-pub(super) fn show(functions: &[Function]) {
+pub(super) fn show(functions: &[Function], as_json: bool) -> Result<(), Failure> {
     let functions = if functions.is_empty() { &Function::ALL } else { functions };
+    if as_json {
+        let functions: Vec<Value> = functions.iter().copied().map(json_of).collect();
+        return print(&format!("{:#}\n", json!({ "functions": functions })));
+    }
     let mut text = String::new();
     for function in functions {
         describe(&mut text, *function);
@@ -15,8 +22,21 @@ pub(super) fn show(functions: &[Function]) {
     text.push_str(
         "* required. incident_id is given as --incident NUMBER; without it nothing is written to SOAR.\n",
     );
-    // Ignores a closed pipe.
-    let _ = stdout().write_all(text.as_bytes());
+    print(&text)
+}
+
+fn json_of(function: Function) -> Value {
+    let spec = function.spec();
+    let input = |input: &Input| {
+        json!({
+            "name": input.name, "kind": input.kind.name(), "required": input.required,
+            "meaning": input.meaning, "options": input.kind.options(),
+        })
+    };
+    json!({
+        "name": spec.name, "summary": spec.summary, "changes_mailbox": spec.changes_mailbox,
+        "inputs": spec.inputs.iter().map(input).collect::<Vec<Value>>(),
+    })
 }
 
 fn describe(text: &mut String, function: Function) {

@@ -5,6 +5,7 @@
 pub(super) mod inputs;
 mod list;
 pub(super) mod progress;
+mod question;
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Write, stdout};
@@ -12,6 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use tokio::signal::ctrl_c;
@@ -25,8 +27,11 @@ use self::progress::ProgressDisplay;
 use super::{ExitCode, Failure};
 use crate::audit::{Initiator, Trail};
 use crate::cli::common::Common;
+use crate::cli::terminal::log_look;
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
+use crate::functions::{
+    Call, Context, ErrorKind, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status,
+};
 use crate::guard::{ChangePolicy, DeletionCount, Guard};
 use crate::log::Log;
 use net::untrusted::text::escape_json;
@@ -38,8 +43,8 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 /// Options of the command.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The function, with or without the prefix `exchange_online_`.
-    #[arg(required_unless_present = "list")]
+    /// The function; the prefix `exchange_online_` may be there.
+    #[arg(required_unless_present = "list", value_parser = functions(), hide_possible_values = true)]
     function: Option<String>,
 
     /// An input: a time as 2026-11-23T08:00:00Z or in milliseconds since 1970, yes/no/unknown, or the label of a
@@ -56,9 +61,42 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     incident: Option<i64>,
 
+    /// Delete without a question. It is asked only on a terminal: a script without one deletes at once.
+    #[arg(short = 'y', long)]
+    yes: bool,
+
+    /// Change no mailbox; the results say what would have been done. As the setting dry_run.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// What to write to standard output: the results as SOAR gets them, or only their content.
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Output::Results)]
+    output: Output,
+
     /// Show the functions and their inputs.
     #[arg(long)]
     list: bool,
+
+    /// Write the list as JSON. Results are always JSON.
+    #[arg(long, requires = "list")]
+    json: bool,
+}
+
+/// What goes to standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// The results as SOAR gets them, with the content in three forms, inputs and metrics.
+    Results,
+    /// The content only.
+    Content,
+}
+
+/// The names of functions: the short ones in suggestions and completions, and those of SOAR.
+pub(super) fn functions() -> PossibleValuesParser {
+    PossibleValuesParser::new(Function::ALL.map(|function| {
+        let short = function.name().strip_prefix("exchange_online_").unwrap_or(function.name());
+        PossibleValue::new(short).alias(function.name()).help(function.spec().summary)
+    }))
 }
 
 /// Runs one function.
@@ -66,16 +104,21 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
     let function = arguments.function.as_deref().map(named).transpose()?;
     let function = match (function, arguments.list) {
         (Some(function), false) => function,
-        (one, _) => {
-            list::show(one.as_slice());
-            return Ok(());
-        }
+        (one, _) => return list::show(one.as_slice(), arguments.json),
     };
+    if arguments.dry_run && !function.spec().changes_mailbox {
+        let message = format!("{} changes no mailbox; leave --dry-run out", function.name());
+        return Err(Failure::new(ExitCode::BadConfiguration, &message));
+    }
     let values = inputs::read(function, arguments.given, arguments.file.as_deref(), arguments.incident)?;
 
     let mut display = ProgressDisplay::on_stderr();
     let environment = common.environment(Vec::new());
-    let (settings, _log) = load(common, &environment, &display).await?;
+    let (mut settings, _log) = load(common, &environment, &display).await?;
+    settings.guard.dry_run |= arguments.dry_run;
+    if !arguments.yes && !settings.guard.dry_run {
+        question::ask(function, &values, settings.guard.deletion)?;
+    }
     let (mut sink, mut reports) = IncidentSink::local(Path::new("."));
     if arguments.incident.is_some() {
         let connected = soar::Client::connect(&settings.soar).await;
@@ -96,14 +139,14 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
         function: Some(function.name().to_owned()),
         ..Initiator::default()
     };
-    let trail = Trail::at(settings.audit);
+    let trail = Trail::at(settings.audit.clone());
     let guard =
         Guard::new(&ChangePolicy::new(settings.guard), trail.clone(), DeletionCount::default(), asker);
     let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
 
     let started = Instant::now();
     let run = Box::pin(function.run(&context, &inputs));
-    let ended = watch(run, &mut statuses, progress, &mut display).await?;
+    let ended = watch(run, &mut statuses, progress.clone(), &mut display).await;
     while let Ok(report) = reports.try_recv() {
         display.report(&report);
     }
@@ -112,20 +155,37 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
         let message = format!("the lines above are the only record of what was changed: {failure}");
         Failure::new(ExitCode::Failed, &message)
     });
-
-    let Outcome { success, reason, content, pretty, .. } =
-        ended.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
-    let results = Results {
-        success,
-        reason: reason.as_deref(),
-        content: &content,
-        pretty: pretty.as_deref(),
-        inputs: &raw_inputs,
-        execution_time: started.elapsed(),
+    let Some(ended) = ended else {
+        let total = progress.borrow().map(|progress| progress.total);
+        let message = question::interrupted(function, trail.changes(), total, settings.audit.file.as_deref());
+        return Err(Failure::new(ExitCode::Interrupted, &message));
     };
-    write(&results.to_json())?;
+
+    let Outcome { success, reason, content, pretty, .. } = ended.map_err(|error| {
+        let code = match error.kind() {
+            ErrorKind::Input(_) => ExitCode::BadConfiguration,
+            _ => ExitCode::Failed,
+        };
+        Failure::new(code, &error)
+    })?;
+    match arguments.output {
+        Output::Content => write(content.get().as_bytes())?,
+        Output::Results => {
+            let results = Results {
+                success,
+                reason: reason.as_deref(),
+                content: &content,
+                pretty: pretty.as_deref(),
+                inputs: &raw_inputs,
+                execution_time: started.elapsed(),
+            };
+            write(&results.to_json())?;
+        }
+    }
     let reason = reason.unwrap_or_default();
-    if !success {
+    // A dry run that was asked for has done what it should.
+    let is_rehearsed = arguments.dry_run && trail.changes().rehearsed > 0;
+    if !success && !is_rehearsed {
         return Err(Failure::new(ExitCode::Failed, &reason));
     }
     if !reason.is_empty() {
@@ -134,13 +194,13 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
     on_record
 }
 
-/// Waits for the end of a call, and shows its status messages and its progress meanwhile.
+/// Waits for the end of a call, and shows its status messages and its progress meanwhile. `None`: Ctrl-C ended it.
 async fn watch<T>(
     run: impl Future<Output = T>,
     statuses: &mut UnboundedReceiver<String>,
     mut progress: watch::Receiver<Option<Progress>>,
     display: &mut ProgressDisplay,
-) -> Result<T, Failure> {
+) -> Option<T> {
     let interrupted = ctrl_c();
     tokio::pin!(run, interrupted);
     let ended = loop {
@@ -149,8 +209,7 @@ async fn watch<T>(
             ended = &mut run => break ended,
             _ = &mut interrupted => {
                 display.clear();
-                let message = "interrupted; changes made so far are not undone";
-                return Err(Failure::new(ExitCode::Interrupted, &message));
+                return None;
             }
             Some(text) = statuses.recv() => display.status(&text),
             Ok(()) = progress.changed() => {
@@ -165,7 +224,7 @@ async fn watch<T>(
         display.status(&text);
     }
     display.clear();
-    Ok(ended)
+    Some(ended)
 }
 
 /// Who makes the call: the user name in the environment, which anyone can set, and the user ID that the system knows.
@@ -175,13 +234,11 @@ fn by_hand(environment: &Environment) -> String {
     format!("{} (by hand, uid {uid})", user.unwrap_or("unknown user"))
 }
 
+/// The function of this name, with or without the prefix. Only [`functions`] are accepted, so there is one.
 pub(super) fn named(name: &str) -> Result<Function, Failure> {
-    Function::named(name).or_else(|| Function::named(&format!("exchange_online_{name}"))).ok_or_else(|| {
-        Failure::new(
-            ExitCode::BadConfiguration,
-            &format!("there is no function {name:?}; invoke --list shows those there are"),
-        )
-    })
+    let function = Function::named(name).or_else(|| Function::named(&format!("exchange_online_{name}")));
+    let unknown = || Failure::new(ExitCode::BadConfiguration, &format!("there is no function {name:?}"));
+    function.ok_or_else(unknown)
 }
 
 /// Loads the settings. Logs only warnings unless `LOGLEVEL` is set, and does not touch the daemon's log file.
@@ -193,7 +250,7 @@ async fn load(
     let (file, environment) = common.source(environment).await?;
     let loaded = Settings::load(&file, &environment)?;
     let level = common.level(&environment, loaded.settings.log.level, LogLevel::Warning);
-    let log = Log::of_command(level, Some(display.bar().clone()))
+    let log = Log::of_command(level, log_look(), Some(display.bar().clone()))
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     for warning in &loaded.warnings {
         warn!("{warning}");

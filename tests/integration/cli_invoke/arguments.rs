@@ -53,8 +53,9 @@ async fn invalid_arguments_are_all_reported_at_once() {
         "exo_has_attachments must be yes, no or unknown",
         "exo_start_date must be a time such as 2026-11-23T08:00:00Z",
         "incident_id must be a whole number",
-        "exo_query_output_format must be of Exchange Online data table, Incident attachment, Incident note",
-        "exchange_online_query_emails has no input exo_adress; it has incident_id,",
+        "exo_query_output_format must be one of Exchange Online data table, Incident attachment, Incident note, \
+         and \"Incident notes\" is not (did you mean Incident note?)",
+        "exchange_online_query_emails has no input exo_adress (did you mean exo_email_address?); it has incident_id,",
         "exo_mail_folders is given twice",
     ] {
         assert!(ended.stderr.contains(complaint), "{complaint}\n{}", ended.stderr);
@@ -62,7 +63,10 @@ async fn invalid_arguments_are_all_reported_at_once() {
     assert_eq!(desk.invoke(&["get_message", "--input", "x"]).code, 2);
     assert_eq!(desk.invoke(&[]).code, 2);
     let unknown = desk.invoke(&["get_mesage"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("invoke --list"), "{unknown:?}");
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("a similar value exists: 'get_message'"),
+        "{unknown:?}"
+    );
     assert_eq!(desk.sandbox.graph.requests().len(), 0);
 }
 

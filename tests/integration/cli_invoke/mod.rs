@@ -2,6 +2,7 @@
 //! on standard error, and nothing at SOAR unless an incident is named.
 
 mod arguments;
+mod deleting;
 mod listing;
 mod results;
 
