@@ -17,9 +17,17 @@ RUN for image in "$BUILD_IMAGE" "$RUNTIME_IMAGE"; do \
       case "$image" in *@sha256:*) ;; *) echo "$image has no digest (@sha256:…): its tag may change" >&2; exit 1;; esac; \
     done
 WORKDIR /usr/src/fn-exchange-online
+# The commit that --version shows: docker build --build-arg COMMIT="$(git rev-parse HEAD)" …
+ARG COMMIT=
+ENV FN_EXCHANGE_ONLINE_COMMIT=${COMMIT}
 COPY . .
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN deploy/build
+RUN target/dist/fn-exchange-online man-pages share/man/man1 \
+    && mkdir -p share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d \
+    && target/dist/fn-exchange-online completions bash >share/bash-completion/completions/fn-exchange-online \
+    && target/dist/fn-exchange-online completions zsh >share/zsh/site-functions/_fn-exchange-online \
+    && target/dist/fn-exchange-online completions fish >share/fish/vendor_completions.d/fn-exchange-online.fish
 
 # What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum. In a
 # stage of its own, so that no build script of this tool runs where the program is built.
@@ -40,6 +48,8 @@ RUN if command -v apt-get >/dev/null; then \
 COPY --from=build /usr/src/fn-exchange-online/target/dist/fn-exchange-online /usr/local/bin/fn-exchange-online
 COPY --from=parts /usr/src/fn-exchange-online/fn-exchange-online_bin.cdx.json \
      /usr/share/sbom/fn-exchange-online.cdx.json
+# Completions and manual pages.
+COPY --from=build /usr/src/fn-exchange-online/share /usr/local/share
 COPY deploy/entrypoint.sh /opt/rescircuits/entrypoint.sh
 # App Host and administrators' habits know the program by the name of SOAR's own framework.
 RUN ln -s fn-exchange-online /usr/local/bin/resilient-circuits \
