@@ -57,7 +57,7 @@ pub struct Cli {
 enum Command {
     /// Run as a daemon until stopped. This is the default command.
     Run(Box<run::Arguments>),
-    /// Check the settings, SOAR, its broker and Microsoft Graph, with advice for every failure.
+    /// Check settings, SOAR, its broker and Microsoft Graph, with advice for every failure.
     Selftest(selftest::Arguments),
     /// Run one function from the command line, bypassing the SOAR broker.
     Invoke(invoke::Arguments),
@@ -65,14 +65,14 @@ enum Command {
     #[command(override_usage = "fn-exchange-online config --create [FILE]\n       \
                                 fn-exchange-online config --update [FILE]")]
     Config(config_file::Arguments),
-    /// Import the functions, with playbooks or rules and workflows, into SOAR, or write the import file.
+    /// Import functions, and playbooks or rules and workflows, into SOAR, or write the file.
     Customize(customize::Arguments),
     /// Build the app package that SOAR installs and App Host runs.
     #[command(
         override_usage = "fn-exchange-online package --image <REF> \\\n           --output <DIR> [OPTIONS]"
     )]
     Package(package::Arguments),
-    /// Read audit trails, verify their chains, and list acts that began and have no outcome.
+    /// Read audit trails, verify their chains, and list acts without an outcome.
     Audit(audit::Arguments),
     /// Show the functions, their message destination and the version.
     List(list::Arguments),
@@ -80,7 +80,7 @@ enum Command {
     Completions(shell_files::Completions),
     /// Write the manual pages.
     ManPages(shell_files::ManPages),
-    /// Try the program with an embedded SOAR and Microsoft Graph tenant, without accounts or network.
+    /// Try the program with an embedded SOAR and Graph tenant, without accounts.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Arguments),
 }

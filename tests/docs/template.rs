@@ -19,6 +19,8 @@ fn example_equals_the_template() {
 #[test]
 fn filled_template_loads_without_warnings() {
     let filled = template()
+        .replace("host=resilient\n", "host=soar.example.com\n")
+        .replace("org=My Org\n", "org=Security\n")
         .replace("=ApiKeyId", "=id")
         .replace("=ApiKeySecret", "=secret")
         .replace("_id=xxx", "_id=11111111-2222-3333-4444-555555555555")
