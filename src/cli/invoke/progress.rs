@@ -100,8 +100,8 @@ fn line_of(line: impl Fn(&ProgressState) -> String + Clone + Send + Sync + 'stat
     })
 }
 
-/// Share, rate and time left, in at most `columns`: the bar becomes narrower first, then the end is left out. Where more
-/// work may be found, the time left is not known.
+/// Share, rate and time left, in at most `columns`: the bar becomes narrower first, then the end is left out. The time
+/// left is not known where more work may be found.
 fn line(progress: Progress, rate: Option<f64>, left: Duration, columns: usize) -> String {
     let Progress { done, total, more, found } = progress;
     let mut parts = vec![format!("{done}/{total}{}", if more { "+" } else { "" })];
