@@ -61,6 +61,7 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// The same mailbox, with the id of `identified` in the directory.
+    #[must_use]
     pub fn identified_as(&self, identified: &Self) -> Self {
         Self { id: identified.id.clone(), ..self.clone() }
     }
