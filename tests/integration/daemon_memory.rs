@@ -11,16 +11,16 @@ use std::fs;
 use std::iter::{once, repeat_n};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use futures_util::future::join_all;
 use futures_util::stream;
 use sandbox::graph::{Fault, Target};
 use sandbox::soar::INCIDENT;
 use sandbox::soar::caller::Reply;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -134,6 +134,49 @@ async fn huge_names_of_users_are_not_kept_and_reported() {
     let peak = peak(&daemon);
     eprintln!("names of 60 MiB: peak {peak} MiB");
     assert!(peak < 200, "{peak} MiB");
+}
+
+/// A Graph with so many users, which refuses to search each of them with 60 kB of words.
+async fn graph_of_large_errors(users: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let root = format!("http://{}", listener.local_addr().unwrap());
+    let respond = move |uri: Uri, Json(batch): Json<Value>| {
+        let part = |request: &Value| {
+            let error = json!({"error": {"code": "ErrorAccessDenied", "message": "x".repeat(60_000)}});
+            json!({"id": request["id"], "status": 403, "body": error})
+        };
+        let user = |nth| json!({"id": format!("{nth:08}"), "userPrincipalName": format!("u{nth}@x.example")});
+        Json(match uri.path() {
+            "/token" => json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "T"}),
+            "/v1.0/users" => json!({"value": (0..users).map(user).collect::<Vec<_>>()}),
+            _ => {
+                json!({"responses": batch["requests"].as_array().unwrap().iter().map(part).collect::<Vec<_>>()})
+            }
+        })
+    };
+    let respond = move |uri: Uri, body: Bytes| {
+        let batch = serde_json::from_slice(&body).unwrap_or_default();
+        std::future::ready(respond(uri, Json(batch)))
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
+    root
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_errors_of_many_mailboxes_are_not_kept() {
+    const USERS: usize = 1000;
+    let deployment = Deployment::new().await;
+    let daemon = daemon_of_graph(&deployment, &graph_of_large_errors(USERS).await).await;
+    let soar = deployment.caller().await;
+    let inputs = json!({
+        "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": "x",
+        "exo_query_output_format": ["Exchange Online data table"],
+    });
+    let reply = soar.call("exchange_online_query_emails", inputs).await.unwrap().reply(SOON).await.unwrap();
+    assert!(reply.message.contains("ErrorAccessDenied"), "{}", reply.message);
+    let peak = peak(&daemon);
+    eprintln!("{USERS} errors of 60 kB: peak {peak} MiB");
+    assert!(peak < 80, "{peak} MiB, and {} MiB of errors", USERS * 60_000 / MIB);
 }
 
 /// A daemon that keeps its audit trail, and marks, in the deployment's directory.

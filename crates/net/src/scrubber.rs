@@ -23,6 +23,9 @@ const MARK: &str = "***";
 pub struct Scrubber {
     /// All runs of the encodings that have at least [`RUN`] bytes, in lower case.
     runs: HashSet<[u8; RUN]>,
+    /// For each pair of bytes, whether a run begins with it. This decides for nearly all bytes of a text, so that a long
+    /// text costs little.
+    pairs: Box<[bool]>,
     /// The shorter encodings, in lower case.
     short: Vec<Vec<u8>>,
 }
@@ -30,7 +33,8 @@ pub struct Scrubber {
 impl Scrubber {
     /// Creates a scrubber for `secrets`.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut scrubber = Self { runs: HashSet::new(), short: Vec::new() };
+        let pairs = vec![false; 1 << 16].into_boxed_slice();
+        let mut scrubber = Self { runs: HashSet::new(), pairs, short: Vec::new() };
         let secrets = secrets.into_iter().map(Secret::expose).filter(|secret| secret.len() >= SHORTEST);
         for encoded in secrets.flat_map(encodings) {
             scrubber.add(encoded.to_ascii_lowercase().into_bytes());
@@ -42,7 +46,10 @@ impl Scrubber {
         if encoded.len() < RUN {
             self.short.push(encoded);
         } else {
-            self.runs.extend(encoded.windows(RUN).filter_map(|run| <[u8; RUN]>::try_from(run).ok()));
+            for run in encoded.windows(RUN).filter_map(|run| <[u8; RUN]>::try_from(run).ok()) {
+                self.pairs[pair(&run)] = true;
+                self.runs.insert(run);
+            }
         }
     }
 
@@ -55,13 +62,16 @@ impl Scrubber {
             is_secret.iter_mut().skip(start).take(length).for_each(|byte| *byte = true);
         };
         for (start, run) in lower.windows(RUN).enumerate() {
-            if self.runs.contains(run) {
+            if self.pairs[pair(run)] && self.runs.contains(run) {
                 mark(start, RUN);
             }
         }
         for short in &self.short {
             let starts = lower.windows(short.len()).enumerate().filter(|(_, part)| part == short);
             starts.for_each(|(start, _)| mark(start, short.len()));
+        }
+        if !is_secret.contains(&true) {
+            return text.to_owned();
         }
         let mut scrubbed = String::with_capacity(text.len());
         let mut within = false;
@@ -76,6 +86,14 @@ impl Scrubber {
             within = removed;
         }
         scrubbed
+    }
+}
+
+/// The number of the first two bytes.
+fn pair(run: &[u8]) -> usize {
+    match run {
+        [first, second, ..] => usize::from(*first) << 8 | usize::from(*second),
+        _ => 0,
     }
 }
 
