@@ -1,14 +1,15 @@
 //! Which calls were in work when a process ended. A call that ends the process, for instance by its size, must not do
 //! so with each delivery: the broker does not count deliveries for a STOMP client (ActiveMQ sends `redelivered` only).
 //!
-//! Each call in work has a file, named after its message, next to the audit trail. It holds how many runs have begun.
+//! Each call in work has a hidden file, named after its message, next to the audit trail. It holds how many runs have begun.
 //! The file is locked while the call is in work, and removed when the run ends. A file that is not locked is of a run
 //! that ended with its process: neither a broken connection nor another daemon with the same directory leaves one. A
 //! process that ends in order removes the files of the calls that it leaves in the queue.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,8 +20,6 @@ use uuid::Uuid;
 
 use crate::own_file;
 
-/// The directory of the marks, next to the audit trail.
-const DIRECTORY: &str = "calls-in-work";
 /// A mark this old is of a message that does not come back.
 const OLD: Duration = Duration::from_secs(7 * 86_400);
 /// A file system that takes longer does not hold up a call.
@@ -31,8 +30,8 @@ const TRIES: usize = 3;
 /// The marks of the calls in work, and of those that ended with their process.
 #[derive(Debug, Clone)]
 pub struct CallMarks {
-    /// `None` where no state can be kept.
-    directory: Option<Arc<Path>>,
+    /// The audit trail's path, where marks can be kept.
+    trail: Option<Arc<Path>>,
 }
 
 /// The mark of a call in work. Dropping it removes the file; a process that is killed leaves it.
@@ -46,7 +45,7 @@ pub(super) struct CallMark {
 impl CallMarks {
     /// Keeps no marks.
     pub fn none() -> Self {
-        Self { directory: None }
+        Self { trail: None }
     }
 
     /// Keeps marks next to the file of the audit trail, and removes old ones. Says in the log where that is not possible.
@@ -58,12 +57,11 @@ impl CallMarks {
             );
             return Self::none();
         };
-        let directory = audit_file.with_file_name(DIRECTORY);
-        match prepare(&directory) {
-            Ok(()) => Self { directory: Some(directory.into()) },
+        match prepare(audit_file) {
+            Ok(()) => Self { trail: Some(audit_file.into()) },
             Err(error) => {
                 warn!(
-                    directory = %directory.display(),
+                    audit_file = %audit_file.display(),
                     %error,
                     "deliveries of calls that end this process are not counted, because marks cannot be kept"
                 );
@@ -74,7 +72,7 @@ impl CallMarks {
 
     /// Whether marks are kept.
     pub(super) fn are_kept(&self) -> bool {
-        self.directory.is_some()
+        self.trail.is_some()
     }
 
     /// Returns how many runs of the message's call ended with their process.
@@ -92,7 +90,8 @@ impl CallMarks {
 
     fn path(&self, message_id: &str) -> Option<PathBuf> {
         let name = Uuid::new_v5(&Uuid::NAMESPACE_OID, message_id.as_bytes());
-        Some(self.directory.as_ref()?.join(name.to_string()))
+        let trail = self.trail.as_ref()?;
+        Some(trail.with_file_name(mark_name(trail, &name.to_string())))
     }
 }
 
@@ -123,14 +122,24 @@ async fn within_patience<T: Send + 'static>(
     done.inspect_err(|error| debug!(%error, "the mark of a call cannot be read or written")).ok()
 }
 
-/// Makes the directory, checks that files can be made in it, and removes old marks.
-fn prepare(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let probe = directory.join(format!("probe-{}", std::process::id()));
+/// The name of a mark next to the `trail`: hidden, so that what collects logs leaves it alone.
+fn mark_name(trail: &Path, name: &str) -> OsString {
+    let mut hidden = OsString::from(".");
+    hidden.push(trail.file_name().unwrap_or_default());
+    hidden.push(".call-");
+    hidden.push(name);
+    hidden
+}
+
+/// Checks that files can be made next to the `trail`, and removes old marks.
+fn prepare(trail: &Path) -> io::Result<()> {
+    let probe = trail.with_file_name(mark_name(trail, &format!("probe-{}", std::process::id())));
     own_file::open(OpenOptions::new().write(true).create(true).mode(0o600), &probe)?;
     fs::remove_file(&probe)?;
-    let now = SystemTime::now();
-    for entry in fs::read_dir(directory)?.flatten() {
+    let (prefix, now) = (mark_name(trail, ""), SystemTime::now());
+    let is_mark = |name: &OsString| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
+    let directory = trail.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in fs::read_dir(directory)?.flatten().filter(|entry| is_mark(&entry.file_name())) {
         let changed = entry.metadata().and_then(|there| there.modified());
         let is_old = changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age > OLD));
         let is_in_work = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
@@ -204,7 +213,7 @@ mod tests {
         let marks = marks(&directory);
         marks.begin("m").await.unwrap().end().await;
         assert_eq!(marks.interruptions("m").await, 0);
-        assert_eq!(fs::read_dir(directory.path().join(DIRECTORY)).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[tokio::test]

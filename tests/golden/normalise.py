@@ -58,7 +58,7 @@ class Normaliser:
         text = MILLISECONDS.sub(lambda found: "<ms>" if int(found[0]) in self.now else found[0], text)
         text = re.sub(r"\b(\w+_ms)=\d+", r"\1=<ms>", text)
         text = re.sub(r"\b(wait|after|in)=[\d.]+(ns|µs|ms|s)\b", r"\1=<wait>", text)
-        text = re.sub(r"\bversion=\d+\.\d+\.\d+\S*", "version=<version>", text)
+        text = re.sub(r'\bversion=("[^"]*"|\d+\.\d+\.\d+\S*)', "version=<version>", text)
         text = re.sub(r"Time: [\d.]+ s", "Time: <seconds> s", text)
         return re.sub(r"\(by hand, uid \d+\)", "(by hand, uid <uid>)", text)
 

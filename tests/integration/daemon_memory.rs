@@ -189,7 +189,8 @@ async fn with_marks(deployment: &Deployment) -> Daemon {
 
 /// The marks of calls in work.
 fn marks(deployment: &Deployment) -> usize {
-    fs::read_dir(deployment.directory().join("calls-in-work")).unwrap().count()
+    let files = fs::read_dir(deployment.directory()).unwrap().flatten();
+    files.filter(|file| file.file_name().to_string_lossy().contains(".call-")).count()
 }
 
 /// Longer than any test.

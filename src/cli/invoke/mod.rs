@@ -29,9 +29,7 @@ use crate::audit::{Initiator, Trail};
 use crate::cli::common::Common;
 use crate::cli::terminal::log_look;
 use crate::config::{Environment, LogLevel, Settings};
-use crate::functions::{
-    Call, Context, ErrorKind, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status,
-};
+use crate::functions::{Call, Context, Function, IncidentSink, Inputs, Lease, Outcome, Progress, Status};
 use crate::guard::{ChangePolicy, DeletionCount, Guard};
 use crate::log::Log;
 use net::untrusted::text::escape_json;
@@ -161,13 +159,8 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
         return Err(Failure::new(ExitCode::Interrupted, &message));
     };
 
-    let Outcome { success, reason, content, pretty, .. } = ended.map_err(|error| {
-        let code = match error.kind() {
-            ErrorKind::Input(_) => ExitCode::BadConfiguration,
-            _ => ExitCode::Failed,
-        };
-        Failure::new(code, &error)
-    })?;
+    let Outcome { success, reason, content, pretty, .. } =
+        ended.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     match arguments.output {
         Output::Content => write(content.get().as_bytes())?,
         Output::Results => {

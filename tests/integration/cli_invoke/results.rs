@@ -24,7 +24,7 @@ async fn results_go_to_stdout_without_contacting_soar() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failed_function_exits_with_1_and_missing_input_with_2() {
+async fn failed_function_exits_with_1() {
     let desk = Desk::new().await;
     let ended =
         desk.invoke(&["get_email_user_profile", "--input", "exo_email_address=unknown@sandbox.example"]);
@@ -33,7 +33,7 @@ async fn failed_function_exits_with_1_and_missing_input_with_2() {
     assert!(ended.stderr.contains("unknown@sandbox.example was not found"), "{ended:?}");
 
     let ended = desk.invoke(&["get_message"]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""));
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""));
     assert!(ended.stderr.contains("\"exo_email_address\", \"exo_messages_id\" are required"), "{ended:?}");
     assert_eq!(desk.sandbox.graph.counters().http_requests, 1);
 }
