@@ -115,8 +115,9 @@ impl Call {
             shared.metrics.not_a_call();
             return Some(reply::failed(&given_up(interruptions)));
         }
-        let _turn = self.turn(interruptions).await;
+        let turn = self.turn(interruptions).await;
         let _slot = self.consumer.slot(&self.delivery).await?;
+        let _turn = turn.map(|turn| turn.begin(interruptions));
         self.may_begin()?;
         if self.is_foreign {
             shared.metrics.not_a_call();
@@ -124,8 +125,10 @@ impl Call {
         }
         let mark = shared.marks.begin(&self.delivery.message_id).await;
         let body = self.work().await;
-        if let Some(mark) = mark {
-            mark.end().await;
+        match (mark, &body) {
+            (Some(mark), Some(_)) => mark.answered().await,
+            (Some(mark), None) => mark.left().await,
+            (None, _) => {}
         }
         body
     }
@@ -160,10 +163,9 @@ impl Call {
 
     /// Reads the call and runs it.
     async fn work(&mut self) -> Option<Bytes> {
-        // The inputs of a large message exist several times while its call runs.
-        self.memory.keep(self.delivery.body.len()).await;
+        let size = self.delivery.body.len();
         match self.parse() {
-            Ok(call) => self.run_leased(call).await,
+            Ok(call) => self.run_leased(call, size).await,
             Err(reason) => {
                 self.consumer.shared.metrics.not_a_call();
                 Some(reply::failed(&reason))
@@ -194,14 +196,19 @@ impl Call {
         })
     }
 
-    /// Runs the call while it holds its message; `None` if another worker has the message.
-    async fn run_leased(&self, call: FunctionCall) -> Option<Bytes> {
+    /// Runs the call, whose message has `size` bytes, while it holds its message; `None` if another worker has the
+    /// message.
+    async fn run_leased(&self, call: FunctionCall, size: usize) -> Option<Bytes> {
         let function = Function::named(&call.function);
         let abandoned: Option<Bytes> = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
             None => None,
             Some((keeper, lease)) => tokio::select! {
                 biased;
-                body = self.run_function_call(function, call, lease) => return body,
+                body = async {
+                    // The inputs of a large message exist several times while its call runs.
+                    self.memory.keep(size).await;
+                    self.run_function_call(function, call, lease).await
+                } => return body,
                 () = keeper.until_abandoned() => None,
             },
         };
@@ -362,9 +369,10 @@ impl Call {
             return None;
         }
         Some(match ended {
-            Ok(Ok(outcome)) => outcome.map_err(|error| FunctionFailure {
-                for_analyst: error.to_string(),
-                for_log: error.for_log(),
+            Ok(Ok(outcome)) => outcome.map_err(|error| {
+                let may_have_begun = self.prior_run == PriorRun::Likely && guard.stop_reason().is_some();
+                let earlier = if may_have_begun { " An earlier run of it may have begun." } else { "" };
+                FunctionFailure { for_analyst: format!("{error}{earlier}"), for_log: error.for_log() }
             }),
             // The panic hook has logged where.
             Ok(Err(_)) => Err(FunctionFailure {

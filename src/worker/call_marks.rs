@@ -1,10 +1,10 @@
 //! Which calls were in work when a process ended. A call that ends the process, for instance by its size, must not do
 //! so with each delivery: the broker does not count deliveries for a STOMP client (ActiveMQ sends `redelivered` only).
 //!
-//! Each call in work has a hidden file, named after its message, next to the audit trail. It holds how many runs have begun.
-//! The file is locked while the call is in work, and removed when the run ends. A file that is not locked is of a run
-//! that ended with its process: neither a broken connection nor another daemon with the same directory leaves one. A
-//! process that ends in order removes the files of the calls that it leaves in the queue.
+//! Each call in work has a hidden file, named after its message, next to the audit trail. It holds how many runs have
+//! begun. The file is locked while the call is in work, and removed when the call is answered. A file that is not
+//! locked is of a run that ended with its process: neither a broken connection nor another daemon with the same
+//! directory leaves one. A run that leaves its call in the queue takes itself out of the count.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -34,13 +35,21 @@ pub struct CallMarks {
     trail: Option<Arc<Path>>,
 }
 
-/// The mark of a call in work. Dropping it removes the file; a process that is killed leaves it.
+/// The mark of a call in work. Dropping it takes this run back; a process that is killed leaves it.
 #[derive(Debug)]
-pub(super) struct CallMark {
+pub(super) struct CallMark(Option<Mark>);
+
+#[derive(Debug)]
+struct Mark {
     path: PathBuf,
     /// Holds the lock.
-    _file: File,
+    file: File,
+    /// How many runs had ended with their process before this one.
+    before: u32,
 }
+
+/// So many file operations at once. Those of a file system that hangs must not take all threads of the runtime.
+static AT_ONCE: Semaphore = Semaphore::const_new(16);
 
 impl CallMarks {
     /// Keeps no marks.
@@ -96,21 +105,41 @@ impl CallMarks {
 }
 
 impl CallMark {
-    /// Removes the mark, because the run has ended.
-    pub(super) async fn end(self) {
-        within_patience(move || {
-            drop(self);
-            Ok(())
-        })
-        .await;
+    /// Removes the mark, because the call is answered.
+    pub(super) async fn answered(mut self) {
+        if let Some(mark) = self.0.take() {
+            within_patience(move || fs::remove_file(&mark.path)).await;
+        }
+    }
+
+    /// Takes this run back, because the call is left to another run. Earlier ones stay counted.
+    pub(super) async fn left(mut self) {
+        if let Some(mark) = self.0.take() {
+            within_patience(move || mark.take_back()).await;
+        }
     }
 }
 
 impl Drop for CallMark {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            debug!(%error, "the mark of a call in work cannot be removed");
+        if let Some(mark) = self.0.take() {
+            // A file system that hangs must not block a thread of the runtime.
+            std::thread::spawn(move || mark.take_back());
         }
+    }
+}
+
+impl Mark {
+    fn take_back(mut self) -> io::Result<()> {
+        if self.before == 0 {
+            return fs::remove_file(&self.path);
+        }
+        self.write(self.before)
+    }
+
+    fn write(&mut self, begun: u32) -> io::Result<()> {
+        self.file.rewind()?;
+        writeln!(self.file, "{begun}")
     }
 }
 
@@ -118,6 +147,11 @@ impl Drop for CallMark {
 async fn within_patience<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Option<T> {
+    let permit = AT_ONCE.try_acquire().ok()?;
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     let done = timeout(PATIENCE, tokio::task::spawn_blocking(work)).await.ok()?.ok()?;
     done.inspect_err(|error| debug!(%error, "the mark of a call cannot be read or written")).ok()
 }
@@ -134,7 +168,8 @@ fn mark_name(trail: &Path, name: &str) -> OsString {
 /// Checks that files can be made next to the `trail`, and removes old marks.
 fn prepare(trail: &Path) -> io::Result<()> {
     let probe = trail.with_file_name(mark_name(trail, &format!("probe-{}", std::process::id())));
-    own_file::open(OpenOptions::new().write(true).create(true).mode(0o600), &probe)?;
+    let file = own_file::open(OpenOptions::new().write(true).create(true).mode(0o600), &probe)?;
+    file.try_lock()?;
     fs::remove_file(&probe)?;
     let (prefix, now) = (mark_name(trail, ""), SystemTime::now());
     let is_mark = |name: &OsString| name.as_encoded_bytes().starts_with(prefix.as_encoded_bytes());
@@ -142,7 +177,7 @@ fn prepare(trail: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)?.flatten().filter(|entry| is_mark(&entry.file_name())) {
         let changed = entry.metadata().and_then(|there| there.modified());
         let is_old = changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age > OLD));
-        let is_in_work = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
+        let is_in_work = || open(&entry.path()).is_ok_and(|file| file.try_lock().is_err());
         if is_old && !is_in_work() {
             let _ = fs::remove_file(entry.path());
         }
@@ -150,8 +185,13 @@ fn prepare(trail: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a mark. NFS locks only what may be written.
+fn open(path: &Path) -> io::Result<File> {
+    own_file::open(OpenOptions::new().read(true).write(true), path)
+}
+
 fn interruptions(path: &Path) -> io::Result<u32> {
-    let mut file = match own_file::open(OpenOptions::new().read(true), path) {
+    let mut file = match open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         opened => opened?,
     };
@@ -176,10 +216,10 @@ fn begin(path: PathBuf) -> io::Result<Option<CallMark>> {
         if file.metadata()?.nlink() == 0 {
             continue;
         }
-        let begun = read(&mut file)?.saturating_add(1);
-        file.rewind()?;
-        writeln!(file, "{begun}")?;
-        return Ok(Some(CallMark { path, _file: file }));
+        let before = read(&mut file)?;
+        let mut mark = Mark { path, file, before };
+        mark.write(before.saturating_add(1))?;
+        return Ok(Some(CallMark(Some(mark))));
     }
     Ok(None)
 }
@@ -199,19 +239,17 @@ mod tests {
         CallMarks::next_to(Some(&directory.path().join("audit.log")))
     }
 
-    /// Leaves the mark as a process does that is killed.
-    fn killed(mark: CallMark) {
-        let content = fs::read(&mark.path).unwrap();
-        let path = mark.path.clone();
-        drop(mark);
-        fs::write(path, content).unwrap();
+    /// Leaves the mark as a process does that is killed. Returns its path.
+    fn killed(mut mark: CallMark) -> PathBuf {
+        mark.0.take().unwrap().path
     }
 
     #[tokio::test]
     async fn run_that_ends_leaves_no_mark() {
         let directory = tempfile::tempdir().unwrap();
         let marks = marks(&directory);
-        marks.begin("m").await.unwrap().end().await;
+        marks.begin("m").await.unwrap().answered().await;
+        marks.begin("m").await.unwrap().left().await;
         assert_eq!(marks.interruptions("m").await, 0);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
@@ -225,6 +263,10 @@ mod tests {
             assert_eq!(marks.interruptions("m").await, run);
         }
         assert_eq!(marks.interruptions("other").await, 0);
+        marks.begin("m").await.unwrap().left().await;
+        assert_eq!(marks.interruptions("m").await, 3, "a run that is left changes nothing");
+        marks.begin("m").await.unwrap().answered().await;
+        assert_eq!(marks.interruptions("m").await, 0);
     }
 
     #[tokio::test]
@@ -242,9 +284,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let marks = marks(&directory);
         for (id, age) in [("old", OLD * 2), ("new", Duration::ZERO)] {
-            let mark = marks.begin(id).await.unwrap();
-            let path = mark.path.clone();
-            killed(mark);
+            let path = killed(marks.begin(id).await.unwrap());
             let file = OpenOptions::new().write(true).open(path).unwrap();
             file.set_modified(SystemTime::now() - age).unwrap();
         }

@@ -250,7 +250,11 @@ impl Client {
                 let gate = self.gate(request);
                 let tried = lane.send_once(request.clone(), gate, attempt.slow_batches, first_try).await;
                 log_part(request, &tried);
-                (tried.outcome, tried.was_too_slow)
+                let is_read = request.safety == RetrySafety::Harmless && !request.is_change();
+                let outcome = tried.outcome.and_then(|response| {
+                    if is_read { response.within(&self.memory, held) } else { Ok(response) }
+                });
+                (outcome, tried.was_too_slow)
             }
             Dispatch::Single => {
                 let _permit = match unless_withdrawn(request.gate.as_ref(), self.enter(request)).await {

@@ -132,6 +132,19 @@ impl Response {
         Error::from(kind).with_request_id(self.request_id.clone()).with_effect(self.effect)
     }
 
+    /// Takes the memory of a part of a batch from the `share` of the call that reads it, or from what the call has
+    /// waited for. Where there is none, the part is requested again.
+    pub(crate) fn within(mut self, share: &Share, held: Option<Held>) -> Result<Self, Error> {
+        let bytes = self.body.as_deref().map_or(0, |body| body.get().len());
+        if bytes > FREE {
+            let held = held.filter(|held| held.bytes() >= bytes).or_else(|| share.try_hold(bytes));
+            let mut held = held.ok_or(ErrorKind::NoRoom { needed: bytes })?;
+            held.shrink(bytes);
+            self.memory = Some(Memory::Held(held));
+        }
+        Ok(self)
+    }
+
     /// Marks the response as one to a change: where its body is unusable, the change may have been made.
     pub(crate) fn with_change(self, is_change: bool) -> Self {
         Self { effect: if is_change { Effect::Indeterminate } else { Effect::NotApplied }, ..self }

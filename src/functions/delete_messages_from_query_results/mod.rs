@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
+use super::call::PriorRun;
 use super::context::Context;
 use super::delete_email::{Deleted, delete};
 use super::error::Error;
@@ -60,7 +61,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Some(reason) => Run::not_begun(context, &unique, &reason),
         None => match context.guard.authorize_deletions(unique.len()) {
             Ok(()) => delete_all(context, unique, until).await,
-            Err(Refusal { code, why }) => Run { fates: none(&unique, code), ended_by: Some(why) },
+            Err(Refusal { code, why }) => match context.guard.stop_reason() {
+                Some(reason) => Run::not_begun(context, &unique, &reason),
+                None => Run { fates: none(&unique, code), ended_by: Some(why) },
+            },
         },
     };
     if context.guard.is_untouched() {
@@ -134,7 +138,10 @@ impl<'a> Run<'a> {
         if !context.guard.is_untouched() {
             context.guard.record_stop(left, reason);
         }
-        let ended_by = format!("Stopped after {done} of {all}: {}.", reason.phrase());
+        let mut ended_by = format!("Stopped after {done} of {all}: {}.", reason.phrase());
+        if context.call.prior_run == PriorRun::Likely {
+            ended_by.push_str(" An earlier run of this call may have deleted some.");
+        }
         Self { ended_by: Some(ended_by), ..self }
     }
 }

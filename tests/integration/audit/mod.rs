@@ -69,8 +69,10 @@ impl Running {
 
 fn app_config(deployment: &Deployment, trail: &Path, app: &[(&str, &str)]) -> String {
     let trail = trail.display().to_string();
-    deployment
-        .app_config(&[("logdir", "/no/such/directory")], &[&[("audit_file", trail.as_str())], app].concat())
+    deployment.app_config(
+        &[("logdir", "/no/such/directory"), ("num_workers", "200")],
+        &[&[("audit_file", trail.as_str())], app].concat(),
+    )
 }
 
 /// The settings of a trail in `file`.

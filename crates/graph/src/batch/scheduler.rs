@@ -371,10 +371,7 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
     let mut again = Vec::new();
     let mut was_too_slow = false;
     let (outcomes, token) = match parts.as_slice() {
-        [(Waiting { request, largest_batch: 1, .. }, _)] => {
-            let exchanged = transport.exchange(request).await;
-            (vec![exchanged.map(|(response, _)| response)], None)
-        }
+        [(Waiting { request, largest_batch: 1, .. }, _)] => (vec![alone(&transport, request).await], None),
         _ => match payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await {
             Ok((outcomes, token)) => (outcomes, Some(token)),
             // Some of the changes were withdrawn before the batch was sent.
@@ -418,7 +415,13 @@ async fn send(transport: Arc<Transport>, parts: Vec<Placed>, sent_at: Instant, b
             transport.discard(token);
             waiting.signed_again = true;
             waiting.claimed.store(false, Ordering::Release);
-            again.push(waiting);
+            match waiting.request.begin() {
+                Ok(()) => again.push(waiting),
+                // Its caller does not watch for this any more.
+                Err(withdrawn) => {
+                    let _ = waiting.outcome.send(BatchedTry::unsent(withdrawn));
+                }
+            }
         } else {
             let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch), was_too_slow });
         }
@@ -474,7 +477,12 @@ fn is_about_the_envelope(error: &Error) -> bool {
 async fn one_by_one(transport: &Transport, parts: &[Placed]) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(parts.len());
     for (Waiting { request, .. }, _) in parts {
-        outcomes.push(transport.exchange(request).await.map(|(response, _)| response));
+        outcomes.push(alone(transport, request).await);
     }
     outcomes
+}
+
+/// Sends a request by itself. A large answer gives up its turn: its caller takes the memory from the call's share.
+async fn alone(transport: &Transport, request: &Request) -> Outcome {
+    transport.exchange(request).await.map(|(response, _)| Response { memory: None, ..response })
 }

@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::links::{Following, Links};
 use crate::path::Path;
 use crate::request::Request;
+use crate::response::Memory;
 use crate::retry::RetrySafety;
 use net::untrusted::json;
 
@@ -105,6 +106,8 @@ struct Entry {
 struct Entries {
     entries: Vec<Entry>,
     next: Option<String>,
+    /// The memory of the page, until its messages are kept or dropped.
+    memory: Option<Memory>,
 }
 
 /// The search of one mailbox under way.
@@ -213,7 +216,7 @@ impl MailboxSearch<'_> {
         // The days of all hits of a `$search`.
         let mut days = Vec::new();
         loop {
-            let Entries { entries, next } = self.page(path).await?;
+            let Entries { entries, next, memory: _memory } = self.page(path).await?;
             let is_empty = entries.is_empty();
             let following = links.follow(self.client, next.as_deref())?;
             for Entry { id, received, verdict, message } in entries {
@@ -274,9 +277,10 @@ impl MailboxSearch<'_> {
             }
             self.pages += 1;
             self.client.memory().ready().await;
-            let completed = self.client.send_by(self.dispatch, &request).await?;
+            let mut response = self.client.send_by(self.dispatch, &request).await?.response;
             let repeated = tries.retries() > 0;
-            let checked = completed.response.parse().and_then(|page| self.checked(page, repeated));
+            let memory = response.memory.take();
+            let checked = response.parse().and_then(|page| self.checked(page, repeated));
             // What Graph answers wrongly twice, it does not answer better the third time.
             if checked.is_err()
                 && !repeated
@@ -285,14 +289,14 @@ impl MailboxSearch<'_> {
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            return checked;
+            return checked.map(|checked| Entries { memory, ..checked });
         }
     }
 
     fn checked(&self, page: Page, repeated: bool) -> Result<Entries, Error> {
         let is_lone = repeated && page.value.0.len() == 1 && page.next.is_none();
         let entries = page.value.0.into_iter().map(|message| self.entry(message, is_lone));
-        Ok(Entries { entries: entries.collect::<Result<_, _>>()?, next: page.next })
+        Ok(Entries { entries: entries.collect::<Result<_, _>>()?, next: page.next, memory: None })
     }
 
     fn entry(&self, message: Box<RawValue>, is_lone: bool) -> Result<Entry, Error> {
