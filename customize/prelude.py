@@ -37,11 +37,6 @@ def escaped(text):
     return text
 
 
-def indented(text):
-    """Returns JSON with its lines and indentation, as HTML."""
-    return escaped(text).replace(u"    ", u"&nbsp;" * 4).replace(u"\n", u"<br>")
-
-
 def anchor(address, text):
     """Returns a link, as HTML; empty if there is no address, or one that is not https."""
     if not (address or u"").lower().startswith(u"https://"):
@@ -61,21 +56,51 @@ def red(text):
 
 
 def why(error):
-    """Returns why nothing was done: the reason, or else Graph's error."""
+    """Returns why nothing was done: the reason, with long ids cut, or else Graph's error."""
     if results.reason:
-        return escaped(results.reason)
+        words = results.reason.split(u" ")
+        return escaped(u" ".join(word if len(word) < 100 else u"\u2026" + word[-24:] for word in words))
     if error:
         return escaped(u"{0}: {1}".format(error.get("code"), error.get("message")))
     return u""
 
 
-def add_note(outcome, facts):
-    """Adds a note: the outcome, and a line for each fact that is known. The facts are HTML, with their names."""
-    text = u"<b>Exchange Online: {0}</b>".format(outcome)
-    for name, fact in facts:
-        if fact:
-            text += u"<br>{0}{1}".format(name, fact)
-    incident.addNote(helper.createRichText(text))
+def add_note(outcome, sentences, facts=(), label=u"", last=u""):
+    """Adds a note: the outcome, sentences, and a line for each fact that is known. All of them are HTML."""
+    start = u'<span style="color:red">{0}:</span>'.format(label) if label else u"Exchange Online:"
+    lines = [u"<b>{0} {1}</b>".format(start, outcome)] + [sentence for sentence in sentences if sentence]
+    known = [u"<li>{0}{1}</li>".format(name, fact) for name, fact in facts if fact]
+    listed = u"<ul>{0}</ul>".format(u"".join(known)) if known else u""
+    end = u'<span style="color:gray">{0}</span>'.format(last) if last else u""
+    incident.addNote(helper.createRichText(u"<br>".join(lines) + listed + (end if listed or not end else u"<br>" + end)))
+
+
+def quoted(subject):
+    """Returns the subject in quotation marks, as HTML."""
+    return u"\u201c{0}\u201d".format(escaped(subject)) if subject else u"without a subject"
+
+
+def short_id(text):
+    """Returns the end of an id, as HTML; in full, an id has 150 characters. The row has it in full."""
+    return u"Message id: {0}".format(escaped(text if len(text) < 30 else u"\u2026" + text[-24:])) if text else u""
+
+
+def moment(text):
+    """Returns a time of Graph as "4 Feb 2020 09:08", as HTML, and a time of another form as it is."""
+    text = text or u""
+    day, _, time = text.partition(u"T")
+    parts = day.split(u"-")
+    if len(parts) != 3 or not all(part.isdigit() for part in parts) or not 1 <= int(parts[1]) <= 12:
+        return escaped(text)
+    month = u"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[int(parts[1]) - 1]
+    zone = u" UTC" if time.endswith(u"Z") else u""
+    return escaped(u"{0} {1} {2} {3}{4}".format(int(parts[2]), month, parts[0], time[:5], zone))
+
+
+def first(people, most=5):
+    """Returns the first of these persons, and how many more there are, as HTML."""
+    more = [u"and {0} more".format(len(people) - most)] if len(people) > most else []
+    return u", ".join(people[:most] + more)
 
 
 def label_of(choice):
@@ -104,5 +129,5 @@ def sender_of(message):
 
 
 def counted(number, what):
-    """Returns "1 message", "2 messages"."""
-    return u"{0} {1}{2}".format(number, what, u"" if number == 1 else u"s")
+    """Returns "1 message", "2 messages", "1,500 messages"."""
+    return u"{0:,} {1}{2}".format(number, what, u"" if number == 1 else u"s")

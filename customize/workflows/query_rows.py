@@ -12,10 +12,13 @@ if "Exchange Online data table" in (content.get("exo_query_output_format") or []
             add_row(mailbox, message, queried, folder)
 
 if results.reason and not has_note(content, [results.reason]):
+    outcome = u"{0} found; ".format(counted(found, u"message"))
     if not results.success:
         outcome = u"the messages could not be queried"
+    elif content.get("limit_reached") == "max_messages":
+        outcome += u"there may be more"
     elif content.get("limit_reached"):
-        outcome = u"incomplete, the query ended at its limit, with {0} found".format(counted(found, u"message"))
+        outcome += u"the other mailboxes were not looked at"
     else:
-        outcome = u"not everything could be queried, {0} found".format(counted(found, u"message"))
-    add_note(outcome, [(u"", escaped(results.reason))])
+        outcome += u"not everything could be searched"
+    add_note(outcome, [escaped(results.reason)], label=u"Incomplete" if results.success else u"")

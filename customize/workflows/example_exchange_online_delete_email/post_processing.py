@@ -9,9 +9,8 @@ elif error.get("code") == "ErrorItemNotFound":
 else:
     if error and error.get("code") != "DryRun":
         row.exo_dt_status = helper.createRichText(u"Not deleted")
-    add_note(u"message not deleted", [
-        (u"", why(error)),
+    add_note(u"message {0} not deleted".format(quoted(row.exo_dt_message_subject)), [why(error)], [
         (u"Mailbox: ", escaped(row.exo_dt_email_address)),
-        (u"Subject: ", escaped(row.exo_dt_message_subject or u"")),
-        (u"Message id: ", escaped(row.exo_dt_message_id)),
-    ])
+        (u"From: ", escaped(row.exo_dt_sender_email or u"")),
+        (u"Received: ", moment(row.exo_dt_received_date)),
+    ], last=short_id(row.exo_dt_message_id))

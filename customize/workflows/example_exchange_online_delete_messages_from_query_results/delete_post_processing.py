@@ -24,11 +24,13 @@ reasons = [reason for reason in (query.get("reason"), results.reason) if reason]
 if reasons and not has_note(content, reasons):
     outcome = u"{0} deleted".format(counted(counts[u"Deleted"], u"message"))
     if counts[u"Gone"]:
-        outcome += u", {0} already gone".format(counts[u"Gone"])
+        outcome += u", {0:,} already gone".format(counts[u"Gone"])
     if counts[u"Not deleted"]:
-        outcome += u", {0} not deleted".format(counts[u"Not deleted"])
+        outcome += u", {0:,} not deleted".format(counts[u"Not deleted"])
+    label = u"Incomplete" if counts[u"Not deleted"] or query.get("reason") else u""
     if not (results.success and query.get("success")):
+        label = u""
         outcome = u"no message deleted"
     elif (query.get("content") or {}).get("limit_reached"):
-        outcome = u"incomplete, the query ended at its limit, {0}".format(outcome)
-    add_note(outcome, [(u"", escaped(reason)) for reason in reasons])
+        outcome += u"; the query ended at its limit"
+    add_note(outcome, [escaped(reason) for reason in reasons], label=label)

@@ -1,24 +1,24 @@
-# Writes a note with the message, or a note that says why there is no message.
+# Writes a note with the message, or a note that says why there is no message. The message in full is in the results.
 content = results.content or {}
 error = content.get("error") or {}
 if results.success and not error:
-    recipients = [person(one) for one in content.get("toRecipients") or []]
-    add_note(u"message in the mailbox of {0}".format(escaped(row.exo_dt_email_address)), [
-        (u"Subject: ", escaped(content.get("subject") or u"")),
+    received = moment(content.get("receivedDateTime"))
+    if content.get("hasAttachments") is not None:
+        received += u", with attachments" if content.get("hasAttachments") else u", no attachments"
+    add_note(u"message {0} of {1}".format(quoted(content.get("subject")), escaped(row.exo_dt_email_address)), [], [
         (u"From: ", person(content.get("from") or content.get("sender"))),
-        (u"To: ", u", ".join(recipients)),
-        (u"Received: ", escaped(content.get("receivedDateTime") or u"")),
+        (u"To: ", first([person(one) for one in content.get("toRecipients") or []])),
+        (u"Received: ", received),
+        (u"Text: ", escaped(u" ".join((content.get("bodyPreview") or u"").split())[:300])),
         (u"", anchor(content.get("webLink"), u"Open in Outlook")),
-        (u"<br>", indented(results.pretty_string or u"")),
-    ])
+    ], last=short_id(row.exo_dt_message_id))
 else:
     # Of a mailbox that is not there, nothing is known about the message.
     if error.get("code") == "ErrorItemNotFound":
         row.exo_dt_status = red(u"Gone")
         row.exo_dt_web_link = u""
-    add_note(u"message not read", [
-        (u"", why(error)),
+    add_note(u"message {0} not read".format(quoted(row.exo_dt_message_subject)), [why(error)], [
         (u"Mailbox: ", escaped(row.exo_dt_email_address)),
-        (u"Subject: ", escaped(row.exo_dt_message_subject or u"")),
-        (u"Message id: ", escaped(row.exo_dt_message_id)),
-    ])
+        (u"From: ", escaped(row.exo_dt_sender_email or u"")),
+        (u"Received: ", moment(row.exo_dt_received_date)),
+    ], last=short_id(row.exo_dt_message_id))

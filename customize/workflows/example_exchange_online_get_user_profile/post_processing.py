@@ -2,19 +2,20 @@
 user = results.content or {}
 error = user.get("error")
 if results.success and not error:
+    def known(names):
+        """Returns those of the properties that are set, in one line, as HTML."""
+        return u" \u00b7 ".join(escaped(user.get(name)) for name in names if user.get(name))
+
+    addresses = [u"mail", u"userPrincipalName"]
+    if user.get("mail") == user.get("userPrincipalName"):
+        addresses = addresses[:1]
     phones = [phone for phone in [user.get("mobilePhone")] + (user.get("businessPhones") or []) if phone]
-    add_note(u"user profile of {0}".format(escaped(artifact.value)), [
-        (name, escaped(value))
-        for name, value in (
-            (u"Name: ", user.get("displayName") or u""),
-            (u"Job title: ", user.get("jobTitle") or u""),
-            (u"Mail: ", user.get("mail") or u""),
-            (u"User name: ", user.get("userPrincipalName") or u""),
-            (u"Phone: ", u", ".join(phones)),
-            (u"Office: ", user.get("officeLocation") or u""),
-            (u"Language: ", user.get("preferredLanguage") or u""),
-            (u"Directory id: ", user.get("id") or u""),
-        )
+    add_note(u"user profile of {0}".format(escaped(artifact.value)), [], [
+        (u"Name: ", known(["displayName", "jobTitle"])),
+        (u"Mail: ", known(addresses)),
+        (u"Phone: ", escaped(u", ".join(phones))),
+        (u"Office: ", known(["officeLocation", "preferredLanguage"])),
+        (u"Directory id: ", known(["id"])),
     ])
 else:
-    add_note(u"no user profile of {0}".format(escaped(artifact.value)), [(u"", why(error))])
+    add_note(u"no user profile of {0}".format(escaped(artifact.value)), [why(error)])

@@ -8,8 +8,9 @@ if missing:
         escaped(u", ".join(missing))
     )
 add_note(u"message sent" if results.success else u"message not sent", [
-    (u"", u"" if results.success else why(content.get("error"))),
-    (u"", warning),
+    u"" if results.success else why(content.get("error")),
+    warning,
+], [
     (u"From: ", escaped(sent.get("exo_email_address") or u"")),
     (u"To: ", escaped(sent.get("exo_recipients") or u"")),
     (u"Subject: ", escaped(sent.get("exo_message_subject") or u"")),

@@ -6,6 +6,7 @@ They work in Python 3 and in Python 2.7, which SOAR's older script language is.
 import io
 import json
 import os
+import re
 
 CUSTOMIZE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "customize")
 TABLE = "exo_message_query_results_dt"
@@ -23,6 +24,12 @@ def source(*path):
 def sources(directory):
     return [source(directory, name) for name in sorted(os.listdir(os.path.join(CUSTOMIZE, directory)))
             if name.endswith(".json")]
+
+
+def lines(note):
+    """The lines of a note, without the markup that makes them."""
+    pieces = re.split(u"<br>|</?ul>|</?li>", note)
+    return [re.sub(u"</?b>|</?span[^>]*>", u"", piece) for piece in pieces if piece]
 
 
 class Strict(object):

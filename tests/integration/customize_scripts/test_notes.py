@@ -1,8 +1,11 @@
 """Functions whose results become a note: user profile, meeting, mail."""
 
+import calendar
+import datetime
+import time
 import unittest
 
-from soar import ScriptHost, RichText, not_found
+from soar import ScriptHost, RichText, lines, not_found
 
 
 class Profile(unittest.TestCase):
@@ -16,8 +19,20 @@ class Profile(unittest.TestCase):
                 "businessPhones": ["+1 2", "+3 4"], "id": "87d3"}
         host.answer("get_user_profile", success=True, content=user, pretty_string="{}")
         note, = host.incident.notes
-        self.assertEqual(note, u"<b>Exchange Online: user profile of alice@corp.example</b><br>Name: &lt;\u00c4&gt;"
-                               u"<br>Mail: alice@corp.example<br>Phone: +1 2, +3 4<br>Directory id: 87d3")
+        self.assertEqual(lines(note), [
+            u"Exchange Online: user profile of alice@corp.example", u"Name: &lt;\u00c4&gt;",
+            u"Mail: alice@corp.example", u"Phone: +1 2, +3 4", u"Directory id: 87d3"])
+
+    def test_the_note_has_five_lines_at_most(self):
+        host = ScriptHost(artifact="alice@corp.example")
+        user = {"displayName": "Alice", "jobTitle": "Analyst", "mail": "alice@corp.example", "mobilePhone": "+1",
+                "businessPhones": ["+2"], "id": "87d3", "userPrincipalName": "al@corp.example",
+                "officeLocation": "Room 4", "preferredLanguage": "en-US"}
+        host.answer("get_user_profile", success=True, content=user)
+        note, = host.incident.notes
+        self.assertEqual(lines(note)[1:], [
+            u"Name: Alice \u00b7 Analyst", u"Mail: alice@corp.example \u00b7 al@corp.example", u"Phone: +1, +2",
+            u"Office: Room 4 \u00b7 en-US", u"Directory id: 87d3"])
 
     def test_a_profile_with_nothing_in_it_is_a_profile(self):
         host = ScriptHost(artifact="alice@corp.example")
@@ -71,15 +86,16 @@ class Meeting(unittest.TestCase):
     def answer(self, **results):
         host = ScriptHost()
         asked = {"exo_meeting_email_address": "alice@corp.example", "exo_meeting_subject": "War <room>"}
+        asked.update(results.pop("asked", {}))
         host.answer("create_meeting", inputs=asked, **results)
         note, = host.incident.notes
         return note
 
     def test_the_note_says_when_where_and_who_and_has_no_json(self):
         note = self.answer(success=True, content=self.event, pretty_string="{}")
-        self.assertEqual(note.split("<br>"), [
-            "<b>Exchange Online: meeting created: War &lt;room&gt;</b>",
-            "When: 2026-11-30 18:00 to 18:30 (Tokyo Standard Time)",
+        self.assertEqual(lines(note), [
+            u"Exchange Online: meeting \u201cWar &lt;room&gt;\u201d created",
+            u"When: Mon 30 Nov 2026 18:00\u201318:30 (Tokyo Standard Time)",
             "Where: Room 4",
             "Organizer: Nora &lt;Kraus&gt; &lt;nora@corp.example&gt;",
             "Invited: bob@corp.example (required), Eve (optional)",
@@ -88,16 +104,34 @@ class Meeting(unittest.TestCase):
 
     def test_a_meeting_over_midnight_names_both_days(self):
         event = dict(self.event, end={"dateTime": "2026-12-01T02:00:00", "timeZone": "Tokyo Standard Time"})
-        self.assertIn("When: 2026-11-30 18:00 to 2026-12-01 02:00 (Tokyo", self.answer(success=True, content=event))
+        self.assertIn(u"When: Mon 30 Nov 2026 18:00 \u2013 Tue 1 Dec 2026 02:00 (Tokyo",
+                      self.answer(success=True, content=event))
+
+    def test_the_note_has_the_times_in_utc_too(self):
+        for begin, hours, utc in (("2026-11-30T18:00", 9, u"09:00\u201309:30 UTC"),
+                                  ("2026-11-30T05:00", 9, u"20:00\u201320:30 UTC the day before"),
+                                  ("2024-02-29T20:00", -5, u"01:00\u201301:30 UTC the next day")):
+            start = calendar.timegm(time.strptime(begin, "%Y-%m-%dT%H:%M")) - hours * 3600
+            event = dict(self.event, start=dict(self.event["start"], dateTime=begin + ":00.0000000"),
+                         end={"dateTime": begin[:14] + "30:00.0000000"})
+            asked = {"exo_meeting_start_time": start * 1000, "exo_meeting_end_time": (start + 1800) * 1000}
+            note = self.answer(success=True, content=event, asked=asked)
+            self.assertTrue(lines(note)[1].endswith(u"(Tokyo Standard Time) = " + utc), note)
+
+    def test_the_weekday_is_that_of_the_calendar(self):
+        for day in ("2024-02-29", "2026-12-31", "2027-01-01", "2028-03-01", "2100-03-01"):
+            event = dict(self.event, start={"dateTime": day + "T18:00"}, end={"dateTime": day + "T19:00"})
+            weekday = datetime.date(*[int(part) for part in day.split("-")]).strftime("%a")
+            self.assertIn("When: %s " % weekday, self.answer(success=True, content=event))
 
     def test_what_graph_leaves_out_is_left_out(self):
         note = self.answer(success=True, content={"id": "AAMk=", "location": None, "attendees": []})
-        self.assertEqual(note, "<b>Exchange Online: meeting created: War &lt;room&gt;</b><br>"
-                               "Organizer: alice@corp.example")
+        self.assertEqual(lines(note), [u"Exchange Online: meeting \u201cWar &lt;room&gt;\u201d created",
+                                       u"Organizer: alice@corp.example"])
 
     def test_the_note_says_that_it_was_not_created(self):
         note = self.answer(success=False, content=not_found())
-        self.assertIn("meeting not created: War &lt;room&gt;", note)
+        self.assertIn(u"meeting \u201cWar &lt;room&gt;\u201d not created", note)
         self.assertIn("ErrorItemNotFound", note)
 
 

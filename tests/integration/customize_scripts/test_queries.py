@@ -5,7 +5,7 @@ import time
 import types
 import unittest
 
-from soar import Failed, ScriptHost, source
+from soar import Failed, ScriptHost, lines, source
 
 TABLE = "Exchange Online data table"
 MESSAGE = {
@@ -200,7 +200,7 @@ class Rows(unittest.TestCase):
 class Limit(unittest.TestCase):
     """A note begins with the limit that ended a query, whatever its results are shown in."""
 
-    reason = "The search ended at the limit of messages (max_messages) with 2 messages found in 1 mailbox."
+    reason = "The search stopped at 2 messages, the most that one query returns here (max_messages)."
 
     def results(self, output):
         results = found(MESSAGE, DRAFT, output=output)
@@ -212,9 +212,17 @@ class Limit(unittest.TestCase):
             host = ScriptHost()
             host.answer("query_messages_of_a_group", **self.results(output))
             self.assertEqual(host.incident.notes, [
-                "<b>Exchange Online: incomplete, the query ended at its limit, with 2 messages found</b><br>"
+                '<b><span style="color:red">Incomplete:</span> 2 messages found; there may be more</b><br>'
                 + self.reason])
             self.assertEqual(len(host.incident.rows), 2)
+
+    def test_large_numbers_are_readable(self):
+        host = ScriptHost()
+        results = self.results([TABLE])
+        results["content"]["email_results"][0]["email_list"] = [MESSAGE] * 1500
+        host.answer("query_messages_of_a_group", **results)
+        note, = host.incident.notes
+        self.assertEqual(lines(note)[0], "Incomplete: 1,500 messages found; there may be more")
 
     def test_where_the_function_writes_a_note_there_is_no_second_one(self):
         host = ScriptHost()
@@ -236,8 +244,8 @@ class Limit(unittest.TestCase):
             "exo_query_output_format": [TABLE],
             "delete_results": [{"email_address": "a@x", "deleted_list": [MESSAGE, DRAFT]}]})
         note, = host.incident.notes
-        self.assertEqual(note, "<b>Exchange Online: incomplete, the query ended at its limit, 2 messages deleted</b>"
-                               "<br>" + self.reason)
+        self.assertEqual(lines(note), [
+            "Incomplete: 2 messages deleted; the query ended at its limit", self.reason])
 
 
 class Expected(unittest.TestCase):
@@ -308,12 +316,14 @@ class Delete(unittest.TestCase):
         host.answer("delete_messages_from_query_results", 1, success=True, reason="1 of 6 could not be deleted.",
                      content=results)
         note, = host.incident.notes
-        self.assertEqual(note, "<b>Exchange Online: 4 messages deleted, 1 already gone, 1 not deleted</b><br>"
-                               "1 mailbox was not searched.<br>1 of 6 could not be deleted.")
+        self.assertEqual(lines(note), [
+            "Incomplete: 4 messages deleted, 1 already gone, 1 not deleted", "1 mailbox was not searched.",
+            "1 of 6 could not be deleted."])
         host = ScriptHost()
         host.answer("query_emails", **dict(found(MESSAGE), reason="1 mailbox was not searched."))
         note, = host.incident.notes
-        self.assertIn("not everything could be queried, 1 message found</b><br>1 mailbox was not searched.", note)
+        self.assertEqual(lines(note), [
+            "Incomplete: 1 message found; not everything could be searched", "1 mailbox was not searched."])
         self.assertEqual(len(host.incident.rows), 1)
 
     def test_where_the_functions_write_notes_there_is_no_other_one(self):

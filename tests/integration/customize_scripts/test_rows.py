@@ -2,7 +2,7 @@
 
 import unittest
 
-from soar import Failed, ScriptHost, Row, not_found, run, Incident, Helper
+from soar import Failed, ScriptHost, Row, lines, not_found, run, Incident, Helper
 
 RED = '<span style="color:red">{0}</span>'
 
@@ -18,6 +18,7 @@ def host():
     ))
 
 
+TITLE = u"\u201cZahlung f\u00fcr &lt;Alice&gt;\u201d"
 MESSAGE = {"exo_email_address": "alice@corp.example", "exo_messages_id": "AAMk="}
 
 
@@ -44,9 +45,9 @@ class Deleted(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_status.content, "Not deleted")
         self.assertEqual(here.row.exo_dt_web_link, "link")
         note, = here.incident.notes
-        self.assertEqual(note.split("<br>"), [
-            "<b>Exchange Online: message not deleted</b>", "There is no mailbox &lt;x&gt;.",
-            "Mailbox: alice@corp.example", u"Subject: Zahlung f\u00fcr &lt;Alice&gt;", "Message id: AAMk=",
+        self.assertEqual(lines(note), [
+            u"Exchange Online: message {0} not deleted".format(TITLE), "There is no mailbox &lt;x&gt;.",
+            "Mailbox: alice@corp.example", "From: eve@evil.example", "Message id: AAMk=",
         ])
 
     def test_what_is_done_needs_no_note(self):
@@ -63,8 +64,16 @@ class Rehearsed(unittest.TestCase):
         here.answer("delete_email", success=False, content=dict(self.dry_run, value=False))
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         note, = here.incident.notes
-        self.assertIn("message not deleted", note)
+        self.assertIn(u"message {0} not deleted".format(TITLE), note)
         self.assertIn("Dry run: this would have been done.", note)
+
+    def test_an_id_in_the_reason_is_cut(self):
+        here = host()
+        reason = "Dry run: this would have deleted message %s of mailbox x@corp.example." % ("A" * 150 + "MkAxyz=")
+        here.answer("delete_email", success=False, reason=reason, content=dict(self.dry_run, value=False))
+        note, = here.incident.notes
+        self.assertEqual(lines(note)[1], u"Dry run: this would have deleted message \u2026{0}MkAxyz= of mailbox "
+                                         u"x@corp.example.".format(u"A" * 17))
 
     def test_a_message_that_would_be_moved_is_where_it_was(self):
         here = host()
@@ -73,7 +82,7 @@ class Rehearsed(unittest.TestCase):
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
         note, = here.incident.notes
-        self.assertIn("message not moved to junkemail", note)
+        self.assertIn(u"message {0} not moved to junkemail".format(TITLE), note)
         self.assertIn("Dry run: this would have been done.", note)
 
 
@@ -95,35 +104,37 @@ class Read(unittest.TestCase):
     def test_the_message_of_the_row_is_read(self):
         self.assertEqual(host().ask("get_message"), MESSAGE)
 
-    def test_the_note_shows_the_message_as_text_and_no_markup_of_it(self):
+    def test_the_note_shows_the_message_in_lines_and_no_markup_of_it(self):
         here = host()
-        pretty = u'{\n    "subject": "<script>\u00e9</script>"\n}'
-        message = {"id": "AAMk=", "subject": "<b>", "receivedDateTime": "2020-02-04T09:08:13Z", "webLink": "https://x/",
-                   "from": {"emailAddress": {"name": "Eve", "address": "eve@evil.example"}},
-                   "toRecipients": [{"emailAddress": {"address": "alice@corp.example"}}]}
-        here.answer("get_message", success=True, content=message, pretty_string=pretty)
+        long_id = "AAMk" * 40 + "/5TWnOk6MJ7bi7="
+        here.row.exo_dt_message_id = long_id
+        message = {"id": long_id, "subject": "<b>", "receivedDateTime": "2020-02-04T09:08:13Z", "webLink": "https://x/",
+                   "from": {"emailAddress": {"name": "Eve", "address": "eve@evil.example"}}, "hasAttachments": False,
+                   "toRecipients": [{"emailAddress": {"address": "a%d@corp.example" % nth}} for nth in (1, 2, 3, 4, 5, 6)],
+                   "bodyPreview": "Dear\r\n\r\n<script>"}
+        here.answer("get_message", success=True, content=message, pretty_string="{}")
         note, = here.incident.notes
-        self.assertEqual(note.split("<br>")[:7], [
-            "<b>Exchange Online: message in the mailbox of alice@corp.example</b>", "Subject: &lt;b&gt;",
-            "From: Eve &lt;eve@evil.example&gt;", "To: alice@corp.example", "Received: 2020-02-04T09:08:13Z",
-            '<a href="https://x/" target="_blank">Open in Outlook</a>', "",
+        self.assertEqual(lines(note), [
+            u"Exchange Online: message \u201c&lt;b&gt;\u201d of alice@corp.example",
+            "From: Eve &lt;eve@evil.example&gt;",
+            "To: a1@corp.example, a2@corp.example, a3@corp.example, a4@corp.example, a5@corp.example, and 1 more",
+            "Received: 4 Feb 2020 09:08 UTC, no attachments", "Text: Dear &lt;script&gt;",
+            '<a href="https://x/" target="_blank">Open in Outlook</a>', u"Message id: \u2026" + long_id[-24:],
         ])
-        self.assertIn(u"{<br>&nbsp;&nbsp;&nbsp;&nbsp;&quot;subject&quot;: "
-                      u"&quot;&lt;script&gt;\u00e9&lt;/script&gt;&quot;<br>}", note)
         self.assertEqual(here.row.exo_dt_status, "Active")
         self.assertEqual(here.row.exo_dt_web_link, "link")
 
-    def test_a_message_too_large_to_show_leaves_the_note_without_it(self):
+    def test_what_graph_leaves_out_is_left_out(self):
         here = host()
-        here.answer("get_message", success=True, content={"id": "AAMk="}, pretty_string=None)
+        here.answer("get_message", success=True, content={"id": "AAMk=", "receivedDateTime": "yesterday"})
         note, = here.incident.notes
-        self.assertNotIn("None", note)
+        self.assertEqual(lines(note)[1:], ["Received: yesterday", "Message id: AAMk="])
 
     def test_a_message_that_is_gone_marks_the_row(self):
         here = host()
         here.answer("get_message", success=False, content=not_found("no <such> thing"))
         note, = here.incident.notes
-        self.assertIn("message not read", note)
+        self.assertIn("not read", lines(note)[0])
         self.assertIn("ErrorItemNotFound: no &lt;such&gt; thing", note)
         self.assertEqual(here.row.exo_dt_status.content, RED.format("Gone"))
         self.assertEqual(here.row.exo_dt_web_link, "")
@@ -134,7 +145,7 @@ class Read(unittest.TestCase):
         here.answer("get_message", success=False, reason="There is no mailbox x.", content=error)
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         note, = here.incident.notes
-        self.assertIn("<br>There is no mailbox x.<br>", note)
+        self.assertEqual(lines(note)[1], "There is no mailbox x.")
         self.assertNotIn("ErrorInvalidUser", note)
 
 
@@ -175,8 +186,12 @@ class Moved(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_status.content, "Moved")
         self.assertEqual(here.row.exo_dt_message_folder, "junkemail")
         note, = here.incident.notes
-        for part in ("junkemail", "alice@corp.example", "AAMk=", "NEW="):
-            self.assertIn(part, note)
+        self.assertEqual(lines(note), [
+            u"Exchange Online: message {0} moved to junkemail".format(TITLE), "Mailbox: alice@corp.example",
+            "From: eve@evil.example",
+            '<a href="https://outlook.office.com/?a=1&amp;b=2" target="_blank">Open in Outlook</a>',
+            "Message id: NEW=",
+        ])
 
     def test_an_id_that_stays_is_shown_once(self):
         here = host()
@@ -184,9 +199,9 @@ class Moved(unittest.TestCase):
                     inputs={"exo_custom_folder_name": "Inbox/<Phishing>", "exo_destination_mailfolder_id": None})
         self.assertEqual(here.row.exo_dt_message_folder, "Inbox/<Phishing>")
         note, = here.incident.notes
-        self.assertEqual(note.split("<br>"), [
-            "<b>Exchange Online: message moved to Inbox/&lt;Phishing&gt;</b>", "Mailbox: alice@corp.example",
-            u"Subject: Zahlung f\u00fcr &lt;Alice&gt;", "Message id: AAMk=",
+        self.assertEqual(lines(note), [
+            u"Exchange Online: message {0} moved to Inbox/&lt;Phishing&gt;".format(TITLE),
+            "Mailbox: alice@corp.example", "From: eve@evil.example", "Message id: AAMk=",
         ])
 
     def test_a_custom_folder_that_is_not_there_is_named_by_the_reason(self):
@@ -196,7 +211,8 @@ class Moved(unittest.TestCase):
                     inputs={"exo_custom_folder_name": "Phish"})
         self.assertEqual((here.row.exo_dt_status, here.row.exo_dt_web_link), ("Active", "link"))
         note, = here.incident.notes
-        self.assertIn("<b>Exchange Online: message not moved to Phish</b><br>" + reason, note)
+        self.assertEqual(lines(note)[:2], [
+            u"Exchange Online: message {0} not moved to Phish".format(TITLE), reason])
 
     def test_a_message_that_is_gone_marks_the_row_and_keeps_its_id(self):
         here = host()
@@ -205,7 +221,7 @@ class Moved(unittest.TestCase):
         self.assertEqual(here.row.exo_dt_web_link, "")
         self.assertEqual(here.row.exo_dt_message_id, "AAMk=")
         note, = here.incident.notes
-        self.assertIn("message not moved to junkemail", note)
+        self.assertIn(u"message {0} not moved to junkemail".format(TITLE), note)
 
     def test_where_there_is_no_such_folder_the_row_stays(self):
         here = host()
@@ -214,7 +230,7 @@ class Moved(unittest.TestCase):
             here.answer("move_message_to_folder", success=False, content={"error": {"code": code, "message": message}},
                         inputs={"exo_destination_mailfolder_id": "clutter"})
             self.assertEqual(here.row.exo_dt_status, "Active")
-            self.assertIn("message not moved to clutter", here.incident.notes[-1])
+            self.assertIn("not moved to clutter", here.incident.notes[-1])
 
 
 class Kept(unittest.TestCase):
