@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
             not_done.outcome(&done, json!({"value": false}), |source| {
                 let attempt = format!("delete message {id} of mailbox {mailbox}");
                 let what = format!("Message {id} of mailbox {mailbox}");
-                Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)
+                Outcome::not_found_in(&mailbox, Error::graph(attempt, SPEC.permissions(), source), &what)
             })
         }
     }

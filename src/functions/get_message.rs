@@ -38,7 +38,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Err(source) => {
             let attempt = format!("read message {id} of mailbox {mailbox}");
             let what = format!("Message {id} of mailbox {mailbox}");
-            Outcome::not_found(Error::graph(attempt, SPEC.permissions(), source), &what)?.with_pretty()
+            Outcome::not_found_in(&mailbox, Error::graph(attempt, SPEC.permissions(), source), &what)?
+                .with_pretty()
         }
     }
 }

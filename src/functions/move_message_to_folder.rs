@@ -126,7 +126,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
                 let attempt = format!("move message {id} of mailbox {mailbox} to {destination}");
                 let what = format!("Message {id} of mailbox {mailbox}, or the folder {destination},");
                 let error = Error::graph(attempt, SPEC.permissions(), source);
-                Outcome::not_found(error, &what).or_else(Outcome::refused)
+                Outcome::not_found_in(mailbox, error, &what).or_else(Outcome::refused)
             })
         }
     }

@@ -80,6 +80,16 @@ impl Outcome {
         Ok(Self { pretty, ..self })
     }
 
+    /// Turns a 404 of something in a mailbox into an outcome whose `content` is Graph's error object, which scripts test
+    /// for. Other errors stay.
+    pub(super) fn not_found_in(mailbox: &str, error: Error, what: &str) -> Result<Self, Error> {
+        let is_no_mailbox = error.graph_error().is_some_and(graph::Error::is_no_mailbox);
+        if is_no_mailbox {
+            return Self::not_found(error, &format!("The mailbox {mailbox}"));
+        }
+        Self::not_found(error, what)
+    }
+
     /// Turns a 404 into an outcome whose `content` is Graph's error object, which scripts test for. Other errors stay.
     pub(super) fn not_found(error: Error, what: &str) -> Result<Self, Error> {
         let ErrorKind::Graph { source, .. } = error.kind() else { return Err(error) };

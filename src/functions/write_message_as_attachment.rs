@@ -57,7 +57,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let task = reader.number("task_id");
     let mailbox = reader.required_mailbox("exo_email_address");
     let id = reader.required_id("exo_messages_id");
-    let name = reader.word("exo_attachment_name").unwrap_or_else(|| format!("message-{mailbox}-{id}.eml"));
+    let name = reader.word("exo_attachment_name").unwrap_or_else(|| default_name(&mailbox, &id));
     reader.finish()?;
     let name = soar::file_name(&name);
     // A sink without incidents ignores the target.
@@ -68,8 +68,14 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     match ensure_once(context, "the attachment", Visibility::Immediate, || copy.find(), || copy.write()).await
     {
         Ok(kept) => Outcome::done(&Content { attachment_name: &kept }),
-        Err(error) => Outcome::not_found(error, &format!("Message {id} of mailbox {mailbox}")),
+        Err(error) => Outcome::not_found_in(&mailbox, error, &format!("Message {id} of mailbox {mailbox}")),
     }
+}
+
+/// The name of the file where the call gives none. Ids hold slashes, and a file system must be able to store the name
+/// (Microsoft page "Naming Files, Paths, and Namespaces").
+fn default_name(mailbox: &str, id: &str) -> String {
+    format!("message-{mailbox}-{id}.eml").replace(['<', '>', ':', '"', '/', '\\', '|', '?', '*'], "_")
 }
 
 /// A copy of a message, as a file.

@@ -29,15 +29,18 @@ async fn unknown_message_or_mailbox_is_not_found() {
     let fixture = Fixture::new().await;
     let phish = fixture.graph().planted().remove(0);
     let user = fixture.mailbox(0);
-    for (mailbox, id, code) in [
-        (phish.mailbox.clone(), fixture.graph().planted().remove(1).id, "ErrorItemNotFound"),
-        ("unknown@contoso.example".to_owned(), phish.id.clone(), "ErrorInvalidUser"),
+    let other = fixture.graph().planted().remove(1).id;
+    let not_there = format!("Message {other} of mailbox {}", phish.mailbox);
+    let unknown = "unknown@contoso.example".to_owned();
+    for (mailbox, id, code, what) in [
+        (phish.mailbox.clone(), other, "ErrorItemNotFound", not_there),
+        (unknown.clone(), phish.id.clone(), "ErrorInvalidUser", format!("The mailbox {unknown}")),
     ] {
         let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
         let results = fixture.run(GetMessage, inputs).await.unwrap();
         assert_eq!(results["success"], false);
         assert_eq!(results["content"]["error"]["code"], code);
-        assert_eq!(results["reason"], format!("Message {id} of mailbox {mailbox} was not found ({code})."));
+        assert_eq!(results["reason"], format!("{what} was not found ({code})."));
         let pretty = results["pretty_string"].as_str().unwrap();
         assert!(pretty.starts_with("{\n    \"error\": {\n"), "stock scripts print it: {pretty}");
     }

@@ -20,7 +20,7 @@ fn inputs(fixture: &Fixture) -> (String, String, serde_json::Value) {
 async fn mime_form_becomes_a_file_of_the_incident() {
     let fixture = Fixture::new().await;
     let (mailbox, id, inputs) = inputs(&fixture);
-    let name = format!("message-{mailbox}-{id}.eml");
+    let name = format!("message-{mailbox}-{id}.eml").replace('/', "_");
     let results = fixture.done(WriteMessageAsAttachment, inputs).await;
     assert_eq!(results["content"], json!({"attachment_name": name}));
     let (written_name, _, bytes) = fixture.attachment().await;
@@ -47,7 +47,7 @@ async fn large_message_arrives_unchanged() {
 async fn blank_name_becomes_the_default() {
     let fixture = Fixture::new().await;
     let (mailbox, id, mut inputs) = inputs(&fixture);
-    let default = format!("message-{mailbox}-{id}.eml");
+    let default = format!("message-{mailbox}-{id}.eml").replace('/', "_");
     let names = [
         (json!("Beweis \"1\" & é.eml"), "Beweis \"1\" & é.eml"),
         (json!("  "), &*default),
