@@ -48,6 +48,7 @@ mod systemd_notify;
 #[path = "../support"]
 mod support {
     pub(crate) mod app_config;
+    pub(crate) mod browser;
     pub(crate) mod context;
     pub(crate) mod deployment;
     pub(crate) mod exposition;

@@ -1,6 +1,7 @@
 //! The page shows the incidents in a browser (headless Chromium) as they change, at the width of a desktop and of a
 //! telephone, and nothing in a note or a cell becomes active.
 
+#[path = "../../../../../tests/support/browser.rs"]
 mod browser;
 
 use sandbox::Sandbox;

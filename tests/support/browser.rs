@@ -8,7 +8,7 @@ use serde_json::Value;
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 /// A page in a window.
-pub(super) struct Browser {
+pub(crate) struct Browser {
     process: Child,
     /// Open until the page is closed.
     expressions: Option<ChildStdin>,
@@ -17,13 +17,12 @@ pub(super) struct Browser {
 
 impl Browser {
     /// Opens the page in a window of this width.
-    pub(super) fn open(url: &str, width: u32) -> Self {
+    pub(crate) fn open(url: &str, width: u32) -> Self {
         let runs =
             |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|it| it.status.success());
         let program = NAMES.into_iter().find(runs).expect("Chromium is not installed (Debian: chromium)");
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/page/browser.py");
         let mut process = Command::new("python3")
-            .args([script, program, url, &width.to_string()])
+            .args(["-c", include_str!("browser.py"), program, url, &width.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -33,7 +32,7 @@ impl Browser {
     }
 
     /// The value of a JavaScript expression in the page.
-    pub(super) fn value(&mut self, expression: &str) -> Value {
+    pub(crate) fn value(&mut self, expression: &str) -> Value {
         writeln!(self.expressions.as_mut().unwrap(), "{expression}").unwrap();
         let mut line = String::new();
         self.values.read_line(&mut line).unwrap();

@@ -1,6 +1,6 @@
 """Opens a page in headless Chromium and evaluates JavaScript in it.
 
-Usage: browser.py CHROMIUM URL WIDTH. Each line of standard input is an expression, which may be a promise; its value is
+Usage: python3 -c SCRIPT CHROMIUM URL WIDTH. Each line of standard input is an expression, which may be a promise; its value is
 written to standard output as a line of JSON. Chromium is driven through a pipe, as
 https://chromedevtools.github.io/devtools-protocol/ describes.
 """
