@@ -44,7 +44,7 @@ pub(crate) enum Effect {
     Move { mailbox: String, id: String, subject: String, folder: &'static str },
     Deletion { mailbox: String, id: String },
     Note { incident: i64 },
-    File { owner: Owner },
+    File { owner: Owner, extension: &'static str },
 }
 
 /// What the final reply is to say.
@@ -91,7 +91,11 @@ impl Order {
                     inputs["task_id"] = json!(incident);
                     owner = Owner::Task(incident);
                 }
-                (inputs, vec![Effect::File { owner }], Answer::Says("/attachment_name", json!(name)))
+                (
+                    inputs,
+                    vec![Effect::File { owner, extension: "" }],
+                    Answer::Says("/attachment_name", json!(name)),
+                )
             }
             Function::MoveMessageToFolder => {
                 let (id, folder) = (message("Move me."), "junkemail");
@@ -210,7 +214,8 @@ fn results(incident: i64, mark: &str, found: [(&str, Vec<String>); 2]) -> Parts 
 }
 
 fn reports(incident: i64) -> Vec<Effect> {
-    vec![Effect::Note { incident }, Effect::File { owner: Owner::Incident(incident) }]
+    let file = |extension| Effect::File { owner: Owner::Incident(incident), extension };
+    vec![Effect::Note { incident }, file("txt"), file("csv")]
 }
 
 impl Effect {
@@ -255,7 +260,10 @@ impl Effect {
                 if graph.message(mailbox, id).is_some() { 0 } else { deletions }
             }
             Self::Note { incident } => rest.notes(*incident).len(),
-            Self::File { owner } => rest.attachments(*owner).len(),
+            Self::File { owner, extension } => {
+                let files = rest.attachments(*owner);
+                files.iter().filter(|file| file.name.ends_with(extension)).count()
+            }
         }
     }
 }

@@ -23,7 +23,7 @@ PROGRESS = re.compile(r"(Searched|Deleted|Dealt with) \d+ of ")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 #: The mark's property. It must never change: mails that are on their way bear it.
 PROPERTY = "8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46"
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|\+00:00)?)?")
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)([T ]\d\d[:-]\d\d(?:[:-]\d\d(?:[.,]\d+)?)?(?:Z|\+00:00)?)?")
 MILLISECONDS = re.compile(r"\b1\d{12}\b")
 LONGEST_TEXT = 1500
 NO_RAILS = {
@@ -59,7 +59,7 @@ class Normaliser:
         text = re.sub(r"\b(\w+_ms)=\d+", r"\1=<ms>", text)
         text = re.sub(r"\b(wait|after|in)=[\d.]+(ns|µs|ms|s)\b", r"\1=<wait>", text)
         text = re.sub(r'\bversion=("[^"]*"|\d+\.\d+\.\d+\S*)', "version=<version>", text)
-        text = re.sub(r"Time: [\d.]+ s", "Time: <seconds> s", text)
+        text = re.sub(r"Took (?:less than 1|[\d.]+) s", "Took <seconds> s", text)
         return re.sub(r"\(by hand, uid \d+\)", "(by hand, uid <uid>)", text)
 
     def uuid(self, found):

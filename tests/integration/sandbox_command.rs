@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::support::browser::Browser;
+
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
 }
@@ -27,11 +29,26 @@ fn investigation_runs_all_nine_functions() {
     assert!(!text.contains('✘'), "{text}");
     // Python runs the scripts: a row for each message found, and another for each deleted.
     assert!(text.contains("its data table has 6 rows, 3 of them of deleted messages"), "{text}");
-    let page = std::fs::read_to_string(directory.path().join("incidents.html")).unwrap();
-    assert!(
-        page.contains("Exchange Online: message sent") || page.contains("Message sent"),
-        "no note of the mail"
-    );
+    assert_notes_are_short(&directory.path().join("incidents.html"));
+}
+
+/// Opens the page at the width of a narrow column, and compares the notes with a screen's height.
+fn assert_notes_are_short(page: &std::path::Path) {
+    let mut browser = Browser::open(&format!("file://{}", page.display()), 480);
+    let notes = "[...document.querySelectorAll('[role=tab]')].find((tab) => tab.textContent.startsWith('Notes')).click(), \
+                 [...document.querySelectorAll('#part .card')].map((note) => [note.innerText, \
+                 note.getBoundingClientRect().height, note.scrollWidth <= note.clientWidth])";
+    let notes = browser.value(notes);
+    let notes = notes.as_array().unwrap();
+    assert_eq!(notes.len(), 7, "{notes:?}");
+    for note in notes {
+        let (text, height) = (note[0].as_str().unwrap(), note[1].as_f64().unwrap());
+        assert!(height < 900.0 && note[2] == true, "{height} pixels: {text}");
+        assert!(!text.contains('{'), "JSON: {text}");
+    }
+    for outcome in ["message sent", "3 messages found, in 3 of ", "2 messages deleted, 1 already gone"] {
+        assert!(notes.iter().any(|note| note[0].as_str().unwrap().contains(outcome)), "{outcome}: {notes:?}");
+    }
 }
 
 #[test]

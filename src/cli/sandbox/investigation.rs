@@ -316,7 +316,7 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Stor
     // Without the scripts, the incident has the functions' own notes.
     let own_notes = notes.iter().filter(|note| note.author.kind == AuthorKind::ApiKey).count();
     verdict(
-        own_notes == 2 && attachments == 3,
+        own_notes == 2 && attachments == 5,
         format!("the incident has {} notes and {attachments} files", notes.len()),
     );
     if rows {

@@ -6,9 +6,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::order::{Key, Order};
+use super::order::{Key, Message, Order};
 use crate::functions::delete_email::Deleted;
 use crate::functions::outcome::NotDone;
+use crate::functions::report;
+use crate::guard::RefusalCode;
+
+/// The code of a message that a dry run would have deleted.
+pub(super) const DRY_RUN: &str = "DryRun";
 
 /// What became of each message.
 pub(super) type Fates<'a> = HashMap<Key<'a>, Result<Deleted, NotDone>>;
@@ -61,6 +66,12 @@ pub(super) struct Failure<'a> {
     pub(super) message: String,
     #[serde(skip)]
     pub(super) already_gone: bool,
+    /// The message as it was listed.
+    #[serde(skip)]
+    pub(super) listed: &'a RawValue,
+    /// The reason in few words, the same for all messages that have it.
+    #[serde(skip)]
+    pub(super) in_words: String,
 }
 
 impl<'a> Content<'a> {
@@ -89,7 +100,7 @@ impl<'a> Content<'a> {
                     fate => {
                         mailbox.not_deleted_list.push(&*message.raw);
                         let error = fate.and_then(|fate| fate.as_ref().err());
-                        let failure = error.map(|error| Failure::new(&listed.address, &message.id, error));
+                        let failure = error.map(|error| Failure::new(&listed.address, message, error));
                         if failure.as_ref().is_some_and(|failure| failure.already_gone) {
                             content.counts.already_gone += 1;
                             mailbox.already_gone_list.push(&*message.raw);
@@ -107,7 +118,7 @@ impl<'a> Content<'a> {
 }
 
 impl<'a> Failure<'a> {
-    fn new(email_address: &'a str, id: &'a str, not_done: &'a NotDone) -> Self {
+    fn new(email_address: &'a str, listed: &'a Message, not_done: &'a NotDone) -> Self {
         let (status_code, code, message) = match not_done {
             NotDone::Graph(error) => match error.refusal() {
                 Some(refusal) => {
@@ -122,12 +133,32 @@ impl<'a> Failure<'a> {
                     (None, error.withdrawal().map_or("", |withdrawal| withdrawal.code), error.to_string())
                 }
             },
-            NotDone::DryRun => (None, "DryRun", "it would have been (dry_run)".to_owned()),
+            NotDone::DryRun => (None, DRY_RUN, "it would have been (dry_run)".to_owned()),
             NotDone::Refused { code, why } => (None, *code, why.clone()),
             NotDone::RailsChanged { .. } => (None, "", "the guard rails changed".to_owned()),
         };
         let already_gone =
             not_done.graph().is_some_and(|error| error.is_item_gone() && !error.is_indeterminate());
-        Self { email_address, id, status_code, code, message, already_gone }
+        let in_words = in_words(not_done, already_gone);
+        let (id, listed) = (listed.id.as_str(), &*listed.raw);
+        Self { email_address, id, status_code, code, message, already_gone, listed, in_words }
+    }
+}
+
+/// Says in few words why a message was not deleted, without its mailbox.
+fn in_words(not_done: &NotDone, already_gone: bool) -> String {
+    match not_done {
+        NotDone::Graph(_) if already_gone => "not found, so not deleted by this call".to_owned(),
+        NotDone::Graph(error) => report::in_words(error),
+        NotDone::DryRun => "a dry run was switched on (dry_run)".to_owned(),
+        NotDone::Refused { code, .. } if *code == RefusalCode::MailboxRefused.text() => {
+            "the mailbox is protected (mailboxes_allowed, mailboxes_denied; ask your administrator)"
+                .to_owned()
+        }
+        NotDone::Refused { code, .. } if *code == RefusalCode::MailboxNotIdentified.text() => {
+            "whose mailbox it is could not be found out".to_owned()
+        }
+        NotDone::Refused { why, .. } => why.trim_start_matches("Not done: ").trim_end_matches('.').to_owned(),
+        NotDone::RailsChanged { .. } => "the guard rails changed".to_owned(),
     }
 }

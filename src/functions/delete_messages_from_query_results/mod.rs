@@ -25,11 +25,12 @@ use super::inputs::Inputs;
 use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::progress::Progress;
-use super::report::counted;
+use super::report::{counted, thousands};
 use super::spec::{Input, InputKind, Spec, Timeout};
 use crate::guard::{Mailbox, Refusal, RefusalCode, StopReason};
 use content::{Content, Fates};
 use graph::Dispatch;
+use note::Deletion;
 use order::Key;
 
 pub(super) use order::Order;
@@ -90,9 +91,19 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let mut outcome = Outcome::done(&content)?;
     outcome.success = counts.deleted > 0 || counts.listed() == 0;
-    let report = note::report(&content, started.elapsed());
-    let written = report.write(context, order.incident, &order.output, "exo-delete-results").await;
-    outcome.because(note::sentences(&content, &fates, ended_by, SPEC.permissions()), written);
+    let deletion = Deletion {
+        content: &content,
+        fates: &fates,
+        ended_by: ended_by.as_deref(),
+        permissions: SPEC.permissions(),
+    };
+    let written = if order.output.needs_incident() {
+        let report = deletion.report(started.elapsed());
+        report.write(context, order.incident, &order.output, "exo-delete-results").await
+    } else {
+        Vec::new()
+    };
+    outcome.because(deletion.sentences(), written);
     Ok(outcome)
 }
 
@@ -134,7 +145,7 @@ impl<'a> Run<'a> {
         let code = reason.refusal().code.text();
         let was_stopped = |fate: &&Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
         let (total, left) = (self.fates.len(), self.fates.values().filter(was_stopped).count());
-        let (done, all) = (total - left, counted(total, "message"));
+        let (done, all) = (thousands(total - left), counted(total, "message"));
         if !context.guard.is_untouched() {
             context.guard.record_stop(left, reason);
         }

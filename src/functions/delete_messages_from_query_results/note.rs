@@ -2,45 +2,193 @@
 
 use std::time::Duration;
 
-use super::content::{Content, Counts, Failure, Fates};
+use serde_json::value::RawValue;
+
+use super::content::{Content, Counts, DRY_RUN, Failure, Fates, InMailbox};
 use crate::functions::delete_email::Deleted;
 use crate::functions::error::Needs;
 use crate::functions::outcome::NotDone;
 use crate::functions::permissions::Permissions;
-use crate::functions::report::{Report, counted};
+use crate::functions::report::{ByReason, Heading, Label, Message, Report, Section, counted, thousands};
 
-/// The report for note and file.
-pub(super) fn report(content: &Content<'_>, took: Duration) -> Report {
-    let Counts { deleted, already_gone, not_deleted } = content.counts;
-    let mut totals = vec![format!("{} deleted.", counted(deleted, "message"))];
-    if already_gone > 0 {
-        totals.push(format!(
-            "{} already gone: not found, so not deleted by this call.",
-            counted(already_gone, "message")
-        ));
+const NOT_DELETED: Heading = Heading { text: "Not deleted", is_urgent: true };
+const ALREADY_GONE: Heading = Heading { text: "Already gone", is_urgent: true };
+
+/// What became of the messages, and why.
+pub(super) struct Deletion<'a> {
+    pub(super) content: &'a Content<'a>,
+    pub(super) fates: &'a Fates<'a>,
+    /// Why not all messages were tried, as a sentence.
+    pub(super) ended_by: Option<&'a str>,
+    pub(super) permissions: Permissions,
+}
+
+impl Deletion<'_> {
+    /// How many messages a dry run would have deleted.
+    fn rehearsed(&self) -> usize {
+        self.fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count()
     }
-    totals.push(format!("{} not deleted.", counted(not_deleted, "message")));
-    Report {
-        title: "Exchange Online: results of the deletion",
-        criteria: Vec::new(),
-        totals,
-        counted: "deleted",
-        mailboxes: content
-            .delete_results
-            .iter()
-            .map(|mailbox| (mailbox.email_address.to_owned(), mailbox.deleted_list.len()))
-            .collect(),
-        failures: content.failures.iter().map(line).collect(),
-        file_only: None,
-        took,
+
+    /// The report for note and files.
+    pub(super) fn report(&self, took: Duration) -> Report {
+        let content = self.content;
+        let Counts { deleted, already_gone, not_deleted } = content.counts;
+        let is_rehearsal = self.rehearsed() > 0 && deleted == 0 && self.ended_by.is_none();
+        let label = match (is_rehearsal, not_deleted) {
+            (true, _) => Label::DryRun,
+            (false, 0) => Label::Complete,
+            (false, _) => Label::Incomplete,
+        };
+        let mut outcome = if is_rehearsal {
+            let all = counted(content.counts.listed(), "message");
+            format!("{} of {all} would have been deleted; nothing was changed", thousands(self.rehearsed()))
+        } else {
+            format!("{} deleted", some(deleted))
+        };
+        if already_gone > 0 {
+            outcome = format!("{outcome}, {} already gone", thousands(already_gone));
+        }
+        if not_deleted > 0 && !is_rehearsal {
+            outcome = format!("{outcome}, {} not deleted", thousands(not_deleted));
+        }
+        let mut by_reason = ByReason::default();
+        let mut rehearsed = Vec::new();
+        let mut not_deleted = Vec::new();
+        for failure in &content.failures {
+            let Failure { email_address, listed, in_words, already_gone, code, .. } = failure;
+            if *code == DRY_RUN {
+                rehearsed.push(Message::read(email_address, listed, "Would have been deleted"));
+                continue;
+            }
+            let (heading, status) =
+                if *already_gone { (ALREADY_GONE, "Gone") } else { (NOT_DELETED, "Not deleted") };
+            let message = Message::read(email_address, listed, status).because(in_words);
+            by_reason.add(heading, in_words.clone(), email_address, Some(message.title()));
+            not_deleted.push(message);
+        }
+        let mut failures = by_reason.into_failures();
+        failures.sort_by_key(|it| it.heading == ALREADY_GONE.text);
+        let sections = vec![
+            Section { heading: Some("Deleted"), messages: self.deleted(), has_links: false },
+            Section { heading: Some("Would have been deleted"), messages: rehearsed, has_links: true },
+        ];
+        let line = |mailbox: &InMailbox<'_>| {
+            format!("{}: {} deleted", mailbox.email_address, thousands(mailbox.deleted_list.len()))
+        };
+        Report {
+            label,
+            outcome,
+            sentences: self.first_sentences(),
+            sections,
+            other_messages: not_deleted,
+            failures,
+            file_only: vec![
+                ("Mailboxes", content.delete_results.iter().map(line).collect()),
+                ("Messages that were not deleted, in full", content.failures.iter().map(in_full).collect()),
+            ],
+            took,
+            ..Report::default()
+        }
+    }
+
+    fn deleted(&self) -> Vec<Message> {
+        let in_mailbox = |mailbox: &InMailbox<'_>| -> Vec<Message> {
+            let read = |raw: &&RawValue| Message::read(mailbox.email_address, raw, "Deleted");
+            mailbox.deleted_list.iter().map(read).collect()
+        };
+        self.content.delete_results.iter().flat_map(in_mailbox).collect()
+    }
+
+    /// What has to be known first, besides the numbers.
+    fn first_sentences(&self) -> Vec<String> {
+        let mut sentences: Vec<_> = self.ended_by.map(str::to_owned).into_iter().collect();
+        if sentences.is_empty() && self.content.counts.deleted > 0 {
+            sentences.extend(self.rehearsal());
+        }
+        let needs = self.needs();
+        if !needs.is_empty() {
+            sentences.push(needs.trim_start().to_owned());
+        }
+        sentences.extend(self.by_earlier_run());
+        sentences
+    }
+
+    /// Says that a dry run deleted nothing, or nothing more.
+    fn rehearsal(&self) -> Option<String> {
+        let counts = self.content.counts;
+        let all = counted(counts.listed(), "message");
+        match (self.rehearsed(), counts.deleted) {
+            (0, _) => None,
+            (would, 0) => Some(format!(
+                "Dry run: {} of {all} would have been deleted. Nothing was changed (dry_run).",
+                thousands(would)
+            )),
+            (would, _) => Some(format!(
+                "Stopped after {} of {all}: a dry run was switched on (dry_run); {} more would have been deleted.",
+                thousands(self.fates.len() - would),
+                thousands(would)
+            )),
+        }
+    }
+
+    /// Names the permission, if a missing one is the likely reason.
+    fn needs(&self) -> String {
+        let errors = self.fates.values().filter_map(|fate| fate.as_ref().err()?.graph());
+        let mut needs = errors.map(|error| Needs(self.permissions, error).to_string());
+        needs.find(|sentence| !sentence.is_empty()).unwrap_or_default()
+    }
+
+    fn by_earlier_run(&self) -> Option<String> {
+        let before = self.fates.values().filter(|fate| matches!(fate, Ok(Deleted::PriorRun))).count();
+        (before > 0).then(|| {
+            format!(
+                "Of the messages that count as deleted, {} were not there any more: this call may have been run before. \
+                 If it was not, another user or a rule has moved or deleted them.",
+                thousands(before)
+            )
+        })
+    }
+
+    /// The reason: what was not deleted, and what counts as deleted though this run did not do it.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let Counts { already_gone, not_deleted, .. } = self.content.counts;
+        let all = counted(self.content.counts.listed(), "message");
+        let mut sentences = Vec::new();
+        match (self.ended_by.map(str::to_owned).or_else(|| self.rehearsal()), not_deleted) {
+            (Some(first), _) => sentences.push(first),
+            (None, 0) => {}
+            (None, not_deleted) => {
+                let places = places(&self.content.failures);
+                let needs = self.needs();
+                sentences.push(format!(
+                    "{} of {all} could not be deleted{places}.{needs}",
+                    thousands(not_deleted)
+                ));
+            }
+        }
+        if already_gone > 0 {
+            let were = if already_gone == 1 { "was" } else { "were" };
+            sentences.push(format!(
+                "{} of {all} {were} already gone: not found, so not deleted by this call.",
+                thousands(already_gone)
+            ));
+        }
+        sentences.extend(self.by_earlier_run());
+        sentences
     }
 }
 
-fn line(failure: &Failure<'_>) -> String {
+/// "no message", "1 message", "1,500 messages"
+fn some(messages: usize) -> String {
+    if messages == 0 { "no message".to_owned() } else { counted(messages, "message") }
+}
+
+fn in_full(failure: &Failure<'_>) -> String {
     let status = failure.status_code.map(|status| format!(" (HTTP status {status})")).unwrap_or_default();
     let Failure { email_address, id, code, message, already_gone, .. } = failure;
     let ended = if *already_gone { "was already gone" } else { "was not deleted" };
-    format!("Message {id} of {email_address} {ended}: {code} {message}{status}")
+    let code = if code.is_empty() { String::new() } else { format!("{code}: ") };
+    format!("Message {id} of {email_address} {ended}: {code}{message}{status}")
 }
 
 /// So many mailboxes are named in a sentence.
@@ -57,7 +205,7 @@ fn places(failures: &[Failure<'_>]) -> String {
     }
     let named = places.iter().take(NAMED).map(|(address, code, count)| {
         let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
-        format!("{count} in {address}{code}")
+        format!("{} in {address}{code}", thousands(*count))
     });
     let named = named.collect::<Vec<_>>().join(", ");
     match places.len() {
@@ -67,50 +215,4 @@ fn places(failures: &[Failure<'_>]) -> String {
         }
         _ => format!(": {named}"),
     }
-}
-
-/// The reason: what was not deleted, and what counts as deleted though this run did not do it.
-pub(super) fn sentences(
-    content: &Content<'_>,
-    fates: &Fates<'_>,
-    ended_by: Option<String>,
-    permissions: Permissions,
-) -> Vec<String> {
-    let counts = content.counts;
-    let Counts { already_gone, not_deleted, .. } = counts;
-    let all = counted(counts.listed(), "message");
-    let would = fates.values().filter(|fate| matches!(fate, Err(NotDone::DryRun))).count();
-    let mut sentences = Vec::new();
-    if let Some(why) = ended_by {
-        sentences.push(why);
-    } else if would > 0 && counts.deleted > 0 {
-        sentences.push(format!(
-            "Stopped after {} of {all}: a dry run was switched on (dry_run); {would} more would have been deleted.",
-            fates.len() - would
-        ));
-    } else if would > 0 {
-        sentences.push(format!(
-            "Dry run: {would} of {all} would have been deleted. Nothing was changed (dry_run)."
-        ));
-    } else if not_deleted > 0 {
-        let errors = fates.values().filter_map(|fate| fate.as_ref().err()?.graph());
-        let mut needs = errors.map(|error| Needs(permissions, error).to_string());
-        let needs = needs.find(|sentence| !sentence.is_empty()).unwrap_or_default();
-        let places = places(&content.failures);
-        sentences.push(format!("{not_deleted} of {all} could not be deleted{places}.{needs}"));
-    }
-    if already_gone > 0 {
-        let were = if already_gone == 1 { "was" } else { "were" };
-        sentences.push(format!(
-            "{already_gone} of {all} {were} already gone: not found, so not deleted by this call."
-        ));
-    }
-    let before = fates.values().filter(|fate| matches!(fate, Ok(Deleted::PriorRun))).count();
-    if before > 0 {
-        sentences.push(format!(
-            "Of the messages that count as deleted, {before} were not there any more: this call may have been run \
-             before. If it was not, another user or a rule has moved or deleted them."
-        ));
-    }
-    sentences
 }

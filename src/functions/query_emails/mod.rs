@@ -72,8 +72,12 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let content = Content::of(&query, &search);
     let mut outcome = Outcome::done(&content)?;
     outcome.success = !no_mailbox_was_found(&query, &search);
-    let report = note::report(&query, &search, started.elapsed());
-    let written = report.write(context, query.incident, &query.output, "exo-query-results").await;
+    let written = if query.output.needs_incident() {
+        let report = note::report(&query, &search, started.elapsed());
+        report.write(context, query.incident, &query.output, "exo-query-results").await
+    } else {
+        Vec::new()
+    };
     outcome.because(note::sentences(&query, &search), written);
     Ok(outcome)
 }

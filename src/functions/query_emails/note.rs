@@ -1,56 +1,116 @@
 //! What a query says of its result: the report for the incident, and the reason.
 
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use super::content::answered;
 use super::query::Query;
-use crate::functions::report::{Report, counted};
+use crate::functions::report::{
+    ByReason, Failures, Heading, Label, Message, Report, Section, counted, in_words, thousands,
+};
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
 
 /// What a search of all users does not reach (Graph pages "List messages" and "List users").
-const NOT_REACHED: &str = "A search of all users does not reach: archive mailboxes, Microsoft 365 group mailboxes, public \
-                           folders, on-premises mailboxes, Recoverable Items.";
+const NOT_REACHED: &str = "A search of all users does not reach archive mailboxes, Microsoft 365 group mailboxes, public \
+                           folders, on-premises mailboxes, and Recoverable Items.";
 const BY_INDEX: &str = "The text of the body was matched by Exchange's search index, which compares words and the \
                         beginnings of words.";
 /// So many mailboxes are named in a sentence.
 const NAMED: usize = 10;
+const NOT_SEARCHED: Heading = Heading { text: "Not searched", is_urgent: false };
 
 /// The report for note and file.
 pub(super) fn report(query: &Query, search: &Search, took: Duration) -> Report {
     let Counts { searched, without_mailbox, failed, left_out } = search.counts;
-    let mut totals: Vec<_> = ended_at_limit(search).into_iter().collect();
-    totals.extend(list_is_incomplete(search));
-    totals.push(format!(
-        "{} found in {}.",
-        counted(search.messages(), "message"),
-        counted(searched, "mailbox"),
-    ));
-    totals.push(format!(
-        "Of {} listed: {searched} searched, {without_mailbox} without a mailbox, {failed} failed, {left_out} left out.",
-        counted(search.counts.listed(), "user"),
-    ));
-    totals.extend(query.criteria.body.as_ref().map(|_| BY_INDEX.to_owned()));
-    if matches!(query.scope, SearchScope::Tenant { .. }) {
-        totals.push(NOT_REACHED.to_owned());
+    let is_tenant = matches!(query.scope, SearchScope::Tenant { .. });
+    let mut remarks = Vec::new();
+    if is_tenant || search.counts.listed() > searched {
+        remarks.push(format!(
+            "Of {} listed: {} searched, {} without a mailbox, {} failed, {} left out.",
+            counted(search.counts.listed(), "user"),
+            thousands(searched),
+            thousands(without_mailbox),
+            thousands(failed),
+            thousands(left_out),
+        ));
     }
+    remarks.extend(query.criteria.body.as_ref().map(|_| BY_INDEX.to_owned()));
+    if is_tenant {
+        remarks.push(NOT_REACHED.to_owned());
+    }
+    let mailboxes = answered(query, search)
+        .map(|mailbox| format!("{}: {} found", mailbox.address, thousands(mailbox.messages.len())));
+    let users_are_missing = search.listing_failure.as_ref();
+    let users_are_missing = users_are_missing.map(|failure| users_may_be_missing(&in_words(failure)));
     Report {
-        title: "Exchange Online: results of the message query",
+        label: if is_incomplete(query, search) { Label::Incomplete } else { Label::Complete },
+        outcome: outcome(query, search),
+        sentences: ended_at_limit(query, search).into_iter().chain(users_are_missing).collect(),
+        looked_for: Some(query.phrases().join(" · ")),
         criteria: query.described(),
-        totals,
-        counted: "found",
-        mailboxes: answered(query, search)
-            .map(|mailbox| (mailbox.address.clone(), mailbox.messages.len()))
-            .collect(),
-        failures: failures(search),
-        file_only: without_mailbox_list(search),
+        sections: vec![Section { heading: None, messages: messages(query, search), has_links: true }],
+        failures: failures(query, search),
+        remarks,
+        file_only: vec![
+            ("Mailboxes", mailboxes.collect()),
+            ("What could not be searched, in full", failures_in_full(search)),
+            ("Users without a mailbox", without_mailbox_list(search)),
+        ],
         took,
+        ..Report::default()
     }
+}
+
+/// "37 messages found, in 37 of 2,000 mailboxes searched"
+fn outcome(query: &Query, search: &Search) -> String {
+    let Counts { searched, without_mailbox, failed, .. } = search.counts;
+    let found = match search.messages() {
+        0 => "no message found".to_owned(),
+        found => format!("{} found", counted(found, "message")),
+    };
+    let with_messages = search.mailboxes.iter().filter(|mailbox| !mailbox.messages.is_empty()).count();
+    let mailboxes = counted(searched.max(with_messages), "mailbox");
+    let mut outcome = match (with_messages, searched) {
+        (0, _) => format!("{found} in {mailboxes} searched"),
+        // A mailbox that was not searched to its end is not among those that count as searched.
+        (some, searched) if some > searched || searched == 1 => format!("{found} in {mailboxes}"),
+        (some, _) => format!("{found}, in {} of {mailboxes} searched", thousands(some)),
+    };
+    if failed > 0 {
+        let _ = write!(outcome, "; {} could not be searched", counted(failed, "mailbox"));
+    }
+    if without_mailbox > 0 && matches!(query.scope, SearchScope::Listed(_)) {
+        let _ = write!(outcome, "; {} not found", counted(without_mailbox, "mailbox"));
+    }
+    match search.limit {
+        Some(Limit::Messages) => outcome.push_str("; there may be more"),
+        Some(Limit::Users) => outcome.push_str("; the other mailboxes were not looked at"),
+        None if search.listing_failure.is_some() => outcome.push_str("; users may be missing"),
+        None => {}
+    }
+    outcome
+}
+
+/// Whether messages may be missing in the result.
+fn is_incomplete(query: &Query, search: &Search) -> bool {
+    let is_by_name = matches!(query.scope, SearchScope::Listed(_));
+    search.limit.is_some()
+        || search.listing_failure.is_some()
+        || search.counts.failed > 0
+        || is_by_name && search.counts.without_mailbox > 0
+}
+
+fn messages(query: &Query, search: &Search) -> Vec<Message> {
+    let in_mailbox = |mailbox: &MailboxResult| -> Vec<Message> {
+        mailbox.messages.iter().map(|raw| Message::read(&mailbox.address, raw, "Found")).collect()
+    };
+    answered(query, search).flat_map(in_mailbox).collect()
 }
 
 /// The reason: what an analyst has to know of the result before it is used.
 pub(super) fn sentences(query: &Query, search: &Search) -> Vec<String> {
-    let mut sentences: Vec<_> = ended_at_limit(search).into_iter().collect();
-    sentences.extend(list_is_incomplete(search));
+    let mut sentences: Vec<_> = ended_at_limit(query, search).into_iter().collect();
+    sentences.extend(search.listing_failure.as_ref().map(|failure| users_may_be_missing(failure)));
     let without_folder = named(search, graph::Error::is_no_folder);
     let failed = search.counts.failed.saturating_sub(without_folder.len());
     if failed > 0 {
@@ -80,52 +140,97 @@ pub(super) fn sentences(query: &Query, search: &Search) -> Vec<String> {
 }
 
 /// Says that the search ended at a limit, what that means in numbers, and what can be done.
-fn ended_at_limit(search: &Search) -> Option<String> {
-    let messages = counted(search.messages(), "message");
+fn ended_at_limit(query: &Query, search: &Search) -> Option<String> {
     let searched = counted(search.counts.searched, "mailbox");
+    let (were, to_the_end) = match search.counts.searched {
+        1 => ("was", "perhaps not to its end"),
+        _ => ("were", "the last one perhaps not to its end"),
+    };
+    let others = match (&query.scope, search.counts.left_out) {
+        (SearchScope::Tenant { .. }, _) => "; all others were not looked at".to_owned(),
+        (SearchScope::Listed(_), 0) => String::new(),
+        (SearchScope::Listed(_), others) => format!("; {} more were not looked at", thousands(others)),
+    };
     Some(match search.limit? {
         Limit::Messages => format!(
-            "The search ended at the limit of messages (max_messages) with {messages} found in {searched}; there may be \
-             more. Narrow the criteria, or raise max_messages."
+            "The search stopped at {}, the most that one query returns here (max_messages). {searched} {were} searched, \
+             {to_the_end}{others}. Narrow it down (sender, subject, dates), or ask your \
+             administrator to raise max_messages.",
+            counted(search.messages(), "message"),
         ),
         Limit::Users => format!(
-            "The search ended at the limit of mailboxes (max_users) with {searched} searched; there are more mailboxes. \
-             Search for users by the beginning of their names (all:…), or raise max_users."
+            "The search stopped at the most mailboxes that one query searches here (max_users). {searched} {were} \
+             searched; all others were not looked at. Search for users by the beginning of their names (all:…), or ask \
+             your administrator to raise max_users."
         ),
     })
 }
 
-fn list_is_incomplete(search: &Search) -> Option<String> {
-    let failure = search.listing_failure.as_ref()?;
-    Some(format!("Users may be missing from the search: {failure}."))
+fn users_may_be_missing(reason: &dyn Display) -> String {
+    format!("Users may be missing from the search: {reason}.")
 }
 
-fn failures(search: &Search) -> Vec<String> {
-    let named = search.mailboxes.iter().filter_map(|mailbox| {
-        let failure = mailbox.failure.as_ref()?;
-        Some(format!("{} could not be searched: {failure}", mailbox.address))
-    });
-    let mut lines: Vec<_> = named.collect();
-    let named = search.failures().filter(|failure| !failure.is_no_mailbox()).count();
-    let more = search.counts.failed.saturating_sub(named);
-    if more > 0 {
-        lines.push(format!("{} more could not be searched.", counted(more, "mailbox")));
+/// The mailboxes that were not searched, by reason.
+fn failures(query: &Query, search: &Search) -> Vec<Failures> {
+    let is_by_name = matches!(query.scope, SearchScope::Listed(_));
+    let mut by_reason = ByReason::default();
+    for mailbox in &search.mailboxes {
+        let Some(failure) = &mailbox.failure else { continue };
+        let reason = if failure.is_no_mailbox() && is_by_name {
+            "there is no such mailbox (give the user principal name, as the directory lists it)".to_owned()
+        } else if failure.is_no_folder() {
+            "the mail folder was not found".to_owned()
+        } else {
+            in_words(failure)
+        };
+        by_reason.add(NOT_SEARCHED, reason, &mailbox.address, None);
     }
-    lines
+    let mut failures = by_reason.into_failures();
+    let mut add = |reason: String| {
+        let Heading { text: heading, is_urgent } = NOT_SEARCHED;
+        failures.push(Failures { heading, reason, mailboxes: Vec::new(), is_urgent });
+    };
+    let more = not_named(search);
+    if more > 0 {
+        add(format!("{} more", counted(more, "mailbox")));
+    }
+    if !is_by_name && search.counts.without_mailbox > 0 {
+        let users = match search.counts.without_mailbox {
+            1 => "1 user has no mailbox in Exchange Online (guest, unlicensed, or on premises)".to_owned(),
+            users => format!(
+                "{} users have no mailbox in Exchange Online (guests, unlicensed, or on premises)",
+                thousands(users)
+            ),
+        };
+        let complete =
+            search.limit.is_none() && search.listing_failure.is_none() && search.counts.failed == 0;
+        add(if complete { format!("{users}. All others were searched.") } else { format!("{users}.") });
+    }
+    failures
+}
+
+/// How many mailboxes failed that are not named.
+fn not_named(search: &Search) -> usize {
+    let named = search.failures().filter(|failure| !failure.is_no_mailbox()).count();
+    search.counts.failed.saturating_sub(named)
+}
+
+fn failures_in_full(search: &Search) -> Vec<String> {
+    let in_full =
+        |mailbox: &MailboxResult| Some(format!("{}: {}", mailbox.address, mailbox.failure.as_ref()?));
+    let list = search.listing_failure.as_ref().map(|failure| format!("The list of users: {failure}"));
+    list.into_iter().chain(search.mailboxes.iter().filter_map(in_full)).collect()
 }
 
 /// The users without a mailbox, as far as they are named. There may be so many that a note would hold nothing else.
-fn without_mailbox_list(search: &Search) -> Option<(&'static str, Vec<String>)> {
+fn without_mailbox_list(search: &Search) -> Vec<String> {
     let mut lines: Vec<_> =
         search.without_mailbox.iter().map(|user| format!("{} ({})", user.address, user.code)).collect();
-    if lines.is_empty() {
-        return None;
-    }
     let more = search.counts.without_mailbox.saturating_sub(lines.len());
-    if more > 0 {
-        lines.push(format!("… and {more} more"));
+    if more > 0 && !lines.is_empty() {
+        lines.push(format!("… and {} more", thousands(more)));
     }
-    Some(("Users without a mailbox", lines))
+    lines
 }
 
 /// The mailboxes that could not be searched, each with Graph's code: not those without a mailbox or folder.

@@ -6,6 +6,10 @@ use crate::functions::incident_sink::IncidentSink;
 use crate::functions::inputs::{InputError, Inputs, Reader, Reason};
 use crate::functions::report::Output;
 use graph::{Criteria, SearchScope};
+use net::untrusted::text::excerpt;
+
+/// So many characters of a criterion are shown in a line.
+const LONGEST_PHRASE: usize = 200;
 
 /// What a query asks for.
 pub(in crate::functions) struct Query {
@@ -80,6 +84,31 @@ impl Query {
             ("Message body", criteria.body.clone()),
         ];
         given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// The query in a few words for each criterion, for a line that a reader takes in at a glance.
+    pub(super) fn phrases(&self) -> Vec<String> {
+        let criteria = &self.criteria;
+        let who = match &self.scope {
+            SearchScope::Tenant { prefix } if prefix.is_empty() => "all users".to_owned(),
+            SearchScope::Tenant { prefix } => {
+                format!("users whose name begins with {}", excerpt(prefix, LONGEST_PHRASE))
+            }
+            SearchScope::Listed(_) => excerpt(&self.asked, LONGEST_PHRASE),
+        };
+        let quoted = |text: &String| format!("“{}”", excerpt(text, LONGEST_PHRASE));
+        let attachments = |has| if has { "with attachments" } else { "without attachments" };
+        let given = [
+            Some(who),
+            criteria.folder.as_ref().map(|folder| format!("folder {}", excerpt(folder, LONGEST_PHRASE))),
+            criteria.sender.as_ref().map(|sender| format!("sender {}", excerpt(sender, LONGEST_PHRASE))),
+            criteria.received_from.map(|time| format!("received from {}", shown(time))),
+            criteria.received_to.map(|time| format!("received to {}", shown(time))),
+            criteria.has_attachments.map(|has| attachments(has).to_owned()),
+            criteria.subject.as_ref().map(|subject| format!("subject contains {}", quoted(subject))),
+            criteria.body.as_ref().map(|body| format!("body contains {}", quoted(body))),
+        ];
+        given.into_iter().flatten().collect()
     }
 }
 

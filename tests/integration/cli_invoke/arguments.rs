@@ -102,7 +102,7 @@ async fn query_result_is_accepted_by_delete_function() {
     let ended = desk.invoke_reading(&[function, "--inputs", "-"], &stdin);
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(desk.sandbox.graph.deleted().len(), 7);
-    assert!(ended.stderr.contains("7 messages deleted."), "{ended:?}");
+    assert!(ended.stderr.contains("Exchange Online: 7 messages deleted\n"), "{ended:?}");
     assert!(!desk.soar_was_spoken_to());
 }
 

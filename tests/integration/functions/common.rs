@@ -190,15 +190,26 @@ impl Fixture {
         note.content.clone()
     }
 
-    /// The incident's only attachment: its name, media type and bytes.
+    /// The incident's only attachment besides tables: its name, media type and bytes.
     pub(crate) async fn attachment(&self) -> (String, String, Vec<u8>) {
         self.attachment_of(Owner::Incident(INCIDENT)).await
     }
 
     pub(crate) async fn attachment_of(&self, owner: Owner) -> (String, String, Vec<u8>) {
-        let attachments = self.sandbox.soar.rest.attachments(owner);
+        let mut attachments = self.sandbox.soar.rest.attachments(owner);
+        attachments.retain(|attachment| attachment.content_type != "text/csv");
         let [attachment] = attachments.as_slice() else { panic!("{} attachments", attachments.len()) };
         (attachment.name.clone(), attachment.content_type.clone(), attachment.bytes().await.unwrap())
+    }
+
+    /// The name and the lines of the incident's only table, without the mark of its encoding.
+    pub(crate) async fn table(&self) -> (String, Vec<String>) {
+        let mut attachments = self.sandbox.soar.rest.attachments(Owner::Incident(INCIDENT));
+        attachments.retain(|attachment| attachment.content_type == "text/csv");
+        let [table] = attachments.as_slice() else { panic!("{} tables", attachments.len()) };
+        let text = String::from_utf8(table.bytes().await.unwrap()).unwrap();
+        let lines = text.strip_prefix('\u{feff}').unwrap().split_terminator("\r\n");
+        (table.name.clone(), lines.map(str::to_owned).collect())
     }
 
     /// Asserts that neither a note nor a file was written.
@@ -224,6 +235,17 @@ fn payload(outcome: &Outcome, inputs: &Value, execution_time: Duration) -> Value
     let raw: Value = serde_json::from_str(payload["raw"].as_str().unwrap()).expect("raw is JSON text");
     assert_eq!(raw, payload["content"], "raw is the content");
     payload
+}
+
+/// The lines of a note, without markup and empty lines.
+pub(crate) fn lines(note: &str) -> Vec<String> {
+    let mut text = note.to_owned();
+    for end in ["</div>", "</li>"] {
+        text = text.replace(end, "\n");
+    }
+    let pieces = text.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    let text: String = pieces.collect();
+    text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }
 
 /// A mail of no importance.

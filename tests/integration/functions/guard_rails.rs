@@ -82,7 +82,11 @@ async fn call_over_deletion_limit_deletes_nothing() {
         mailboxes.iter().map(|mailbox| mailbox[key].as_array().unwrap().len()).sum()
     };
     assert_eq!((lists_of("deleted_list"), lists_of("not_deleted_list")), (0, 12));
-    assert!(fixture.note().contains("TooManyDeletions"), "{}", fixture.note());
+    let note = lines(&fixture.note());
+    assert_eq!(note[0], "Incomplete: no message deleted, 12 not deleted");
+    assert!(reason.starts_with(&note[1]), "{note:?}");
+    assert_eq!(note[2], "Not deleted: one call may not delete so many (max_deletions)");
+    assert!(note[3].ends_with(": (no subject) (4 messages)"), "{note:?}");
     fixture.assert_mailboxes_untouched();
     let refused = &fixture.trail()[0];
     assert_eq!((&refused["outcome"], &refused["messages"]), (&json!("refused"), &json!(12)));
@@ -288,7 +292,8 @@ async fn dry_run_changes_nothing_and_reports_no_success() {
         if function == DeleteMessagesFromQueryResults {
             assert_eq!(content["delete_results"][0]["deleted_list"], json!([]));
             assert_eq!(content["failures"][0]["code"], "DryRun");
-            assert!(fixture.note().contains("DryRun"), "{}", fixture.note());
+            let note = fixture.note();
+            assert!(note.starts_with("<div><b>Dry run: ") && note.contains("nothing was changed"), "{note}");
         } else {
             // Older scripts ask for this before they write that something was done.
             assert_eq!(content["error"]["code"], "DryRun", "{function:?}");

@@ -151,8 +151,9 @@ async fn exactly_max_users_are_searched_and_reported() {
     assert_eq!(results["content"]["limit_reached"], "max_users");
     assert_eq!(
         results["reason"],
-        "The search ended at the limit of mailboxes (max_users) with 5 mailboxes searched; there are more mailboxes. \
-         Search for users by the beginning of their names (all:…), or raise max_users."
+        "The search stopped at the most mailboxes that one query searches here (max_users). 5 mailboxes were searched; \
+         all others were not looked at. Search for users by the beginning of their names (all:…), or ask your \
+         administrator to raise max_users."
     );
     let (fixture, names) = one_each(5, &[("max_users", "5")]).await;
     let results = fixture.done(QueryEmails, query("all", everything())).await;
@@ -194,11 +195,13 @@ async fn exactly_max_messages_are_returned_in_mailbox_order() {
         assert_eq!(counts, [10, 10, 5]);
         assert_eq!(results["content"]["messages_found"], 25);
         assert_eq!(results["content"]["limit_reached"], "max_messages");
-        assert_eq!(
-            results["reason"],
-            "The search ended at the limit of messages (max_messages) with 25 messages found in 3 mailboxes; there may \
-             be more. Narrow the criteria, or raise max_messages."
+        let others = if who == "all" { "; all others were not looked at" } else { "" };
+        let reason = format!(
+            "The search stopped at 25 messages, the most that one query returns here (max_messages). 3 mailboxes were \
+             searched, the last one perhaps not to its end{others}. Narrow it down (sender, subject, dates), or ask \
+             your administrator to raise max_messages."
         );
+        assert_eq!(results["reason"], reason);
     }
     let results = fixture.done(QueryEmails, query(&names[..2].join(","), everything())).await;
     assert_eq!(

@@ -38,7 +38,7 @@ fn of(fixture: &Fixture, mailbox: &str) -> [Target; 2] {
     [encoded(mailbox), user.id].map(|name| Target::containing(format!("/users/{name}/messages")))
 }
 
-fn fail(fixture: &Fixture, mailbox: &str, fault: Fault) {
+pub(crate) fn fail(fixture: &Fixture, mailbox: &str, fault: Fault) {
     for target in of(fixture, mailbox) {
         fixture.graph().faults().next(9, target, fault);
     }
