@@ -10,6 +10,7 @@ mod entry;
 mod file;
 pub mod fuzzing;
 mod json_line;
+mod metrics;
 mod queue;
 pub mod reader;
 mod record;
@@ -17,14 +18,15 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use prometheus_client::registry::Registry;
 use tokio::time::timeout;
 
 use crate::config::{AuditSettings, GuardSettings};
 use entry::Proposal;
 pub use entry::{DryRun, PendingAction};
+use metrics::Metrics;
 use queue::Queue;
 pub use record::{Act, ActOutcome, AuditRecord, Initiator};
 
@@ -59,9 +61,7 @@ pub struct Trail(Arc<Handle>);
 #[derive(Debug)]
 struct Handle {
     queue: Arc<Queue>,
-    done: AtomicUsize,
-    unknown: AtomicUsize,
-    rehearsed: AtomicUsize,
+    metrics: Metrics,
 }
 
 /// How many acts that change a mailbox ended how.
@@ -96,8 +96,7 @@ impl Trail {
     /// Returns the trail where `settings` say, or in the log only. The file is opened before the first line.
     pub fn at(settings: AuditSettings) -> Self {
         let queue = Arc::new(Queue::new(settings));
-        let [done, unknown, rehearsed] = Default::default();
-        Self(Arc::new(Handle { queue, done, unknown, rehearsed }))
+        Self(Arc::new(Handle { queue, metrics: Metrics::default() }))
     }
 
     /// Returns a trail that is in the log only.
@@ -167,24 +166,21 @@ impl Trail {
 
     /// The changes of mailboxes so far.
     pub fn changes(&self) -> Changes {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        let count = |outcome| self.0.metrics.changes(outcome);
         Changes {
-            done: count(&self.0.done),
-            unknown: count(&self.0.unknown),
-            rehearsed: count(&self.0.rehearsed),
+            done: count(ActOutcome::Done),
+            unknown: count(ActOutcome::Unknown),
+            rehearsed: count(ActOutcome::WouldBeDone),
         }
     }
 
+    /// Adds the metric of acts to a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
+    }
+
     fn count(&self, act: Act, outcome: ActOutcome) {
-        let counter = match outcome {
-            ActOutcome::Done => &self.0.done,
-            ActOutcome::Unknown => &self.0.unknown,
-            ActOutcome::WouldBeDone => &self.0.rehearsed,
-            _ => return,
-        };
-        if act.changes_mailbox() {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+        self.0.metrics.count(act, outcome);
     }
 
     /// The number of lines that are not in the file yet.
@@ -240,6 +236,7 @@ impl Trail {
     /// Puts an act without an intent on record.
     fn done(&self, initiator: &Initiator, record: &AuditRecord, outcome: ActOutcome, error: Option<&str>) {
         entry::log(record, &outcome.text(record.act), error, false);
+        self.count(record.act, outcome);
         self.put(json_line::of_outcome(None, record, outcome, error, false, initiator));
     }
 

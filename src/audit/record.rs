@@ -23,7 +23,7 @@ pub struct Initiator {
 }
 
 /// A kind of change, or of reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
     /// Deletes one message.
     DeleteMessage,
@@ -52,6 +52,22 @@ pub enum Act {
 }
 
 impl Act {
+    /// All kinds.
+    pub(super) const ALL: [Self; 12] = [
+        Self::DeleteMessage,
+        Self::DeleteMessages,
+        Self::MoveMessage,
+        Self::SendMessage,
+        Self::CreateMeeting,
+        Self::ChangeMailbox,
+        Self::AttachMessage,
+        Self::AttachReport,
+        Self::WriteNote,
+        Self::ReadMessage,
+        Self::SearchMailboxes,
+        Self::ReadMailbox,
+    ];
+
     /// The text in the trail.
     pub fn text(self) -> &'static str {
         match self {
@@ -97,7 +113,7 @@ impl Serialize for Act {
 }
 
 /// How an act ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActOutcome {
     /// It was done.
     Done,
@@ -114,6 +130,10 @@ pub enum ActOutcome {
 }
 
 impl ActOutcome {
+    /// All outcomes.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Done, Self::NotDone, Self::Unknown, Self::WouldBeDone, Self::Gone, Self::Refused];
+
     /// How an act at Graph ended.
     pub fn of<T>(result: &Result<T, graph::Error>) -> Self {
         match result {

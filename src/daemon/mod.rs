@@ -133,7 +133,7 @@ impl<'l> Daemon<'l> {
             settings: settings.worker,
         };
         let worker = Worker::new(services, marks);
-        let health = HealthEndpoint::new(worker.clone(), log, settings.health_listen)?;
+        let health = HealthEndpoint::new(worker.clone(), settings.health_listen)?;
         let mut sessions = BrokerSessions::new(worker.clone(), Arc::clone(health.broker_metrics()));
         sessions.open(in_force.target.clone());
         let systemd = Arc::new(systemd);

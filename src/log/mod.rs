@@ -15,7 +15,6 @@ use std::thread;
 
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
-use prometheus_client::metrics::counter::Counter;
 use tracing::field::Visit;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -76,7 +75,6 @@ pub struct Log {
     writers: Writers,
     output: Arc<Mutex<Output>>,
     wanted: reload::Handle<Wanted, Registry>,
-    acts: Counter,
     /// The look of lines on stderr.
     look: Look,
 }
@@ -151,17 +149,11 @@ impl Log {
     fn of(writers: Writers, look: Look, wanted: Wanted) -> Self {
         let output = Arc::new(Mutex::new(Output { queues: writers.queues() }));
         let (filter, handle) = reload::Layer::new(wanted);
-        let acts = Counter::default();
-        let lines = Lines { output: Arc::clone(&output), acts: acts.clone() };
+        let lines = Lines { output: Arc::clone(&output) };
         // It fails only where a test has set up a log of its own.
         let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
         std::panic::set_hook(Box::new(note_panic));
-        Self { writers, output, wanted: handle, acts, look }
-    }
-
-    /// The number of recorded changes.
-    pub fn acts(&self) -> &Counter {
-        &self.acts
+        Self { writers, output, wanted: handle, look }
     }
 }
 
@@ -229,7 +221,6 @@ fn is_wanted(metadata: &Metadata<'_>, level: Level, audit: Level) -> bool {
 /// A layer that formats events as lines.
 struct Lines {
     output: Arc<Mutex<Output>>,
-    acts: Counter,
 }
 
 /// The queues of the writers.
@@ -264,9 +255,6 @@ where
             if let Some(of_span) = span.extensions().get::<Fields>() {
                 fields.add(of_span);
             }
-        }
-        if event.metadata().target() == AUDIT {
-            self.acts.inc();
         }
         let line = Line::new(*event.metadata().level(), event.metadata().target(), fields);
         // Locked until every queue has the line, so that the order is the same in all.

@@ -47,7 +47,7 @@ impl Health {
         gauge(&mut registry, "start_time_seconds", "When the daemon started (Unix time)", started);
         gauge(&mut registry, "ready", "Whether it takes calls: 1 while /readyz says so", u64::from(ready));
         self.worker.metrics().register(&mut registry);
-        self.register_services(&mut registry, &services);
+        register_services(&mut registry, &services);
         self.register_broker(&mut registry);
         services.graph.metrics().register(&mut registry);
         register_batches(&mut registry, *services.graph.batches().borrow());
@@ -65,30 +65,6 @@ impl Health {
         text
     }
 
-    fn register_services(&self, registry: &mut Registry, services: &Services) {
-        let workers = u64::from(services.settings.num_workers);
-        gauge(registry, "workers", "Calls that are worked on at once at most (num_workers)", workers);
-        registry.register("audited_acts", "Acts on record: lines of the audit trail", self.acts.clone());
-        gauge(
-            registry,
-            "audit_trail_writable",
-            "Whether the audit trail could be written when it was last tried; nothing is changed while not",
-            u64::from(!services.trail.is_failing()),
-        );
-        gauge(
-            registry,
-            "changes_on_hold",
-            "Whether all changes are on hold, by the setting or by a signal",
-            u64::from(services.policy.is_on_hold()),
-        );
-        gauge(
-            registry,
-            "audit_trail_lines_waiting",
-            "Lines that could not be written to the audit trail yet",
-            services.trail.waiting() as u64,
-        );
-    }
-
     fn register_broker(&self, registry: &mut Registry) {
         let subscribed = matches!(self.state(), ServiceState::Serving(session, _) if is_subscribed(&session));
         gauge(
@@ -99,6 +75,30 @@ impl Health {
         );
         self.broker.register(registry);
     }
+}
+
+fn register_services(registry: &mut Registry, services: &Services) {
+    let workers = u64::from(services.settings.num_workers);
+    gauge(registry, "workers", "Calls that are worked on at once at most (num_workers)", workers);
+    services.trail.register(registry);
+    gauge(
+        registry,
+        "audit_trail_writable",
+        "Whether the audit trail could be written when it was last tried; nothing is changed while not",
+        u64::from(!services.trail.is_failing()),
+    );
+    gauge(
+        registry,
+        "changes_on_hold",
+        "Whether all changes are on hold, by the setting or by a signal",
+        u64::from(services.policy.is_on_hold()),
+    );
+    gauge(
+        registry,
+        "audit_trail_lines_waiting",
+        "Lines that could not be written to the audit trail yet",
+        services.trail.waiting() as u64,
+    );
 }
 
 fn gauge<N>(registry: &mut Registry, name: &str, help: &str, value: N)

@@ -19,7 +19,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::exit_code::{ExitCode, Failure};
-use crate::log::Log;
 use crate::worker::Worker;
 
 use checks::Checks;
@@ -44,8 +43,6 @@ struct Health {
     /// Counts connections to the broker.
     broker: Arc<stomp::Metrics>,
     reloads: Family<ReloadLabels, Counter>,
-    /// Counts the lines of the audit trail.
-    acts: Counter,
     started: SystemTime,
     state: watch::Sender<ServiceState>,
     pings: mpsc::Sender<LivenessPing>,
@@ -91,7 +88,7 @@ impl LivenessPing {
 
 impl HealthEndpoint {
     /// Listens at `address`, if there is one, for a daemon that starts.
-    pub(super) fn new(worker: Worker, log: &Log, address: Option<SocketAddr>) -> Result<Self, Failure> {
+    pub(super) fn new(worker: Worker, address: Option<SocketAddr>) -> Result<Self, Failure> {
         let (sender, pings) = mpsc::channel(1);
         let reloads = Family::default();
         for labels in [ReloadLabels::APPLIED, ReloadLabels::REFUSED] {
@@ -101,7 +98,6 @@ impl HealthEndpoint {
             worker,
             broker: Arc::default(),
             reloads,
-            acts: log.acts().clone(),
             started: SystemTime::now(),
             state: watch::Sender::default(),
             pings: sender,
