@@ -94,6 +94,20 @@ async fn manual_lists_exactly_the_existing_metrics() {
 }
 
 #[test]
+fn each_alert_links_to_its_runbook() {
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md")).unwrap();
+    let alerts = file("alerts.yml");
+    let rules: Vec<_> = alerts.split("- alert: ").skip(1).collect();
+    assert!(rules.len() > 10, "{} alerts", rules.len());
+    for rule in rules {
+        let name = rule.lines().next().unwrap();
+        let link = format!("runbook_url: docs/monitoring.md#{}\n", name.to_lowercase());
+        assert!(rule.contains(&link), "{name} has no runbook_url");
+        assert!(manual.contains(&format!("\n### {name}\n")), "docs/monitoring.md has no chapter {name}");
+    }
+}
+
+#[test]
 fn alerts_fire_as_intended() {
     let directory = format!("{}/deploy/monitoring", env!("CARGO_MANIFEST_DIR"));
     for (command, name) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
