@@ -59,7 +59,7 @@ const PERMISSIONS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apphost/permissions.txt"));
 const LICENSE: &[u8] = file!("LICENSE");
 const UNIT: &[u8] = file!("deploy/fn-exchange-online.service");
-const SYSTEMD_GUIDE: &[u8] = file!("docs/systemd.md");
+const SYSTEMD_GUIDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/systemd.md"));
 
 /// The package cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +146,23 @@ fn tag(export: &mut Value) {
     }
 }
 
+/// Returns a document with links to other sites only: the archive does not have the other documents.
+fn without_local_links(document: &str) -> String {
+    let mut parts = document.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let link = part.split_once(')').filter(|(target, _)| !target.starts_with("https://"));
+        match (link, text.rfind('[')) {
+            (Some((_, rest)), Some(opening)) => {
+                text.remove(opening);
+                text += rest;
+            }
+            _ => text = text + "](" + part,
+        }
+    }
+    text
+}
+
 /// The archive for integration servers, in the place where SOAR's own apps have their Python package.
 fn for_integration_servers(directory: &str, more: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
     let about = format!(
@@ -154,12 +171,13 @@ fn for_integration_servers(directory: &str, more: &[(String, Vec<u8>)]) -> io::R
          on an App Host, follow systemd.md.\n",
         env!("CARGO_PKG_DESCRIPTION")
     );
+    let guide = without_local_links(SYSTEMD_GUIDE);
     let files: [(&str, &[u8]); 5] = [
         ("LICENSE", LICENSE),
         ("PKG-INFO", about.as_bytes()),
         ("app.config.example", crate::config::template().as_bytes()),
         ("fn-exchange-online.service", UNIT),
-        ("systemd.md", SYSTEMD_GUIDE),
+        ("systemd.md", guide.as_bytes()),
     ];
     let more = more.iter().map(|(name, content)| (name.as_str(), content.as_slice()));
     let files = files.into_iter().chain(more);

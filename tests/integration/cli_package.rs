@@ -109,10 +109,13 @@ fn app_zip_has_expected_files_and_modes() {
         ("LICENSE", "LICENSE"),
         ("app.config.example", "app.config.example"),
         ("fn-exchange-online.service", "deploy/fn-exchange-online.service"),
-        ("systemd.md", "docs/systemd.md"),
     ] {
         assert!(app.read(&format!("{inside}/{file}")) == source(of), "{file}");
     }
+    let guide = String::from_utf8(app.read(&format!("{inside}/systemd.md"))).unwrap();
+    let links: Vec<_> = guide.split("](").skip(1).collect();
+    assert!(links.len() > 1 && links.iter().all(|link| link.starts_with("https://")), "{links:?}");
+    assert!(guide.contains("Fill in\n`app.config`, then go on with Environment and Test."), "{guide}");
 }
 
 #[test]
