@@ -87,7 +87,13 @@ async fn search(context: &Context, query: &Query) -> Result<Search, graph::Error
         SearchScope::Listed(list) if list.len() > 1 => {
             format!("Searching the messages of {} mailboxes", list.len())
         }
-        _ => format!("Searching the messages of {}", query.asked),
+        SearchScope::Listed(_) => format!("Searching the messages of {}", query.asked),
+        SearchScope::Tenant { prefix } if prefix.is_empty() => {
+            "Searching the mailboxes of all users".to_owned()
+        }
+        SearchScope::Tenant { prefix } => {
+            format!("Searching the mailboxes of users that begin with {prefix}")
+        }
     });
     let mut pace = context.status.every_few_seconds();
     let progress = |search: graph::Progress| {

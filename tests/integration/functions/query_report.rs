@@ -259,7 +259,7 @@ async fn progress_is_reported_every_few_seconds() {
     fixture.graph().faults().set_latency(Duration::from_millis(1200), Duration::ZERO);
     fixture.done(QueryEmails, query("all", json!({"exo_start_date": 0}))).await;
     let status_messages = fixture.status_messages();
-    assert_eq!(status_messages[0], "Searching the messages of all");
+    assert_eq!(status_messages[0], "Searching the mailboxes of all users");
     let progress = &status_messages[1..];
     assert!((1..=2).contains(&progress.len()), "{status_messages:?}");
     let numbers =
