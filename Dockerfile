@@ -23,11 +23,7 @@ ENV FN_EXCHANGE_ONLINE_COMMIT=${COMMIT}
 COPY . .
 # Without the sandbox: nothing in the image can play a SOAR or a Graph tenant.
 RUN deploy/build
-RUN target/dist/fn-exchange-online man-pages share/man/man1 \
-    && mkdir -p share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d \
-    && target/dist/fn-exchange-online completions bash >share/bash-completion/completions/fn-exchange-online \
-    && target/dist/fn-exchange-online completions zsh >share/zsh/site-functions/_fn-exchange-online \
-    && target/dist/fn-exchange-online completions fish >share/fish/vendor_completions.d/fn-exchange-online.fish
+RUN deploy/assets target/dist/fn-exchange-online .
 
 # What the program is made of, for scanners: a CycloneDX list of every crate with version, licence and checksum. In a
 # stage of its own, so that no build script of this tool runs where the program is built.
