@@ -49,7 +49,10 @@ fn all_files() -> Vec<PathBuf> {
             found.extend(files(&root().join(directory), extension));
         }
     }
-    found.extend(["tests/run", "deploy/build", "deploy/try-image"].map(|name| root().join(name)));
+    found.extend(
+        ["tests/run", "deploy/assets", "deploy/build", "deploy/try-image", "docs/pictures/make"]
+            .map(|name| root().join(name)),
+    );
     found.retain(|file| !file.ends_with("docs/STYLE.md"));
     found
 }

@@ -6,11 +6,13 @@ mod documents;
 mod functions;
 mod language;
 mod memory;
+mod packages;
 mod readme;
 mod rooms;
 mod sources;
 mod supply_chain;
 mod template;
+mod tutorial;
 
 #[path = "../support"]
 mod support {

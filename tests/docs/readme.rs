@@ -1,120 +1,40 @@
-//! The exercise of the README's chapter "Replace the older app" works as it is written.
+//! The README is short, and its facts are those of the sources.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
-use crate::documents::{blocks, chapter};
-use crate::{PROGRAM, root};
+use crate::root;
 
-/// No step of the exercise may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a reader takes in at a first visit.
+const LINES: usize = 120;
 
-/// The repository as the exercise finds it after `cargo build`: the program is where it says.
-fn built() -> tempfile::TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    fs::create_dir_all(directory.path().join("target/debug")).unwrap();
-    let program = directory.path().join("target/debug/fn-exchange-online");
-    std::os::unix::fs::symlink(PROGRAM, program).unwrap();
-    directory
-}
-
-fn shell(command: &str, directory: &Path) -> Command {
-    let mut shell = Command::new("sh");
-    // The program takes the shell's place, so that it is what is stopped.
-    shell.args(["-c", &format!("exec {command}")]).current_dir(directory);
-    shell.env("NO_PROXY", "localhost,127.0.0.1").env("no_proxy", "localhost,127.0.0.1");
-    shell
-}
-
-/// A command that stays, as in a terminal of its own.
-struct Terminal(Child);
-
-impl Terminal {
-    /// Starts it and waits until it prints `ready`.
-    fn open(command: &str, directory: &Path, ready: &str) -> Self {
-        let mut child =
-            shell(command, directory).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let (say, lines) = mpsc::channel();
-        let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-        let readers: [Box<dyn BufRead + Send>; 2] =
-            [Box::new(BufReader::new(out)), Box::new(BufReader::new(err))];
-        for reader in readers {
-            let say = say.clone();
-            std::thread::spawn(move || {
-                reader.lines().map_while(Result::ok).for_each(|line| drop(say.send(line)));
-            });
-        }
-        let terminal = Self(child);
-        let deadline = Instant::now() + PATIENCE;
-        let mut heard = String::new();
-        while !heard.contains(ready) {
-            let next = lines.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-            let line = next.unwrap_or_else(|_| panic!("{command} never printed {ready:?}:\n{heard}"));
-            heard = heard + &line + "\n";
-        }
-        terminal
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Runs a command that ends by itself, with "y" for its question.
-fn typed(command: &str, directory: &Path) -> Output {
-    let mut child = shell(command, directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Most ask nothing, and may have ended.
-    let _ = child.stdin.take().unwrap().write_all(b"y\n");
-    let output = child.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command}\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
+#[test]
+fn readme_is_short() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= LINES, "{} lines", readme.lines().count());
 }
 
 #[test]
-fn readme_exercise_works_as_written() {
+fn readme_names_the_oldest_rust() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let exercise = chapter(&readme, "### The same as an exercise");
-    let directory = built();
-    let directory = directory.path();
-    let mut terminals = Vec::new();
-    let mut lines = String::new();
-    for command in blocks(exercise).concat() {
-        if command == "cargo build" {
-            // Done already, for this test.
-        } else if command.contains(" --serve ") {
-            terminals.push(Terminal::open(&command, directory, "end the sandbox with Ctrl-C"));
-        } else if command.contains(" run ") {
-            terminals.push(Terminal::open(&command, directory, "ready: listening for calls"));
-        } else {
-            let output = typed(&command, directory);
-            lines += &String::from_utf8_lossy(&output.stdout);
-            lines += &String::from_utf8_lossy(&output.stderr);
-        }
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let version = manifest.split("rust-version = \"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(readme.contains(&format!("[Rust](https://rustup.rs) {version} or newer")), "{version}");
+}
+
+#[test]
+fn readme_names_all_that_the_tests_install() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap().to_lowercase();
+    let script = fs::read_to_string(root().join("tests/run")).unwrap();
+    let packages = script.split("missing+=(").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let packages: Vec<_> = packages.flat_map(str::split_whitespace).collect();
+    assert!(packages.len() > 5, "{packages:?}");
+    for package in packages {
+        let name = match package {
+            "default-jre-headless" => "java",
+            "python3" | "python3-venv" => "python",
+            "gcc" | "libc6-dev" => "c compiler",
+            other => other,
+        };
+        assert!(readme.contains(name), "the README does not name {package}");
     }
-    assert_eq!(terminals.len(), 2, "SOAR and the daemon");
-    // Below /tmp, where tests may run, the audit trail would not last.
-    assert!(lines.contains("All checks passed.") || lines.contains("is not kept there"), "{lines}");
-    for expected in ["37 to change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
-        assert!(lines.contains(expected), "nothing lines {expected:?}:\n{lines}");
-    }
-    let found = fs::read_to_string(directory.join("target/exercise/found.json")).unwrap();
-    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
-    assert_eq!(found["content"]["messages_found"], 37, "{found}");
 }
