@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use fn_exchange_online::cli::Cli;
+use fn_exchange_online::worker::settle_marks;
 
 /// How long blocking work on other threads may continue after the end of the command.
 const LAST_WORK: Duration = Duration::from_millis(500);
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             let code = runtime.block_on(cli.execute());
             // A slow name lookup or a file system that hangs must not delay the end.
             runtime.shutdown_timeout(LAST_WORK);
+            settle_marks(LAST_WORK);
             ExitCode::from(code as u8)
         }
         Err(error) => {

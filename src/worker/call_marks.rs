@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
@@ -124,9 +125,40 @@ impl Drop for CallMark {
     fn drop(&mut self) {
         if let Some(mark) = self.0.take() {
             // A file system that hangs must not block a thread of the runtime.
-            std::thread::spawn(move || mark.take_back());
+            let leaving = Leaving::new();
+            std::thread::spawn(move || {
+                let _ = mark.take_back();
+                drop(leaving);
+            });
         }
     }
+}
+
+/// Marks that are being taken back on threads of their own.
+static LEAVING: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Counts a mark among [`LEAVING`] while it exists.
+struct Leaving;
+
+impl Leaving {
+    fn new() -> Self {
+        *LEAVING.0.lock() += 1;
+        Self
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        *LEAVING.0.lock() -= 1;
+        LEAVING.1.notify_all();
+    }
+}
+
+/// Waits until the marks of calls that were cut short are taken back, at most for `limit`. The process ends after
+/// that.
+pub fn settle_marks(limit: Duration) {
+    let mut leaving = LEAVING.0.lock();
+    LEAVING.1.wait_while_for(&mut leaving, |leaving| *leaving > 0, limit);
 }
 
 impl Mark {

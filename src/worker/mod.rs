@@ -40,7 +40,7 @@ use crate::guard::{ChangePolicy, DeletionCount};
 use net::memory::Budget;
 use stomp::{Delivery, Session};
 
-pub use call_marks::CallMarks;
+pub use call_marks::{CallMarks, settle_marks};
 use consumer::Consumer;
 use ledger::Ledger;
 use memory_limit::MemoryBudget;

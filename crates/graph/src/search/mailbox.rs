@@ -103,7 +103,7 @@ struct Entry {
 }
 
 /// A page on which every message is what was asked for.
-struct Entries {
+struct CheckedPage {
     entries: Vec<Entry>,
     next: Option<String>,
     /// The memory of the page, until its messages are kept or dropped.
@@ -216,7 +216,7 @@ impl MailboxSearch<'_> {
         // The days of all hits of a `$search`.
         let mut days = Vec::new();
         loop {
-            let Entries { entries, next, memory: _memory } = self.page(path).await?;
+            let CheckedPage { entries, next, memory: _memory } = self.page(path).await?;
             let is_empty = entries.is_empty();
             let following = links.follow(self.client, next.as_deref())?;
             for Entry { id, received, verdict, message } in entries {
@@ -267,7 +267,7 @@ impl MailboxSearch<'_> {
     }
 
     /// Reads one page on which every message is what was asked for.
-    async fn page(&mut self, path: Path) -> Result<Entries, Error> {
+    async fn page(&mut self, path: Path) -> Result<CheckedPage, Error> {
         let request = Request::get(path).in_mailbox(&self.mailbox.name).retry_size_once();
         let request = request.expecting(Expected::Entities);
         let mut tries = self.client.tries(RetrySafety::Harmless);
@@ -289,14 +289,14 @@ impl MailboxSearch<'_> {
                 tokio::time::sleep(wait).await;
                 continue;
             }
-            return checked.map(|checked| Entries { memory, ..checked });
+            return checked.map(|checked| CheckedPage { memory, ..checked });
         }
     }
 
-    fn checked(&self, page: Page, repeated: bool) -> Result<Entries, Error> {
+    fn checked(&self, page: Page, repeated: bool) -> Result<CheckedPage, Error> {
         let is_lone = repeated && page.value.0.len() == 1 && page.next.is_none();
         let entries = page.value.0.into_iter().map(|message| self.entry(message, is_lone));
-        Ok(Entries { entries: entries.collect::<Result<_, _>>()?, next: page.next, memory: None })
+        Ok(CheckedPage { entries: entries.collect::<Result<_, _>>()?, next: page.next, memory: None })
     }
 
     fn entry(&self, message: Box<RawValue>, is_lone: bool) -> Result<Entry, Error> {
