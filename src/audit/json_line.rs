@@ -137,7 +137,7 @@ pub(super) fn of_rails(rails: &GuardSettings, removed: &[String]) -> String {
     })
 }
 
-/// A hold that a signal has set or ended.
+/// After a signal, all changes are on hold, or not any more.
 pub(super) fn of_hold(hold: bool, signal: &'static str) -> String {
     json(&HoldLine { time: now(), act: if hold { "changes on hold" } else { "hold released" }, signal })
 }

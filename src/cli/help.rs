@@ -117,7 +117,7 @@ const COMMANDS: &[Examples] = &[
             (
                 "Call that daemon as SOAR does",
                 "fn-exchange-online sandbox --directory target/exercise \\\n    \
-                 --call get_email_user_profile \\\n    --input exo_email_address=nora@contoso.example",
+                 --call get_email_user_profile \\\n    --input exo_email_address=nora.kraus@contoso.example",
             ),
         ],
         "docs/sandbox.md",

@@ -14,20 +14,20 @@ pub(super) async fn obey(mut signals: HoldSignals, worker: Worker, systemd: Arc<
     loop {
         let (hold, by) = signals.next().await;
         let services = worker.services();
-        if !services.policy.hold_by_signal(hold) {
-            info!("{by}: nothing to do, it is so already");
-            continue;
+        let is_new = services.policy.hold_by_signal(hold);
+        let is_on_hold = services.policy.is_on_hold();
+        if is_new {
+            services.trail.note_hold(is_on_hold, by);
+            systemd.hold(is_on_hold);
         }
-        services.trail.note_hold(hold, by);
-        systemd.hold(services.policy.is_on_hold());
-        if hold {
-            warn!(
+        match (hold, is_on_hold) {
+            (true, _) if is_new => warn!(
                 "{by}: all changes are on hold; running calls begin no further change, and SIGUSR2 ends the hold"
-            );
-        } else if services.policy.is_on_hold() {
-            warn!("{by}: changes stay on hold, because app.config has hold=true");
-        } else {
-            warn!("{by}: the hold is released; calls may change mailboxes again");
+            ),
+            (true, _) => info!("{by}: all changes are on hold already"),
+            (false, true) => warn!("{by}: changes stay on hold, because app.config has hold=true"),
+            (false, false) if is_new => warn!("{by}: the hold is released; calls may change mailboxes again"),
+            (false, false) => info!("{by}: changes are not on hold"),
         }
     }
 }

@@ -117,6 +117,9 @@ impl<'l> Daemon<'l> {
             warn!("{warning}");
         }
         warn_of_unsuitable_places(&settings);
+        if settings.guard.hold {
+            warn!("all changes are on hold (hold=true)");
+        }
         let graph = graph::Client::new(&settings.graph)?;
         let in_force = InForce::new(&settings, contents);
         in_force.target.check()?;

@@ -119,8 +119,17 @@ impl ReloadPlan {
         if other_rails || other_trail {
             former.trail.note_change(&settings.guard, &removed);
         }
+        let hold = settings.guard.hold;
         if former.policy.replace_rails(settings.guard) {
             info!("stricter guard rails are in force at once, also for running calls");
+        }
+        match (former_rails.hold, hold) {
+            (false, true) => warn!("all changes are on hold (hold=true)"),
+            (true, false) if former.policy.is_on_hold() => {
+                warn!("changes stay on hold, because a signal has put them on hold; SIGUSR2 ends that");
+            }
+            (true, false) => warn!("the hold is released; calls may change mailboxes again"),
+            (true, true) | (false, false) => {}
         }
         if let Some(listener) = listener {
             daemon.health.listener = listener;

@@ -200,7 +200,7 @@ fn instruct(story: &mut Story, app_config: &Path, directory: &Path, is_fresh: bo
     let program = program();
     let (app_config, directory) = (in_a_shell(app_config), in_a_shell(directory));
     let has = if is_fresh { "none of the functions yet" } else { "the functions of the older app" };
-    story.say(&format!("SOAR has {has}. Import the functions, rules and workflows of this program:"));
+    story.say(&format!("SOAR has {has}. Import the functions and playbooks of this program:"));
     story.command(&format!("{program} customize --config-file {app_config}"));
     story.say("Start a daemon of your own on it, in another terminal; end the sandbox with Ctrl-C:");
     story.command(&format!("{program} run --config-file {app_config}"));
