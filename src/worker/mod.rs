@@ -16,6 +16,7 @@ mod call;
 mod call_marks;
 mod consumer;
 mod consumer_handle;
+mod function_run;
 pub mod fuzzing;
 mod lease_keeper;
 mod ledger;

@@ -2,8 +2,7 @@
 //! call that ends the process nevertheless does so three times at most.
 //!
 //! The sizes are small. `LARGE_MESSAGES=25x45 cargo test --test integration large_messages -- --nocapture` reads 25
-//! messages of 45 MiB at once and prints the peak; `cargo test --test integration beyond_address_space -- --ignored
-//! --nocapture` lets a message abort the process.
+//! messages of 45 MiB at once and prints the peak.
 #![allow(clippy::print_stderr)] // for the run by hand
 
 use std::convert::Infallible;
@@ -260,9 +259,8 @@ async fn call_that_outlives_stopped_daemon_is_not_counted() {
     assert_eq!(second.count_in_log("such calls begin one by one"), 0);
 }
 
-/// By hand: a message that does not fit into the address space aborts the process each time, as `ulimit -v` would.
+/// A message that does not fit into the address space aborts the process each time.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "leaves core files where the system writes them"]
 async fn message_beyond_address_space_is_answered_after_three_aborts() {
     let deployment = Deployment::new().await;
     let mailbox = deployment.mailbox(0);
@@ -278,7 +276,14 @@ async fn message_beyond_address_space_is_answered_after_three_aborts() {
         let room = (status(&daemon, "VmSize:") + (100 << 10)) << 10;
         let process = daemon.id().to_string();
         let limit = format!("--as={room}");
-        assert!(Command::new("prlimit").args(["--pid", &process, &limit]).status().await.unwrap().success());
+        assert!(
+            Command::new("prlimit")
+                .args(["--pid", &process, &limit, "--core=0"])
+                .status()
+                .await
+                .unwrap()
+                .success()
+        );
         if delivery < 4 {
             let ended = daemon.ended().await;
             eprintln!("delivery {delivery}: {ended}");

@@ -9,6 +9,7 @@ mod change;
 mod client;
 mod error;
 mod error_code;
+mod error_kind;
 mod expected;
 mod failure;
 #[doc(hidden)]
