@@ -95,6 +95,15 @@ impl Stoppable {
         self.daemon.logged("in force").await;
     }
 
+    /// Waits until Graph has a request whose method and path contain `part`.
+    async fn graph_is_asked(&self, part: &str) {
+        let asked = |graph: &Tenant| {
+            let mut requests = graph.requests().into_iter();
+            requests.any(|request| format!("{} {}", request.method, request.path_and_query).contains(part))
+        };
+        assert!(self.deployment.sandbox.graph.until(SOON, asked).await, "{part} is not asked for");
+    }
+
     /// The lines of the audit trail with this outcome.
     fn on_record(&self, outcome: &str) -> Vec<Value> {
         let text = fs::read_to_string(self.deployment.directory().join("acts.jsonl")).unwrap();
@@ -284,8 +293,7 @@ async fn call_that_waits_at_sigterm_is_left_to_the_next_daemon() {
     faults.next(1, Target::containing("DELETE"), Fault::Status(429, RetryAfter::Seconds(60)));
     let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
     let call = running.soar.call(DELETE, delete).await.unwrap();
-    let asked = |graph: &Tenant| graph.requests().iter().any(|request| request.method == "DELETE");
-    assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
+    running.graph_is_asked("DELETE").await;
     assert!(running.daemon.stop().await.success());
     assert_eq!((call.replies(), running.deleted()), (0, 0));
     let file = running.file.to_str().unwrap().to_owned();
@@ -307,9 +315,7 @@ async fn mail_that_waits_is_not_sent_while_on_hold() {
         "exo_message_body": {"format": "html", "content": "<p>Look out.</p>"},
     });
     let call = running.soar.call(SEND, mail).await.unwrap();
-    let asked =
-        |graph: &Tenant| graph.requests().iter().any(|request| request.path_and_query.contains("sendMail"));
-    assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
+    running.graph_is_asked("sendMail").await;
     running.daemon.signal("USR1").await;
     running.daemon.logged("all changes are on hold").await;
     let reply = call.reply(SOON).await.unwrap();
@@ -330,8 +336,7 @@ async fn wider_rails_do_not_end_a_change_that_waits() {
     faults.next(1, Target::containing("DELETE"), Fault::Status(503, RetryAfter::Seconds(2)));
     let delete = json!({"exo_email_address": mailbox, "exo_messages_id": id});
     let call = running.soar.call(DELETE, delete).await.unwrap();
-    let asked = |graph: &Tenant| graph.requests().iter().any(|request| request.method == "DELETE");
-    assert!(running.deployment.sandbox.graph.until(SOON, asked).await);
+    running.graph_is_asked("DELETE").await;
     running.reload(&[("max_deletions", "9000"), ("max_retries_backoff_factor", "1")]).await;
     let reply = call.reply(SOON).await.unwrap();
     assert_eq!(reply.results["success"], true, "{}", reply.message);

@@ -1,10 +1,21 @@
 //! A tenant and a Graph client that speaks to it over HTTPS.
 
 use fn_exchange_online::config::{Environment, Settings};
-use graph::Client;
+use graph::{Client, GraphSettings};
+use net::Trust;
 use sandbox::Sandbox;
 use sandbox::graph::TenantOptions;
 use sandbox::soar::SoarOptions;
+
+/// Settings with these options for a Graph, and a token endpoint, at `root`, which is no tenant of the sandbox.
+pub(crate) async fn settings_at(root: &str, options: &[(&str, &str)]) -> GraphSettings {
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let mut settings = fixture.settings(options).graph;
+    settings.trust = Trust::Insecure;
+    settings.base_url = format!("{root}/v1.0").parse().unwrap();
+    settings.token_url = format!("{root}/token").parse().unwrap();
+    settings
+}
 
 /// An embedded tenant and where its certificate lies.
 pub(crate) struct TestTenant {

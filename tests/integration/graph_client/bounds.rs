@@ -10,12 +10,10 @@ use bytes::Bytes;
 use futures_util::stream;
 use graph::GraphSettings;
 use graph::{Client, ErrorKind, Path, Request};
-use net::Trust;
-use sandbox::graph::TenantOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::graph_tenant::TestTenant;
+use crate::support::graph_tenant::settings_at;
 use crate::support::gzip_bomb::gzip_bomb;
 use crate::support::permit::Permit;
 
@@ -25,12 +23,7 @@ const TOKEN: &str = r#"{"token_type":"Bearer","expires_in":3599,"access_token":"
 
 /// Settings for a Graph at `address` that tries once.
 async fn settings(address: std::net::SocketAddr) -> GraphSettings {
-    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = fixture.settings(&[("max_retries_total", "0")]).graph;
-    settings.trust = Trust::Insecure;
-    settings.base_url = format!("http://{address}/v1.0").parse().unwrap();
-    settings.token_url = format!("http://{address}/token").parse().unwrap();
-    settings
+    settings_at(&format!("http://{address}"), &[("max_retries_total", "0")]).await
 }
 
 /// A server that hands out tokens and answers all else with `answer`.

@@ -7,14 +7,12 @@ use axum::Router;
 use axum::http::Uri;
 use futures_util::future::join_all;
 use graph::{Client, Path, Request};
-use net::Trust;
 use net::memory::Budget;
-use sandbox::graph::TenantOptions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::support::graph_tenant::TestTenant;
+use crate::support::graph_tenant::settings_at;
 
 const MIB: usize = 1 << 20;
 const SOON: Duration = Duration::from_secs(30);
@@ -36,12 +34,7 @@ async fn graph() -> (Client, watch::Receiver<usize>) {
         })
     };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
-    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = fixture.settings(&[]).graph;
-    settings.trust = Trust::Insecure;
-    settings.base_url = format!("{root}/v1.0").parse().unwrap();
-    settings.token_url = format!("{root}/token").parse().unwrap();
-    (Client::new(&settings).unwrap(), counted)
+    (Client::new(&settings_at(&root, &[]).await).unwrap(), counted)
 }
 
 fn message(id: &str) -> Request {

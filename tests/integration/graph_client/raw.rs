@@ -4,12 +4,10 @@
 use std::sync::Arc;
 
 use graph::GraphSettings;
-use net::Trust;
-use sandbox::graph::TenantOptions;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::graph_tenant::TestTenant;
+use crate::support::graph_tenant::settings_at;
 
 /// A request as it was sent.
 pub(crate) struct RawRequest {
@@ -70,12 +68,7 @@ where
             tokio::spawn(serve(stream, respond));
         }
     });
-    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = fixture.settings(options).graph;
-    settings.trust = Trust::Insecure;
-    settings.base_url = format!("{root}/v1.0").parse().unwrap();
-    settings.token_url = format!("{root}/token").parse().unwrap();
-    settings
+    settings_at(&root, options).await
 }
 
 async fn serve<R, F>(mut stream: TcpStream, respond: Arc<R>)

@@ -9,13 +9,11 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use futures_util::future::join_all;
 use graph::GraphSettings;
 use graph::{CallTag, Client, Criteria, ErrorKind, FolderSearch, SearchScope, find_mail_folder, search};
-use net::Trust;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::messages;
-use crate::support::graph_tenant::TestTenant;
-use sandbox::graph::TenantOptions;
+use crate::support::graph_tenant::settings_at;
 
 /// A server on loopback that answers `answer(path and query, body)` and hands out tokens. `{root}` stands for its own
 /// address.
@@ -40,12 +38,7 @@ async fn graph(
         ))
     };
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(respond)).await });
-    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
-    let mut settings = fixture.settings(&[]).graph;
-    settings.trust = Trust::Insecure;
-    settings.base_url = format!("{root}/v1.0").parse().unwrap();
-    settings.token_url = format!("{root}/token").parse().unwrap();
-    settings
+    settings_at(&root, &[]).await
 }
 
 /// The requests of a batch.
