@@ -151,11 +151,15 @@ fn report(Failure { code, message }: &Failure) -> ExitCode {
 }
 
 /// The choice of `--color`, which help and errors of the command line need before the command line is read. A wrong
-/// choice is reported when it is.
+/// choice is reported when it is. The environment is asked here, because clap shows colors on a terminal that cannot
+/// show them if `CI` is set.
 fn color_of(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
     let arguments: Vec<String> = arguments.filter_map(|argument| argument.into_string().ok()).collect();
     let after = arguments.iter().position(|argument| argument == "--color");
     let named = after.and_then(|at| arguments.get(at + 1)).map(String::as_str);
     let joined = arguments.iter().find_map(|argument| argument.strip_prefix("--color="));
-    joined.or(named).and_then(|choice| ColorChoice::from_str(choice, false).ok()).unwrap_or_default()
+    match joined.or(named).and_then(|choice| ColorChoice::from_str(choice, false).ok()) {
+        None | Some(ColorChoice::Auto) if terminal::is_without_color() => ColorChoice::Never,
+        choice => choice.unwrap_or_default(),
+    }
 }

@@ -43,11 +43,13 @@ pub(super) fn has_colors(stream: &impl IsTerminal) -> bool {
     match Appearance::get().color {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
-        ColorChoice::Auto => {
-            let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            stream.is_terminal() && !is_dumb() && !no_color
-        }
+        ColorChoice::Auto => stream.is_terminal() && !is_without_color(),
     }
+}
+
+/// Whether the environment forbids colors.
+pub(super) fn is_without_color() -> bool {
+    is_dumb() || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Whether the terminal cannot move its cursor.

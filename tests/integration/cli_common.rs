@@ -64,11 +64,11 @@ fn colors_follow_no_color_and_the_option() {
         [(("NO_COLOR", "1"), &[][..]), (("TERM", "dumb"), &[]), (("TERM", "xterm"), &["--color", "never"])]
     {
         for arguments in [&selftest[..], &["list", "--help"]] {
-            // What clap shows depends on TERM in the same way.
-            assert!(
-                !has_colors(&[environment], &[arguments, more].concat()),
-                "{environment:?} {arguments:?}"
-            );
+            // What clap shows depends on TERM in the same way, and on CI without `color_of`.
+            for environment in [&[environment][..], &[environment, ("CI", "true")]] {
+                let arguments = [arguments, more].concat();
+                assert!(!has_colors(environment, &arguments), "{environment:?} {arguments:?}");
+            }
         }
     }
     for arguments in [&selftest[..], &["list", "--help"]] {

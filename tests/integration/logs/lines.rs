@@ -30,7 +30,7 @@ async fn all_log_lines_of_a_call_have_its_ids() {
         assert!(line.contains(&ids), "{line}\nhas not {ids}");
     }
     let (level, module, rest) = of_call.last().unwrap().1;
-    assert_eq!((level, module), ("INFO", "worker.call"));
+    assert_eq!((level, module), ("INFO", "worker.function_run"));
     assert!(rest.starts_with("call completed success=true elapsed_ms="), "{rest}");
     assert!(!lines.first().unwrap().0.contains("correlation_id"), "{text}");
     assert_eq!(running.stderr(), text, "stderr and the file differ");
@@ -85,7 +85,7 @@ async fn warning_level_still_names_the_call() {
     assert!(running.stop().success());
     let text = running.text();
     let lines: Vec<_> = text.lines().map(parts).collect();
-    let [("ERROR", "worker.call", line)] = lines[..] else { panic!("{text}") };
+    let [("ERROR", "worker.function_run", line)] = lines[..] else { panic!("{text}") };
     assert!(
         line.starts_with("call failed error=\"The input \\\"exo_email_address\\\" is required"),
         "{line}"
@@ -145,7 +145,7 @@ async fn json_lines_have_the_same_fields() {
     let text = running.text();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let failed = lines.iter().find(|line| line["message"] == "call failed").unwrap();
-    assert_eq!((&failed["level"], &failed["module"]), (&json!("ERROR"), &json!("worker.call")));
+    assert_eq!((&failed["level"], &failed["module"]), (&json!("ERROR"), &json!("worker.function_run")));
     assert_eq!(failed["correlation_id"], call.correlation());
     assert_eq!((&failed["function"], &failed["incident"]), (&json!(QUERY), &json!(INCIDENT)));
     assert!(failed["elapsed_ms"].is_number(), "{failed}");
