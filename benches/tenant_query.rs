@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use fn_exchange_online::config::{Environment, Settings};
-use graph::{Client, Criteria, SearchScope, search};
+use graph::{AddressMatch, Client, Criteria, SearchScope, search};
 use sandbox::Sandbox;
 use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use sandbox::soar::SoarOptions;
@@ -34,7 +34,10 @@ async fn query(config: &Path) {
     let environment: Environment = nothing.into_iter().collect();
     let settings = Settings::load(config, &environment).unwrap().settings;
     let client = Client::new(&settings.graph).unwrap();
-    let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
+    let criteria = Criteria {
+        sender: Some(AddressMatch::Address(Phish::default().sender.address)),
+        ..Criteria::default()
+    };
     let tenant = SearchScope::Tenant { prefix: String::new() };
     let started = Instant::now();
     let found = search(&client, tenant, &criteria, 1_000_000, 1_000_000, |_| ()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use graph::fuzzing::{search_path, users_path};
-use graph::{Criteria, Path};
+use graph::{AddressMatch, Criteria, Path};
 use sandbox::graph::ParsedUrl;
 use url::Url;
 
@@ -49,7 +49,7 @@ fn is_unchanged_by_a_url(path: &Path) {
 pub fn odata(data: &[u8]) {
     let [sender, subject, prefix] = texts_of(data);
     let criteria = Criteria {
-        sender: Some(sender.clone()),
+        sender: Some(AddressMatch::Address(sender.clone())),
         subject: Some(subject.clone()),
         received_from: DateTime::from_timestamp_millis(i64::try_from(data.len()).unwrap_or(0)),
         has_attachments: Some(data.len().is_multiple_of(2)),
@@ -75,7 +75,7 @@ pub fn kql(data: &[u8]) {
     let [body, sender, folder] = texts_of(data);
     let criteria = Criteria {
         folder: Some(folder.clone()).filter(|folder| !folder.is_empty()),
-        sender: Some(sender.clone()).filter(|sender| !sender.is_empty()),
+        sender: Some(sender.clone()).filter(|sender| !sender.is_empty()).map(AddressMatch::Address),
         body: Some(body.clone()),
         received_from: DateTime::from_timestamp(86_400 * 10, 0),
         has_attachments: Some(true),
@@ -91,7 +91,7 @@ pub fn kql(data: &[u8]) {
         ("hasattachments", "true".to_owned()),
         ("received", format!("9..{}", i64::MAX)),
     ];
-    expected.extend(criteria.sender.as_deref().map(|sender| ("from", words(sender))));
+    expected.extend(criteria.sender.as_ref().map(|sender| ("from", words(&sender.to_string()))));
     expected.sort_unstable();
     let search = ParsedUrl::of(path.as_str()).map(|parsed| {
         let mut search = parsed.search;

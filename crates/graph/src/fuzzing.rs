@@ -12,7 +12,7 @@ use crate::auth::token_response as grant;
 use crate::batch::payload;
 use crate::expected::Expected;
 use crate::response::{self, Body, Head};
-use crate::search::criteria::Criteria;
+use crate::search::criteria::{AddressMatch, Criteria};
 use crate::search::message::Checked;
 use crate::search::page as messages;
 use crate::search::users;
@@ -89,7 +89,7 @@ fn follow(link: &str) {
 
 fn everything() -> Criteria {
     Criteria {
-        sender: Some("a@b.example".to_owned()),
+        sender: Some(AddressMatch::new("a@b.example")),
         received_from: DateTime::from_timestamp_millis(0),
         received_to: DateTime::from_timestamp_millis(1 << 42),
         has_attachments: Some(true),
@@ -103,7 +103,8 @@ fn everything() -> Criteria {
 /// # Errors
 /// The mailbox or folder cannot stand in a path.
 pub fn search_path(criteria: &Criteria, mailbox: &str) -> Result<Path, InvalidSegment> {
-    criteria.path(mailbox, criteria.days(), 100)
+    let first = criteria.parts()[0];
+    criteria.path(mailbox, first, criteria.days(), 100)
 }
 
 /// Returns the address of the first page of the users whose names begin with `prefix`.

@@ -30,6 +30,7 @@ mod retry;
 mod search;
 mod transport;
 mod upload;
+mod urls;
 mod withdrawal;
 
 pub use auth::assertion::Certificate;
@@ -52,10 +53,13 @@ pub use path::{InvalidSegment, Path};
 pub use refusal::Refusal;
 pub use request::Request;
 pub use response::Response;
-pub use search::criteria::Criteria;
+pub use search::criteria::{
+    AddressMatch, Criteria, HeaderMatch, Indicators, RecoverableItems, Sha256, UrlMatch, Wildcard,
+};
 pub use search::policy::ReadPolicy;
 pub use search::{
-    Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, search, search_within,
+    Copies, Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, look_up_copies,
+    search, search_within,
 };
 pub use upload::{UploadError, UploadSession};
 pub use withdrawal::Withdrawal;

@@ -48,6 +48,15 @@ pub enum Reason {
     },
     /// An entry that cannot be a mail address.
     NotAddress(String),
+    /// An entry of a list that is not of its kind.
+    NotA {
+        /// What an entry is, with its article.
+        what: &'static str,
+        /// The entry.
+        entry: String,
+    },
+    /// It holds more values than this.
+    TooMany(usize),
     /// It holds no address.
     NoAddress,
     /// It holds more than one address.
@@ -107,6 +116,7 @@ impl Reason {
             Self::UnknownChoice { label, options } => {
                 format!("has no choice {}; it has {}", quoted(label), options.join(", "))
             }
+            Self::NotA { what, entry } => format!("holds {}, which is not {what}", quoted(entry)),
             other => other.for_log(),
         }
     }
@@ -131,6 +141,8 @@ impl Reason {
                 format!("has no such choice; it has {}", options.join(", "))
             }
             Self::NotAddress(_) => "holds what is not an address".to_owned(),
+            Self::NotA { what, .. } => format!("holds what is not {what}"),
+            Self::TooMany(most) => format!("must hold at most {most} values"),
             Self::NoAddress => "holds no address".to_owned(),
             Self::SeveralAddresses => "must be one address".to_owned(),
             Self::NeitherIsSet(other) => {

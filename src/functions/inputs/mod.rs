@@ -10,6 +10,7 @@
 mod address;
 mod error;
 mod folder;
+mod indicators;
 mod text;
 mod time;
 
@@ -22,6 +23,7 @@ pub use self::error::{InputError, Reason};
 pub(super) use self::text::RichText;
 use self::text::{is_blank, trim};
 use self::time::DayMeans;
+use graph::AddressMatch;
 
 /// The longest address, id or name, in bytes. A longer one would only fill logs and error messages.
 pub(super) const LONGEST_WORD: usize = 4096;
@@ -178,16 +180,19 @@ impl<'a> Reader<'a> {
         Some(folder::canonical(folder))
     }
 
-    /// The address of a sender, as a criterion.
-    pub(super) fn sender(&mut self, name: &'static str) -> Option<String> {
+    /// The address of a sender, or a domain after `@`, as a criterion.
+    pub(super) fn sender(&mut self, name: &'static str) -> Option<AddressMatch> {
         let text = self.content(name)?;
         let text = self.visible(name, text)?;
+        if let Some(domain) = indicators::domain_match(text) {
+            return Some(domain);
+        }
         // Exchange names some internal senders by their X.500 name.
         if text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("/o=")) && text.len() <= LONGEST_WORD
         {
-            return Some(text.to_owned());
+            return Some(AddressMatch::Address(text.to_owned()));
         }
-        self.one_address(name, text, Kind::Mail)
+        self.one_address(name, text, Kind::Mail).map(AddressMatch::Address)
     }
 
     /// A mailbox: its address, or the id of its user.

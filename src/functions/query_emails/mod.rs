@@ -32,7 +32,11 @@ pub(super) const SPEC: Spec = Spec {
             "mailboxes: addresses separated by commas, \"all\", or \"all:\" and the beginning of a user name",
         ),
         Input::optional("exo_mail_folders", InputKind::Text, "id or name of the one folder to search"),
-        Input::optional("exo_email_address_sender", InputKind::Text, "criterion: address of the sender"),
+        Input::optional(
+            "exo_email_address_sender",
+            InputKind::Text,
+            "criterion: address of the sender, or a domain as @evil.example",
+        ),
         Input::optional("exo_start_date", InputKind::DateTime, "criterion: received at this time or later"),
         Input::optional("exo_end_date", InputKind::DateTime, "criterion: received at this time or earlier"),
         Input::optional(
@@ -42,6 +46,34 @@ pub(super) const SPEC: Spec = Spec {
         ),
         Input::optional("exo_message_subject", InputKind::Text, "criterion: text in the subject"),
         Input::optional("exo_message_body", InputKind::Text, "criterion: text in the body"),
+        Input::optional("exo_internet_message_id", InputKind::Text, "criterion: Message-IDs"),
+        Input::optional("exo_network_message_id", InputKind::Text, "criterion: network message ids"),
+        Input::optional(
+            "exo_recipient",
+            InputKind::Text,
+            "criterion: recipients, or domains as @evil.example",
+        ),
+        Input::optional(
+            "exo_attachment_name",
+            InputKind::Text,
+            "criterion: names of attached files, one a line; * stands for any text",
+        ),
+        Input::optional("exo_attachment_sha256", InputKind::Text, "criterion: SHA-256 of attached files"),
+        Input::optional(
+            "exo_url",
+            InputKind::Text,
+            "criterion: URLs in the body, their beginnings, or hosts",
+        ),
+        Input::optional(
+            "exo_header",
+            InputKind::Text,
+            "criterion: internet headers as Name: value, one a line; * stands for any text",
+        ),
+        Input::optional(
+            "exo_include_recoverable",
+            InputKind::Boolean,
+            "also among messages removed from Deleted Items (yes)",
+        ),
         Input::required(
             "exo_query_output_format",
             InputKind::MultiSelect(Output::LABELS),

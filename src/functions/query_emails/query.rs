@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use crate::functions::incident_sink::IncidentSink;
 use crate::functions::inputs::{InputError, Inputs, Reader, Reason};
 use crate::functions::report::Output;
-use graph::{Criteria, SearchScope};
+use graph::{Criteria, Indicators, RecoverableItems, SearchScope};
 use net::untrusted::text::excerpt;
 
 /// So many characters of a criterion are shown in a line.
@@ -39,6 +39,11 @@ impl Query {
                 has_attachments: reader.flag("exo_has_attachments"),
                 subject: reader.criterion("exo_message_subject"),
                 body: reader.criterion("exo_message_body"),
+                indicators: reader.indicators(),
+                recoverable: match reader.flag("exo_include_recoverable") {
+                    Some(true) => RecoverableItems::Included,
+                    Some(false) | None => RecoverableItems::Excluded,
+                },
             },
         };
         let Criteria { received_from, received_to, .. } = &query.criteria;
@@ -57,7 +62,9 @@ impl Query {
         if self.criteria.is_empty() {
             return Err(
                 "At least one search criterion is required: exo_email_address_sender, exo_start_date, exo_end_date, \
-                 exo_has_attachments, exo_message_subject or exo_message_body. (A mail folder only limits the search.)"
+                 exo_has_attachments, exo_message_subject, exo_message_body, exo_internet_message_id, \
+                 exo_network_message_id, exo_recipient, exo_attachment_name, exo_attachment_sha256, exo_url or \
+                 exo_header. (A mail folder only limits the search.)"
                     .to_owned(),
             );
         }
@@ -76,14 +83,19 @@ impl Query {
         let given = [
             ("Email address", Some(self.asked.clone())),
             ("Mail folder", criteria.folder.clone()),
-            ("Sender", criteria.sender.clone()),
+            ("Sender", criteria.sender.as_ref().map(ToString::to_string)),
             ("Received from", criteria.received_from.map(shown)),
             ("Received to", criteria.received_to.map(shown)),
             ("Has attachments", criteria.has_attachments.map(|has| has.to_string())),
             ("Message subject", criteria.subject.clone()),
             ("Message body", criteria.body.clone()),
         ];
-        given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let indicators = lists(&criteria.indicators).into_iter().filter(|(_, values)| !values.is_empty());
+        let indicators = indicators.map(|(name, values)| (name, values.join(", ")));
+        let recoverable = (criteria.recoverable == RecoverableItems::Included)
+            .then(|| ("Recoverable Items", "included".to_owned()));
+        given.chain(indicators).chain(recoverable).collect()
     }
 
     /// The query in a few words for each criterion, for a line that a reader takes in at a glance.
@@ -101,15 +113,41 @@ impl Query {
         let given = [
             Some(who),
             criteria.folder.as_ref().map(|folder| format!("folder {}", excerpt(folder, LONGEST_PHRASE))),
-            criteria.sender.as_ref().map(|sender| format!("sender {}", excerpt(sender, LONGEST_PHRASE))),
+            criteria
+                .sender
+                .as_ref()
+                .map(|sender| format!("sender {}", excerpt(&sender.to_string(), LONGEST_PHRASE))),
             criteria.received_from.map(|time| format!("received from {}", shown(time))),
             criteria.received_to.map(|time| format!("received to {}", shown(time))),
             criteria.has_attachments.map(|has| attachments(has).to_owned()),
             criteria.subject.as_ref().map(|subject| format!("subject contains {}", quoted(subject))),
             criteria.body.as_ref().map(|body| format!("body contains {}", quoted(body))),
         ];
-        given.into_iter().flatten().collect()
+        let indicators = lists(&criteria.indicators).into_iter().filter(|(_, values)| !values.is_empty());
+        let indicators = indicators.map(|(name, values)| {
+            let any = if values.len() > 1 { "one of " } else { "" };
+            format!("{} {any}{}", name.to_lowercase(), excerpt(&values.join(", "), LONGEST_PHRASE))
+        });
+        let recoverable =
+            (criteria.recoverable == RecoverableItems::Included).then(|| "with Recoverable Items".to_owned());
+        given.into_iter().flatten().chain(indicators).chain(recoverable).collect()
     }
+}
+
+/// The lists of indicators by name.
+fn lists(indicators: &Indicators) -> [(&'static str, Vec<String>); 7] {
+    fn texts(values: &[impl ToString]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+    [
+        ("Message-ID", texts(&indicators.message_ids)),
+        ("Network message id", texts(&indicators.network_message_ids)),
+        ("Recipient", texts(&indicators.recipients)),
+        ("Attachment name", texts(&indicators.attachment_names)),
+        ("Attachment SHA-256", texts(&indicators.attachment_digests)),
+        ("URL", texts(&indicators.urls)),
+        ("Header", texts(&indicators.headers)),
+    ]
 }
 
 fn shown(time: DateTime<Utc>) -> String {

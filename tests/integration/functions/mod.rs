@@ -24,6 +24,7 @@ mod payload;
 mod query_answers;
 mod query_criteria;
 mod query_emails;
+mod query_indicators;
 mod query_report;
 mod query_troubles;
 mod real_tenant;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use graph::{Criteria, Search, SearchScope, search};
+use graph::{AddressMatch, Criteria, Search, SearchScope, search};
 use sandbox::graph::{Phish, Planted, RetryAfter, Scope, Tenant, TenantOptions, Throttling};
 use serde_json::Value;
 
@@ -24,7 +24,10 @@ async fn large() -> TestTenant {
 }
 
 async fn find(fixture: &TestTenant) -> Search {
-    let criteria = Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() };
+    let criteria = Criteria {
+        sender: Some(AddressMatch::Address(Phish::default().sender.address)),
+        ..Criteria::default()
+    };
     let tenant = SearchScope::Tenant { prefix: String::new() };
     search(&fixture.client(&[]), tenant, &criteria, 5000, 1000, |_| ()).await.unwrap()
 }

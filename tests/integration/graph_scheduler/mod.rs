@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::support::graph_tenant::TestTenant;
 use futures_util::future::try_join_all;
-use graph::{Client, Criteria, Path, Request, Search, SearchScope, search};
+use graph::{AddressMatch, Client, Criteria, Path, Request, Search, SearchScope, search};
 use sandbox::graph::{Phish, Tenant, TenantOptions};
 
 /// A tenant of this many mailboxes whose batches take 50 ms.
@@ -34,7 +34,7 @@ async fn send_all(client: &Client, requests: &[Request]) {
 }
 
 fn phishing() -> Criteria {
-    Criteria { sender: Some(Phish::default().sender.address), ..Criteria::default() }
+    Criteria { sender: Some(AddressMatch::Address(Phish::default().sender.address)), ..Criteria::default() }
 }
 
 /// Searches all mailboxes.

@@ -1,7 +1,7 @@
 //! A search through a tenant: where it ends, and what it reports.
 
 use chrono::TimeDelta;
-use graph::{Criteria, ErrorKind, Limit, SearchScope, search};
+use graph::{AddressMatch, Criteria, ErrorKind, Limit, SearchScope, search};
 use sandbox::graph::{Address, NewMessage, Phish, RetryAfter, Scope, TenantOptions, Throttling};
 
 use super::{ids, phishing, planted, search_all, tenant};
@@ -148,7 +148,7 @@ async fn hit_with_internal_sender_name_is_undecided() {
         folder: "inbox".to_owned(),
     };
     fixture.sandbox.graph.add_message(&mailbox, message).unwrap();
-    let criteria = Criteria { sender: Some("billing@fraud.example".to_owned()), ..overdue() };
+    let criteria = Criteria { sender: Some(AddressMatch::new("billing@fraud.example")), ..overdue() };
     let listed = SearchScope::Listed(vec![mailbox]);
     let found = search(&fixture.client(&[]), listed, &criteria, 10, 100, |_| ()).await.unwrap();
     assert_eq!(found.mailboxes[0].messages.len(), 2);

@@ -2,14 +2,15 @@
 //! is asked for smaller ones; a `$search` that Graph cuts off continues below its oldest hit.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use chrono::{NaiveDate, Utc};
 use serde_json::value::RawValue;
 
 use super::byte_budget::ByteBudget;
-use super::criteria::{Criteria, Verdict};
+use super::criteria::{Criteria, Met, Part, RecoverableItems, Verdict};
 use super::mailbox_hits::MailboxHits;
-use super::message::Checked;
+use super::message::{Checked, with_matches};
 use super::page::Page;
 use super::senders::without_x500;
 use super::slice::{Slice, Spans};
@@ -99,6 +100,8 @@ struct Entry {
     id: String,
     received: Option<NaiveDate>,
     verdict: Verdict,
+    /// The indicators that it meets, attachments aside.
+    met: Met,
     message: Box<RawValue>,
 }
 
@@ -133,6 +136,33 @@ struct MailboxSearch<'a> {
 impl MailboxSearch<'_> {
     async fn run(&mut self) -> Result<(), Error> {
         let mut incomplete = None;
+        for part in self.criteria.parts() {
+            let has_some = !self.hits.messages.is_empty();
+            if part.is_recoverable
+                && has_some
+                && self.criteria.recoverable == RecoverableItems::WhereNothingElse
+            {
+                continue;
+            }
+            match self.search_part(part).await {
+                Ok(ControlFlow::Continue(why)) => incomplete = incomplete.or(why),
+                Ok(ControlFlow::Break(())) => {
+                    self.hits.more = true;
+                    return Ok(());
+                }
+                Err(why) if part.is_recoverable && why.is_no_folder() => {}
+                Err(why) => return Err(why),
+            }
+        }
+        if self.undecided > 0 {
+            incomplete.get_or_insert(ErrorKind::Undecided(self.undecided).into());
+        }
+        incomplete.map_or(Ok(()), Err)
+    }
+
+    /// Searches one part. Returns why it may be incomplete, or `Break` where there are more messages than needed.
+    async fn search_part(&mut self, part: Part<'_>) -> Result<ControlFlow<(), Option<Error>>, Error> {
+        let mut incomplete = None;
         // The slices that are still to be searched, the latest on top.
         let mut slices = vec![Slice::whole(self.criteria.days(), self.criteria.page_size(self.needed))];
         let mut spans = Spans::default();
@@ -143,7 +173,7 @@ impl MailboxSearch<'_> {
                 continue;
             }
             let before = self.seen.len();
-            let ended = self.search(slice).await;
+            let ended = self.search(part, slice).await;
             let is_new = self.seen.len() > before;
             let days = slice.days.number(today);
             if ended.is_ok() {
@@ -151,10 +181,7 @@ impl MailboxSearch<'_> {
             }
             match ended {
                 Ok(Ended::Complete) => {}
-                Ok(Ended::Enough) => {
-                    self.hits.more = true;
-                    return Ok(());
-                }
+                Ok(Ended::Enough) => return Ok(ControlFlow::Break(())),
                 Ok(Ended::Incomplete(why)) => drop(incomplete.get_or_insert(why)),
                 Ok(Ended::Capped(cap)) => {
                     self.most_hits = self.most_hits.max(cap.hits);
@@ -184,10 +211,7 @@ impl MailboxSearch<'_> {
                 Err(why) => return Err(why),
             }
         }
-        if self.undecided > 0 {
-            incomplete.get_or_insert(ErrorKind::Undecided(self.undecided).into());
-        }
-        incomplete.map_or(Ok(()), Err)
+        Ok(ControlFlow::Continue(incomplete))
     }
 
     /// Whether the mailbox has answered at least one page.
@@ -210,8 +234,9 @@ impl MailboxSearch<'_> {
         }
     }
 
-    async fn search(&mut self, slice: Slice) -> Result<Ended, Error> {
-        let mut path = self.criteria.path(self.mailbox.user(), slice.days, slice.page)?;
+    async fn search(&mut self, part: Part<'_>, slice: Slice) -> Result<Ended, Error> {
+        let is_search = self.criteria.is_search();
+        let mut path = self.criteria.path(self.mailbox.user(), part, slice.days, slice.page)?;
         let mut links = Links::from(&path);
         // The days of all hits of a `$search`.
         let mut days = Vec::new();
@@ -219,16 +244,16 @@ impl MailboxSearch<'_> {
             let CheckedPage { entries, next, memory: _memory } = self.page(path).await?;
             let is_empty = entries.is_empty();
             let following = links.follow(self.client, next.as_deref())?;
-            for Entry { id, received, verdict, message } in entries {
+            for Entry { id, received, verdict, met, message } in entries {
                 // A `$filter` was applied to every message on the page. The hits of a `$search` are more than were
                 // asked for: KQL compares words and days.
-                if self.criteria.body.is_some() {
+                if is_search {
                     days.push(received);
                 }
                 if !self.seen.insert(id) {
                     continue;
                 }
-                match (self.criteria.body.is_some(), verdict) {
+                match (is_search, verdict) {
                     (true, Verdict::Differs) => continue,
                     (true, Verdict::Unknown) | (false, Verdict::Differs) => {
                         self.undecided += 1;
@@ -236,6 +261,18 @@ impl MailboxSearch<'_> {
                     }
                     _ => {}
                 }
+                let message = if self.criteria.indicators.is_empty() {
+                    message
+                } else {
+                    match met {
+                        Met::All(matches) => with_matches(message, &matches),
+                        Met::NotAll => continue,
+                        Met::Unknown => {
+                            self.undecided += 1;
+                            continue;
+                        }
+                    }
+                };
                 if self.is_full() {
                     return Ok(Ended::Enough);
                 }
@@ -308,16 +345,17 @@ impl MailboxSearch<'_> {
         // By which rules Exchange compares subjects is not documented. So one message with another subject, listed
         // twice, does not prove that the filter was ignored; it does not count as found either.
         let is_other_subject = is_lone && self.criteria.differs_in_subject_only(&checked);
-        if self.criteria.body.is_none() && verdict == Verdict::Differs && !is_other_subject {
+        if !self.criteria.is_search() && verdict == Verdict::Differs && !is_other_subject {
             return Err(ErrorKind::FilterNotApplied.into());
         }
         let received = checked.received_at().map(|received| received.date_naive());
+        let met = self.criteria.met(&checked);
         match checked.id() {
             None => Err(not_an_answer("a message in it has no id")),
             Some(id) if id.len() > LONGEST_ID => {
                 Err(not_an_answer("a message in it has an id that is longer than any"))
             }
-            Some(id) => Ok(Entry { id: id.into_owned(), received, verdict, message }),
+            Some(id) => Ok(Entry { id: id.into_owned(), received, verdict, met, message }),
         }
     }
 }

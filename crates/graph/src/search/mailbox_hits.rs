@@ -13,4 +13,6 @@ pub(super) struct MailboxHits {
     pub(super) more: bool,
     /// Why the search of this mailbox did not come to its end. What was found until then stands.
     pub(super) failure: Option<Error>,
+    /// Whether the directory has no user with the address that was asked for.
+    pub(super) is_unknown_address: bool,
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::BoxFuture;
 
-use super::scope::SearchScope;
+use super::scope::{Copies, SearchScope};
 use super::target::Target;
 use super::users::UserPages;
 use crate::client::Client;
@@ -36,10 +36,22 @@ pub(super) struct MailboxList {
 
 impl MailboxList {
     pub(super) fn new(client: &Client, scope: SearchScope, max_users: usize) -> Self {
-        let (listed, pages) = match scope {
-            SearchScope::Listed(listed) => (listed.into_iter().map(Target::typed).collect(), None),
-            SearchScope::Tenant { prefix } => (Vec::new(), Some(UserPages::new(client, &prefix))),
-        };
+        match scope {
+            SearchScope::Listed(listed) => {
+                Self::of(listed.into_iter().map(Target::typed).collect(), None, max_users)
+            }
+            SearchScope::Tenant { prefix } => {
+                Self::of(Vec::new(), Some(UserPages::new(client, &prefix)), max_users)
+            }
+        }
+    }
+
+    /// The mailboxes of recipients.
+    pub(super) fn of_recipients(copies: Vec<Copies>) -> Self {
+        Self::of(copies.into_iter().map(Target::of_recipient).collect(), None, usize::MAX)
+    }
+
+    fn of(listed: Vec<Target>, pages: Option<UserPages>, max_users: usize) -> Self {
         Self {
             listed,
             known: HashSet::new(),

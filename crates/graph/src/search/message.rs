@@ -6,6 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::criteria::Match;
+use crate::urls::body_urls;
 
 /// A property of a message: `None` where the message does not have it, `Some(None)` where it is null.
 #[allow(clippy::option_option)] // serde tells the two apart in this way
@@ -25,6 +30,34 @@ pub(crate) struct Checked<'a> {
     pub(super) has_attachments: Property<bool>,
     #[serde(borrow, default, deserialize_with = "present")]
     pub(super) subject: Property<Cow<'a, str>>,
+    #[serde(borrow, rename = "internetMessageId", default, deserialize_with = "present")]
+    pub(super) message_id: Property<Cow<'a, str>>,
+    #[serde(borrow, rename = "toRecipients", default)]
+    to: Option<Vec<Person<'a>>>,
+    #[serde(borrow, rename = "ccRecipients", default)]
+    cc: Option<Vec<Person<'a>>>,
+    #[serde(borrow, rename = "bccRecipients", default)]
+    bcc: Option<Vec<Person<'a>>>,
+    #[serde(borrow, rename = "internetMessageHeaders", default)]
+    headers: Option<Vec<Header<'a>>>,
+    #[serde(borrow, default)]
+    body: Option<Body<'a>>,
+}
+
+/// An internet header.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    value: Option<Cow<'a, str>>,
+}
+
+/// The body.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
 }
 
 /// A sender.
@@ -67,10 +100,49 @@ impl<'a> Checked<'a> {
         self.received.flatten()
     }
 
+    /// Its Message-ID.
+    pub(super) fn message_id(&self) -> Option<&str> {
+        self.message_id.as_ref()?.as_deref()
+    }
+
+    /// The addresses of the recipients that it names.
+    pub(super) fn recipients(&self) -> Vec<&str> {
+        let lists = [&self.to, &self.cc, &self.bcc].into_iter().flatten();
+        lists.flatten().filter_map(|person| person.email.as_ref()?.address.as_deref()).collect()
+    }
+
+    /// Its internet headers. Exchange keeps none of a message that was sent from the mailbox.
+    pub(super) fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter().flatten();
+        headers
+            .filter_map(|header| Some((header.name.as_deref()?, header.value.as_deref().unwrap_or_default())))
+    }
+
+    /// The links and addresses in its body.
+    pub(super) fn urls(&self) -> Vec<Url> {
+        let body = self.body.as_ref().and_then(|body| body.content.as_deref());
+        body.map_or_else(Vec::new, body_urls)
+    }
+
     /// The address of its sender, where it names one.
     pub(super) fn sender(&self) -> Option<&str> {
         self.from.as_ref()?.as_ref()?.email.as_ref()?.address.as_deref()
     }
+}
+
+/// The properties that are only asked for to be compared. Results do not show them.
+const COMPARED_ONLY: [&str; 6] =
+    ["toRecipients", "ccRecipients", "bccRecipients", "internetMessageHeaders", "body", "attachments"];
+
+/// Returns a message as a result shows it, with the indicators that it meets.
+pub(super) fn with_matches(message: Box<RawValue>, matches: &[Match]) -> Box<RawValue> {
+    let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(message.get()) else { return message };
+    object.retain(|name, _| {
+        let name = name.split('@').next().unwrap_or_default();
+        !COMPARED_ONLY.contains(&name)
+    });
+    object.insert("matched".to_owned(), serde_json::json!(matches));
+    serde_json::value::to_raw_value(&object).unwrap_or(message)
 }
 
 /// Whether `address` is an X.500 name: how Exchange writes the senders of its own organization in some messages.

@@ -5,6 +5,7 @@ mod byte_budget;
 pub(crate) mod criteria;
 pub(crate) mod days;
 mod directory;
+mod folder_names;
 mod mailbox;
 mod mailbox_hits;
 mod mailbox_list;
@@ -30,6 +31,7 @@ use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
 use byte_budget::ByteBudget;
 use criteria::Criteria;
+use folder_names::name_folders;
 use mailbox::search_mailbox;
 use mailbox_hits::MailboxHits;
 use mailbox_list::MailboxList;
@@ -38,7 +40,7 @@ use results::Results;
 use target::Target;
 
 pub use outcome::{Counts, Limit, MailboxResult, Progress, Search, WithoutMailbox};
-pub use scope::SearchScope;
+pub use scope::{Copies, SearchScope};
 
 /// How many mailboxes are searched at once, those that wait for their `Retry-After` included. This is many more than
 /// the batches carry, so that a mailbox that waits does not delay the others.
@@ -74,10 +76,37 @@ pub async fn search_within(
     criteria: &Criteria,
     limits: (usize, usize),
     policy: Option<&dyn ReadPolicy>,
-    mut progress: impl FnMut(Progress) + Send,
+    progress: impl FnMut(Progress) + Send,
 ) -> Result<Search, Error> {
     let (max_users, max_messages) = limits;
-    let mut mailboxes = MailboxList::new(client, scope, max_users);
+    let mailboxes = MailboxList::new(client, scope, max_users);
+    run(client, mailboxes, criteria, max_messages, policy, progress).await
+}
+
+/// Looks up the copies that an index of mail says recipients got, in the mailboxes that `policy` allows. Each mailbox is
+/// searched for its own Message-IDs, by the other `criteria`. At most `max_messages` are found.
+///
+/// # Errors
+/// Those of [`search`].
+pub async fn look_up_copies(
+    client: &Client,
+    copies: Vec<Copies>,
+    criteria: &Criteria,
+    max_messages: usize,
+    policy: Option<&dyn ReadPolicy>,
+    progress: impl FnMut(Progress) + Send,
+) -> Result<Search, Error> {
+    run(client, MailboxList::of_recipients(copies), criteria, max_messages, policy, progress).await
+}
+
+async fn run(
+    client: &Client,
+    mut mailboxes: MailboxList,
+    criteria: &Criteria,
+    max_messages: usize,
+    policy: Option<&dyn ReadPolicy>,
+    mut progress: impl FnMut(Progress) + Send,
+) -> Result<Search, Error> {
     let dispatch = if mailboxes.is_short() { Dispatch::Single } else { client.batched() };
     let mut results = Results::new(max_messages, mailboxes.is_by_name());
     let mut waiting = VecDeque::new();
@@ -93,8 +122,11 @@ pub async fn search_within(
             let (index, needed) = results.open();
             let (dispatch, criteria, budget) = (&dispatch, criteria, &budget);
             let (task, abort) = abortable(async move {
-                let (mailbox, hits) =
+                let (mailbox, mut hits) =
                     search_one(client, dispatch, mailbox, policy, criteria, (needed, budget)).await;
+                if criteria.names_folders() && !hits.messages.is_empty() {
+                    hits.messages = name_folders(client, dispatch, &mailbox, hits.messages).await;
+                }
                 (index, mailbox.name, hits)
             });
             aborts.insert(index, abort);
@@ -144,13 +176,17 @@ async fn search_one(
             Err(error) => return (mailbox, MailboxHits { failure: Some(error), ..MailboxHits::default() }),
         }
     }
-    let hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
+    let copies = mailbox.message_ids.as_ref().map(|ids| criteria.with_message_ids(ids));
+    let criteria = copies.as_ref().unwrap_or(criteria);
+    let mut hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
     let is_unknown = hits.failure.as_ref().is_some_and(Error::is_no_mailbox);
     if !is_unknown || mailbox.id.is_some() || !mailbox.name.contains('@') {
         return (mailbox, hits);
     }
     // Where the directory cannot be asked, the answer of Exchange stands.
-    mailbox.id = directory::id_of(client, &mailbox.name).await.unwrap_or_default();
+    let known = directory::id_of(client, &mailbox.name).await;
+    hits.is_unknown_address = matches!(known, Ok(None));
+    mailbox.id = known.unwrap_or_default();
     if mailbox.id.is_none() {
         return (mailbox, hits);
     }

@@ -45,6 +45,8 @@ pub struct MailboxResult {
     pub messages: Vec<Box<RawValue>>,
     /// Why it could not be searched, or not completely.
     pub failure: Option<Error>,
+    /// Whether the directory has no user with this address.
+    pub is_unknown_address: bool,
 }
 
 /// A user without a mailbox that can be searched.

@@ -161,7 +161,7 @@ impl Settled {
             self.counts.searched += 1;
             return Ok(());
         };
-        let (address, MailboxHits { mut messages, more, failure }) = *found;
+        let (address, MailboxHits { mut messages, more, failure, is_unknown_address }) = *found;
         let left = max_messages - self.messages;
         self.more |= more || messages.len() > left;
         messages.truncate(left);
@@ -184,7 +184,7 @@ impl Settled {
         let is_named = self.names_all || !messages.is_empty() || self.counts.failed <= MOST_FAILURES;
         if is_named {
             budget.take(address.len() + failure.as_ref().map_or(0, Error::size))?;
-            self.mailboxes.push(MailboxResult { address, messages, failure });
+            self.mailboxes.push(MailboxResult { address, messages, failure, is_unknown_address });
         }
         Ok(())
     }

@@ -11,3 +11,14 @@ pub enum SearchScope {
         prefix: String,
     },
 }
+
+/// The copies that an index of mail says a recipient got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copies {
+    /// The recipient's address.
+    pub recipient: String,
+    /// The directory's id of the recipient, where the index has it.
+    pub user_id: Option<String>,
+    /// The Message-IDs.
+    pub message_ids: Vec<String>,
+}

@@ -110,9 +110,10 @@ impl User {
         let given =
             |name: Option<Name>| name.and_then(Name::into_text).filter(|name| !name.trim().is_empty());
         match (given(self.principal_name), given(self.id)) {
-            (Some(name), id) => Ok(Target { name, id, is_unusable }),
+            (Some(name), id) => Ok(Target { id, is_unusable, ..Target::typed(name) }),
             (None, id) if is_unusable => {
-                Ok(Target { name: id.unwrap_or_else(|| NAMELESS.to_owned()), id: None, is_unusable })
+                let name = id.unwrap_or_else(|| NAMELESS.to_owned());
+                Ok(Target { is_unusable, ..Target::typed(name) })
             }
             (None, Some(id)) => Ok(Target::typed(id)),
             (None, None) => Err(not_an_answer("a user in it has neither an id nor a principal name")),

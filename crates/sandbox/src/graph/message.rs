@@ -139,6 +139,12 @@ impl<'a> Message<'a> {
         }
     }
 
+    /// The recipients that the message names: to, cc and bcc.
+    pub(super) fn recipients(&self) -> Vec<Address> {
+        let copies = self.written().map(|written| [&written.cc, &written.bcc]);
+        self.to().into_iter().chain(copies.into_iter().flatten().flatten().cloned()).collect()
+    }
+
     pub(super) fn has_attachments(&self) -> bool {
         match &self.item.text {
             Text::Original(origin) => self.base.generator.has_attachments(self.mailbox, *origin),

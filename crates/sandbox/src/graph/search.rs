@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate};
 
 use super::generate;
 use super::message::Message;
+use super::options::Address;
 use super::refusal::Refusal;
 
 /// The maximum number of hits. Graph does not report that there are more ("Use the $search query parameter").
@@ -20,9 +21,12 @@ enum Term {
     Received(i64, i64),
     HasAttachments(bool),
     From(Phrase),
+    /// Those of the fields to, cc and bcc.
+    Recipients(Phrase),
     Subject(Phrase),
     Body(Phrase),
     Anywhere(Phrase),
+    AnyOf(Vec<Term>),
 }
 
 /// Consecutive words. The last one may be the start of a longer word.
@@ -71,6 +75,8 @@ impl Search {
             Term::Subject(phrase) => ("subject", phrase.words.join(" ")),
             Term::Body(phrase) => ("body", phrase.words.join(" ")),
             Term::Anywhere(phrase) => ("", phrase.words.join(" ")),
+            Term::Recipients(phrase) => ("recipients", phrase.words.join(" ")),
+            Term::AnyOf(terms) => ("any of", format!("{} terms", terms.len())),
         };
         self.0.iter().map(one).collect()
     }
@@ -80,10 +86,11 @@ impl Term {
     fn cost(&self) -> u8 {
         match self {
             Self::Received(..) | Self::HasAttachments(_) => 0,
-            Self::From(_) => 1,
+            Self::From(_) | Self::Recipients(_) => 1,
             Self::Subject(_) => 2,
             Self::Body(_) => 3,
             Self::Anywhere(_) => 4,
+            Self::AnyOf(terms) => terms.iter().map(Self::cost).max().unwrap_or(0),
         }
     }
 
@@ -92,6 +99,8 @@ impl Term {
             Self::Received(first, last) => (*first..=*last).contains(&message.received().div_euclid(86_400)),
             Self::HasAttachments(wanted) => message.has_attachments() == *wanted,
             Self::From(phrase) => in_sender(phrase, message),
+            Self::Recipients(phrase) => in_recipients(phrase, message),
+            Self::AnyOf(terms) => terms.iter().any(|term| term.matches(message)),
             Self::Subject(phrase) => phrase.is_in(&message.subject()),
             Self::Body(phrase) => in_body(phrase, message),
             Self::Anywhere(phrase) => {
@@ -103,6 +112,11 @@ impl Term {
 
 fn in_sender(phrase: &Phrase, message: &Message<'_>) -> bool {
     message.from().is_some_and(|from| phrase.is_in(&from.address) || phrase.is_in(&from.name))
+}
+
+fn in_recipients(phrase: &Phrase, message: &Message<'_>) -> bool {
+    let is_one = |one: &Address| phrase.is_in(&one.address) || phrase.is_in(&one.name);
+    message.recipients().iter().any(is_one)
 }
 
 fn in_body(phrase: &Phrase, message: &Message<'_>) -> bool {
@@ -146,12 +160,28 @@ fn unquote(value: &str) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// Takes the first term.
+/// Takes the first term: one condition, or several in parentheses that are joined by OR.
 fn term(text: &str) -> Result<(Term, &str), Refusal> {
+    let Some(mut rest) = text.strip_prefix('(') else { return condition(text) };
+    let mut terms = Vec::new();
+    loop {
+        let (term, after) = condition(rest.trim_start())?;
+        terms.push(term);
+        rest = after.trim_start();
+        if let Some(after) = rest.strip_prefix(')') {
+            return Ok((Term::AnyOf(terms), after));
+        }
+        rest = rest.strip_prefix("OR ").ok_or_else(|| syntax_error(text))?;
+    }
+}
+
+fn condition(text: &str) -> Result<(Term, &str), Refusal> {
     let end = text.find([':', '<', '>', '=', ' ', '"', '(', ')']).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     if ["AND", "OR", "NOT", "NEAR"].contains(&name) || rest.starts_with(['(', ')']) {
-        return Err(Refusal::bad_request("This sandbox searches for terms joined by AND only."));
+        return Err(Refusal::bad_request(
+            "This sandbox searches for terms joined by AND, and by OR in parentheses, only.",
+        ));
     }
     let operator = ["<=", ">=", ":", "<", ">", "="].into_iter().find(|operator| rest.starts_with(operator));
     let Some(operator) = operator.filter(|_| !name.is_empty()) else {
@@ -166,6 +196,7 @@ fn term(text: &str) -> Result<(Term, &str), Refusal> {
             Term::HasAttachments(value.parse().map_err(|_| syntax_error(text))?)
         }
         ("from", ":" | "=") => Term::From(Phrase::new(value)),
+        ("recipients", ":" | "=") => Term::Recipients(Phrase::new(value)),
         ("subject", ":" | "=") => Term::Subject(Phrase::new(value)),
         ("body", ":" | "=") => Term::Body(Phrase::new(value)),
         _ => return Err(syntax_error(text)),
@@ -178,7 +209,7 @@ fn value(text: &str) -> Result<(&str, &str), Refusal> {
     if let Some(quoted) = text.strip_prefix('"') {
         return quoted.split_once('"').ok_or_else(|| syntax_error(text));
     }
-    let end = text.find([' ', '"']).unwrap_or(text.len());
+    let end = text.find([' ', '"', ')']).unwrap_or(text.len());
     if end == 0 { Err(syntax_error(text)) } else { Ok(text.split_at(end)) }
 }
 
