@@ -86,8 +86,7 @@ async fn call(sandbox: &Sandbox, context: &Context, function: Function, number: 
             received: Utc::now(),
             html: false,
             body: "Nothing to see here.".to_owned(),
-            attachments: Vec::new(),
-            folder: "inbox".to_owned(),
+            ..NewMessage::default()
         };
         sandbox.graph.add_message(&mailbox, new).unwrap()
     };

@@ -153,8 +153,7 @@ impl Deployment {
             received: TenantOptions::default().now,
             html: false,
             body: body.to_owned(),
-            attachments: Vec::new(),
-            folder: "inbox".to_owned(),
+            ..NewMessage::default()
         };
         self.sandbox.graph.add_message(mailbox, message).unwrap()
     }

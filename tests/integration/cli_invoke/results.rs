@@ -208,8 +208,7 @@ async fn mail_cannot_move_the_cursor_of_a_terminal() {
         received: TenantOptions::default().now,
         html: false,
         body: hostile.to_owned(),
-        attachments: Vec::new(),
-        folder: "inbox".to_owned(),
+        ..NewMessage::default()
     };
     let id = desk.sandbox.graph.add_message(&mailbox, message).unwrap();
     let given = [format!("exo_email_address={mailbox}"), format!("exo_messages_id={id}")];

@@ -256,8 +256,7 @@ pub(crate) fn mail(subject: &str) -> NewMessage {
         received: at("2026-01-15T12:00:00Z"),
         html: true,
         body: "<p>Hello</p>".to_owned(),
-        attachments: Vec::new(),
-        folder: "inbox".to_owned(),
+        ..NewMessage::default()
     }
 }
 
@@ -268,11 +267,7 @@ pub(crate) fn saying(subject: &str, text: &str) -> NewMessage {
 
 /// A mail with a file.
 pub(crate) fn with_file(subject: &str) -> NewMessage {
-    let file = sandbox::graph::Attachment {
-        name: "a.bin".to_owned(),
-        content_type: "application/octet-stream".to_owned(),
-        content: bytes::Bytes::from_static(b"x"),
-    };
+    let file = sandbox::graph::Attachment::file("a.bin", "application/octet-stream", &b"x"[..]);
     NewMessage { attachments: vec![file], ..mail(subject) }
 }
 

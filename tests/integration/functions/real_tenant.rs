@@ -56,7 +56,7 @@ async fn all_functions_work_over_http_1_1() {
         "exo_message_subject": "Large", "exo_attachment_names": "10.bin",
     });
     fixture.done(SendMessage, large).await;
-    assert_eq!(fixture.graph().sent_mail()[0].attachments[0].content.len(), file.len());
+    assert_eq!(fixture.graph().sent_mail()[0].attachments[0].bytes().len(), file.len());
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     let meeting = json!({
         "exo_meeting_email_address": first, "exo_meeting_start_time": start,

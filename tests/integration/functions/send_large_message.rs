@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::graph::Tenant;
+use sandbox::graph::{Content, Tenant};
 use serde_json::{Value, json};
 
 use crate::functions::common::{
@@ -45,11 +45,12 @@ fn assert_sent_once(fixture: &Fixture, sizes: &[usize]) {
     assert_eq!((sent[0].subject.as_str(), sent[0].body.as_str(), sent[0].html), ("Large", "<p>x</p>", true));
     assert_eq!(sent[0].to[0].address, "a@b.example");
     assert!(sent[0].saved_to_sent_items);
-    let arrived: Vec<_> = sent[0].attachments.iter().map(|attachment| attachment.content.len()).collect();
+    let arrived: Vec<_> = sent[0].attachments.iter().map(|attachment| attachment.bytes().len()).collect();
     assert_eq!(arrived, sizes);
     for (attachment, size) in sent[0].attachments.iter().zip(sizes) {
-        assert!(attachment.content == bytes(*size), "unchanged");
-        assert_eq!(attachment.content_type, "application/x-test");
+        assert!(attachment.bytes() == bytes(*size), "unchanged");
+        let Content::File { content_type, .. } = &attachment.content else { panic!("{attachment:?}") };
+        assert_eq!(content_type, "application/x-test");
     }
     assert_no_draft(fixture);
 }

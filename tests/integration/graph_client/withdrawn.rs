@@ -17,8 +17,7 @@ fn deletion(tenant: &Tenant, mailbox: &str, permit: &Permit) -> Request {
         received: TenantOptions::default().now,
         html: false,
         body: "Click.".to_owned(),
-        attachments: Vec::new(),
-        folder: "inbox".to_owned(),
+        ..NewMessage::default()
     };
     let id = tenant.add_message(mailbox, message).unwrap();
     Request::delete(Path::message(mailbox, None, &id).unwrap(), permit).in_mailbox(mailbox)

@@ -76,8 +76,7 @@ async fn full_of(days: &[(i64, usize)]) -> (TestTenant, String, Vec<String>) {
                 received: now - TimeDelta::days(day) - TimeDelta::seconds(n.try_into().unwrap()),
                 html: false,
                 body: "Pay the overdue amount into our new account.".to_owned(),
-                attachments: Vec::new(),
-                folder: "inbox".to_owned(),
+                ..NewMessage::default()
             };
             added.push(fixture.sandbox.graph.add_message(&mailbox, message).unwrap());
         }
@@ -144,8 +143,7 @@ async fn hit_with_internal_sender_name_is_undecided() {
         received: TenantOptions::default().now - TimeDelta::hours(3),
         html: false,
         body: "Pay the overdue amount.".to_owned(),
-        attachments: Vec::new(),
-        folder: "inbox".to_owned(),
+        ..NewMessage::default()
     };
     fixture.sandbox.graph.add_message(&mailbox, message).unwrap();
     let criteria = Criteria { sender: Some(AddressMatch::new("billing@fraud.example")), ..overdue() };

@@ -94,11 +94,7 @@ impl Stage {
 
     /// Puts a mail full of marks into the mailbox; its id.
     fn mail(&self) -> String {
-        let file = Attachment {
-            name: "zqFILEzq.txt".to_owned(),
-            content_type: "text/plain".to_owned(),
-            content: bytes::Bytes::from_static(b"zqFILEzq"),
-        };
+        let file = Attachment::file("zqFILEzq.txt", "text/plain", &b"zqFILEzq"[..]);
         let message = NewMessage {
             subject: "About zqSUBJECTzq".to_owned(),
             from: Address::new("zqSUBJECTzq", "eve@elsewhere.example"),
@@ -106,7 +102,7 @@ impl Stage {
             html: true,
             body: "<p>zqBODYzq</p>".to_owned(),
             attachments: vec![file],
-            folder: "inbox".to_owned(),
+            ..NewMessage::default()
         };
         self.deployment.sandbox.graph.add_message(&self.mailbox, message).unwrap()
     }

@@ -44,7 +44,7 @@ pub(super) fn spoiled_part(fault: Option<Fault>, work: impl FnOnce() -> GraphRes
         Some(Fault::Close | Fault::CutBody) => Err(refused_by_fault(502, RetryAfter::Absent)),
         Some(Fault::BrokenJson) => {
             let half = Bytes::from_static(b"{\"value\":[{\"id\":\"AAMkA");
-            let content = Payload::Stream("application/json", Box::new(std::iter::once(half)));
+            let content = Payload::Stream("application/json".into(), Box::new(std::iter::once(half)));
             Ok(GraphResponse { status: 200, headers: Vec::new(), content })
         }
         fault => without_ending(fault, work),

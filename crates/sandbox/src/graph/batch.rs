@@ -250,7 +250,7 @@ fn write(done: Vec<Done>) -> Vec<u8> {
         let content_type = match &answer.content {
             Payload::Empty => None,
             Payload::Json(_) => Some(JSON),
-            Payload::Stream(kind, _) => Some(*kind),
+            Payload::Stream(kind, _) => Some(kind.as_ref()),
         };
         for (name, value) in answer.headers.iter().map(|(name, value)| (*name, value.as_str())) {
             headers.push(b',');

@@ -29,7 +29,11 @@ pub struct StoredMessage {
     pub from: Option<Address>,
     /// When it was received.
     pub received: DateTime<Utc>,
-    /// Whether it has attachments.
+    /// Its Message-ID, if it has one.
+    pub internet_message_id: Option<String>,
+    /// Defender's id of the message, which its copies share.
+    pub network_message_id: String,
+    /// Whether it has attachments that are not inline.
     pub has_attachments: bool,
     /// The well-known name of its folder.
     pub folder: &'static str,
@@ -76,6 +80,8 @@ impl Tenant {
             subject: message.subject().into_owned(),
             from: message.from(),
             received: DateTime::from_timestamp(item.received, 0).unwrap_or_default(),
+            internet_message_id: message.internet_message_id().map(std::borrow::Cow::into_owned),
+            network_message_id: message.network_message_id().into_owned(),
             has_attachments: message.has_attachments(),
             folder: item.folder.name(),
             text: message.text().into_owned(),
@@ -145,18 +151,13 @@ impl Tenant {
         let owner = state.base.directory.user(mailbox);
         let mut changes = state.changes();
         changes.written += 1;
-        let written = Written {
-            subject: message.subject,
-            from: Some(message.from),
-            to: vec![Address::new(owner.display_name, owner.mail.unwrap_or(owner.user_principal_name))],
-            html: message.html,
-            body: message.body,
-            attachments: message.attachments,
-            number: changes.written,
-            ..Written::default()
-        };
-        let text = Text::Written(Arc::new(written));
         let received = message.received.timestamp();
+        let mut written = Written::of(message, changes.written);
+        if written.to.is_empty() {
+            let address = owner.mail.unwrap_or(owner.user_principal_name);
+            written.to.push(Address::new(owner.display_name, address));
+        }
+        let text = Text::Written(Arc::new(written));
         let item = changes.mailboxes.entry(mailbox).or_default().add(received, folder, text);
         Some(state.base.own_id(mailbox, item.key))
     }

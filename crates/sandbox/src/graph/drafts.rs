@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use chrono::Utc;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::attachments;
 use super::changes::{Changes, SentMail};
 use super::faults::Faults;
 use super::folder::Folder;
@@ -17,6 +17,7 @@ use super::mail::shown;
 use super::message::{Item, Property, Text, Written};
 use super::options::{Address, Attachment};
 use super::path::Place;
+use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::response::GraphResponse;
@@ -168,11 +169,8 @@ impl FileAttachment {
         let content = STANDARD
             .decode(content)
             .map_err(|_| Refusal::bad_request("Cannot convert a value to target type 'Edm.Binary'."))?;
-        Ok(Attachment {
-            name,
-            content_type: self.content_type.unwrap_or_else(|| "application/octet-stream".into()),
-            content: Bytes::from(content),
-        })
+        let content_type = self.content_type.unwrap_or_else(|| "application/octet-stream".into());
+        Ok(Attachment::file(name, content_type, content))
     }
 }
 
@@ -276,7 +274,7 @@ pub(super) fn draft(state: &State, user: &str, request: &GraphRequest) -> GraphR
         Text::Written(Arc::new(written)),
     );
     drop(changes);
-    Ok(shown(state, 201, mailbox, &item, View::of(request, None)?))
+    Ok(shown(state, 201, mailbox, &item, View::of(request, &Query::default())?))
 }
 
 /// Returns a draft, or the refusal of a message that is not a draft.
@@ -310,22 +308,16 @@ pub(super) fn attach(state: &State, faults: &Faults, place: &Place, request: &Gr
     let attachment = request.json::<FileAttachment>()?.read()?;
     let mut changes = state.changes();
     let (item, written) = draft_in(state, faults, &changes, mailbox, place)?;
-    let body = json!({
-        "@odata.context": format!("{}/$metadata#users('{}')/messages('{}')/attachments/$entity",
-            state.base.root, state.base.directory.user(mailbox).id, place.id),
-        "@odata.type": "#microsoft.graph.fileAttachment",
-        "id": format!("{}attachment{}", place.id, written.attachments.len()),
-        "name": attachment.name,
-        "contentType": attachment.content_type,
-        "size": attachment.content.len(),
-        "isInline": false,
-    });
+    let mut attached = Arc::unwrap_or_clone(written);
+    attached.attachments.push(attachment.clone());
+    let item_after = Item { text: Text::Written(Arc::new(attached)), ..item.clone() };
+    let body = attachments::created(state, mailbox, &item_after, request);
     changes
         .mailboxes
         .entry(mailbox)
         .or_default()
         .edit(item.key, |written| written.attachments.push(attachment));
-    Ok(GraphResponse::json(201, body.to_string()))
+    Ok(body)
 }
 
 pub(super) fn send_draft(state: &State, faults: &Faults, place: &Place) -> GraphResult {

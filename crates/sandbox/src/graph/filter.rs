@@ -237,7 +237,7 @@ impl Condition {
             Self::SubjectIs(wanted) => message.subject().to_lowercase() == *wanted,
             Self::SubjectContains(part) => message.subject().to_lowercase().contains(part),
             Self::SubjectStartsWith(start) => message.subject().to_lowercase().starts_with(start),
-            Self::InternetMessageId(id) => message.internet_message_id() == *id,
+            Self::InternetMessageId(id) => message.internet_message_id().as_deref() == Some(id),
             Self::ParentFolder(id) => message.folder_id() == *id,
             Self::BodyContains => true,
             Self::ExtendedProperty { id, value } => message.has_property(id, value),

@@ -341,7 +341,7 @@ fn respond(
             }
         }
         Payload::Stream(kind, chunks) => {
-            set("Content-Type", kind);
+            set("Content-Type", &kind);
             match ending {
                 Ending::Complete | Ending::ByteOrderMark => {
                     Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>)))

@@ -40,7 +40,7 @@ pub(super) fn list(
 ) -> GraphResult {
     let mailbox = state.mailbox(user)?;
     let folder = state.folder(mailbox, folder)?;
-    let view = View::of(request, query.select.as_deref())?;
+    let view = View::of(request, query)?;
     let asked = query.top.unwrap_or(DEFAULT_PAGE);
     if !(1..=LARGEST_PAGE).contains(&asked) {
         return Err(Refusal::new(
@@ -186,6 +186,7 @@ pub(super) fn next_link(state: &State, path: &str, query: &Query, offset: usize)
         ("filter", &query.filter),
         ("search", &query.search),
         ("orderby", &query.order_by),
+        ("expand", &query.expand),
     ] {
         if let Some(value) = value {
             let _ = write!(link, "%24{name}={}&", encode(value));

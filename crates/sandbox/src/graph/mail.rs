@@ -18,7 +18,7 @@ use super::view::View;
 pub(super) fn get(state: &State, place: &Place, request: &GraphRequest, query: &Query) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
-    let view = View::of(request, query.select.as_deref())?;
+    let view = View::of(request, query)?;
     let item = state.item(mailbox, folder, &place.id)?;
     Ok(shown(state, 200, mailbox, &item, view))
 }
@@ -37,7 +37,7 @@ pub(super) fn mime(state: &State, place: &Place) -> GraphResult {
     Ok(GraphResponse {
         status: 200,
         headers: Vec::new(),
-        content: Payload::Stream("text/plain", Box::new(mime::chunks(state, mailbox, &item))),
+        content: Payload::Stream("text/plain".into(), Box::new(mime::chunks(state, mailbox, &item))),
     })
 }
 
@@ -81,7 +81,7 @@ pub(super) fn change(state: &State, place: &Place, request: &GraphRequest) -> Gr
         own.mark(item.key, id, value);
     }
     drop(changes);
-    Ok(shown(state, 200, mailbox, &item, View::of(request, None)?))
+    Ok(shown(state, 200, mailbox, &item, View::of(request, &Query::default())?))
 }
 
 #[derive(Deserialize)]
@@ -105,5 +105,5 @@ pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> G
     let new_id = state.look(mailbox, &moved).own_id();
     changes.moved.push(Moved { mailbox: owner, id, new_id, from, folder: destination.name() });
     drop(changes);
-    Ok(shown(state, 201, mailbox, &moved, View::of(request, None)?))
+    Ok(shown(state, 201, mailbox, &moved, View::of(request, &Query::default())?))
 }

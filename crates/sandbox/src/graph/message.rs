@@ -1,18 +1,20 @@
 //! A message as Graph shows it: its properties, created on demand for unchanged messages, and its JSON.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use chrono::DateTime;
 use serde::Deserialize;
 
+use super::attachments;
 use super::base::Base;
 use super::folder::Folder;
 use super::generate::Origin;
+use super::headers::{self, Envelope, NETWORK_MESSAGE_ID};
 use super::identifier::{IdForm, Key};
 use super::json::{Object, string};
-use super::options::{Address, Attachment};
+use super::options::{Address, Attachment, MessageId, NewMessage};
 use super::rng::{guid, mix};
 use super::view::View;
 
@@ -56,9 +58,29 @@ pub(super) struct Written {
     /// Single-value extended properties from its creation, as (id, value).
     pub(super) properties: Vec<(String, String)>,
     pub(super) internet_headers: Vec<(String, String)>,
+    pub(super) message_id: MessageId,
     pub(super) draft: bool,
     /// The number that its Message-ID is derived from.
     pub(super) number: u64,
+}
+
+impl Written {
+    /// A message that a test puts into a mailbox.
+    pub(super) fn of(message: NewMessage, number: u64) -> Self {
+        Self {
+            subject: message.subject,
+            from: Some(message.from),
+            to: message.to,
+            cc: message.cc,
+            html: message.html,
+            body: message.body,
+            attachments: message.attachments,
+            internet_headers: message.headers,
+            message_id: message.message_id,
+            number,
+            ..Self::default()
+        }
+    }
 }
 
 /// A single-value extended property, as a request states it.
@@ -145,10 +167,19 @@ impl<'a> Message<'a> {
         self.to().into_iter().chain(copies.into_iter().flatten().flatten().cloned()).collect()
     }
 
+    /// Whether it has attachments other than inline ones, which do not count (Graph page "message resource type").
     pub(super) fn has_attachments(&self) -> bool {
+        self.attachments().iter().any(|attachment| attachment.content_id.is_none())
+    }
+
+    /// Its attachments, in their order.
+    pub(super) fn attachments(&self) -> &'a [Attachment] {
         match &self.item.text {
-            Text::Original(origin) => self.base.generator.has_attachments(self.mailbox, *origin),
-            Text::Written(written) => !written.attachments.is_empty(),
+            Text::Original(origin) if self.base.generator.has_attachments(self.mailbox, *origin) => {
+                everyday_attachments()
+            }
+            Text::Original(_) => &[],
+            Text::Written(written) => &written.attachments,
         }
     }
 
@@ -175,9 +206,43 @@ impl<'a> Message<'a> {
         self.item.properties.iter().any(|(i, v)| i == id && v == value)
     }
 
-    pub(super) fn internet_message_id(&self) -> String {
+    pub(super) fn internet_message_id(&self) -> Option<Cow<'a, str>> {
+        match self.written().map(|written| &written.message_id) {
+            Some(MessageId::Own(id)) => Some(Cow::Borrowed(id)),
+            Some(MessageId::Absent) => None,
+            Some(MessageId::Generated) | None => {
+                let chance = self.chance();
+                let id = format!("<{:016X}{:08x}@mail.contoso.example>", chance, mix(chance, 1, 2) >> 32);
+                Some(Cow::Owned(id))
+            }
+        }
+    }
+
+    /// Defender's id of the message, from the header in which Exchange keeps it.
+    pub(super) fn network_message_id(&self) -> Cow<'a, str> {
+        let own =
+            self.written().and_then(|written| headers::value(&written.internet_headers, NETWORK_MESSAGE_ID));
         let chance = self.chance();
-        format!("<{:016X}{:08x}@mail.contoso.example>", chance, mix(chance, 1, 2) >> 32)
+        own.map_or_else(|| Cow::Owned(guid(mix(chance, 3, 4), mix(chance, 5, 6))), Cow::Borrowed)
+    }
+
+    /// The headers with which it arrived, or would be sent.
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        let written = self.written();
+        let arrived = self.item.folder != Folder::SENT && !self.is_draft();
+        let (to, subject, message_id) = (self.to(), self.subject(), self.internet_message_id());
+        let network_message_id = arrived.then(|| self.network_message_id());
+        let envelope = Envelope {
+            from: self.from(),
+            to: &to,
+            cc: written.map_or(&[], |written| &written.cc),
+            subject: &subject,
+            received: self.received(),
+            message_id: message_id.as_deref(),
+            network_message_id: network_message_id.as_deref(),
+            own: written.map_or(&[], |written| &written.internet_headers),
+        };
+        envelope.headers()
     }
 
     /// The body without its markup.
@@ -216,6 +281,9 @@ impl<'a> Message<'a> {
         for property in view.select.properties() {
             self.write_property(&mut object, property, chance, &id, &change_key, view.text_body);
         }
+        if let Some(select) = view.attachments {
+            attachments::write_expanded(&mut object, self, &id, select);
+        }
         object.end();
     }
 
@@ -236,7 +304,10 @@ impl<'a> Message<'a> {
             "changeKey" => object.text(property, change_key),
             "categories" | "replyTo" => object.raw(property, "[]"),
             "hasAttachments" => object.boolean(property, self.has_attachments()),
-            "internetMessageId" => object.text(property, &self.internet_message_id()),
+            "internetMessageId" => match self.internet_message_id() {
+                Some(id) => object.text(property, &id),
+                None => object.raw(property, "null"),
+            },
             "subject" => object.text(property, &self.subject()),
             "bodyPreview" => object.text(property, &preview(&self.text())),
             "importance" => object.raw(property, "\"normal\""),
@@ -258,8 +329,10 @@ impl<'a> Message<'a> {
                 value.end();
                 object
             }
+            // A message that did not arrive has none.
+            "internetMessageHeaders" if self.item.folder == Folder::SENT || self.is_draft() => object,
             "internetMessageHeaders" => {
-                self.write_headers(object.key(property));
+                headers::write(object.key(property), &self.headers());
                 object
             }
             "sender" | "from" => {
@@ -277,32 +350,21 @@ impl<'a> Message<'a> {
         };
     }
 
-    /// The headers that came with the message. Sent mail has none.
-    fn write_headers(&self, out: &mut Vec<u8>) {
-        let mut headers = Vec::new();
-        if self.item.folder != Folder::SENT && !self.is_draft() {
-            headers.push(("Subject".to_owned(), self.subject().into_owned()));
-            headers.push(("Message-ID".to_owned(), self.internet_message_id()));
-        }
-        headers.extend(self.written().map(|written| written.internet_headers.clone()).unwrap_or_default());
-        out.push(b'[');
-        for (nth, (name, value)) in headers.iter().enumerate() {
-            if nth > 0 {
-                out.push(b',');
-            }
-            let mut header = Object::begin(out);
-            header.text("name", name).text("value", value);
-            header.end();
-        }
-        out.push(b']');
-    }
-
     fn written(&self) -> Option<&'a Written> {
         match &self.item.text {
             Text::Original(_) => None,
             Text::Written(written) => Some(written),
         }
     }
+}
+
+/// What is attached to each everyday message that has attachments.
+fn everyday_attachments() -> &'static [Attachment] {
+    static DOCUMENT: LazyLock<[Attachment; 1]> = LazyLock::new(|| {
+        let content = b"%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n";
+        [Attachment::file("document.pdf", "application/pdf", &content[..])]
+    });
+    &*DOCUMENT
 }
 
 fn recipients<'o, 'b>(object: &'b mut Object<'o>, key: &str, addresses: &[Address]) -> &'b mut Object<'o> {

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chrono::DateTime;
 
-use super::message::{Item, Text};
-use super::options::{Address, Attachment};
-use super::rng::mix;
+use super::headers::Envelope;
+use super::message::Item;
+use super::options::{Attachment, Content, MessageId, NewMessage};
+use super::rng::{hash, mix};
 use super::state::State;
 
 const LINE: usize = 76;
@@ -35,53 +35,115 @@ pub(super) fn chunks(state: &State, mailbox: u32, item: &Item) -> impl Iterator<
 fn head(state: &State, mailbox: u32, item: &Item) -> String {
     let message = state.look(mailbox, item);
     let (body, html) = message.body();
-    let date = DateTime::from_timestamp(item.received, 0).unwrap_or_default().to_rfc2822();
-    let from = message.from().map_or_else(String::new, |from| mailbox_header(&from));
-    let to: Vec<String> = message.to().iter().map(mailbox_header).collect();
-    let mut own = String::new();
-    if let Text::Written(written) = &item.text {
-        for (name, value) in &written.internet_headers {
-            let _ = write!(own, "{name}: {value}\r\n");
-        }
-    }
-    let mut text = format!(
-        "Received: from mail.contoso.example (203.0.113.7) by sandbox.contoso.example\r\n with HTTPS; {date}\r\n\
-         From: {from}\r\nTo: {}\r\nSubject: {}\r\nDate: {date}\r\nMessage-ID: {}\r\n{own}\
-         Content-Type: multipart/mixed; boundary=\"{BOUNDARY}\"\r\nMIME-Version: 1.0\r\n\r\n\
-         --{BOUNDARY}\r\nContent-Type: text/{}; charset=\"utf-8\"\r\n\
-         Content-Transfer-Encoding: base64\r\n\r\n",
-        to.join(",\r\n "),
-        encoded_words(&message.subject()),
-        message.internet_message_id(),
-        if html { "html" } else { "plain" },
-    );
-    push_base64(&mut text, body.as_bytes());
-    match &item.text {
-        Text::Written(written) => {
-            for attachment in &written.attachments {
-                push_attachment(&mut text, attachment);
-            }
-        }
-        Text::Original(_) if message.has_attachments() => {
-            let content = Bytes::from_static(b"%PDF-1.4\n1 0 obj <<>> endobj\ntrailer <<>>\n%%EOF\n");
-            let attachment =
-                Attachment { name: "document.pdf".into(), content_type: "application/pdf".into(), content };
-            push_attachment(&mut text, &attachment);
-        }
-        Text::Original(_) => {}
-    }
+    let source = Source {
+        headers: message.headers(),
+        body: &body,
+        html,
+        attachments: message.attachments(),
+        level: 0,
+    };
+    let mut text = String::new();
+    source.push_open(&mut text);
     text
 }
 
-fn push_attachment(text: &mut String, attachment: &Attachment) {
-    let name = encoded_words(&attachment.name);
-    let _ = write!(
-        text,
-        "--{BOUNDARY}\r\nContent-Type: {}; name=\"{name}\"\r\n\
-         Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n",
-        attachment.content_type
-    );
-    push_base64(text, &attachment.content);
+/// The MIME form of an attached message.
+pub(super) fn of(message: &NewMessage) -> Vec<u8> {
+    let mut text = String::new();
+    Source::of(message, 0).push(&mut text);
+    text.into_bytes()
+}
+
+/// What a message's MIME form is made of.
+struct Source<'a> {
+    headers: Vec<(String, String)>,
+    body: &'a str,
+    html: bool,
+    attachments: &'a [Attachment],
+    /// How many messages it is attached to, one within the other. Each has its own boundary.
+    level: usize,
+}
+
+impl<'a> Source<'a> {
+    fn of(message: &'a NewMessage, level: usize) -> Self {
+        let generated = hash(0x4e57, &message.subject);
+        let generated = format!("<{generated:016X}@{}>", "mail.elsewhere.example");
+        let envelope = Envelope {
+            from: Some(message.from.clone()),
+            to: &message.to,
+            cc: &message.cc,
+            subject: &message.subject,
+            received: message.received.timestamp(),
+            message_id: match &message.message_id {
+                MessageId::Generated => Some(&generated),
+                MessageId::Own(id) => Some(id),
+                MessageId::Absent => None,
+            },
+            network_message_id: None,
+            own: &message.headers,
+        };
+        let NewMessage { body, html, attachments, .. } = message;
+        Self { headers: envelope.headers(), body, html: *html, attachments, level }
+    }
+
+    fn boundary(&self) -> String {
+        if self.level == 0 { BOUNDARY.to_owned() } else { format!("_{:03}_SandboxNested_", self.level + 4) }
+    }
+
+    /// Appends the whole message.
+    fn push(&self, text: &mut String) {
+        self.push_open(text);
+        let _ = write!(text, "--{}--\r\n", self.boundary());
+    }
+
+    /// Appends headers, text and attachments, up to the last boundary.
+    fn push_open(&self, text: &mut String) {
+        let boundary = self.boundary();
+        for (name, value) in &self.headers {
+            let _ = write!(text, "{name}: {}\r\n", encoded_words(value));
+        }
+        let _ = write!(
+            text,
+            "Content-Type: multipart/mixed; boundary=\"{boundary}\"\r\nMIME-Version: 1.0\r\n\r\n\
+             --{boundary}\r\nContent-Type: text/{}; charset=\"utf-8\"\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\n",
+            if self.html { "html" } else { "plain" },
+        );
+        push_base64(text, self.body.as_bytes());
+        for attachment in self.attachments {
+            self.push_attachment(text, attachment);
+        }
+    }
+
+    fn push_attachment(&self, text: &mut String, attachment: &Attachment) {
+        let boundary = self.boundary();
+        let name = encoded_words(&attachment.name.replace(['\\', '"'], "_"));
+        let (disposition, id) = match &attachment.content_id {
+            Some(id) => ("inline", format!("Content-ID: <{id}>\r\n")),
+            None => ("attachment", String::new()),
+        };
+        match &attachment.content {
+            Content::File { content_type, bytes } => {
+                let _ = write!(
+                    text,
+                    "--{boundary}\r\nContent-Type: {content_type}; name=\"{name}\"\r\n{id}\
+                     Content-Disposition: {disposition}; filename=\"{name}\"\r\n\
+                     Content-Transfer-Encoding: base64\r\n\r\n",
+                );
+                push_base64(text, bytes);
+            }
+            Content::Message(message) => {
+                let _ = write!(
+                    text,
+                    "--{boundary}\r\nContent-Type: message/rfc822\r\n{id}\
+                     Content-Disposition: {disposition}\r\n\r\n",
+                );
+                Source::of(message, self.level + 1).push(text);
+            }
+            // Exchange writes the link into the body.
+            Content::Link => {}
+        }
+    }
 }
 
 fn push_base64(text: &mut String, bytes: &[u8]) {
@@ -121,10 +183,6 @@ fn base64_block() -> Bytes {
         bytes.extend_from_slice(b"\r\n");
     }
     Bytes::from(bytes)
-}
-
-fn mailbox_header(address: &Address) -> String {
-    format!("{} <{}>", encoded_words(&address.name), address.address)
 }
 
 /// Encodes a header's text by RFC 2047, unless it is plain ASCII.

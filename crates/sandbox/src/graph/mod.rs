@@ -8,13 +8,14 @@
 //!  http       latency, faults, tokens, limits        token    Entra; assertion, identity: other credentials
 //!   └ batch   the parts of a $batch                  record   the requests, for tests to inspect
 //!      └ router  from method and path to endpoint    faults   what goes wrong, on demand
-//!         └ users, mail, drafts, upload, calendar: the endpoints
+//!         └ users, mail, attachments, drafts, upload, calendar: the endpoints
 //!            └ state  what changed since the start, over
 //!               └ directory, generate: what the seed defines, made on demand
 //! ```
 
 mod apply_fault;
 mod assertion;
+mod attachments;
 mod base;
 mod batch;
 mod calendar;
@@ -29,6 +30,7 @@ mod faults;
 mod filter;
 mod folder;
 mod generate;
+mod headers;
 mod http;
 mod identifier;
 mod identity;
@@ -64,7 +66,7 @@ pub use changes::{Deleted, Event, Moved, SentMail};
 pub use contents::{Planted, StoredMessage};
 pub use directory::User;
 pub use faults::{Fault, Faults, MailboxFault, PageLoop, ROLES, Scope, Target, Throttling, TokenRefusal};
-pub use options::{Address, Attachment, IdAlphabet, NewMessage, Phish, TenantOptions};
+pub use options::{Address, Attachment, Content, IdAlphabet, MessageId, NewMessage, Phish, TenantOptions};
 pub use parsed_url::ParsedUrl;
 pub use record::{Counters, RecordedRequest};
 pub use retry_after::RetryAfter;

@@ -113,26 +113,95 @@ impl Address {
     }
 }
 
-/// An attached file.
+/// What is attached to a message (Graph page "attachment resource type").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
-    /// The file's name.
+    /// Its name.
     pub name: String,
-    /// Its MIME type.
-    pub content_type: String,
-    /// Its bytes.
-    pub content: Bytes,
+    /// What it is.
+    pub content: Content,
+    /// The Content-ID by which the HTML body shows it, if it is inline.
+    pub content_id: Option<String>,
 }
 
-/// A message to put into a mailbox while the tenant runs.
+/// The kinds of attachments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A `fileAttachment`.
+    File {
+        /// Its MIME type.
+        content_type: String,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// An `itemAttachment`: another message, with its own attachments.
+    Message(Box<NewMessage>),
+    /// A `referenceAttachment`: a link to a file in the cloud. Version 1.0 of Graph does not show where it leads.
+    Link,
+}
+
+impl Attachment {
+    /// A file.
+    pub fn file(name: impl Into<String>, content_type: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
+        let content = Content::File { content_type: content_type.into(), bytes: bytes.into() };
+        Self { name: name.into(), content, content_id: None }
+    }
+
+    /// Another message, called by its subject as Outlook calls it.
+    pub fn message(message: NewMessage) -> Self {
+        let name = message.subject.clone();
+        Self { name, content: Content::Message(Box::new(message)), content_id: None }
+    }
+
+    /// A link to a file in the cloud.
+    pub fn link(name: impl Into<String>) -> Self {
+        Self { name: name.into(), content: Content::Link, content_id: None }
+    }
+
+    /// Shows the attachment within the body, by this Content-ID.
+    #[must_use]
+    pub fn inline(self, content_id: impl Into<String>) -> Self {
+        Self { content_id: Some(content_id.into()), ..self }
+    }
+
+    /// The bytes of a file; other attachments have none.
+    pub fn bytes(&self) -> Bytes {
+        match &self.content {
+            Content::File { bytes, .. } => bytes.clone(),
+            Content::Message(_) | Content::Link => Bytes::new(),
+        }
+    }
+}
+
+/// The Message-ID of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum MessageId {
+    /// Unique.
+    #[default]
+    Generated,
+    /// This one, with its angle brackets if it has any: the sender chooses it.
+    Own(String),
+    /// None.
+    Absent,
+}
+
+/// A message to put into a mailbox while the tenant runs, or to attach to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
     /// Its subject.
     pub subject: String,
     /// The sender.
     pub from: Address,
+    /// The recipients. If there are none, the mailbox's owner.
+    pub to: Vec<Address>,
+    /// The recipients of copies.
+    pub cc: Vec<Address>,
     /// When it was received.
     pub received: DateTime<Utc>,
+    /// Its Message-ID.
+    pub message_id: MessageId,
+    /// Further headers, as (name, value). One with the name of a generated header replaces it.
+    pub headers: Vec<(String, String)>,
     /// Whether the body is HTML.
     pub html: bool,
     /// The body.
@@ -141,4 +210,22 @@ pub struct NewMessage {
     pub attachments: Vec<Attachment>,
     /// The well-known name of its folder.
     pub folder: String,
+}
+
+impl Default for NewMessage {
+    fn default() -> Self {
+        Self {
+            subject: String::new(),
+            from: Address::new("Eve", "eve@elsewhere.example"),
+            to: Vec::new(),
+            cc: Vec::new(),
+            received: TenantOptions::default().now,
+            message_id: MessageId::Generated,
+            headers: Vec::new(),
+            html: false,
+            body: String::new(),
+            attachments: Vec::new(),
+            folder: "inbox".to_owned(),
+        }
+    }
 }

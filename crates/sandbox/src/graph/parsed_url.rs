@@ -15,6 +15,8 @@ pub struct ParsedUrl {
     pub folder: Option<String>,
     /// The message's id, if the URL names one.
     pub message: Option<String>,
+    /// The attachment's id, if the URL names one.
+    pub attachment: Option<String>,
     /// The last segment, as Graph names it: `messages`, `$value`. Empty for the resource itself.
     pub what: &'static str,
     /// The conditions of `$filter`, each with its value. Texts that are compared case-insensitively are in lower case.
@@ -32,6 +34,7 @@ impl ParsedUrl {
         let words = |refusal: super::refusal::Refusal| refusal.message.into_owned();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let query = Query::parse(query).map_err(words)?;
+        let mut attachment_id = None;
         let (user, folder, message, what) = match Route::parse(path).map_err(words)? {
             Route::Batch => (None, None, None, "$batch"),
             Route::Users => (None, None, None, "users"),
@@ -57,6 +60,10 @@ impl ParsedUrl {
                 };
                 (Some(user), folder, Some(id), what)
             }
+            Route::Attachment { place: Place { user, folder, id }, attachment, content } => {
+                attachment_id = Some(attachment);
+                (Some(user), folder, Some(id), if content { "$value" } else { "" })
+            }
         };
         let filter = query.filter.as_deref().map(Filter::parse).transpose().map_err(words)?;
         let search = query.search.as_deref().map(Search::parse).transpose().map_err(words)?;
@@ -64,6 +71,7 @@ impl ParsedUrl {
             user,
             folder,
             message,
+            attachment: attachment_id,
             what,
             filter: filter.map(|filter| filter.conditions()).unwrap_or_default(),
             search: search.map(|search| search.terms()).unwrap_or_default(),

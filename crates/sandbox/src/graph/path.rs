@@ -17,10 +17,25 @@ pub(super) enum Route {
     MailboxSettings(String),
     TimeZone(String),
     Events(String),
-    Folders { user: String, parent: Option<String> },
-    Folder { user: String, folder: String },
-    Messages { user: String, folder: Option<String> },
+    Folders {
+        user: String,
+        parent: Option<String>,
+    },
+    Folder {
+        user: String,
+        folder: String,
+    },
+    Messages {
+        user: String,
+        folder: Option<String>,
+    },
     Message(Place, Part),
+    /// An attachment, or its content.
+    Attachment {
+        place: Place,
+        attachment: String,
+        content: bool,
+    },
 }
 
 /// The address of a message.
@@ -81,15 +96,30 @@ impl Route {
             ["mailfolders", _, "messages"] => Self::Messages { user, folder: Some(segments[3].to_owned()) },
             ["mailfolders", _, "messages", _, ..] => {
                 let place = Place { user, folder: Some(segments[3].to_owned()), id: segments[5].to_owned() };
-                Self::Message(place, part(&lower[6..])?)
+                Self::below(place, &lower[6..], &segments[6..])?
             }
             ["messages"] => Self::Messages { user, folder: None },
             ["messages", _, ..] => {
                 let place = Place { user, folder: None, id: segments[3].to_owned() };
-                Self::Message(place, part(&lower[4..])?)
+                Self::below(place, &lower[4..], &segments[4..])?
             }
             [other, ..] => return Err(Refusal::no_segment(other)),
         })
+    }
+
+    /// What the rest of a path below a message names.
+    fn below(place: Place, lower: &[&str], segments: &[&str]) -> Result<Self, Refusal> {
+        match *lower {
+            ["attachments", id, ref rest @ ..] if id != "createuploadsession" => {
+                let content = match *rest {
+                    [] => false,
+                    ["$value"] => true,
+                    [other, ..] => return Err(Refusal::no_segment(other)),
+                };
+                Ok(Self::Attachment { place, attachment: segments[1].to_owned(), content })
+            }
+            _ => Ok(Self::Message(place, part(lower)?)),
+        }
     }
 
     /// The user whose mailbox the request works in, for the limit of concurrent requests.
@@ -104,7 +134,8 @@ impl Route {
             | Self::Folders { user, .. }
             | Self::Folder { user, .. }
             | Self::Messages { user, .. }
-            | Self::Message(Place { user, .. }, _) => Some(user),
+            | Self::Message(Place { user, .. }, _)
+            | Self::Attachment { place: Place { user, .. }, .. } => Some(user),
         }
     }
 }
@@ -131,7 +162,7 @@ fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Refusal> {
         }
         let segment = decode(raw)?;
         let called = segment.strip_suffix("')").and_then(|call| call.split_once("('")).filter(|(name, _)| {
-            ["users", "mailfolders", "messages"].contains(&name.to_ascii_lowercase().as_str())
+            ["users", "mailfolders", "messages", "attachments"].contains(&name.to_ascii_lowercase().as_str())
         });
         match called {
             Some((name, value)) => {

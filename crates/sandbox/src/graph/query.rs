@@ -14,6 +14,7 @@ pub(super) struct Query {
     pub(super) filter: Option<String>,
     pub(super) search: Option<String>,
     pub(super) order_by: Option<String>,
+    pub(super) expand: Option<String>,
 }
 
 impl Query {
@@ -33,6 +34,7 @@ impl Query {
                 "$filter" => &mut query.filter,
                 "$search" => &mut query.search,
                 "$orderby" => &mut query.order_by,
+                "$expand" => &mut query.expand,
                 "$top" => {
                     query.top = Some(number(&name, &value)?);
                     continue;

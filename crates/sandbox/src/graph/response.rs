@@ -1,5 +1,7 @@
 //! An endpoint's response, before it is wrapped into HTTP or into a part of a batch.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 /// The content type of Graph's JSON.
@@ -18,7 +20,7 @@ pub(super) enum Payload {
     Empty,
     Json(Vec<u8>),
     /// Bytes that are produced while they are sent, with their content type.
-    Stream(&'static str, Box<dyn Iterator<Item = Bytes> + Send>),
+    Stream(Cow<'static, str>, Box<dyn Iterator<Item = Bytes> + Send>),
 }
 
 impl GraphResponse {
@@ -38,7 +40,7 @@ impl GraphResponse {
         Self {
             status: 200,
             headers: Vec::new(),
-            content: Payload::Stream("text/html", Box::new(std::iter::once(page))),
+            content: Payload::Stream("text/html".into(), Box::new(std::iter::once(page))),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::state::State;
-use super::{calendar, drafts, exchange_ids, listing, mail, mail_folders, upload, users};
+use super::{attachments, calendar, drafts, exchange_ids, listing, mail, mail_folders, upload, users};
 
 /// An application permission, and the wording of its refusal.
 struct Needed(&'static [&'static str], Wording);
@@ -53,6 +53,11 @@ fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Rout
         return Err(refusal);
     }
     let query = Query::parse(&request.query)?;
+    if query.expand.is_some() && !matches!(route, Route::Messages { .. } | Route::Message(_, Part::Itself)) {
+        return Err(Refusal::bad_request(
+            "The query parameter '$expand' is not supported or not recognized.",
+        ));
+    }
     match (&request.method, route) {
         (&Method::GET, Route::Users) => users::list(state, faults, &query),
         (&Method::GET, Route::User(user)) => users::get(state, faults, user, &query),
@@ -82,6 +87,15 @@ fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Rout
         (&Method::POST, Route::Message(place, Part::Attachments)) => {
             drafts::attach(state, faults, place, request)
         }
+        (&Method::GET, Route::Message(place, Part::Attachments)) => {
+            attachments::list(state, faults, place, request, &query)
+        }
+        (&Method::GET, Route::Attachment { place, attachment, content: false }) => {
+            attachments::get(state, place, attachment, request, &query)
+        }
+        (&Method::GET, Route::Attachment { place, attachment, content: true }) => {
+            attachments::content(state, place, attachment)
+        }
         (&Method::POST, Route::Message(place, Part::UploadSession)) => {
             upload::create(state, faults, place, request)
         }
@@ -108,9 +122,11 @@ fn needed(method: &Method, route: &Route) -> Result<Needed, Refusal> {
         Route::Events(_) if read => Needed(&["Calendars.Read", "Calendars.ReadWrite"], Wording::Exchange),
         Route::Events(_) => Needed(&["Calendars.ReadWrite"], Wording::Exchange),
         Route::SendMail(_) | Route::Message(_, Part::Send) => Needed(&["Mail.Send"], Wording::Exchange),
-        Route::Folders { .. } | Route::Folder { .. } | Route::Messages { .. } | Route::Message(..) => {
-            Needed(if read { READ } else { WRITE }, Wording::Exchange)
-        }
+        Route::Folders { .. }
+        | Route::Folder { .. }
+        | Route::Messages { .. }
+        | Route::Message(..)
+        | Route::Attachment { .. } => Needed(if read { READ } else { WRITE }, Wording::Exchange),
     })
 }
 
@@ -135,6 +151,9 @@ pub(super) fn kind(request: &GraphRequest) -> &'static str {
         (&Method::POST, Ok(Route::Message(_, Part::PermanentDelete))) => "delete message for good",
         (&Method::POST, Ok(Route::Message(_, Part::Send))) => "send draft",
         (&Method::POST, Ok(Route::Message(_, Part::Attachments))) => "add attachment",
+        (&Method::GET, Ok(Route::Message(_, Part::Attachments))) => "list attachments",
+        (&Method::GET, Ok(Route::Attachment { content: false, .. })) => "get attachment",
+        (&Method::GET, Ok(Route::Attachment { content: true, .. })) => "get attachment content",
         (&Method::POST, Ok(Route::Message(_, Part::UploadSession))) => "create upload session",
         _ => "other",
     }

@@ -156,8 +156,7 @@ pub(super) fn at(state: &State, faults: &Faults, request: &RangeRequest<'_>) -> 
         return Ok(progress(state, session));
     }
     let Some(done) = changes.sessions.remove(id) else { return Err(no_session()) };
-    let attachment =
-        Attachment { name: done.name, content_type: done.content_type, content: Bytes::from(done.received) };
+    let attachment = Attachment::file(done.name, done.content_type, done.received);
     changes
         .mailboxes
         .entry(done.mailbox)

@@ -1,6 +1,8 @@
 //! How a request wants messages to be shown: `$select` and the preferences.
 
+use super::attachments::SelectAttachment;
 use super::identifier::IdForm;
+use super::query::Query;
 use super::refusal::Refusal;
 use super::request::GraphRequest;
 
@@ -78,14 +80,17 @@ pub(super) struct View {
     pub(super) ids: IdForm,
     /// `Prefer: outlook.body-content-type="text"`
     pub(super) text_body: bool,
+    /// How the attachments are shown with the message, if `$expand` asks for them.
+    pub(super) attachments: Option<SelectAttachment>,
 }
 
 impl View {
-    /// Reads the request's preferences and its `$select`.
-    pub(super) fn of(request: &GraphRequest, select: Option<&str>) -> Result<Self, Refusal> {
-        let select = select.map_or(Ok(Select::DEFAULT), Select::parse)?;
+    /// Reads the request's preferences, its `$select` and its `$expand`.
+    pub(super) fn of(request: &GraphRequest, query: &Query) -> Result<Self, Refusal> {
+        let select = query.select.as_deref().map_or(Ok(Select::DEFAULT), Select::parse)?;
+        let attachments = query.expand.as_deref().map(SelectAttachment::expanded).transpose()?;
         let body = request.preference("outlook.body-content-type");
         let text_body = body.is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
-        Ok(Self { select, ids: request.id_form(), text_body })
+        Ok(Self { select, ids: request.id_form(), text_body, attachments })
     }
 }

@@ -28,7 +28,7 @@ async fn mail_is_sent_and_saved() {
     assert_eq!((status, answer), (202, Value::Null));
     let sent = s.tenant.sent_mail();
     assert_eq!((sent[0].mailbox.as_str(), sent[0].subject.as_str()), (mailbox.as_str(), "Warning"));
-    assert_eq!(&sent[0].attachments[0].content[..], b"hello");
+    assert_eq!(&sent[0].attachments[0].bytes()[..], b"hello");
     let saved = s.all(&format!("/users/{}/mailFolders/sentitems/messages", encode(&mailbox))).await;
     assert_eq!((saved[0]["subject"].as_str(), &saved[0]["hasAttachments"]), (Some("Warning"), &json!(true)));
     s.post(&url, json!({"message": message(), "saveToSentItems": false})).await;
@@ -137,7 +137,7 @@ async fn large_mail_is_sent_by_draft_and_upload() {
         sent.attachments.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
         ["s.txt", "big.bin"]
     );
-    assert_eq!(sent.attachments[1].content, content);
+    assert_eq!(sent.attachments[1].bytes(), content);
     assert_eq!(s.post(&format!("{base}/send"), json!({})).await.0, 404, "the draft is gone");
     assert!(s.all(&format!("/users/{user}/mailFolders/drafts/messages")).await.is_empty());
 

@@ -1,5 +1,6 @@
 //! The sandbox's Graph tenant follows Graph's rules: what passes here passes there, and what Graph refuses is refused.
 
+mod attachments;
 mod batches;
 mod calendar;
 mod directory;

@@ -104,8 +104,7 @@ async fn encoded_subjects_are_found() {
             received: Utc::now(),
             html: false,
             body: String::new(),
-            attachments: Vec::new(),
-            folder: "inbox".into(),
+            ..NewMessage::default()
         };
         let id = s.tenant.add_message(&mailbox, message).unwrap();
         let filter = format!("contains(subject,'<{}>')", subject.replace('\'', "''"));

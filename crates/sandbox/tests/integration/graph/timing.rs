@@ -99,8 +99,7 @@ async fn search_index_lags_and_filter_does_not() {
         received: chrono::Utc::now(),
         html: false,
         body: String::new(),
-        attachments: Vec::new(),
-        folder: "inbox".to_owned(),
+        ..NewMessage::default()
     };
     s.tenant.add_message(&mailbox, message).unwrap();
     let messages = format!("/users/{}/messages", encode(&mailbox));
