@@ -20,6 +20,7 @@ pub fn addresses(data: &[u8]) {
         [("", path.clone()), ("move", path.clone().then("move")), ("$value", path.then("$value"))]
     {
         let parsed = ParsedUrl {
+            attachment: None,
             user: Some(mailbox.clone()),
             folder: folder.clone(),
             message: Some(id.clone()),

@@ -73,13 +73,15 @@ async fn many_message_ids_are_asked_for_in_parts() {
 async fn domain_of_sender_is_compared_as_a_whole() {
     let fixture = Fixture::with(empty(1)).await;
     let mailbox = fixture.graph().mailboxes().remove(0);
-    for address in ["a@evil.example", "b@EVIL.example", "c@evil.example.com", "d@notevil.example", "e@x.evil.example"]
+    for address in
+        ["a@evil.example", "b@EVIL.example", "c@evil.example.com", "d@notevil.example", "e@x.evil.example"]
     {
         let from = Address::new("Evil Example", address);
         fixture.put(&mailbox, NewMessage { from, ..mail(address) });
     }
-    let results =
-        fixture.done(QueryEmails, query(&mailbox, json!({"exo_email_address_sender": "@evil.example"}))).await;
+    let results = fixture
+        .done(QueryEmails, query(&mailbox, json!({"exo_email_address_sender": "@evil.example"})))
+        .await;
     assert_eq!(options(&fixture)[2], r#"$search="from:\"evil.example\"""#);
     let mut found = subjects(&results);
     found.sort();
@@ -97,9 +99,7 @@ async fn recipient_is_searched_and_compared() {
     let wanted = json!({"exo_recipient": format!("{mail_of_one}, nobody@x.example")});
     let results = fixture.done(QueryEmails, query(&format!("{one},{two}"), wanted)).await;
     assert_eq!(subjects(&results), ["for one"]);
-    let expected = format!(
-        r#"$search="(recipients:\"{mail_of_one}\" OR recipients:\"nobody@x.example\")""#
-    );
+    let expected = format!(r#"$search="(recipients:\"{mail_of_one}\" OR recipients:\"nobody@x.example\")""#);
     assert_eq!(options(&fixture)[2], expected);
     assert_eq!(first(&results)["matched"], json!([{"criterion": "recipient", "value": mail_of_one}]));
     assert_eq!(first(&results).get("toRecipients"), None, "it was only compared");

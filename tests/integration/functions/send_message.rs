@@ -89,7 +89,7 @@ async fn attachments_with_same_name_are_all_sent() {
     let results = fixture.done(SendMessage, inputs).await;
     assert_eq!(results["content"]["failed_attachments"], Value::Null);
     let sent = fixture.graph().sent_mail().remove(0);
-    let contents: Vec<_> = sent.attachments.iter().map(|attachment| attachment.bytes()).collect();
+    let contents: Vec<_> = sent.attachments.iter().map(sandbox::graph::Attachment::bytes).collect();
     assert_eq!(contents, [&b"first"[..], b"second"]);
 }
 

@@ -1,5 +1,7 @@
 //! What the seed defines. It never changes while the tenant runs.
 
+use std::time::Instant;
+
 use super::directory::Directory;
 use super::generate::Generator;
 use super::identifier::{IdForm, Ids, Key};
@@ -18,9 +20,17 @@ pub(super) struct Base {
     pub(super) mime_bytes: Option<u64>,
     /// The form of ids in the tenant's own methods.
     pub(super) id_form: IdForm,
+    /// When the tenant started.
+    pub(super) started: Instant,
 }
 
 impl Base {
+    /// The tenant's present time, in milliseconds since 1970.
+    pub(super) fn present(&self) -> i64 {
+        let since = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        (self.generator.now * 1_000).saturating_add(since)
+    }
+
     /// The id for the tenant's own methods of a message that was never moved.
     pub(super) fn own_id(&self, mailbox: u32, key: Key) -> String {
         match self.id_form {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::folder::Folder;
 use super::identifier::Key;
+use super::mail_flow::MailFlow;
 use super::message::{Item, Text, Written};
 use super::options::{Address, Attachment};
 
@@ -28,6 +29,8 @@ pub(super) struct Changes {
     pub(super) written: u64,
     /// How long it takes until sent mail appears in Sent Items.
     pub(super) sent_items_lag: Duration,
+    /// The mail that went through the tenant since the start.
+    pub(super) flow: MailFlow,
 }
 
 /// What happened to one mailbox.

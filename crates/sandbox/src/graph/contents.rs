@@ -12,6 +12,7 @@ use super::directory::User;
 use super::faults::MailboxFault;
 use super::generate::Origin;
 use super::identifier::Key;
+use super::mail_flow::Recorded;
 use super::message::{Item, Text, Written};
 use super::mime;
 use super::options::{Address, NewMessage};
@@ -52,7 +53,7 @@ pub struct Planted {
 
 /// What the tenant holds.
 impl Tenant {
-    fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &State {
         &self.shared.state
     }
 
@@ -159,6 +160,10 @@ impl Tenant {
         }
         let text = Text::Written(Arc::new(written));
         let item = changes.mailboxes.entry(mailbox).or_default().add(received, folder, text);
+        if folder.is_of_incoming_mail() {
+            let passage = Recorded::of_message(&state.look(mailbox, &item));
+            changes.flow.passages.push(Arc::new(passage));
+        }
         Some(state.base.own_id(mailbox, item.key))
     }
 

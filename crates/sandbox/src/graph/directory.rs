@@ -191,6 +191,21 @@ impl Directory {
             .then_some(number)
     }
 
+    /// The user who has this address: the principal name, the mail address or an alias.
+    pub(super) fn find_address(&self, address: &str) -> Option<u32> {
+        let number = self.find(address).or_else(|| {
+            let (local, _) = address.rsplit_once('@')?;
+            let guest = format!("{local}_partner.example#EXT#@contoso.onmicrosoft.example");
+            self.find(&format!("{local}@{DOMAIN}")).or_else(|| self.find(&guest))
+        })?;
+        let user = self.user(number);
+        let aliases = user.proxy_addresses();
+        let mut addresses = aliases.iter().filter_map(|alias| alias.split_once(':')).map(|(_, alias)| alias);
+        let known = user.user_principal_name.eq_ignore_ascii_case(address)
+            || addresses.any(|alias| alias.eq_ignore_ascii_case(address));
+        known.then_some(number)
+    }
+
     /// Users without a mailbox are spread evenly among the others.
     pub(super) fn has_mailbox(&self, number: u32) -> bool {
         self.without_before(number + 1) == self.without_before(number)

@@ -99,6 +99,11 @@ impl Folder {
         Ok(Self::all().find(|folder| folder.id(ids, mailbox) == name))
     }
 
+    /// Whether mail in this folder came from outside of the mailbox.
+    pub(super) fn is_of_incoming_mail(self) -> bool {
+        ![Self::SENT, Self::DRAFTS, Self::OUTBOX].contains(&self)
+    }
+
     /// Whether only some mailboxes have this folder.
     pub(super) fn is_optional(self) -> bool {
         ["clutter", "conversationhistory"].contains(&self.name())

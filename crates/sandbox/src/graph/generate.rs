@@ -130,6 +130,30 @@ impl Generator {
         (0..self.per_mailbox).map(Origin::Everyday).chain((0..copies).map(Origin::Phish))
     }
 
+    /// The original messages of a mailbox that were received from one second to another, both included.
+    pub(super) fn origins_between(
+        &self,
+        mailbox: u32,
+        from: i64,
+        to: i64,
+    ) -> impl Iterator<Item = Origin> + use<'_> {
+        let step = self.step();
+        let number = |seconds: i64| u32::try_from(seconds.max(0) / step).unwrap_or(u32::MAX);
+        let first = number(self.now - to).saturating_sub(1);
+        let last = number(self.now - from).saturating_add(1).min(self.per_mailbox);
+        let infected = self.infected.binary_search(&mailbox).is_ok();
+        let copies = self.phish.as_ref().filter(|_| infected).map_or(0, |phish| phish.copies);
+        (first..last)
+            .map(Origin::Everyday)
+            .chain((0..copies).map(Origin::Phish))
+            .filter(move |origin| (from..=to).contains(&self.received(mailbox, *origin)))
+    }
+
+    /// The time between two everyday messages, in seconds.
+    fn step(&self) -> i64 {
+        (SPAN / i64::from(self.per_mailbox.max(1))).max(1)
+    }
+
     /// Whether the mailbox had this message at the start.
     pub(super) fn exists(&self, mailbox: u32, origin: Origin) -> bool {
         match origin {
@@ -159,7 +183,7 @@ impl Generator {
                 last - i64::from(copy) * 420 - chance.rem_euclid(300)
             }
             (Origin::Everyday(number) | Origin::Phish(number), _) => {
-                let step = (SPAN / i64::from(self.per_mailbox.max(1))).max(1);
+                let step = self.step();
                 self.now - i64::from(number) * step - chance.rem_euclid(step)
             }
         }

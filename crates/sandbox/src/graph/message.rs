@@ -60,7 +60,7 @@ pub(super) struct Written {
     pub(super) internet_headers: Vec<(String, String)>,
     pub(super) message_id: MessageId,
     pub(super) draft: bool,
-    /// The number that its Message-ID is derived from.
+    /// The number that its Message-ID is derived from, unless it has its own.
     pub(super) number: u64,
 }
 
@@ -210,11 +210,7 @@ impl<'a> Message<'a> {
         match self.written().map(|written| &written.message_id) {
             Some(MessageId::Own(id)) => Some(Cow::Borrowed(id)),
             Some(MessageId::Absent) => None,
-            Some(MessageId::Generated) | None => {
-                let chance = self.chance();
-                let id = format!("<{:016X}{:08x}@mail.contoso.example>", chance, mix(chance, 1, 2) >> 32);
-                Some(Cow::Owned(id))
-            }
+            Some(MessageId::Generated) | None => Some(Cow::Owned(internet_message_id(self.chance()))),
         }
     }
 
@@ -222,8 +218,7 @@ impl<'a> Message<'a> {
     pub(super) fn network_message_id(&self) -> Cow<'a, str> {
         let own =
             self.written().and_then(|written| headers::value(&written.internet_headers, NETWORK_MESSAGE_ID));
-        let chance = self.chance();
-        own.map_or_else(|| Cow::Owned(guid(mix(chance, 3, 4), mix(chance, 5, 6))), Cow::Borrowed)
+        own.map_or_else(|| Cow::Owned(network_message_id(self.chance())), Cow::Borrowed)
     }
 
     /// The headers with which it arrived, or would be sent.
@@ -350,7 +345,7 @@ impl<'a> Message<'a> {
         };
     }
 
-    fn written(&self) -> Option<&'a Written> {
+    pub(super) fn written(&self) -> Option<&'a Written> {
         match &self.item.text {
             Text::Original(_) => None,
             Text::Written(written) => Some(written),
@@ -392,6 +387,16 @@ fn recipient(out: &mut Vec<u8>, address: &Address) {
 pub(super) fn web_link(id: &str) -> String {
     let id = super::query::encode(id);
     format!("https://outlook.office365.com/owa/?ItemID={id}&exvsurl=1&viewmodel=ReadMessageItem")
+}
+
+/// The Message-ID that is derived from a number.
+pub(super) fn internet_message_id(chance: u64) -> String {
+    format!("<{:016X}{:08x}@mail.contoso.example>", chance, mix(chance, 1, 2) >> 32)
+}
+
+/// The network message id that is derived from a number.
+pub(super) fn network_message_id(chance: u64) -> String {
+    guid(mix(chance, 3, 4), mix(chance, 5, 6))
 }
 
 /// Formats seconds since 1970 as Graph does.

@@ -8,7 +8,7 @@
 //!  http       latency, faults, tokens, limits        token    Entra; assertion, identity: other credentials
 //!   └ batch   the parts of a $batch                  record   the requests, for tests to inspect
 //!      └ router  from method and path to endpoint    faults   what goes wrong, on demand
-//!         └ users, mail, attachments, drafts, upload, calendar: the endpoints
+//!         └ users, mail, attachments, drafts, upload, calendar, trace, hunting: the endpoints
 //!            └ state  what changed since the start, over
 //!               └ directory, generate: what the seed defines, made on demand
 //! ```
@@ -32,11 +32,13 @@ mod folder;
 mod generate;
 mod headers;
 mod http;
+mod hunting;
 mod identifier;
 mod identity;
 mod json;
 mod listing;
 mod mail;
+mod mail_flow;
 mod mail_folders;
 mod message;
 mod mime;
@@ -56,6 +58,7 @@ mod shared;
 mod state;
 mod tenant;
 mod token;
+mod trace;
 mod upload;
 mod user_filter;
 mod users;
@@ -65,7 +68,11 @@ mod zones;
 pub use changes::{Deleted, Event, Moved, SentMail};
 pub use contents::{Planted, StoredMessage};
 pub use directory::User;
-pub use faults::{Fault, Faults, MailboxFault, PageLoop, ROLES, Scope, Target, Throttling, TokenRefusal};
+pub use faults::{
+    Fault, Faults, MailboxFault, OPTIONAL_ROLES, PageLoop, ROLES, Scope, Target, Throttling, TokenRefusal,
+};
+pub use hunting::kql_literal;
+pub use mail_flow::{Click, Copy, Delivery, Fate, PostDeliveryEvent, Recipient};
 pub use options::{Address, Attachment, Content, IdAlphabet, MessageId, NewMessage, Phish, TenantOptions};
 pub use parsed_url::ParsedUrl;
 pub use record::{Counters, RecordedRequest};

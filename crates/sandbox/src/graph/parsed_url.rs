@@ -38,6 +38,8 @@ impl ParsedUrl {
         let (user, folder, message, what) = match Route::parse(path).map_err(words)? {
             Route::Batch => (None, None, None, "$batch"),
             Route::Users => (None, None, None, "users"),
+            Route::MessageTraces => (None, None, None, "messageTraces"),
+            Route::HuntingQuery => (None, None, None, "runHuntingQuery"),
             Route::User(user) => (Some(user), None, None, ""),
             Route::TranslateIds(user) => (Some(user), None, None, "translateExchangeIds"),
             Route::SendMail(user) => (Some(user), None, None, "sendMail"),

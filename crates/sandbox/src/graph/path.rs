@@ -11,6 +11,8 @@ use super::refusal::Refusal;
 pub(super) enum Route {
     Batch,
     Users,
+    MessageTraces,
+    HuntingQuery,
     User(String),
     SendMail(String),
     TranslateIds(String),
@@ -68,6 +70,8 @@ impl Route {
         match *lower.as_slice() {
             ["$batch"] => return Ok(Self::Batch),
             ["users"] => return Ok(Self::Users),
+            ["admin", "exchange", "tracing", "messagetraces"] => return Ok(Self::MessageTraces),
+            ["security", "runhuntingquery"] => return Ok(Self::HuntingQuery),
             ["me", ..] => {
                 return Err(Refusal::bad_request(
                     "/me request is only valid with delegated authentication flow.",
@@ -125,7 +129,7 @@ impl Route {
     /// The user whose mailbox the request works in, for the limit of concurrent requests.
     pub(super) fn mailbox(&self) -> Option<&str> {
         match self {
-            Self::Batch | Self::Users | Self::User(_) => None,
+            Self::Batch | Self::Users | Self::MessageTraces | Self::HuntingQuery | Self::User(_) => None,
             Self::SendMail(user)
             | Self::TranslateIds(user)
             | Self::MailboxSettings(user)

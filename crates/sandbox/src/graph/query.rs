@@ -15,6 +15,7 @@ pub(super) struct Query {
     pub(super) search: Option<String>,
     pub(super) order_by: Option<String>,
     pub(super) expand: Option<String>,
+    pub(super) count: bool,
 }
 
 impl Query {
@@ -43,7 +44,10 @@ impl Query {
                     query.skip = Some(number(&name, &value)?);
                     continue;
                 }
-                "$count" => continue,
+                "$count" => {
+                    query.count = true;
+                    continue;
+                }
                 _ => {
                     return Err(Refusal::bad_request(format!(
                         "The query parameter '{name}' is not supported or not recognized."

@@ -124,6 +124,14 @@ impl Refusal {
         Self::new(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
     }
 
+    /// The wording is that of public reports of Microsoft's security endpoints.
+    pub(super) fn missing_roles(needed: &[&str], has: &[String]) -> Self {
+        let (needed, has) = (needed.join(", "), has.join(","));
+        let message =
+            format!("Missing application roles. API required roles: {needed}, application roles: {has}.");
+        Self::new(403, "Forbidden", message)
+    }
+
     pub(super) fn too_large() -> Self {
         Self::new(413, "RequestEntityTooLarge", "The maximum request length supported is 4MB.")
     }

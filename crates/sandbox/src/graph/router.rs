@@ -8,7 +8,9 @@ use super::query::Query;
 use super::refusal::{GraphResult, Refusal};
 use super::request::GraphRequest;
 use super::state::State;
-use super::{attachments, calendar, drafts, exchange_ids, listing, mail, mail_folders, upload, users};
+use super::{
+    attachments, calendar, drafts, exchange_ids, hunting, listing, mail, mail_folders, trace, upload, users,
+};
 
 /// An application permission, and the wording of its refusal.
 struct Needed(&'static [&'static str], Wording);
@@ -17,6 +19,7 @@ struct Needed(&'static [&'static str], Wording);
 enum Wording {
     Exchange,
     Directory,
+    Security,
 }
 
 /// Carries out a request, if the application has the permission.
@@ -37,6 +40,7 @@ pub(super) fn perform(state: &State, faults: &Faults, request: &GraphRequest) ->
                 "Authorization_RequestDenied",
                 "Insufficient privileges to complete the operation.",
             ),
+            Wording::Security => Refusal::missing_roles(needed.0, &faults.roles()),
         });
     }
     let mut response = endpoint(state, faults, request, route)?;
@@ -60,6 +64,8 @@ fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Rout
     }
     match (&request.method, route) {
         (&Method::GET, Route::Users) => users::list(state, faults, &query),
+        (&Method::GET, Route::MessageTraces) => trace::list(state, faults, request, &query),
+        (&Method::POST, Route::HuntingQuery) => hunting::run(state, faults, request),
         (&Method::GET, Route::User(user)) => users::get(state, faults, user, &query),
         (&Method::GET, Route::MailboxSettings(user)) => users::mailbox_settings(state, user),
         (&Method::GET, Route::TimeZone(user)) => users::time_zone(state, user),
@@ -116,6 +122,8 @@ fn needed(method: &Method, route: &Route) -> Result<Needed, Refusal> {
         Route::Users | Route::User(_) | Route::TranslateIds(_) => {
             Needed(&["User.Read.All"], Wording::Directory)
         }
+        Route::MessageTraces => Needed(&["ExchangeMessageTrace.Read.All"], Wording::Exchange),
+        Route::HuntingQuery => Needed(&["ThreatHunting.Read.All"], Wording::Security),
         Route::MailboxSettings(_) | Route::TimeZone(_) => {
             Needed(&["MailboxSettings.Read", "MailboxSettings.ReadWrite"], Wording::Exchange)
         }
@@ -135,6 +143,8 @@ pub(super) fn kind(request: &GraphRequest) -> &'static str {
     match (&request.method, &request.route) {
         (_, Ok(Route::Batch)) => "batch",
         (&Method::GET, Ok(Route::Users)) => "list users",
+        (&Method::GET, Ok(Route::MessageTraces)) => "message trace",
+        (&Method::POST, Ok(Route::HuntingQuery)) => "hunting query",
         (&Method::GET, Ok(Route::User(_))) => "get user",
         (&Method::DELETE, Ok(Route::User(_))) => "delete user",
         (&Method::POST, Ok(Route::SendMail(_))) => "send mail",

@@ -4,7 +4,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -64,6 +64,7 @@ impl Tenant {
             root,
             mime_bytes: options.mime_bytes,
             id_form: if options.immutable_ids_in_methods { IdForm::Immutable } else { IdForm::Default },
+            started: Instant::now(),
         };
         let shared = Arc::new(Shared {
             state: State::new(base),

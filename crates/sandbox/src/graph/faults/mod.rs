@@ -2,6 +2,7 @@
 //! logins, missing permissions.
 
 mod fault;
+mod index;
 mod mailbox;
 
 use std::collections::{HashMap, HashSet};
@@ -13,6 +14,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use self::fault::{Fault, Scope, Target, Throttling, TokenRefusal};
 pub(super) use self::fault::{Kind, Subject};
+use self::index::Indexes;
+pub(super) use self::index::Quota;
 pub use self::mailbox::{MailboxFault, PageLoop};
 use super::refusal::Refusal;
 use super::retry_after::RetryAfter;
@@ -53,6 +56,7 @@ struct Plan {
     token_lifetime: Duration,
     roles: HashSet<String>,
     roles_shown: bool,
+    indexes: Indexes,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,10 @@ struct Rule {
 /// The application permissions that the tenant's administrator consented to.
 pub const ROLES: [&str; 5] =
     ["Calendars.ReadWrite", "Mail.ReadWrite", "Mail.Send", "MailboxSettings.Read", "User.Read.All"];
+
+/// The application permissions that some functions can use and the administrator has not consented to.
+/// [`Faults::give_role`] grants one.
+pub const OPTIONAL_ROLES: [&str; 2] = ["ExchangeMessageTrace.Read.All", "ThreatHunting.Read.All"];
 
 impl Faults {
     pub(super) fn new(seed: u64) -> Self {
@@ -93,6 +101,7 @@ impl Faults {
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
             roles_shown: true,
+            indexes: Indexes::default(),
         };
         Self { seed, plan: Mutex::new(plan), quoting: AtomicBool::new(false) }
     }
