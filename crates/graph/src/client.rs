@@ -22,7 +22,9 @@ use crate::change::unless_withdrawn;
 use crate::error::{Effect, Error, ErrorKind};
 use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
+use crate::index::quota::Quota;
 use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
+use crate::message_trace;
 use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::request::Request;
@@ -44,6 +46,7 @@ struct Shared {
     policy: Policy,
     mailboxes: MailboxLimiter,
     batches: Batches,
+    trace_quota: Quota,
 }
 
 /// A request succeeded.
@@ -131,7 +134,8 @@ impl Client {
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
-        let shared = Shared { transport, policy, mailboxes: MailboxLimiter::default(), batches };
+        let (mailboxes, trace_quota) = (MailboxLimiter::default(), message_trace::quota());
+        let shared = Shared { transport, policy, mailboxes, batches, trace_quota };
         Ok(Self { shared: Arc::new(shared), memory: Budget::default().share() })
     }
 
@@ -144,6 +148,11 @@ impl Client {
     /// The memory for answers.
     pub(crate) fn memory(&self) -> &Share {
         &self.memory
+    }
+
+    /// The quota of the message trace, which all calls share.
+    pub(crate) fn trace_quota(&self) -> &Quota {
+        &self.shared.trace_quota
     }
 
     /// Returns the counts.

@@ -11,6 +11,8 @@ use crate::auth::token;
 use crate::auth::token_response as grant;
 use crate::batch::payload;
 use crate::expected::Expected;
+use crate::hunting;
+use crate::message_trace;
 use crate::response::{self, Body, Head};
 use crate::search::criteria::{AddressMatch, Criteria};
 use crate::search::message::Checked;
@@ -43,6 +45,8 @@ pub fn graph_answers(data: &[u8]) {
                     }
                 }
                 let _ = answer.parse::<users::Page>();
+                let _ = answer.parse::<message_trace::Page>().map(message_trace::read_page);
+                let _ = answer.body.as_deref().map(|body| hunting::read_answer(body.get()));
                 let _ = answer.parse::<upload::UploadSession>();
                 let _ = answer.parse::<upload::Missing>();
             }
@@ -110,4 +114,9 @@ pub fn search_path(criteria: &Criteria, mailbox: &str) -> Result<Path, InvalidSe
 /// Returns the address of the first page of the users whose names begin with `prefix`.
 pub fn users_path(prefix: &str) -> Path {
     users::first_page(prefix)
+}
+
+/// Writes a text as a literal of KQL.
+pub fn kql_literal(text: &str) -> String {
+    hunting::kql::literal(text)
 }

@@ -1,6 +1,6 @@
 //! A client for Microsoft Graph v1.0, as far as mail and calendars need it. One [`Client`] serves the whole process: it
 //! signs requests, retries them by one policy, keeps to the limits of every mailbox and combines requests in `$batch`
-//! calls. On top of it stand searches, uploads and call tags.
+//! calls. On top of it stand searches, message traces, hunting, uploads and call tags.
 
 mod auth;
 mod batch;
@@ -14,10 +14,13 @@ mod expected;
 mod failure;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hunting;
+mod index;
 mod links;
 mod list;
 mod mail_folders;
 mod mailbox_limiter;
+mod message_trace;
 mod metrics;
 pub mod models;
 mod options;
@@ -46,7 +49,16 @@ pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
 pub use expected::Expected;
 pub use failure::BackoffHint;
+pub use hunting::{
+    ClickCriteria, HUNTING_PERMISSION, Hunt, HuntingCriteria, HuntingError, MailEvent, UrlClick, hunt_clicks,
+    hunt_mail,
+};
+pub use index::IndexLimits;
+pub use index::coverage::{Coverage, Gap, GapReason, Span};
 pub use mail_folders::{FolderSearch, WELL_KNOWN_FOLDERS, find_mail_folder};
+pub use message_trace::{
+    TRACE_PERMISSION, Trace, TraceCriteria, TraceError, TraceRow, TraceStatus, message_trace, oldest_traced,
+};
 pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};

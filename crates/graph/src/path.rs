@@ -84,6 +84,16 @@ impl Path {
         Self::users().option("$filter", &format!("proxyAddresses/any(address:address eq {wanted})"))
     }
 
+    /// `/admin/exchange/tracing/messageTraces`
+    pub(super) fn message_traces() -> Self {
+        Self("/admin/exchange/tracing/messageTraces".to_owned())
+    }
+
+    /// `/security/runHuntingQuery`
+    pub(super) fn hunting_query() -> Self {
+        Self("/security/runHuntingQuery".to_owned())
+    }
+
     /// `/$batch`
     pub(super) fn batch() -> Self {
         Self("/$batch".to_owned())

@@ -33,6 +33,8 @@ pub struct Request {
     pub(crate) size_once: bool,
     /// What can withdraw the request, if it changes something.
     pub(crate) gate: Option<Arc<dyn ChangeGate>>,
+    /// Whether the request only reads, although it is not a GET.
+    pub(crate) only_reads: bool,
 }
 
 impl Request {
@@ -50,7 +52,19 @@ impl Request {
             rounds: 1,
             size_once: false,
             gate: None,
+            only_reads: false,
         }
+    }
+
+    /// Sends the JSON `body` to `path`, which changes nothing: a query that is too long for an address.
+    pub(crate) fn query(path: Path, body: Bytes) -> Self {
+        Self { method: Method::POST, body: Some(body), only_reads: true, ..Self::get(path) }
+    }
+
+    /// Names how many rounds Graph needs for the request, each of which may take the usual time.
+    #[must_use]
+    pub(crate) fn lasting(self, rounds: u32) -> Self {
+        Self { rounds, ..self }
     }
 
     /// Deletes the resource at `path`. Deleting it twice has the same result as deleting it once.
@@ -141,6 +155,6 @@ impl Request {
 
     /// Whether the request may change something.
     pub(crate) fn is_change(&self) -> bool {
-        self.method != Method::GET
+        self.method != Method::GET && !self.only_reads
     }
 }
