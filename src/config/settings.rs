@@ -131,9 +131,35 @@ pub enum LogLevel {
     Critical,
 }
 
-/// The limits of one call.
+/// How a query finds messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SearchStrategy {
+    /// By an index of mail where the criteria and the permissions allow it, and in the mailboxes otherwise.
+    #[default]
+    Auto,
+    /// In the mailboxes.
+    Mailboxes,
+    /// By the message trace.
+    Trace,
+    /// By advanced hunting.
+    Hunting,
+}
+
+impl SearchStrategy {
+    /// The strategies by the names that settings and inputs have for them.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("auto", Self::Auto),
+        ("mailboxes", Self::Mailboxes),
+        ("trace", Self::Trace),
+        ("hunting", Self::Hunting),
+    ];
+}
+
+/// The limits of one call, and how it searches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
+    /// `search_strategy`: how a query finds messages, unless the call says it.
+    pub search_strategy: SearchStrategy,
     /// `max_messages`: messages returned by one query, over all mailboxes.
     pub max_messages: usize,
     /// `max_users`: mailboxes searched by one query.

@@ -1,7 +1,7 @@
 //! `[fn_exchange_online]`: Microsoft Graph, the limits of a call, the guard rails and the health endpoint.
 
 use super::{APP, Choice, Number, Opt, OptionalNumber, Section};
-use crate::config::Deletion;
+use crate::config::{Deletion, SearchStrategy};
 use graph::AssertionAlgorithm;
 
 pub(in crate::config) static SECTION: Section = Section {
@@ -25,6 +25,7 @@ pub(in crate::config) static SECTION: Section = Section {
             &MAX_CONCURRENT_BATCHES,
             &MAX_MESSAGES,
             &MAX_USERS,
+            &SEARCH_STRATEGY,
             &CALL_TIMEOUT,
             &MAX_CALL_AGE,
             &MAX_ATTACHMENT_MB,
@@ -152,6 +153,19 @@ pub(in crate::config) static MAX_USERS: Number<usize> = Number {
     opt: opt("max_users", "Mailboxes that one query searches.").set("2000"),
     range: 1..=MOST,
     default: 2000,
+};
+
+pub(in crate::config) static SEARCH_STRATEGY: Choice<SearchStrategy> = Choice {
+    opt: opt(
+        "search_strategy",
+        "How a query of all mailboxes finds messages. auto: a query with a Message-ID or another criterion that an index of \
+         mail knows asks the index, where its permission is granted, and the mailboxes of the recipients; all others search \
+         the mailboxes.",
+    )
+    .suggested("auto"),
+    choices: &SearchStrategy::NAMES,
+    default: SearchStrategy::Auto,
+    aliases: &[],
 };
 
 pub(in crate::config) static CALL_TIMEOUT: Number<u64> = Number {

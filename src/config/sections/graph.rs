@@ -55,6 +55,7 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
 
 pub(in crate::config) fn limits(options: &mut Options<'_>) -> CallLimits {
     CallLimits {
+        search_strategy: options.choice(&opt::SEARCH_STRATEGY).unwrap_or_default(),
         max_messages: options.number(&opt::MAX_MESSAGES),
         max_users: options.number(&opt::MAX_USERS),
         call_timeout: Duration::from_secs(options.number(&opt::CALL_TIMEOUT)),

@@ -30,7 +30,7 @@ impl Deletion<'_> {
     }
 
     /// The report for note and files.
-    pub(super) fn report(&self, took: Duration) -> Report {
+    pub(super) fn report(&self, took: Duration) -> Report<'_> {
         let content = self.content;
         let Counts { deleted, already_gone, not_deleted } = content.counts;
         let is_rehearsal = self.rehearsed() > 0 && deleted == 0 && self.ended_by.is_none();

@@ -362,6 +362,20 @@ impl<'a> Reader<'a> {
         label
     }
 
+    /// The option chosen in a select, or given as text.
+    pub(super) fn choice_of(
+        &mut self,
+        name: &'static str,
+        options: &'static [&'static str],
+    ) -> Option<&'static str> {
+        let label = self.choice(name)?;
+        let option = option(&label, options);
+        if option.is_none() {
+            self.refuse(name, Reason::UnknownChoice { label, options });
+        }
+        option
+    }
+
     /// The folder chosen in a select, by its label or id.
     pub(super) fn chosen_folder(&mut self, name: &'static str) -> Option<String> {
         self.choice(name).map(|label| folder::canonical(&label))

@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::query::Query;
+use super::reconciliation::Reconciliation;
+use super::strategy::{Found, Source};
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
 
 /// The content of a query's result, as workflows and scripts read it.
@@ -20,6 +22,12 @@ pub(super) struct Content<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     body_matched_by: Option<&'static str>,
     not_searched: Vec<NotSearched<'a>>,
+    /// Where an index of mail was asked: what answered for which time.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sources: &'a [Source],
+    /// Where an index of mail was asked: what became of each delivery that it knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconciliation: Option<&'a Reconciliation>,
 }
 
 /// The numbers of the users that were listed. The other numbers add up to the first.
@@ -53,7 +61,8 @@ struct NotSearched<'a> {
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn of(query: &'a Query, search: &'a Search) -> Self {
+    pub(super) fn of(query: &'a Query, found: &'a Found) -> Self {
+        let search = &found.search;
         let Counts { searched, without_mailbox, failed, left_out } = search.counts;
         Self {
             incident_id: query.incident,
@@ -77,6 +86,8 @@ impl<'a> Content<'a> {
                 .iter()
                 .filter_map(|mailbox| Some(NotSearched::new(mailbox, mailbox.failure.as_ref()?)))
                 .collect(),
+            sources: &found.sources,
+            reconciliation: found.reconciliation.as_ref(),
         }
     }
 }

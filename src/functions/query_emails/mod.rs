@@ -3,6 +3,8 @@
 mod content;
 mod note;
 mod query;
+mod reconciliation;
+mod strategy;
 
 use tokio::time::Instant;
 use tracing::info;
@@ -12,12 +14,12 @@ use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, READ_USERS, Use};
-use super::progress::Progress;
 use super::report::Output;
 use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
 use content::Content;
 use graph::{Search, SearchScope};
+use strategy::Found;
 
 pub(super) use query::Query;
 
@@ -74,6 +76,11 @@ pub(super) const SPEC: Spec = Spec {
             InputKind::Boolean,
             "also among messages removed from Deleted Items (yes)",
         ),
+        Input::optional(
+            "exo_search_strategy",
+            InputKind::Select(query::STRATEGIES),
+            "how messages are found: auto, mailboxes, trace or hunting",
+        ),
         Input::required(
             "exo_query_output_format",
             InputKind::MultiSelect(Output::LABELS),
@@ -93,48 +100,25 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
 
     let started = Instant::now();
     let on_record = context.guard.begin_search(record(&query, None));
-    let search = search(context, &query).await;
-    on_record.end(&record(&query, search.as_ref().ok()), &search);
-    let search = search.map_err(|source| failed(&query, source))?;
-    log(&search);
-    if let Some(source) = found_nothing_by_failure(&search) {
+    let found = strategy::find(context, &query).await;
+    on_record.end(&record(&query, found.as_ref().ok().map(|found| &found.search)), &found);
+    let found = found.map_err(|source| failed(&query, source))?;
+    log(&found);
+    if let Some(source) = found_nothing_by_failure(&found.search) {
         return Err(failed(&query, source.clone()));
     }
 
-    let content = Content::of(&query, &search);
+    let content = Content::of(&query, &found);
     let mut outcome = Outcome::done(&content)?;
-    outcome.success = !no_mailbox_was_found(&query, &search);
+    outcome.success = !no_mailbox_was_found(&query, &found.search);
     let written = if query.output.needs_incident() {
-        let report = note::report(&query, &search, started.elapsed());
+        let report = note::report(&query, &found, started.elapsed());
         report.write(context, query.incident, &query.output, "exo-query-results").await
     } else {
         Vec::new()
     };
-    outcome.because(note::sentences(&query, &search), written);
+    outcome.because(note::sentences(&query, &found), written);
     Ok(outcome)
-}
-
-async fn search(context: &Context, query: &Query) -> Result<Search, graph::Error> {
-    context.status.say(match &query.scope {
-        SearchScope::Listed(list) if list.len() > 1 => {
-            format!("Searching the messages of {} mailboxes", list.len())
-        }
-        SearchScope::Listed(_) => format!("Searching the messages of {}", query.asked),
-        SearchScope::Tenant { prefix } if prefix.is_empty() => {
-            "Searching the mailboxes of all users".to_owned()
-        }
-        SearchScope::Tenant { prefix } => {
-            format!("Searching the mailboxes of users that begin with {prefix}")
-        }
-    });
-    let mut pace = context.status.every_few_seconds();
-    let progress = |search: graph::Progress| {
-        let graph::Progress { done, mailboxes: total, listing: more, messages } = search;
-        pace.say(Progress { done, total, more, found: Some(messages) }, || search.to_string());
-    };
-    let limits = (context.limits.max_users, context.limits.max_messages);
-    let policy = context.guard.read_policy();
-    graph::search_within(&context.graph, query.scope.clone(), &query.criteria, limits, policy, progress).await
 }
 
 /// What the audit trail says of a search: whose mailboxes, and by what kinds of criteria.
@@ -148,7 +132,11 @@ fn record(query: &Query, search: Option<&Search>) -> AuditRecord {
     }
 }
 
-fn log(search: &Search) {
+fn log(found: &Found) {
+    if let Some(reconciliation) = &found.reconciliation {
+        info!(deliveries = %reconciliation, "every delivery that the index knows is accounted for");
+    }
+    let search = &found.search;
     let counts = search.counts;
     info!(
         listed = counts.listed(),

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use super::content::answered;
 use super::query::Query;
+use super::reconciliation::Reconciliation;
+use super::strategy::{Found, Source};
 use crate::functions::report::{
-    ByReason, Failures, Heading, Label, Message, Report, Section, counted, in_words, thousands,
+    ByReason, Failures, Heading, Label, Message, Report, Section, Table, counted, in_words,
+    thousands,
 };
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
 
@@ -20,7 +23,8 @@ const NAMED: usize = 10;
 const NOT_SEARCHED: Heading = Heading { text: "Not searched", is_urgent: false };
 
 /// The report for note and file.
-pub(super) fn report(query: &Query, search: &Search, took: Duration) -> Report {
+pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Report<'a> {
+    let Found { search, sources, reconciliation } = found;
     let Counts { searched, without_mailbox, failed, left_out } = search.counts;
     let is_tenant = matches!(query.scope, SearchScope::Tenant { .. });
     let mut remarks = Vec::new();
@@ -43,13 +47,25 @@ pub(super) fn report(query: &Query, search: &Search, took: Duration) -> Report {
     let users_are_missing = search.listing_failure.as_ref();
     let users_are_missing = users_are_missing.map(|failure| users_may_be_missing(&in_words(failure)));
     Report {
-        label: if is_incomplete(query, search) { Label::Incomplete } else { Label::Complete },
+        label: if is_incomplete(query, found) { Label::Incomplete } else { Label::Complete },
         outcome: outcome(query, search),
-        sentences: ended_at_limit(query, search).into_iter().chain(users_are_missing).collect(),
+        sentences: ended_at_limit(query, search)
+            .into_iter()
+            .chain(users_are_missing)
+            .chain(not_answered_for(sources))
+            .chain(reconciliation.as_ref().map(Reconciliation::line))
+            .collect(),
         looked_for: Some(query.phrases().join(" · ")),
         criteria: query.described(),
         sections: vec![Section { heading: None, messages: messages(query, search), has_links: true }],
-        failures: failures(query, search),
+        failures: failures(query, found),
+        tables: reconciliation
+            .iter()
+            .map(|reconciliation| Table {
+                file_prefix: "exo-deliveries",
+                text: Box::new(|reference| reconciliation.table(reference)),
+            })
+            .collect(),
         remarks,
         file_only: vec![
             ("Mailboxes", mailboxes.collect()),
@@ -92,12 +108,33 @@ fn outcome(query: &Query, search: &Search) -> String {
 }
 
 /// Whether messages may be missing in the result.
-fn is_incomplete(query: &Query, search: &Search) -> bool {
+fn is_incomplete(query: &Query, found: &Found) -> bool {
+    let Found { search, sources, reconciliation } = found;
     let is_by_name = matches!(query.scope, SearchScope::Listed(_));
     search.limit.is_some()
         || search.listing_failure.is_some()
         || search.counts.failed > 0
         || is_by_name && search.counts.without_mailbox > 0
+        || not_answered_for(sources).next().is_some() && is_answer_of_index(sources)
+        || reconciliation.as_ref().is_some_and(Reconciliation::is_incomplete)
+}
+
+/// Whether no search of the mailboxes stands in for what an index did not answer for.
+fn is_answer_of_index(sources: &[Source]) -> bool {
+    sources.iter().all(|source| source.name != Source::MAILBOXES)
+}
+
+/// What an index did not answer for.
+fn not_answered_for(sources: &[Source]) -> impl Iterator<Item = String> {
+    let is_alone = is_answer_of_index(sources);
+    let all = sources.iter().flat_map(|source| source.not_answered_for.iter().map(|why| (source.name, why)));
+    all.map(move |(source, why)| {
+        if is_alone {
+            format!("The {source} did not answer for {why}.")
+        } else {
+            format!("The {source} could not be used, and the mailboxes were searched: {why}")
+        }
+    })
 }
 
 fn messages(query: &Query, search: &Search) -> Vec<Message> {
@@ -108,8 +145,11 @@ fn messages(query: &Query, search: &Search) -> Vec<Message> {
 }
 
 /// The reason: what an analyst has to know of the result before it is used.
-pub(super) fn sentences(query: &Query, search: &Search) -> Vec<String> {
+pub(super) fn sentences(query: &Query, found: &Found) -> Vec<String> {
+    let search = &found.search;
     let mut sentences: Vec<_> = ended_at_limit(query, search).into_iter().collect();
+    sentences.extend(not_answered_for(&found.sources));
+    sentences.extend(found.reconciliation.iter().filter(|it| it.is_incomplete()).map(Reconciliation::line));
     sentences.extend(search.listing_failure.as_ref().map(|failure| users_may_be_missing(failure)));
     let without_folder = named(search, graph::Error::is_no_folder);
     let failed = search.counts.failed.saturating_sub(without_folder.len());
@@ -171,9 +211,13 @@ fn users_may_be_missing(reason: &dyn Display) -> String {
 }
 
 /// The mailboxes that were not searched, by reason.
-fn failures(query: &Query, search: &Search) -> Vec<Failures> {
+fn failures(query: &Query, found: &Found) -> Vec<Failures> {
+    let search = &found.search;
     let is_by_name = matches!(query.scope, SearchScope::Listed(_));
     let mut by_reason = ByReason::default();
+    if let Some(reconciliation) = &found.reconciliation {
+        reconciliation.add_exceptions(&mut by_reason);
+    }
     for mailbox in &search.mailboxes {
         let Some(failure) = &mailbox.failure else { continue };
         let reason = if failure.is_no_mailbox() && is_by_name {

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::config::SearchStrategy;
 use crate::functions::incident_sink::IncidentSink;
 use crate::functions::inputs::{InputError, Inputs, Reader, Reason};
 use crate::functions::report::Output;
@@ -11,6 +12,9 @@ use net::untrusted::text::excerpt;
 /// So many characters of a criterion are shown in a line.
 const LONGEST_PHRASE: usize = 200;
 
+/// The choices of `exo_search_strategy`.
+pub(super) const STRATEGIES: &[&str] = &["auto", "mailboxes", "trace", "hunting"];
+
 /// What a query asks for.
 pub(in crate::functions) struct Query {
     /// `None` only where the call was made without an incident.
@@ -19,6 +23,8 @@ pub(in crate::functions) struct Query {
     /// `exo_email_address` as it was typed.
     pub(super) asked: String,
     pub(super) criteria: Criteria,
+    /// How the messages are found; the setting says it where this is `None`.
+    pub(super) strategy: Option<SearchStrategy>,
     pub(super) output: Output,
 }
 
@@ -30,6 +36,7 @@ impl Query {
             incident: reader.incident(sink.needs_incident()),
             scope: scope(&mut reader, &asked),
             asked,
+            strategy: strategy(&mut reader),
             output: Output { chosen: reader.required_choices("exo_query_output_format", Output::LABELS) },
             criteria: Criteria {
                 folder: reader.folder("exo_mail_folders"),
@@ -150,7 +157,14 @@ fn lists(indicators: &Indicators) -> [(&'static str, Vec<String>); 7] {
     ]
 }
 
-fn shown(time: DateTime<Utc>) -> String {
+/// Reads `exo_search_strategy`.
+fn strategy(reader: &mut Reader<'_>) -> Option<SearchStrategy> {
+    let name = reader.choice_of("exo_search_strategy", STRATEGIES)?;
+    SearchStrategy::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, strategy)| strategy)
+}
+
+/// A time as results show it.
+pub(super) fn shown(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 

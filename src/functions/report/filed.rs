@@ -39,6 +39,7 @@ impl Format {
 }
 
 /// Where a report goes in SOAR. It names the call's reference, by which a note or file of the same call is known.
+#[derive(Clone, Copy)]
 pub(super) struct Filed<'a> {
     pub(super) context: &'a Context,
     pub(super) soar: &'a soar::Client,

@@ -82,9 +82,17 @@ pub(super) struct Section {
     pub(super) has_links: bool,
 }
 
+/// A further file of a report.
+pub(super) struct Table<'a> {
+    /// The beginning of its name.
+    pub(super) file_prefix: &'static str,
+    /// Its text, in which each line names the call by this reference.
+    pub(super) text: Box<dyn Fn(Uuid) -> String + Send + Sync + 'a>,
+}
+
 /// A report, before it takes a form.
-#[derive(Debug, Default)]
-pub(super) struct Report {
+#[derive(Default)]
+pub(super) struct Report<'a> {
     pub(super) label: Label,
     /// The outcome in numbers: "37 messages found, in 37 of 2,000 mailboxes searched"
     pub(super) outcome: String,
@@ -104,6 +112,8 @@ pub(super) struct Report {
     pub(super) remarks: Vec<String>,
     /// What is too long for a note: lists with their headings.
     pub(super) file_only: Vec<(&'static str, Vec<String>)>,
+    /// Further files.
+    pub(super) tables: Vec<Table<'a>>,
     /// How long it took.
     pub(super) took: Duration,
 }
@@ -116,7 +126,7 @@ enum Detail {
     Everything,
 }
 
-impl Report {
+impl Report<'_> {
     /// Writes the report to the incident in the forms that were chosen. Returns what could not be written: the work
     /// itself is done, and its result must not be lost because of the report.
     pub(super) async fn write(
@@ -153,6 +163,12 @@ impl Report {
             let mut written = filed.file(Format::Text, text).await;
             if written.is_ok() && self.messages().next().is_some() {
                 written = filed.file(Format::Table, message::table(self.messages(), reference)).await;
+            }
+            for Table { file_prefix, text } in &self.tables {
+                if written.is_ok() {
+                    let filed = Filed { prefix: file_prefix, ..filed };
+                    written = filed.file(Format::Table, text(reference)).await;
+                }
             }
             problems.extend(written.err().map(|error| not_written("attachment", &error)));
         }

@@ -26,6 +26,7 @@ mod query_criteria;
 mod query_emails;
 mod query_indicators;
 mod query_report;
+mod query_strategies;
 mod query_troubles;
 mod real_tenant;
 mod send_large_message;

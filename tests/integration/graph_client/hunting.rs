@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use graph::{
     ClickCriteria, Client, GapReason, Hunt, HuntingCriteria, HuntingError, IndexLimits, MailEvent,
@@ -51,11 +50,7 @@ async fn mail_is_found_by_each_criterion() {
     let users = graph.mailboxes();
     let mut with_link = mail("<a\"b\\c@x>", 2).to([&users[0], &users[1]]).with(&users[2], Fate::Quarantined);
     with_link.urls = list(&["https://evil.example/a?b=\"c\"", "https://evil.example/d"]);
-    with_link.attachments = vec![Attachment {
-        name: "rechnung.html".to_owned(),
-        content_type: "text/html".to_owned(),
-        content: Bytes::from_static(b"abc"),
-    }];
+    with_link.attachments = vec![Attachment::file("rechnung.html", "text/html", &b"abc"[..])];
     graph.deliver(&with_link);
     graph.deliver(&mail("<other@x>", 3).to([&users[4]]));
     let client = tenant.client(&[]);

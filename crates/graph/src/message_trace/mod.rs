@@ -104,10 +104,10 @@ pub async fn message_trace(
     let spans = windows(span);
     let filters = criteria.filters();
     // The newest time first: what is looked for is mostly recent.
-    let tasks: Vec<(Span, &Filter)> =
-        spans.iter().flat_map(|span| filters.iter().map(|filter| (*span, filter))).collect();
-    let mut runs = stream::iter(tasks.iter().copied().map(|(span, filter)| async move {
-        let run = timeout_at(limits.until, read(client, criteria, filter, span, limits)).await;
+    let tasks: Vec<(Span, Filter)> =
+        spans.iter().flat_map(|span| filters.iter().map(|filter| (*span, filter.clone()))).collect();
+    let mut runs = stream::iter(tasks.into_iter().map(|(span, filter)| async move {
+        let run = timeout_at(limits.until, read(client, criteria, &filter, span, limits)).await;
         (span, run)
     }))
     .buffered(AT_ONCE);

@@ -48,6 +48,11 @@ impl UrlMatch {
         })
     }
 
+    /// The host, without `*.`
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether `url` is the URL, or begins with it, up to the end of a part.
     pub fn matches(&self, url: &Url) -> bool {
         let Some(host) = url.host_str().map(str::to_ascii_lowercase) else { return false };

@@ -1,0 +1,43 @@
+//! Searches the mailboxes themselves.
+
+use futures_util::future::BoxFuture;
+
+use super::{Found, Strategy, Task, reporting};
+use crate::functions::query_emails::query::Query;
+use graph::{Criteria, Search, SearchScope};
+
+/// Searches each mailbox of the query's scope.
+pub(super) struct Mailboxes;
+
+impl Strategy for Mailboxes {
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, graph::Error>> {
+        Box::pin(async move {
+            let search = search(task, &task.query.criteria).await?;
+            Ok(Found { search, sources: Vec::new(), reconciliation: None })
+        })
+    }
+}
+
+/// Searches the mailboxes of the query's scope by `criteria`.
+pub(super) async fn search(task: Task<'_>, criteria: &Criteria) -> Result<Search, graph::Error> {
+    let Task { context, query, .. } = task;
+    context.status.say(begins(query));
+    let limits = (context.limits.max_users, context.limits.max_messages);
+    let policy = context.guard.read_policy();
+    graph::search_within(&context.graph, query.scope.clone(), criteria, limits, policy, reporting(context)).await
+}
+
+fn begins(query: &Query) -> String {
+    match &query.scope {
+        SearchScope::Listed(list) if list.len() > 1 => {
+            format!("Searching the messages of {} mailboxes", list.len())
+        }
+        SearchScope::Listed(_) => format!("Searching the messages of {}", query.asked),
+        SearchScope::Tenant { prefix } if prefix.is_empty() => {
+            "Searching the mailboxes of all users".to_owned()
+        }
+        SearchScope::Tenant { prefix } => {
+            format!("Searching the mailboxes of users that begin with {prefix}")
+        }
+    }
+}

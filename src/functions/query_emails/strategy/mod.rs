@@ -1,0 +1,112 @@
+//! How a query finds messages: by a search of the mailboxes, or by an index of the tenant's mail, which says who got a
+//! message, and a look into the mailboxes of those.
+
+mod auto;
+mod hunting;
+mod index;
+mod mailboxes;
+mod merge;
+mod trace;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::query::{Query, shown};
+use super::reconciliation::Reconciliation;
+use crate::config::SearchStrategy;
+use crate::functions::context::Context;
+use crate::functions::progress::Progress;
+use auto::Auto;
+use graph::{Criteria, Search, SearchScope, Span};
+use hunting::Hunting;
+use index::Indexed;
+use mailboxes::Mailboxes;
+use trace::MessageTrace;
+
+/// A way to find messages.
+trait Strategy: Send + Sync {
+    /// Finds the messages that the query asks for.
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, graph::Error>>;
+}
+
+/// What is to be found.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    context: &'a Context,
+    query: &'a Query,
+    /// When an index must have answered.
+    until: Instant,
+}
+
+/// What was found, and where it was looked for.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) search: Search,
+    /// What was asked; empty where the mailboxes were searched as they always were.
+    pub(super) sources: Vec<Source>,
+    /// What became of each delivery that an index knows.
+    pub(super) reconciliation: Option<Reconciliation>,
+}
+
+/// A source and the time for which it answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Source {
+    /// "message trace", "advanced hunting" or "mailboxes"
+    pub(super) name: &'static str,
+    /// The spans for which it answered; open where a bound is absent.
+    pub(super) answered_for: Vec<SpanText>,
+    /// What it did not answer for, and why, in sentences.
+    pub(super) not_answered_for: Vec<String>,
+}
+
+/// A span of time, for a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct SpanText {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl SpanText {
+    fn of(criteria: &Criteria) -> Self {
+        Self { from: criteria.received_from.map(shown), to: criteria.received_to.map(shown) }
+    }
+}
+
+impl From<&Span> for SpanText {
+    fn from(span: &Span) -> Self {
+        Self { from: Some(shown(span.from)), to: Some(shown(span.to)) }
+    }
+}
+
+impl Source {
+    pub(super) const MAILBOXES: &'static str = "mailboxes";
+}
+
+/// Finds the messages that `query` asks for, by the strategy that was chosen for it.
+pub(super) async fn find(context: &Context, query: &Query) -> Result<Found, graph::Error> {
+    let chosen = query.strategy.unwrap_or(context.limits.search_strategy);
+    let strategy: &dyn Strategy = match chosen {
+        // An index answers for the whole tenant. Mailboxes that are named are searched: there are few of them.
+        _ if !is_whole_tenant(query) => &Mailboxes,
+        SearchStrategy::Mailboxes => &Mailboxes,
+        SearchStrategy::Trace => &Indexed(MessageTrace),
+        SearchStrategy::Hunting => &Indexed(Hunting),
+        SearchStrategy::Auto => &Auto,
+    };
+    let until = Instant::now() + context.limits.call_timeout;
+    strategy.find(Task { context, query, until }).await
+}
+
+fn is_whole_tenant(query: &Query) -> bool {
+    matches!(&query.scope, SearchScope::Tenant { prefix } if prefix.is_empty())
+}
+
+/// Reports the progress of a search as status messages.
+fn reporting(context: &Context) -> impl FnMut(graph::Progress) + Send + use<> {
+    let mut pace = context.status.every_few_seconds();
+    move |search: graph::Progress| {
+        let graph::Progress { done, mailboxes: total, listing: more, messages } = search;
+        pace.say(Progress { done, total, more, found: Some(messages) }, || search.to_string());
+    }
+}

@@ -1,0 +1,200 @@
+//! `exchange_online_query_emails` by an index of mail: who got a message, where the copies are, and what became of the
+//! others.
+
+use chrono::{TimeDelta, Utc};
+use sandbox::graph::{Address, Delivery, Fate, MailboxFault, Tenant, TenantOptions};
+use serde_json::{Value, json};
+
+use crate::functions::common::{Fixture, QueryEmails, empty, found, query, subjects};
+
+const TRACE: &str = "ExchangeMessageTrace.Read.All";
+const HUNTING: &str = "ThreatHunting.Read.All";
+const ID: &str = "<wave-1@evil.example>";
+
+fn evil() -> Address {
+    Address::new("IT", "it@evil.example")
+}
+
+/// A mail that arrived an hour ago.
+fn wave() -> Delivery {
+    Delivery::new(ID, evil(), "Renew now", Utc::now() - TimeDelta::hours(1))
+}
+
+async fn tenant(mailboxes: usize, roles: &[&str]) -> Fixture {
+    let tenant = TenantOptions { now: Utc::now(), users_without_mailbox: 4, ..empty(mailboxes) };
+    let fixture = Fixture::with(tenant).await;
+    for role in roles {
+        fixture.graph().faults().give_role(role);
+    }
+    fixture
+}
+
+/// The criteria of a query for the wave, until half an hour ago.
+fn until_before(more: &Value) -> Value {
+    let now = Utc::now().timestamp_millis();
+    let mut criteria = json!({
+        "exo_internet_message_id": ID,
+        "exo_start_date": now - 7_200_000,
+        "exo_end_date": now - 1_800_000,
+    });
+    criteria.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    criteria
+}
+
+fn fates(results: &Value) -> Vec<(String, u64)> {
+    let fates = results["content"]["reconciliation"]["fates"].as_object().unwrap();
+    fates.iter().map(|(fate, count)| (fate.clone(), count.as_u64().unwrap())).collect()
+}
+
+fn requests(tenant: &Tenant, part: &str) -> usize {
+    tenant.requests().iter().filter(|request| request.path_and_query.contains(part)).count()
+}
+
+#[tokio::test]
+async fn every_delivery_has_its_fate() {
+    let fixture = tenant(20, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    let users = fixture.graph().users();
+    let without_mailbox: Vec<_> =
+        users.iter().filter(|user| !names.contains(&user.user_principal_name)).collect();
+    let guest = &without_mailbox[0].user_principal_name;
+    fixture.graph().add_list("all@contoso.example", [&names[5], &names[6]]);
+    let copies = fixture.graph().deliver(
+        &wave()
+            .to([&names[0], &names[1], &names[2], &names[3]])
+            .with("all@contoso.example", Fate::INBOX)
+            .with(&names[7], Fate::FilteredAsSpam)
+            .with(&names[8], Fate::Quarantined)
+            .with(&names[9], Fate::Failed)
+            .with(&names[10], Fate::Pending)
+            .with(&names[11], Fate::DeliveredElsewhere)
+            .with(&names[12], Fate::Delivered("deleteditems"))
+            .with(&names[13], Fate::Delivered("recoverableitemsdeletions"))
+            .with("somebody@partner.example", Fate::INBOX)
+            .with(guest, Fate::DeliveredElsewhere),
+    );
+    let graph = fixture.graph();
+    assert!(graph.fail_mailbox(&names[3], MailboxFault::AccessPolicy));
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    assert_eq!(
+        fates(&results),
+        [
+            ("external".to_owned(), 1),
+            ("found".to_owned(), 6),
+            ("gone".to_owned(), 1),
+            ("in_deleted_items".to_owned(), 1),
+            ("in_recoverable_items".to_owned(), 1),
+            ("list".to_owned(), 1),
+            ("not_delivered".to_owned(), 2),
+            ("not_reachable".to_owned(), 2),
+            ("quarantined".to_owned(), 1),
+        ],
+        "{:#}",
+        results["content"]["reconciliation"]
+    );
+    assert_eq!(results["content"]["reconciliation"]["deliveries"], 16);
+    assert_eq!(subjects(&results).len(), 8, "{copies:?}");
+    assert!(results["reason"].as_str().unwrap().contains("16 deliveries by the message trace"), "{results}");
+}
+
+#[tokio::test]
+async fn trace_looks_only_into_the_mailboxes_of_recipients() {
+    let fixture = tenant(60, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[7], &names[41]]));
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    let mut owners: Vec<_> = found(&results).into_iter().map(|(owner, _)| owner).collect();
+    owners.sort();
+    let mut expected = [names[7].clone(), names[41].clone()];
+    expected.sort();
+    assert_eq!(owners, expected);
+    assert_eq!(requests(fixture.graph(), "/users?"), 0, "users were listed");
+    let sources = results["content"]["sources"].as_array().unwrap();
+    assert_eq!((sources.len(), &sources[0]["name"]), (1, &json!("message trace")));
+}
+
+#[tokio::test]
+async fn recent_mail_is_searched_in_the_mailboxes() {
+    let fixture = tenant(12, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[1]]));
+    let recent = Delivery::new(ID, evil(), "Renew now", Utc::now() - TimeDelta::minutes(2));
+    fixture.graph().faults().set_trace_lag(std::time::Duration::from_secs(600));
+    fixture.graph().deliver(&recent.to([&names[2]]));
+    let criteria = json!({
+        "exo_internet_message_id": ID,
+        "exo_start_date": Utc::now().timestamp_millis() - 7_200_000,
+    });
+    let results = fixture.done(QueryEmails, query("all", criteria)).await;
+    assert_eq!(subjects(&results).len(), 2, "{results:#}");
+    let sources = results["content"]["sources"].as_array().unwrap();
+    let names: Vec<_> = sources.iter().map(|source| source["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["message trace", "mailboxes"]);
+}
+
+#[tokio::test]
+async fn index_that_cannot_be_used_gives_way_to_the_mailboxes() {
+    let fixture = tenant(12, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[1]]));
+    fixture.graph().faults().miss_trace_service(true);
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    assert_eq!(subjects(&results), ["Renew now"]);
+    let reason = results["reason"].as_str().unwrap();
+    assert!(reason.contains("New-MgServicePrincipal"), "{reason}");
+    let by_trace = until_before(&json!({"exo_search_strategy": "trace"}));
+    let error = fixture.failed(QueryEmails, query("all", by_trace)).await;
+    assert!(error.contains("New-MgServicePrincipal"), "{error}");
+}
+
+#[tokio::test]
+async fn old_criteria_and_named_mailboxes_need_no_index() {
+    let fixture = tenant(6, &[TRACE, HUNTING]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[1]]));
+    for (who, criteria) in [
+        ("all", json!({"exo_email_address_sender": "it@evil.example"})),
+        (names[1].as_str(), until_before(&json!({}))),
+    ] {
+        let results = fixture.done(QueryEmails, query(who, criteria)).await;
+        assert_eq!(subjects(&results), ["Renew now"]);
+        assert_eq!(results["content"].get("sources"), None);
+    }
+    assert_eq!(requests(fixture.graph(), "messageTraces"), 0);
+}
+
+#[tokio::test]
+async fn hunting_finds_by_what_the_trace_does_not_know() {
+    let fixture = tenant(12, &[TRACE, HUNTING]).await;
+    let names = fixture.graph().mailboxes();
+    let mut mail = wave();
+    mail.html = true;
+    mail.body = r#"<a href="https://evil.example/login">here</a>"#.to_owned();
+    mail.urls = vec!["https://evil.example/login".to_owned()];
+    fixture.graph().deliver(&mail.to([&names[1], &names[2]]));
+    let now = Utc::now().timestamp_millis();
+    let criteria = json!({
+        "exo_url": "https://evil.example/login",
+        "exo_start_date": now - 7_200_000,
+        "exo_end_date": now - 1_800_000,
+    });
+    let results = fixture.done(QueryEmails, query("all", criteria)).await;
+    assert_eq!(subjects(&results).len(), 2, "{results:#}");
+    assert_eq!(results["content"]["reconciliation"]["source"], "advanced hunting");
+    assert_eq!(fates(&results), [("found".to_owned(), 2)]);
+    assert_eq!(requests(fixture.graph(), "/users?"), 0);
+}
+
+#[tokio::test]
+async fn copy_that_differs_in_another_criterion_is_said_to() {
+    let fixture = tenant(6, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[1]]));
+    let criteria = until_before(&json!({"exo_message_subject": "another"}));
+    let results = fixture.done(QueryEmails, query("all", criteria)).await;
+    assert_eq!(subjects(&results), [""; 0]);
+    assert_eq!(results["content"]["reconciliation"]["deliveries"], 0, "the trace compares subjects");
+    let criteria = until_before(&json!({"exo_has_attachments": true}));
+    let results = fixture.done(QueryEmails, query("all", criteria)).await;
+    assert_eq!(fates(&results), [("meets_other_criteria_not".to_owned(), 1)]);
+}
