@@ -64,6 +64,12 @@ pub fn is_request_id(text: &str) -> bool {
     is_code(text) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
+/// The beginning of `text`, of at most `most` bytes.
+pub fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
 /// The first `most` characters of `text` on [one line](sanitize_line), with an ellipsis where more was there.
 pub fn excerpt(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
