@@ -284,8 +284,17 @@ impl Client {
         }
     }
 
-    /// Opens the content at `request`, which is read as it arrives. Once it arrives it is not requested again.
+    /// Opens the message at `request`, which is read as it arrives. Once it arrives it is not requested again.
     pub async fn open(&self, request: &Request) -> Result<Download, Error> {
+        self.open_content(request, Content::Message).await
+    }
+
+    /// Opens the file at `request`, as [`open`](Self::open) does. A file may be empty and of any type.
+    pub async fn open_file(&self, request: &Request) -> Result<Download, Error> {
+        self.open_content(request, Content::File).await
+    }
+
+    async fn open_content(&self, request: &Request, content: Content) -> Result<Download, Error> {
         request.path.checked()?;
         let mut tries = self.tries(request.safety);
         let read_timeout = self.shared.transport.read_timeout(request);
@@ -293,7 +302,7 @@ impl Client {
             let permit = self.enter(request).await;
             let opened = self.shared.transport.open(request).await;
             let begun = match self.note_throttling(opened) {
-                Ok((response, _)) => Download::begin(response, permit, read_timeout).await,
+                Ok((response, _)) => Download::begin(response, content, permit, read_timeout).await,
                 Err(error) => Err(error),
             };
             let error = match begun {
@@ -365,7 +374,16 @@ fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch,
     }
 }
 
-/// Content that is being downloaded: the MIME text of a message.
+/// What a download has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// The MIME text of a message, which is never empty.
+    Message,
+    /// A file of any type and size.
+    File,
+}
+
+/// Content that is being downloaded: the MIME text of a message, or a file.
 #[derive(Debug)]
 pub struct Download {
     response: reqwest::Response,
@@ -380,14 +398,18 @@ impl Download {
     /// Waits for the first piece of the content, so that an empty one is noticed while it can be requested again.
     async fn begin(
         mut response: reqwest::Response,
+        content: Content,
         permit: Option<MailboxPermit>,
         read_timeout: Duration,
     ) -> Result<Self, Error> {
-        response::no_message(&response)?;
+        match content {
+            Content::Message => response::no_message(&response)?,
+            Content::File => response::no_file(&response)?,
+        }
         let length = response.content_length();
         let first = response::within(read_timeout, response.chunk()).await?;
         let first = first.map_err(|error| response::network_error(&error))?.unwrap_or_default();
-        if first.is_empty() {
+        if first.is_empty() && content == Content::Message {
             return Err(response::unusable(&response, "it is empty"));
         }
         Ok(Self { response, length, first, read_timeout, _permit: permit })
@@ -399,7 +421,7 @@ impl Download {
     }
 
     /// Returns the content as it arrives. It fails with [`ErrorKind::MessageTooLarge`] after `most` bytes; they are
-    /// counted, because compression hides how many will come. It fails if there are none: a message is never empty.
+    /// counted, because compression hides how many will come.
     pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
         let Self { response, first, read_timeout, _permit: permit, .. } = self;
         let rest = stream::once(async move { Ok(first) }).chain(stream::unfold(

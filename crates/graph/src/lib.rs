@@ -2,6 +2,7 @@
 //! signs requests, retries them by one policy, keeps to the limits of every mailbox and combines requests in `$batch`
 //! calls. On top of it stand searches, message traces, hunting, uploads and call tags.
 
+pub mod attachments;
 mod auth;
 mod batch;
 mod call_tag;
@@ -22,6 +23,7 @@ mod mail_folders;
 mod mailbox_limiter;
 mod message_trace;
 mod metrics;
+mod mime;
 pub mod models;
 mod options;
 mod path;
@@ -33,7 +35,7 @@ mod retry;
 mod search;
 mod transport;
 mod upload;
-mod urls;
+pub mod urls;
 mod withdrawal;
 
 pub use auth::assertion::Certificate;

@@ -122,6 +122,11 @@ impl Path {
         Self::messages(mailbox, folder)?.segment(id, "message id")
     }
 
+    /// `/users/{mailbox}/messages/{message}/attachments/{id}`
+    pub fn attachment(mailbox: &str, message: &str, id: &str) -> Result<Self, InvalidSegment> {
+        Self::message(mailbox, None, message)?.then("attachments").segment(id, "attachment id")
+    }
+
     /// `/users/{mailbox}/messages`, or the messages of one folder.
     pub fn messages(mailbox: &str, folder: Option<&str>) -> Result<Self, InvalidSegment> {
         Ok(match folder {

@@ -258,6 +258,14 @@ pub(crate) fn no_message(response: &HttpResponse) -> Result<(), Error> {
     Err(unusable(response, what))
 }
 
+/// Refuses content that is not a file. A file may be a web page or JSON; but only Graph's responses have an id, and only
+/// JSON of Graph itself says how much OData it holds.
+pub(crate) fn no_file(response: &HttpResponse) -> Result<(), Error> {
+    let kind = text(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
+    let is_of_graph = kind.starts_with("application/json") && kind.contains("odata.");
+    if request_id(response).is_some() && !is_of_graph { Ok(()) } else { no_message(response) }
+}
+
 /// Says that the content of `response` cannot be used.
 pub(crate) fn unusable(response: &HttpResponse, what: &'static str) -> Error {
     let kind = ErrorKind::NotAnAnswer { status: response.status().as_u16(), what };

@@ -2,6 +2,7 @@
 //! retried, checks every response, puts requests into batches without losing any, stays within the limits of every
 //! mailbox, and sends requests to the configured Graph only.
 
+mod attachments;
 mod batches;
 mod bounds;
 mod connections;
