@@ -44,6 +44,16 @@ pub enum ErrorKind {
         /// Graph's error.
         source: graph::Error,
     },
+    /// An index of mail could not be used.
+    #[error("Could not {attempt}: {why}")]
+    Index {
+        /// The attempt.
+        attempt: String,
+        /// Why, in sentences, with what can be done.
+        why: String,
+        /// Graph's error.
+        source: graph::Error,
+    },
     /// A mail may have been sent, and is not sent again.
     #[error(
         "Could not {attempt}: {} It may have been sent all the same, though the mailbox does not show it, so it was \
@@ -135,6 +145,11 @@ impl Error {
         ErrorKind::Graph { attempt: attempt.into(), permissions, source }.into()
     }
 
+    /// An index of mail could not be used for `attempt`; `why` says it in sentences.
+    pub(super) fn index(attempt: String, why: String, source: graph::Error) -> Self {
+        ErrorKind::Index { attempt, why, source }.into()
+    }
+
     /// The file `name` cannot be sent or written; `why` is the rest of the sentence.
     pub(super) fn attachment(name: impl Into<String>, why: String) -> Self {
         ErrorKind::Attachment { name: name.into(), why }.into()
@@ -180,7 +195,9 @@ impl Error {
     /// Graph's error, where there is one.
     pub(super) fn graph_error(&self) -> Option<&graph::Error> {
         match self.kind() {
-            ErrorKind::Graph { source, .. } | ErrorKind::NotSentAgain { source, .. } => Some(source),
+            ErrorKind::Graph { source, .. }
+            | ErrorKind::Index { source, .. }
+            | ErrorKind::NotSentAgain { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -217,7 +234,9 @@ impl std::error::Error for Error {}
 impl ErrorKind {
     fn for_log(&self) -> String {
         match self {
-            Self::Graph { attempt, source, .. } | Self::NotSentAgain { attempt, source } => {
+            Self::Graph { attempt, source, .. }
+            | Self::Index { attempt, source, .. }
+            | Self::NotSentAgain { attempt, source } => {
                 format!("could not {attempt}: {}", source.for_log())
             }
             Self::NotLookedUp { mail, source, .. } => {
@@ -247,6 +266,7 @@ impl ErrorKind {
             | Self::Refused(_)
             | Self::Attachment { .. }
             | Self::Graph { .. }
+            | Self::Index { .. }
             | Self::NotRead(_)
             | Self::Result(_) => Effect::NotApplied,
         }

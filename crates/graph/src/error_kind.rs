@@ -101,8 +101,9 @@ pub enum ErrorKind {
     /// Messages that only Exchange could compare with the criteria.
     #[error(
         "{0} message(s) that Microsoft Graph listed could not be compared with the criteria: the subject is spelt in \
-         another way, or the sender is written as an internal name of Exchange. They are not among the results. Look at \
-         them in the mailbox, or search by other criteria"
+         another way, the sender or a recipient is written as an internal name of Exchange, or the body or an attachment \
+         could not be read as a whole. They are not among the results. Look at them in the mailbox, or search by other \
+         criteria"
     )]
     Undecided(usize),
     /// A search found more than the process can hold.

@@ -68,7 +68,7 @@ pub use refusal::Refusal;
 pub use request::Request;
 pub use response::Response;
 pub use search::criteria::{
-    AddressMatch, Criteria, HeaderMatch, Indicators, RecoverableItems, Sha256, UrlMatch, Wildcard,
+    AddressMatch, Criteria, HeaderMatch, Indicators, RecoverableItems, UrlMatch, Wildcard,
 };
 pub use search::policy::ReadPolicy;
 pub use search::{

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::text::{is_blank, trim};
 use super::{Kind, LONGEST_WORD, Reader, Reason};
-use graph::{AddressMatch, HeaderMatch, Indicators, Sha256, UrlMatch, Wildcard};
+use graph::attachments::Sha256;
+use graph::{AddressMatch, HeaderMatch, Indicators, UrlMatch, Wildcard};
 
 /// The most values of one list. All of them are compared with each message.
 const MOST_VALUES: usize = 100;
@@ -51,7 +52,7 @@ impl Reader<'_> {
                 "exo_attachment_sha256",
                 Separated::Commas,
                 "a SHA-256 of 64 hexadecimal digits",
-                Sha256::from_hex,
+                |text| text.parse::<Sha256>().ok(),
             ),
             urls: self.values("exo_url", Separated::Blanks, "a URL or the name of a host", |text| {
                 UrlMatch::new(text.trim_end_matches([',', ';']))

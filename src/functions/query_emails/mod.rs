@@ -19,7 +19,7 @@ use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
 use content::Content;
 use graph::{Search, SearchScope};
-use strategy::Found;
+use strategy::{Found, NotFound};
 
 pub(super) use query::Query;
 
@@ -101,8 +101,13 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let started = Instant::now();
     let on_record = context.guard.begin_search(record(&query, None));
     let found = strategy::find(context, &query).await;
-    on_record.end(&record(&query, found.as_ref().ok().map(|found| &found.search)), &found);
-    let found = found.map_err(|source| failed(&query, source))?;
+    let failure = found.as_ref().err().map(|not_found| not_found.source.clone());
+    on_record
+        .end(&record(&query, found.as_ref().ok().map(|found| &found.search)), &failure.map_or(Ok(()), Err));
+    let found = found.map_err(|NotFound { why, source }| match why {
+        Some(why) => Error::index(format!("search the messages of {}", query.asked), why, source),
+        None => failed(&query, source),
+    })?;
     log(&found);
     if let Some(source) = found_nothing_by_failure(&found.search) {
         return Err(failed(&query, source.clone()));

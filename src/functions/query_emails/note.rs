@@ -8,8 +8,7 @@ use super::query::Query;
 use super::reconciliation::Reconciliation;
 use super::strategy::{Found, Source};
 use crate::functions::report::{
-    ByReason, Failures, Heading, Label, Message, Report, Section, Table, counted, in_words,
-    thousands,
+    ByReason, Failures, Heading, Label, Message, Report, Section, Table, counted, in_words, thousands,
 };
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
 

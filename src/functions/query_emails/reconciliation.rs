@@ -136,7 +136,9 @@ impl Fate {
                 ("No copy in a mailbox", false)
             }
             Self::MeetsOtherCriteriaNot | Self::Gone => ("Delivered, not found", false),
-            Self::NotReachable(_) | Self::Refused(_) | Self::NotLookedUp(_) => ("Delivered, not looked up", true),
+            Self::NotReachable(_) | Self::Refused(_) | Self::NotLookedUp(_) => {
+                ("Delivered, not looked up", true)
+            }
         };
         Some(Heading { text, is_urgent })
     }
@@ -184,7 +186,8 @@ impl Seen {
                 }
             }
             if looked_up == LookedUp::ByCriteria {
-                self.looked_into.insert(recipient, mailbox.failure.as_ref().map(|why| unreached(mailbox, why)));
+                self.looked_into
+                    .insert(recipient, mailbox.failure.as_ref().map(|why| unreached(mailbox, why)));
             }
         }
     }
@@ -299,8 +302,15 @@ impl Reconciliation {
 
     /// All deliveries as a table for a spreadsheet. Each line names the call, so that the file of a call is recognised.
     pub(super) fn table(&self, reference: Uuid) -> String {
-        let columns =
-            ["recipient", "received (UTC)", "internet message id", "fate", "explanation", "source", "reference"];
+        let columns = [
+            "recipient",
+            "received (UTC)",
+            "internet message id",
+            "fate",
+            "explanation",
+            "source",
+            "reference",
+        ];
         let mut table = csv::Table::new(&columns);
         let reference = reference.to_string();
         for (row, fate) in &self.rows {

@@ -1,6 +1,7 @@
 //! `exchange_online_query_emails`: what a message is known by, beyond sender, dates and words.
 
-use sandbox::graph::{Address, NewMessage};
+use graph::attachments::Sha256;
+use sandbox::graph::{Address, Attachment, NewMessage};
 use serde_json::{Value, json};
 
 use crate::functions::common::{Fixture, QueryEmails, decoded, empty, mail, query, subjects};
@@ -132,4 +133,96 @@ async fn recoverable_items_are_searched_on_wish() {
     );
     let error = fixture.failed(QueryEmails, query(&mailbox, json!({"exo_include_recoverable": true}))).await;
     assert!(error.contains("At least one search criterion"), "{error}");
+}
+
+/// The subjects that are found by `criteria`, sorted.
+async fn found_by(fixture: &Fixture, mailbox: &str, criteria: &Value) -> Vec<String> {
+    let results = fixture.done(QueryEmails, query(mailbox, criteria.clone())).await;
+    assert_eq!(results["content"]["not_searched"], json!([]), "{criteria}");
+    let mut found = subjects(&results);
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn url_is_found_in_links_and_text() {
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    let html = |subject: &str, body: &str| NewMessage { html: true, body: body.into(), ..mail(subject) };
+    fixture.put(&mailbox, html("link", r#"<a href="https://evil.example/login?u=1">good.example</a>"#));
+    fixture.put(&mailbox, html("entity", r"<a href='https&#58;//EVIL.example/login'>x</a>"));
+    fixture.put(
+        &mailbox,
+        html(
+            "safe link",
+            r#"<a href="https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fevil.example%2Flogin&amp;data=x">x</a>"#,
+        ),
+    );
+    fixture.put(&mailbox, NewMessage { body: "see https://evil.example/login.".into(), ..mail("text") });
+    fixture.put(
+        &mailbox,
+        html("look-alike", r#"<a href="https://evil.example.com/login">https://x.example</a>"#),
+    );
+    fixture.put(&mailbox, html("other path", r#"<a href="https://evil.example/logout">x</a>"#));
+    let all = ["entity", "link", "safe link", "text"];
+    let by = |url: &str| json!({"exo_url": url});
+    assert_eq!(found_by(&fixture, &mailbox, &by("https://evil.example/login")).await, all);
+    assert_eq!(found_by(&fixture, &mailbox, &by("hxxps://evil[.]example/login")).await, all);
+    assert_eq!(
+        found_by(&fixture, &mailbox, &by("https://none.example/ evil.example/logout")).await,
+        ["other path"]
+    );
+    assert_eq!(found_by(&fixture, &mailbox, &by("*.example.com")).await, ["look-alike"]);
+}
+
+#[tokio::test]
+async fn header_and_network_message_id_are_compared() {
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    let headers = vec![("X-Mailer".to_owned(), "PHPMailer 6.1".to_owned())];
+    let id = fixture.put(&mailbox, NewMessage { headers, ..mail("scripted") });
+    fixture.put(&mailbox, mail("by hand"));
+    fixture.put(&mailbox, NewMessage { folder: "sentitems".into(), ..mail("sent") });
+    let network_id = fixture.graph().message(&mailbox, &id).unwrap().network_message_id;
+    for (criteria, expected) in [
+        (json!({"exo_header": "x-mailer: phpmailer *"}), &["scripted"][..]),
+        (json!({"exo_header": "X-Mailer: PHPMailer"}), &[]),
+        (json!({"exo_header": "X-None: 1\nX-Mailer: *"}), &["scripted"]),
+        (json!({"exo_network_message_id": network_id.to_uppercase()}), &["scripted"]),
+        (json!({"exo_network_message_id": "0d6bf0ac-5e7e-4a33-8d2b-08dc0f1a2b3c"}), &[]),
+    ] {
+        assert_eq!(found_by(&fixture, &mailbox, &criteria).await, expected, "{criteria}");
+    }
+}
+
+#[tokio::test]
+async fn attachment_is_found_by_name_and_digest_at_any_depth() {
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    let invoice = || Attachment::file("Invoice 7.pdf", "application/pdf", &b"evil"[..]);
+    let other = || Attachment::file("Invoice 7.pdf", "application/pdf", &b"good"[..]);
+    let with = |subject: &str, attachments: Vec<Attachment>| NewMessage { attachments, ..mail(subject) };
+    fixture.put(&mailbox, with("direct", vec![other(), invoice()]));
+    fixture.put(&mailbox, with("inline", vec![invoice().inline("cid1")]));
+    fixture.put(&mailbox, with("other", vec![other()]));
+    fixture.put(&mailbox, with("link", vec![Attachment::link("Invoice 7.pdf")]));
+    let inner = with("inner", vec![invoice()]);
+    fixture.put(
+        &mailbox,
+        with("forwarded", vec![Attachment::message(with("middle", vec![Attachment::message(inner)]))]),
+    );
+    fixture.put(&mailbox, mail("none"));
+    let digest = Sha256::of(b"evil").to_string();
+    let by_digest = ["direct", "forwarded", "inline"];
+    let all = ["direct", "forwarded", "inline", "link", "other"];
+    for (criteria, expected) in [
+        (json!({"exo_attachment_name": "invoice 7.PDF"}), &all[..]),
+        (json!({"exo_attachment_name": "invoice*.exe\n*7.pdf"}), &all),
+        (json!({"exo_attachment_name": "invoice"}), &[]),
+        (json!({"exo_attachment_sha256": digest.to_uppercase()}), &by_digest),
+        (json!({"exo_attachment_sha256": Sha256::of(b"none").to_string()}), &[]),
+        (json!({"exo_attachment_sha256": digest, "exo_attachment_name": "x"}), &[]),
+    ] {
+        assert_eq!(found_by(&fixture, &mailbox, &criteria).await, expected, "{criteria}");
+    }
 }

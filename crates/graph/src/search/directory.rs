@@ -34,3 +34,13 @@ pub(super) async fn id_of(client: &Client, address: &str) -> Result<Option<Strin
     let is_holder = holder.proxy_addresses.is_empty() || holder.proxy_addresses.iter().any(has_it);
     Ok(Some(holder.id).filter(|_| is_holder))
 }
+
+/// Whether the directory has a user who is called `name`: a guest is known by a principal name that is no address.
+pub(super) async fn has_user(client: &Client, name: &str) -> Result<bool, Error> {
+    let path = Path::user(name)?.option("$select", "id");
+    match client.send(&Request::get(path)).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.status() == Some(404) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

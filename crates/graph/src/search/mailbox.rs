@@ -15,6 +15,7 @@ use super::page::Page;
 use super::senders::without_x500;
 use super::slice::{Slice, Spans};
 use super::target::Target;
+use crate::attachments::MessageAttachments;
 use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
@@ -250,7 +251,7 @@ impl MailboxSearch<'_> {
                 if is_search {
                     days.push(received);
                 }
-                if !self.seen.insert(id) {
+                if !self.seen.insert(id.clone()) {
                     continue;
                 }
                 match (is_search, verdict) {
@@ -261,16 +262,12 @@ impl MailboxSearch<'_> {
                     }
                     _ => {}
                 }
-                let message = if self.criteria.indicators.is_empty() {
-                    message
-                } else {
-                    match met {
-                        Met::All(matches) => with_matches(message, &matches),
-                        Met::NotAll => continue,
-                        Met::Unknown => {
-                            self.undecided += 1;
-                            continue;
-                        }
+                let message = match self.matched(&id, met, message).await {
+                    Met::All(message) => message,
+                    Met::NotAll => continue,
+                    Met::Unknown => {
+                        self.undecided += 1;
+                        continue;
                     }
                 };
                 if self.is_full() {
@@ -297,6 +294,22 @@ impl MailboxSearch<'_> {
         let oldest = days.iter().flatten().min().copied().or(slice.days.last);
         let oldest = oldest.unwrap_or_else(|| Utc::now().date_naive());
         Ok(Ended::Capped(Cap { oldest, hits: days.len() }))
+    }
+
+    /// Compares the attachments of a message, and returns it as a result shows it.
+    async fn matched(&self, id: &str, met: Met, message: Box<RawValue>) -> Met<Box<RawValue>> {
+        if self.criteria.indicators.is_empty() {
+            return Met::All(message);
+        }
+        let met = match met {
+            Met::All(matches) => {
+                let reader =
+                    MessageAttachments { client: self.client, mailbox: self.mailbox.user(), message: id };
+                self.criteria.indicators.met_by_attachments(reader, &message, matches).await
+            }
+            other => other,
+        };
+        met.map(|matches| with_matches(message, &matches))
     }
 
     fn is_full(&self) -> bool {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::criteria::Match;
-use crate::urls::body_urls;
+use crate::urls;
 
 /// A property of a message: `None` where the message does not have it, `Some(None)` where it is null.
 #[allow(clippy::option_option)] // serde tells the two apart in this way
@@ -56,6 +56,8 @@ struct Header<'a> {
 /// The body.
 #[derive(Deserialize)]
 struct Body<'a> {
+    #[serde(borrow, rename = "contentType")]
+    kind: Option<Cow<'a, str>>,
     #[serde(borrow)]
     content: Option<Cow<'a, str>>,
 }
@@ -118,10 +120,14 @@ impl<'a> Checked<'a> {
             .filter_map(|header| Some((header.name.as_deref()?, header.value.as_deref().unwrap_or_default())))
     }
 
-    /// The links and addresses in its body.
-    pub(super) fn urls(&self) -> Vec<Url> {
-        let body = self.body.as_ref().and_then(|body| body.content.as_deref());
-        body.map_or_else(Vec::new, body_urls)
+    /// The URLs in its body, and whether these are all.
+    pub(super) fn urls(&self) -> (Vec<Url>, bool) {
+        let Some(Body { kind, content: Some(content) }) = &self.body else {
+            return (Vec::new(), self.body.is_some());
+        };
+        let is_text = kind.as_deref().is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
+        let found = if is_text { urls::in_text(content) } else { urls::in_html(content) };
+        (found.urls.iter().filter_map(|url| Url::parse(url).ok()).collect(), found.complete)
     }
 
     /// The address of its sender, where it names one.

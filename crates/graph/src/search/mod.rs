@@ -185,7 +185,9 @@ async fn search_one(
     }
     // Where the directory cannot be asked, the answer of Exchange stands.
     let known = directory::id_of(client, &mailbox.name).await;
-    hits.is_unknown_address = matches!(known, Ok(None));
+    if mailbox.message_ids.is_some() && matches!(known, Ok(None)) {
+        hits.is_unknown_address = matches!(directory::has_user(client, &mailbox.name).await, Ok(false));
+    }
     mailbox.id = known.unwrap_or_default();
     if mailbox.id.is_none() {
         return (mailbox, hits);

@@ -9,7 +9,7 @@ use super::index::{Index, look_up};
 use super::mailboxes::{self, Mailboxes};
 use super::merge::merge;
 use super::trace::MessageTrace;
-use super::{Found, Source, SpanText, Strategy, Task};
+use super::{Found, NotFound, Source, SpanText, Strategy, Task};
 use graph::{Criteria, Gap, HUNTING_PERMISSION, TRACE_PERMISSION};
 
 /// A message can be missing in an index for so long after its delivery: 5 to 10 minutes are usual (Microsoft page
@@ -20,7 +20,7 @@ const INDEX_LAG: TimeDelta = TimeDelta::minutes(15);
 pub(super) struct Auto;
 
 impl Strategy for Auto {
-    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, graph::Error>> {
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
             let criteria = &task.query.criteria;
             // A query by the older criteria alone sends what it always sent.
@@ -41,7 +41,7 @@ impl Strategy for Auto {
 }
 
 /// Finds by an index, and searches the mailboxes for the rest.
-async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, graph::Error> {
+async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, NotFound> {
     let now = Utc::now();
     let rows = match index.rows(task).await {
         Ok(rows) => rows,
@@ -49,11 +49,7 @@ async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, graph::Er
             warn!(index = I::NAME, error = unusable.source.for_log(), "the mailboxes are searched instead");
             let mut found = Mailboxes.find(task).await?;
             found.sources = vec![
-                Source {
-                    name: I::NAME,
-                    answered_for: Vec::new(),
-                    not_answered_for: vec![unusable.why],
-                },
+                Source { name: I::NAME, answered_for: Vec::new(), not_answered_for: vec![unusable.why] },
                 Source {
                     name: Source::MAILBOXES,
                     answered_for: vec![SpanText::of(&task.query.criteria)],
@@ -63,7 +59,8 @@ async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, graph::Er
             return Ok(found);
         }
     };
-    let rest = spans_of_the_rest(&task.query.criteria, &rows.coverage.gaps, rows.coverage.searched.first(), now);
+    let rest =
+        spans_of_the_rest(&task.query.criteria, &rows.coverage.gaps, rows.coverage.searched.first(), now);
     let mut found = look_up::<I>(task, rows).await?;
     if rest.is_empty() {
         return Ok(found);
@@ -96,7 +93,9 @@ fn spans_of_the_rest(
     let recent = now - INDEX_LAG;
     let mut spans: Vec<Bounds> = Vec::new();
     // Without a beginning, the index begins with the oldest that it knows.
-    if from.is_none() && let Some(oldest) = oldest {
+    if from.is_none()
+        && let Some(oldest) = oldest
+    {
         spans.push((None, Some(oldest.from)));
     }
     for Gap { span, .. } in gaps {
@@ -123,7 +122,10 @@ mod tests {
             Criteria { received_from: from.map(at), received_to: to.map(at), ..Criteria::default() };
         let gaps: Vec<Gap> = gaps
             .iter()
-            .map(|(from, to)| Gap { span: Span { from: at(*from), to: at(*to) }, reason: GapReason::OutOfTime })
+            .map(|(from, to)| Gap {
+                span: Span { from: at(*from), to: at(*to) },
+                reason: GapReason::OutOfTime,
+            })
             .collect();
         let known = Span { from: at(-1000), to: at(0) };
         let minutes = |time: Option<DateTime<Utc>>| time.map(|time| (time - at(0)).num_minutes());

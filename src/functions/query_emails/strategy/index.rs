@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tracing::info;
 
-use super::{Found, Source, SpanText, Strategy, Task, reporting};
+use super::{Found, NotFound, Source, SpanText, Strategy, Task, reporting};
 use crate::functions::query_emails::reconciliation::{LookedUp, Reconciliation, Row, Seen};
 use crate::functions::report::{counted, thousands};
 use graph::{Copies, Coverage, Criteria, Error, Indicators, RecoverableItems, Search};
@@ -36,9 +36,11 @@ pub(super) struct Rows {
     pub(super) coverage: Coverage,
 }
 
-/// Why an index cannot be used: for the analyst, and as the failure of a request.
+/// Why an index cannot be used.
 pub(super) struct Unusable {
+    /// For the analyst, with what can be done.
     pub(super) why: String,
+    /// The failure of a request.
     pub(super) source: Error,
 }
 
@@ -46,10 +48,13 @@ pub(super) struct Unusable {
 pub(super) struct Indexed<I>(pub(super) I);
 
 impl<I: Index> Strategy for Indexed<I> {
-    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, Error>> {
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
-            let rows = self.0.rows(task).await.map_err(|unusable| unusable.source)?;
-            look_up::<I>(task, rows).await
+            let Unusable { why, source } = match self.0.rows(task).await {
+                Ok(rows) => return Ok(look_up::<I>(task, rows).await?),
+                Err(unusable) => unusable,
+            };
+            Err(NotFound { why: Some(why), source })
         })
     }
 }
@@ -90,7 +95,9 @@ pub(super) async fn look_up<I: Index>(task: Task<'_>, answer: Rows) -> Result<Fo
     if recipients > max_users {
         search.limit = Some(graph::Limit::Users);
         search.counts.left_out += recipients - max_users;
-        context.status.say(format!("{} more recipients are not looked up", thousands(recipients - max_users)));
+        context
+            .status
+            .say(format!("{} more recipients are not looked up", thousands(recipients - max_users)));
     }
     // A recipient without a mailbox has its fate; it is not a mailbox that the analyst named.
     search.mailboxes.retain(|mailbox| !mailbox.failure.as_ref().is_some_and(Error::is_no_mailbox));
@@ -133,7 +140,8 @@ fn copies(rows: &[Row]) -> Vec<Copies> {
 /// The criteria for the copies. The index has compared the network message id, which older messages may lack, and times
 /// differ a little.
 fn criteria_of_copies(criteria: &Criteria) -> Criteria {
-    let widened = |time: Option<DateTime<Utc>>, by: TimeDelta| time.and_then(|time| time.checked_add_signed(by));
+    let widened =
+        |time: Option<DateTime<Utc>>, by: TimeDelta| time.and_then(|time| time.checked_add_signed(by));
     Criteria {
         received_from: widened(criteria.received_from, -CLOCKS_DIFFER),
         received_to: widened(criteria.received_to, CLOCKS_DIFFER),

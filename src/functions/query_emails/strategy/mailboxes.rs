@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{Found, Strategy, Task, reporting};
+use super::{Found, NotFound, Strategy, Task, reporting};
 use crate::functions::query_emails::query::Query;
 use graph::{Criteria, Search, SearchScope};
 
@@ -10,7 +10,7 @@ use graph::{Criteria, Search, SearchScope};
 pub(super) struct Mailboxes;
 
 impl Strategy for Mailboxes {
-    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, graph::Error>> {
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
             let search = search(task, &task.query.criteria).await?;
             Ok(Found { search, sources: Vec::new(), reconciliation: None })
@@ -24,7 +24,8 @@ pub(super) async fn search(task: Task<'_>, criteria: &Criteria) -> Result<Search
     context.status.say(begins(query));
     let limits = (context.limits.max_users, context.limits.max_messages);
     let policy = context.guard.read_policy();
-    graph::search_within(&context.graph, query.scope.clone(), criteria, limits, policy, reporting(context)).await
+    graph::search_within(&context.graph, query.scope.clone(), criteria, limits, policy, reporting(context))
+        .await
 }
 
 fn begins(query: &Query) -> String {

@@ -16,8 +16,12 @@ struct Identified {
 /// unique in the tenant. There are at most `max_messages` then.
 pub(super) fn merge(search: &mut Search, other: Search, max_messages: usize) {
     let id = |message: &RawValue| serde_json::from_str::<Identified>(message.get()).ok().map(|it| it.id);
-    let mut known: HashSet<String> =
-        search.mailboxes.iter().flat_map(|mailbox| &mailbox.messages).filter_map(|message| id(message)).collect();
+    let mut known: HashSet<String> = search
+        .mailboxes
+        .iter()
+        .flat_map(|mailbox| &mailbox.messages)
+        .filter_map(|message| id(message))
+        .collect();
     let mut room = max_messages.saturating_sub(known.len());
     for mut mailbox in other.mailboxes {
         mailbox.messages.retain(|message| id(message).is_none_or(|id| known.insert(id)));
@@ -26,7 +30,8 @@ pub(super) fn merge(search: &mut Search, other: Search, max_messages: usize) {
             search.limit = Some(Limit::Messages);
         }
         room -= mailbox.messages.len();
-        let place = search.mailboxes.iter_mut().find(|one| one.address.eq_ignore_ascii_case(&mailbox.address));
+        let place =
+            search.mailboxes.iter_mut().find(|one| one.address.eq_ignore_ascii_case(&mailbox.address));
         match place {
             Some(one) => {
                 one.messages.append(&mut mailbox.messages);

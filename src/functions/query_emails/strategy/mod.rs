@@ -27,7 +27,7 @@ use trace::MessageTrace;
 /// A way to find messages.
 trait Strategy: Send + Sync {
     /// Finds the messages that the query asks for.
-    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, graph::Error>>;
+    fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>>;
 }
 
 /// What is to be found.
@@ -47,6 +47,21 @@ pub(super) struct Found {
     pub(super) sources: Vec<Source>,
     /// What became of each delivery that an index knows.
     pub(super) reconciliation: Option<Reconciliation>,
+}
+
+/// Why nothing could be looked for.
+#[derive(Debug)]
+pub(super) struct NotFound {
+    /// What an index says, with what can be done.
+    pub(super) why: Option<String>,
+    /// The failure of a request.
+    pub(super) source: graph::Error,
+}
+
+impl From<graph::Error> for NotFound {
+    fn from(source: graph::Error) -> Self {
+        Self { why: None, source }
+    }
 }
 
 /// A source and the time for which it answered.
@@ -84,7 +99,7 @@ impl Source {
 }
 
 /// Finds the messages that `query` asks for, by the strategy that was chosen for it.
-pub(super) async fn find(context: &Context, query: &Query) -> Result<Found, graph::Error> {
+pub(super) async fn find(context: &Context, query: &Query) -> Result<Found, NotFound> {
     let chosen = query.strategy.unwrap_or(context.limits.search_strategy);
     let strategy: &dyn Strategy = match chosen {
         // An index answers for the whole tenant. Mailboxes that are named are searched: there are few of them.

@@ -47,7 +47,7 @@ impl Criteria {
         let wanted = &self.indicators;
         let has_header =
             |wanted: &HeaderMatch| message.headers().any(|(name, value)| wanted.matches(name, value));
-        let urls = if wanted.urls.is_empty() { Vec::new() } else { message.urls() };
+        let (urls, are_all_urls) = if wanted.urls.is_empty() { (Vec::new(), true) } else { message.urls() };
         let recipients = message.recipients();
         let lists = [
             found("internetMessageId", &wanted.message_ids, |id| message.message_id() == Some(id)),
@@ -64,7 +64,11 @@ impl Criteria {
         for (criterion, list) in lists.into_iter().flatten() {
             if list.is_empty() {
                 // Exchange knows whose address such a name is; this program does not.
-                let is_hidden = criterion == "recipient" && recipients.iter().any(|name| is_x500(name));
+                let is_hidden = match criterion {
+                    "recipient" => recipients.iter().any(|name| is_x500(name)),
+                    "url" => !are_all_urls,
+                    _ => false,
+                };
                 return if is_hidden { Met::Unknown } else { Met::NotAll };
             }
             met.extend(list);
@@ -85,15 +89,25 @@ pub(crate) struct Match {
     value: String,
 }
 
-/// Which indicators a message meets.
+/// Whether a message meets the indicators.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Met {
+pub(crate) enum Met<T = Vec<Match>> {
     /// At least one of each list: these.
-    All(Vec<Match>),
+    All(T),
     /// None of one of the lists.
     NotAll,
     /// Only Exchange can tell.
     Unknown,
+}
+
+impl<T> Met<T> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Met<U> {
+        match self {
+            Self::All(value) => Met::All(change(value)),
+            Self::NotAll => Met::NotAll,
+            Self::Unknown => Met::Unknown,
+        }
+    }
 }
 
 /// Those of the `wanted` that a message meets; `None` if none is wanted.

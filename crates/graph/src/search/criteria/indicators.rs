@@ -5,6 +5,7 @@ use std::fmt;
 use super::address_match::AddressMatch;
 use super::url_match::UrlMatch;
 use super::wildcard::Wildcard;
+use crate::attachments::Sha256;
 
 /// The header that holds the identifier by which Defender knows a message.
 pub(super) const NETWORK_MESSAGE_ID: &str = "X-MS-Exchange-Organization-Network-Message-Id";
@@ -45,30 +46,6 @@ impl Indicators {
     }
 }
 
-/// The SHA-256 of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha256(pub [u8; 32]);
-
-impl Sha256 {
-    /// Reads 64 hexadecimal digits.
-    pub fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 64 || !text.is_ascii() {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (nth, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(text.get(2 * nth..2 * nth + 2)?, 16).ok()?;
-        }
-        text.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(Self(bytes))
-    }
-}
-
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
 /// An internet header and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderMatch {
@@ -106,16 +83,6 @@ impl fmt::Display for HeaderMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn digest_is_64_hexadecimal_digits() {
-        let text = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08";
-        assert_eq!(Sha256::from_hex(text).unwrap().to_string(), text.to_lowercase());
-        for other in ["", "9f86", &text[1..], &format!("{text}0"), &text.replace('9', "+"), &"é".repeat(32)]
-        {
-            assert_eq!(Sha256::from_hex(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn header_is_compared_by_name_and_value() {

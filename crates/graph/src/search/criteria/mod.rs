@@ -2,6 +2,7 @@
 //! "List messages", "Use the $search query parameter").
 
 mod address_match;
+mod attached;
 mod check;
 mod indicators;
 mod url_match;
@@ -10,20 +11,18 @@ mod wildcard;
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 use super::days::Days;
+use crate::attachments;
 use crate::path::{InvalidSegment, Path, literal};
 
 pub use address_match::AddressMatch;
 pub(crate) use check::{Match, Met, Verdict};
-pub use indicators::{HeaderMatch, Indicators, Sha256};
+pub use indicators::{HeaderMatch, Indicators};
 pub use url_match::UrlMatch;
 pub use wildcard::Wildcard;
 
 /// The properties of each message of a result.
 const SELECT: &str =
     "id,subject,sender,from,hasAttachments,receivedDateTime,webLink,internetMessageId,parentFolderId,isRead";
-/// What is asked for of each attachment. A property that only files have is refused (microsoft-graph-explorer-v4 issue
-/// 3916).
-const ATTACHMENTS: &str = "attachments($select=id,name,contentType,size,isInline)";
 /// The most messages Graph puts on one page.
 const LARGEST_PAGE: usize = 1000;
 /// The largest page of messages with their headers or the names of their attachments…
@@ -128,8 +127,11 @@ impl Criteria {
         let path = Path::messages(mailbox, part.folder)?
             .option("$select", &self.select())
             .option("$top", &page.to_string());
-        let path =
-            if self.indicators.needs_attachments() { path.option("$expand", ATTACHMENTS) } else { path };
+        let path = if self.indicators.needs_attachments() {
+            path.option("$expand", &format!("attachments($select={})", attachments::SELECT))
+        } else {
+            path
+        };
         if self.is_search() {
             // Graph refuses $filter together with $search.
             return Ok(path.option("$search", &format!("\"{}\"", self.kql(days))));
