@@ -276,6 +276,11 @@ impl Guard {
         self.trail.settle().await;
     }
 
+    /// Whether the call changes nothing, as a dry run.
+    pub fn is_dry_run(&self) -> bool {
+        self.rails().dry_run()
+    }
+
     /// Where a deletion ends.
     pub fn deletion(&self) -> Deletion {
         self.rails().deletion()

@@ -4,6 +4,7 @@
 //! from being tried.
 
 mod content;
+mod ended;
 mod note;
 mod order;
 
@@ -25,10 +26,11 @@ use super::inputs::Inputs;
 use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
 use super::progress::Progress;
-use super::report::{counted, thousands};
+use super::report::counted;
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::guard::{Mailbox, Refusal, RefusalCode, StopReason};
+use crate::guard::{Mailbox, Refusal, StopReason};
 use content::{Content, Fates};
+use ended::{Ended, too_many};
 use graph::Dispatch;
 use note::Deletion;
 use order::Key;
@@ -62,9 +64,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         Some(reason) => Run::not_begun(context, &unique, &reason),
         None => match context.guard.authorize_deletions(unique.len()) {
             Ok(()) => delete_all(context, unique, until).await,
-            Err(Refusal { code, why }) => match context.guard.stop_reason() {
+            Err(refusal) => match context.guard.stop_reason() {
                 Some(reason) => Run::not_begun(context, &unique, &reason),
-                None => Run { fates: none(&unique, code), ended_by: Some(why) },
+                None => Run { fates: none(&unique, &refusal), ended_by: Some(Ended::TooMany(refusal)) },
             },
         },
     };
@@ -94,7 +96,8 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let deletion = Deletion {
         content: &content,
         fates: &fates,
-        ended_by: ended_by.as_deref(),
+        ended_by: ended_by.as_ref(),
+        is_dry_run: context.guard.is_dry_run(),
         permissions: SPEC.permissions(),
     };
     let written = if order.output.needs_incident() {
@@ -115,21 +118,16 @@ fn read(context: &Context, inputs: &Inputs) -> Result<Order, Error> {
 }
 
 /// No message is deleted, since there are too many.
-fn none<'a>(unique: &[(Key<'a>, &str)], code: RefusalCode) -> Fates<'a> {
-    let why = match code {
-        RefusalCode::TooManyDeletionsPerHour => {
-            "all calls of an hour may not delete so many (max_deletions_per_hour)"
-        }
-        _ => "one call may not delete so many (max_deletions)",
-    };
-    let refused = || NotDone::Refused { code: code.text(), why: why.to_owned() };
+fn none<'a>(unique: &[(Key<'a>, &str)], refusal: &Refusal) -> Fates<'a> {
+    let code = refusal.code;
+    let refused = || NotDone::Refused { code: code.text(), why: too_many(code).to_owned() };
     unique.iter().map(|(key, _)| (key.clone(), Err(refused()))).collect()
 }
 
-/// What became of the messages, and why the call did not try them all, as a sentence.
+/// What became of the messages, and why the call did not try them all.
 struct Run<'a> {
     fates: Fates<'a>,
-    ended_by: Option<String>,
+    ended_by: Option<Ended>,
 }
 
 impl<'a> Run<'a> {
@@ -145,14 +143,15 @@ impl<'a> Run<'a> {
         let code = reason.refusal().code.text();
         let was_stopped = |fate: &&Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
         let (total, left) = (self.fates.len(), self.fates.values().filter(was_stopped).count());
-        let (done, all) = (thousands(total - left), counted(total, "message"));
         if !context.guard.is_untouched() {
             context.guard.record_stop(left, reason);
         }
-        let mut ended_by = format!("Stopped after {done} of {all}: {}.", reason.phrase());
-        if context.call.prior_run == PriorRun::Likely {
-            ended_by.push_str(" An earlier run of this call may have deleted some.");
-        }
+        let ended_by = Ended::Stopped {
+            reason: reason.clone(),
+            tried: total - left,
+            total,
+            may_have_run: context.call.prior_run == PriorRun::Likely,
+        };
         Self { ended_by: Some(ended_by), ..self }
     }
 }

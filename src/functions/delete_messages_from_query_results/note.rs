@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::content::{Content, Counts, DRY_RUN, Failure, Fates, InMailbox};
+use super::ended::Ended;
 use crate::functions::delete_email::Deleted;
 use crate::functions::error::Needs;
 use crate::functions::outcome::NotDone;
@@ -18,8 +19,9 @@ const ALREADY_GONE: Heading = Heading { text: "Already gone", is_urgent: true };
 pub(super) struct Deletion<'a> {
     pub(super) content: &'a Content<'a>,
     pub(super) fates: &'a Fates<'a>,
-    /// Why not all messages were tried, as a sentence.
-    pub(super) ended_by: Option<&'a str>,
+    /// Why not all messages were tried.
+    pub(super) ended_by: Option<&'a Ended>,
+    pub(super) is_dry_run: bool,
     pub(super) permissions: Permissions,
 }
 
@@ -32,25 +34,7 @@ impl Deletion<'_> {
     /// The report for note and files.
     pub(super) fn report(&self, took: Duration) -> Report<'_> {
         let content = self.content;
-        let Counts { deleted, already_gone, not_deleted } = content.counts;
-        let is_rehearsal = self.rehearsed() > 0 && deleted == 0 && self.ended_by.is_none();
-        let label = match (is_rehearsal, not_deleted) {
-            (true, _) => Label::DryRun,
-            (false, 0) => Label::Complete,
-            (false, _) => Label::Incomplete,
-        };
-        let mut outcome = if is_rehearsal {
-            let all = counted(content.counts.listed(), "message");
-            format!("{} of {all} would have been deleted; nothing was changed", thousands(self.rehearsed()))
-        } else {
-            format!("{} deleted", some(deleted))
-        };
-        if already_gone > 0 {
-            outcome = format!("{outcome}, {} already gone", thousands(already_gone));
-        }
-        if not_deleted > 0 && !is_rehearsal {
-            outcome = format!("{outcome}, {} not deleted", thousands(not_deleted));
-        }
+        let (label, outcome) = self.first_line();
         let mut by_reason = ByReason::default();
         let mut rehearsed = Vec::new();
         let mut not_deleted = Vec::new();
@@ -63,7 +47,10 @@ impl Deletion<'_> {
             let (heading, status) =
                 if *already_gone { (ALREADY_GONE, "Gone") } else { (NOT_DELETED, "Not deleted") };
             let message = Message::read(email_address, listed, status).because(in_words);
-            by_reason.add(heading, in_words.clone(), email_address, Some(message.title()));
+            // The first lines name the reason of all messages that were not tried.
+            let is_known = self.ended_by.is_some_and(|ended_by| ended_by.is_reason(code));
+            let reason = if is_known { String::new() } else { in_words.clone() };
+            by_reason.add(heading, reason, email_address, Some(message.title()));
             not_deleted.push(message);
         }
         let mut failures = by_reason.into_failures();
@@ -91,6 +78,38 @@ impl Deletion<'_> {
         }
     }
 
+    fn first_line(&self) -> (Label, String) {
+        let Counts { deleted, already_gone, not_deleted } = self.content.counts;
+        let all = self.content.counts.listed();
+        let gone = match already_gone {
+            0 => String::new(),
+            gone => format!(", {} already gone", thousands(gone)),
+        };
+        if self.ended_by.is_some_and(Ended::is_held) {
+            return (Label::OnHold, format!("nothing deleted, {} left", counted(all, "message")));
+        }
+        if self.is_rehearsal() {
+            let would = match (all, self.rehearsed()) {
+                (0, _) => "no message was listed".to_owned(),
+                (_, would) => format!("{} would have been deleted", share(would, all)),
+            };
+            return (Label::DryRun, format!("{would}{gone}; nothing was changed"));
+        }
+        let not_deleted = match not_deleted {
+            0 => String::new(),
+            some => format!(", {} not deleted", thousands(some)),
+        };
+        let label = if not_deleted.is_empty() { Label::Complete } else { Label::Incomplete };
+        (label, format!("{} deleted{gone}{not_deleted}", some(deleted)))
+    }
+
+    /// Whether the whole call was a dry run.
+    fn is_rehearsal(&self) -> bool {
+        (self.is_dry_run || self.rehearsed() > 0)
+            && self.content.counts.deleted == 0
+            && self.ended_by.is_none()
+    }
+
     fn deleted(&self) -> Vec<Message> {
         let in_mailbox = |mailbox: &InMailbox<'_>| -> Vec<Message> {
             let read = |raw: &&RawValue| Message::read(mailbox.email_address, raw, "Deleted");
@@ -101,7 +120,7 @@ impl Deletion<'_> {
 
     /// What has to be known first, besides the numbers.
     fn first_sentences(&self) -> Vec<String> {
-        let mut sentences: Vec<_> = self.ended_by.map(str::to_owned).into_iter().collect();
+        let mut sentences: Vec<_> = self.ended_by.map(Ended::in_report).into_iter().collect();
         if sentences.is_empty() && self.content.counts.deleted > 0 {
             sentences.extend(self.rehearsal());
         }
@@ -118,11 +137,11 @@ impl Deletion<'_> {
         let counts = self.content.counts;
         let all = counted(counts.listed(), "message");
         match (self.rehearsed(), counts.deleted) {
-            (0, _) => None,
-            (would, 0) => Some(format!(
-                "Dry run: {} of {all} would have been deleted. Nothing was changed (dry_run).",
-                thousands(would)
+            (would, 0) if self.is_rehearsal() => Some(format!(
+                "Dry run: {} would have been deleted. Nothing was changed (dry_run).",
+                share(would, counts.listed())
             )),
+            (0, _) => None,
             (would, _) => Some(format!(
                 "Stopped after {} of {all}: a dry run was switched on (dry_run); {} more would have been deleted.",
                 thousands(self.fates.len() - would),
@@ -154,17 +173,13 @@ impl Deletion<'_> {
         let Counts { already_gone, not_deleted, .. } = self.content.counts;
         let all = counted(self.content.counts.listed(), "message");
         let mut sentences = Vec::new();
-        match (self.ended_by.map(str::to_owned).or_else(|| self.rehearsal()), not_deleted) {
-            (Some(first), _) => sentences.push(first),
-            (None, 0) => {}
-            (None, not_deleted) => {
-                let places = places(&self.content.failures);
-                let needs = self.needs();
-                sentences.push(format!(
-                    "{} of {all} could not be deleted{places}.{needs}",
-                    thousands(not_deleted)
-                ));
-            }
+        sentences.extend(self.ended_by.map(Ended::in_full).or_else(|| self.rehearsal()));
+        let is_explained = self.ended_by.is_some() || self.rehearsed() > 0;
+        if not_deleted > 0 && !is_explained {
+            let places = places(&self.content.failures);
+            let needs = self.needs();
+            sentences
+                .push(format!("{} of {all} could not be deleted{places}.{needs}", thousands(not_deleted)));
         }
         if already_gone > 0 {
             let were = if already_gone == 1 { "was" } else { "were" };
@@ -176,6 +191,12 @@ impl Deletion<'_> {
         sentences.extend(self.by_earlier_run());
         sentences
     }
+}
+
+/// "none of 3 messages", "2 of 3 messages"
+fn share(some: usize, all: usize) -> String {
+    let some = if some == 0 { "none".to_owned() } else { thousands(some) };
+    format!("{some} of {}", counted(all, "message"))
 }
 
 /// "no message", "1 message", "1,500 messages"

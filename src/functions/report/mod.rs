@@ -70,6 +70,8 @@ pub(super) enum Label {
     Incomplete,
     /// Nothing was changed.
     DryRun,
+    /// Nothing was changed, because an administrator has stopped all changes.
+    OnHold,
 }
 
 /// Messages under a heading.
@@ -222,12 +224,15 @@ impl Label {
     fn before(self, outcome: &str) -> Line {
         match self {
             Self::Complete => vec![Span::Bold(format!("Exchange Online: {outcome}"))],
-            Self::Incomplete => {
-                vec![Span::Alert("Incomplete:".to_owned()), Span::Bold(format!(" {outcome}"))]
-            }
+            Self::Incomplete => alert("Incomplete:", outcome),
+            Self::OnHold => alert("On hold:", outcome),
             Self::DryRun => vec![Span::Bold(format!("Dry run: {outcome}"))],
         }
     }
+}
+
+fn alert(label: &str, outcome: &str) -> Line {
+    vec![Span::Alert(label.to_owned()), Span::Bold(format!(" {outcome}"))]
 }
 
 impl Section {

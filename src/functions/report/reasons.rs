@@ -17,7 +17,7 @@ const ADDRESS_IN_NOTE: usize = 120;
 pub(in crate::functions) struct Failures {
     /// "Not deleted"
     pub(in crate::functions) heading: &'static str,
-    /// The rest of the heading: "the mailbox is protected".
+    /// The rest of the heading: "the mailbox is protected". Empty if the first lines of the report have the reason.
     pub(in crate::functions) reason: String,
     /// The mailboxes, each with the subjects of its messages and their numbers where these are known.
     pub(in crate::functions) mailboxes: Vec<(String, Vec<(String, usize)>)>,
@@ -112,7 +112,8 @@ impl Failures {
             ]);
             return;
         }
-        document.line([Span::Bold(format!("{}: {}", self.heading, self.reason))]);
+        let heading = format!("{}: {}", self.heading, self.reason);
+        document.line([Span::Bold(heading.trim_end().to_owned())]);
         let line = |(mailbox, of_mailbox): &(String, Vec<(String, usize)>)| -> Line {
             let mut shown: Vec<_> = of_mailbox.iter().take(subjects).map(subject).collect();
             if let Some(more) = of_mailbox.len().checked_sub(subjects).filter(|more| *more > 0) {
