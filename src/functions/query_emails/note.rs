@@ -27,7 +27,8 @@ pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Rep
     let Counts { searched, without_mailbox, failed, left_out } = search.counts;
     let is_tenant = matches!(query.scope, SearchScope::Tenant { .. });
     let mut remarks = Vec::new();
-    if is_tenant || search.counts.listed() > searched {
+    // Otherwise the first line and the users without a mailbox say it all.
+    if search.counts.listed() > searched + without_mailbox || !is_tenant && without_mailbox > 0 {
         remarks.push(format!(
             "Of {} listed: {} searched, {} without a mailbox, {} failed, {} left out.",
             counted(search.counts.listed(), "user"),
@@ -37,6 +38,7 @@ pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Rep
             thousands(left_out),
         ));
     }
+    remarks.extend(users_without_mailbox(query, search));
     remarks.extend(query.criteria.body.as_ref().map(|_| BY_INDEX.to_owned()));
     if is_tenant {
         remarks.push(NOT_REACHED.to_owned());
@@ -229,27 +231,27 @@ fn failures(query: &Query, found: &Found) -> Vec<Failures> {
         by_reason.add(NOT_SEARCHED, reason, &mailbox.address, None);
     }
     let mut failures = by_reason.into_failures();
-    let mut add = |reason: String| {
-        let Heading { text: heading, is_urgent } = NOT_SEARCHED;
-        failures.push(Failures { heading, reason, mailboxes: Vec::new(), is_urgent });
-    };
     let more = not_named(search);
     if more > 0 {
-        add(format!("{} more", counted(more, "mailbox")));
-    }
-    if !is_by_name && search.counts.without_mailbox > 0 {
-        let users = match search.counts.without_mailbox {
-            1 => "1 user has no mailbox in Exchange Online (guest, unlicensed, or on premises)".to_owned(),
-            users => format!(
-                "{} users have no mailbox in Exchange Online (guests, unlicensed, or on premises)",
-                thousands(users)
-            ),
-        };
-        let complete =
-            search.limit.is_none() && search.listing_failure.is_none() && search.counts.failed == 0;
-        add(if complete { format!("{users}. All others were searched.") } else { format!("{users}.") });
+        let Heading { text: heading, is_urgent } = NOT_SEARCHED;
+        let reason = format!("{} more", counted(more, "mailbox"));
+        failures.push(Failures { heading, reason, mailboxes: Vec::new(), is_urgent });
     }
     failures
+}
+
+/// Says how many users of a tenant have no mailbox, which is no reason to act.
+fn users_without_mailbox(query: &Query, search: &Search) -> Option<String> {
+    let users = match (&query.scope, search.counts.without_mailbox) {
+        (SearchScope::Listed(_), _) | (_, 0) => return None,
+        (_, 1) => "1 user has no mailbox in Exchange Online (guest, unlicensed, or on premises).".to_owned(),
+        (_, users) => format!(
+            "{} users have no mailbox in Exchange Online (guests, unlicensed, or on premises).",
+            thousands(users)
+        ),
+    };
+    let complete = search.limit.is_none() && search.listing_failure.is_none() && search.counts.failed == 0;
+    Some(if complete { format!("{users} All others were searched.") } else { users })
 }
 
 /// How many mailboxes failed that are not named.

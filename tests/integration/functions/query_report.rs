@@ -44,7 +44,7 @@ async fn note_says_the_outcome_first_and_groups_messages() {
         .await;
     let note = lines(&fixture.note());
     assert_eq!(
-        note[..note.len() - 3],
+        note[..note.len() - 2],
         [
             "Exchange Online: 7 messages found, in 6 of 6 mailboxes searched".to_owned(),
             "Looked for: all users · subject contains “Jerry”".to_owned(),
@@ -113,14 +113,14 @@ async fn failure_of_many_mailboxes_is_one_line() {
     fixture.done(QueryEmails, written("all", &["Incident note"], json!({"exo_start_date": 0}))).await;
     let note = lines(&fixture.note());
     let not_searched: Vec<_> = note.iter().filter(|line| line.starts_with("Not searched: ")).collect();
-    assert_eq!(not_searched.len(), 2, "{note:?}");
+    assert_eq!(not_searched.len(), 1, "{note:?}");
     assert!(
         not_searched[0].ends_with(", and 4 more") && not_searched[0].matches('@').count() == 10,
         "{note:?}"
     );
-    let guests =
-        "Not searched: 12 users have no mailbox in Exchange Online (guests, unlicensed, or on premises).";
-    assert_eq!(not_searched[1], guests);
+    let guests = "12 users have no mailbox in Exchange Online (guests, unlicensed, or on premises).";
+    assert!(note.iter().any(|line| line == guests), "{note:?}");
+    assert!(fixture.note().contains(&format!("<span style=\"color:gray\">{guests}")), "no reason to act");
 }
 
 #[tokio::test]
@@ -263,6 +263,6 @@ async fn progress_is_reported_every_few_seconds() {
     let progress = &status_messages[1..];
     assert!((1..=2).contains(&progress.len()), "{status_messages:?}");
     let numbers =
-        progress[0].strip_prefix("Searched ").unwrap().strip_suffix(" of 30 mailboxes, 0 messages found");
+        progress[0].strip_prefix("Searched ").unwrap().strip_suffix(" of 30 users, 0 messages found");
     assert!(numbers.unwrap().parse::<usize>().unwrap() > 0, "{status_messages:?}");
 }

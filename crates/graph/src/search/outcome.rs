@@ -1,7 +1,5 @@
 //! What a search reports: while it runs, and at its end.
 
-use std::fmt;
-
 use serde_json::value::RawValue;
 
 use crate::error::Error;
@@ -26,14 +24,6 @@ pub struct Progress {
     pub listing: bool,
     /// Messages found.
     pub messages: usize,
-}
-
-impl fmt::Display for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = if self.listing { "at least " } else { "" };
-        let Self { done, mailboxes, messages, .. } = self;
-        write!(f, "Searched {done} of {known}{mailboxes} mailboxes, {messages} messages found")
-    }
 }
 
 /// The result of one mailbox.

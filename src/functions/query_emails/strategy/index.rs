@@ -112,7 +112,15 @@ async fn look_into(
 ) -> Result<Search, Error> {
     let context = task.context;
     let policy = context.guard.read_policy();
-    graph::look_up_copies(&context.graph, copies, criteria, max_messages, policy, reporting(context)).await
+    graph::look_up_copies(
+        &context.graph,
+        copies,
+        criteria,
+        max_messages,
+        policy,
+        reporting(context, "mailbox"),
+    )
+    .await
 }
 
 /// Each recipient that may have copies, with their Message-IDs, in the order of the rows.

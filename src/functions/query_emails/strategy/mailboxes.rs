@@ -24,8 +24,10 @@ pub(super) async fn search(task: Task<'_>, criteria: &Criteria) -> Result<Search
     context.status.say(begins(query));
     let limits = (context.limits.max_users, context.limits.max_messages);
     let policy = context.guard.read_policy();
-    graph::search_within(&context.graph, query.scope.clone(), criteria, limits, policy, reporting(context))
-        .await
+    // Of a tenant, some users have no mailbox.
+    let what = if matches!(query.scope, SearchScope::Tenant { .. }) { "user" } else { "mailbox" };
+    let progress = reporting(context, what);
+    graph::search_within(&context.graph, query.scope.clone(), criteria, limits, policy, progress).await
 }
 
 fn begins(query: &Query) -> String {

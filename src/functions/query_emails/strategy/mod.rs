@@ -17,6 +17,7 @@ use super::reconciliation::Reconciliation;
 use crate::config::SearchStrategy;
 use crate::functions::context::Context;
 use crate::functions::progress::Progress;
+use crate::functions::report::{counted, thousands};
 use auto::Auto;
 use graph::{Criteria, Search, SearchScope, Span};
 use hunting::Hunting;
@@ -117,11 +118,15 @@ fn is_whole_tenant(query: &Query) -> bool {
     matches!(&query.scope, SearchScope::Tenant { prefix } if prefix.is_empty())
 }
 
-/// Reports the progress of a search as status messages.
-fn reporting(context: &Context) -> impl FnMut(graph::Progress) + Send + use<> {
+/// Reports the progress of a search as status messages, which count `what`.
+fn reporting(context: &Context, what: &'static str) -> impl FnMut(graph::Progress) + Send + use<> {
     let mut pace = context.status.every_few_seconds();
     move |search: graph::Progress| {
         let graph::Progress { done, mailboxes: total, listing: more, messages } = search;
-        pace.say(Progress { done, total, more, found: Some(messages) }, || search.to_string());
+        pace.say(Progress { done, total, more, found: Some(messages) }, || {
+            let at_least = if more { "at least " } else { "" };
+            let (total, found) = (counted(total, what), counted(messages, "message"));
+            format!("Searched {} of {at_least}{total}, {found} found", thousands(done))
+        });
     }
 }
