@@ -38,7 +38,7 @@ function rich(html) {
 }
 
 function cell(value, type) {
-  if (value === null || value === undefined || value === "") return element("td", {});
+  if (value === null || value === undefined || value === "") return element("td", { className: "none" });
   if (type === "boolean") return element("td", {}, value ? "Yes" : "No");
   if (type === "datetimepicker") return element("td", { className: "time" }, time(value));
   if (type === "textarea") return element("td", {}, ...rich(String(value)));
@@ -46,11 +46,18 @@ function cell(value, type) {
   return element("td", { className: text.length > 60 ? "long" : "", title: text }, text);
 }
 
+/** A row of cells, each with the label of its column for screens on which columns have no room. */
+function row(labels, cells) {
+  cells.forEach((cell, at) => { cell.dataset.label = labels[at]; });
+  return element("tr", {}, ...cells);
+}
+
 const empty = (what) => element("p", { className: "empty" }, `The incident has no ${what} yet.`);
 
 function grid(labels, rows) {
   const head = element("tr", {}, ...labels.map((label) => element("th", { scope: "col" }, label)));
-  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
+  const body = rows.map((cells) => row(labels, cells));
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   return element("div", { className: "scroll", tabIndex: 0 }, table);
 }
 
@@ -70,28 +77,28 @@ const PARTS = {
     count: (incident) => count(incident.tables),
     show: (incident) => incident.tables.filter((table) => table.rows.length).flatMap((table) => [
       element("h2", {}, `${table.label} (${table.rows.length})`),
-      grid(table.columns.map((column) => column.label), table.rows.map((row) =>
-        element("tr", {}, ...row.map((value, at) => cell(value, table.columns[at].type))))),
+      grid(table.columns.map((column) => column.label), table.rows.map((values) =>
+        values.map((value, at) => cell(value, table.columns[at].type)))),
     ]),
     what: "rows",
   },
   "Attachments": {
     count: (incident) => incident.attachments.length,
     show: (incident) => incident.attachments.length ? [grid(["Name", "Size", "Added by", "Added"],
-      incident.attachments.map((file) => element("tr", {},
+      incident.attachments.map((file) => [
         element("td", {}, state.live
           ? element("a", { href: `incidents/${incident.id}/attachments/${file.id}`, download: file.name }, file.name)
           : file.name),
         element("td", {}, size(file.size)),
         element("td", {}, file.author),
-        element("td", {}, time(file.created)))))] : [],
+        element("td", {}, time(file.created))]))] : [],
     what: "attachments",
   },
   "Artifacts": {
     count: (incident) => incident.artifacts.length,
     show: (incident) => incident.artifacts.length ? [grid(["Type", "Value", "Description", "Added by"],
-      incident.artifacts.map((one) => element("tr", {},
-        ...[one.type, one.value, one.description, one.author].map((text) => element("td", {}, text)))))] : [],
+      incident.artifacts.map((one) =>
+        [one.type, one.value, one.description, one.author].map((text) => element("td", {}, text))))] : [],
     what: "artifacts",
   },
 };
@@ -154,8 +161,6 @@ async function follow() {
 }
 
 byId("incident").addEventListener("change", (event) => { chosen = Number(event.target.value); show(); });
-const rows = state.incidents.some((incident) => count(incident.tables));
-if (rows) tab = "Data tables";
 show();
 if (state.live) follow();
 else byId("connection").textContent = `as of ${time(Math.max(...state.incidents.map((one) => one.modified)))}`;

@@ -67,6 +67,8 @@ async fn page_shows_changes_without_a_reload() {
     let setting = setting().await;
     let page = Page::serve(setting.engine.clone()).await.unwrap();
     let mut browser = Browser::open(&format!("http://{}/", page.address()), WIDTHS[0]);
+    let opened = "document.querySelector('[role=tab][aria-selected=true]').innerText";
+    assert_eq!(browser.value(opened), "Notes (0)");
     assert_eq!(browser.value(&part("Data tables")), "The incident has no rows yet.");
     setting.add_row("Your password expires");
     setting.add_note("a note");
@@ -111,6 +113,11 @@ async fn page_fits_desktop_and_telephone() {
             let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
             assert_eq!(browser.value(fits), true, "{tab} is wider than {width}");
         }
+        browser.value(&part("Data tables"));
+        let shows_status = "[...document.querySelectorAll('#part td')].every((cell) => { \
+                            const { left, right } = cell.getBoundingClientRect(); \
+                            return left >= 0 && right <= innerWidth; })";
+        assert_eq!(browser.value(shows_status), true, "a cell is not on the screen at {width}");
         let has_two_columns = browser.value(
             "document.querySelector('aside').getBoundingClientRect().left >= \
              document.getElementById('part').getBoundingClientRect().right",
