@@ -211,7 +211,13 @@ impl GuardSettings {
         self.allowed.is_some() || !self.denied.is_empty()
     }
 
-    /// The guard rails of `former` that are removed or wider in these, one phrase for each.
+    /// The names of the guard rails that are stricter in these than in `former`.
+    pub fn tightened_since(&self, former: &Self) -> Vec<String> {
+        let name = |phrase: String| phrase.split(' ').next().unwrap_or_default().to_owned();
+        former.removed_since(self).into_iter().map(name).collect()
+    }
+
+    /// The guard rails of `former` that are removed or wider in these, one phrase for each. It begins with the name.
     pub fn removed_since(&self, former: &Self) -> Vec<String> {
         let mut removed = Vec::new();
         let mut number = |name: &str, former: Option<usize>, now: Option<usize>| {

@@ -114,14 +114,21 @@ impl ReloadPlan {
         }
         let removed = settings.guard.removed_since(&former_rails);
         if !removed.is_empty() {
-            warn!("guard rails are removed or wider than before: {}", removed.join("; "));
+            // Under a hold they have no effect yet.
+            let are = if settings.guard.hold { "will be" } else { "are" };
+            let when = if settings.guard.hold { "after the hold" } else { "than before" };
+            warn!("guard rails {are} removed or wider {when}: {}", removed.join("; "));
         }
+        let mut tightened = settings.guard.tightened_since(&former_rails);
+        // A line of its own says so.
+        tightened.retain(|name| name != "hold");
         if other_rails || other_trail {
             former.trail.note_change(&settings.guard, &removed);
         }
         let hold = settings.guard.hold;
-        if former.policy.replace_rails(settings.guard) {
-            info!("stricter guard rails are in force at once, also for running calls");
+        former.policy.replace_rails(settings.guard);
+        if !tightened.is_empty() {
+            info!("stricter at once, also for running calls: {}", tightened.join(", "));
         }
         match (former_rails.hold, hold) {
             (false, true) => warn!("all changes are on hold (hold=true)"),

@@ -56,17 +56,16 @@ impl ChangePolicy {
     }
 
     /// Puts other guard rails in force. Stricter ones hold at once for every change that has not begun, others for the
-    /// calls that begin from now on. Returns whether they are stricter in some respect.
-    pub fn replace_rails(&self, rails: GuardSettings) -> bool {
-        let mut is_stricter = false;
+    /// calls that begin from now on.
+    pub fn replace_rails(&self, rails: GuardSettings) {
         self.in_force.send_if_modified(|now| {
             let differs = *now.rails != rails;
-            is_stricter = now.rails.deletion != rails.deletion || !now.rails.removed_since(&rails).is_empty();
+            let is_stricter =
+                now.rails.deletion != rails.deletion || !now.rails.removed_since(&rails).is_empty();
             now.rails = Arc::new(rails);
             now.version += u64::from(is_stricter);
             differs
         });
-        is_stricter
     }
 
     /// Holds all changes, or releases a hold that was set by a signal. Returns whether that is something new.

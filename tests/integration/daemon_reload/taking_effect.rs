@@ -76,6 +76,21 @@ async fn changed_limit_applies_to_new_calls() {
 }
 
 #[tokio::test]
+async fn log_names_the_rails_that_a_reload_changes() {
+    let mut running = Running::with(&[], &[("dry_run", "true")]).await;
+    running.write(&[], &[("hold", "true"), ("deletion", "permanent")]);
+    running.hang_up(SAME_CONNECTION).await;
+    running.daemon.logged("removed or wider after the hold: deletion is permanent; dry_run is off").await;
+    running.daemon.logged("all changes are on hold (hold=true)").await;
+    assert_eq!(running.daemon.count_in_log("stricter at once"), 0);
+    running.write(&[], &[("max_deletions", "5"), ("dry_run", "true")]);
+    running.hang_up(SAME_CONNECTION).await;
+    running.daemon.logged("guard rails are removed or wider than before: hold is off").await;
+    let stricter = "stricter at once, also for running calls: max_deletions, deletion, dry_run";
+    running.daemon.logged(stricter).await;
+}
+
+#[tokio::test]
 async fn more_workers_work_on_more_calls_at_once() {
     let mut running = Running::with(&[("num_workers", "1")], &[]).await;
     running.write(&[("num_workers", "3")], &[]);
