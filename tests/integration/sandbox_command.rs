@@ -199,6 +199,23 @@ fn served_sandbox_calls_the_daemon() {
     assert!(stderr.contains("exo_messages_id") && failed.stdout.is_empty(), "{stderr}");
 }
 
+#[test]
+fn call_without_a_sandbox_says_how_to_start_one() {
+    let parent = tempfile::tempdir().unwrap();
+    for directory in [parent.path().to_owned(), parent.path().join("missing")] {
+        let mut call = program();
+        call.args(["sandbox", "--call", "query_emails", "--directory"]).arg(&directory);
+        let output = call.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let start = format!("sandbox --serve --directory {}", directory.display());
+        assert!(
+            stderr.contains("no sandbox is served in ") && stderr.trim_end().ends_with(&start),
+            "{stderr}"
+        );
+        assert!(output.status.code() == Some(1) && !stderr.contains("config --create"), "{stderr}");
+    }
+}
+
 /// What SOAR sends for choices and for inputs of a newer app, and the end of a call as a playbook sends it.
 #[test]
 fn call_sends_what_the_function_has_in_soar() {
@@ -299,6 +316,15 @@ fn call_ends_in_rows_notes_and_artifacts() {
     assert_eq!(incident["tables"][0]["rows"].as_array().unwrap().len(), 2, "{incident}");
     assert_eq!(incident["notes"].as_array().unwrap().len(), 4, "{incident}");
     assert!(state["calls"].as_array().unwrap().iter().all(|call| call["state"] == "done"), "{state}");
+
+    // What the function writes itself is no work of a script.
+    let (_, stderr) = call(&[
+        "query_emails",
+        "--input=exo_email_address=all",
+        "--input=exo_message_subject=password expires today",
+        "--input=exo_query_output_format=Incident note",
+    ]);
+    assert!(stderr.contains("scripts after the function: no row, note or artifact added"), "{stderr}");
 
     // A script that did not run is named.
     let (_, stderr) =

@@ -120,7 +120,11 @@ fn served_sandbox_shows_calls_and_missing_daemon() {
     let no_daemon = lines.next().unwrap();
     assert!(no_daemon.starts_with("No daemon is subscribed"), "{no_daemon}");
     assert!(lines.next().unwrap().contains("run --config-file"));
-    assert!(sandbox.line("call 1: ").contains("get_email_user_profile, from a workflow of incident 2095"));
+    assert!(
+        sandbox
+            .line("call 1: ")
+            .ends_with(" get_email_user_profile, call 1: from a workflow of incident 2095")
+    );
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
         .args(["run", "--config-file"])
         .arg(served.join("app.config"))

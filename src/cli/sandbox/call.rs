@@ -1,5 +1,6 @@
 //! `sandbox --call`: has the SOAR of a served sandbox call the daemon, and shows the reply.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -22,10 +23,8 @@ pub(super) async fn call(
     directory: &Path,
 ) -> Result<(), Failure> {
     let function = named(function)?;
+    let endpoint = Endpoint::open(directory).map_err(|error| not_served(directory, &error))?;
     let values = inputs::read(function, given, directory).await?;
-    let endpoint = Endpoint::open(directory).map_err(|error| {
-        Failure::new(ExitCode::Failed, &format!("no sandbox is served in {}: {error}", directory.display()))
-    })?;
     let name = function.name().to_owned();
     let call = PostedCall { playbook, function: name, inputs: values, incident: INCIDENT };
     let mut lines = Lines::of(&endpoint, &call).await?;
@@ -51,9 +50,7 @@ pub(super) async fn call(
                     display.line(&message);
                 }
                 if let Some(added) = added {
-                    display.line(&format!(
-                        "The scripts after the function have run on incident {INCIDENT}: {added}"
-                    ));
+                    display.line(&format!("The scripts after the function: {added}"));
                 }
                 if let Some(why) = script_failure {
                     display.line(&format!("A script after the function did not run to its end: {why}"));
@@ -103,6 +100,17 @@ impl Lines {
             }
         }
     }
+}
+
+fn not_served(directory: &Path, error: &std::io::Error) -> Failure {
+    let why = if error.kind() == ErrorKind::NotFound { String::new() } else { format!(" ({error})") };
+    let message = format!(
+        "no sandbox is served in {}{why}. Start one in another terminal:\n  {} sandbox --serve --directory {}",
+        directory.display(),
+        program(),
+        in_a_shell(directory)
+    );
+    Failure::new(ExitCode::Failed, &message)
 }
 
 fn unreachable(error: &dyn std::fmt::Display) -> Failure {

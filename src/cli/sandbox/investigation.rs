@@ -237,7 +237,7 @@ impl Analyst<'_> {
         self.story.answer(success, &summary, took);
         match scripts {
             Scripts::None => {}
-            Scripts::Ran(added) => self.story.status(&format!("the incident: {added}")),
+            Scripts::Ran(added) => self.story.status(&format!("scripts: {added}")),
             Scripts::Failed(why) => {
                 self.rows = false;
                 self.story.status(&why);

@@ -45,7 +45,7 @@ fn show(story: &mut Story, run: &Run, shown: &mut Shown) {
             Origin::Workflow => "a workflow",
             Origin::Playbook => "a playbook",
         };
-        story.event(&format!("call {id}: {function}, from {by} of incident {}", request.incident));
+        story.event(&format!("{function}, call {id}: from {by} of incident {}", request.incident));
     }
     for status in statuses.iter().skip(shown.statuses) {
         story.event(&format!("call {id}: … {status}"));
@@ -71,7 +71,7 @@ fn ended(story: &mut Story, run: &Run, end: &End) {
     story.event(&format!("call {id}: {mark} {text} ({took:.2} s)"));
     match scripts {
         Scripts::None => {}
-        Scripts::Ran(added) => story.event(&format!("call {id}: the incident: {added}")),
+        Scripts::Ran(added) => story.event(&format!("call {id}: scripts: {added}")),
         Scripts::Failed(why) => story.event(&format!("call {id}: a script did not run to its end: {why}")),
     }
 }

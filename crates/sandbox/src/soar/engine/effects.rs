@@ -157,6 +157,10 @@ impl fmt::Display for Happened {
             counted(self.artifacts, "artifact").map(|artifacts| format!("{artifacts} added")),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
-        if parts.is_empty() { f.write_str("nothing to add") } else { f.write_str(&parts.join(", ")) }
+        if parts.is_empty() {
+            f.write_str("no row, note or artifact added")
+        } else {
+            f.write_str(&parts.join(", "))
+        }
     }
 }
