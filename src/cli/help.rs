@@ -132,8 +132,15 @@ pub(super) fn with_examples(program: Command) -> Command {
             // The image is built without the sandbox.
             return program;
         }
-        program.mut_subcommand(name, |command| command.after_help(text(examples, document)))
+        program.mut_subcommand(name, |command| with_usage(command).after_help(text(examples, document)))
     })
+}
+
+/// Shows the same usage in errors as in the help. Otherwise clap names all options that were given, in one line.
+fn with_usage(command: Command) -> Command {
+    let name = format!("fn-exchange-online {}", command.get_name());
+    let usage = command.clone().bin_name(name).render_usage().to_string();
+    command.override_usage(usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned())
 }
 
 fn text(examples: &[(&str, &str)], document: &str) -> String {

@@ -82,6 +82,10 @@ enum Command {
     ManPages(shell_files::ManPages),
     /// Try the program with an embedded SOAR and Graph tenant, without accounts.
     #[cfg(feature = "sandbox")]
+    #[command(override_usage = "fn-exchange-online sandbox [OPTIONS]\n       \
+                                fn-exchange-online sandbox --serve [OPTIONS]\n       \
+                                fn-exchange-online sandbox --directory <DIRECTORY> \\\n           \
+                                --call <FUNCTION> [--input <NAME=VALUE>]...")]
     Sandbox(sandbox::Arguments),
 }
 

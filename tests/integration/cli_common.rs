@@ -40,16 +40,32 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn help_fits_the_terminal_and_has_examples() {
-    for command in COMMANDS {
-        let (code, shown) = on_terminal(66, &[], &[command, "--help"], "");
+    for (command, columns) in COMMANDS.iter().flat_map(|command| [(*command, 60), (*command, 66)]) {
+        let (code, shown) = on_terminal(columns, &[], &[command, "--help"], "");
         assert_eq!(code, 0, "{shown}");
         assert!(shown.contains('\x1b'), "no bold headings: {shown}");
         let shown = plain(&shown);
-        let wide: Vec<&str> = shown.lines().filter(|line| line.chars().count() > 66).collect();
+        let wide: Vec<&str> = shown.lines().filter(|line| line.chars().count() > columns).collect();
         assert!(wide.is_empty(), "{command}: {wide:?}");
         assert!(shown.contains("\nExamples:\n") && shown.contains("  $ fn-exchange-online "), "{shown}");
         let document = shown.split("\nDocumentation: ").nth(1).unwrap().trim();
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(document).is_file(), "{document}");
+    }
+}
+
+#[test]
+fn usage_of_errors_fits_the_terminal() {
+    for arguments in [
+        &["sandbox", "--call", "query_emails"][..],
+        &["sandbox", "--fresh", "--mailboxes", "20", "--latency", "1", "--throttled", "1"],
+        &["package", "--image", "registry.example.com/x:1"],
+        &["selftest", "--json", "--config-file", "app.config", "--color", "never", "--nonsense"],
+    ] {
+        let output = run(arguments);
+        let shown = text(&output.stderr);
+        let usage = shown.split("\nUsage: ").nth(1).unwrap_or_else(|| panic!("{arguments:?}: {shown}"));
+        let wide: Vec<&str> = usage.lines().filter(|line| line.chars().count() + 7 > 66).collect();
+        assert!(output.status.code() == Some(2) && wide.is_empty(), "{arguments:?}: {wide:?}");
     }
 }
 
