@@ -53,11 +53,7 @@ pub(super) const SPEC: Spec = Spec {
             "number of the incident; required with exo_attachment_names",
         ),
     ],
-    uses: &[
-        Use::always(&[SEND_MAIL]),
-        LARGE,
-        Use::when("when it may have been sent", &[SEND_MAIL, READ_MAIL]),
-    ],
+    uses: &[Use::always(&[SEND_MAIL]), LARGE, Use::when("after a lost answer", &[SEND_MAIL, READ_MAIL])],
     changes_mailbox: true,
     timeout: Timeout::Abort,
 };

@@ -44,7 +44,7 @@ async fn missing_permission_is_reported_for_each_function() {
         ("get_email_user_profile", "missing User.Read.All"),
         ("send_message", "missing Mail.Send"),
         ("send_message over 4 MB", "missing Mail.Send"),
-        ("send_message when it may have been sent", "missing Mail.Send"),
+        ("send_message after a lost answer", "missing Mail.Send"),
         ("query_emails over all users", "missing User.Read.All"),
     ];
     assert_eq!(missing, expected);
