@@ -15,6 +15,24 @@ if form.exo_message_body:
 # "No" is a choice as well: only messages without attachments.
 if form.exo_has_attachments is not None:
     inputs.exo_has_attachments = form.exo_has_attachments
+if form.exo_internet_message_id:
+    inputs.exo_internet_message_id = form.exo_internet_message_id
+if form.exo_network_message_id:
+    inputs.exo_network_message_id = form.exo_network_message_id
+if form.exo_recipient:
+    inputs.exo_recipient = form.exo_recipient
+if form.exo_searched_attachment_name:
+    inputs.exo_attachment_name = form.exo_searched_attachment_name
+if form.exo_attachment_sha256:
+    inputs.exo_attachment_sha256 = form.exo_attachment_sha256
+if form.exo_url:
+    inputs.exo_url = form.exo_url
+if form.exo_header:
+    inputs.exo_header = form.exo_header
+if form.exo_include_recoverable is not None:
+    inputs.exo_include_recoverable = form.exo_include_recoverable
+if form.exo_search_strategy:
+    inputs.exo_search_strategy = form.exo_search_strategy
 # The form may have the choices in a collection of another kind; an input takes a list.
 if form.exo_query_output_format:
     inputs.exo_query_output_format = [choice for choice in form.exo_query_output_format]
