@@ -24,7 +24,6 @@ use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
 use crate::index::quota::Quota;
 use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
-use crate::message_trace;
 use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::request::Request;
@@ -134,7 +133,7 @@ impl Client {
         let policy = Policy::new(settings);
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
-        let (mailboxes, trace_quota) = (MailboxLimiter::default(), message_trace::quota());
+        let (mailboxes, trace_quota) = (MailboxLimiter::default(), Quota::of_message_trace());
         let shared = Shared { transport, policy, mailboxes, batches, trace_quota };
         Ok(Self { shared: Arc::new(shared), memory: Budget::default().share() })
     }
@@ -150,9 +149,11 @@ impl Client {
         &self.memory
     }
 
-    /// The quota of the message trace, which all calls share.
-    pub(crate) fn trace_quota(&self) -> &Quota {
-        &self.shared.trace_quota
+    /// Waits until the quota of the message trace, which all calls share, allows a request.
+    pub(crate) async fn enter_trace(&self) {
+        let waits = Instant::now();
+        self.shared.trace_quota.enter().await;
+        self.metrics().trace_waited(waits.elapsed());
     }
 
     /// Returns the counts.

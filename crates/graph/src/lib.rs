@@ -60,6 +60,7 @@ pub use index::coverage::{Coverage, Gap, GapReason, Span};
 pub use mail_folders::{FolderSearch, WELL_KNOWN_FOLDERS, find_mail_folder};
 pub use message_trace::{
     TRACE_PERMISSION, Trace, TraceCriteria, TraceError, TraceRow, TraceStatus, message_trace, oldest_traced,
+    probe_message_trace,
 };
 pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;

@@ -21,6 +21,7 @@ pub struct Metrics {
     throttled: Family<SentLabels, Counter>,
     retries: Family<RetryLabels, Counter>,
     retry_wait: Family<RetryLabels, Counter<f64, AtomicU64>>,
+    trace_wait: Counter<f64, AtomicU64>,
     token_requests: Family<TokenLabels, Counter>,
 }
 
@@ -53,6 +54,7 @@ impl Default for Metrics {
             throttled: Family::default(),
             retries: Family::default(),
             retry_wait: Family::default(),
+            trace_wait: Counter::default(),
             token_requests: Family::default(),
         };
         for sent in Sent::ALL {
@@ -101,6 +103,11 @@ impl Metrics {
             self.retry_wait.clone(),
         );
         registry.register(
+            "graph_trace_wait_seconds",
+            "How long message traces waited for the tenant's quota, all together",
+            self.trace_wait.clone(),
+        );
+        registry.register(
             "token_requests",
             "Requests for an access token, every try, by what came of it",
             self.token_requests.clone(),
@@ -124,6 +131,11 @@ impl Metrics {
     pub(crate) fn retried(&self, reason: RetryReason, wait: Duration) {
         self.retries.get_or_create(&RetryLabels { reason }).inc();
         self.retry_wait.get_or_create(&RetryLabels { reason }).inc_by(wait.as_secs_f64());
+    }
+
+    /// Counts that a message trace waited for its quota.
+    pub(crate) fn trace_waited(&self, wait: Duration) {
+        self.trace_wait.inc_by(wait.as_secs_f64());
     }
 
     /// Counts a request for an access token.

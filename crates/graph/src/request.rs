@@ -61,7 +61,7 @@ impl Request {
         Self { method: Method::POST, body: Some(body), only_reads: true, ..Self::get(path) }
     }
 
-    /// Names how many rounds Graph needs for the request, each of which may take the usual time.
+    /// Names how many rounds Graph needs for the request. Each may take the usual time.
     #[must_use]
     pub(crate) fn lasting(self, rounds: u32) -> Self {
         Self { rounds, ..self }

@@ -72,6 +72,14 @@ async fn mail_is_found_by_each_criterion() {
             },
             1,
         ),
+        (
+            HuntingCriteria {
+                recipients: list(&["@contoso.EXAMPLE"]),
+                senders: list(&["@evil.example"]),
+                ..none()
+            },
+            4,
+        ),
         (HuntingCriteria { subjects: list(&["RECHNUNG \"FÄLLIG\" \\"]), ..none() }, 4),
         (HuntingCriteria { urls: list(&["evil.example/a?b=\"c\""]), ..none() }, 3),
         (

@@ -71,6 +71,7 @@ async fn trace_finds_every_recipient_by_each_criterion() {
         (by(&["<a'b%@x>", "<late@x>"], &[], &[], &[]), 4),
         (by(&[], &["@evil.example"], &[], &[]), 4),
         (by(&[], &["EVE@evil.example", "x@y"], &[b, c], &["invoice 'X' 50%"]), 2),
+        (by(&[], &["@evil.example"], &["@CONTOSO.example", "x@y"], &[]), 4),
         (by(&["<a'b%@x>"], &["eve@notevil.example"], &[], &[]), 0),
         (by(&["x' or 1 eq 1 or 'x"], &[], &[], &[]), 0),
         (by(&["<A'B%@x>"], &[], &[], &[]), 0),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::kql::{Condition, Query};
 use super::row::MailEvent;
 use crate::index::coverage::Span;
-use crate::index::matching::{any, bracketed, is_address, is_in_subject, is_message_id, is_sender};
+use crate::index::matching::{any, bracketed, is_address, is_in_subject, is_message_id, is_of};
 
 /// What a search for mail looks for. A row has to meet all properties that have values, and one of the values of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct HuntingCriteria {
     pub network_message_ids: Vec<String>,
     /// Addresses of senders, and domains that begin with `@`: the header's or the envelope's.
     pub senders: Vec<String>,
-    /// Addresses of recipients, lists expanded.
+    /// Addresses of recipients, lists expanded, and domains that begin with `@`.
     pub recipients: Vec<String>,
     /// Texts that occur in the subject.
     pub subjects: Vec<String>,
@@ -61,6 +61,8 @@ impl HuntingCriteria {
         let (domains, senders): (Vec<&str>, Vec<&str>) =
             texts(&self.senders).into_iter().partition(|sender| sender.starts_with('@'));
         let bare_domains: Vec<&str> = domains.iter().map(|domain| domain.trim_start_matches('@')).collect();
+        let (recipient_domains, recipients): (Vec<&str>, Vec<&str>) =
+            texts(&self.recipients).into_iter().partition(|recipient| recipient.starts_with('@'));
         let urls = (!self.urls.is_empty())
             .then(|| Query::of("EmailUrlInfo").any(&[Condition::Contains("Url", texts(&self.urls))]));
         let has_files = !self.attachment_sha256.is_empty() || !self.attachment_names.is_empty();
@@ -79,7 +81,10 @@ impl HuntingCriteria {
                 Condition::InAnyCase("SenderFromDomain", bare_domains.clone()),
                 Condition::InAnyCase("SenderMailFromDomain", bare_domains),
             ])
-            .any(&[Condition::InAnyCase("RecipientEmailAddress", texts(&self.recipients))])
+            .any(&[
+                Condition::InAnyCase("RecipientEmailAddress", recipients),
+                Condition::EndsWith("RecipientEmailAddress", recipient_domains),
+            ])
             .any(&[Condition::Contains("Subject", texts(&self.subjects))])
             .of_messages_in(urls)
             .of_messages_in(files)
@@ -90,9 +95,8 @@ impl HuntingCriteria {
     pub(super) fn matches(&self, row: &MailEvent) -> bool {
         any(&self.message_ids, &row.message_id, is_message_id)
             && any(&self.network_message_ids, &row.network_message_id, is_address)
-            && (any(&self.senders, &row.sender, is_sender)
-                || any(&self.senders, &row.envelope_sender, is_sender))
-            && any(&self.recipients, &row.recipient, is_address)
+            && (any(&self.senders, &row.sender, is_of) || any(&self.senders, &row.envelope_sender, is_of))
+            && any(&self.recipients, &row.recipient, is_of)
             && any(&self.subjects, &row.subject, is_in_subject)
             && self.from.is_none_or(|from| row.time >= from)
             && self.to.is_none_or(|to| row.time <= to)

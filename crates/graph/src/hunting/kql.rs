@@ -85,25 +85,31 @@ pub(super) enum Condition<'a> {
     InAnyCase(&'static str, Vec<&'a str>),
     /// One of the values occurs in the column, without regard to case.
     Contains(&'static str, Vec<&'a str>),
+    /// The column ends with one of the values, without regard to case.
+    EndsWith(&'static str, Vec<&'a str>),
 }
 
 impl Condition<'_> {
     /// The condition; `None` where there are no values.
     fn text(&self) -> Option<String> {
-        let (Self::In(column, values) | Self::InAnyCase(column, values) | Self::Contains(column, values)) =
-            self;
+        let (Self::In(column, values)
+        | Self::InAnyCase(column, values)
+        | Self::Contains(column, values)
+        | Self::EndsWith(column, values)) = self;
         let literals: Vec<String> = values.iter().map(|value| literal(value)).collect();
         if literals.is_empty() {
             return None;
         }
+        let each = |operator: &str| {
+            let terms: Vec<String> =
+                literals.iter().map(|literal| format!("{column} {operator} {literal}")).collect();
+            terms.join(" or ")
+        };
         Some(match self {
             Self::In(..) => format!("{column} in ({})", literals.join(", ")),
             Self::InAnyCase(..) => format!("{column} in~ ({})", literals.join(", ")),
-            Self::Contains(..) => {
-                let terms: Vec<String> =
-                    literals.iter().map(|literal| format!("{column} contains {literal}")).collect();
-                terms.join(" or ")
-            }
+            Self::Contains(..) => each("contains"),
+            Self::EndsWith(..) => each("endswith"),
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Advanced hunting: the mail of the last 30 days in one query, where the tenant has Defender for Office 365 (Graph page
-//! "security: runHuntingQuery"; Defender pages of the tables).
+//! Advanced hunting: the mail of the last 30 days in one query, where the tenant has Defender for Office 365 (Graph
+//! page "security: runHuntingQuery"; Defender pages of the tables).
 
 mod criteria;
 mod error;
@@ -74,7 +74,7 @@ trait Raw: DeserializeOwned {
     fn size(row: &Self::Row) -> usize;
 }
 
-/// Finds mail by `criteria`: a row for each message and recipient. What the query cannot look at is a gap in the result.
+/// Finds mail by `criteria`: a row for each message and recipient. What the query cannot look at is a gap.
 ///
 /// # Errors
 /// When hunting cannot be used, or the first request fails.

@@ -48,7 +48,7 @@ pub enum GapReason {
     TooManyRows(usize),
     /// Some rows had no recipient or time that could be read.
     Unreadable(usize),
-    /// The index failed. Holds what it said.
+    /// The index failed. Holds its error.
     Failed(String),
 }
 

@@ -6,7 +6,7 @@ pub(crate) fn is_address(wanted: &str, own: &str) -> bool {
 }
 
 /// Whether `own` is the address `wanted`, or is in the domain `wanted`, which begins with `@`.
-pub(crate) fn is_sender(wanted: &str, own: &str) -> bool {
+pub(crate) fn is_of(wanted: &str, own: &str) -> bool {
     match wanted.strip_prefix('@') {
         Some(domain) => own.rsplit_once('@').is_some_and(|(_, own)| is_address(domain, own)),
         None => is_address(wanted, own),
@@ -44,9 +44,9 @@ mod tests {
 
     #[test]
     fn domain_matches_only_itself() {
-        assert!(is_sender("@Evil.example", "a@evil.EXAMPLE"));
+        assert!(is_of("@Evil.example", "a@evil.EXAMPLE"));
         for other in ["a@sub.evil.example", "a@notevil.example", "evil.example", "@evil.example.com"] {
-            assert!(!is_sender("@evil.example", other), "{other}");
+            assert!(!is_of("@evil.example", other), "{other}");
         }
     }
 

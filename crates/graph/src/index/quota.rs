@@ -6,6 +6,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+/// The tenant's quota for the message trace is 100 requests in 5 minutes, and administrators share it (Graph page "List
+/// messageTraces").
+const TRACES: (usize, Duration) = (90, Duration::from_secs(300));
+
 /// At most `most` requests begin within any span of `window`. Those that wait begin in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Quota {
@@ -16,7 +20,12 @@ pub(crate) struct Quota {
 }
 
 impl Quota {
-    pub(crate) fn new(most: usize, window: Duration) -> Self {
+    /// The quota of the message trace.
+    pub(crate) fn of_message_trace() -> Self {
+        Self::new(TRACES.0, TRACES.1)
+    }
+
+    fn new(most: usize, window: Duration) -> Self {
         Self { most, window, begun: Mutex::default() }
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::row::TraceRow;
 use crate::index::coverage::Span;
-use crate::index::matching::{any, bracketed, is_address, is_in_subject, is_message_id, is_sender};
+use crate::index::matching::{any, bracketed, is_in_subject, is_message_id, is_of};
 use crate::path::literal;
 
 /// What a trace looks for. A row has to meet all properties that have values, and one of the values of each.
@@ -14,7 +14,7 @@ pub struct TraceCriteria {
     pub message_ids: Vec<String>,
     /// Addresses of senders, and domains that begin with `@`. It is the sender of the envelope.
     pub senders: Vec<String>,
-    /// Addresses of recipients, as the sender wrote them.
+    /// Addresses of recipients, as the sender wrote them, and domains that begin with `@`.
     pub recipients: Vec<String>,
     /// Texts that occur in the subject.
     pub subjects: Vec<String>,
@@ -42,9 +42,12 @@ impl TraceCriteria {
     /// The filters of the requests that together find every match. Of the properties with several values, one is asked
     /// for value by value; the others are checked on the rows.
     pub(super) fn filters(&self) -> Vec<Filter> {
+        // The trace has no filter for a domain of recipients; its rows are checked.
+        let has_domain = self.recipients.iter().any(|recipient| recipient.starts_with('@'));
+        let recipients = if has_domain { &Vec::new() } else { &self.recipients };
         let properties: [(&Vec<String>, Condition); 4] = [
             (&self.message_ids, |id| format!("messageId eq {}", literal(&bracketed(id)))),
-            (&self.recipients, |address| format!("recipientAddress eq {}", literal(address))),
+            (recipients, |address| format!("recipientAddress eq {}", literal(address))),
             (&self.senders, |sender| {
                 let wildcard = if sender.starts_with('@') { "*" } else { "" };
                 format!("senderAddress eq {}", literal(&format!("{wildcard}{sender}")))
@@ -56,29 +59,30 @@ impl TraceCriteria {
             _ => None,
         });
         let single: Vec<String> = single.collect();
-        // A Message-ID finds the fewest rows; otherwise the fewest values make the fewest requests.
-        let several = if self.message_ids.is_empty() {
-            properties.iter().filter(|(values, _)| values.len() > 1).min_by_key(|(values, _)| values.len())
-        } else {
-            properties.iter().find(|(values, _)| std::ptr::eq(*values, &raw const self.message_ids))
+        // One Message-ID is enough: the rest is checked. Otherwise a Message-ID finds the fewest rows, and the fewest
+        // values make the fewest requests.
+        let several = match self.message_ids.len() {
+            0 => properties
+                .iter()
+                .filter(|(values, _)| values.len() > 1)
+                .min_by_key(|(values, _)| values.len()),
+            1 => None,
+            _ => properties.first(),
         };
-        let several = several.filter(|(values, _)| values.len() > 1);
-        // One Message-ID, or another single value, is enough: the rest is checked.
-        let is_enough = self.message_ids.len() == 1;
         match several {
-            Some((values, condition)) if !is_enough => values
+            Some((values, condition)) => values
                 .iter()
                 .map(|value| Filter(single.iter().cloned().chain([condition(value)]).collect()))
                 .collect(),
-            _ => vec![Filter(single)],
+            None => vec![Filter(single)],
         }
     }
 
     /// Whether a row meets the criteria.
     pub(super) fn matches(&self, row: &TraceRow) -> bool {
         any(&self.message_ids, &row.message_id, is_message_id)
-            && any(&self.senders, &row.sender, is_sender)
-            && any(&self.recipients, &row.recipient, is_address)
+            && any(&self.senders, &row.sender, is_of)
+            && any(&self.recipients, &row.recipient, is_of)
             && any(&self.subjects, &row.subject, is_in_subject)
             // Graph shows no fractions of a second.
             && self.from.is_none_or(|from| row.received.timestamp() >= from.timestamp())
@@ -135,7 +139,8 @@ mod tests {
                 "senderAddress eq '*@evil.example' and contains(subject,'t')",
             ]
         );
-        assert_eq!(filters(&TraceCriteria::default()), [""]);
+        let recipients = list(&["@contoso.example", "a@x"]);
+        assert_eq!(filters(&TraceCriteria { recipients, ..TraceCriteria::default() }), [""]);
     }
 
     #[test]

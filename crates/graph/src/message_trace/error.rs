@@ -7,6 +7,11 @@ use crate::error_code::Meaning;
 /// Microsoft's application that serves the message trace.
 const SERVICE: &str = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373";
 
+const MISSING_SERVICE: &str = "The tenant lacks the service principal of Microsoft's application for the message trace. An \
+                               administrator creates it with: New-MgServicePrincipal -AppId \
+                               8bd644d1-64a1-4d4b-ae52-2e0cbf64e373. It can take hours until it works.";
+const OTHER_CLOUD: &str = "This Microsoft Graph has no message trace; only the global cloud has it.";
+
 /// Why a message trace failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TraceError {
@@ -17,13 +22,10 @@ pub enum TraceError {
     )]
     MissingPermission(Error),
     /// The tenant lacks the service principal of Microsoft's application.
-    #[error(
-        "the message trace needs the service principal of Microsoft's application {SERVICE} in the tenant. An \
-         administrator creates it with: New-MgServicePrincipal -AppId {SERVICE}. It can take hours until it works. {0}"
-    )]
+    #[error("{MISSING_SERVICE} {0}")]
     MissingServicePrincipal(Error),
     /// This Graph has no message trace.
-    #[error("this Microsoft Graph has no message trace; only the global cloud has it. {0}")]
+    #[error("{OTHER_CLOUD} {0}")]
     NotInThisCloud(Error),
     /// Any other failure.
     #[error("{0}")]
@@ -51,6 +53,25 @@ impl TraceError {
         match self {
             Self::MissingPermission(_) | Self::MissingServicePrincipal(_) | Self::NotInThisCloud(_) => true,
             Self::Failed(error) => error.is_for_all(),
+        }
+    }
+
+    /// Returns what an administrator can do, as a sentence, where that is not only a permission.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingServicePrincipal(_) => Some(MISSING_SERVICE),
+            Self::NotInThisCloud(_) => Some(OTHER_CLOUD),
+            Self::MissingPermission(_) | Self::Failed(_) => None,
+        }
+    }
+
+    /// Returns the failure of the request.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::MissingPermission(error)
+            | Self::MissingServicePrincipal(error)
+            | Self::NotInThisCloud(error)
+            | Self::Failed(error) => error,
         }
     }
 

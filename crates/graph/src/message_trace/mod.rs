@@ -9,7 +9,6 @@ mod error;
 mod row;
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
@@ -25,7 +24,6 @@ use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
 use crate::index::IndexLimits;
 use crate::index::coverage::{Coverage, GapReason, Span, cut};
-use crate::index::quota::Quota;
 use crate::links::{Following, Links};
 use crate::path::Path;
 use crate::request::Request;
@@ -43,20 +41,12 @@ const DAYS: i64 = 90;
 const LONGEST_SPAN: TimeDelta = TimeDelta::days(10);
 /// Graph refuses a span that ends in the future or begins too early, by its own clock.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
-/// The tenant's quota is 100 requests in 5 minutes, and administrators share it.
-const REQUESTS: usize = 90;
-const REQUESTS_WITHIN: Duration = Duration::from_secs(300);
 /// How many requests of one trace are under way at once.
 const AT_ONCE: usize = 4;
 /// The most rows on a page: Graph's limit.
 const LARGEST_PAGE: usize = 5_000;
 /// No trace has more pages.
 const MOST_PAGES: usize = 1_000;
-
-/// The quota of a client.
-pub(crate) fn quota() -> Quota {
-    Quota::new(REQUESTS, REQUESTS_WITHIN)
-}
 
 /// What a trace found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -159,6 +149,16 @@ pub async fn message_trace(
     Ok(trace)
 }
 
+/// Asks for one row, to find out whether the trace can be used.
+///
+/// # Errors
+/// It cannot.
+pub async fn probe_message_trace(client: &Client) -> Result<(), TraceError> {
+    client.enter_trace().await;
+    let request = Request::get(Path::message_traces().option("$top", "1")).expecting(Expected::List);
+    client.send(&request).await.map(drop).map_err(TraceError::of)
+}
+
 /// Divides a span into windows that one request may ask for, the newest first. Neighbours share a moment.
 fn windows(span: Span) -> Vec<Span> {
     let mut windows = Vec::new();
@@ -190,7 +190,7 @@ async fn read(
         if found.requests == MOST_PAGES {
             return Err(ErrorKind::TooManyPages(MOST_PAGES).into());
         }
-        client.trace_quota().enter().await;
+        client.enter_trace().await;
         let request = Request::get(next).expecting(Expected::List).preferring("include-unknown-enum-members");
         let page: Page = client.send(&request).await?.parse()?;
         found.requests += 1;
