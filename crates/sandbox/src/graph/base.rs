@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use chrono::Utc;
+
 use super::directory::Directory;
 use super::generate::Generator;
 use super::identifier::{IdForm, Ids, Key};
@@ -25,10 +27,11 @@ pub(super) struct Base {
 }
 
 impl Base {
-    /// The tenant's present time, in milliseconds since 1970.
+    /// The present time of the indexes of mail, in milliseconds since 1970. Their spans end now, also in a tenant whose
+    /// mail is old.
     pub(super) fn present(&self) -> i64 {
         let since = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        (self.generator.now * 1_000).saturating_add(since)
+        (self.generator.now * 1_000).saturating_add(since).max(Utc::now().timestamp_millis())
     }
 
     /// The id for the tenant's own methods of a message that was never moved.

@@ -300,9 +300,14 @@ impl Faults {
         self.plan().roles_shown = shown;
     }
 
-    /// Ends every fault and restores the permissions of [`ROLES`].
+    /// Ends every fault and restores the permissions of [`ROLES`]. Those of [`OPTIONAL_ROLES`] and the limits of the
+    /// indexes stay as they are.
     pub fn clear(&self) {
-        *self.plan() = Self::new(self.seed).plan.into_inner();
+        let mut new = Self::new(self.seed).plan.into_inner();
+        let mut plan = self.plan();
+        new.roles.extend(plan.roles.drain().filter(|role| OPTIONAL_ROLES.contains(&role.as_str())));
+        new.indexes = std::mem::take(&mut plan.indexes);
+        *plan = new;
     }
 
     /// How long a request takes. For a `$batch` call this is what it takes in addition to its sub-requests.

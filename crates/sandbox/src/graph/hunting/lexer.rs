@@ -53,8 +53,8 @@ fn word(rest: &str) -> Result<(Token, usize), String> {
     Ok((Token::Time(time.timestamp_millis()), length + argument.len() + 2))
 }
 
-/// Reads a string literal at the start of `rest`, and returns it with its length in bytes. A backslash begins an escape;
-/// an unknown escape, a line end within the literal and a missing quote are errors.
+/// Reads a string literal at the start of `rest`, and returns it with its length in bytes. A backslash begins an
+/// escape; an unknown escape, a line end within the literal and a missing quote are errors.
 fn literal(rest: &str) -> Result<(Token, usize), String> {
     let mut characters = rest.char_indices();
     let (_, quote) = characters.next().ok_or("a literal is expected")?;

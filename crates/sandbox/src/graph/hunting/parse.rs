@@ -1,5 +1,5 @@
-//! The part of KQL that a builder of queries needs. Everything else is refused, so that no client relies on a query that
-//! means something else at Microsoft.
+//! The part of KQL that a builder of queries needs. Everything else is refused, so that no client relies on a query
+//! that means something else at Microsoft.
 //!
 //! ```text
 //! query     = table { "|" step }
@@ -108,7 +108,7 @@ impl Parser {
             "sort" => {
                 self.keyword("by")?;
                 let (column, _) = self.column(columns)?;
-                // KQL sorts in descending order unless it is told otherwise.
+                // KQL sorts in descending order by default.
                 let descending = if self.is_word("asc") {
                     false
                 } else {

@@ -26,7 +26,7 @@ pub struct Copy {
 
 /// Mail that arrives.
 impl Tenant {
-    /// The tenant's present time.
+    /// The present time of the indexes of mail: that of the tenant, or of the clock if it is later.
     pub fn present(&self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.state().base.present()).unwrap_or_default()
     }
@@ -88,7 +88,7 @@ struct Arrival<'a> {
     delivery: &'a Delivery,
     mail: Arc<Mail>,
     copies: Vec<Copy>,
-    /// Addresses in lower case: nobody gets a mail twice, and lists may contain each other.
+    /// Addresses in lower case. Each gets a mail once, and lists may contain each other.
     seen: HashSet<String>,
 }
 

@@ -60,7 +60,7 @@ impl Delivery {
         self
     }
 
-    /// The same mail for one more recipient, to whom this happens.
+    /// The same mail for one more recipient, with this fate.
     #[must_use]
     pub fn with(mut self, address: &str, fate: Fate) -> Self {
         self.recipients.push(Recipient { address: address.to_owned(), fate });

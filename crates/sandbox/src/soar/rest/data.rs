@@ -10,7 +10,7 @@ use crate::soar::customizations::{Customizations, DESTINATIONS};
 use crate::soar::incidents::{Author, AuthorKind};
 
 /// The names of the app's functions in SOAR.
-pub const FUNCTIONS: [&str; 9] = [
+pub const FUNCTIONS: [&str; 10] = [
     "exchange_online_create_meeting",
     "exchange_online_delete_email",
     "exchange_online_delete_messages_from_query_results",
@@ -19,6 +19,7 @@ pub const FUNCTIONS: [&str; 9] = [
     "exchange_online_move_message_to_folder",
     "exchange_online_query_emails",
     "exchange_online_send_message",
+    "exchange_online_trace_message",
     "exchange_online_write_message_as_attachment",
 ];
 
