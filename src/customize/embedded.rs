@@ -26,6 +26,7 @@ pub(super) const FUNCTIONS: &[Source] = sources![
     "functions/exchange_online_move_message_to_folder.json",
     "functions/exchange_online_query_emails.json",
     "functions/exchange_online_send_message.json",
+    "functions/exchange_online_trace_message.json",
     "functions/exchange_online_write_message_as_attachment.json",
 ];
 
@@ -39,6 +40,7 @@ pub(super) const FUNCTION_FIELDS: &[Source] = sources![
     "function_fields/exo_email_address_sender.json",
     "function_fields/exo_end_date.json",
     "function_fields/exo_has_attachments.json",
+    "function_fields/exo_internet_message_id.json",
     "function_fields/exo_mail_folders.json",
     "function_fields/exo_mailfolders_id.json",
     "function_fields/exo_meeting_body.json",
@@ -54,6 +56,7 @@ pub(super) const FUNCTION_FIELDS: &[Source] = sources![
     "function_fields/exo_messages_id.json",
     "function_fields/exo_query_messages_results.json",
     "function_fields/exo_query_output_format.json",
+    "function_fields/exo_recipient.json",
     "function_fields/exo_recipients.json",
     "function_fields/exo_start_date.json",
     "function_fields/incident_id.json",
@@ -71,6 +74,7 @@ pub(super) const ACTIVITY_FIELDS: &[Source] = sources![
     "activity_fields/exo_end_date.json",
     "activity_fields/exo_expected_messages.json",
     "activity_fields/exo_has_attachments.json",
+    "activity_fields/exo_internet_message_id.json",
     "activity_fields/exo_mailfolder_id.json",
     "activity_fields/exo_meeting_body.json",
     "activity_fields/exo_meeting_email_address.json",
@@ -86,6 +90,7 @@ pub(super) const ACTIVITY_FIELDS: &[Source] = sources![
     "activity_fields/exo_message_sender_address.json",
     "activity_fields/exo_message_subject.json",
     "activity_fields/exo_query_output_format.json",
+    "activity_fields/exo_recipient.json",
     "activity_fields/exo_start_date.json",
 ];
 
@@ -100,6 +105,7 @@ pub(super) const RULES: &[Source] = sources![
     "rules/query_messages.json",
     "rules/query_messages_on_artifact.json",
     "rules/send_message.json",
+    "rules/trace_message.json",
     "rules/write_message_eml_as_attachment.json",
     "rules/write_message_json_as_note.json",
 ];
@@ -115,6 +121,7 @@ pub(super) const WORKFLOWS: &[Source] = sources![
     "workflows/example_exchange_online_query_emails/workflow.json",
     "workflows/example_exchange_online_query_messages_of_a_group/workflow.json",
     "workflows/example_exchange_online_send_message/workflow.json",
+    "workflows/example_exchange_online_trace_message/workflow.json",
     "workflows/example_exchange_online_write_message_as_attachment/workflow.json",
 ];
 
@@ -131,6 +138,7 @@ pub(super) const PAYLOAD_SAMPLES: &[Source] = sources![
     "payload_samples/exchange_online_move_message_to_folder.json",
     "payload_samples/exchange_online_query_emails.json",
     "payload_samples/exchange_online_send_message.json",
+    "payload_samples/exchange_online_trace_message.json",
     "payload_samples/exchange_online_write_message_as_attachment.json",
 ];
 
@@ -145,6 +153,7 @@ pub(super) const PLAYBOOKS: &[Source] = sources![
     "playbooks/example_exchange_online_query_messages/playbook.json",
     "playbooks/example_exchange_online_query_messages_on_artifact/playbook.json",
     "playbooks/example_exchange_online_send_message/playbook.json",
+    "playbooks/example_exchange_online_trace_message/playbook.json",
     "playbooks/example_exchange_online_write_message_eml_as_attachment/playbook.json",
     "playbooks/example_exchange_online_write_message_json_as_note/playbook.json",
 ];
@@ -162,6 +171,7 @@ pub(super) const TEXTS: &[Source] = sources![
     "playbooks/example_exchange_online_query_messages/results.py",
     "playbooks/example_exchange_online_query_messages_on_artifact/results.py",
     "playbooks/example_exchange_online_send_message/results.py",
+    "playbooks/example_exchange_online_trace_message/results.py",
     "playbooks/example_exchange_online_write_message_json_as_note/results.py",
     "scripts/create_artifacts_from_message.py",
     "workflows/form.py",
@@ -171,6 +181,8 @@ pub(super) const TEXTS: &[Source] = sources![
     "workflows/query_result.py",
     "workflows/query_rows.py",
     "workflows/row.py",
+    "workflows/trace_form.py",
+    "workflows/trace_rows.py",
     "workflows/example_exchange_online_create_meeting/post_processing.py",
     "workflows/example_exchange_online_create_meeting/pre_processing.py",
     "workflows/example_exchange_online_delete_email/post_processing.py",

@@ -1,0 +1,2 @@
+# The results of the trace.
+results = playbook.functions.results.exo_trace_results
