@@ -47,13 +47,15 @@ pub enum Act {
     ReadMessage,
     /// Searches mailboxes.
     SearchMailboxes,
+    /// Looks into the message trace.
+    TraceMessages,
     /// Reads a mailbox in any way; on record only when the mailbox is refused.
     ReadMailbox,
 }
 
 impl Act {
     /// All kinds.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::DeleteMessage,
         Self::DeleteMessages,
         Self::MoveMessage,
@@ -65,6 +67,7 @@ impl Act {
         Self::WriteNote,
         Self::ReadMessage,
         Self::SearchMailboxes,
+        Self::TraceMessages,
         Self::ReadMailbox,
     ];
 
@@ -82,6 +85,7 @@ impl Act {
             Self::WriteNote => "write note",
             Self::ReadMessage => "read message",
             Self::SearchMailboxes => "search mailboxes",
+            Self::TraceMessages => "trace messages",
             Self::ReadMailbox => "read mailbox",
         }
     }
@@ -102,6 +106,7 @@ impl Act {
             Self::AttachMessage | Self::AttachReport | Self::WriteNote => "written",
             Self::ReadMessage | Self::ReadMailbox => "read",
             Self::SearchMailboxes => "searched",
+            Self::TraceMessages => "traced",
         }
     }
 }
@@ -183,10 +188,10 @@ pub struct AuditRecord {
     /// The number of invited attendees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attendees: Option<usize>,
-    /// The number of messages: those of a refused list, or those that a search found.
+    /// The number of messages: those of a refused list, or those that a search or trace found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<usize>,
-    /// What was searched: addresses, or `all`, or `all:` with the beginning of a name.
+    /// What was searched or traced: addresses, or `all`, or `all:` with the beginning of a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub searched: Option<String>,
     /// The number of mailboxes that were searched.

@@ -195,7 +195,7 @@ pub struct GuardSettings {
     pub allowed: Option<Patterns>,
     /// `mailboxes_denied`: mailboxes that may not be changed, even if allowed.
     pub denied: Patterns,
-    /// `mailboxes_denied_reading`: mailboxes whose mail may not be read or searched.
+    /// `mailboxes_denied_reading`: mailboxes whose mail may not be read, searched or traced.
     pub denied_reading: Patterns,
     /// `deletion`: where a deleted message goes.
     pub deletion: Deletion,

@@ -26,6 +26,7 @@ mod query_emails;
 mod report;
 mod send_message;
 mod spec;
+mod trace_message;
 mod write_message_as_attachment;
 
 use tracing::info;
@@ -91,6 +92,8 @@ functions! {
     QueryEmails => query_emails,
     /// `exchange_online_delete_messages_from_query_results`
     DeleteMessagesFromQueryResults => delete_messages_from_query_results,
+    /// `exchange_online_trace_message`
+    TraceMessage => trace_message,
 }
 
 impl Function {

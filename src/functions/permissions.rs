@@ -10,16 +10,23 @@ pub struct Permission {
     larger: &'static [&'static str],
     /// A larger permission that most installations have, so errors name it as well.
     usual_alternative: Option<&'static str>,
+    /// What an installation without it lacks; `None` for one that the usual set-up has.
+    lost_without: Option<&'static str>,
 }
 
 impl Permission {
     const fn new(smallest: &'static str, larger: &'static [&'static str]) -> Self {
-        Self { smallest, larger, usual_alternative: None }
+        Self { smallest, larger, usual_alternative: None, lost_without: None }
     }
 
     /// The name of the smallest permission that is sufficient.
     pub fn name(self) -> &'static str {
         self.smallest
+    }
+
+    /// What an installation without it lacks, as a sentence; `None` for one that the usual set-up has.
+    pub fn lost_without(self) -> Option<&'static str> {
+        self.lost_without
     }
 
     /// The first permission in `granted` that is sufficient.
@@ -89,6 +96,12 @@ pub(super) const SEND_MAIL: Permission = Permission::new("Mail.Send", &[]);
 pub(super) const CHANGE_CALENDARS: Permission = Permission::new("Calendars.ReadWrite", &[]);
 pub(super) const READ_SETTINGS: Permission =
     Permission::new("MailboxSettings.Read", &["MailboxSettings.ReadWrite"]);
+
+/// Reads the message trace (Graph page "List messageTraces").
+pub(super) const TRACE_MESSAGES: Permission = Permission {
+    lost_without: Some("Without it, who received a message cannot be traced."),
+    ..Permission::new(graph::TRACE_PERMISSION, &[])
+};
 
 /// Needed in addition where the settings allow or deny mailboxes: the guard then asks the directory who owns a mailbox
 /// before the mailbox is changed.

@@ -80,6 +80,11 @@ impl Rails {
         self.all().any(|rails| !rails.denied_reading.is_empty())
     }
 
+    /// Whether `mailboxes_denied_reading` has this name of a mailbox.
+    pub(super) fn deny_reading_by_name(&self, name: &str) -> bool {
+        self.all().any(|rails| rails.denied_reading.match_address(name))
+    }
+
     /// Whether `mailboxes_denied_reading` has the mailbox.
     pub(super) fn deny_reading(&self, name: &str, names: &Names) -> bool {
         self.all().any(|rails| {

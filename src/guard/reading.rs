@@ -48,6 +48,31 @@ impl Guard {
         Ok(mailbox)
     }
 
+    /// Checks that what concerns `address`, a sender or recipient, may be shown. An address that is not in the directory
+    /// is compared as it is.
+    ///
+    /// # Errors
+    /// The settings forbid it, or the owner could not be found out.
+    pub async fn authorize_showing(
+        &self,
+        graph: &Client,
+        route: &Dispatch,
+        address: &str,
+    ) -> Result<(), graph::Error> {
+        match self.authorize_reading(graph, route, address).await {
+            Err(error) if is_not_found(&error) => {
+                let rails = self.rails();
+                if !rails.deny_reading_by_name(address) {
+                    return Ok(());
+                }
+                let mailbox = Mailbox { name: address.to_owned(), id: None, version: rails.version() };
+                self.record_refused_reading(&mailbox, RefusalCode::MailboxRefused.text());
+                Err(ErrorKind::ReadingDenied.into())
+            }
+            authorized => authorized.map(drop),
+        }
+    }
+
     /// The policy for a search; `None` if every mailbox may be read.
     pub fn read_policy(&self) -> Option<&dyn ReadPolicy> {
         self.rails().deny_any_reading().then_some(self)

@@ -1,6 +1,7 @@
 //! Calls of all functions, each with a mark of its own, so that what was done for it can be counted.
 
 use fn_exchange_online::functions::Function;
+use sandbox::graph::{Address, Delivery};
 use sandbox::soar::caller::Reply;
 use sandbox::soar::rest::Owner;
 use serde_json::{Value, json};
@@ -136,6 +137,20 @@ impl Order {
                     "exo_query_output_format": ["Incident note", "Incident attachment"],
                 });
                 (inputs, reports(incident), Answer::Says("/messages_found", json!(2)))
+            }
+            Function::TraceMessage => {
+                let (message_id, sent) = (format!("<{nth}@elsewhere.example>"), chrono::Utc::now());
+                let sent = sent - chrono::TimeDelta::minutes(10);
+                let from = Address::new("Zoë", "zoe@elsewhere.example");
+                let mail = Delivery::new(&message_id, from, &mark, sent).to([&mailbox]);
+                deployment.sandbox.graph.deliver(&mail);
+                let inputs = json!({
+                    "incident_id": incident,
+                    "exo_internet_message_id": message_id,
+                    "exo_start_date": (sent - chrono::TimeDelta::hours(1)).timestamp_millis(),
+                    "exo_query_output_format": ["Incident note", "Incident attachment"],
+                });
+                (inputs, reports(incident), Answer::Says("/recipients_found", json!(1)))
             }
             Function::DeleteMessagesFromQueryResults => {
                 let other = deployment.mailbox((nth + 1) % 20);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use net::Trust;
 use sandbox::Sandbox;
-use sandbox::graph::{Address, NewMessage, TenantOptions};
+use sandbox::graph::{Address, Delivery, NewMessage, OPTIONAL_ROLES, TenantOptions};
 use sandbox::soar::caller::{Caller, CallerOptions};
 use sandbox::soar::rest::ApiKey;
 use sandbox::soar::{INCIDENT, SoarOptions};
@@ -59,6 +59,11 @@ impl Deployment {
         }
         let tenant = TenantOptions { mailboxes: 20, messages_per_mailbox: 12, ..TenantOptions::default() };
         let sandbox = Sandbox::start(directory.path(), tenant, soar).await.unwrap();
+        for role in OPTIONAL_ROLES {
+            sandbox.graph.faults().give_role(role);
+        }
+        // Tests call more than the service allows.
+        sandbox.graph.faults().set_trace_quota(100_000, Duration::from_secs(300));
         Self { sandbox, directory, broker }
     }
 
@@ -167,7 +172,21 @@ impl Deployment {
         let results = json!({"email_results": [
             {"email_address": mailbox, "status_code": 200, "email_list": [{"id": ids[4]}]},
         ]});
+        let sent = chrono::Utc::now() - chrono::TimeDelta::minutes(10);
+        let from = Address::new("Zoë", "zoe@elsewhere.example");
+        let mail = Delivery::new("<traced@elsewhere.example>", from, "Message", sent).to([&mailbox]);
+        self.sandbox.graph.deliver(&mail);
         vec![
+            (
+                "exchange_online_trace_message",
+                json!({
+                    "incident_id": INCIDENT,
+                    "exo_internet_message_id": "<traced@elsewhere.example>",
+                    "exo_recipient": mailbox,
+                    "exo_start_date": (sent - chrono::TimeDelta::hours(1)).timestamp_millis(),
+                    "exo_query_output_format": ["Exchange Online data table"],
+                }),
+            ),
             ("exchange_online_get_email_user_profile", json!({"exo_email_address": mailbox})),
             (
                 "exchange_online_get_message",

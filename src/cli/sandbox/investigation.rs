@@ -35,6 +35,7 @@ pub(super) async fn play(sandbox: &Sandbox, engine: &Engine, story: &mut Story) 
     ));
     let mut analyst = Analyst { engine, story, steps: 0, rows: true };
 
+    analyst.trace_it(&phish).await?;
     let found = analyst.who_got_it(&phish).await?;
     analyst.who_reported_it(&first).await?;
     analyst.look_at_it(&first).await?;
@@ -63,6 +64,20 @@ struct Analyst<'a> {
 }
 
 impl Analyst<'_> {
+    async fn trace_it(&mut self, phish: &Phish) -> Result<(), Failure> {
+        let inputs = json!({
+            "incident_id": INCIDENT,
+            "exo_email_address_sender": phish.sender.address,
+            "exo_start_date": (Utc::now() - TimeDelta::days(7)).timestamp_millis(),
+            "exo_query_output_format": [{"id": 1, "name": "Incident note"}],
+        });
+        let say = |results: &Value| {
+            let content = &results["content"];
+            format!("{} recipients, says the message trace", content["recipients_found"])
+        };
+        self.ask("Who was it sent to?", Function::TraceMessage, inputs, say).await.map(drop)
+    }
+
     async fn who_got_it(&mut self, phish: &Phish) -> Result<Value, Failure> {
         let inputs = json!({
             "incident_id": INCIDENT,
@@ -316,7 +331,7 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Stor
     // Without the scripts, the incident has the functions' own notes.
     let own_notes = notes.iter().filter(|note| note.author.kind == AuthorKind::ApiKey).count();
     verdict(
-        own_notes == 2 && attachments == 5,
+        own_notes == 3 && attachments == 5,
         format!("the incident has {} notes and {attachments} files", notes.len()),
     );
     if rows {

@@ -24,7 +24,7 @@ use crate::customize::{ScriptLanguage, export};
 use daemon::Daemon;
 use directory::Directory;
 use sandbox::Sandbox;
-use sandbox::graph::{Phish, RetryAfter, Scope, TenantOptions, Throttling};
+use sandbox::graph::{OPTIONAL_ROLES, Phish, RetryAfter, Scope, TenantOptions, Throttling};
 use sandbox::page::{Page, document};
 use sandbox::soar::SoarOptions;
 use sandbox::soar::customizations::older_app;
@@ -183,6 +183,9 @@ async fn run(arguments: &Arguments, directory: &Path, story: &mut Story) -> Resu
 async fn start(arguments: &Arguments, directory: &Path) -> Result<Sandbox, Failure> {
     let sandbox = Sandbox::start(directory, arguments.tenant(), arguments.soar()?).await;
     let sandbox = sandbox.map_err(|error| failed(&error))?;
+    for role in OPTIONAL_ROLES {
+        sandbox.graph.faults().give_role(role);
+    }
     sandbox.graph.faults().set_latency(Duration::from_millis(arguments.latency), Duration::ZERO);
     if arguments.throttled > 0 {
         sandbox.graph.faults().throttle(Some(Throttling {

@@ -17,6 +17,7 @@ const TOKEN: (&str, &str) = ("graph.token", "token");
 const PERMISSIONS: (&str, &str) = ("graph.permissions", "permissions");
 const REQUEST: (&str, &str) = ("graph.request", "request");
 const MAILBOX: (&str, &str) = ("graph.mailbox", "mailbox");
+const TRACE: (&str, &str) = ("graph.message_trace", "message trace");
 
 /// Checks Graph, and `mailbox` if given.
 pub(super) async fn check(settings: &Settings, mailbox: Option<&str>) -> Section {
@@ -68,8 +69,26 @@ async fn checks(settings: &Settings, mailbox: Option<&str>) -> Vec<Check> {
     checks.extend(permissions(claims.as_ref(), lets_in, &settings.guard));
     checks.push(request);
     checks.extend(looked_into);
+    checks.extend(message_trace(&client, bound, claims.as_ref()).await);
     checks.extend(patterns::check(&client, bound, &settings.guard).await);
     checks
+}
+
+/// Looks into the message trace, where the application may: a permission alone is not enough for it.
+async fn message_trace(client: &Client, bound: Duration, claims: Option<&Claims>) -> Option<Check> {
+    let permissions = Function::TraceMessage.spec().permissions().0;
+    if !permissions.iter().all(|permission| granted(*permission, claims).is_some()) {
+        return None;
+    }
+    let (id, name) = TRACE;
+    Some(match within(bound, graph::probe_message_trace(client)).await {
+        Ok(Ok(())) => Check::passed(id, name, "the message trace answers"),
+        Ok(Err(error)) => {
+            let advice = error.remedy().unwrap_or("Try again in some minutes.");
+            Check::warning(id, name, error.for_log(), advice.to_owned())
+        }
+        Err(late) => Check::warning(id, name, late, "Try again in some minutes.".to_owned()),
+    })
 }
 
 /// The credential, and the end of a certificate's validity.
@@ -139,9 +158,10 @@ fn all_permissions() -> Vec<&'static str> {
 /// Whether the guard rails ask the directory who owns the mailbox that `function` changes or reads.
 fn identifies(function: Function, rails: &GuardSettings) -> bool {
     match function {
-        Function::GetMessage | Function::WriteMessageAsAttachment | Function::QueryEmails => {
-            !rails.denied_reading.is_empty()
-        }
+        Function::GetMessage
+        | Function::WriteMessageAsAttachment
+        | Function::QueryEmails
+        | Function::TraceMessage => !rails.denied_reading.is_empty(),
         _ => function.spec().changes_mailbox && rails.name_mailboxes(),
     }
 }
@@ -172,6 +192,21 @@ fn allowed(function: Function, way: Use, rails: &GuardSettings, claims: Option<&
         "",
         |_| " to identify the mailbox (mailboxes_allowed, mailboxes_denied, mailboxes_denied_reading)",
     );
+    let lost: Vec<&str> = needed()
+        .filter(|permission| granted(*permission, claims).is_none())
+        .filter_map(Permission::lost_without)
+        .collect();
+    if for_rails.is_none() && lost.len() == missing.len() {
+        return Check::warning(
+            id,
+            name,
+            format!("missing {} (optional)", missing.join(" and ")),
+            format!(
+                "{} To use it, add it as an application permission and grant admin consent.",
+                lost.join(" ")
+            ),
+        );
+    }
     Check::warning(
         id,
         name,

@@ -240,7 +240,7 @@ pub(in crate::config) static MAILBOXES_DENIED: Opt = opt(
 
 pub(in crate::config) static MAILBOXES_DENIED_READING: Opt = opt(
     "mailboxes_denied_reading",
-    "Guard rail: mailboxes whose mail may not be read or searched, written as in `mailboxes_allowed`.",
+    "Guard rail: mailboxes whose mail may not be read, searched or traced, written as in `mailboxes_allowed`.",
 )
 .suggested("board-*@example.com");
 

@@ -41,7 +41,7 @@ impl Reader<'_> {
                 "an identifier such as 0d6bf0ac-5e7e-4a33-8d2b-08dc0f1a2b3c",
                 guid,
             ),
-            recipients: self.recipients("exo_recipient"),
+            recipients: self.address_matches("exo_recipient"),
             attachment_names: self.values(
                 "exo_attachment_name",
                 Separated::Lines,
@@ -68,7 +68,7 @@ impl Reader<'_> {
 
     /// Message-IDs, with their angle brackets. The sender may have put anything into them, separators included: where
     /// there are brackets, they are the ends.
-    fn message_ids(&mut self, name: &'static str) -> Vec<String> {
+    pub(in crate::functions) fn message_ids(&mut self, name: &'static str) -> Vec<String> {
         let Some(text) = self.criterion(name) else { return Vec::new() };
         let lines = text.lines().map(trim).filter(|line| !line.is_empty());
         let mut ids: Vec<String> = Vec::new();
@@ -86,7 +86,7 @@ impl Reader<'_> {
     }
 
     /// Addresses, or domains after `@`.
-    fn recipients(&mut self, name: &'static str) -> Vec<AddressMatch> {
+    pub(in crate::functions) fn address_matches(&mut self, name: &'static str) -> Vec<AddressMatch> {
         let Some(text) = self.criterion(name) else { return Vec::new() };
         let entries = text.split([',', ';', '\n']).map(trim);
         let (domains, addresses): (Vec<&str>, Vec<&str>) = entries.partition(|entry| entry.starts_with('@'));
@@ -102,6 +102,11 @@ impl Reader<'_> {
             self.refuse(name, Reason::NoAddress);
         }
         self.bounded(name, all)
+    }
+
+    /// Texts, one a line.
+    pub(in crate::functions) fn text_lines(&mut self, name: &'static str) -> Vec<String> {
+        self.values(name, Separated::Lines, "a text", |text| Some(text.to_owned()))
     }
 
     /// The values of a list. `read` returns `None` for an entry that is not `what`.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::document::{Line, Span};
 use super::{counted, thousands};
+use graph::TraceRow;
 use net::untrusted::csv;
 use net::untrusted::text::{excerpt, sanitize_line};
 use uuid::Uuid;
@@ -51,6 +52,23 @@ impl Message {
             link: value.get("webLink").and_then(Value::as_str).filter(is_https).map(str::to_owned),
             internet_message_id: text("/internetMessageId"),
             id: text("/id"),
+            status,
+            reason: String::new(),
+        }
+    }
+
+    /// A message of the message trace, for its recipient.
+    pub(in crate::functions) fn traced(row: &TraceRow, status: &'static str) -> Self {
+        Self {
+            mailbox: row.recipient.clone(),
+            subject: row.subject.clone(),
+            sender_name: String::new(),
+            sender_address: row.sender.clone(),
+            received: Some(row.received),
+            has_attachments: None,
+            link: None,
+            internet_message_id: row.message_id.clone(),
+            id: row.id.clone(),
             status,
             reason: String::new(),
         }

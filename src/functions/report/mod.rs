@@ -112,6 +112,8 @@ pub(super) struct Report<'a> {
     pub(super) other_messages: Vec<Message>,
     /// Sentences that come after everything else.
     pub(super) remarks: Vec<String>,
+    /// The table, where it is not that of the messages.
+    pub(super) table: Option<String>,
     /// What is too long for a note: lists with their headings.
     pub(super) file_only: Vec<(&'static str, Vec<String>)>,
     /// Further files.
@@ -164,7 +166,9 @@ impl Report<'_> {
             let text = self.document(&Detail::Everything, Some(reference)).text();
             let mut written = filed.file(Format::Text, text).await;
             if written.is_ok() && self.messages().next().is_some() {
-                written = filed.file(Format::Table, message::table(self.messages(), reference)).await;
+                let table = self.table.clone();
+                let table = table.unwrap_or_else(|| message::table(self.messages(), reference));
+                written = filed.file(Format::Table, table).await;
             }
             for Table { file_prefix, text } in &self.tables {
                 if written.is_ok() {
@@ -309,14 +313,15 @@ fn not_written(what: &str, error: &Error) -> Trouble {
     }
 }
 
-/// "1 message", "2 mailboxes", "1,500 messages"
+/// "1 message", "2 mailboxes", "3 entries", "1,500 messages"
 pub(super) fn counted(number: usize, what: &str) -> String {
-    let plural = match (number, what.ends_with('x')) {
-        (1, _) => "",
-        (_, true) => "es",
-        (_, false) => "s",
+    let (stem, plural) = match what.strip_suffix('y') {
+        _ if number == 1 => (what, ""),
+        Some(stem) => (stem, "ies"),
+        None if what.ends_with('x') => (what, "es"),
+        None => (what, "s"),
     };
-    format!("{} {what}{plural}", thousands(number))
+    format!("{} {stem}{plural}", thousands(number))
 }
 
 /// A number with a comma after each three digits.

@@ -123,6 +123,7 @@ async fn every_change_is_recorded_before_its_reply() {
             }
             "exchange_online_get_message" => &[("read message", "read")],
             QUERY => &[("search mailboxes", "searched")],
+            "exchange_online_trace_message" => &[("trace messages", "traced")],
             "exchange_online_move_message_to_folder" => &[("move message", "moved")],
             "exchange_online_send_message" => &[("send message", "sent")],
             "exchange_online_create_meeting" => &[("create meeting", "created")],
@@ -136,7 +137,8 @@ async fn every_change_is_recorded_before_its_reply() {
             assert_eq!((&act["function"], &act["correlation_id"]), (&json!(function), &json!(correlation)));
             assert_eq!(act["principal"], "analyst@example.com");
             assert_eq!(act["workflow"], "example_exchange_online");
-            let place = if act["act"] == "search mailboxes" { "searched" } else { "mailbox" };
+            let is_search = act["act"] == "search mailboxes" || act["act"] == "trace messages";
+            let place = if is_search { "searched" } else { "mailbox" };
             assert!(
                 act["workflow_instance"].is_number() && act[place].is_string() && act["dry_run"] == false
             );

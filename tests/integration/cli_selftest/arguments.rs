@@ -1,7 +1,7 @@
 //! What can be asked for.
 
 use fn_exchange_online::functions::Function;
-use sandbox::graph::{ROLES, TokenRefusal};
+use sandbox::graph::{OPTIONAL_ROLES, ROLES, TokenRefusal};
 use serde_json::Value;
 
 use crate::cli_selftest::selftest_with;
@@ -64,7 +64,7 @@ async fn advice_names_only_documents_on_the_machine() {
     for function in Function::ALL {
         deployment.sandbox.soar.rest.remove_function(function.name());
     }
-    for role in ROLES {
+    for role in ROLES.into_iter().chain(OPTIONAL_ROLES) {
         deployment.sandbox.graph.faults().take_role(role);
     }
     let outcome = selftest_with(&deployment, &deployment.app_config(&[], &[]), &[]).await;

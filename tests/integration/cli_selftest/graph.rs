@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Instant;
 
 use fn_exchange_online::functions::Function;
-use sandbox::graph::{Fault, ROLES, RetryAfter, Target, TokenRefusal};
+use sandbox::graph::{Fault, OPTIONAL_ROLES, ROLES, RetryAfter, Target, TokenRefusal};
 use serde_json::json;
 
 use crate::cli_selftest::{selftest, selftest_with};
@@ -71,6 +71,24 @@ async fn denied_mailboxes_require_user_read_all_for_changes() {
 }
 
 #[tokio::test]
+async fn optional_permission_and_service_principal_are_warnings() {
+    let deployment = Deployment::new().await;
+    let faults = deployment.sandbox.graph.faults();
+    let text = deployment.app_config(&[], &[]);
+    faults.miss_trace_service(true);
+    let outcome = selftest(&deployment, &text).await;
+    let check = outcome.check("graph.message_trace");
+    assert_eq!((&check["outcome"], outcome.code), (&json!("warning"), 0), "{check}");
+    assert!(check["advice"].as_str().unwrap().contains("New-MgServicePrincipal"), "{check}");
+    faults.take_role("ExchangeMessageTrace.Read.All");
+    let outcome = selftest(&deployment, &text).await;
+    let check = outcome.check("graph.permission.exchange_online_trace_message");
+    assert_eq!(check["found"], "missing ExchangeMessageTrace.Read.All (optional)");
+    assert!(check["advice"].as_str().unwrap().starts_with("Without it, who received a message"), "{check}");
+    assert_eq!((outcome.code, outcome.with_outcome("failed").len()), (0, 0));
+}
+
+#[tokio::test]
 async fn broader_permission_includes_narrower_one() {
     let deployment = Deployment::new().await;
     let faults = deployment.sandbox.graph.faults();
@@ -106,7 +124,7 @@ async fn basic_read_permission_allows_queries_without_body() {
 #[tokio::test]
 async fn token_without_roles_exits_with_1_advising_admin_consent() {
     let deployment = Deployment::new().await;
-    for role in ROLES {
+    for role in ROLES.into_iter().chain(OPTIONAL_ROLES) {
         deployment.sandbox.graph.faults().take_role(role);
     }
     let outcome = selftest(&deployment, &deployment.app_config(&[], &[])).await;
@@ -188,7 +206,7 @@ async fn refused_function_names_its_declared_permission() {
     let calls = deployment.calls_of_all_functions();
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
-    for role in ROLES {
+    for role in ROLES.into_iter().chain(OPTIONAL_ROLES) {
         deployment.sandbox.graph.faults().take_role(role);
     }
     for (name, inputs) in calls {

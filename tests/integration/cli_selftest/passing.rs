@@ -78,7 +78,8 @@ async fn selftest_sends_only_read_requests() {
     let graph = deployment.sandbox.graph.requests();
     let asked: Vec<String> =
         graph.iter().map(|request| format!("{} {}", request.method, request.path_and_query)).collect();
-    assert_eq!(asked.iter().filter(|asked| asked.starts_with("GET /")).count(), 1, "{asked:?}");
+    // One user's id, and a row of the message trace.
+    assert_eq!(asked.iter().filter(|asked| asked.starts_with("GET /")).count(), 2, "{asked:?}");
     assert!(asked.iter().all(|asked| asked.starts_with("GET ") || asked.contains("/token")), "{asked:?}");
 }
 
@@ -87,7 +88,7 @@ async fn shared_advice_is_given_once() {
     let soar = sandbox::soar::SoarOptions { customizations: serde_json::json!({}), ..Default::default() };
     let deployment = Deployment::start(None, soar).await;
     let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;
-    assert_eq!(out.matches("not defined in SOAR").count(), 9, "{out}");
+    assert_eq!(out.matches("not defined in SOAR").count(), 10, "{out}");
     assert_eq!(out.matches("Import the customizations").count(), 1, "{out}");
     let deployment = Deployment::new().await;
     let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use fn_exchange_online::functions::Function::{
     CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage,
-    MoveMessageToFolder, QueryEmails, SendMessage, WriteMessageAsAttachment,
+    MoveMessageToFolder, QueryEmails, SendMessage, TraceMessage, WriteMessageAsAttachment,
 };
 pub(crate) use sandbox::graph::{Fault, RetryAfter, Target};
 use sandbox::soar::incidents::NoteFormat;

@@ -32,4 +32,5 @@ mod real_tenant;
 mod send_large_message;
 mod send_message;
 mod token_answers;
+mod trace_message;
 mod write_message_as_attachment;

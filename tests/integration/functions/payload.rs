@@ -1,11 +1,14 @@
 //! The result payload: what every function's results look like to SOAR's scripts.
 
+use chrono::TimeDelta;
+use sandbox::graph::{Address, Delivery};
 use serde_json::{Value, json};
 
 use crate::customizations::samples::{mismatches, samples};
 use crate::functions::common::{
-    CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, query,
+    CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, TraceMessage, query,
 };
+use crate::functions::trace_message::traced;
 use fn_exchange_online::functions::Function;
 
 #[tokio::test]
@@ -69,6 +72,10 @@ async fn only_meeting_message_and_profile_have_a_pretty_string() {
 #[tokio::test]
 async fn samples_in_soar_have_the_shape_of_real_results() {
     let fixture = Fixture::new().await;
+    fixture.graph().faults().give_role("ExchangeMessageTrace.Read.All");
+    let hour_ago = fixture.graph().present() - TimeDelta::hours(1);
+    let mail = Delivery::new("<a@b.example>", Address::new("", "a@b.example"), "s", hour_ago);
+    fixture.graph().deliver(&mail.to(["c@d.example"]));
     let mut planted = fixture.graph().planted();
     let (read, deleted, found) = (planted.remove(0), planted.remove(0), planted.remove(0));
     let message = json!({
@@ -93,6 +100,7 @@ async fn samples_in_soar_have_the_shape_of_real_results() {
                 "exo_message_subject": "s", "exo_message_body": "b",
             }),
             QueryEmails => searched.clone(),
+            TraceMessage => traced(&json!({"exo_internet_message_id": "<a@b.example>"}), &["Incident note"]),
             Function::DeleteMessagesFromQueryResults => json!({"exo_query_messages_results": raw}),
             GetEmailUserProfile
             | GetMessage

@@ -31,7 +31,7 @@ async fn calls_and_requests_are_counted() {
     deployment.queue_is_empty().await;
     let metrics = watcher
         .until_metrics("every reply is confirmed", |metrics| {
-            metrics.of("replies_total", &[("outcome", "confirmed")]) == 11.0
+            metrics.of("replies_total", &[("outcome", "confirmed")]) == 12.0
         })
         .await;
     for function in Function::ALL {
@@ -44,10 +44,10 @@ async fn calls_and_requests_are_counted() {
         assert!(metrics.of("call_duration_seconds_sum", &[name]) > 0.0);
     }
     assert_eq!(metrics.of("calls_total", &[("function", "unknown"), ("outcome", "failed")]), 1.0);
-    for (caller, calls) in [("workflow", 9.0), ("playbook", 1.0), ("unknown", 0.0)] {
+    for (caller, calls) in [("workflow", 10.0), ("playbook", 1.0), ("unknown", 0.0)] {
         assert_eq!(metrics.of("calls_started_total", &[("caller", caller)]), calls, "{caller}");
     }
-    assert_eq!(metrics.of("deliveries_total", &[("action", "new")]), 11.0);
+    assert_eq!(metrics.of("deliveries_total", &[("action", "new")]), 12.0);
     assert_eq!(metrics.one("calls_in_flight"), 0.0);
     let graph = deployment.sandbox.graph.counters();
     let sent = |how| metrics.sum("graph_requests_total", &[("sent", how)]);
