@@ -254,7 +254,7 @@ async fn import_of_playbooks_deletes_nothing_and_adds_nothing_twice() {
     });
     fixture.import(&with_playbooks).await;
     let once = fixture.soar.rest.customizations();
-    assert_eq!(once["playbooks"].as_array().unwrap().len(), 11);
+    assert_eq!(once["playbooks"].as_array().unwrap().len(), 12);
     assert_eq!(once["actions"], rules);
 
     fixture.import(&export(Examples::Playbooks).unwrap()).await;
@@ -276,7 +276,7 @@ async fn ambiguous_object_is_refused() {
     let mut other_uuid = renamed.clone();
     other_uuid["scripts"][0]["uuid"] = json!(UNKNOWN_UUID);
     fixture.import(&other_uuid).await;
-    assert_eq!((count("scripts"), count("actions")), (1, 11));
+    assert_eq!((count("scripts"), count("actions")), (1, 12));
 
     let mut torn = other_uuid;
     let (first, second) = (torn["actions"][0]["uuid"].clone(), torn["actions"][1]["uuid"].clone());

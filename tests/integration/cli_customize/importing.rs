@@ -6,7 +6,7 @@ use super::*;
 async fn dry_run_lists_new_objects_and_changes_nothing() {
     let fixture = Fixture::fresh().await;
     let output = fixture.customize(&["--dry-run"], "").await;
-    for (title, count) in [("functions", 9), ("workflows", 10), ("rules", 11), ("data table", 1)] {
+    for (title, count) in [("functions", 10), ("workflows", 11), ("rules", 12), ("data table", 1)] {
         let changes = output.changes_of(title);
         assert_eq!(changes.len(), count, "{title}: {changes:?}");
         assert!(changes.iter().all(|line| line.starts_with("  + ")), "{title}: {changes:?}");
@@ -15,7 +15,7 @@ async fn dry_run_lists_new_objects_and_changes_nothing() {
         0,
         &["The API key will be added to the message destination fn_exchange_online", "Dry run"],
     );
-    assert!(output.stdout.contains("\nPlan: 85 to add, 0 to change, 0 unchanged.\n"), "{}", output.stdout);
+    assert!(output.stdout.contains("\nPlan: 92 to add, 0 to change, 0 unchanged.\n"), "{}", output.stdout);
     assert_eq!(fixture.changes(), 0);
     assert_eq!(fixture.rest().customizations(), json!({}));
 }
@@ -26,7 +26,7 @@ async fn first_run_imports_everything_and_second_run_nothing() {
     let output = fixture.customize(&["-y"], "").await;
     output.assert_contains(
         0,
-        &["    INFO: 9 functions", "SOAR has imported it", "The API key was added", "Done"],
+        &["    INFO: 10 functions", "SOAR has imported it", "The API key was added", "Done"],
     );
     let imported = fixture.rest().customizations();
     let file = export(ScriptLanguage::Python3).unwrap();
@@ -38,7 +38,7 @@ async fn first_run_imports_everything_and_second_run_nothing() {
     let changes = fixture.changes();
     fixture.customize(&["-y"], "").await.assert_contains(
         0,
-        &["functions\n  = 9 unchanged\n", "Plan: 0 to add, 0 to change, 85", "up to date"],
+        &["functions\n  = 10 unchanged\n", "Plan: 0 to add, 0 to change, 92", "up to date"],
     );
     assert_eq!(fixture.changes(), changes);
     assert_eq!(fixture.rest().customizations(), imported);
@@ -53,7 +53,7 @@ async fn repeated_import_gives_same_state() {
     fixture
         .customize(&["-y", "--script-language", "python"], "")
         .await
-        .assert_contains(0, &["Plan: 0 to add, 11 to change, 74 unchanged."]);
+        .assert_contains(0, &["Plan: 0 to add, 12 to change, 80 unchanged."]);
     fixture.customize(&["-y"], "").await.assert_contains(0, &["SOAR has imported it"]);
     let mut twice = fixture.rest().customizations();
     assert_eq!(fixture.count("POST", "/configurations/imports"), 3);
@@ -132,13 +132,13 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
     let output = fixture.customize(&["--dry-run"], "").await;
     let all = &output.stdout;
     for (title, expected) in [
-        ("functions", &["  + exchange_online_get_message", "  = 8 unchanged"] as &[&str]),
+        ("functions", &["  + exchange_online_get_message", "  = 9 unchanged"] as &[&str]),
         (
             "inputs of functions",
             &[
                 "  ~ exo_email_address",
                 "    ! label: \"Mailbox\" -> \"exo_email_address\"",
-                "  = 26 unchanged",
+                "  = 28 unchanged",
             ],
         ),
         (
@@ -147,12 +147,12 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
                 "  ~ Example: Exchange Online Send Message",
                 "    ! conditions:",
                 "        - incident.name equals \"Phishing\"",
-                "  = 10 unchanged",
+                "  = 11 unchanged",
             ],
         ),
         (
             "workflows",
-            &["  ~ example_exchange_online_query_emails", "      diagram: differs", "  = 9 unchanged"],
+            &["  ~ example_exchange_online_query_emails", "      diagram: differs", "  = 11 unchanged"],
         ),
     ] {
         assert_eq!(output.changes_of(title), expected, "{all}");
@@ -174,7 +174,7 @@ async fn changes_in_soar_are_named_before_they_are_overwritten() {
     let after = fixture.rest().customizations();
     assert_eq!(after["workflows"], imported["workflows"]);
     assert_eq!(after["actions"], imported["actions"]);
-    assert_eq!(list(&after, "functions").len(), 9);
+    assert_eq!(list(&after, "functions").len(), 10);
     assert!(after["types"][0]["fields"]["mine"].is_object(), "a column of theirs is gone");
 }
 
@@ -187,7 +187,7 @@ async fn workflows_hidden_by_soar_are_not_reported_as_unchanged() {
         0,
         &[
             "? example_exchange_online_query_emails: SOAR does not show it; it would be written again",
-            "75 unchanged, 10 that SOAR does not show.",
+            "81 unchanged, 11 that SOAR does not show.",
             "Dry run",
         ],
     );

@@ -26,7 +26,7 @@ async fn a_recent_soar_gets_playbooks_and_an_older_one_rules_and_workflows() {
             "\nplaybooks\n  + example_exchange_online_create_artifacts\n",
         ],
     );
-    assert_eq!((output.changes_of("playbooks").len(), output.changes_of("rules").len()), (11, 0));
+    assert_eq!((output.changes_of("playbooks").len(), output.changes_of("rules").len()), (12, 0));
     assert_eq!(fixture.rest().customizations(), json!({}));
     for version in ["45.9.1", "38.2.0", "a strange one"] {
         fixture.rest().set_version(version);
@@ -34,7 +34,7 @@ async fn a_recent_soar_gets_playbooks_and_an_older_one_rules_and_workflows() {
         output.assert_contains(0, &["gets rules and workflows", "\nrules\n  + Example: "]);
     }
     fixture.rest().set_version("51.0.9.0.20848");
-    assert_eq!(fixture.customize(&["--dry-run"], "").await.changes_of("playbooks").len(), 11);
+    assert_eq!(fixture.customize(&["--dry-run"], "").await.changes_of("playbooks").len(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,17 +43,17 @@ async fn playbooks_are_imported_and_a_second_run_finds_nothing_to_do() {
     let before = fixture.rest().customizations();
     fixture.customize(&["-y"], "").await.assert_contains(
         0,
-        &["\nplaybooks\n  + example_", "    INFO: 9 functions, 0 rules, 0 workflows, 11 playbooks", "Done"],
+        &["\nplaybooks\n  + example_", "    INFO: 10 functions, 0 rules, 0 workflows, 12 playbooks", "Done"],
     );
     let after = fixture.rest().customizations();
-    assert_eq!(list(&after, "playbooks").len(), 11);
+    assert_eq!(list(&after, "playbooks").len(), 12);
     assert_eq!((&after["actions"], &after["workflows"]), (&before["actions"], &before["workflows"]));
     let samples = list(&after, "functions").iter().filter(|one| one["output_json_example"].is_string());
-    assert_eq!(samples.count(), 9);
+    assert_eq!(samples.count(), 10);
     fixture
         .customize(&["-y"], "")
         .await
-        .assert_contains(0, &["\nplaybooks\n  = 11 unchanged\n", "up to date"]);
+        .assert_contains(0, &["\nplaybooks\n  = 12 unchanged\n", "up to date"]);
     assert_eq!(fixture.rest().customizations(), after);
 }
 
@@ -81,7 +81,7 @@ async fn changed_playbooks_are_named_before_they_are_overwritten() {
         "    ! script note_about_the_meeting: 1 lines -> ",
         "    ! field exo_start_date: label: \"From\" -> \"Start date/time\"",
         "        + artifact.type equals \"Email Sender\"",
-        "  = 6 unchanged",
+        "  = 7 unchanged",
     ] {
         assert!(changes.iter().any(|line| line.starts_with(expected)), "{expected:?} is not in {changes:#?}");
     }
@@ -94,10 +94,10 @@ async fn changed_playbooks_are_named_before_they_are_overwritten() {
 async fn a_user_can_choose_against_the_version() {
     let fixture = recent(json!({})).await;
     let output = fixture.customize(&["--dry-run", "--workflows"], "").await;
-    assert_eq!(output.changes_of("workflows").len(), 10);
+    assert_eq!(output.changes_of("workflows").len(), 11);
     assert!(!output.all().contains("playbooks"), "{}", output.all());
     let output = fixture.customize(&["--dry-run", "--script-language", "python"], "").await;
-    assert_eq!(output.changes_of("workflows").len(), 10);
+    assert_eq!(output.changes_of("workflows").len(), 11);
 
     fixture.rest().set_version("45.3.0");
     let output = fixture.customize(&["-y", "--playbooks"], "").await;

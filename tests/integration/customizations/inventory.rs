@@ -39,10 +39,10 @@ fn named<'v>(fields: &[&'v Value], name: &str) -> &'v Value {
 fn export_has_exactly_the_expected_objects() {
     let file = file();
     let counts = [
-        ("fields", 53),
-        ("functions", 9),
-        ("actions", 11),
-        ("workflows", 10),
+        ("fields", 57),
+        ("functions", 10),
+        ("actions", 12),
+        ("workflows", 11),
         ("scripts", 1),
         ("types", 1),
         ("message_destinations", 1),
@@ -51,8 +51,8 @@ fn export_has_exactly_the_expected_objects() {
     for (kind, count) in counts {
         assert_eq!(list(&file, kind).len(), count, "{kind}");
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 27);
-    assert_eq!(fields(&file, ACTIVITY).len(), 25);
+    assert_eq!(fields(&file, FUNCTION).len(), 29);
+    assert_eq!(fields(&file, ACTIVITY).len(), 27);
     assert_eq!(file["types"][0]["fields"].as_object().unwrap().len(), 10);
 }
 

@@ -2,7 +2,7 @@
 //! 1.3.0, and of what is added, are in `uuids.txt`.
 
 /// API name, input type, whether it is required.
-pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
+pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 29] = [
     ("exo_attachment_name", "text", false),
     ("exo_attachment_names", "text", false),
     // Since 1.5.0 one of these two is required.
@@ -12,6 +12,7 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
     ("exo_email_address_sender", "text", false),
     ("exo_end_date", "datetimepicker", false),
     ("exo_has_attachments", "boolean", false),
+    ("exo_internet_message_id", "text", false),
     ("exo_mail_folders", "text", false),
     ("exo_mailfolders_id", "text", false),
     ("exo_meeting_body", "text", true),
@@ -27,6 +28,7 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
     ("exo_messages_id", "text", true),
     ("exo_query_messages_results", "text", true),
     ("exo_query_output_format", "multiselect", true),
+    ("exo_recipient", "text", false),
     ("exo_recipients", "text", true),
     ("exo_start_date", "datetimepicker", false),
     ("incident_id", "number", true),
@@ -34,7 +36,7 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 27] = [
 ];
 
 /// API name, label, input type, whether it is required.
-pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 25] = [
+pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 27] = [
     ("exo_attachment_name", "Attachment Name", "text", false),
     ("exo_attachment_names", "Attachment Names", "text", false),
     // One of these two is to be filled.
@@ -45,6 +47,7 @@ pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 25] = [
     ("exo_end_date", "End date/time", "datetimepicker", false),
     ("exo_expected_messages", "Expected Number of Messages", "number", true),
     ("exo_has_attachments", "Has attachments", "boolean", false),
+    ("exo_internet_message_id", "Message-ID", "text", false),
     ("exo_mailfolder_id", "Mail Folder", "select", false),
     ("exo_meeting_body", "Meeting Body", "textarea", true),
     ("exo_meeting_email_address", "Meeting Organizer Email Address", "text", true),
@@ -60,6 +63,7 @@ pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 25] = [
     ("exo_message_sender_address", "Sender Address", "text", true),
     ("exo_message_subject", "Message Subject", "text", false),
     ("exo_query_output_format", "Query results output", "multiselect", true),
+    ("exo_recipient", "Recipient", "text", false),
     ("exo_start_date", "Start date/time", "datetimepicker", false),
 ];
 
@@ -78,7 +82,7 @@ pub(crate) const COLUMNS: [(&str, &str, &str, bool, u32); 10] = [
 ];
 
 /// API name, what SOAR shows, inputs in order.
-pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
+pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
     (
         "exchange_online_create_meeting",
         "Exchange Online: Create Meeting",
@@ -149,6 +153,20 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
         ],
     ),
     (
+        "exchange_online_trace_message",
+        "Exchange Online: Trace Message",
+        &[
+            "incident_id",
+            "exo_internet_message_id",
+            "exo_email_address_sender",
+            "exo_recipient",
+            "exo_message_subject",
+            "exo_start_date",
+            "exo_end_date",
+            "exo_query_output_format",
+        ],
+    ),
+    (
         "exchange_online_write_message_as_attachment",
         "Exchange Online: Write Message as Attachment",
         &["incident_id", "task_id", "exo_email_address", "exo_messages_id", "exo_attachment_name"],
@@ -159,7 +177,7 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
 pub(crate) type Rule =
     (&'static str, &'static str, &'static str, usize, &'static str, &'static [&'static str]);
 
-pub(crate) const RULES: [Rule; 11] = [
+pub(crate) const RULES: [Rule; 12] = [
     (
         "Create Artifacts",
         "exo_message_query_results_dt",
@@ -269,6 +287,25 @@ pub(crate) const RULES: [Rule; 11] = [
             "exo_message_subject",
             "exo_message_send_body",
             "exo_attachment_names",
+        ],
+    ),
+    (
+        "Trace Message",
+        "incident",
+        "all",
+        0,
+        "example_exchange_online_trace_message",
+        &[
+            "[header]",
+            "exo_internet_message_id",
+            "exo_email_address_sender",
+            "exo_recipient",
+            "exo_message_subject",
+            "[header]",
+            "exo_start_date",
+            "exo_end_date",
+            "[header]",
+            "exo_query_output_format",
         ],
     ),
     (

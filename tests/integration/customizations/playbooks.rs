@@ -12,7 +12,7 @@ use crate::customizations::{FUNCTION, fields, file, file_with_playbooks, list, t
 /// same purpose; functions, and whether a script follows.
 type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, bool)]);
 
-const PLAYBOOKS: [Row; 11] = [
+const PLAYBOOKS: [Row; 12] = [
     ("create_artifacts", "45f7d606-5f20-4a3b-8bdb-1b9dc501650f", "Create Artifacts", &[]),
     ("create_meeting", "eefd2b32-40c0-4dfa-a9a7-6954d45a83be", "Create Meeting", &[("create_meeting", true)]),
     ("delete_message", "2dca7324-8232-49aa-8029-3cf955c689b0", "Delete Message", &[("delete_email", true)]),
@@ -42,6 +42,7 @@ const PLAYBOOKS: [Row; 11] = [
         &[("query_emails", true)],
     ),
     ("send_message", "a6e61054-fd2e-4ade-86fc-693442bd6688", "Send Message", &[("send_message", true)]),
+    ("trace_message", "deb4c68c-9cb9-40ad-aa66-e5d3d33a6fc9", "Trace Message", &[("trace_message", true)]),
     (
         "write_message_eml_as_attachment",
         "79bda643-c6bb-4d10-82a6-f894fd982d2d",
@@ -277,5 +278,5 @@ fn what_playbooks_share_has_their_tags() {
             assert!(!tags.is_empty(), "no playbook uses {}", object["export_key"]);
         }
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 27);
+    assert_eq!(fields(&file, FUNCTION).len(), 29);
 }

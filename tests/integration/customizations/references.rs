@@ -26,16 +26,16 @@ fn uuids(value: &Value, found: &mut Vec<String>) {
 fn every_object_and_option_has_a_uuid() {
     let mut found = Vec::new();
     uuids(&file(), &mut found);
-    // 53 fields, the options of three selects and two multiselects, 10 columns; 9 functions, 11 rules, 10 workflows,
+    // 57 fields, the options of three selects and two multiselects, 10 columns; 10 functions, 12 rules, 11 workflows,
     // and one each of script, table, destination and incident type.
-    assert_eq!(found.len(), 53 + 3 * 15 + 2 * 3 + 10 + 34);
+    assert_eq!(found.len(), 57 + 3 * 15 + 2 * 3 + 10 + 37);
 
     let mut found = Vec::new();
     uuids(&file_with_playbooks(), &mut found);
-    // 28 fields, the options of a select and a multiselect, 10 columns; 9 functions, and one each of script, table,
-    // destination and incident type. 11 playbooks with tag and form, 9 scripts of theirs, and 43 fields of forms with
-    // the options of 4 selects and 3 multiselects.
-    assert_eq!(found.len(), 28 + 15 + 3 + 10 + 13 + 11 * 3 + 9 + 43 + 4 * 15 + 3 * 3);
+    // 30 fields, the options of a select and a multiselect, 10 columns; 10 functions, and one each of script, table,
+    // destination and incident type. 12 playbooks with tag and form, 10 scripts of theirs, and 50 fields of forms with
+    // the options of 4 selects and 4 multiselects.
+    assert_eq!(found.len(), 30 + 15 + 3 + 10 + 14 + 12 * 3 + 10 + 50 + 4 * 15 + 4 * 3);
 }
 
 #[cfg(feature = "sandbox")]
@@ -123,7 +123,7 @@ fn every_source_file_is_exported() {
         uuids(&file, &mut uuids_of_them);
         every_text(&file, &mut texts);
     }
-    assert_eq!(found.len(), 1 + 1 + 9 + 27 + 25 + 11 + 10 + 11 + 1 + 35 + 9);
+    assert_eq!(found.len(), 1 + 1 + 10 + 29 + 27 + 12 + 11 + 12 + 1 + 38 + 10);
     for source in found {
         let there = if let Ok(object) = serde_json::from_str::<Value>(&source) {
             if let Some(content) = object.get("content") {

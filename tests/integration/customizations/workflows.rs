@@ -63,7 +63,7 @@ type Step = (&'static str, &'static [(&'static str, &'static str)], bool, bool, 
 
 const TABLE: &[(&str, &str)] = &[("exo_query_output_format", "Exchange Online data table")];
 
-const WORKFLOWS: [(&str, &[Step]); 10] = [
+const WORKFLOWS: [(&str, &[Step]); 11] = [
     ("create_meeting", &[("create_meeting", &[], true, true, "")]),
     ("delete_email", &[("delete_email", &[], true, true, "")]),
     (
@@ -79,6 +79,7 @@ const WORKFLOWS: [(&str, &[Step]); 10] = [
     ("query_emails", &[("query_emails", TABLE, true, true, "")]),
     ("query_messages_of_a_group", &[("query_emails", TABLE, true, true, "")]),
     ("send_message", &[("send_message", &[], true, true, "")]),
+    ("trace_message", &[("trace_message", TABLE, true, true, "")]),
     ("write_message_as_attachment", &[("write_message_as_attachment", &[], true, false, "")]),
 ];
 
