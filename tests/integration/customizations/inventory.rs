@@ -39,10 +39,10 @@ fn named<'v>(fields: &[&'v Value], name: &str) -> &'v Value {
 fn export_has_exactly_the_expected_objects() {
     let file = file();
     let counts = [
-        ("fields", 57),
+        ("fields", 70),
         ("functions", 10),
-        ("actions", 12),
-        ("workflows", 11),
+        ("actions", 13),
+        ("workflows", 12),
         ("scripts", 1),
         ("types", 1),
         ("message_destinations", 1),
@@ -51,8 +51,8 @@ fn export_has_exactly_the_expected_objects() {
     for (kind, count) in counts {
         assert_eq!(list(&file, kind).len(), count, "{kind}");
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 29);
-    assert_eq!(fields(&file, ACTIVITY).len(), 27);
+    assert_eq!(fields(&file, FUNCTION).len(), 35);
+    assert_eq!(fields(&file, ACTIVITY).len(), 34);
     assert_eq!(file["types"][0]["fields"].as_object().unwrap().len(), 10);
 }
 

@@ -2,9 +2,10 @@
 //! 1.3.0, and of what is added, are in `uuids.txt`.
 
 /// API name, input type, whether it is required.
-pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 29] = [
+pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 35] = [
     ("exo_attachment_name", "text", false),
     ("exo_attachment_names", "text", false),
+    ("exo_attachment_sha256", "text", false),
     // Since 1.5.0 one of these two is required.
     ("exo_custom_folder_name", "text", false),
     ("exo_destination_mailfolder_id", "select", false),
@@ -12,6 +13,8 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 29] = [
     ("exo_email_address_sender", "text", false),
     ("exo_end_date", "datetimepicker", false),
     ("exo_has_attachments", "boolean", false),
+    ("exo_header", "text", false),
+    ("exo_include_recoverable", "boolean", false),
     ("exo_internet_message_id", "text", false),
     ("exo_mail_folders", "text", false),
     ("exo_mailfolders_id", "text", false),
@@ -26,19 +29,23 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 29] = [
     ("exo_message_body", "text", false),
     ("exo_message_subject", "text", false),
     ("exo_messages_id", "text", true),
+    ("exo_network_message_id", "text", false),
     ("exo_query_messages_results", "text", true),
     ("exo_query_output_format", "multiselect", true),
     ("exo_recipient", "text", false),
     ("exo_recipients", "text", true),
+    ("exo_search_strategy", "select", false),
     ("exo_start_date", "datetimepicker", false),
+    ("exo_url", "text", false),
     ("incident_id", "number", true),
     ("task_id", "number", false),
 ];
 
 /// API name, label, input type, whether it is required.
-pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 27] = [
+pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 34] = [
     ("exo_attachment_name", "Attachment Name", "text", false),
     ("exo_attachment_names", "Attachment Names", "text", false),
+    ("exo_attachment_sha256", "Attachment SHA-256", "text", false),
     // One of these two is to be filled.
     ("exo_custom_folder_name", "Custom Folder Name", "text", false),
     ("exo_destination_mailfolder_id", "Well-known Folders", "select", false),
@@ -47,6 +54,8 @@ pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 27] = [
     ("exo_end_date", "End date/time", "datetimepicker", false),
     ("exo_expected_messages", "Expected Number of Messages", "number", true),
     ("exo_has_attachments", "Has attachments", "boolean", false),
+    ("exo_header", "Internet Header", "text", false),
+    ("exo_include_recoverable", "Search Recoverable Items", "boolean", false),
     ("exo_internet_message_id", "Message-ID", "text", false),
     ("exo_mailfolder_id", "Mail Folder", "select", false),
     ("exo_meeting_body", "Meeting Body", "textarea", true),
@@ -62,9 +71,13 @@ pub(crate) const ACTIVITY_FIELDS: [(&str, &str, &str, bool); 27] = [
     ("exo_message_send_body", "Message Body", "textarea", false),
     ("exo_message_sender_address", "Sender Address", "text", true),
     ("exo_message_subject", "Message Subject", "text", false),
+    ("exo_network_message_id", "Network Message ID", "text", false),
     ("exo_query_output_format", "Query results output", "multiselect", true),
     ("exo_recipient", "Recipient", "text", false),
+    ("exo_search_strategy", "Search strategy", "select", false),
+    ("exo_searched_attachment_name", "Name of an attached file", "text", false),
     ("exo_start_date", "Start date/time", "datetimepicker", false),
+    ("exo_url", "URL", "text", false),
 ];
 
 /// API name, label, input type, whether it is required, width.
@@ -137,6 +150,15 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
             "exo_message_subject",
             "exo_message_body",
             "exo_has_attachments",
+            "exo_internet_message_id",
+            "exo_network_message_id",
+            "exo_recipient",
+            "exo_attachment_name",
+            "exo_attachment_sha256",
+            "exo_url",
+            "exo_header",
+            "exo_include_recoverable",
+            "exo_search_strategy",
             "exo_query_output_format",
         ],
     ),
@@ -177,7 +199,7 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
 pub(crate) type Rule =
     (&'static str, &'static str, &'static str, usize, &'static str, &'static [&'static str]);
 
-pub(crate) const RULES: [Rule; 12] = [
+pub(crate) const RULES: [Rule; 13] = [
     (
         "Create Artifacts",
         "exo_message_query_results_dt",
@@ -221,8 +243,34 @@ pub(crate) const RULES: [Rule; 12] = [
             "exo_message_subject",
             "exo_message_body",
             "exo_has_attachments",
+            "exo_internet_message_id",
+            "exo_network_message_id",
+            "exo_recipient",
+            "exo_searched_attachment_name",
+            "exo_attachment_sha256",
+            "exo_url",
+            "exo_header",
+            "[header]",
+            "exo_include_recoverable",
+            "exo_search_strategy",
             "[header]",
             "exo_expected_messages",
+            "[header]",
+            "exo_query_output_format",
+        ],
+    ),
+    (
+        "Find Messages by Artifact",
+        "artifact",
+        "any",
+        4,
+        "example_exchange_online_find_messages_by_artifact",
+        &[
+            "[header]",
+            "exo_start_date",
+            "exo_end_date",
+            "exo_include_recoverable",
+            "exo_search_strategy",
             "[header]",
             "exo_query_output_format",
         ],
@@ -252,6 +300,16 @@ pub(crate) const RULES: [Rule; 12] = [
             "exo_message_subject",
             "exo_message_body",
             "exo_has_attachments",
+            "exo_internet_message_id",
+            "exo_network_message_id",
+            "exo_recipient",
+            "exo_searched_attachment_name",
+            "exo_attachment_sha256",
+            "exo_url",
+            "exo_header",
+            "[header]",
+            "exo_include_recoverable",
+            "exo_search_strategy",
             "[header]",
             "exo_query_output_format",
         ],
@@ -271,6 +329,16 @@ pub(crate) const RULES: [Rule; 12] = [
             "exo_message_subject",
             "exo_message_body",
             "exo_has_attachments",
+            "exo_internet_message_id",
+            "exo_network_message_id",
+            "exo_recipient",
+            "exo_searched_attachment_name",
+            "exo_attachment_sha256",
+            "exo_url",
+            "exo_header",
+            "[header]",
+            "exo_include_recoverable",
+            "exo_search_strategy",
             "[header]",
             "exo_query_output_format",
         ],

@@ -12,7 +12,7 @@ use crate::customizations::{FUNCTION, fields, file, file_with_playbooks, list, t
 /// same purpose; functions, and whether a script follows.
 type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, bool)]);
 
-const PLAYBOOKS: [Row; 12] = [
+const PLAYBOOKS: [Row; 13] = [
     ("create_artifacts", "45f7d606-5f20-4a3b-8bdb-1b9dc501650f", "Create Artifacts", &[]),
     ("create_meeting", "eefd2b32-40c0-4dfa-a9a7-6954d45a83be", "Create Meeting", &[("create_meeting", true)]),
     ("delete_message", "2dca7324-8232-49aa-8029-3cf955c689b0", "Delete Message", &[("delete_email", true)]),
@@ -21,6 +21,12 @@ const PLAYBOOKS: [Row; 12] = [
         "85dc2249-0372-458b-87bd-8ac9efdf3c89",
         "Delete Messages from Query Results",
         &[("query_emails", false), ("delete_messages_from_query_results", true)],
+    ),
+    (
+        "find_messages_by_artifact",
+        "53d7586c-35ce-41a6-9c15-7876f5c556d3",
+        "Find Messages by Artifact",
+        &[("query_emails", true)],
     ),
     (
         "get_user_profile",
@@ -278,5 +284,5 @@ fn what_playbooks_share_has_their_tags() {
             assert!(!tags.is_empty(), "no playbook uses {}", object["export_key"]);
         }
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 29);
+    assert_eq!(fields(&file, FUNCTION).len(), 35);
 }

@@ -204,7 +204,7 @@ async fn sender_and_subject_are_freed_of_what_copying_added() {
         );
         assert_eq!(subjects(&fixture.done(QueryEmails, inputs).await), ["Invoice"], "{sender}");
     }
-    for sender in ["Eve", "@elsewhere.example", "a@b.example, c@d.example"] {
+    for sender in ["Eve", "@", "@elsewhere .example", "a@b.example, c@d.example"] {
         let error =
             fixture.failed(QueryEmails, query(&user, json!({"exo_email_address_sender": sender}))).await;
         assert!(error.contains("\"exo_email_address_sender\""), "{sender}: {error}");
