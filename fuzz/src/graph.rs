@@ -1,9 +1,9 @@
 //! Targets: what Graph is asked. The sandbox reads each address as Graph would.
 
 use chrono::DateTime;
-use graph::fuzzing::{search_path, users_path};
+use graph::fuzzing::{kql_literal as literal, search_path, users_path};
 use graph::{AddressMatch, Criteria, Path};
-use sandbox::graph::ParsedUrl;
+use sandbox::graph::{ParsedUrl, kql_literal};
 use url::Url;
 
 use super::texts_of;
@@ -71,9 +71,13 @@ pub fn odata(data: &[u8]) {
     is_unchanged_by_a_url(&users_path(&prefix));
 }
 
-/// Body and sender as phrases of a search: the other side reads one term each, with these words, and no others.
+/// Body and sender as phrases of a search: the other side reads one term each, with these words, and no others. In a
+/// hunting query each text is one literal.
 pub fn kql(data: &[u8]) {
     let [body, sender, folder] = texts_of(data);
+    for text in [&body, &sender, &folder] {
+        assert_eq!(kql_literal(&literal(text)).as_ref(), Ok(text));
+    }
     let criteria = Criteria {
         folder: Some(folder.clone()).filter(|folder| !folder.is_empty()),
         sender: Some(sender.clone()).filter(|sender| !sender.is_empty()).map(AddressMatch::Address),
