@@ -380,5 +380,46 @@ class Delete(unittest.TestCase):
         self.assertEqual(host.incident.rows, [])
 
 
+TRACED = {
+    "id": "a3f6d2c1-5c3b-4f7a-9d1e-2c8f1b0a6e45",
+    "messageId": u"=1@evil.example",
+    "senderAddress": "eve@evil.example",
+    "recipientAddress": "bob@corp.example",
+    "receivedDateTime": "2020-02-04T09:08:13Z",
+    "subject": u"@SUM(1)",
+    "status": u"<quarantined>",
+}
+
+
+class Trace(unittest.TestCase):
+    def test_the_form_becomes_the_criteria(self):
+        inputs = ScriptHost().ask("trace_message", exo_internet_message_id="<a@x>", exo_email_address_sender="",
+                                  exo_recipient="bob@corp.example", exo_query_output_format=[TABLE])
+        self.assertEqual(inputs, {"incident_id": 2095, "exo_internet_message_id": "<a@x>",
+                                  "exo_recipient": "bob@corp.example", "exo_query_output_format": [TABLE]})
+
+    def test_every_recipient_gets_a_row_that_no_rule_for_messages_applies_to(self):
+        host = ScriptHost()
+        host.answer("trace_message", success=True, reason=None,
+                    content={"exo_query_output_format": [TABLE], "trace_results": [TRACED, dict(TRACED, messageId="")]})
+        first, second = host.incident.rows
+        self.assertEqual(first.exo_dt_message_id, u"'=1@evil.example")
+        self.assertEqual(second.exo_dt_message_id, TRACED["id"])
+        self.assertEqual(first.exo_dt_email_address, "bob@corp.example")
+        self.assertEqual(first.exo_dt_message_subject, u"'@SUM(1)")
+        self.assertEqual(first.exo_dt_status.content, u"Traced: &lt;quarantined&gt;")
+        self.assertEqual(host.incident.notes, [])
+
+    def test_what_is_missing_is_a_note_unless_the_function_writes_one(self):
+        for output, notes in (([TABLE], 1), ([TABLE, "Incident note"], 0)):
+            host = ScriptHost()
+            host.answer("trace_message", success=True, reason="Not looked at: <x>",
+                        content={"exo_query_output_format": output, "trace_results": [TRACED]})
+            self.assertEqual(len(host.incident.notes), notes)
+            if notes:
+                self.assertIn("1 recipient found", host.incident.notes[0])
+                self.assertIn("Not looked at: &lt;x&gt;", host.incident.notes[0])
+
+
 if __name__ == "__main__":
     unittest.main()
