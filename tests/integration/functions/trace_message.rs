@@ -29,7 +29,7 @@ async fn fixture(options: &[(&str, &str)]) -> (Fixture, Vec<String>) {
     fixture.graph().deliver(
         &mail("=Invoice \"final\"", 2)
             .to([users[0].as_str(), users[1].as_str(), "team@contoso.example", "out@partner.example"])
-            .with("nobody@contoso.example", Fate::Failed)
+            .with("gone@contoso.example", Fate::Failed)
             .with(&users[4], Fate::Quarantined),
     );
     (fixture, users)
