@@ -258,8 +258,8 @@ pub(crate) fn no_message(response: &HttpResponse) -> Result<(), Error> {
     Err(unusable(response, what))
 }
 
-/// Refuses content that is not a file. A file may be a web page or JSON; but only Graph's responses have an id, and only
-/// JSON of Graph itself says how much OData it holds.
+/// Refuses content that is not a file. A file may be a web page or JSON; but only Graph's responses have an id, and
+/// only JSON of Graph itself says how much OData it holds.
 pub(crate) fn no_file(response: &HttpResponse) -> Result<(), Error> {
     let kind = text(response.headers(), CONTENT_TYPE.as_str()).unwrap_or_default().to_ascii_lowercase();
     let is_of_graph = kind.starts_with("application/json") && kind.contains("odata.");
