@@ -58,7 +58,7 @@ impl serde::Serialize for Sha256 {
 }
 
 /// Computes a digest piece by piece, and counts the bytes.
-pub(crate) struct DigestContext {
+pub struct DigestContext {
     context: Context,
     bytes: u64,
 }
@@ -76,13 +76,14 @@ impl fmt::Debug for DigestContext {
 }
 
 impl DigestContext {
-    pub(crate) fn update(&mut self, piece: &[u8]) {
+    /// Takes in the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
         self.context.update(piece);
         self.bytes += piece.len() as u64;
     }
 
     /// Returns the number of bytes, and their digest.
-    pub(crate) fn finish(self) -> (u64, Sha256) {
+    pub fn finish(self) -> (u64, Sha256) {
         let digest = self.context.finish();
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.as_ref());

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::digest::DigestContext;
 use super::entry::{Entry, MOST, SELECT};
-use super::{AttachedFile, Attachment, Expanded, Kind, NestedMessage, Unexamined};
+use super::{AttachedFile, Attachment, Expanded, Kind, NestedMessage, Sha256, Unexamined};
 use crate::client::{Client, Download};
 use crate::error::{Error, ErrorKind};
 use crate::failure::Failure;
@@ -32,11 +32,13 @@ pub struct Limits {
     pub attachments: usize,
     /// How many bytes are read, of all attachments together.
     pub bytes: u64,
+    /// How many bytes of URLs in attached messages are kept.
+    pub url_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 5, attachments: 500, bytes: 200 << 20 }
+        Self { depth: 5, attachments: 500, bytes: 200 << 20, url_bytes: 256 << 10 }
     }
 }
 
@@ -132,9 +134,9 @@ impl MessageAttachments<'_> {
         match self.content(attachment, is_message, left).await {
             Ok(content) => {
                 left.bytes = left.bytes.saturating_sub(content.bytes);
-                left.attachments = content.attachments;
+                (left.attachments, left.url_bytes) = (content.attachments, content.url_bytes);
                 file.size = Some(content.bytes);
-                file.sha256 = content.sha256.filter(|_| attachment.kind == Kind::File);
+                file.sha256 = Some(content.sha256).filter(|_| attachment.kind == Kind::File);
                 file.nested = content.nested.map(Box::new);
                 if is_message && file.nested.is_none() {
                     file.unexamined = Some(Unexamined::TooDeep);
@@ -173,7 +175,7 @@ impl MessageAttachments<'_> {
         let download = self.open(attachment).await?;
         let mut digest = DigestContext::default();
         let depth = left.depth.checked_sub(1).filter(|_| is_message);
-        let room = |depth| Room { depth, parts: left.attachments };
+        let room = |depth| Room { depth, parts: left.attachments, url_bytes: left.url_bytes };
         let mut message = depth.map(|depth| MimeReader::within(room(depth)));
         let mut stream = pin!(download.stream(left.bytes));
         while let Some(piece) = stream.try_next().await? {
@@ -183,21 +185,26 @@ impl MessageAttachments<'_> {
             }
         }
         let (bytes, sha256) = digest.finish();
-        let (nested, attachments) = match message.map(MimeReader::finish) {
-            Some((nested, room)) => (Some(nested), room.parts),
-            None => (None, left.attachments),
-        };
-        Ok(ReadContent { bytes, sha256: Some(sha256), nested, attachments })
+        let Limits { attachments, url_bytes, .. } = *left;
+        let content = ReadContent { bytes, sha256, nested: None, attachments, url_bytes };
+        Ok(match message.map(MimeReader::finish) {
+            Some((nested, Room { parts: attachments, url_bytes, .. })) => {
+                ReadContent { nested: Some(nested), attachments, url_bytes, ..content }
+            }
+            None => content,
+        })
     }
 }
 
 /// The content of an attachment, read to its end.
 struct ReadContent {
     bytes: u64,
-    sha256: Option<super::Sha256>,
+    sha256: Sha256,
     nested: Option<NestedMessage>,
     /// How many more attachments may be looked at.
     attachments: usize,
+    /// How many more bytes of URLs may be kept.
+    url_bytes: usize,
 }
 
 impl Attachment {

@@ -9,8 +9,7 @@ mod entry;
 mod examine;
 mod tree;
 
-pub(crate) use digest::DigestContext;
-pub use digest::Sha256;
+pub use digest::{DigestContext, Sha256};
 pub use entry::{Attachment, Expanded, Kind, SELECT};
 pub use examine::{Limits, MessageAttachments, Wanted};
 pub use tree::{AttachedFile, NestedMessage, Traits, Unexamined};

@@ -4,7 +4,7 @@ use charset::Charset;
 
 use super::decoder::Decoder;
 use super::header::Headers;
-use super::reader::{MimeReader, Room};
+use super::room::Room;
 use crate::attachments::{AttachedFile, DigestContext, Kind, NestedMessage, Unexamined};
 use crate::urls::{self, FoundUrls};
 
@@ -29,9 +29,18 @@ enum Content {
     },
     File {
         digest: Box<DigestContext>,
-        message: Option<Box<MimeReader>>,
+        message: Option<Box<dyn Nested>>,
         unexamined: Option<Unexamined>,
     },
+}
+
+/// Reads the message that a part is.
+pub(super) trait Nested: std::fmt::Debug + Send {
+    /// Takes in the next bytes.
+    fn push(&mut self, bytes: &[u8]);
+
+    /// Ends the message. Returns what it has, and the room that is left.
+    fn finish(self: Box<Self>) -> (NestedMessage, Room);
 }
 
 /// What a part was.
@@ -41,12 +50,15 @@ pub(super) enum Ended {
 }
 
 impl Leaf {
-    /// Begins a part. A message within the part is read if `inner` is some room.
-    pub(super) fn begin(headers: Headers, inner: Option<Room>, unexamined: Option<Unexamined>) -> Self {
+    /// Begins a part, whose content is a message as well if there is a reader for it.
+    pub(super) fn begin(
+        headers: Headers,
+        message: Option<Box<dyn Nested>>,
+        unexamined: Option<Unexamined>,
+    ) -> Self {
         let content = if headers.is_body() {
             Content::Body { text: Vec::new(), is_cut: false }
         } else {
-            let message = inner.map(|room| Box::new(MimeReader::within(room)));
             Content::File { digest: Box::default(), message, unexamined }
         };
         Self { decoder: Decoder::of(headers.encoding.as_deref()), headers, content, scratch: Vec::new() }
@@ -93,7 +105,7 @@ impl Leaf {
             }
             Content::File { digest, message, unexamined } => {
                 let (size, sha256) = digest.finish();
-                let (nested, room) = match message.map(|message| message.finish()) {
+                let (nested, room) = match message.map(Nested::finish) {
                     Some((nested, room)) => (Some(Box::new(nested)), Some(room)),
                     None => (None, None),
                 };

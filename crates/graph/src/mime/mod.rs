@@ -9,9 +9,11 @@ mod decoder;
 mod entity;
 mod header;
 mod reader;
+mod room;
 
 pub(crate) use header::is_message_file;
-pub(crate) use reader::{MimeReader, Room};
+pub(crate) use reader::MimeReader;
+pub(crate) use room::Room;
 
 #[cfg(test)]
 mod tests;

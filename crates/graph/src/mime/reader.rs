@@ -1,22 +1,14 @@
 //! From the lines of a message to the tree of what it has.
 
-use super::entity::{Ended, Leaf, attached_message};
+use super::entity::{Ended, Leaf, Nested, attached_message};
 use super::header::{Headers, MOST_HEADER};
+use super::room::Room;
 use crate::attachments::{NestedMessage, Unexamined};
 
 /// A line that may be a boundary is not longer (RFC 2046, 5.1.1: 70 characters and the dashes).
 const MOST_BOUNDARY: usize = 1024;
 /// No mail program nests parts deeper within one message.
 const MOST_OPEN: usize = 64;
-
-/// How much of a message is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
-    /// How deep messages in messages are followed: 0 is the message itself only.
-    pub(crate) depth: usize,
-    /// How many parts are looked at.
-    pub(crate) parts: usize,
-}
 
 /// Reads one message as it arrives.
 #[derive(Debug)]
@@ -215,7 +207,8 @@ impl MimeReader {
         // A file keeps its digest.
         let is_file = !headers.media_type.as_deref().is_some_and(|kind| kind.starts_with("message/"));
         self.state = if is_encoded || is_file {
-            let inner = Room { depth, parts: self.room.parts };
+            let inner = Room { depth, ..self.room };
+            let inner: Box<dyn Nested> = Box::new(Self::within(inner));
             State::Leaf(Box::new(Leaf::begin(headers, Some(inner), None)))
         } else {
             self.open.push(Open::Message { part: Box::new(headers), message: Box::default() });
@@ -252,7 +245,7 @@ impl MimeReader {
             State::Leaf(leaf) => {
                 let (ended, room) = leaf.end(at_boundary);
                 if let Some(room) = room {
-                    self.room.parts = room.parts;
+                    (self.room.parts, self.room.url_bytes) = (room.parts, room.url_bytes);
                 }
                 self.add(ended);
             }
@@ -267,10 +260,24 @@ impl MimeReader {
     }
 
     fn add(&mut self, ended: Ended) {
+        let mut left = self.room.url_bytes;
         let Some(message) = self.message() else { return };
         match ended {
-            Ended::Body(found) => message.urls.add(found),
+            Ended::Body(found) => {
+                message.urls.add_within(found, &mut left);
+                self.room.url_bytes = left;
+            }
             Ended::File(file) => message.attachments.push(file),
         }
+    }
+}
+
+impl Nested for MimeReader {
+    fn push(&mut self, bytes: &[u8]) {
+        Self::push(self, bytes);
+    }
+
+    fn finish(self: Box<Self>) -> (NestedMessage, Room) {
+        Self::finish(*self)
     }
 }

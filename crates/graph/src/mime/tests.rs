@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::attachments::{AttachedFile, NestedMessage, Sha256, Unexamined};
 
-const ROOM: Room = Room { depth: 3, parts: 100 };
+const ROOM: Room = Room { depth: 3, parts: 100, url_bytes: 10_000 };
 
 /// Reads a message in pieces of this length.
 fn read(text: &[u8], room: Room, length: usize) -> NestedMessage {
@@ -127,7 +127,7 @@ fn bomb_of_messages_ends_at_its_bound() {
     assert!(message.attachments[0].is_incomplete());
 }
 
-/// Texts of which messages are made.
+/// Texts that messages consist of.
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("--b\r\n".to_owned()),

@@ -46,11 +46,17 @@ impl Default for FoundUrls {
 }
 
 impl FoundUrls {
-    /// Adds the URLs of another text.
-    pub fn add(&mut self, other: Self) {
+    /// Adds the URLs of another text, as far as they fit into what is `left` of a number of bytes.
+    pub(crate) fn add_within(&mut self, other: Self, left: &mut usize) {
         self.complete &= other.complete;
         for url in other.urls {
-            self.insert(url);
+            match left.checked_sub(url.len()) {
+                Some(rest) => {
+                    *left = rest;
+                    self.insert(url);
+                }
+                None => self.complete = false,
+            }
         }
     }
 
