@@ -250,6 +250,7 @@ fn write(done: Vec<Done>) -> Vec<u8> {
         let content_type = match &answer.content {
             Payload::Empty => None,
             Payload::Json(_) => Some(JSON),
+            Payload::Page(_) => Some("text/html"),
             Payload::Stream(kind, _) => Some(kind.as_ref()),
         };
         for (name, value) in answer.headers.iter().map(|(name, value)| (*name, value.as_str())) {
@@ -267,6 +268,9 @@ fn write(done: Vec<Done>) -> Vec<u8> {
             Payload::Empty => {}
             Payload::Json(json) => part.key("body").extend_from_slice(&json),
             // Content other than JSON is sent as base64 text.
+            Payload::Page(page) => {
+                part.text("body", &STANDARD.encode(page));
+            }
             Payload::Stream(_, chunks) => {
                 let mut bytes = Vec::new();
                 for chunk in chunks {

@@ -309,12 +309,14 @@ fn respond(
             headers.insert(name, value);
         }
     };
-    set("request-id", request_id);
-    set("client-request-id", client_request_id);
-    set(
-        "x-ms-ags-diagnostic",
-        "{\"ServerInfo\":{\"DataCenter\":\"Sandbox\",\"Slice\":\"E\",\"Ring\":\"1\"}}",
-    );
+    if !matches!(answer.content, Payload::Page(_)) {
+        set("request-id", request_id);
+        set("client-request-id", client_request_id);
+        set(
+            "x-ms-ags-diagnostic",
+            "{\"ServerInfo\":{\"DataCenter\":\"Sandbox\",\"Slice\":\"E\",\"Ring\":\"1\"}}",
+        );
+    }
     set("Cache-Control", "private");
     for (name, value) in &answer.headers {
         set(name, value);
@@ -339,6 +341,10 @@ fn respond(
                     cut_after(std::iter::once(Bytes::from(json)))
                 }
             }
+        }
+        Payload::Page(page) => {
+            set("Content-Type", "text/html");
+            Body::from(page)
         }
         Payload::Stream(kind, chunks) => {
             set("Content-Type", &kind);

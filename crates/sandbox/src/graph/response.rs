@@ -21,6 +21,8 @@ pub(super) enum Payload {
     Json(Vec<u8>),
     /// Bytes that are produced while they are sent, with their content type.
     Stream(Cow<'static, str>, Box<dyn Iterator<Item = Bytes> + Send>),
+    /// A web page of another server between client and Graph, without Graph's headers.
+    Page(Bytes),
 }
 
 impl GraphResponse {
@@ -37,11 +39,7 @@ impl GraphResponse {
         let page = Bytes::from_static(
             b"<!DOCTYPE html><html><body><h1>Please sign in to the proxy</h1></body></html>",
         );
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            content: Payload::Stream("text/html".into(), Box::new(std::iter::once(page))),
-        }
+        Self { status: 200, headers: Vec::new(), content: Payload::Page(page) }
     }
 }
 
