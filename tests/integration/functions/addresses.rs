@@ -85,7 +85,7 @@ async fn message_ids_are_encoded_exactly_once() {
         let results =
             fixture.done(GetMessage, json!({"exo_email_address": mailbox, "exo_messages_id": id})).await;
         assert_eq!(results["content"]["id"], fixture.graph().immutable_id(mailbox, id).unwrap());
-        assert_eq!(fixture.asked(), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
+        assert_eq!(paths(&fixture), [format!("GET /users/{}/messages/{}", encoded(mailbox), encoded(id))]);
     }
 }
 
@@ -103,7 +103,13 @@ async fn name_starting_with_dollar_is_quoted_in_url() {
         format!("GET {user}/messages/AAMk%3D"),
         format!("DELETE {user}/messages/AAMk%3D"),
     ];
-    assert_eq!(fixture.asked(), expected);
+    assert_eq!(paths(&fixture), expected);
+}
+
+/// What was asked, without the queries.
+fn paths(fixture: &Fixture) -> Vec<String> {
+    let asked = fixture.asked().into_iter();
+    asked.map(|line| line.split('?').next().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]

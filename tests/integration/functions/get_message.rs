@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::functions::common::{Fixture, GetMessage, encoded};
+use graph::{Path, Request};
 
 #[tokio::test]
 async fn content_is_graphs_message() {
@@ -10,10 +11,23 @@ async fn content_is_graphs_message() {
     let phish = fixture.graph().planted().remove(0);
     let inputs = json!({"exo_email_address": phish.mailbox, "exo_messages_id": phish.id});
     let results = fixture.done(GetMessage, inputs).await;
-    assert_eq!(
-        fixture.asked(),
-        [format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id))]
-    );
+    let [asked] = &fixture.asked()[..] else { panic!() };
+    let path = format!("GET /users/{}/messages/{}", encoded(&phish.mailbox), encoded(&phish.id));
+    let select = asked.strip_prefix(&path).and_then(|rest| rest.strip_prefix("?$select="));
+    let selected: Vec<_> = select.unwrap().split(',').collect();
+    let content = results["content"].as_object().unwrap();
+    assert!(selected.iter().all(|name| content.contains_key(*name)), "{content:?}");
+    let path = Path::message(&phish.mailbox, None, &phish.id).unwrap();
+    let plain = fixture.context.graph.send(&Request::get(path)).await.unwrap().json().unwrap();
+    let mut plain: Value = serde_json::from_str(plain.get()).unwrap();
+    let mut same = results["content"].clone();
+    plain.as_object_mut().unwrap().retain(|name, _| name != "@odata.context");
+    same.as_object_mut()
+        .unwrap()
+        .retain(|name, _| name != "@odata.context" && name != "internetMessageHeaders");
+    assert_eq!(same, plain, "nothing is missing");
+    let headers = content["internetMessageHeaders"].as_array().unwrap();
+    assert!(headers.iter().any(|header| header["name"] == "Received"));
     assert_eq!(results["content"]["id"], fixture.graph().immutable_id(&phish.mailbox, &phish.id).unwrap());
     assert_eq!(results["content"]["body"]["contentType"], "html");
     let pretty = results["pretty_string"].as_str().unwrap();
