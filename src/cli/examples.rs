@@ -1,6 +1,6 @@
-//! The options that choose between playbooks, and rules and workflows.
+//! The options that choose what of the customizations is brought: playbooks, or rules and workflows; and the packs.
 
-use crate::customize::{Examples, ScriptLanguage};
+use crate::customize::{Examples, Pack, ScriptLanguage};
 
 /// Options of the commands that write or import customizations.
 #[derive(Debug, clap::Args)]
@@ -18,9 +18,19 @@ pub(super) struct ExamplesArguments {
     /// Implies --workflows.
     #[arg(long, value_enum, value_name = "LANGUAGE", hide_possible_values = true)]
     script_language: Option<ScriptLanguage>,
+
+    /// Bring one pack only: core (the nine functions that the older app has as well, with what belongs to them) or
+    /// response (everything newer). May be repeated. By default all are brought.
+    #[arg(long = "pack", value_enum, value_name = "PACK", hide_possible_values = true)]
+    packs: Vec<Pack>,
 }
 
 impl ExamplesArguments {
+    /// The packs to bring.
+    pub(super) fn packs(&self) -> &[Pack] {
+        if self.packs.is_empty() { &Pack::ALL } else { &self.packs }
+    }
+
     /// What the user chose, if anything.
     pub(super) fn chosen(&self) -> Option<Examples> {
         if self.playbooks {

@@ -34,7 +34,7 @@ pub(super) async fn write(
     files: &[NamedFile],
 ) -> Result<(), Failure> {
     let Arguments { image, output, examples } = arguments;
-    let bytes = package(image, examples_in(examples, common).await?, files)
+    let bytes = package(image, examples_in(examples, common).await?, examples.packs(), files)
         .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let path = output.join(file_name());
     fs::create_dir_all(output).and_then(|()| fs::write(&path, bytes)).map_err(|error| {

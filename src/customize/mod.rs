@@ -11,11 +11,13 @@ mod keep;
 mod kind;
 mod line_diff;
 mod objects;
+mod pack;
 mod part;
 mod parts;
 mod plan;
 mod playbooks;
 mod samples;
+mod selection;
 mod shipped;
 mod sources;
 mod steps;
@@ -27,6 +29,7 @@ pub use keep::Existing;
 pub use kind::Kind;
 pub use line_diff::Line;
 use objects::Assembly;
+pub use pack::Pack;
 pub use plan::{Change, Difference, Edit, NOTHING, Names};
 pub use shipped::unlisted;
 use sources::Sources;
@@ -140,13 +143,22 @@ const DATE: u64 = 1_795_910_400_000;
 const INTERNAL_FIELD: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa1";
 const INTERNAL_TYPE: &str = "bfeec2d4-3770-11e8-ad39-4a0004044aa0";
 
-/// The import file, as JSON.
+/// The import file with all packs, as JSON.
 ///
 /// # Errors
 /// The embedded sources are not valid; a test makes sure that they are.
 pub fn export(examples: impl Into<Examples>) -> Result<Value, Error> {
+    export_packs(examples, &Pack::ALL)
+}
+
+/// The import file with these packs, as JSON.
+///
+/// # Errors
+/// As for [`export`].
+pub fn export_packs(examples: impl Into<Examples>, packs: &[Pack]) -> Result<Value, Error> {
     let examples = examples.into();
-    let sources = Sources::read()?;
+    let mut sources = Sources::read()?;
+    sources.keep(packs);
     let mut assembly = Assembly::new(&sources, examples);
     let mut fields = vec![internal_field()];
     fields.extend(assembly.function_fields());
@@ -204,12 +216,20 @@ pub fn export(examples: impl Into<Examples>) -> Result<Value, Error> {
     Ok(file)
 }
 
-/// The text of the import file.
+/// The text of the import file with all packs.
 ///
 /// # Errors
 /// As for [`export`].
 pub fn export_text(examples: impl Into<Examples>) -> Result<String, Error> {
-    Ok(serde_json::to_string_pretty(&export(examples)?)? + "\n")
+    export_packs_text(examples, &Pack::ALL)
+}
+
+/// The text of the import file with these packs.
+///
+/// # Errors
+/// As for [`export`].
+pub fn export_packs_text(examples: impl Into<Examples>, packs: &[Pack]) -> Result<String, Error> {
+    Ok(serde_json::to_string_pretty(&export_packs(examples, packs)?)? + "\n")
 }
 
 /// The programmatic name of the message destination on which calls arrive.

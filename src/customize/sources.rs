@@ -11,6 +11,7 @@ use super::embedded::{
     ACTIVITY_FIELDS, DATA_TABLE, FUNCTION_FIELDS, FUNCTIONS, MESSAGE_DESTINATION, PAYLOAD_SAMPLES, PLAYBOOKS,
     RULES, SCRIPTS, Source, TEXTS, WORKFLOWS,
 };
+use super::pack::Pack;
 
 /// All parsed sources. References between them are names.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub(super) struct Function {
     pub(super) description: String,
     /// The API names of its input fields, in the order SOAR shows them.
     pub(super) inputs: Vec<String>,
+    #[serde(default)]
+    pub(super) pack: Pack,
 }
 
 /// A sample of what a function answers.
@@ -149,6 +152,9 @@ pub(super) struct Rule {
     /// The form that it shows.
     #[serde(default)]
     pub(super) form: Vec<FormItem>,
+    /// Its pack; by default that of the functions it leads to.
+    #[serde(default)]
+    pub(super) pack: Option<Pack>,
 }
 
 /// How many of the conditions must hold.

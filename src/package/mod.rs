@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
 use crate::config::sections;
-use crate::customize::{self, Examples};
+use crate::customize::{self, Examples, Pack};
 use archive::{Entry, tar_gz, zip};
 pub use image::{Image, NotAnImage};
 
@@ -81,12 +81,17 @@ pub fn file_name() -> String {
 }
 
 /// Builds the package: the bytes of a ZIP file that SOAR installs as an app, which App Host runs from this image. The
-/// archive for integration servers has `more` files, by their names.
+/// customizations are those of `packs`, and the archive for integration servers has `more` files, by their names.
 ///
 /// # Errors
 /// The embedded sources are not valid; a test makes sure that they are.
-pub fn package(image: &Image, examples: Examples, more: &[(String, Vec<u8>)]) -> Result<Vec<u8>, Error> {
-    let mut export = customize::export(examples)?;
+pub fn package(
+    image: &Image,
+    examples: Examples,
+    packs: &[Pack],
+    more: &[(String, Vec<u8>)],
+) -> Result<Vec<u8>, Error> {
+    let mut export = customize::export_packs(examples, packs)?;
     let mut descriptor = descriptor(image, &export["server_version"]);
     tag(&mut export);
     // SOAR's own tool sorts them as well.

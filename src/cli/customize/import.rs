@@ -8,7 +8,7 @@ use crate::cli::common::Common;
 use crate::cli::soar_session::{SignedIn, examples_for, refused, sign_in};
 use crate::cli::terminal::{confirm, print, say};
 use crate::cli::{ExitCode, Failure, package_filter};
-use crate::customize::{Examples, ScriptLanguage, destination, export};
+use crate::customize::{Examples, ScriptLanguage, destination, export_packs};
 use soar::{Access, Client, Decision, Error, GrantError};
 
 /// A script that calls this without an answer must not take it for done.
@@ -23,7 +23,8 @@ pub(super) async fn import(arguments: &Arguments, common: &Common) -> Result<(),
     let destination = destination().map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let SignedIn { soar, who, _log } = sign_in(common).await?;
     let examples = examples_for(&soar, &arguments.examples).await?;
-    let file = export(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+    let file = export_packs(examples, arguments.examples.packs())
+        .map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let existing = existing::read(&soar, &file).await.map_err(|error| refused(&error))?;
     let file = existing.keep_in(file).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     let preview = Preview::new(&file, &existing);

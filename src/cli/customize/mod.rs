@@ -14,7 +14,7 @@ use super::{ExitCode, Failure};
 use crate::cli::common::Common;
 use crate::cli::examples::ExamplesArguments;
 use crate::cli::terminal::{print, say};
-use crate::customize::{Examples, export_text};
+use crate::customize::{Examples, Pack, export_packs_text};
 
 /// Options of the command.
 #[derive(Debug, clap::Args)]
@@ -47,14 +47,14 @@ pub(super) struct Arguments {
 /// Imports or exports the customizations.
 pub(super) async fn customize(arguments: Arguments, common: &Common) -> Result<(), Failure> {
     match &arguments.export {
-        Some(path) => write(path, arguments.examples.chosen_without_a_server()),
+        Some(path) => write(path, arguments.examples.chosen_without_a_server(), arguments.examples.packs()),
         None => import::import(&arguments, common).await,
     }
 }
 
 /// Writes the import file.
-fn write(path: &Path, examples: Examples) -> Result<(), Failure> {
-    let text = export_text(examples).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
+fn write(path: &Path, examples: Examples, packs: &[Pack]) -> Result<(), Failure> {
+    let text = export_packs_text(examples, packs).map_err(|error| Failure::new(ExitCode::Failed, &error))?;
     if path == Path::new("-") {
         return print(&text);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fn_exchange_online::customize::{Examples, ScriptLanguage, export, unlisted};
+use fn_exchange_online::customize::{Examples, Pack, ScriptLanguage, export, export_packs, unlisted};
 use fn_exchange_online::functions::Function;
 use sandbox::soar::customizations::{check, older_app_with_playbooks};
 use serde_json::{Value, json};
@@ -14,7 +14,8 @@ const OTHER: &str = "3b2c6f0e-98a1-4c55-9d7a-0c4f2b6c1e01";
 
 /// A SOAR of today with the older app's version 1.5.0, and these customizations of an administrator.
 async fn soar_with_1_5(change: impl FnOnce(&mut Value)) -> Fixture {
-    let mut customizations = older_app_with_playbooks(export(Examples::Playbooks).unwrap());
+    let mut customizations =
+        older_app_with_playbooks(export_packs(Examples::Playbooks, &[Pack::Core]).unwrap());
     change(&mut customizations);
     assert_eq!(check(&customizations), Vec::<String>::new());
     let fixture = Fixture::with(customizations).await;
@@ -102,7 +103,7 @@ async fn import_over_1_5_0_loses_nothing_and_a_second_one_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn older_app_can_come_back_after_an_import() {
-    let of_1_5 = older_app_with_playbooks(export(Examples::Playbooks).unwrap());
+    let of_1_5 = older_app_with_playbooks(export_packs(Examples::Playbooks, &[Pack::Core]).unwrap());
     for choice in [&["-y"] as &[&str], &["-y", "--workflows"]] {
         let fixture = soar_with_1_5(|_| ()).await;
         fixture.customize(choice, "").await.assert_contains(0, &["Done"]);

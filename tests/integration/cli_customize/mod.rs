@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use crate::support::deployment::Daemon;
 use fn_exchange_online::config::{Environment, load_soar};
-use fn_exchange_online::customize::{ScriptLanguage, export};
+use fn_exchange_online::customize::{Examples, Pack, ScriptLanguage, export, export_packs};
 use sandbox::Sandbox;
 use sandbox::graph::TenantOptions;
 use sandbox::soar::SoarOptions;
@@ -86,7 +86,7 @@ impl Fixture {
 
     /// A SOAR as the older app left it.
     async fn older() -> Self {
-        Self::with(older_app(export(ScriptLanguage::Python).unwrap())).await
+        Self::with(older_app(export_packs(ScriptLanguage::Python, &[Pack::Core]).unwrap())).await
     }
 
     fn rest(&self) -> &Rest {
@@ -171,4 +171,20 @@ fn identities(all: &Value) -> Vec<(&'static str, String, String)> {
         .iter()
         .flat_map(|kind| list(all, kind).iter().map(|one| (*kind, one["uuid"].to_string(), number(one))))
         .collect()
+}
+
+/// How many objects of a kind the import file has.
+fn ours(kind: &str) -> usize {
+    let with_playbooks = kind == "playbooks";
+    let examples = if with_playbooks { Examples::Playbooks } else { ScriptLanguage::Python3.into() };
+    export(examples).unwrap()[kind].as_array().unwrap().len()
+}
+
+/// How many objects the import file with rules and workflows has.
+fn all_of_ours() -> usize {
+    ["message_destinations", "functions", "fields", "actions", "workflows", "scripts", "types"]
+        .map(ours)
+        .iter()
+        .sum::<usize>()
+        - 1
 }

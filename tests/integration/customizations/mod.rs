@@ -4,12 +4,13 @@
 mod command;
 mod inventory;
 mod older_app;
+mod packs;
 mod playbooks;
 mod references;
 pub(crate) mod samples;
 mod workflows;
 
-use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
+use fn_exchange_online::customize::{Examples, Pack, ScriptLanguage, export, export_packs};
 use serde_json::Value;
 
 const LANGUAGES: [ScriptLanguage; 2] = [ScriptLanguage::Python3, ScriptLanguage::Python];
@@ -20,12 +21,13 @@ const EXAMPLES: [Examples; 3] = [
     Examples::Playbooks,
 ];
 
+/// The pack `core`, which is what the older app has.
 fn file_with_playbooks() -> Value {
-    export(Examples::Playbooks).unwrap()
+    export_packs(Examples::Playbooks, &[Pack::Core]).unwrap()
 }
 
 fn file() -> Value {
-    export(ScriptLanguage::Python3).unwrap()
+    export_packs(ScriptLanguage::Python3, &[Pack::Core]).unwrap()
 }
 
 fn list<'v>(file: &'v Value, name: &str) -> &'v [Value] {

@@ -95,7 +95,7 @@ pub(crate) const COLUMNS: [(&str, &str, &str, bool, u32); 10] = [
 ];
 
 /// API name, what SOAR shows, inputs in order.
-pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
+pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
     (
         "exchange_online_create_meeting",
         "Exchange Online: Create Meeting",
@@ -175,20 +175,6 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
         ],
     ),
     (
-        "exchange_online_trace_message",
-        "Exchange Online: Trace Message",
-        &[
-            "incident_id",
-            "exo_internet_message_id",
-            "exo_email_address_sender",
-            "exo_recipient",
-            "exo_message_subject",
-            "exo_start_date",
-            "exo_end_date",
-            "exo_query_output_format",
-        ],
-    ),
-    (
         "exchange_online_write_message_as_attachment",
         "Exchange Online: Write Message as Attachment",
         &["incident_id", "task_id", "exo_email_address", "exo_messages_id", "exo_attachment_name"],
@@ -199,7 +185,7 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 10] = [
 pub(crate) type Rule =
     (&'static str, &'static str, &'static str, usize, &'static str, &'static [&'static str]);
 
-pub(crate) const RULES: [Rule; 13] = [
+pub(crate) const RULES: [Rule; 11] = [
     (
         "Create Artifacts",
         "exo_message_query_results_dt",
@@ -255,22 +241,6 @@ pub(crate) const RULES: [Rule; 13] = [
             "exo_search_strategy",
             "[header]",
             "exo_expected_messages",
-            "[header]",
-            "exo_query_output_format",
-        ],
-    ),
-    (
-        "Find Messages by Artifact",
-        "artifact",
-        "any",
-        4,
-        "example_exchange_online_find_messages_by_artifact",
-        &[
-            "[header]",
-            "exo_start_date",
-            "exo_end_date",
-            "exo_include_recoverable",
-            "exo_search_strategy",
             "[header]",
             "exo_query_output_format",
         ],
@@ -355,25 +325,6 @@ pub(crate) const RULES: [Rule; 13] = [
             "exo_message_subject",
             "exo_message_send_body",
             "exo_attachment_names",
-        ],
-    ),
-    (
-        "Trace Message",
-        "incident",
-        "all",
-        0,
-        "example_exchange_online_trace_message",
-        &[
-            "[header]",
-            "exo_internet_message_id",
-            "exo_email_address_sender",
-            "exo_recipient",
-            "exo_message_subject",
-            "[header]",
-            "exo_start_date",
-            "exo_end_date",
-            "[header]",
-            "exo_query_output_format",
         ],
     ),
     (

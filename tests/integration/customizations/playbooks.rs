@@ -12,7 +12,7 @@ use crate::customizations::{FUNCTION, fields, file, file_with_playbooks, list, t
 /// same purpose; functions, and whether a script follows.
 type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, bool)]);
 
-const PLAYBOOKS: [Row; 13] = [
+const PLAYBOOKS: [Row; 11] = [
     ("create_artifacts", "45f7d606-5f20-4a3b-8bdb-1b9dc501650f", "Create Artifacts", &[]),
     ("create_meeting", "eefd2b32-40c0-4dfa-a9a7-6954d45a83be", "Create Meeting", &[("create_meeting", true)]),
     ("delete_message", "2dca7324-8232-49aa-8029-3cf955c689b0", "Delete Message", &[("delete_email", true)]),
@@ -21,12 +21,6 @@ const PLAYBOOKS: [Row; 13] = [
         "85dc2249-0372-458b-87bd-8ac9efdf3c89",
         "Delete Messages from Query Results",
         &[("query_emails", false), ("delete_messages_from_query_results", true)],
-    ),
-    (
-        "find_messages_by_artifact",
-        "53d7586c-35ce-41a6-9c15-7876f5c556d3",
-        "Find Messages by Artifact",
-        &[("query_emails", true)],
     ),
     (
         "get_user_profile",
@@ -48,7 +42,6 @@ const PLAYBOOKS: [Row; 13] = [
         &[("query_emails", true)],
     ),
     ("send_message", "a6e61054-fd2e-4ade-86fc-693442bd6688", "Send Message", &[("send_message", true)]),
-    ("trace_message", "deb4c68c-9cb9-40ad-aa66-e5d3d33a6fc9", "Trace Message", &[("trace_message", true)]),
     (
         "write_message_eml_as_attachment",
         "79bda643-c6bb-4d10-82a6-f894fd982d2d",

@@ -1,13 +1,14 @@
 //! Samples of results, for SOAR's playbook designer.
 
+use fn_exchange_online::customize::{Examples, export};
 use fn_exchange_online::functions::Function;
 use serde_json::{Value, json};
 
-use crate::customizations::{file, file_with_playbooks, list, text};
+use crate::customizations::{file, list, text};
 
 /// Example and schema of each function, parsed.
 pub(crate) fn samples() -> Vec<(Function, Value, Value)> {
-    let file = file_with_playbooks();
+    let file = export(Examples::Playbooks).unwrap();
     let parsed = |function: &Value, key: &str| serde_json::from_str(text(function, key)).unwrap();
     let sample = |function: &Value| {
         let of = Function::ALL.into_iter().find(|one| function["name"] == one.name()).unwrap();

@@ -63,7 +63,7 @@ type Step = (&'static str, &'static [(&'static str, &'static str)], bool, bool, 
 
 const TABLE: &[(&str, &str)] = &[("exo_query_output_format", "Exchange Online data table")];
 
-const WORKFLOWS: [(&str, &[Step]); 12] = [
+const WORKFLOWS: [(&str, &[Step]); 10] = [
     ("create_meeting", &[("create_meeting", &[], true, true, "")]),
     ("delete_email", &[("delete_email", &[], true, true, "")]),
     (
@@ -76,11 +76,9 @@ const WORKFLOWS: [(&str, &[Step]); 12] = [
     ("get_message", &[("get_message", &[], true, true, "")]),
     ("get_user_profile", &[("get_email_user_profile", &[], true, true, "")]),
     ("move_message_to_folder", &[("move_message_to_folder", &[], true, true, "")]),
-    ("find_messages_by_artifact", &[("query_emails", TABLE, true, true, "")]),
     ("query_emails", &[("query_emails", TABLE, true, true, "")]),
     ("query_messages_of_a_group", &[("query_emails", TABLE, true, true, "")]),
     ("send_message", &[("send_message", &[], true, true, "")]),
-    ("trace_message", &[("trace_message", TABLE, true, true, "")]),
     ("write_message_as_attachment", &[("write_message_as_attachment", &[], true, false, "")]),
 ];
 

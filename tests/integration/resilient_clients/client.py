@@ -61,7 +61,7 @@ before = client.get("/functions")["entities"]
 imported = client.post("/configurations/imports", export)
 imported["status"] = "ACCEPTED"
 assert client.put(f"/configurations/imports/{imported['id']}", imported)["status"] == "ACCEPTED"
-assert client.get("/functions")["entities"] == before and len(before) == 10
+assert client.get("/functions")["entities"] == before and len(before) >= 9
 
 # The broker, with the frame STOMP, which stock stomp.py sends instead of CONNECT.
 address = [("localhost", int(port))]
