@@ -93,7 +93,7 @@ fn deliver(bench: &Bench) -> Value {
     let received = Utc::now() - TimeDelta::hours(1);
     let mut mail = Delivery::new(ID, Address::new("IT", "it@evil.example"), "Renew now", received)
         .with("all@contoso.example", Fate::INBOX)
-        .with("eve@partner.example", Fate::INBOX)
+        .with("somebody@partner.example", Fate::INBOX)
         .with(&without_mailbox[0], Fate::DeliveredElsewhere)
         .with(&without_mailbox[1], Fate::DeliveredElsewhere);
     for (nth, recipient) in direct.iter().enumerate() {

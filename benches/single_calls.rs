@@ -64,6 +64,7 @@ fn needed(function: Function) -> (u64, u64) {
     match function {
         Function::GetEmailUserProfile
         | Function::GetMessage
+        | Function::GetAttachments
         | Function::DeleteEmail
         | Function::MoveMessageToFolder => (1, 0),
         // The time zone, the event.
@@ -105,7 +106,7 @@ fn inputs(function: Function, mailbox: &str, message: impl Fn() -> String) -> Va
     let tomorrow = Utc::now() + TimeDelta::days(1);
     match function {
         Function::GetEmailUserProfile => json!({ "exo_email_address": mailbox }),
-        Function::GetMessage | Function::DeleteEmail => {
+        Function::GetMessage | Function::GetAttachments | Function::DeleteEmail => {
             json!({ "exo_email_address": mailbox, "exo_messages_id": message() })
         }
         Function::WriteMessageAsAttachment => {

@@ -7,7 +7,7 @@
 //!  SOAR broker (ActiveMQ, STOMP 1.2 over TLS)                    Microsoft Graph / Entra ID
 //!       │ MESSAGE                        ▲ SEND + ACK, one transaction      ▲ GET, POST, $batch
 //!       ▼                                │                                  │
-//!  stomp::Session ──Delivery──▶ worker::Worker ──FunctionCall──▶ functions::<nine> ──▶ graph::Client
+//!  stomp::Session ──Delivery──▶ worker::Worker ──FunctionCall──▶ functions::<one> ──▶ graph::Client
 //!                                    ▲                                  │
 //!                                    └────────── Reply ◀────────────────┴──▶ soar::Client (notes, files)
 //! ```

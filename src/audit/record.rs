@@ -39,12 +39,16 @@ pub enum Act {
     ChangeMailbox,
     /// Writes a message to an attachment in SOAR.
     AttachMessage,
+    /// Writes what is attached to a message to an attachment in SOAR.
+    AttachFile,
     /// Writes a report to an attachment in SOAR.
     AttachReport,
     /// Writes a report to a note in SOAR.
     WriteNote,
     /// Reads a message.
     ReadMessage,
+    /// Reads what is attached to a message.
+    ReadAttachments,
     /// Searches mailboxes.
     SearchMailboxes,
     /// Looks into the message trace.
@@ -55,7 +59,7 @@ pub enum Act {
 
 impl Act {
     /// All kinds.
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::DeleteMessage,
         Self::DeleteMessages,
         Self::MoveMessage,
@@ -63,9 +67,11 @@ impl Act {
         Self::CreateMeeting,
         Self::ChangeMailbox,
         Self::AttachMessage,
+        Self::AttachFile,
         Self::AttachReport,
         Self::WriteNote,
         Self::ReadMessage,
+        Self::ReadAttachments,
         Self::SearchMailboxes,
         Self::TraceMessages,
         Self::ReadMailbox,
@@ -81,9 +87,11 @@ impl Act {
             Self::CreateMeeting => "create meeting",
             Self::ChangeMailbox => "change mailbox",
             Self::AttachMessage => "attach message",
+            Self::AttachFile => "attach file",
             Self::AttachReport => "attach report",
             Self::WriteNote => "write note",
             Self::ReadMessage => "read message",
+            Self::ReadAttachments => "read attachments",
             Self::SearchMailboxes => "search mailboxes",
             Self::TraceMessages => "trace messages",
             Self::ReadMailbox => "read mailbox",
@@ -103,8 +111,8 @@ impl Act {
             Self::SendMessage => "sent",
             Self::CreateMeeting => "created",
             Self::ChangeMailbox => "changed",
-            Self::AttachMessage | Self::AttachReport | Self::WriteNote => "written",
-            Self::ReadMessage | Self::ReadMailbox => "read",
+            Self::AttachMessage | Self::AttachFile | Self::AttachReport | Self::WriteNote => "written",
+            Self::ReadMessage | Self::ReadAttachments | Self::ReadMailbox => "read",
             Self::SearchMailboxes => "searched",
             Self::TraceMessages => "traced",
         }
@@ -182,7 +190,7 @@ pub struct AuditRecord {
     /// The recipients of a mail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recipients: Vec<String>,
-    /// The number of attachments of a mail.
+    /// The number of attachments of a mail that is sent, or whose attachments are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachments: Option<usize>,
     /// The number of invited attendees.

@@ -119,10 +119,12 @@ impl Cli {
             _ if self.print_config => print(config::template()),
             None => run::run(run::Arguments::default(), &self.common).await,
             Some(Command::Run(arguments)) => run::run(*arguments, &self.common).await,
-            Some(Command::Selftest(arguments)) => match selftest::selftest(&arguments, &self.common).await {
-                Ok(code) => return code,
-                Err(failure) => Err(failure),
-            },
+            Some(Command::Selftest(arguments)) => {
+                match Box::pin(selftest::selftest(&arguments, &self.common)).await {
+                    Ok(code) => return code,
+                    Err(failure) => Err(failure),
+                }
+            }
             Some(Command::Invoke(arguments)) => Box::pin(invoke::invoke(arguments, &self.common)).await,
             Some(Command::Config(arguments)) => {
                 config_file::write(&arguments, self.common.config_file.as_deref())

@@ -203,6 +203,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
     }
     let graph = graph::graph(options);
     let limits = graph::limits(options);
+    let zip_password = graph::zip_password(options);
     let guard = guard::guard(options, graph.as_ref().map(|graph| &graph.base_url), limits.max_messages);
     let audit = guard::audit(options, &log);
     guard::misspelt(options);
@@ -214,6 +215,7 @@ fn settings(options: &mut Options<'_>) -> Option<Settings> {
         log,
         graph: graph?,
         limits,
+        zip_password,
         guard,
         audit,
         selftest_timeout,

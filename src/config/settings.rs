@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graph::GraphSettings;
-use net::{ProxyUrl, Trust};
+use net::{ProxyUrl, Secret, Trust};
 use soar::SoarSettings;
 
 use super::Patterns;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub health_listen: Option<SocketAddr>,
     /// The limits of one call.
     pub limits: CallLimits,
+    /// `attachments_zip_password`: files of attachments are stored in a ZIP file with this password.
+    pub zip_password: Option<Secret>,
     /// The guard rails.
     pub guard: GuardSettings,
     /// The audit trail.

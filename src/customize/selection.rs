@@ -80,7 +80,7 @@ impl Sources {
             let is_other = |field: &&Field| {
                 let name = field.name.as_str();
                 let is_unused = !kept.contains(name) && !other.contains(name);
-                !kept.contains(name) && !(is_unused && packs.contains(&Pack::Core))
+                !(kept.contains(name) || is_unused && packs.contains(&Pack::Core))
             };
             fields.iter().filter(is_other).map(|field| field.name.clone()).collect()
         };

@@ -130,6 +130,7 @@ impl<'l> Daemon<'l> {
         let services = Services {
             graph,
             limits: settings.limits,
+            zip_password: settings.zip_password.clone(),
             policy: ChangePolicy::new(settings.guard),
             trail,
             deletions: DeletionCount::default(),

@@ -96,6 +96,7 @@ impl ReloadPlan {
             ("log", log.is_some()),
             ("Graph", in_force.graph != daemon.in_force.graph),
             ("limits", settings.limits != former.limits),
+            ("attachments_zip_password", settings.zip_password != former.zip_password),
             ("audit trail", other_trail),
             ("guard rails", other_rails),
             ("workers", settings.worker != former.settings),
@@ -144,6 +145,7 @@ impl ReloadPlan {
         daemon.worker.reconfigure(Services {
             graph,
             limits: settings.limits,
+            zip_password: settings.zip_password,
             policy: former.policy.clone(),
             trail: former.trail.clone(),
             deletions: former.deletions.clone(),

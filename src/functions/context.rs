@@ -6,6 +6,7 @@ use super::lease::Lease;
 use super::progress::Status;
 use crate::config::CallLimits;
 use crate::guard::Guard;
+use net::Secret;
 
 /// The process's clients and limits, and what belongs to this call.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Context {
     pub lease: Lease,
     /// The limits of time and size.
     pub limits: CallLimits,
+    /// The password of ZIP files for attachments, which are stored without one where it is not set.
+    pub zip_password: Option<Secret>,
     /// Receives status messages.
     pub status: Status,
 }

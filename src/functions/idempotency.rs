@@ -311,6 +311,7 @@ client_secret=S3CR3T
                 Initiator::default(),
             ),
             limits: settings.limits,
+            zip_password: None,
             status: Status::channel().0,
         }
     }

@@ -5,22 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::DateTime;
-use futures_util::{Stream, TryStreamExt, pin_mut};
+use futures_util::TryStreamExt;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::call::Call;
 use super::error::Error;
+use super::file_names::{numbered, parts};
 use crate::audit::{ActOutcome, AuditRecord};
 use crate::guard::Guard;
-use graph::{self, Download};
 use soar::{self, Attachment, ByteStream, Target};
 
 /// The media type of a message (RFC 2046, 5.2.1).
-const MESSAGE_TYPE: &str = "message/rfc822";
+pub(super) const MESSAGE_TYPE: &str = "message/rfc822";
 /// The longest file name that common file systems accept, in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -58,23 +57,21 @@ impl IncidentSink {
         matches!(self, Self::Soar(_))
     }
 
-    /// Streams a message from Graph into a file, and returns the file's name. A message that breaks off or is larger
-    /// than the limit leaves no file.
-    pub(super) async fn write_message(
+    /// Streams what is read into a file, and returns the file's name. Content that breaks off leaves no file.
+    pub(super) async fn write_file(
         &self,
         guard: &Guard,
         record: AuditRecord,
-        file: MessageFile<'_>,
+        file: NewFile<'_>,
     ) -> Result<String, Error> {
-        let MessageFile { target, name, message, limit } = file;
+        let NewFile { target, name, media_type, content, length } = file;
         match self {
             Self::Soar(soar) => {
-                let length = message.length();
-                let content = soar::Content::stream(message.stream(limit), length);
-                write_on_record(guard, record, soar.attach(target, name, MESSAGE_TYPE, content)).await?;
+                let content = soar::Content::stream(content, length);
+                write_on_record(guard, record, soar.attach(target, name, media_type, content)).await?;
                 Ok(name.to_owned())
             }
-            Self::Local(local) => local.write(name, message.stream(limit)).await,
+            Self::Local(local) => local.write(name, content).await,
         }
     }
 
@@ -127,13 +124,17 @@ impl IncidentSink {
     }
 }
 
-/// A message that is to become a file.
-pub(super) struct MessageFile<'a> {
+/// What a file's content fails with: an error of what is read, which a function tells apart.
+pub(super) type ContentError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A file to write.
+pub(super) struct NewFile<'a> {
     pub(super) target: Target,
     pub(super) name: &'a str,
-    pub(super) message: Download,
-    /// The largest size, in bytes.
-    pub(super) limit: u64,
+    pub(super) media_type: &'a str,
+    pub(super) content: ByteStream<ContentError>,
+    /// The length of the content in bytes, if known.
+    pub(super) length: Option<u64>,
 }
 
 /// Writes something to SOAR, and puts it on record.
@@ -161,24 +162,16 @@ impl Local {
         let _ = self.reports.send(text);
     }
 
-    async fn write(
-        &self,
-        name: &str,
-        content: impl Stream<Item = Result<Bytes, graph::Error>>,
-    ) -> Result<String, Error> {
+    async fn write(&self, name: &str, mut content: ByteStream<ContentError>) -> Result<String, Error> {
         let refused = |error: &io::Error| {
             Error::refused(format!(
-                "Could not keep the message as a file in {}: {error}.",
+                "Could not keep {name} as a file in {}: {error}.",
                 self.directory.display()
             ))
         };
         let (mut unfinished, mut file) = self.create(name).await.map_err(|error| refused(&error))?;
-        pin_mut!(content);
         // The same error as for a file in SOAR, so that the function handles both alike.
-        let broke_off = |error: graph::Error| soar::Error::Content {
-            attempt: "keep the message as a file".to_owned(),
-            source: error.into(),
-        };
+        let broke_off = |source| soar::Error::Content { attempt: "keep it as a file".to_owned(), source };
         while let Some(piece) = content.try_next().await.map_err(broke_off)? {
             file.write_all(&piece).await.map_err(|error| refused(&error))?;
         }
@@ -229,15 +222,4 @@ pub(super) fn file_name(name: &str) -> String {
     let room = LONGEST_NAME.saturating_sub(extension.len() + 12);
     let end = stem.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room).last();
     format!("{}{extension}", &stem[..end.unwrap_or(0)])
-}
-
-fn numbered(name: &str, number: u32) -> String {
-    let (stem, extension) = parts(name);
-    format!("{stem}-{number}{extension}")
-}
-
-/// Splits a name from its extension, if it has one of a usual length.
-fn parts(name: &str) -> (&str, &str) {
-    let dot = name.rfind('.').filter(|dot| *dot > 0 && name.len() - dot <= 16);
-    name.split_at(dot.unwrap_or(name.len()))
 }

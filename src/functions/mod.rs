@@ -4,14 +4,17 @@
 //! Nothing here knows the broker: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
 //! and ends in an [`Outcome`] or an [`Error`].
 
+mod attached_content;
 mod call;
 mod context;
 mod create_meeting;
 mod delete_email;
 mod delete_messages_from_query_results;
 mod error;
+mod file_names;
 #[doc(hidden)]
 pub mod fuzzing;
+mod get_attachments;
 mod get_email_user_profile;
 mod get_message;
 mod idempotency;
@@ -78,6 +81,8 @@ functions! {
     GetEmailUserProfile => get_email_user_profile,
     /// `exchange_online_get_message`
     GetMessage => get_message,
+    /// `exchange_online_get_attachments`
+    GetAttachments => get_attachments,
     /// `exchange_online_write_message_as_attachment`
     WriteMessageAsAttachment => write_message_as_attachment,
     /// `exchange_online_move_message_to_folder`

@@ -5,20 +5,19 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use tokio::time::sleep;
-use tracing::info;
 
+use super::attached_content::{AttachedContent, within_limit};
 use super::context::Context;
-use super::error::{Error, ErrorKind};
+use super::error::Error;
 use super::idempotency::{Visibility, ensure_once};
-use super::incident_sink::MessageFile;
+use super::incident_sink::MESSAGE_TYPE;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{INCIDENT, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
 use graph::{self, Dispatch, Download, Path, Request};
-use soar::{self, Target};
+use soar::Target;
 
 pub(super) const SPEC: Spec = Spec {
     name: "exchange_online_write_message_as_attachment",
@@ -42,9 +41,6 @@ pub(super) const SPEC: Spec = Spec {
     changes_mailbox: false,
     timeout: Timeout::Abort,
 };
-
-/// Maximum number of times that an incomplete or empty download starts again.
-const MAX_DOWNLOAD_REPEATS: usize = 3;
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -105,56 +101,17 @@ impl MessageCopy<'_> {
         Error::graph(attempt, SPEC.permissions(), source)
     }
 
-    fn too_large(&self) -> Error {
-        let limit = self.context.limits.max_attachment >> 20;
-        let why = format!("was not written: the message is larger than {limit} MiB (max_attachment_mb).");
-        Error::attachment(self.name, why)
-    }
-
     /// Writes the file, and returns its name.
     async fn write(&self) -> Result<String, Error> {
-        let mut downloads_left = MAX_DOWNLOAD_REPEATS;
-        let mut uploads = 0;
-        loop {
-            let message = self.open().await?;
-            let limit = self.context.limits.max_attachment;
-            if message.length().is_some_and(|length| length > limit) {
-                return Err(self.too_large());
-            }
-            let record = AuditRecord {
-                mailbox: Some(self.mailbox.to_owned()),
-                message_id: Some(self.id.to_owned()),
-                target: Some(self.target.to_string()),
-                ..AuditRecord::new(Act::AttachMessage)
-            };
-            let file = MessageFile { target: self.target, name: self.name, message, limit };
-            let error = match self.context.sink.write_message(&self.context.guard, record, file).await {
-                Err(error) => error,
-                written => return written,
-            };
-            match error.kind() {
-                // Another download would be as large.
-                ErrorKind::Soar(soar::Error::Content { source, .. }) if is_too_large(source.as_ref()) => {
-                    return Err(self.too_large());
-                }
-                // SOAR discards an incomplete upload, and reading the message again does no harm.
-                ErrorKind::Soar(soar::Error::Content { .. }) if downloads_left > 0 => downloads_left -= 1,
-                ErrorKind::Soar(refused) => {
-                    uploads += 1;
-                    let Some(wait) = self.context.sink.retry_delay(uploads, refused) else {
-                        return Err(error);
-                    };
-                    info!(
-                        status = refused.status(),
-                        uploads,
-                        wait_ms = wait.as_millis(),
-                        "SOAR throttles attachments; trying again after the wait"
-                    );
-                    sleep(wait).await;
-                }
-                _ => return Err(error),
-            }
-        }
+        let record = AuditRecord {
+            mailbox: Some(self.mailbox.to_owned()),
+            message_id: Some(self.id.to_owned()),
+            target: Some(self.target.to_string()),
+            ..AuditRecord::new(Act::AttachMessage)
+        };
+        let file = AttachedContent { target: self.target, name: self.name, media_type: MESSAGE_TYPE, record };
+        let open = || async { within_limit(self.context, self.name, self.open().await?) };
+        file.write(self.context, open).await
     }
 
     /// Finds a file of this name and size that was attached after the call was made. Nothing else can identify it: the
@@ -180,10 +137,4 @@ impl MessageCopy<'_> {
         }
         Ok(size)
     }
-}
-
-fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    error
-        .downcast_ref()
-        .is_some_and(|error: &graph::Error| matches!(error.kind(), graph::ErrorKind::MessageTooLarge(_)))
 }

@@ -88,6 +88,23 @@ impl Guard {
         self.record_read(&record, read);
     }
 
+    /// Puts on record that the attachments of a message, `count` of them, were read, or why not.
+    pub fn record_reading_attachments<T>(
+        &self,
+        name: &str,
+        message_id: &str,
+        count: Option<usize>,
+        read: &Result<T, graph::Error>,
+    ) {
+        let record = AuditRecord {
+            mailbox: Some(name.to_owned()),
+            message_id: Some(message_id.to_owned()),
+            attachments: count,
+            ..AuditRecord::new(Act::ReadAttachments)
+        };
+        self.record_read(&record, read);
+    }
+
     /// Begins a search. If the returned value is dropped before its end, the search is on record as cut off.
     pub fn begin_search(&self, record: AuditRecord) -> OpenSearch<'_> {
         OpenSearch { guard: self, record: Some(record) }

@@ -143,6 +143,7 @@ impl Call {
             lease,
             guard: guard.clone(),
             limits: services.limits,
+            zip_password: services.zip_password.clone(),
             status,
         };
         if self.prior_run == PriorRun::Likely

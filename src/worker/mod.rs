@@ -38,6 +38,7 @@ use tokio::sync::{mpsc, watch};
 use crate::audit::Trail;
 use crate::config::{CallLimits, WorkerSettings};
 use crate::guard::{ChangePolicy, DeletionCount};
+use net::Secret;
 use net::memory::Budget;
 use stomp::{Delivery, Session};
 
@@ -56,6 +57,8 @@ pub struct Services {
     pub graph: graph::Client,
     /// The limits of a call.
     pub limits: CallLimits,
+    /// The password of ZIP files for attachments.
+    pub zip_password: Option<Secret>,
     /// What calls may change at the moment. A change of it holds for running calls, too.
     pub policy: ChangePolicy,
     /// Where changes are recorded.

@@ -61,6 +61,7 @@ enum Answer {
 
 impl Order {
     /// The `nth` call, of `function`, with all that has to be there for it.
+    #[allow(clippy::too_many_lines, reason = "a match with an arm for each function")]
     pub(crate) fn new(deployment: &Deployment, nth: usize, function: Function) -> Self {
         let mailbox = deployment.mailbox(nth % 20);
         let mark = format!("Order-{nth:05}.");
@@ -75,6 +76,11 @@ impl Order {
             ),
             Function::GetMessage => (
                 json!({"exo_email_address": mailbox, "exo_messages_id": message("Read me.")}),
+                vec![],
+                Answer::Says("/subject", json!(mark)),
+            ),
+            Function::GetAttachments => (
+                json!({"exo_email_address": mailbox, "exo_messages_id": message("Is anything attached?")}),
                 vec![],
                 Answer::Says("/subject", json!(mark)),
             ),

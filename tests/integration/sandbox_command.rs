@@ -40,7 +40,7 @@ fn assert_notes_are_short(page: &std::path::Path) {
                  note.getBoundingClientRect().height, note.scrollWidth <= note.clientWidth])";
     let notes = browser.value(notes);
     let notes = notes.as_array().unwrap();
-    assert_eq!(notes.len(), 8, "{notes:?}");
+    assert_eq!(notes.len(), 9, "{notes:?}");
     for note in notes {
         let (text, height) = (note[0].as_str().unwrap(), note[1].as_f64().unwrap());
         assert!(height < 900.0 && note[2] == true, "{height} pixels: {text}");
@@ -227,11 +227,11 @@ fn call_sends_what_the_function_has_in_soar() {
         call.args(["sandbox", "--directory"]).arg(directory.path()).arg("--call").args(arguments);
         call.output().unwrap()
     };
-    let refused = call(&["query_emails", "--input=exo_query_output_format=Shoe", "--input=exo_qqqqqqqq=1"]);
+    let refused = call(&["query_emails", "--input=exo_query_output_format=Shoe", "--input=exo_shoe=1"]);
     let stderr = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("must be one of Exchange Online data table, Incident"), "{stderr}");
-    assert!(stderr.contains("has no input exo_qqqqqqqq in the sandbox; it has"), "{stderr}");
+    assert!(stderr.contains("has no input exo_shoe in the sandbox; it has"), "{stderr}");
 
     let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
     let _daemon = Process(daemon.unwrap());

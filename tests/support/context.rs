@@ -22,6 +22,7 @@ pub(crate) async fn context(config: &Path) -> Context {
             Initiator::default(),
         ),
         limits: settings.limits,
+        zip_password: settings.zip_password,
         status: Status::channel().0,
     }
 }

@@ -193,6 +193,10 @@ impl Deployment {
                 json!({"exo_email_address": mailbox, "exo_messages_id": ids[0], "unknown": [1, "ü"]}),
             ),
             (
+                "exchange_online_get_attachments",
+                json!({"exo_email_address": mailbox, "exo_messages_id": ids[0]}),
+            ),
+            (
                 "exchange_online_write_message_as_attachment",
                 json!({
                     "incident_id": INCIDENT,

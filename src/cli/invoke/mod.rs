@@ -140,7 +140,8 @@ pub(super) async fn invoke(arguments: Arguments, common: &Common) -> Result<(), 
     let trail = Trail::at(settings.audit.clone());
     let guard =
         Guard::new(&ChangePolicy::new(settings.guard), trail.clone(), DeletionCount::default(), asker);
-    let context = Context { graph, sink, call, lease, guard, limits: settings.limits, status };
+    let (limits, zip_password) = (settings.limits, settings.zip_password);
+    let context = Context { graph, sink, call, guard, lease, limits, zip_password, status };
 
     let started = Instant::now();
     let run = Box::pin(function.run(&context, &inputs));

@@ -39,6 +39,7 @@ pub(super) async fn play(sandbox: &Sandbox, engine: &Engine, story: &mut Story) 
     let found = analyst.who_got_it(&phish).await?;
     analyst.who_reported_it(&first).await?;
     analyst.look_at_it(&first).await?;
+    analyst.what_is_attached(&first).await?;
     let file = analyst.keep_it(&first).await?;
     let moved = analyst.put_one_aside(&first).await?;
     analyst.delete_the_one(&first.mailbox, &moved).await?;
@@ -114,6 +115,19 @@ impl Analyst<'_> {
             )
         };
         self.ask("What does it say?", Function::GetMessage, message(first), say).await.map(drop)
+    }
+
+    async fn what_is_attached(&mut self, first: &Planted) -> Result<(), Failure> {
+        let mut inputs = message(first);
+        inputs["incident_id"] = json!(INCIDENT);
+        let say = |results: &Value| {
+            let content = &results["content"];
+            let attachments = content["attachments"].as_array().map_or(0, Vec::len);
+            let urls = content["urls"].as_array().into_iter().flatten().map(text);
+            let urls = urls.collect::<Vec<_>>().join(", ");
+            format!("{attachments} attachments; it leads to {urls}")
+        };
+        self.ask("What comes with it?", Function::GetAttachments, inputs, say).await.map(drop)
     }
 
     async fn keep_it(&mut self, first: &Planted) -> Result<String, Failure> {

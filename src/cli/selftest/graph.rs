@@ -159,6 +159,7 @@ fn all_permissions() -> Vec<&'static str> {
 fn identifies(function: Function, rails: &GuardSettings) -> bool {
     match function {
         Function::GetMessage
+        | Function::GetAttachments
         | Function::WriteMessageAsAttachment
         | Function::QueryEmails
         | Function::TraceMessage => !rails.denied_reading.is_empty(),

@@ -29,6 +29,7 @@ pub(in crate::config) static SECTION: Section = Section {
             &CALL_TIMEOUT,
             &MAX_CALL_AGE,
             &MAX_ATTACHMENT_MB,
+            &ATTACHMENTS_ZIP_PASSWORD,
             &MAX_REPLY_MB,
         ],
         &[
@@ -195,6 +196,13 @@ pub(in crate::config) static MAX_ATTACHMENT_MB: Number<u64> = Number {
     range: 1..=1 << 20,
     default: 1024,
 };
+
+pub(in crate::config) static ATTACHMENTS_ZIP_PASSWORD: Opt = opt(
+    "attachments_zip_password",
+    "Password of the ZIP file (AES-256) in which get attachments stores files in an incident. Without it they are stored \
+     as they are, and a virus scanner on the way may remove them.",
+)
+.suggested("infected");
 
 /// The STOMP session takes no larger message than 96 MiB.
 pub(in crate::config) static MAX_REPLY_MB: Number<usize> = Number {

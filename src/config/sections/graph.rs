@@ -10,6 +10,7 @@ use crate::config::definitions::{app as opt, integrations};
 use crate::config::options::Options;
 use crate::config::url_option::url;
 use graph::GraphSettings;
+use net::Secret;
 use net::Trust;
 
 /// `None` only where a problem was noted.
@@ -63,6 +64,11 @@ pub(in crate::config) fn limits(options: &mut Options<'_>) -> CallLimits {
         max_attachment: options.number(&opt::MAX_ATTACHMENT_MB) << 20,
         max_reply: options.number(&opt::MAX_REPLY_MB) << 20,
     }
+}
+
+/// The password of the ZIP file for attachments.
+pub(in crate::config) fn zip_password(options: &mut Options<'_>) -> Option<Secret> {
+    options.secret(&opt::ATTACHMENTS_ZIP_PASSWORD)
 }
 
 /// The address that serves health and metrics. An address that other machines can reach is a warning.

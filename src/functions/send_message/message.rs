@@ -1,7 +1,5 @@
 //! The mail that an analyst asks for, its attachments, and the JSON form of both at Graph.
 
-use std::collections::HashSet;
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -11,13 +9,11 @@ use serde::Serialize;
 use super::SMALLEST_IN_SESSION;
 use crate::functions::context::Context;
 use crate::functions::error::Error;
+use crate::functions::file_names::{is_list_of_names, split_names};
 use crate::functions::inputs::{InputError, Inputs, RichText};
 use graph::CallTag;
 use graph::models::{Body, Recipient};
 use soar::Attachment;
-
-/// No attachment's name has more separators than this, so splitting a list of names stays cheap.
-const MAX_SEPARATORS_IN_NAME: usize = 16;
 
 /// The mail that is asked for.
 pub(in crate::functions) struct Mail {
@@ -35,8 +31,7 @@ impl Mail {
     pub(in crate::functions) fn read(inputs: &Inputs) -> Result<Self, InputError> {
         let mut reader = inputs.read();
         let attachment_names = reader.words("exo_attachment_names");
-        let attachment_names =
-            attachment_names.filter(|names| !names.chars().all(|c| is_separator(c) || c == ' '));
+        let attachment_names = attachment_names.filter(|names| is_list_of_names(names));
         let incident = if attachment_names.is_some() {
             Some(reader.required_number("incident_id"))
         } else {
@@ -78,7 +73,7 @@ impl Mail {
         let mut found = Vec::new();
         let mut missing = Vec::new();
         let limit = context.limits.max_attachment;
-        for name in split_names(names, &existing) {
+        for name in split_names(names, existing.iter().map(|attachment| attachment.name.as_str())) {
             let named: Vec<_> = existing.iter().filter(|attachment| attachment.name == name).collect();
             if named.iter().any(|attachment| attachment.size.is_some_and(|size| size > limit)) {
                 let why =
@@ -121,29 +116,6 @@ impl Mail {
         }
         Ok(bytes.into())
     }
-}
-
-fn is_separator(c: char) -> bool {
-    matches!(c, ',' | ';' | '\n' | '\r')
-}
-
-/// Splits a list of names at its separators, but not within the name of an existing attachment. Drops repeated names.
-fn split_names<'a>(list: &'a str, existing: &[Attachment]) -> Vec<&'a str> {
-    let existing: HashSet<&str> = existing.iter().map(|attachment| &*attachment.name).collect();
-    let mut names = Vec::new();
-    let mut rest = Some(list);
-    while let Some(text) = rest {
-        let ends = || text.match_indices(is_separator).map(|(at, _)| at).chain([text.len()]);
-        let ends: Vec<usize> = ends().take(MAX_SEPARATORS_IN_NAME + 1).collect();
-        let known = ends.iter().rev().find(|end| existing.contains(text[..**end].trim()));
-        let end = known.or(ends.first()).copied().unwrap_or(text.len());
-        names.push(text[..end].trim());
-        // Every separator is one byte long.
-        rest = text.get(end + 1..);
-    }
-    let mut seen = HashSet::new();
-    names.retain(|name| !name.is_empty() && seen.insert(*name));
-    names
 }
 
 /// The body of a `sendMail` request (Graph page "user: sendMail").

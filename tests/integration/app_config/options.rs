@@ -12,13 +12,24 @@ use super::*;
 fn minimal_file_uses_defaults() {
     let Loaded { settings, warnings, .. } = load_in(MINIMAL, &[]).unwrap();
     assert_eq!(warnings, []);
-    let Settings { soar, stomp, worker, log, graph, limits, guard, audit, selftest_timeout, health_listen } =
-        settings;
+    let Settings {
+        soar,
+        stomp,
+        worker,
+        log,
+        graph,
+        limits,
+        zip_password,
+        guard,
+        audit,
+        selftest_timeout,
+        health_listen,
+    } = settings;
     assert_eq!(
         (guard, audit.file, audit.fsync),
         (GuardSettings::default(), Some("logs/audit.log".into()), false)
     );
-    assert_eq!(health_listen, None, "no port is open");
+    assert_eq!((health_listen, zip_password), (None, None), "no port is open");
     assert_eq!(selftest_timeout, Duration::from_secs(10));
     assert_eq!((soar.host.as_str(), soar.port, soar.org.as_str()), ("soar.example.com", 443, "Security"));
     assert_eq!(soar.login, Login::ApiKey { id: "key-id".into(), secret: Secret::new("K3Y!") });

@@ -122,6 +122,7 @@ async fn every_change_is_recorded_before_its_reply() {
                 &[("read message", "read"), ("attach message", "written")]
             }
             "exchange_online_get_message" => &[("read message", "read")],
+            "exchange_online_get_attachments" => &[("read attachments", "read")],
             QUERY => &[("search mailboxes", "searched")],
             "exchange_online_trace_message" => &[("trace messages", "traced")],
             "exchange_online_move_message_to_folder" => &[("move message", "moved")],

@@ -88,7 +88,7 @@ async fn shared_advice_is_given_once() {
     let soar = sandbox::soar::SoarOptions { customizations: serde_json::json!({}), ..Default::default() };
     let deployment = Deployment::start(None, soar).await;
     let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;
-    assert_eq!(out.matches("not defined in SOAR").count(), 10, "{out}");
+    assert_eq!(out.matches("not defined in SOAR").count(), Function::ALL.len(), "{out}");
     assert_eq!(out.matches("Import the customizations").count(), 1, "{out}");
     let deployment = Deployment::new().await;
     let (_, out) = words(&deployment, &deployment.app_config(&[("num_worker", "5")], &[]), &[]).await;

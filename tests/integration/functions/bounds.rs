@@ -29,10 +29,7 @@ async fn oversized_message_is_not_written_or_retried() {
     });
     assert!(fixture.graph().set_mime_bytes(&mailbox, &id, 3 * MIB));
     let error = fixture.failed(WriteMessageAsAttachment, inputs.clone()).await;
-    assert_eq!(
-        error,
-        "The attachment a.eml was not written: the message is larger than 1 MiB (max_attachment_mb)."
-    );
+    assert_eq!(error, "The attachment a.eml was not written: it is larger than 1 MiB (max_attachment_mb).");
     fixture.assert_incident_untouched();
     assert_eq!(fixture.asked().len(), 1, "once is enough to know");
     assert!(fixture.graph().set_mime_bytes(&mailbox, &id, MIB));

@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use fn_exchange_online::functions::Function::{
-    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetEmailUserProfile, GetMessage,
-    MoveMessageToFolder, QueryEmails, SendMessage, TraceMessage, WriteMessageAsAttachment,
+    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetAttachments, GetEmailUserProfile,
+    GetMessage, MoveMessageToFolder, QueryEmails, SendMessage, TraceMessage, WriteMessageAsAttachment,
 };
 pub(crate) use sandbox::graph::{Fault, RetryAfter, Target};
 use sandbox::soar::incidents::NoteFormat;
@@ -87,6 +87,7 @@ impl Fixture {
                 Initiator { principal: Some("Mary".to_owned()), ..Initiator::default() },
             ),
             limits: settings.limits,
+            zip_password: settings.zip_password.clone(),
             status,
         };
         Self { sandbox, context, settings, statuses, _directory: directory }

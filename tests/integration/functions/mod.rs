@@ -1,4 +1,4 @@
-//! The nine functions, from their inputs to what they leave behind at Microsoft Graph and SOAR, over real
+//! The functions, from their inputs to what they leave behind at Microsoft Graph and SOAR, over real
 //! sockets: what is asked, what comes back, and what happened.
 
 mod addresses;
@@ -11,6 +11,7 @@ mod delete_messages_from_query_results;
 mod encodings;
 mod errors;
 mod front;
+mod get_attachments;
 mod get_email_user_profile;
 mod get_message;
 mod guard_mailboxes;
@@ -22,7 +23,6 @@ mod inputs;
 mod move_message_to_folder;
 mod payload;
 mod query_answers;
-mod query_campaigns;
 mod query_criteria;
 mod query_emails;
 mod query_indicators;

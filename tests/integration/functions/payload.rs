@@ -104,6 +104,7 @@ async fn samples_in_soar_have_the_shape_of_real_results() {
             Function::DeleteMessagesFromQueryResults => json!({"exo_query_messages_results": raw}),
             GetEmailUserProfile
             | GetMessage
+            | Function::GetAttachments
             | Function::MoveMessageToFolder
             | Function::WriteMessageAsAttachment => message.clone(),
         };

@@ -24,6 +24,7 @@ async fn calls_and_requests_are_counted() {
     let not_there = json!({"exo_email_address": "unknown@nowhere.example", "exo_messages_id": "AAMk"});
     calls.push(("exchange_online_get_message", not_there));
     calls.push(("exchange_online_of_another_app", json!({})));
+    let all = calls.len() as f64;
     for (nth, (function, inputs)) in calls.into_iter().enumerate() {
         let origin = if nth == 0 { Origin::Playbook } else { Origin::Workflow };
         soar.call_from(origin, function, inputs).await.unwrap().reply(SOON).await.unwrap();
@@ -31,7 +32,7 @@ async fn calls_and_requests_are_counted() {
     deployment.queue_is_empty().await;
     let metrics = watcher
         .until_metrics("every reply is confirmed", |metrics| {
-            metrics.of("replies_total", &[("outcome", "confirmed")]) == 12.0
+            metrics.of("replies_total", &[("outcome", "confirmed")]) == all
         })
         .await;
     for function in Function::ALL {
@@ -44,10 +45,10 @@ async fn calls_and_requests_are_counted() {
         assert!(metrics.of("call_duration_seconds_sum", &[name]) > 0.0);
     }
     assert_eq!(metrics.of("calls_total", &[("function", "unknown"), ("outcome", "failed")]), 1.0);
-    for (caller, calls) in [("workflow", 10.0), ("playbook", 1.0), ("unknown", 0.0)] {
+    for (caller, calls) in [("workflow", all - 2.0), ("playbook", 1.0), ("unknown", 0.0)] {
         assert_eq!(metrics.of("calls_started_total", &[("caller", caller)]), calls, "{caller}");
     }
-    assert_eq!(metrics.of("deliveries_total", &[("action", "new")]), 12.0);
+    assert_eq!(metrics.of("deliveries_total", &[("action", "new")]), all);
     assert_eq!(metrics.one("calls_in_flight"), 0.0);
     let graph = deployment.sandbox.graph.counters();
     let sent = |how| metrics.sum("graph_requests_total", &[("sent", how)]);

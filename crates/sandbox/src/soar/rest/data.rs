@@ -10,10 +10,11 @@ use crate::soar::customizations::{Customizations, DESTINATIONS};
 use crate::soar::incidents::{Author, AuthorKind};
 
 /// The names of the app's functions in SOAR.
-pub const FUNCTIONS: [&str; 10] = [
+pub const FUNCTIONS: [&str; 11] = [
     "exchange_online_create_meeting",
     "exchange_online_delete_email",
     "exchange_online_delete_messages_from_query_results",
+    "exchange_online_get_attachments",
     "exchange_online_get_email_user_profile",
     "exchange_online_get_message",
     "exchange_online_move_message_to_folder",
