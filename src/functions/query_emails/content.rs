@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::query::Query;
 use super::reconciliation::Reconciliation;
-use super::strategy::{Found, Source};
+use super::strategy::{Clicks, Found, Source};
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
 
 /// The content of a query's result, as workflows and scripts read it.
@@ -28,6 +28,9 @@ pub(super) struct Content<'a> {
     /// Where an index of mail was asked: what became of each delivery that it knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     reconciliation: Option<&'a Reconciliation>,
+    /// Where hunting was asked for a link: who clicked on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clicks: Option<&'a Clicks>,
 }
 
 /// The numbers of the users that were listed. The other numbers add up to the first.
@@ -88,6 +91,7 @@ impl<'a> Content<'a> {
                 .collect(),
             sources: &found.sources,
             reconciliation: found.reconciliation.as_ref(),
+            clicks: found.clicks.as_ref(),
         }
     }
 }

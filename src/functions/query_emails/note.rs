@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::content::answered;
 use super::query::Query;
 use super::reconciliation::Reconciliation;
-use super::strategy::{Found, Source};
+use super::strategy::{Clicks, Found, Source};
 use crate::functions::report::{
     ByReason, Failures, Heading, Label, Message, Report, Section, Table, counted, in_words, thousands,
 };
@@ -23,7 +23,7 @@ const NOT_SEARCHED: Heading = Heading { text: "Not searched", is_urgent: false }
 
 /// The report for note and file.
 pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Report<'a> {
-    let Found { search, sources, reconciliation } = found;
+    let Found { search, sources, reconciliation, clicks } = found;
     let Counts { searched, without_mailbox, failed, left_out } = search.counts;
     let is_tenant = matches!(query.scope, SearchScope::Tenant { .. });
     let mut remarks = Vec::new();
@@ -55,6 +55,7 @@ pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Rep
             .chain(users_are_missing)
             .chain(not_answered_for(sources))
             .chain(reconciliation.as_ref().map(Reconciliation::line))
+            .chain(clicks.as_ref().map(Clicks::line))
             .collect(),
         looked_for: Some(query.phrases().join(" · ")),
         criteria: query.described(),
@@ -69,6 +70,7 @@ pub(super) fn report<'a>(query: &Query, found: &'a Found, took: Duration) -> Rep
             .collect(),
         remarks,
         file_only: vec![
+            ("Clicks", clicks.as_ref().map(Clicks::lines).unwrap_or_default()),
             ("Mailboxes", mailboxes.collect()),
             ("What could not be searched, in full", failures_in_full(search)),
             ("Users without a mailbox", without_mailbox_list(search)),
@@ -110,7 +112,7 @@ fn outcome(query: &Query, search: &Search) -> String {
 
 /// Whether messages may be missing in the result.
 fn is_incomplete(query: &Query, found: &Found) -> bool {
-    let Found { search, sources, reconciliation } = found;
+    let Found { search, sources, reconciliation, .. } = found;
     let is_by_name = matches!(query.scope, SearchScope::Listed(_));
     search.limit.is_some()
         || search.listing_failure.is_some()

@@ -2,7 +2,7 @@
 //! others.
 
 use chrono::{TimeDelta, Utc};
-use sandbox::graph::{Address, Delivery, Fate, MailboxFault, Tenant, TenantOptions};
+use sandbox::graph::{Address, Click, Delivery, Fate, MailboxFault, Tenant, TenantOptions};
 use serde_json::{Value, json};
 
 use crate::functions::common::{Fixture, QueryEmails, empty, found, query, subjects};
@@ -178,8 +178,21 @@ async fn hunting_finds_by_what_the_trace_does_not_know() {
         "exo_start_date": now - 7_200_000,
         "exo_end_date": now - 1_800_000,
     });
+    for (user, url) in [(&names[1], "https://evil.example/login"), (&names[2], "https://evil.example/logout")]
+    {
+        fixture.graph().add_click(Click {
+            at: Utc::now() - TimeDelta::minutes(40),
+            user: user.clone(),
+            url: url.to_owned(),
+            message_id: ID.to_owned(),
+            action: "ClickAllowed",
+            clicked_through: false,
+        });
+    }
     let results = fixture.done(QueryEmails, query("all", criteria)).await;
     assert_eq!(subjects(&results).len(), 2, "{results:#}");
+    let clicks = results["content"]["clicks"]["clicks"].as_array().unwrap();
+    assert_eq!((clicks.len(), &clicks[0]["user"]), (1, &json!(names[1])), "{clicks:?}");
     assert_eq!(results["content"]["reconciliation"]["source"], "advanced hunting");
     assert_eq!(fates(&results), [("found".to_owned(), 2)]);
     assert_eq!(requests(fixture.graph(), "/users?"), 0);

@@ -61,7 +61,7 @@ async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, NotFound>
     };
     let rest =
         spans_of_the_rest(&task.query.criteria, &rows.coverage.gaps, rows.coverage.searched.first(), now);
-    let mut found = look_up::<I>(task, rows).await?;
+    let mut found = look_up(&index, task, rows).await?;
     if rest.is_empty() {
         return Ok(found);
     }

@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::Task;
+use super::clicks::Clicks;
 use super::index::{Index, Rows, Unusable};
 use crate::functions::query_emails::reconciliation::{Delivery, Row};
 use graph::{Criteria, HuntingCriteria, IndexLimits, MailEvent, hunt_mail};
@@ -24,6 +25,13 @@ impl Index for Hunting {
                 .await
                 .map_err(|error| Unusable { why: error.to_string(), source: error.error().clone() })?;
             Ok(Rows { rows: hunt.rows.into_iter().map(Row::from).collect(), coverage: hunt.coverage })
+        })
+    }
+
+    fn clicks<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Option<Clicks>> {
+        Box::pin(async move {
+            let has_urls = !task.query.criteria.indicators.urls.is_empty();
+            if has_urls { Some(Clicks::find(task).await) } else { None }
         })
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tracing::info;
 
+use super::clicks::Clicks;
 use super::{Found, NotFound, Source, SpanText, Strategy, Task, reporting};
 use crate::functions::query_emails::reconciliation::{LookedUp, Reconciliation, Row, Seen};
 use crate::functions::report::{counted, thousands};
@@ -28,6 +29,11 @@ pub(super) trait Index: Send + Sync {
     /// # Errors
     /// It cannot be used.
     fn rows<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Rows, Unusable>>;
+
+    /// Who clicked on the links that are looked for, where it knows.
+    fn clicks<'a>(&'a self, _: Task<'a>) -> BoxFuture<'a, Option<Clicks>> {
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// The rows of an index, and the time that it looked at.
@@ -51,7 +57,7 @@ impl<I: Index> Strategy for Indexed<I> {
     fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
             let Unusable { why, source } = match self.0.rows(task).await {
-                Ok(rows) => return Ok(look_up::<I>(task, rows).await?),
+                Ok(rows) => return Ok(look_up(&self.0, task, rows).await?),
                 Err(unusable) => unusable,
             };
             Err(NotFound { why: Some(why), source })
@@ -60,7 +66,7 @@ impl<I: Index> Strategy for Indexed<I> {
 }
 
 /// Looks the rows' copies up.
-pub(super) async fn look_up<I: Index>(task: Task<'_>, answer: Rows) -> Result<Found, Error> {
+pub(super) async fn look_up<I: Index>(index: &I, task: Task<'_>, answer: Rows) -> Result<Found, Error> {
     let Task { context, query, .. } = task;
     let Rows { rows, coverage } = answer;
     let (max_users, max_messages) = (context.limits.max_users, context.limits.max_messages);
@@ -101,7 +107,8 @@ pub(super) async fn look_up<I: Index>(task: Task<'_>, answer: Rows) -> Result<Fo
     }
     // A recipient without a mailbox has its fate; it is not a mailbox that the analyst named.
     search.mailboxes.retain(|mailbox| !mailbox.failure.as_ref().is_some_and(Error::is_no_mailbox));
-    Ok(Found { search, sources: vec![source], reconciliation: Some(reconciliation) })
+    let clicks = index.clicks(task).await;
+    Ok(Found { search, sources: vec![source], reconciliation: Some(reconciliation), clicks })
 }
 
 async fn look_into(

@@ -13,7 +13,7 @@ impl Strategy for Mailboxes {
     fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
             let search = search(task, &task.query.criteria).await?;
-            Ok(Found { search, sources: Vec::new(), reconciliation: None })
+            Ok(Found { search, sources: Vec::new(), reconciliation: None, clicks: None })
         })
     }
 }

@@ -2,6 +2,7 @@
 //! message, and a look into the mailboxes of those.
 
 mod auto;
+mod clicks;
 mod hunting;
 mod index;
 mod mailboxes;
@@ -24,6 +25,8 @@ use hunting::Hunting;
 use index::Indexed;
 use mailboxes::Mailboxes;
 use trace::MessageTrace;
+
+pub(super) use clicks::Clicks;
 
 /// A way to find messages.
 trait Strategy: Send + Sync {
@@ -48,6 +51,8 @@ pub(super) struct Found {
     pub(super) sources: Vec<Source>,
     /// What became of each delivery that an index knows.
     pub(super) reconciliation: Option<Reconciliation>,
+    /// Who clicked on the links that are looked for, where hunting was asked.
+    pub(super) clicks: Option<Clicks>,
 }
 
 /// Why nothing could be looked for.
