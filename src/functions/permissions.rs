@@ -103,6 +103,14 @@ pub(super) const TRACE_MESSAGES: Permission = Permission {
     ..Permission::new(graph::TRACE_PERMISSION, &[])
 };
 
+/// Runs advanced hunting (Graph page "security: runHuntingQuery").
+pub(super) const HUNT: Permission = Permission {
+    lost_without: Some(
+        "Without it, and Defender for Office 365 Plan 2, queries cannot use advanced hunting.",
+    ),
+    ..Permission::new(graph::HUNTING_PERMISSION, &[])
+};
+
 /// Needed in addition where the settings allow or deny mailboxes: the guard then asks the directory who owns a mailbox
 /// before the mailbox is changed.
 pub const IDENTIFY: Permission = READ_USERS;

@@ -227,11 +227,11 @@ fn call_sends_what_the_function_has_in_soar() {
         call.args(["sandbox", "--directory"]).arg(directory.path()).arg("--call").args(arguments);
         call.output().unwrap()
     };
-    let refused = call(&["query_emails", "--input=exo_query_output_format=Shoe", "--input=exo_shoe=1"]);
+    let refused = call(&["query_emails", "--input=exo_query_output_format=Shoe", "--input=exo_qqqqqqqq=1"]);
     let stderr = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("must be one of Exchange Online data table, Incident"), "{stderr}");
-    assert!(stderr.contains("has no input exo_shoe in the sandbox; it has"), "{stderr}");
+    assert!(stderr.contains("has no input exo_qqqqqqqq in the sandbox; it has"), "{stderr}");
 
     let daemon = program().args(["run", "--config-file"]).arg(&app_config).stderr(Stdio::null()).spawn();
     let _daemon = Process(daemon.unwrap());

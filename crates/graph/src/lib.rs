@@ -66,7 +66,7 @@ pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};
 pub use refusal::Refusal;
-pub use request::Request;
+pub use request::{Request, WHOLE_HTML};
 pub use response::Response;
 pub use search::criteria::{
     AddressMatch, Criteria, HeaderMatch, Indicators, RecoverableItems, UrlMatch, Wildcard,

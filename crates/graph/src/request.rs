@@ -11,6 +11,10 @@ use crate::expected::Expected;
 use crate::path::Path;
 use crate::retry::RetrySafety;
 
+/// The preference for a body as it was sent. Without it Graph takes out what it holds for unsafe, forms and their URLs
+/// included (Graph page "Get message").
+pub const WHOLE_HTML: &str = "outlook.allow-unsafe-html";
+
 /// A request to Graph.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -141,7 +141,7 @@ async fn read(context: &Context, wish: &Wish) -> Result<(String, Message, Vec<At
     let request = Request::get(path)
         .in_mailbox(owner.address())
         .expecting(Expected::Entity)
-        .preferring("outlook.allow-unsafe-html");
+        .preferring(graph::WHOLE_HTML);
     let response = graph.send(&request).await?;
     let message: Message = response.parse()?;
     let raw: Box<RawValue> = response.json()?;

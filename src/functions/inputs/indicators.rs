@@ -1,5 +1,5 @@
-//! What a message is known by: lists of identifiers, recipients, attachments, links and headers. Values are separated by
-//! line ends, and by commas and semicolons where no value holds one.
+//! What a message is known by: lists of identifiers, recipients, attachments, links and headers. Values are separated
+//! by line ends, and by commas and semicolons where no value holds one.
 
 use uuid::Uuid;
 

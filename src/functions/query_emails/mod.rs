@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::Outcome;
-use super::permissions::{READ_MAIL, READ_USERS, Use};
+use super::permissions::{HUNT, READ_MAIL, READ_USERS, Use};
 use super::report::Output;
 use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
@@ -87,7 +87,7 @@ pub(super) const SPEC: Spec = Spec {
             "where the results are shown",
         ),
     ],
-    uses: &[Use::always(&[READ_MAIL]), OVER_ALL_USERS],
+    uses: &[Use::always(&[READ_MAIL]), OVER_ALL_USERS, Use::when("by advanced hunting", &[READ_MAIL, HUNT])],
     changes_mailbox: false,
     timeout: Timeout::Abort,
 };

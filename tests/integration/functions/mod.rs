@@ -23,6 +23,7 @@ mod inputs;
 mod move_message_to_folder;
 mod payload;
 mod query_answers;
+mod query_campaigns;
 mod query_criteria;
 mod query_emails;
 mod query_indicators;

@@ -97,10 +97,10 @@ async fn recipient_is_searched_and_compared() {
     fixture.put(&one, mail("for one"));
     fixture.put(&two, mail("for two"));
     let mail_of_one = fixture.graph().users()[0].mail.clone().unwrap();
-    let wanted = json!({"exo_recipient": format!("{mail_of_one}, nobody@x.example")});
+    let wanted = json!({"exo_recipient": format!("{mail_of_one}, other@x.example")});
     let results = fixture.done(QueryEmails, query(&format!("{one},{two}"), wanted)).await;
     assert_eq!(subjects(&results), ["for one"]);
-    let expected = format!(r#"$search="(recipients:\"{mail_of_one}\" OR recipients:\"nobody@x.example\")""#);
+    let expected = format!(r#"$search="(recipients:\"{mail_of_one}\" OR recipients:\"other@x.example\")""#);
     assert_eq!(options(&fixture)[2], expected);
     assert_eq!(first(&results)["matched"], json!([{"criterion": "recipient", "value": mail_of_one}]));
     assert_eq!(first(&results).get("toRecipients"), None, "it was only compared");

@@ -70,7 +70,7 @@ async fn every_delivery_has_its_fate() {
             .with(&names[11], Fate::DeliveredElsewhere)
             .with(&names[12], Fate::Delivered("deleteditems"))
             .with(&names[13], Fate::Delivered("recoverableitemsdeletions"))
-            .with("somebody@partner.example", Fate::INBOX)
+            .with("eve@partner.example", Fate::INBOX)
             .with(guest, Fate::DeliveredElsewhere),
     );
     let graph = fixture.graph();
@@ -199,7 +199,7 @@ async fn hunting_finds_by_what_the_trace_does_not_know() {
 }
 
 #[tokio::test]
-async fn copy_that_differs_in_another_criterion_is_said_to() {
+async fn copy_that_differs_in_another_criterion_is_named() {
     let fixture = tenant(6, &[TRACE]).await;
     let names = fixture.graph().mailboxes();
     fixture.graph().deliver(&wave().to([&names[1]]));

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::path::Path;
 use crate::request::Request;
 
-/// The folders of which a result says that a message lies there, whatever the language of the mailbox.
+/// The folders that a result names by their kind, whatever the language of the mailbox.
 const KINDS: [&str; 2] = ["deleteditems", RECOVERABLE_ITEMS];
 /// The messages of more folders of one mailbox are left without the folder's name.
 const MOST_FOLDERS: usize = 50;

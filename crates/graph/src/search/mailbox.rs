@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use super::byte_budget::ByteBudget;
 use super::criteria::{Criteria, Met, Part, RecoverableItems, Verdict};
 use super::mailbox_hits::MailboxHits;
-use super::message::{Checked, with_matches};
+use super::message::Checked;
 use super::page::Page;
 use super::senders::without_x500;
+use super::shown::with_matches;
 use super::slice::{Slice, Spans};
 use super::target::Target;
 use crate::attachments::MessageAttachments;
@@ -22,7 +23,7 @@ use crate::expected::Expected;
 use crate::failure::Failure;
 use crate::links::{Following, Links};
 use crate::path::Path;
-use crate::request::Request;
+use crate::request::{Request, WHOLE_HTML};
 use crate::response::Memory;
 use crate::retry::RetrySafety;
 use net::untrusted::json;
@@ -319,7 +320,10 @@ impl MailboxSearch<'_> {
     /// Reads one page on which every message is what was asked for.
     async fn page(&mut self, path: Path) -> Result<CheckedPage, Error> {
         let request = Request::get(path).in_mailbox(&self.mailbox.name).retry_size_once();
-        let request = request.expecting(Expected::Entities);
+        let mut request = request.expecting(Expected::Entities);
+        if !self.criteria.indicators.urls.is_empty() {
+            request = request.preferring(WHOLE_HTML);
+        }
         let mut tries = self.client.tries(RetrySafety::Harmless);
         loop {
             if self.pages == MOST_PAGES {

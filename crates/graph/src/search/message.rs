@@ -6,10 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 use url::Url;
 
-use super::criteria::Match;
 use crate::urls;
 
 /// A property of a message: `None` where the message does not have it, `Some(None)` where it is null.
@@ -134,21 +132,6 @@ impl<'a> Checked<'a> {
     pub(super) fn sender(&self) -> Option<&str> {
         self.from.as_ref()?.as_ref()?.email.as_ref()?.address.as_deref()
     }
-}
-
-/// The properties that are only asked for to be compared. Results do not show them.
-const COMPARED_ONLY: [&str; 6] =
-    ["toRecipients", "ccRecipients", "bccRecipients", "internetMessageHeaders", "body", "attachments"];
-
-/// Returns a message as a result shows it, with the indicators that it meets.
-pub(super) fn with_matches(message: Box<RawValue>, matches: &[Match]) -> Box<RawValue> {
-    let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(message.get()) else { return message };
-    object.retain(|name, _| {
-        let name = name.split('@').next().unwrap_or_default();
-        !COMPARED_ONLY.contains(&name)
-    });
-    object.insert("matched".to_owned(), serde_json::json!(matches));
-    serde_json::value::to_raw_value(&object).unwrap_or(message)
 }
 
 /// Whether `address` is an X.500 name: how Exchange writes the senders of its own organization in some messages.

@@ -16,6 +16,7 @@ pub(crate) mod policy;
 mod results;
 mod scope;
 mod senders;
+mod shown;
 mod slice;
 mod target;
 pub(crate) mod users;
@@ -83,7 +84,7 @@ pub async fn search_within(
     run(client, mailboxes, criteria, max_messages, policy, progress).await
 }
 
-/// Looks up the copies that an index of mail says recipients got, in the mailboxes that `policy` allows. Each mailbox is
+/// Looks up the copies that an index of mail says recipients got, in mailboxes that `policy` allows. Each mailbox is
 /// searched for its own Message-IDs, by the other `criteria`. At most `max_messages` are found.
 ///
 /// # Errors
