@@ -10,7 +10,7 @@ use stomp::ClientCommand;
 use tokio::time::{Instant, sleep};
 
 use crate::account::Account;
-use crate::orders::Order;
+use crate::orders::{Order, add_files};
 use crate::support::activemq::{LOGIN, shared};
 use crate::support::cutter::{Passing, Verdict, cutter};
 use crate::support::deployment::{OtherBroker, SOON};
@@ -23,6 +23,7 @@ async fn killed_daemon_leaves_its_calls_to_the_others() {
     let broker = shared();
     let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
     let deployment = crate::with_destination(other, "several_daemons").await;
+    add_files(&deployment).await;
     let faults = deployment.sandbox.graph.faults();
     // The calls of the first daemon do not end before it is killed.
     faults.next(WORKERS, Target::containing("GET /users/"), Fault::Delay(Duration::from_secs(25)));
