@@ -75,7 +75,7 @@ pub(super) async fn look_up<I: Index>(index: &I, task: Task<'_>, answer: Rows) -
     copies.truncate(max_users);
     context.status.say(format!(
         "{} in the {}; looking into {}",
-        counted(rows.len(), "delivery"),
+        counted(rows.len(), "row"),
         I::NAME,
         counted(copies.len(), "mailbox")
     ));
