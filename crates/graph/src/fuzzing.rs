@@ -107,7 +107,7 @@ fn everything() -> Criteria {
 /// # Errors
 /// The mailbox or folder cannot stand in a path.
 pub fn search_path(criteria: &Criteria, mailbox: &str) -> Result<Path, InvalidSegment> {
-    let first = criteria.parts()[0];
+    let first = &criteria.parts()[0];
     criteria.path(mailbox, first, criteria.days(), 100)
 }
 

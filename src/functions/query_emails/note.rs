@@ -135,7 +135,7 @@ fn not_answered_for(sources: &[Source]) -> impl Iterator<Item = String> {
         if is_alone {
             format!("The {source} did not answer for {why}.")
         } else {
-            format!("The {source} could not be used, and the mailboxes were searched: {why}")
+            format!("The {source} could not be used, and the mailboxes were searched: {why}.")
         }
     })
 }

@@ -15,6 +15,12 @@ use net::untrusted::csv;
 /// So many exceptions stand in the content. The file has all.
 const MOST_EXCEPTIONS: usize = 10_000;
 
+const AT_LIMIT: &str = "a limit ended the search before (max_messages, max_users)";
+/// The states of a message that may still arrive.
+const UNDER_WAY: [&str; 2] = ["pending", "gettingStatus"];
+/// What stands for a recipient that must not be shown.
+const HIDDEN: &str = "(not shown)";
+
 /// A delivery: a message for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
@@ -33,8 +39,6 @@ pub(super) enum Delivery {
     /// To a list, whose members have rows of their own.
     List,
     Quarantined,
-    /// To an address outside of the tenant.
-    External,
     /// It is not in a mailbox, for this reason.
     NotDelivered(String),
     /// It may be in the mailbox: the index has this status.
@@ -66,7 +70,7 @@ enum Fate {
     Quarantined,
     NotDelivered(String),
     /// The settings of this integration do not allow to look into the mailbox.
-    Refused(String),
+    Refused,
     /// A limit ended the search before, or the row names no Message-ID.
     NotLookedUp(&'static str),
 }
@@ -85,7 +89,7 @@ impl Fate {
             Self::External => "external",
             Self::Quarantined => "quarantined",
             Self::NotDelivered(_) => "not_delivered",
-            Self::Refused(_) => "refused",
+            Self::Refused => "refused",
             Self::NotLookedUp(_) => "not_looked_up",
         }
     }
@@ -103,7 +107,7 @@ impl Fate {
             Self::External => "to addresses outside of the directory",
             Self::Quarantined => "in quarantine",
             Self::NotDelivered(_) => "not delivered",
-            Self::Refused(_) => "in mailboxes that this integration must not read",
+            Self::Refused => "in mailboxes that this integration must not read",
             Self::NotLookedUp(_) => "not looked up",
         }
     }
@@ -120,10 +124,11 @@ impl Fate {
                            Microsoft Graph does not reach"
                 .to_owned(),
             Self::List => "the members have deliveries of their own".to_owned(),
-            Self::External => "the directory has no user with this address".to_owned(),
+            Self::External => "the directory has no user with this address: it is outside, a group, or a public folder".to_owned(),
             Self::Quarantined => "Exchange holds it in quarantine".to_owned(),
             Self::NotDelivered(status) => format!("status {status}"),
-            Self::NotReachable(reason) | Self::Refused(reason) => reason.clone(),
+            Self::NotReachable(reason) => reason.clone(),
+            Self::Refused => "this integration must not read it (mailboxes_denied_reading)".to_owned(),
             Self::NotLookedUp(reason) => (*reason).to_owned(),
         }
     }
@@ -136,7 +141,7 @@ impl Fate {
                 ("No copy in a mailbox", false)
             }
             Self::MeetsOtherCriteriaNot | Self::Gone => ("Delivered, not found", false),
-            Self::NotReachable(_) | Self::Refused(_) | Self::NotLookedUp(_) => {
+            Self::NotReachable(_) | Self::Refused | Self::NotLookedUp(_) => {
                 ("Delivered, not looked up", true)
             }
         };
@@ -158,7 +163,9 @@ pub(super) enum LookedUp {
 pub(super) struct Seen {
     /// By recipient in lower case and Message-ID.
     by_criteria: HashMap<(String, String), Fate>,
-    by_id: HashSet<(String, String)>,
+    by_id: HashMap<(String, String), Fate>,
+    /// The recipients that must not be shown.
+    hidden: HashSet<String>,
     /// The recipients whose mailboxes were looked into, or why not.
     looked_into: HashMap<String, Option<Fate>>,
 }
@@ -173,6 +180,11 @@ struct CopyFound {
 }
 
 impl Seen {
+    /// Nothing was looked into. `hidden` are the recipients, in lower case, whose mail must not be read.
+    pub(super) fn new(hidden: HashSet<String>) -> Self {
+        Self { hidden, ..Self::default() }
+    }
+
     /// Takes the result of a look into the mailboxes.
     pub(super) fn add(&mut self, search: &Search, looked_up: LookedUp) {
         for mailbox in &search.mailboxes {
@@ -182,12 +194,16 @@ impl Seen {
                 let key = (recipient.clone(), copy.internet_message_id.clone().unwrap_or_default());
                 match looked_up {
                     LookedUp::ByCriteria => drop(self.by_criteria.insert(key, copy.fate())),
-                    LookedUp::ById => drop(self.by_id.insert(key)),
+                    LookedUp::ById => drop(self.by_id.insert(key, copy.fate())),
                 }
             }
-            if looked_up == LookedUp::ByCriteria {
-                self.looked_into
-                    .insert(recipient, mailbox.failure.as_ref().map(|why| unreached(mailbox, why)));
+            let unreached = match &mailbox.failure {
+                Some(why) => Some(unreached(mailbox, why)),
+                None if mailbox.is_cut => Some(Fate::NotLookedUp(AT_LIMIT)),
+                None => None,
+            };
+            if looked_up == LookedUp::ByCriteria || unreached.is_some() {
+                self.looked_into.insert(recipient, unreached);
             }
         }
     }
@@ -204,10 +220,12 @@ impl Seen {
     }
 
     fn fate(&self, row: &Row) -> Fate {
+        if self.hidden.contains(&row.recipient.to_lowercase()) {
+            return Fate::Refused;
+        }
         let unsure = match &row.delivery {
             Delivery::List => return Fate::List,
             Delivery::Quarantined => return Fate::Quarantined,
-            Delivery::External => return Fate::External,
             Delivery::NotDelivered(status) => return Fate::NotDelivered(status.clone()),
             Delivery::Delivered => None,
             Delivery::Unsure(status) => Some(status),
@@ -219,12 +237,17 @@ impl Seen {
         if let Some(found) = self.by_criteria.get(&key) {
             return found.clone();
         }
-        if self.by_id.contains(&key) {
-            return Fate::MeetsOtherCriteriaNot;
+        match self.by_id.get(&key) {
+            Some(Fate::InRecoverableItems) => return Fate::InRecoverableItems,
+            Some(_) => return Fate::MeetsOtherCriteriaNot,
+            None => {}
         }
         match (self.looked_into.get(&key.0), unsure) {
-            (None, _) => Fate::NotLookedUp("a limit ended the search before (max_messages, max_users)"),
+            (None, _) => Fate::NotLookedUp(AT_LIMIT),
             (Some(Some(unreached)), _) => unreached.clone(),
+            (Some(None), Some(status)) if UNDER_WAY.iter().any(|one| status.eq_ignore_ascii_case(one)) => {
+                Fate::NotLookedUp("it was still on its way")
+            }
             (Some(None), Some(status)) => Fate::NotDelivered(status.clone()),
             (Some(None), None) => Fate::Gone,
         }
@@ -244,7 +267,7 @@ impl CopyFound {
 /// Why a mailbox was not looked into.
 fn unreached(mailbox: &MailboxResult, failure: &Error) -> Fate {
     match failure.kind() {
-        ErrorKind::ReadingDenied | ErrorKind::NotIdentified(_) => Fate::Refused(in_words(failure)),
+        ErrorKind::ReadingDenied | ErrorKind::NotIdentified(_) => Fate::Refused,
         _ if failure.is_no_mailbox() && mailbox.is_unknown_address => Fate::External,
         _ if failure.is_no_mailbox() => Fate::NotReachable(
             "the recipient has no mailbox in Exchange Online (guest, unlicensed, or on premises)".to_owned(),
@@ -262,8 +285,11 @@ pub(super) struct Reconciliation {
 
 impl Reconciliation {
     pub(super) fn of(source: &'static str, rows: Vec<Row>, seen: &Seen) -> Self {
-        let with_fate = |row: Row| {
+        let with_fate = |mut row: Row| {
             let fate = seen.fate(&row);
+            if fate == Fate::Refused {
+                HIDDEN.clone_into(&mut row.recipient);
+            }
             (row, fate)
         };
         Self { source, rows: rows.into_iter().map(with_fate).collect() }

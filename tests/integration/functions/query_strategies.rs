@@ -29,6 +29,13 @@ async fn tenant(mailboxes: usize, roles: &[&str]) -> Fixture {
     fixture
 }
 
+/// A tenant with the trace, and `options`.
+async fn limited(options: &[(&str, &str)]) -> Fixture {
+    let fixture = Fixture::configured(TenantOptions { now: Utc::now(), ..empty(6) }, options).await;
+    fixture.graph().faults().give_role(TRACE);
+    fixture
+}
+
 /// The criteria of a query for the wave, until half an hour ago.
 fn until_before(more: &Value) -> Value {
     let now = Utc::now().timestamp_millis();
@@ -85,7 +92,8 @@ async fn every_delivery_has_its_fate() {
             ("in_deleted_items".to_owned(), 1),
             ("in_recoverable_items".to_owned(), 1),
             ("list".to_owned(), 1),
-            ("not_delivered".to_owned(), 2),
+            ("not_delivered".to_owned(), 1),
+            ("not_looked_up".to_owned(), 1),
             ("not_reachable".to_owned(), 2),
             ("quarantined".to_owned(), 1),
         ],
@@ -93,7 +101,7 @@ async fn every_delivery_has_its_fate() {
         results["content"]["reconciliation"]
     );
     assert_eq!(results["content"]["reconciliation"]["deliveries"], 16);
-    assert_eq!(subjects(&results).len(), 8, "{copies:?}");
+    assert_eq!(subjects(&results).len(), 7, "{copies:?}");
     assert!(results["reason"].as_str().unwrap().contains("16 deliveries by the message trace"), "{results}");
 }
 
@@ -206,8 +214,109 @@ async fn copy_that_differs_in_another_criterion_is_named() {
     let criteria = until_before(&json!({"exo_message_subject": "another"}));
     let results = fixture.done(QueryEmails, query("all", criteria)).await;
     assert_eq!(subjects(&results), [""; 0]);
-    assert_eq!(results["content"]["reconciliation"]["deliveries"], 0, "the trace compares subjects");
+    assert_eq!(fates(&results), [("meets_other_criteria_not".to_owned(), 1)]);
     let criteria = until_before(&json!({"exo_has_attachments": true}));
     let results = fixture.done(QueryEmails, query("all", criteria)).await;
     assert_eq!(fates(&results), [("meets_other_criteria_not".to_owned(), 1)]);
+}
+
+/// The name of each source, and how much it did not answer for.
+fn sources(results: &Value) -> Vec<(&str, usize)> {
+    let sources = results["content"]["sources"].as_array().unwrap();
+    let left_out = |source: &Value| source["not_answered_for"].as_array().unwrap().len();
+    sources.iter().map(|source| (source["name"].as_str().unwrap(), left_out(source))).collect()
+}
+
+#[tokio::test]
+async fn time_that_no_index_keeps_is_searched_or_named() {
+    let fixture = tenant(6, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    let old = Delivery::new(ID, evil(), "Renew now", Utc::now() - TimeDelta::days(120));
+    fixture.graph().deliver(&old.to([&names[1]]));
+    let criteria = json!({
+        "exo_internet_message_id": ID,
+        "exo_end_date": (Utc::now() - TimeDelta::days(100)).timestamp_millis(),
+    });
+    let results = fixture.done(QueryEmails, query("all", criteria.clone())).await;
+    assert_eq!(subjects(&results), ["Renew now"]);
+    assert_eq!(sources(&results), [("message trace", 0), ("mailboxes", 0)]);
+    let mut by_trace = criteria;
+    by_trace["exo_search_strategy"] = json!("trace");
+    let results = fixture.done(QueryEmails, query("all", by_trace)).await;
+    assert_eq!((subjects(&results), sources(&results)), (vec![], vec![("message trace", 1)]));
+    assert!(results["reason"].as_str().unwrap().contains("it keeps 90 days"), "{}", results["reason"]);
+    let unknown = json!({"exo_header": "X-Mailer: *", "exo_search_strategy": "hunting"});
+    let results = fixture.done(QueryEmails, query("all", unknown)).await;
+    assert!(results["reason"].as_str().unwrap().contains("knows none of these criteria"));
+}
+
+#[tokio::test]
+async fn sender_and_recipients_are_compared_in_the_mailboxes() {
+    let fixture = tenant(6, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().add_list("all@contoso.example", [&names[1], &names[2]]);
+    let mut mail = wave().to(["all@contoso.example"]);
+    mail.envelope_from = Some("bounce-17@mailer.example".to_owned());
+    fixture.graph().deliver(&mail);
+    let criteria = until_before(&json!({"exo_email_address_sender": "it@evil.example"}));
+    let results = fixture.done(QueryEmails, query("all", criteria)).await;
+    assert_eq!(subjects(&results).len(), 2);
+    assert_eq!(fates(&results), [("found".to_owned(), 2), ("list".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn only_what_was_asked_for_is_a_result() {
+    let fixture = tenant(6, &[TRACE]).await;
+    let names = fixture.graph().mailboxes();
+    let second = "<wave-2@evil.example>";
+    fixture.graph().deliver(&wave().to([&names[1]]));
+    let mut mail = wave().with(&names[1], Fate::Delivered("recoverableitemsdeletions"));
+    mail.message_id = second.to_owned();
+    fixture.graph().deliver(&mail);
+    // The sender uses the Message-ID again, after the time that is asked for.
+    let later = Delivery::new(ID, evil(), "Later", Utc::now() - TimeDelta::minutes(5));
+    fixture.graph().deliver(&later.to([&names[1]]));
+    let both = json!({"exo_internet_message_id": format!("{ID}, {second}")});
+    for (recoverable, expected) in [(false, 1), (true, 2)] {
+        let mut criteria = until_before(&both);
+        criteria["exo_include_recoverable"] = json!(recoverable);
+        let results = fixture.done(QueryEmails, query("all", criteria)).await;
+        assert_eq!(subjects(&results), vec!["Renew now"; expected]);
+        assert_eq!(fates(&results), [("found".to_owned(), 1), ("in_recoverable_items".to_owned(), 1)]);
+    }
+}
+
+#[tokio::test]
+async fn addresses_of_one_mailbox_find_a_copy_once() {
+    let fixture = tenant(4, &[TRACE]).await;
+    let name = fixture.graph().mailboxes().swap_remove(1);
+    let user = fixture.graph().users().into_iter().find(|user| user.user_principal_name == name).unwrap();
+    let alias = user.proxy_addresses().into_iter().find(|one| one.starts_with("smtp:")).unwrap();
+    let alias = alias.trim_start_matches("smtp:").to_owned();
+    fixture.graph().deliver(&wave().to([&alias]));
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    assert_eq!((subjects(&results).len(), fates(&results)), (1, vec![("found".to_owned(), 1)]));
+}
+
+#[tokio::test]
+async fn limit_leaves_no_delivery_as_gone() {
+    let fixture = limited(&[("max_messages", "2")]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[0], &names[1], &names[2], &names[3]]));
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    assert_eq!(fates(&results), [("found".to_owned(), 2), ("not_looked_up".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn recipients_whose_mail_must_not_be_read_are_not_named() {
+    let denied = tenant(6, &[]).await.graph().mailboxes().swap_remove(1);
+    let fixture = limited(&[("mailboxes_denied_reading", &denied)]).await;
+    let names = fixture.graph().mailboxes();
+    fixture.graph().deliver(&wave().to([&names[1], &names[2]]).with("eve@partner.example", Fate::INBOX));
+    let results = fixture.done(QueryEmails, query("all", until_before(&json!({})))).await;
+    assert_eq!(
+        fates(&results),
+        [("external".to_owned(), 1), ("found".to_owned(), 1), ("refused".to_owned(), 1)]
+    );
+    assert!(!results["content"].to_string().contains(&denied), "{:#}", results["content"]);
 }

@@ -65,6 +65,7 @@ pub(super) async fn search_mailbox(
         failed_pages: 0,
         most_hits: 0,
         undecided: 0,
+        found_ids: HashSet::new(),
         hits: MailboxHits::default(),
     };
     let failure = search.run().await.err();
@@ -100,6 +101,8 @@ struct Cap {
 /// A message on a page, compared with the criteria.
 struct Entry {
     id: String,
+    /// Its Message-ID, where Message-IDs are looked for.
+    message_id: Option<String>,
     received: Option<NaiveDate>,
     verdict: Verdict,
     /// The indicators that it meets, attachments aside.
@@ -132,6 +135,8 @@ struct MailboxSearch<'a> {
     most_hits: usize,
     /// Messages that only Exchange can compare with the criteria.
     undecided: usize,
+    /// The Message-IDs of the messages that were found.
+    found_ids: HashSet<String>,
     hits: MailboxHits,
 }
 
@@ -139,20 +144,18 @@ impl MailboxSearch<'_> {
     async fn run(&mut self) -> Result<(), Error> {
         let mut incomplete = None;
         for part in self.criteria.parts() {
-            let has_some = !self.hits.messages.is_empty();
-            if part.is_recoverable
-                && has_some
-                && self.criteria.recoverable == RecoverableItems::WhereNothingElse
-            {
+            let is_rest = part.is_recoverable && self.criteria.recoverable == RecoverableItems::WhereNotFound;
+            let is_recoverable = part.is_recoverable;
+            let Some(part) = (if is_rest { part.without(&self.found_ids) } else { Some(part) }) else {
                 continue;
-            }
-            match self.search_part(part).await {
+            };
+            match self.search_part(&part).await {
                 Ok(ControlFlow::Continue(why)) => incomplete = incomplete.or(why),
                 Ok(ControlFlow::Break(())) => {
                     self.hits.more = true;
                     return Ok(());
                 }
-                Err(why) if part.is_recoverable && why.is_no_folder() => {}
+                Err(why) if is_recoverable && why.is_no_folder() => {}
                 Err(why) => return Err(why),
             }
         }
@@ -163,7 +166,7 @@ impl MailboxSearch<'_> {
     }
 
     /// Searches one part. Returns why it may be incomplete, or `Break` where there are more messages than needed.
-    async fn search_part(&mut self, part: Part<'_>) -> Result<ControlFlow<(), Option<Error>>, Error> {
+    async fn search_part(&mut self, part: &Part<'_>) -> Result<ControlFlow<(), Option<Error>>, Error> {
         let mut incomplete = None;
         // The slices that are still to be searched, the latest on top.
         let mut slices = vec![Slice::whole(self.criteria.days(), self.criteria.page_size(self.needed))];
@@ -236,7 +239,7 @@ impl MailboxSearch<'_> {
         }
     }
 
-    async fn search(&mut self, part: Part<'_>, slice: Slice) -> Result<Ended, Error> {
+    async fn search(&mut self, part: &Part<'_>, slice: Slice) -> Result<Ended, Error> {
         let is_search = self.criteria.is_search();
         let mut path = self.criteria.path(self.mailbox.user(), part, slice.days, slice.page)?;
         let mut links = Links::from(&path);
@@ -246,7 +249,7 @@ impl MailboxSearch<'_> {
             let CheckedPage { entries, next, memory: _memory } = self.page(path).await?;
             let is_empty = entries.is_empty();
             let following = links.follow(self.client, next.as_deref())?;
-            for Entry { id, received, verdict, met, message } in entries {
+            for Entry { id, message_id, received, verdict, met, message } in entries {
                 // A `$filter` was applied to every message on the page. The hits of a `$search` are more than were
                 // asked for: KQL compares words and days.
                 if is_search {
@@ -274,6 +277,7 @@ impl MailboxSearch<'_> {
                 if self.is_full() {
                     return Ok(Ended::Enough);
                 }
+                self.found_ids.extend(message_id);
                 let size = message.get().len() + MESSAGE_OVERHEAD;
                 self.budget.take(size)?;
                 self.client.memory().keep(size).await;
@@ -367,12 +371,14 @@ impl MailboxSearch<'_> {
         }
         let received = checked.received_at().map(|received| received.date_naive());
         let met = self.criteria.met(&checked);
+        let has_ids = !self.criteria.indicators.message_ids.is_empty();
+        let message_id = checked.message_id().filter(|_| has_ids).map(str::to_owned);
         match checked.id() {
             None => Err(not_an_answer("a message in it has no id")),
             Some(id) if id.len() > LONGEST_ID => {
                 Err(not_an_answer("a message in it has an id that is longer than any"))
             }
-            Some(id) => Ok(Entry { id: id.into_owned(), received, verdict, met, message }),
+            Some(id) => Ok(Entry { id: id.into_owned(), message_id, received, verdict, met, message }),
         }
     }
 }

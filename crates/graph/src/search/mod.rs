@@ -125,7 +125,8 @@ async fn run(
             let (task, abort) = abortable(async move {
                 let (mailbox, mut hits) =
                     search_one(client, dispatch, mailbox, policy, criteria, (needed, budget)).await;
-                if criteria.names_folders() && !hits.messages.is_empty() {
+                let names_folders = mailbox.message_ids.is_some() || criteria.names_folders();
+                if names_folders && !hits.messages.is_empty() {
                     hits.messages = name_folders(client, dispatch, &mailbox, hits.messages).await;
                 }
                 (index, mailbox.name, hits)
@@ -174,7 +175,12 @@ async fn search_one(
     if let Some(policy) = policy {
         match policy.authorize(client, dispatch, mailbox.user()).await {
             Ok(id) => mailbox.id = Some(id),
-            Err(error) => return (mailbox, MailboxHits { failure: Some(error), ..MailboxHits::default() }),
+            Err(error) => {
+                let is_recipient = mailbox.message_ids.is_some() && error.is_no_mailbox();
+                let is_unknown_address = is_recipient && is_unknown_address(client, &mailbox.name).await;
+                let failure = Some(error);
+                return (mailbox, MailboxHits { failure, is_unknown_address, ..MailboxHits::default() });
+            }
         }
     }
     let copies = mailbox.message_ids.as_ref().map(|ids| criteria.with_message_ids(ids));
@@ -187,7 +193,7 @@ async fn search_one(
     // Where the directory cannot be asked, the answer of Exchange stands.
     let known = directory::id_of(client, &mailbox.name).await;
     if mailbox.message_ids.is_some() && matches!(known, Ok(None)) {
-        hits.is_unknown_address = matches!(directory::has_user(client, &mailbox.name).await, Ok(false));
+        hits.is_unknown_address = is_unknown_address(client, &mailbox.name).await;
     }
     mailbox.id = known.unwrap_or_default();
     if mailbox.id.is_none() {
@@ -195,4 +201,10 @@ async fn search_one(
     }
     let hits = search_mailbox(client, dispatch, &mailbox, criteria, needed, budget).await;
     (mailbox, hits)
+}
+
+/// Whether the directory has no user with this address or name.
+async fn is_unknown_address(client: &Client, name: &str) -> bool {
+    matches!(directory::id_of(client, name).await, Ok(None))
+        && matches!(directory::has_user(client, name).await, Ok(false))
 }

@@ -37,6 +37,8 @@ pub struct MailboxResult {
     pub failure: Option<Error>,
     /// Whether the directory has no user with this address.
     pub is_unknown_address: bool,
+    /// Whether it holds more than was taken from it, because of a limit.
+    pub is_cut: bool,
 }
 
 /// A user without a mailbox that can be searched.

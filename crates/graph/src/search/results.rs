@@ -163,7 +163,8 @@ impl Settled {
         };
         let (address, MailboxHits { mut messages, more, failure, is_unknown_address }) = *found;
         let left = max_messages - self.messages;
-        self.more |= more || messages.len() > left;
+        let is_cut = more || messages.len() > left;
+        self.more |= is_cut;
         messages.truncate(left);
         self.messages += messages.len();
         let is_without_mailbox = failure.as_ref().is_some_and(Error::is_no_mailbox);
@@ -184,7 +185,7 @@ impl Settled {
         let is_named = self.names_all || !messages.is_empty() || self.counts.failed <= MOST_FAILURES;
         if is_named {
             budget.take(address.len() + failure.as_ref().map_or(0, Error::size))?;
-            self.mailboxes.push(MailboxResult { address, messages, failure, is_unknown_address });
+            self.mailboxes.push(MailboxResult { address, messages, failure, is_unknown_address, is_cut });
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Chooses the sources by the criteria and the permissions, and searches mailboxes for what an index cannot know.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::Utc;
 use futures_util::future::BoxFuture;
 use tracing::warn;
 
@@ -8,13 +8,10 @@ use super::hunting::Hunting;
 use super::index::{Index, look_up};
 use super::mailboxes::{self, Mailboxes};
 use super::merge::merge;
+use super::rest::Rest;
 use super::trace::MessageTrace;
 use super::{Found, NotFound, Source, SpanText, Strategy, Task};
-use graph::{Criteria, Gap, HUNTING_PERMISSION, TRACE_PERMISSION};
-
-/// A message can be missing in an index for so long after its delivery: 5 to 10 minutes are usual (Microsoft page
-/// "Message trace in the modern Exchange admin center").
-const INDEX_LAG: TimeDelta = TimeDelta::minutes(15);
+use graph::{Criteria, HUNTING_PERMISSION, TRACE_PERMISSION};
 
 /// Uses an index where the criteria and the permissions allow it; otherwise searches the mailboxes.
 pub(super) struct Auto;
@@ -48,97 +45,29 @@ async fn by_index<I: Index>(task: Task<'_>, index: I) -> Result<Found, NotFound>
         Err(unusable) => {
             warn!(index = I::NAME, error = unusable.source.for_log(), "the mailboxes are searched instead");
             let mut found = Mailboxes.find(task).await?;
-            found.sources = vec![
-                Source { name: I::NAME, answered_for: Vec::new(), not_answered_for: vec![unusable.why] },
-                Source {
-                    name: Source::MAILBOXES,
-                    answered_for: vec![SpanText::of(&task.query.criteria)],
-                    not_answered_for: Vec::new(),
-                },
-            ];
+            found.sources = Source::instead(I::NAME, &unusable.why, task);
             return Ok(found);
         }
     };
-    let rest =
-        spans_of_the_rest(&task.query.criteria, &rows.coverage.gaps, rows.coverage.searched.first(), now);
+    let rest = Rest::of(&task.query.criteria, &rows.coverage.gaps, I::DAYS, now);
     let mut found = look_up(&index, task, rows).await?;
-    if rest.is_empty() {
-        return Ok(found);
-    }
-    let mut answered_for = Vec::new();
-    for (from, to) in rest {
-        let part = Criteria { received_from: from, received_to: to, ..task.query.criteria.clone() };
-        let search = mailboxes::search(task, &part).await?;
-        answered_for.push(SpanText::of(&part));
-        merge(&mut found.search, search, task.context.limits.max_messages);
-    }
+    // Two searches of all mailboxes would take longer than one for the whole time.
+    let criteria = &task.query.criteria;
+    let part = match rest.as_slice() {
+        [] => return Ok(found),
+        [only] => Criteria { received_from: only.from, received_to: only.to, ..criteria.clone() },
+        _ => criteria.clone(),
+    };
+    let search = mailboxes::search(task, &part).await?;
+    merge(&mut found.search, search, task.context.limits.max_messages);
     // The mailboxes have answered for what the index could not.
     for source in &mut found.sources {
         source.not_answered_for.clear();
     }
-    found.sources.push(Source { name: Source::MAILBOXES, answered_for, not_answered_for: Vec::new() });
+    found.sources.push(Source {
+        name: Source::MAILBOXES,
+        answered_for: vec![SpanText::of(&part)],
+        not_answered_for: Vec::new(),
+    });
     Ok(found)
-}
-
-type Bounds = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-/// The times that were asked for and that the index does not answer for.
-fn spans_of_the_rest(
-    criteria: &Criteria,
-    gaps: &[Gap],
-    oldest: Option<&graph::Span>,
-    now: DateTime<Utc>,
-) -> Vec<Bounds> {
-    let (from, to) = (criteria.received_from, criteria.received_to);
-    let recent = now - INDEX_LAG;
-    let mut spans: Vec<Bounds> = Vec::new();
-    // Without a beginning, the index begins with the oldest that it knows.
-    if from.is_none()
-        && let Some(oldest) = oldest
-    {
-        spans.push((None, Some(oldest.from)));
-    }
-    for Gap { span, .. } in gaps {
-        spans.push((Some(span.from), Some(span.to)));
-    }
-    if to.is_none_or(|to| to > recent) {
-        spans.push((Some(from.map_or(recent, |from| from.max(recent))), to));
-    }
-    spans.retain(|(from, to)| from.is_none_or(|from| to.is_none_or(|to| from <= to)));
-    spans
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use graph::{GapReason, Span};
-
-    fn at(minute: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000 + minute * 60, 0).unwrap()
-    }
-
-    fn rest(from: Option<i64>, to: Option<i64>, gaps: &[(i64, i64)]) -> Vec<(Option<i64>, Option<i64>)> {
-        let criteria =
-            Criteria { received_from: from.map(at), received_to: to.map(at), ..Criteria::default() };
-        let gaps: Vec<Gap> = gaps
-            .iter()
-            .map(|(from, to)| Gap {
-                span: Span { from: at(*from), to: at(*to) },
-                reason: GapReason::OutOfTime,
-            })
-            .collect();
-        let known = Span { from: at(-1000), to: at(0) };
-        let minutes = |time: Option<DateTime<Utc>>| time.map(|time| (time - at(0)).num_minutes());
-        let spans = spans_of_the_rest(&criteria, &gaps, Some(&known), at(0));
-        spans.into_iter().map(|(from, to)| (minutes(from), minutes(to))).collect()
-    }
-
-    #[test]
-    fn mailboxes_are_searched_for_what_the_index_does_not_know() {
-        assert_eq!(rest(Some(-500), Some(-100), &[]), []);
-        assert_eq!(rest(Some(-500), None, &[]), [(Some(-15), None)]);
-        assert_eq!(rest(Some(-5), Some(0), &[]), [(Some(-5), Some(0))]);
-        assert_eq!(rest(None, Some(-100), &[]), [(None, Some(-1000))]);
-        assert_eq!(rest(Some(-500), Some(-100), &[(-300, -200)]), [(Some(-300), Some(-200))]);
-    }
 }

@@ -13,6 +13,7 @@ pub(super) struct Hunting;
 
 impl Index for Hunting {
     const NAME: &'static str = "advanced hunting";
+    const DAYS: i64 = 30;
 
     fn knows(&self, criteria: &Criteria) -> bool {
         !of(criteria).is_empty()
@@ -36,37 +37,41 @@ impl Index for Hunting {
     }
 }
 
-/// The criteria that the tables of mail have columns for. Wildcards are compared in the mailboxes.
+/// What is asked of the tables of mail: what a message is known by, and only without that the sender, or the subject.
+/// The rest is compared in the mailboxes, and so are names of attachments next to digests: a table has one file a row.
+/// Recipients are not asked for: the tables have the members of a list, and those of blind copies.
 fn of(criteria: &Criteria) -> HuntingCriteria {
     let indicators = &criteria.indicators;
     let names: Vec<String> = indicators.attachment_names.iter().map(ToString::to_string).collect();
-    let has_wildcard = names.iter().any(|name| name.contains('*'));
-    HuntingCriteria {
+    let are_usable = indicators.attachment_digests.is_empty() && !names.iter().any(|name| name.contains('*'));
+    let known_by = HuntingCriteria {
         message_ids: indicators.message_ids.clone(),
         network_message_ids: indicators.network_message_ids.clone(),
-        senders: criteria.sender.iter().map(ToString::to_string).collect(),
-        recipients: indicators.recipients.iter().map(ToString::to_string).collect(),
-        subjects: criteria.subject.iter().cloned().collect(),
         urls: indicators.urls.iter().map(|url| url.host().to_owned()).collect(),
         attachment_sha256: indicators.attachment_digests.iter().map(ToString::to_string).collect(),
-        attachment_names: if has_wildcard { Vec::new() } else { names },
-        from: criteria.received_from,
-        to: criteria.received_to,
-    }
+        attachment_names: if are_usable { names } else { Vec::new() },
+        ..HuntingCriteria::default()
+    };
+    let asked = match (&criteria.sender, &criteria.subject) {
+        _ if !known_by.is_empty() => known_by,
+        (Some(sender), _) => HuntingCriteria { senders: vec![sender.to_string()], ..known_by },
+        (None, subject) => HuntingCriteria { subjects: subject.iter().cloned().collect(), ..known_by },
+    };
+    HuntingCriteria { from: criteria.received_from, to: criteria.received_to, ..asked }
 }
 
 impl From<MailEvent> for Row {
     fn from(row: MailEvent) -> Self {
-        let location = &row.latest_delivery_location;
-        let is = |text: &str, word: &str| text.to_ascii_lowercase().contains(word);
-        let delivery = if is(location, "quarantine") {
-            Delivery::Quarantined
-        } else if is(&row.delivery_action, "blocked") || is(location, "failed") || is(location, "dropped") {
-            Delivery::NotDelivered(row.delivery_action.to_lowercase())
-        } else if is(location, "external") {
-            Delivery::External
-        } else {
+        // The latest location says where the mail is now; the action is that of its delivery.
+        let location = row.latest_delivery_location.to_lowercase();
+        let is = |words: &[&str]| words.iter().any(|word| location.contains(word));
+        let delivery = if is(&["inbox", "junk", "deleted"]) {
             Delivery::Delivered
+        } else if is(&["quarantine"]) {
+            Delivery::Quarantined
+        } else {
+            let text = format!("{}, {}", row.delivery_action, row.latest_delivery_location);
+            Delivery::Unsure(text.trim_matches([' ', ',']).to_lowercase())
         };
         Self {
             recipient: row.recipient,

@@ -1,25 +1,36 @@
 //! Finds messages by an index of the tenant's mail: the rows say who got them, and the copies are looked up in the
 //! mailboxes of those. Every row ends with one fate.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
 use tracing::info;
 
 use super::clicks::Clicks;
+use super::mailboxes::Mailboxes;
+use super::merge::id_of;
+use super::rest::Rest;
 use super::{Found, NotFound, Source, SpanText, Strategy, Task, reporting};
 use crate::functions::query_emails::reconciliation::{LookedUp, Reconciliation, Row, Seen};
-use crate::functions::report::{counted, thousands};
+use crate::functions::report::counted;
 use graph::{Copies, Coverage, Criteria, Error, Indicators, RecoverableItems, Search};
 
-/// The mailbox may have taken a message some time before or after the index says.
-const CLOCKS_DIFFER: TimeDelta = TimeDelta::days(1);
+/// A mailbox may state another time for a copy than the index for its delivery: it is asked for so much more…
+const ASKED_MORE: TimeDelta = TimeDelta::days(1);
+/// …and a copy beyond the time that was asked for counts if it is so near to a delivery.
+const NEAR: TimeDelta = TimeDelta::minutes(15);
+/// How many owners of addresses are looked up at once.
+const AT_ONCE: usize = 100;
 
 /// An index of mail.
 pub(super) trait Index: Send + Sync {
     /// Its name in results.
     const NAME: &'static str;
+    /// How many days it keeps its rows.
+    const DAYS: i64;
 
     /// Whether it knows a property that the criteria are about, so that its rows are fewer than all mail.
     fn knows(&self, criteria: &Criteria) -> bool;
@@ -56,8 +67,20 @@ pub(super) struct Indexed<I>(pub(super) I);
 impl<I: Index> Strategy for Indexed<I> {
     fn find<'a>(&'a self, task: Task<'a>) -> BoxFuture<'a, Result<Found, NotFound>> {
         Box::pin(async move {
+            if !self.0.knows(&task.query.criteria) {
+                let mut found = Mailboxes.find(task).await?;
+                found.sources = Source::instead(I::NAME, "it knows none of these criteria", task);
+                return Ok(found);
+            }
             let Unusable { why, source } = match self.0.rows(task).await {
-                Ok(rows) => return Ok(look_up(&self.0, task, rows).await?),
+                Ok(rows) => {
+                    let rest = Rest::of(&task.query.criteria, &rows.coverage.gaps, I::DAYS, Utc::now());
+                    let mut found = look_up(&self.0, task, rows).await?;
+                    for source in &mut found.sources {
+                        source.not_answered_for = rest.iter().map(Rest::sentence).collect();
+                    }
+                    return Ok(found);
+                }
                 Err(unusable) => unusable,
             };
             Err(NotFound { why: Some(why), source })
@@ -70,7 +93,9 @@ pub(super) async fn look_up<I: Index>(index: &I, task: Task<'_>, answer: Rows) -
     let Task { context, query, .. } = task;
     let Rows { rows, coverage } = answer;
     let (max_users, max_messages) = (context.limits.max_users, context.limits.max_messages);
+    let hidden = hidden(task, &rows).await?;
     let mut copies = copies(&rows);
+    copies.retain(|copies| !hidden.contains(&copies.recipient.to_lowercase()));
     let recipients = copies.len();
     copies.truncate(max_users);
     context.status.say(format!(
@@ -81,34 +106,92 @@ pub(super) async fn look_up<I: Index>(index: &I, task: Task<'_>, answer: Rows) -
     ));
     info!(index = I::NAME, rows = rows.len(), recipients, "an index of mail answered");
     let criteria = criteria_of_copies(&query.criteria);
-    let looked_up = look_into(task, copies.clone(), &criteria, max_messages).await?;
-    let mut seen = Seen::default();
-    seen.add(&looked_up, LookedUp::ByCriteria);
-    // A copy that is not found may be there and differ in another criterion.
-    if is_more_than_ids(&criteria) {
-        let missing: Vec<Copies> = copies.into_iter().filter_map(|copies| seen.missing(copies)).collect();
-        let bare = criteria_of_ids();
-        let again = look_into(task, missing, &bare, usize::MAX).await?;
-        seen.add(&again, LookedUp::ById);
-    }
+    let mut search = look_into(task, copies.clone(), &criteria, max_messages).await?;
+    keep_near(&mut search, &query.criteria, &rows);
+    let mut seen = Seen::new(hidden);
+    seen.add(&search, LookedUp::ByCriteria);
+    // What is not found may be there all the same: in another folder, or with another property. It is no result.
+    let missing: Vec<Copies> = copies.into_iter().filter_map(|copies| seen.missing(copies)).collect();
+    let elsewhere = look_into(task, missing, &criteria_of_ids(), usize::MAX).await?;
+    seen.add(&elsewhere, LookedUp::ById);
     let reconciliation = Reconciliation::of(I::NAME, rows, &seen);
-    let source = Source {
-        name: I::NAME,
-        answered_for: coverage.searched.iter().map(SpanText::from).collect(),
-        not_answered_for: coverage.gaps.iter().map(ToString::to_string).collect(),
-    };
-    let mut search = looked_up;
     if recipients > max_users {
         search.limit = Some(graph::Limit::Users);
         search.counts.left_out += recipients - max_users;
-        context
-            .status
-            .say(format!("{} more recipients are not looked up", thousands(recipients - max_users)));
     }
     // A recipient without a mailbox has its fate; it is not a mailbox that the analyst named.
     search.mailboxes.retain(|mailbox| !mailbox.failure.as_ref().is_some_and(Error::is_no_mailbox));
+    // Two addresses of one mailbox have the same copies.
+    let mut known = HashSet::new();
+    for mailbox in &mut search.mailboxes {
+        mailbox.messages.retain(|message| id_of(message).is_none_or(|id| known.insert(id)));
+    }
+    let source = Source {
+        name: I::NAME,
+        answered_for: coverage.searched.iter().map(SpanText::from).collect(),
+        not_answered_for: Vec::new(),
+    };
     let clicks = index.clicks(task).await;
     Ok(Found { search, sources: vec![source], reconciliation: Some(reconciliation), clicks })
+}
+
+/// The recipients, in lower case, whose mail this integration must not read, or whose owner cannot be found out.
+async fn hidden(task: Task<'_>, rows: &[Row]) -> Result<HashSet<String>, Error> {
+    let context = task.context;
+    if context.guard.read_policy().is_none() {
+        return Ok(HashSet::new());
+    }
+    let recipients: HashSet<String> = rows.iter().map(|row| row.recipient.to_lowercase()).collect();
+    let route = context.graph.batched();
+    let checked = stream::iter(recipients).map(|recipient| {
+        let route = &route;
+        async move {
+            let authorized = context.guard.authorize_showing(&context.graph, route, &recipient).await;
+            (recipient, authorized)
+        }
+    });
+    let mut checked = checked.buffer_unordered(AT_ONCE);
+    let mut hidden = HashSet::new();
+    while let Some((recipient, authorized)) = checked.next().await {
+        match authorized {
+            Ok(()) => {}
+            Err(error) if error.is_for_all() => return Err(error),
+            Err(_) => drop(hidden.insert(recipient)),
+        }
+    }
+    Ok(hidden)
+}
+
+/// Takes out the copies that were received at another time than was asked for, and not near to a delivery either: a
+/// sender can use a Message-ID again.
+fn keep_near(search: &mut Search, criteria: &Criteria, rows: &[Row]) {
+    let mut deliveries: HashMap<(String, &str), Vec<DateTime<Utc>>> = HashMap::new();
+    for row in rows {
+        let key = (row.recipient.to_lowercase(), row.message_id.as_str());
+        deliveries.entry(key).or_default().push(row.received);
+    }
+    let is_asked_for = |time: DateTime<Utc>| {
+        criteria.received_from.is_none_or(|from| time.timestamp() >= from.timestamp())
+            && criteria.received_to.is_none_or(|to| time <= to)
+    };
+    for mailbox in &mut search.mailboxes {
+        let recipient = mailbox.address.to_lowercase();
+        mailbox.messages.retain(|message| {
+            let Ok(copy) = serde_json::from_str::<Received>(message.get()) else { return false };
+            let near = deliveries.get(&(recipient.clone(), copy.internet_message_id.as_str()));
+            let is_near =
+                |time: DateTime<Utc>| near.into_iter().flatten().any(|at| (*at - time).abs() <= NEAR);
+            let time = DateTime::parse_from_rfc3339(&copy.received_date_time).ok();
+            time.is_some_and(|time| is_asked_for(time.to_utc()) || is_near(time.to_utc()))
+        });
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Received {
+    internet_message_id: String,
+    received_date_time: String,
 }
 
 async fn look_into(
@@ -152,29 +235,19 @@ fn copies(rows: &[Row]) -> Vec<Copies> {
     all
 }
 
-/// The criteria for the copies. The index has compared the network message id, which older messages may lack, and times
-/// differ a little.
+/// The criteria for the copies, which are results: those of the query, with Message-IDs of each mailbox's own.
 fn criteria_of_copies(criteria: &Criteria) -> Criteria {
     let widened =
         |time: Option<DateTime<Utc>>, by: TimeDelta| time.and_then(|time| time.checked_add_signed(by));
     Criteria {
-        received_from: widened(criteria.received_from, -CLOCKS_DIFFER),
-        received_to: widened(criteria.received_to, CLOCKS_DIFFER),
-        recoverable: RecoverableItems::WhereNothingElse,
-        indicators: Indicators {
-            recipients: Vec::new(),
-            message_ids: Vec::new(),
-            ..criteria.indicators.clone()
-        },
+        received_from: widened(criteria.received_from, -ASKED_MORE),
+        received_to: widened(criteria.received_to, ASKED_MORE),
+        indicators: Indicators { message_ids: Vec::new(), ..criteria.indicators.clone() },
         ..criteria.clone()
     }
 }
 
+/// The criteria for what became of the others.
 fn criteria_of_ids() -> Criteria {
-    Criteria { recoverable: RecoverableItems::WhereNothingElse, ..Criteria::default() }
-}
-
-/// Whether the copies are compared with more than their Message-IDs.
-fn is_more_than_ids(criteria: &Criteria) -> bool {
-    *criteria != criteria_of_ids()
+    Criteria { recoverable: RecoverableItems::WhereNotFound, ..Criteria::default() }
 }

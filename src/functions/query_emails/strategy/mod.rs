@@ -7,6 +7,7 @@ mod hunting;
 mod index;
 mod mailboxes;
 mod merge;
+mod rest;
 mod trace;
 
 use futures_util::future::BoxFuture;
@@ -102,6 +103,16 @@ impl From<&Span> for SpanText {
 
 impl Source {
     pub(super) const MAILBOXES: &'static str = "mailboxes";
+
+    /// The sources where the mailboxes answered instead of an index.
+    fn instead(index: &'static str, why: &str, task: Task<'_>) -> Vec<Self> {
+        let not_answered_for = vec![why.trim_end_matches('.').to_owned()];
+        let answered_for = vec![SpanText::of(&task.query.criteria)];
+        vec![
+            Self { name: index, answered_for: Vec::new(), not_answered_for },
+            Self { name: Self::MAILBOXES, answered_for, not_answered_for: Vec::new() },
+        ]
+    }
 }
 
 /// Finds the messages that `query` asks for, by the strategy that was chosen for it.
@@ -115,7 +126,8 @@ pub(super) async fn find(context: &Context, query: &Query) -> Result<Found, NotF
         SearchStrategy::Hunting => &Indexed(Hunting),
         SearchStrategy::Auto => &Auto,
     };
-    let until = Instant::now() + context.limits.call_timeout;
+    // The mailboxes take their time, too.
+    let until = Instant::now() + context.limits.call_timeout / 2;
     strategy.find(Task { context, query, until }).await
 }
 

@@ -12,6 +12,7 @@ pub(super) struct MessageTrace;
 
 impl Index for MessageTrace {
     const NAME: &'static str = "message trace";
+    const DAYS: i64 = 90;
 
     fn knows(&self, criteria: &Criteria) -> bool {
         !of(criteria).is_empty()
@@ -28,12 +29,16 @@ impl Index for MessageTrace {
     }
 }
 
+/// A Message-ID is enough: the rest is compared in the mailboxes. The trace knows another sender, that of the envelope,
+/// subjects as they were before they arrived, and recipients that a message does not name.
 fn of(criteria: &Criteria) -> TraceCriteria {
+    let ids = &criteria.indicators.message_ids;
+    let others = if ids.is_empty() { Some(criteria) } else { None };
     TraceCriteria {
-        message_ids: criteria.indicators.message_ids.clone(),
-        senders: criteria.sender.iter().map(ToString::to_string).collect(),
-        recipients: criteria.indicators.recipients.iter().map(ToString::to_string).collect(),
-        subjects: criteria.subject.iter().cloned().collect(),
+        message_ids: ids.clone(),
+        senders: others.and_then(|it| it.sender.as_ref()).iter().map(ToString::to_string).collect(),
+        recipients: Vec::new(),
+        subjects: others.and_then(|it| it.subject.as_ref()).into_iter().cloned().collect(),
         from: criteria.received_from,
         to: criteria.received_to,
     }

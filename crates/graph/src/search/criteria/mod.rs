@@ -8,6 +8,8 @@ mod indicators;
 mod url_match;
 mod wildcard;
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 use super::days::Days;
@@ -69,17 +71,26 @@ pub enum RecoverableItems {
     Excluded,
     /// They are.
     Included,
-    /// They are, in mailboxes in which nothing else was found.
-    WhereNothingElse,
+    /// They are, for the Message-IDs that were not found elsewhere.
+    WhereNotFound,
 }
 
 /// What is asked for at once in one mailbox.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Part<'a> {
     folder: Option<&'a str>,
-    message_ids: &'a [String],
+    message_ids: Vec<&'a str>,
     /// Whether it is about *Recoverable Items*, which a mailbox may lack.
     pub(crate) is_recoverable: bool,
+}
+
+impl Part<'_> {
+    /// Leaves out the Message-IDs that were found. `None` if none are left.
+    pub(crate) fn without(mut self, found: &HashSet<String>) -> Option<Self> {
+        let had_any = !self.message_ids.is_empty();
+        self.message_ids.retain(|id| !found.contains(*id));
+        (!had_any || !self.message_ids.is_empty()).then_some(self)
+    }
 }
 
 impl Criteria {
@@ -111,7 +122,11 @@ impl Criteria {
             if ids.is_empty() { vec![&[]] } else { ids.chunks(MESSAGE_IDS_AT_ONCE).collect() };
         let ids = if self.is_search() { &ids[..1] } else { &ids };
         let part = |(folder, is_recoverable)| {
-            ids.iter().map(move |message_ids| Part { folder, message_ids, is_recoverable })
+            ids.iter().map(move |ids| Part {
+                folder,
+                message_ids: ids.iter().map(String::as_str).collect(),
+                is_recoverable,
+            })
         };
         folders.into_iter().flatten().flat_map(part).collect()
     }
@@ -120,7 +135,7 @@ impl Criteria {
     pub(crate) fn path(
         &self,
         mailbox: &str,
-        part: Part<'_>,
+        part: &Part<'_>,
         days: Days,
         page: usize,
     ) -> Result<Path, InvalidSegment> {
@@ -181,7 +196,7 @@ impl Criteria {
     }
 
     /// The OData filter. The received time comes first: Graph wants it so where it sorts by it.
-    fn filter(&self, part: Part<'_>, days: Days) -> String {
+    fn filter(&self, part: &Part<'_>, days: Days) -> String {
         let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
         // The days are never narrower than the times that were asked for, unless the search was divided. The end of a
@@ -266,7 +281,7 @@ mod tests {
             has_attachments: Some(true),
             ..Criteria::default()
         };
-        let part = criteria.parts()[0];
+        let part = &criteria.parts()[0];
         let all = criteria.filter(part, criteria.days());
         assert_eq!(all, "receivedDateTime ge 2026-03-01T10:00:00Z and hasAttachments eq true");
         let divided = criteria.filter(part, Days { first: day(4), last: day(7) });

@@ -37,7 +37,10 @@ impl UrlMatch {
         let rest = &url[Position::BeforePath..];
         // The parser adds a path where there is none.
         let rest = if after.contains(['/', '?', '#']) { rest } else { "" };
-        let host = url.host_str().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+        let host = url.host_str()?.trim_end_matches('.').to_ascii_lowercase();
+        if host.is_empty() {
+            return None;
+        }
         Some(Self {
             text: text.to_owned(),
             scheme,
@@ -55,7 +58,9 @@ impl UrlMatch {
 
     /// Whether `url` is the URL, or begins with it, up to the end of a part.
     pub fn matches(&self, url: &Url) -> bool {
-        let Some(host) = url.host_str().map(str::to_ascii_lowercase) else { return false };
+        let Some(host) = url.host_str().map(|host| host.trim_end_matches('.').to_ascii_lowercase()) else {
+            return false;
+        };
         let is_below = || host.strip_suffix(&self.host).is_some_and(|before| before.ends_with('.'));
         let rest = &url[Position::BeforePath..];
         (host == self.host || self.has_subdomains && is_below())
@@ -89,6 +94,7 @@ mod tests {
             ("https://evil.example", "https://evil.example/anything#x"),
             ("hxxps://evil[.]example/a", "https://evil.example/a"),
             ("evil.example", "http://evil.example:8080/a"),
+            ("evil.example", "http://evil.example./a"),
             ("*.evil.example", "ftp://deep.login.evil.example/"),
             ("*.evil.example", "https://evil.example/"),
             ("evil.example/r?u=", "https://evil.example/r?u=17"),
