@@ -226,3 +226,15 @@ async fn attachment_is_found_by_name_and_digest_at_any_depth() {
         assert_eq!(found_by(&fixture, &mailbox, &criteria).await, expected, "{criteria}");
     }
 }
+
+#[tokio::test]
+async fn hidden_folder_is_searched_and_named() {
+    let fixture = Fixture::with(empty(1)).await;
+    let mailbox = fixture.graph().mailboxes().remove(0);
+    let folder = fixture.graph().hidden_folder(&mailbox).unwrap();
+    fixture.put(&mailbox, NewMessage { folder, ..mail("held back") });
+    let known = message_id(&fixture, &mailbox, "held back").await;
+    let results = fixture.done(QueryEmails, query(&mailbox, json!({"exo_internet_message_id": known}))).await;
+    assert_eq!(first(&results)["parentFolderName"], "Held Back");
+    assert_eq!(first(&results)["parentFolderKind"], Value::Null);
+}

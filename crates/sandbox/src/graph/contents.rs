@@ -10,6 +10,7 @@ use super::changes::SentMail;
 use super::changes::{Deleted, Moved};
 use super::directory::User;
 use super::faults::MailboxFault;
+use super::folder::Folder;
 use super::generate::Origin;
 use super::identifier::Key;
 use super::mail_flow::Recorded;
@@ -165,6 +166,12 @@ impl Tenant {
             changes.flow.passages.push(Arc::new(passage));
         }
         Some(state.base.own_id(mailbox, item.key))
+    }
+
+    /// The id of the mailbox's hidden folder. `None` if the mailbox does not exist.
+    pub fn hidden_folder(&self, user: &str) -> Option<String> {
+        let mailbox = self.mailbox(user)?;
+        Some(Folder::HIDDEN.id(self.state().base.ids, mailbox))
     }
 
     /// Sets how much later sent mail appears in Sent Items: Exchange files it asynchronously.

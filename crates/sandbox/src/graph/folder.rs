@@ -28,13 +28,14 @@ const WELL_KNOWN: [(&str, &str); 17] = [
     ("syncissues", "Sync Issues"),
 ];
 
-/// Folders that the owner of each mailbox made: the name, and the folder that holds it.
-const OWN: [(&str, Folder); 5] = [
+/// Folders that were made in each mailbox: the name, and the folder that holds it.
+const OWN: [(&str, Folder); 6] = [
     ("Phishing", Folder::INBOX),
     ("Confirmed", Folder(17)),
     ("Projects", Folder::ROOT),
     ("Invoices", Folder(19)),
     ("Invoices", Folder::INBOX),
+    ("Held Back", Folder::ROOT),
 ];
 
 impl Folder {
@@ -48,6 +49,9 @@ impl Folder {
     pub(super) const RECOVERABLE: Self = Self(6);
     pub(super) const OUTBOX: Self = Self(7);
     pub(super) const ROOT: Self = Self(12);
+    /// A folder that a program made with `isHidden`: lists of folders show it only if they are asked to, and mail programs
+    /// do not (Graph page "List mailFolders", `includeHiddenFolders`).
+    pub(super) const HIDDEN: Self = Self(22);
 
     fn well_known() -> impl Iterator<Item = Self> {
         (0u8..).take(WELL_KNOWN.len()).map(Self)
@@ -57,9 +61,10 @@ impl Folder {
         (0u8..).take(WELL_KNOWN.len() + OWN.len()).map(Self)
     }
 
-    /// The folders in this one that a mail program shows.
-    pub(super) fn children(self) -> impl Iterator<Item = Self> {
-        Self::all().filter(move |folder| folder.is_visible() && folder.parent() == self)
+    /// The folders in this one that a mail program shows, and, on request, hidden ones.
+    pub(super) fn children(self, with_hidden: bool) -> impl Iterator<Item = Self> {
+        let is_listed = move |folder: &Self| folder.is_visible() || with_hidden && *folder == Self::HIDDEN;
+        Self::all().filter(move |folder| is_listed(folder) && folder.parent() == self)
     }
 
     pub(super) fn parent(self) -> Self {
@@ -67,7 +72,7 @@ impl Folder {
     }
 
     fn is_visible(self) -> bool {
-        self.0 < Self::RECOVERABLE.0 || self == Self::OUTBOX || self.own().is_some()
+        self.0 < Self::RECOVERABLE.0 || self == Self::OUTBOX || self.own().is_some() && self != Self::HIDDEN
     }
 
     fn own(self) -> Option<(&'static str, Self)> {

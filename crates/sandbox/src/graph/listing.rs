@@ -195,6 +195,9 @@ pub(super) fn next_link(state: &State, path: &str, query: &Query, offset: usize)
     if let Some(top) = query.top {
         let _ = write!(link, "%24top={top}&");
     }
+    if query.include_hidden_folders {
+        link.push_str("includeHiddenFolders=true&");
+    }
     if query.search.is_some() {
         let _ = write!(link, "%24skiptoken=s-{offset}");
     } else {

@@ -27,7 +27,7 @@ pub(super) fn list(
     let parent = state.folder(mailbox, parent)?.unwrap_or(Folder::ROOT);
     let items = state.items(mailbox, None);
     let (skipped, top) = (query.skip.unwrap_or(0), query.top.unwrap_or(DEFAULT_PAGE));
-    let children: Vec<Folder> = parent.children().collect();
+    let children: Vec<Folder> = parent.children(query.include_hidden_folders).collect();
     let next =
         (children.len() > skipped + top).then(|| next_link(state, &request.path, query, skipped + top));
     Ok(written(200, |out| {
@@ -64,8 +64,9 @@ fn write(out: &mut Vec<u8>, state: &State, mailbox: u32, folder: Folder, items: 
     string(object.key("displayName"), folder.display_name());
     object.text("parentFolderId", &folder.parent().id(ids, mailbox));
     let count = items.iter().filter(|item| item.folder == folder).count();
-    let children = folder.children().count();
+    let children = folder.children(false).count();
     object.raw("childFolderCount", &json!(children).to_string());
     object.raw("totalItemCount", &json!(count).to_string());
+    object.boolean("isHidden", folder == Folder::HIDDEN);
     object.end();
 }

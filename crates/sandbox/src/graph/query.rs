@@ -16,6 +16,8 @@ pub(super) struct Query {
     pub(super) order_by: Option<String>,
     pub(super) expand: Option<String>,
     pub(super) count: bool,
+    /// `includeHiddenFolders=true`
+    pub(super) include_hidden_folders: bool,
 }
 
 impl Query {
@@ -27,6 +29,7 @@ impl Query {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if !name.starts_with('$') {
+                query.include_hidden_folders |= name == "includeHiddenFolders" && value == "true";
                 continue;
             }
             let slot = match name.as_str() {

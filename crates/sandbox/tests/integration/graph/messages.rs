@@ -213,3 +213,18 @@ async fn same_seed_creates_the_same_tenant() {
     assert_ne!(one.tenant.users(), other.tenant.users());
     assert_ne!(one.tenant.planted(), other.tenant.planted());
 }
+
+#[tokio::test]
+async fn hidden_folder_is_listed_on_request_only() {
+    let s = TestTenant::small().await;
+    let mailbox = s.tenant.mailboxes().remove(0);
+    let user = encode(&mailbox);
+    let hidden = s.tenant.hidden_folder(&mailbox).unwrap();
+    for (option, expected) in [("", 0), ("&includeHiddenFolders=false", 0), ("&includeHiddenFolders=true", 1)]
+    {
+        let folders = s.all(&format!("/users/{user}/mailFolders?$top=2{option}")).await;
+        let found = folders.iter().filter(|folder| folder["id"] == hidden).count();
+        assert_eq!(found, expected, "{option}");
+        assert!(folders.iter().all(|folder| folder["isHidden"] == (folder["id"] == hidden)), "{folders:?}");
+    }
+}
