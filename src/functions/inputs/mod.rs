@@ -290,6 +290,13 @@ impl<'a> Reader<'a> {
         self.time_of(name, DayMeans::End)
     }
 
+    /// Refuses `exo_end_date` where it is before `exo_start_date`.
+    pub(super) fn check_span(&mut self, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) {
+        if to.is_some_and(|to| from.is_some_and(|from| to < from)) {
+            self.refuse("exo_end_date", Reason::Before("exo_start_date"));
+        }
+    }
+
     pub(super) fn required_time(&mut self, name: &'static str) -> DateTime<Utc> {
         let value = self.time(name);
         self.require(name, value)

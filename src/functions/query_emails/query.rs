@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::config::SearchStrategy;
 use crate::functions::incident_sink::IncidentSink;
-use crate::functions::inputs::{InputError, Inputs, Reader, Reason};
+use crate::functions::inputs::{InputError, Inputs, Reader};
 use crate::functions::report::Output;
 use graph::{Criteria, Indicators, RecoverableItems, SearchScope};
 use net::untrusted::text::excerpt;
@@ -53,10 +53,7 @@ impl Query {
                 },
             },
         };
-        let Criteria { received_from, received_to, .. } = &query.criteria;
-        if received_to.is_some_and(|to| received_from.is_some_and(|from| to < from)) {
-            reader.refuse("exo_end_date", Reason::Before("exo_start_date"));
-        }
+        reader.check_span(query.criteria.received_from, query.criteria.received_to);
         reader.finish()?;
         Ok(query)
     }

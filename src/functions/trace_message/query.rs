@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::functions::incident_sink::IncidentSink;
-use crate::functions::inputs::{InputError, Inputs, Reason};
+use crate::functions::inputs::{InputError, Inputs};
 use crate::functions::report::Output;
 use graph::{AddressMatch, TraceCriteria};
 use net::untrusted::text::excerpt;
@@ -35,10 +35,7 @@ impl Query {
             },
             output: Output { chosen: reader.required_choices("exo_query_output_format", Output::LABELS) },
         };
-        let TraceCriteria { from, to, .. } = &query.criteria;
-        if to.is_some_and(|to| from.is_some_and(|from| to < from)) {
-            reader.refuse("exo_end_date", Reason::Before("exo_start_date"));
-        }
+        reader.check_span(query.criteria.from, query.criteria.to);
         reader.finish()?;
         Ok(query)
     }

@@ -215,14 +215,7 @@ pub(super) fn list(
 ) -> GraphResult {
     let (mailbox, item) = message(state, place)?;
     let select = SelectAttachment::of(query)?;
-    let asked = query.top.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&asked) {
-        return Err(Refusal::new(
-            400,
-            "ErrorInvalidUrlQuery",
-            format!("The value '{asked}' of $top is out of range: it must be between 1 and {LARGEST_PAGE}."),
-        ));
-    }
+    let asked = query.page_size(DEFAULT_PAGE, LARGEST_PAGE)?;
     let top = faults.page(asked);
     let message = state.look(mailbox, &item);
     let skipped = query.skip.unwrap_or(0);

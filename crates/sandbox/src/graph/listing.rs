@@ -41,14 +41,7 @@ pub(super) fn list(
     let mailbox = state.mailbox(user)?;
     let folder = state.folder(mailbox, folder)?;
     let view = View::of(request, query)?;
-    let asked = query.top.unwrap_or(DEFAULT_PAGE);
-    if !(1..=LARGEST_PAGE).contains(&asked) {
-        return Err(Refusal::new(
-            400,
-            "ErrorInvalidUrlQuery",
-            format!("The value '{asked}' of $top is out of range: it must be between 1 and {LARGEST_PAGE}."),
-        ));
-    }
+    let asked = query.page_size(DEFAULT_PAGE, LARGEST_PAGE)?;
     let listing = Listing { state, faults, mailbox, folder, query };
     let (found, skipped) = match &query.search {
         Some(search) => (listing.search(search, asked)?, search_offset(query)?),
@@ -56,11 +49,9 @@ pub(super) fn list(
     };
     let top = faults.page(asked);
     let page = found.get(skipped..).unwrap_or_default();
-    let mut next = (page.len() > top).then_some(skipped + top);
-    if let Some(page_loop) = faults.page_loop() {
-        next = page_loop.next(0, skipped, next, found.len());
-    }
-    let next = next.map(|offset| next_link(state, &request.path, query, offset));
+    let next = faults
+        .next_page(top, skipped, found.len())
+        .map(|offset| next_link(state, &request.path, query, offset));
     Ok(written(200, |out| {
         let mut object = Object::begin(out);
         let selection = query.select.as_deref().map_or(String::new(), |list| format!("({list})"));

@@ -21,6 +21,17 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// The size of the pages that a request wants, `usual` without `$top`, `largest` at most.
+    pub(super) fn page_size(&self, usual: usize, largest: usize) -> Result<usize, Refusal> {
+        let asked = self.top.unwrap_or(usual);
+        if (1..=largest).contains(&asked) {
+            return Ok(asked);
+        }
+        let message =
+            format!("The value '{asked}' of $top is out of range: it must be between 1 and {largest}.");
+        Err(Refusal::new(400, "ErrorInvalidUrlQuery", message))
+    }
+
     /// Reads the part behind the `?`. Options without `$` are ignored, as Graph does, so a misspelt `?$filter` filters
     /// nothing.
     pub(super) fn parse(raw: &str) -> Result<Self, Refusal> {

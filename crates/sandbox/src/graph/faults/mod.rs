@@ -329,6 +329,17 @@ impl Faults {
         if self.plan().short_pages { asked.div_ceil(2) } else { asked }
     }
 
+    /// Where the next page of `found` entries begins, after one of `top` entries that follow the first `skipped`. `None`
+    /// is the end.
+    pub(super) fn next_page(&self, top: usize, skipped: usize, found: usize) -> Option<usize> {
+        let end = skipped.saturating_add(top);
+        let next = (found > end).then_some(end);
+        match self.page_loop() {
+            Some(page_loop) => page_loop.next(0, skipped, next, found),
+            None => next,
+        }
+    }
+
     pub(super) fn token_refusal(&self) -> Option<TokenRefusal> {
         self.plan().token_refusal
     }

@@ -78,11 +78,9 @@ pub(super) fn list(state: &State, faults: &Faults, request: &GraphRequest, query
     });
     let top = faults.page(top);
     let page = found.get(skipped..).unwrap_or_default();
-    let mut next = (page.len() > top).then_some(skipped + top);
-    if let Some(page_loop) = faults.page_loop() {
-        next = page_loop.next(0, skipped, next, found.len());
-    }
-    let next = next.map(|offset| next_link(state, &request.path, query, offset));
+    let next = faults
+        .next_page(top, skipped, found.len())
+        .map(|offset| next_link(state, &request.path, query, offset));
     Ok(written(200, |out| {
         let mut object = Object::begin(out);
         let context = format!("{}/$metadata#admin/exchange/tracing/messageTraces", state.base.root);
