@@ -142,7 +142,11 @@ const BIND_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 impl Broker {
     /// Starts a broker on `port` of 127.0.0.1 (0 for any free port) for `users`. Must be called within a Tokio runtime.
-    pub fn start(port: u16, users: Vec<User>, tls: Arc<ServerConfig>) -> io::Result<Self> {
+    pub fn start(port: u16, users: Vec<User>, mut tls: Arc<ServerConfig>) -> io::Result<Self> {
+        // stomp.py reads and writes one TLS connection in two threads, which OpenSSL does not allow: a ticket that
+        // arrives with the first frame corrupts the connection, and seldom ends the process
+        // (<https://github.com/python/cpython/issues/143756>). Without tickets the two do not meet.
+        Arc::make_mut(&mut tls).send_tls13_tickets = 0;
         let place = reusable(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
         let address = place.local_addr()?;
         let listener = listener(address)?;
