@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
-
+use super::calendar::{Calendar, Outgoing};
 use super::folder::Folder;
+use super::folders::{FolderChanges, Folders};
 use super::identifier::Key;
 use super::mail_flow::MailFlow;
+use super::mailbox_items::ImportSession;
+use super::marks::Marks;
 use super::message::{Item, Text, Written};
 use super::options::{Address, Attachment};
 
@@ -19,8 +21,12 @@ pub(super) struct Changes {
     pub(super) deleted: Vec<Deleted>,
     pub(super) moved: Vec<Moved>,
     pub(super) sent: Vec<SentMail>,
+    /// All that mailboxes sent.
+    pub(super) outbox: Vec<Outgoing>,
     pub(super) users_deleted: Vec<String>,
     pub(super) sessions: HashMap<String, UploadSession>,
+    /// Sessions that import items, by their tokens.
+    pub(super) imports: HashMap<String, ImportSession>,
     /// The time zones that differ from those that the seed defines.
     pub(super) time_zones: HashMap<u32, Option<String>>,
     pub(super) mime_bytes: HashMap<(u32, Key), u64>,
@@ -29,8 +35,19 @@ pub(super) struct Changes {
     pub(super) written: u64,
     /// How long it takes until sent mail appears in Sent Items.
     pub(super) sent_items_lag: Duration,
+    /// Whether `/messages` leaves out what is in hidden folders.
+    pub(super) hidden_folders_unlisted: bool,
+    /// Whether an id finds a message in Recoverable Items, although the request does not name that folder.
+    pub(super) recoverable_by_id: bool,
     /// The mail that went through the tenant since the start.
     pub(super) flow: MailFlow,
+}
+
+impl Changes {
+    /// The folders of a mailbox.
+    pub(super) fn folders(&self, mailbox: u32) -> Folders<'_> {
+        Folders { mailbox, changes: self.mailboxes.get(&mailbox).map(|own| &own.folders) }
+    }
 }
 
 /// What happened to one mailbox.
@@ -39,9 +56,10 @@ pub(super) struct MailboxChanges {
     pub(super) gone: HashSet<Key>,
     pub(super) added: BTreeMap<u32, Item>,
     next: u32,
-    /// Extended properties of messages that are still where the seed put them.
-    marked: HashMap<Key, Vec<(String, String)>>,
-    pub(super) events: Vec<Event>,
+    /// What was changed in messages that are still where the seed put them.
+    marked: HashMap<Key, Marks>,
+    pub(super) folders: FolderChanges,
+    pub(super) calendar: Calendar,
 }
 
 /// A message that was deleted.
@@ -66,9 +84,9 @@ pub struct Moved {
     pub id: String,
     /// The default id it has now.
     pub new_id: String,
-    /// The well-known name of the folder it was in.
+    /// The well-known name of the folder it was in, or the folder's display name.
     pub from: &'static str,
-    /// The well-known name of the folder it is in now.
+    /// The well-known name of the folder it is in now, or the folder's display name.
     pub folder: &'static str,
 }
 
@@ -86,13 +104,13 @@ impl MailboxChanges {
         text: Text,
         listed_from: Option<Instant>,
     ) -> Item {
-        let properties = match &text {
-            Text::Written(written) => written.properties.clone(),
-            Text::Original(_) => Vec::new(),
+        let marks = match &text {
+            Text::Written(written) => Marks { properties: written.properties.clone(), ..Marks::default() },
+            Text::Original(_) => Marks::default(),
         };
         let key = self.next_key();
         let since = Some(Instant::now());
-        self.put(Item { key, root: key, received, folder, text, properties, since, listed_from })
+        self.put(Item { key, root: key, received, folder, text, marks, since, listed_from })
     }
 
     /// Moves a message to a folder. It gets a new default id and keeps its immutable one.
@@ -120,24 +138,24 @@ impl MailboxChanges {
                 self.added.remove(&number);
             }
             Key::Original(_) => {
+                self.marked.remove(&key);
                 self.gone.insert(key);
             }
         }
     }
 
-    /// Sets an extended property of a message.
-    pub(super) fn mark(&mut self, key: Key, id: String, value: String) {
-        let properties = match key {
-            Key::Added(number) => self.added.get_mut(&number).map(|item| &mut item.properties),
+    /// Changes the marks of a message.
+    pub(super) fn mark(&mut self, key: Key, change: impl FnOnce(&mut Marks)) {
+        let marks = match key {
+            Key::Added(number) => self.added.get_mut(&number).map(|item| &mut item.marks),
             Key::Original(_) => Some(self.marked.entry(key).or_default()),
         };
-        if let Some(properties) = properties {
-            properties.retain(|(known, _)| *known != id);
-            properties.push((id, value));
+        if let Some(marks) = marks {
+            change(marks);
         }
     }
 
-    pub(super) fn properties(&self, key: Key) -> Vec<(String, String)> {
+    pub(super) fn marks(&self, key: Key) -> Marks {
         self.marked.get(&key).cloned().unwrap_or_default()
     }
 
@@ -149,19 +167,6 @@ impl MailboxChanges {
             change(Arc::make_mut(written));
         }
     }
-}
-
-/// An event in a user's calendar.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Event {
-    /// The id Graph gave it.
-    pub id: String,
-    /// The client's key that prevents a second creation, if it sent one.
-    pub transaction_id: Option<String>,
-    /// The event object as Graph shows it, without `@odata.context`.
-    pub object: Value,
-    /// The object it was created from, with the times and zones of the request.
-    pub asked: Map<String, Value>,
 }
 
 /// An upload session: an attachment whose ranges arrive one after the other.

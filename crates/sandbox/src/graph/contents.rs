@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::changes::Event;
+use super::calendar::{self, Event};
 use super::changes::SentMail;
 use super::changes::{Deleted, Moved};
 use super::directory::User;
@@ -37,7 +37,7 @@ pub struct StoredMessage {
     pub network_message_id: String,
     /// Whether it has attachments that are not inline.
     pub has_attachments: bool,
-    /// The well-known name of its folder.
+    /// The well-known name of its folder, or the folder's display name.
     pub folder: &'static str,
     /// Its body as plain text.
     pub text: String,
@@ -70,12 +70,13 @@ impl Tenant {
         with_mailbox.map(|user| user.user_principal_name).collect()
     }
 
-    fn mailbox(&self, user: &str) -> Option<u32> {
+    pub(super) fn mailbox(&self, user: &str) -> Option<u32> {
         let directory = &self.state().base.directory;
         directory.find(user).filter(|number| directory.has_mailbox(*number))
     }
 
     fn stored(&self, mailbox: u32, item: &Item) -> StoredMessage {
+        let folder = self.state().changes().folders(mailbox).name(item.folder);
         let message = self.state().look(mailbox, item);
         StoredMessage {
             id: message.own_id(),
@@ -85,7 +86,7 @@ impl Tenant {
             internet_message_id: message.internet_message_id().map(std::borrow::Cow::into_owned),
             network_message_id: message.network_message_id().into_owned(),
             has_attachments: message.has_attachments(),
-            folder: item.folder.name(),
+            folder,
             text: message.text().into_owned(),
         }
     }
@@ -137,7 +138,11 @@ impl Tenant {
     pub fn events(&self, user: &str) -> Vec<Event> {
         let Some(mailbox) = self.mailbox(user) else { return Vec::new() };
         let changes = self.state().changes();
-        changes.mailboxes.get(&mailbox).map(|changed| changed.events.clone()).unwrap_or_default()
+        changes
+            .mailboxes
+            .get(&mailbox)
+            .map(|own| own.calendar.events().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The users in requests `DELETE /users/{user}`. A client never means such a request, so this must stay empty.
@@ -154,7 +159,10 @@ impl Tenant {
         let mut changes = state.changes();
         changes.written += 1;
         let received = message.received.timestamp();
+        let meeting = message.meeting.clone().filter(|_| folder.is_of_incoming_mail());
         let mut written = Written::of(message, changes.written);
+        written.meeting =
+            meeting.map(|meeting| Arc::new(calendar::process(&state.base, &mut changes, mailbox, meeting)));
         if written.to.is_empty() {
             let address = owner.mail.unwrap_or(owner.user_principal_name);
             written.to.push(Address::new(owner.display_name, address));

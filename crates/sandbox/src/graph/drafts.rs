@@ -10,11 +10,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::attachments;
+use super::calendar::{Outgoing, OutgoingKind};
 use super::changes::{Changes, SentMail};
+use super::extended_property::{Properties, Property};
 use super::faults::Faults;
 use super::folder::Folder;
 use super::mail::shown;
-use super::message::{Item, Property, Text, Written};
+use super::message::{Item, Text, Written};
 use super::options::{Address, Attachment};
 use super::path::Place;
 use super::query::Query;
@@ -137,11 +139,7 @@ impl NewMessage {
             html,
             body,
             attachments: self.attachments.into_iter().map(FileAttachment::read).collect::<Result<_, _>>()?,
-            properties: self
-                .single_value_extended_properties
-                .into_iter()
-                .map(|property| (property.id, property.value))
-                .collect(),
+            properties: Properties::of(self.single_value_extended_properties)?,
             internet_headers: self
                 .internet_message_headers
                 .into_iter()
@@ -241,6 +239,13 @@ fn deliver(
         attachments: written.attachments.clone(),
         saved_to_sent_items: save,
     });
+    let recipients = written.to.iter().chain(&written.cc).chain(&written.bcc);
+    changes.outbox.extend(recipients.map(|to| Outgoing {
+        from: owner.user_principal_name.clone(),
+        to: to.address.clone(),
+        kind: OutgoingKind::Mail,
+        subject: written.subject.clone(),
+    }));
     if !save {
         return Ok(());
     }
@@ -274,7 +279,7 @@ pub(super) fn draft(state: &State, user: &str, request: &GraphRequest) -> GraphR
         Text::Written(Arc::new(written)),
     );
     drop(changes);
-    Ok(shown(state, 201, mailbox, &item, View::of(request, &Query::default())?))
+    Ok(shown(state, 201, mailbox, &item, &View::of(request, &Query::default())?))
 }
 
 /// Returns a draft, or the refusal of a message that is not a draft.

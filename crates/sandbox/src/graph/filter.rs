@@ -4,6 +4,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
 use super::cursor::Cursor;
+use super::extended_property::PropertyTest;
 use super::message::Message;
 use super::refusal::Refusal;
 
@@ -34,10 +35,7 @@ enum Condition {
     ParentFolder(String),
     /// Graph accepts `contains(body/content,'…')` and then filters nothing by it.
     BodyContains,
-    ExtendedProperty {
-        id: String,
-        value: String,
-    },
+    ExtendedProperty(PropertyTest),
 }
 
 /// A property that holds a time.
@@ -196,7 +194,7 @@ impl Condition {
             Self::InternetMessageId(_) => "internetMessageId",
             Self::ParentFolder(_) => "parentFolderId",
             Self::BodyContains => "body/content",
-            Self::ExtendedProperty { .. } => "singleValueExtendedProperties",
+            Self::ExtendedProperty(_) => "singleValueExtendedProperties",
         }
     }
 
@@ -205,6 +203,7 @@ impl Condition {
             Self::Time(_, comparison, _) => comparison.name(),
             Self::SubjectContains(_) | Self::BodyContains => "contains",
             Self::SubjectStartsWith(_) => "startswith",
+            Self::ExtendedProperty(test) => test.comparison(),
             _ => "eq",
         };
         format!("{} {comparison}", self.property())
@@ -221,7 +220,7 @@ impl Condition {
             | Self::InternetMessageId(text)
             | Self::ParentFolder(text) => text.clone(),
             Self::BodyContains => String::new(),
-            Self::ExtendedProperty { id, value } => format!("{id} {value}"),
+            Self::ExtendedProperty(test) => test.operands(),
         }
     }
 
@@ -240,7 +239,7 @@ impl Condition {
             Self::InternetMessageId(id) => message.internet_message_id().as_deref() == Some(id),
             Self::ParentFolder(id) => message.folder_id() == *id,
             Self::BodyContains => true,
-            Self::ExtendedProperty { id, value } => message.has_property(id, value),
+            Self::ExtendedProperty(test) => test.holds(&message.item.marks.properties),
         }
     }
 }
@@ -304,7 +303,7 @@ fn condition(cursor: &mut Cursor<'_>) -> Result<Expression, Refusal> {
     match name {
         "contains" | "startswith" => return function(cursor, name),
         "singleValueExtendedProperties/Any" | "singleValueExtendedProperties/any" => {
-            return extended_property(cursor);
+            return Ok(Expression::One(Condition::ExtendedProperty(PropertyTest::parse(cursor)?)));
         }
         "" => return Err(cursor.error("expression expected")),
         _ => {}
@@ -341,21 +340,6 @@ fn function(cursor: &mut Cursor<'_>, name: &str) -> Result<Expression, Refusal> 
         ("contains", "body/content") => Condition::BodyContains,
         _ => return Err(Refusal::invalid_filter(&format!("'{name}' cannot be used on '{property}'."))),
     }))
-}
-
-fn extended_property(cursor: &mut Cursor<'_>) -> Result<Expression, Refusal> {
-    cursor.expect("(")?;
-    let variable = cursor.word();
-    let variable = variable.strip_suffix(':').ok_or_else(|| cursor.error("':' expected"))?;
-    cursor.expect(&format!("{variable}/id "))?;
-    cursor.expect("eq ")?;
-    let id = cursor.string()?;
-    cursor.expect(" and ")?;
-    cursor.expect(&format!("{variable}/value "))?;
-    cursor.expect("eq ")?;
-    let value = cursor.string()?;
-    cursor.expect(")")?;
-    Ok(Expression::One(Condition::ExtendedProperty { id, value }))
 }
 
 /// A date-time with an offset, or a date (midnight, UTC), in milliseconds since 1970.

@@ -1,11 +1,12 @@
-//! A mailbox's folders: the well-known ones, by name or by id, and some that its owner made, by id.
+//! A mailbox's folders as the seed defines them: the well-known ones, by name or by id, and some that its owner made,
+//! by id. What changed since is in `folders`.
 
-use super::identifier::{self, Ids};
-use super::refusal::Refusal;
+use super::identifier::Ids;
 
-/// A folder of a mailbox, as an index of [`WELL_KNOWN`] followed by [`OWN`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Folder(u8);
+/// A folder of a mailbox: an index of [`WELL_KNOWN`] followed by [`OWN`], or a number above for one that was made while
+/// the tenant ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Folder(u32);
 
 /// Well-known names ("mailFolder resource type") and the display names.
 const WELL_KNOWN: [(&str, &str); 17] = [
@@ -49,59 +50,60 @@ impl Folder {
     pub(super) const RECOVERABLE: Self = Self(6);
     pub(super) const OUTBOX: Self = Self(7);
     pub(super) const ROOT: Self = Self(12);
-    /// A folder that a program made with `isHidden`: lists of folders show it only if they are asked to, and mail programs
-    /// do not (Graph page "List mailFolders", `includeHiddenFolders`).
+    /// A folder that a program made with `isHidden`: lists of folders show it only if they are asked to, and mail
+    /// programs do not (Graph page "List mailFolders", `includeHiddenFolders`).
     pub(super) const HIDDEN: Self = Self(22);
+    /// The calendar. It is no mail folder, and only the import of items names it.
+    pub(super) const CALENDAR: Self = Self(u32::MAX);
+    /// The first that is made while the tenant runs.
+    pub(super) const FIRST_MADE: Self = Self(23);
 
-    fn well_known() -> impl Iterator<Item = Self> {
-        (0u8..).take(WELL_KNOWN.len()).map(Self)
+    /// The folders that the seed defines.
+    pub(super) fn original() -> impl Iterator<Item = Self> {
+        (0..Self::FIRST_MADE.0).map(Self)
     }
 
-    fn all() -> impl Iterator<Item = Self> {
-        (0u8..).take(WELL_KNOWN.len() + OWN.len()).map(Self)
+    /// The folder that was made after this one.
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
     }
 
-    /// The folders in this one that a mail program shows, and, on request, hidden ones.
-    pub(super) fn children(self, with_hidden: bool) -> impl Iterator<Item = Self> {
-        let is_listed = move |folder: &Self| folder.is_visible() || with_hidden && *folder == Self::HIDDEN;
-        Self::all().filter(move |folder| is_listed(folder) && folder.parent() == self)
+    fn index(self) -> usize {
+        self.0 as usize
     }
 
-    pub(super) fn parent(self) -> Self {
-        self.own().map_or(Self::ROOT, |(_, parent)| parent)
+    pub(super) fn well_known_name(self) -> Option<&'static str> {
+        WELL_KNOWN.get(self.index()).map(|(name, _)| *name)
     }
 
-    fn is_visible(self) -> bool {
-        self.0 < Self::RECOVERABLE.0 || self == Self::OUTBOX || self.own().is_some() && self != Self::HIDDEN
+    pub(super) fn well_known(name: &str) -> Option<Self> {
+        Self::original().find(|folder| {
+            folder.well_known_name().is_some_and(|well_known| well_known.eq_ignore_ascii_case(name))
+        })
     }
 
     fn own(self) -> Option<(&'static str, Self)> {
-        OWN.get(usize::from(self.0).checked_sub(WELL_KNOWN.len())?).copied()
+        OWN.get(self.index().checked_sub(WELL_KNOWN.len())?).copied()
     }
 
-    /// The well-known name, or the name that the owner gave it.
-    pub(super) fn name(self) -> &'static str {
-        WELL_KNOWN.get(usize::from(self.0)).map_or_else(|| self.display_name(), |(name, _)| name)
+    /// Its display name at the start, if it was there.
+    pub(super) fn original_name(self) -> Option<&'static str> {
+        WELL_KNOWN.get(self.index()).map(|(_, name)| *name).or_else(|| Some(self.own()?.0))
     }
 
-    pub(super) fn display_name(self) -> &'static str {
-        self.own().map_or_else(|| WELL_KNOWN[usize::from(self.0)].1, |(name, _)| name)
+    /// The folder that held it at the start.
+    pub(super) fn original_parent(self) -> Self {
+        self.own().map_or(Self::ROOT, |(_, parent)| parent)
+    }
+
+    /// Whether lists of folders show it, those that include hidden folders at least. The others lie outside of what
+    /// mail programs show.
+    pub(super) fn is_listed(self) -> bool {
+        self.well_known_name().is_none() || self.0 < Self::RECOVERABLE.0 || self == Self::OUTBOX
     }
 
     pub(super) fn id(self, ids: Ids, mailbox: u32) -> String {
         ids.folder(mailbox, self.0)
-    }
-
-    /// The folder that a request names: a well-known name in any case, or an id exactly as it was returned. `Ok(None)`
-    /// is a folder that does not exist.
-    pub(super) fn named(name: &str, ids: Ids, mailbox: u32) -> Result<Option<Self>, Refusal> {
-        if let Some(folder) = Self::well_known().find(|folder| folder.name().eq_ignore_ascii_case(name)) {
-            return Ok(Some(folder));
-        }
-        if !identifier::is_folder_id(name) {
-            return Err(Refusal::malformed_id());
-        }
-        Ok(Self::all().find(|folder| folder.id(ids, mailbox) == name))
     }
 
     /// Whether mail in this folder came from outside of the mailbox.
@@ -111,6 +113,6 @@ impl Folder {
 
     /// Whether only some mailboxes have this folder.
     pub(super) fn is_optional(self) -> bool {
-        ["clutter", "conversationhistory"].contains(&self.name())
+        self.well_known_name().is_some_and(|name| ["clutter", "conversationhistory"].contains(&name))
     }
 }

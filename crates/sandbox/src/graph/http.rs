@@ -22,7 +22,7 @@ use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
 use super::router::{kind, perform};
 use super::shared::Shared;
-use super::{batch, identity, upload};
+use super::{batch, identity, mailbox_items, upload};
 use crate::server::Connection;
 
 /// How long a test waits for its requests to be at work at once.
@@ -48,6 +48,9 @@ pub(super) async fn handle(
     if let Some(id) = path.strip_prefix(upload::PATH) {
         let id = id.to_owned();
         return upload_range(&shared, &parts, body, &id).await;
+    }
+    if path.starts_with(mailbox_items::PATH) {
+        return import_item(&shared, &parts, body).await;
     }
     match path.strip_prefix("/v1.0") {
         Some(below) if below.starts_with('/') => graph(&shared, &parts, body).await,
@@ -224,6 +227,24 @@ async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> R
         upload::at(&shared.state, &shared.faults, &request)
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::upload).await
+}
+
+async fn import_item(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
+    let at = Instant::now();
+    let read = read_body(body).await;
+    let subject = Subject { kind: Kind::Upload, in_batch: false, request: parts.uri.path() };
+    let fault = shared.faults.judge(&subject);
+    wait(shared.faults.latency(Kind::Upload)).await;
+    if let Some(Fault::Delay(more)) = fault {
+        wait(more).await;
+    }
+    let request_id = shared.request_id();
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let proper = || {
+        let body = read.map_err(|TooLarge| Refusal::too_large())?;
+        mailbox_items::at(&shared.state, &parts.method, path, query, &parts.headers, &body)
+    };
+    faulty(shared, parts, fault, proper, &request_id, at, Recorder::import).await
 }
 
 /// Answers a request outside of the version root, as far as its fault allows it.

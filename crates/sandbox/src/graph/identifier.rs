@@ -128,7 +128,7 @@ impl Ids {
         }))
     }
 
-    pub(super) fn folder(self, mailbox: u32, folder: u8) -> String {
+    pub(super) fn folder(self, mailbox: u32, folder: u32) -> String {
         let mut bytes = [0u8; 89];
         fill(
             &mut bytes,

@@ -63,7 +63,7 @@ pub(super) fn list(
             if nth > 0 {
                 value.push(b',');
             }
-            state.look(mailbox, item).write(value, view, None);
+            state.write(value, mailbox, item, &view, None);
         }
         value.push(b']');
         if let Some(next) = &next {

@@ -1,11 +1,10 @@
-//! Messages and folders: get, MIME, delete, move, change.
+//! Single messages: get, MIME, delete, move.
 
 use serde::Deserialize;
 
 use super::changes::{Deleted, Moved};
 use super::folder::Folder;
-
-use super::message::{Item, Property};
+use super::message::Item;
 use super::mime;
 use super::path::Place;
 use super::query::Query;
@@ -20,14 +19,14 @@ pub(super) fn get(state: &State, place: &Place, request: &GraphRequest, query: &
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let view = View::of(request, query)?;
     let item = state.item(mailbox, folder, &place.id)?;
-    Ok(shown(state, 200, mailbox, &item, view))
+    Ok(shown(state, 200, mailbox, &item, &view))
 }
 
 /// The response that shows one message.
-pub(super) fn shown(state: &State, status: u16, mailbox: u32, item: &Item, view: View) -> GraphResponse {
+pub(super) fn shown(state: &State, status: u16, mailbox: u32, item: &Item, view: &View) -> GraphResponse {
     let user = state.base.directory.user(mailbox).id;
     let context = format!("{}/$metadata#users('{user}')/messages/$entity", state.base.root);
-    written(status, |out| state.look(mailbox, item).write(out, view, Some(&context)))
+    written(status, |out| state.write(out, mailbox, item, view, Some(&context)))
 }
 
 pub(super) fn mime(state: &State, place: &Place) -> GraphResult {
@@ -63,27 +62,6 @@ pub(super) fn delete(state: &State, place: &Place, permanently: bool) -> GraphRe
     Ok(GraphResponse::empty(204))
 }
 
-/// The properties that a client may change in a received message.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Change {
-    single_value_extended_properties: Vec<Property>,
-}
-
-pub(super) fn change(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
-    let mailbox = state.mailbox(&place.user)?;
-    let folder = state.folder(mailbox, place.folder.as_deref())?;
-    let Change { single_value_extended_properties: properties } = request.json()?;
-    let mut changes = state.changes();
-    let item = state.item_in(&changes, mailbox, folder, &place.id)?;
-    let own = changes.mailboxes.entry(mailbox).or_default();
-    for Property { id, value } in properties {
-        own.mark(item.key, id, value);
-    }
-    drop(changes);
-    Ok(shown(state, 200, mailbox, &item, View::of(request, &Query::default())?))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Destination {
@@ -91,19 +69,22 @@ struct Destination {
     destination_id: String,
 }
 
+/// Moves a message. Graph does not document what happens in the folder where it is already; here it gets a new default
+/// id, as after every move.
 pub(super) fn move_to(state: &State, place: &Place, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(&place.user)?;
     let folder = state.folder(mailbox, place.folder.as_deref())?;
     let Destination { destination_id } = request.json()?;
-    let destination = state.folder_named(mailbox, &destination_id)?;
     let mut changes = state.changes();
+    let destination = state.folder_named_in(&changes, mailbox, &destination_id)?;
     let item = state.item_in(&changes, mailbox, folder, &place.id)?;
     let id = state.look(mailbox, &item).own_id();
-    let from = item.folder.name();
+    let folders = changes.folders(mailbox);
+    let (from, to) = (folders.name(item.folder), folders.name(destination));
     let moved = changes.mailboxes.entry(mailbox).or_default().relocate(item, destination);
     let owner = state.base.directory.user(mailbox).user_principal_name;
     let new_id = state.look(mailbox, &moved).own_id();
-    changes.moved.push(Moved { mailbox: owner, id, new_id, from, folder: destination.name() });
+    changes.moved.push(Moved { mailbox: owner, id, new_id, from, folder: to });
     drop(changes);
-    Ok(shown(state, 201, mailbox, &moved, View::of(request, &Query::default())?))
+    Ok(shown(state, 201, mailbox, &moved, &View::of(request, &Query::default())?))
 }

@@ -1,22 +1,21 @@
-//! A message as Graph shows it: its properties, created on demand for unchanged messages, and its JSON.
+//! A message as Graph shows it: its properties, created on demand for unchanged messages.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use chrono::DateTime;
-use serde::Deserialize;
 
-use super::attachments;
 use super::base::Base;
+use super::calendar::{MeetingMail, MeetingNews};
+use super::extended_property::Properties;
 use super::folder::Folder;
 use super::generate::Origin;
 use super::headers::{self, Envelope, NETWORK_MESSAGE_ID};
 use super::identifier::{IdForm, Key};
-use super::json::{Object, string};
+use super::marks::Marks;
 use super::options::{Address, Attachment, MessageId, NewMessage};
 use super::rng::{guid, mix};
-use super::view::View;
 
 /// A message in a mailbox.
 #[derive(Debug, Clone)]
@@ -28,8 +27,7 @@ pub(super) struct Item {
     pub(super) received: i64,
     pub(super) folder: Folder,
     pub(super) text: Text,
-    /// Single-value extended properties, as (id, value).
-    pub(super) properties: Vec<(String, String)>,
+    pub(super) marks: Marks,
     /// When it was added, if that was after the start.
     pub(super) since: Option<Instant>,
     /// From when on it is in its folder: Exchange files sent mail with a delay.
@@ -55,11 +53,13 @@ pub(super) struct Written {
     pub(super) html: bool,
     pub(super) body: String,
     pub(super) attachments: Vec<Attachment>,
-    /// Single-value extended properties from its creation, as (id, value).
-    pub(super) properties: Vec<(String, String)>,
+    /// The extended properties from its creation.
+    pub(super) properties: Properties,
     pub(super) internet_headers: Vec<(String, String)>,
     pub(super) message_id: MessageId,
     pub(super) draft: bool,
+    /// What it says about a meeting.
+    pub(super) meeting: Option<Arc<MeetingMail>>,
     /// The number that its Message-ID is derived from, unless it has its own.
     pub(super) number: u64,
 }
@@ -83,12 +83,22 @@ impl Written {
     }
 }
 
-/// A single-value extended property, as a request states it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Property {
-    pub(super) id: String,
-    pub(super) value: String,
+impl Written {
+    /// Whether it invites to the meeting with this identifier.
+    pub(super) fn is_request_for(&self, uid: &str) -> bool {
+        let message = self.meeting.as_ref().map(|meeting| &meeting.message);
+        message.is_some_and(|message| message.news == MeetingNews::Request && message.uid() == uid)
+    }
+}
+
+impl Item {
+    /// What it says about a meeting.
+    pub(super) fn meeting(&self) -> Option<&MeetingMail> {
+        match &self.text {
+            Text::Original(_) => None,
+            Text::Written(written) => written.meeting.as_deref(),
+        }
+    }
 }
 
 /// A message in its mailbox.
@@ -99,7 +109,7 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn chance(&self) -> u64 {
+    pub(super) fn chance(&self) -> u64 {
         match &self.item.text {
             Text::Original(origin) => self.base.generator.chance(self.mailbox, *origin),
             Text::Written(written) => {
@@ -184,10 +194,10 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn is_read(&self) -> bool {
-        match &self.item.text {
+        self.item.marks.read.unwrap_or_else(|| match &self.item.text {
             Text::Original(_) => self.chance() >> 60 & 1 == 0,
             Text::Written(_) => true,
-        }
+        })
     }
 
     pub(super) fn is_draft(&self) -> bool {
@@ -200,10 +210,6 @@ impl<'a> Message<'a> {
 
     pub(super) fn folder_id(&self) -> String {
         self.item.folder.id(self.base.ids, self.mailbox)
-    }
-
-    pub(super) fn has_property(&self, id: &str, value: &str) -> bool {
-        self.item.properties.iter().any(|(i, v)| i == id && v == value)
     }
 
     pub(super) fn internet_message_id(&self) -> Option<Cow<'a, str>> {
@@ -259,92 +265,6 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Appends the message as JSON, with `context` as `@odata.context` if the message is the whole response.
-    pub(super) fn write(&self, out: &mut Vec<u8>, view: View, context: Option<&str>) {
-        let chance = self.chance();
-        let id = match view.ids {
-            IdForm::Default => self.id(),
-            IdForm::Immutable => self.immutable_id(),
-        };
-        let mut object = Object::begin(out);
-        if let Some(context) = context {
-            object.text("@odata.context", context);
-        }
-        let change_key = format!("CQAAABYAAA{chance:016X}AAA");
-        object.text("@odata.etag", &format!("W/\"{change_key}\""));
-        object.text("id", &id);
-        for property in view.select.properties() {
-            self.write_property(&mut object, property, chance, &id, &change_key, view.text_body);
-        }
-        if let Some(select) = view.attachments {
-            attachments::write_expanded(&mut object, self, &id, select);
-        }
-        object.end();
-    }
-
-    fn write_property(
-        &self,
-        object: &mut Object<'_>,
-        property: &'static str,
-        chance: u64,
-        id: &str,
-        change_key: &str,
-        text_body: bool,
-    ) {
-        match property {
-            "createdDateTime" | "lastModifiedDateTime" | "receivedDateTime" => {
-                object.text(property, &date_time(self.received()))
-            }
-            "sentDateTime" => object.text(property, &date_time(self.sent())),
-            "changeKey" => object.text(property, change_key),
-            "categories" | "replyTo" => object.raw(property, "[]"),
-            "hasAttachments" => object.boolean(property, self.has_attachments()),
-            "internetMessageId" => match self.internet_message_id() {
-                Some(id) => object.text(property, &id),
-                None => object.raw(property, "null"),
-            },
-            "subject" => object.text(property, &self.subject()),
-            "bodyPreview" => object.text(property, &preview(&self.text())),
-            "importance" => object.raw(property, "\"normal\""),
-            "parentFolderId" => object.text(property, &self.folder_id()),
-            "conversationId" => {
-                object.text(property, &format!("AAQkAG{}=", guid(chance, !chance).replace('-', "")))
-            }
-            "conversationIndex" => object.text(property, &format!("AQHb{chance:016x}==")),
-            "isDeliveryReceiptRequested" => object.raw(property, "null"),
-            "isReadReceiptRequested" => object.raw(property, "false"),
-            "isRead" => object.boolean(property, self.is_read()),
-            "isDraft" => object.boolean(property, self.is_draft()),
-            "webLink" => object.text(property, &web_link(id)),
-            "inferenceClassification" => object.raw(property, "\"focused\""),
-            "body" | "uniqueBody" => {
-                let (body, html) = if text_body { (self.text(), false) } else { self.body() };
-                let mut value = Object::begin(object.key(property));
-                value.text("contentType", if html { "html" } else { "text" }).text("content", &body);
-                value.end();
-                object
-            }
-            // A message that did not arrive has none.
-            "internetMessageHeaders" if self.item.folder == Folder::SENT || self.is_draft() => object,
-            "internetMessageHeaders" => {
-                headers::write(object.key(property), &self.headers());
-                object
-            }
-            "sender" | "from" => {
-                if let Some(from) = self.from() {
-                    recipient(object.key(property), &from);
-                }
-                object
-            }
-            "toRecipients" => recipients(object, property, &self.to()),
-            "ccRecipients" => recipients(object, property, self.written().map_or(&[], |written| &written.cc)),
-            "bccRecipients" => {
-                recipients(object, property, self.written().map_or(&[], |written| &written.bcc))
-            }
-            _ => object.raw(property, "{\"flagStatus\":\"notFlagged\"}"),
-        };
-    }
-
     pub(super) fn written(&self) -> Option<&'a Written> {
         match &self.item.text {
             Text::Original(_) => None,
@@ -360,27 +280,6 @@ fn everyday_attachments() -> &'static [Attachment] {
         [Attachment::file("document.pdf", "application/pdf", &content[..])]
     });
     &*DOCUMENT
-}
-
-fn recipients<'o, 'b>(object: &'b mut Object<'o>, key: &str, addresses: &[Address]) -> &'b mut Object<'o> {
-    let out = object.key(key);
-    out.push(b'[');
-    for (nth, address) in addresses.iter().enumerate() {
-        if nth > 0 {
-            out.push(b',');
-        }
-        recipient(out, address);
-    }
-    out.push(b']');
-    object
-}
-
-fn recipient(out: &mut Vec<u8>, address: &Address) {
-    out.extend_from_slice(b"{\"emailAddress\":{\"name\":");
-    string(out, &address.name);
-    out.extend_from_slice(b",\"address\":");
-    string(out, &address.address);
-    out.extend_from_slice(b"}}");
 }
 
 /// The URL at which a browser shows the message.
@@ -402,11 +301,6 @@ pub(super) fn network_message_id(chance: u64) -> String {
 /// Formats seconds since 1970 as Graph does.
 pub(super) fn date_time(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Returns the first 255 characters.
-fn preview(text: &str) -> String {
-    text.chars().take(255).collect()
 }
 
 /// Returns the text between tags, with the most common entities decoded.

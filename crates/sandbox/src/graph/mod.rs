@@ -26,9 +26,13 @@ mod denial;
 mod directory;
 mod drafts;
 mod exchange_ids;
+mod expand;
+mod extended_property;
 mod faults;
 mod filter;
 mod folder;
+mod folder_edit;
+mod folders;
 mod generate;
 mod headers;
 mod http;
@@ -38,11 +42,16 @@ mod identity;
 mod json;
 mod listing;
 mod mail;
+mod mail_change;
 mod mail_flow;
 mod mail_folders;
+mod mailbox_items;
+mod marks;
 mod message;
+mod message_json;
 mod mime;
 mod options;
+mod owner;
 mod parsed_url;
 mod path;
 mod query;
@@ -55,6 +64,7 @@ mod rng;
 mod router;
 mod search;
 mod shared;
+mod snapshot;
 mod state;
 mod tenant;
 mod token;
@@ -65,16 +75,22 @@ mod users;
 mod view;
 mod zones;
 
-pub use changes::{Deleted, Event, Moved, SentMail};
+pub use calendar::{
+    CalendarEntry, Event, Meeting, MeetingMessage, MeetingNews, MeetingResponse, Outgoing, OutgoingKind,
+};
+pub use changes::{Deleted, Moved, SentMail};
 pub use contents::{Planted, StoredMessage};
 pub use directory::User;
 pub use faults::{
-    Fault, Faults, MailboxFault, OPTIONAL_ROLES, PageLoop, ROLES, Scope, Target, Throttling, TokenRefusal,
+    Fault, Faults, MailboxFault, OPTIONAL_ROLES, PageLoop, RESTORE_ROLES, ROLES, Scope, Target, Throttling,
+    TokenRefusal,
 };
 pub use hunting::kql_literal;
 pub use mail_flow::{Click, Copy, Delivery, Fate, PostDeliveryEvent, Recipient};
 pub use options::{Address, Attachment, Content, IdAlphabet, MessageId, NewMessage, Phish, TenantOptions};
+pub use owner::StoredFolder;
 pub use parsed_url::ParsedUrl;
 pub use record::{Counters, RecordedRequest};
 pub use retry_after::RetryAfter;
+pub use snapshot::MessageState;
 pub use tenant::Tenant;

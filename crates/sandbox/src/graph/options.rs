@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::calendar::MeetingMessage;
+
 /// The options of a tenant. The same options create the same tenant, including all message ids.
 #[derive(Debug, Clone)]
 pub struct TenantOptions {
@@ -210,6 +212,8 @@ pub struct NewMessage {
     pub attachments: Vec<Attachment>,
     /// The well-known name of its folder.
     pub folder: String,
+    /// What it says about a meeting. The calendar is brought up to date as the message arrives.
+    pub meeting: Option<MeetingMessage>,
 }
 
 impl Default for NewMessage {
@@ -226,6 +230,7 @@ impl Default for NewMessage {
             body: String::new(),
             attachments: Vec::new(),
             folder: "inbox".to_owned(),
+            meeting: None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! How the tenant reads a URL: the resource and the conditions. Tests use it to prove that every value arrives
 //! unchanged.
 
+use super::calendar::{EventFilter, MeetingResponse};
 use super::filter::Filter;
-use super::path::{Part, Place, Route};
+use super::path::{EventPart, ItemsPart, Part, Place, Route};
 use super::query::Query;
 use super::search::Search;
 
@@ -13,7 +14,7 @@ pub struct ParsedUrl {
     pub user: Option<String>,
     /// The folder, if the URL names one.
     pub folder: Option<String>,
-    /// The message's id, if the URL names one.
+    /// The id of the message or event, if the URL names one.
     pub message: Option<String>,
     /// The attachment's id, if the URL names one.
     pub attachment: Option<String>,
@@ -34,18 +35,24 @@ impl ParsedUrl {
         let words = |refusal: super::refusal::Refusal| refusal.message.into_owned();
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let query = Query::parse(query).map_err(words)?;
-        let mut attachment_id = None;
+        let (mut attachment_id, mut of_events) = (None, false);
         let (user, folder, message, what) = match Route::parse(path).map_err(words)? {
             Route::Batch => (None, None, None, "$batch"),
             Route::Users => (None, None, None, "users"),
             Route::MessageTraces => (None, None, None, "messageTraces"),
             Route::HuntingQuery => (None, None, None, "runHuntingQuery"),
+            Route::MailboxItems { mailbox, part } => (Some(mailbox), None, None, of_items(part)),
+            Route::ExchangeSettings(user) => (Some(user), None, None, "exchange"),
             Route::User(user) => (Some(user), None, None, ""),
             Route::TranslateIds(user) => (Some(user), None, None, "translateExchangeIds"),
             Route::SendMail(user) => (Some(user), None, None, "sendMail"),
             Route::MailboxSettings(user) => (Some(user), None, None, "mailboxSettings"),
             Route::TimeZone(user) => (Some(user), None, None, "timeZone"),
-            Route::Events(user) => (Some(user), None, None, "events"),
+            Route::Events(user) => {
+                of_events = true;
+                (Some(user), None, None, "events")
+            }
+            Route::Event { user, id, part } => (Some(user), None, Some(id), of_event(part)),
             Route::Folders { user, parent: None } => (Some(user), None, None, "mailFolders"),
             Route::Folders { user, parent } => (Some(user), parent, None, "childFolders"),
             Route::Folder { user, folder } => (Some(user), Some(folder), None, ""),
@@ -59,6 +66,7 @@ impl ParsedUrl {
                     Part::Attachments => "attachments",
                     Part::PermanentDelete => "permanentDelete",
                     Part::UploadSession => "createUploadSession",
+                    Part::Event => "event",
                 };
                 (Some(user), folder, Some(id), what)
             }
@@ -67,7 +75,14 @@ impl ParsedUrl {
                 (Some(user), folder, Some(id), if content { "$value" } else { "" })
             }
         };
-        let filter = query.filter.as_deref().map(Filter::parse).transpose().map_err(words)?;
+        let conditions = |filter: &str| {
+            if of_events {
+                EventFilter::parse(filter).map(|filter| filter.conditions())
+            } else {
+                Filter::parse(filter).map(|filter| filter.conditions())
+            }
+        };
+        let filter = query.filter.as_deref().map(conditions).transpose().map_err(words)?;
         let search = query.search.as_deref().map(Search::parse).transpose().map_err(words)?;
         Ok(Self {
             user,
@@ -75,8 +90,29 @@ impl ParsedUrl {
             message,
             attachment: attachment_id,
             what,
-            filter: filter.map(|filter| filter.conditions()).unwrap_or_default(),
+            filter: filter.unwrap_or_default(),
             search: search.map(|search| search.terms()).unwrap_or_default(),
         })
+    }
+}
+
+/// The last segment of a URL of a mailbox's items.
+fn of_items(part: ItemsPart) -> &'static str {
+    match part {
+        ItemsPart::Folders => "folders",
+        ItemsPart::Export => "exportItems",
+        ItemsPart::ImportSession => "createImportSession",
+    }
+}
+
+/// The last segment of a URL of an event.
+fn of_event(part: EventPart) -> &'static str {
+    match part {
+        EventPart::Itself => "",
+        EventPart::PermanentDelete => "permanentDelete",
+        EventPart::Respond(MeetingResponse::Accepted) => "accept",
+        EventPart::Respond(MeetingResponse::TentativelyAccepted) => "tentativelyAccept",
+        EventPart::Respond(MeetingResponse::Declined) => "decline",
+        EventPart::Cancel => "cancel",
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::calendar::MeetingResponse;
 use super::refusal::Refusal;
 
 /// The resource that a path below the version root names.
@@ -13,12 +14,23 @@ pub(super) enum Route {
     Users,
     MessageTraces,
     HuntingQuery,
+    /// A mailbox that is named by its own id.
+    MailboxItems {
+        mailbox: String,
+        part: ItemsPart,
+    },
+    ExchangeSettings(String),
     User(String),
     SendMail(String),
     TranslateIds(String),
     MailboxSettings(String),
     TimeZone(String),
     Events(String),
+    Event {
+        user: String,
+        id: String,
+        part: EventPart,
+    },
     Folders {
         user: String,
         parent: Option<String>,
@@ -58,6 +70,30 @@ pub(super) enum Part {
     Send,
     Attachments,
     UploadSession,
+    /// The calendar entry of a message about a meeting.
+    Event,
+}
+
+/// An event, or an action on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EventPart {
+    Itself,
+    PermanentDelete,
+    Respond(MeetingResponse),
+    Cancel,
+}
+
+/// What a mailbox that is named by its own id is requested for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ItemsPart {
+    Folders,
+    Export,
+    ImportSession,
+}
+
+/// The owner's id within a mailbox's own id.
+pub(super) fn mailbox_owner(id: &str) -> Option<&str> {
+    id.strip_prefix("MBX:")?.split_once('@').map(|(owner, _)| owner)
 }
 
 impl Route {
@@ -72,6 +108,15 @@ impl Route {
             ["users"] => return Ok(Self::Users),
             ["admin", "exchange", "tracing", "messagetraces"] => return Ok(Self::MessageTraces),
             ["security", "runhuntingquery"] => return Ok(Self::HuntingQuery),
+            ["admin", "exchange", "mailboxes", _, part] => {
+                let part = match part {
+                    "folders" => ItemsPart::Folders,
+                    "exportitems" => ItemsPart::Export,
+                    "createimportsession" => ItemsPart::ImportSession,
+                    other => return Err(Refusal::no_segment(other)),
+                };
+                return Ok(Self::MailboxItems { mailbox: segments[3].to_owned(), part });
+            }
             ["me", ..] => {
                 return Err(Refusal::bad_request(
                     "/me request is only valid with delegated authentication flow.",
@@ -90,8 +135,15 @@ impl Route {
             ["sendmail"] => Self::SendMail(user),
             ["translateexchangeids"] => Self::TranslateIds(user),
             ["mailboxsettings"] => Self::MailboxSettings(user),
+            ["settings", "exchange"] => Self::ExchangeSettings(user),
             ["mailboxsettings", "timezone"] => Self::TimeZone(user),
             ["events"] | ["calendar", "events"] => Self::Events(user),
+            ["events", _, ref rest @ ..] => {
+                Self::Event { user, id: segments[3].to_owned(), part: event_part(rest)? }
+            }
+            ["calendar", "events", _, ref rest @ ..] => {
+                Self::Event { user, id: segments[4].to_owned(), part: event_part(rest)? }
+            }
             ["mailfolders"] => Self::Folders { user, parent: None },
             ["mailfolders", _, "childfolders"] => {
                 Self::Folders { user, parent: Some(segments[3].to_owned()) }
@@ -130,11 +182,14 @@ impl Route {
     pub(super) fn mailbox(&self) -> Option<&str> {
         match self {
             Self::Batch | Self::Users | Self::MessageTraces | Self::HuntingQuery | Self::User(_) => None,
+            Self::MailboxItems { mailbox, .. } => mailbox_owner(mailbox),
             Self::SendMail(user)
+            | Self::ExchangeSettings(user)
             | Self::TranslateIds(user)
             | Self::MailboxSettings(user)
             | Self::TimeZone(user)
             | Self::Events(user)
+            | Self::Event { user, .. }
             | Self::Folders { user, .. }
             | Self::Folder { user, .. }
             | Self::Messages { user, .. }
@@ -153,6 +208,19 @@ fn part(rest: &[&str]) -> Result<Part, Refusal> {
         ["send"] => Part::Send,
         ["attachments"] => Part::Attachments,
         ["attachments", "createuploadsession"] => Part::UploadSession,
+        ["microsoft.graph.eventmessage", "event"] => Part::Event,
+        [other, ..] => return Err(Refusal::no_segment(other)),
+    })
+}
+
+fn event_part(rest: &[&str]) -> Result<EventPart, Refusal> {
+    Ok(match *rest {
+        [] => EventPart::Itself,
+        ["permanentdelete"] => EventPart::PermanentDelete,
+        ["accept"] => EventPart::Respond(MeetingResponse::Accepted),
+        ["tentativelyaccept"] => EventPart::Respond(MeetingResponse::TentativelyAccepted),
+        ["decline"] => EventPart::Respond(MeetingResponse::Declined),
+        ["cancel"] => EventPart::Cancel,
         [other, ..] => return Err(Refusal::no_segment(other)),
     })
 }
@@ -166,7 +234,8 @@ fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Refusal> {
         }
         let segment = decode(raw)?;
         let called = segment.strip_suffix("')").and_then(|call| call.split_once("('")).filter(|(name, _)| {
-            ["users", "mailfolders", "messages", "attachments"].contains(&name.to_ascii_lowercase().as_str())
+            ["users", "mailfolders", "messages", "attachments", "events"]
+                .contains(&name.to_ascii_lowercase().as_str())
         });
         match called {
             Some((name, value)) => {

@@ -136,6 +136,14 @@ impl Recorder {
         });
     }
 
+    /// Records a request to an import URL.
+    pub(super) fn import(&self, request: RecordedRequest) {
+        self.log.change(|log| {
+            *log.counters.by_kind.entry("import item").or_default() += 1;
+            log.keep(request, self.kept);
+        });
+    }
+
     /// Counts an HTTP request as at work until the returned guard is dropped.
     pub(super) fn begin(&self, batch: bool) -> AtWork<'_> {
         let requests = self.log.change(|log| {

@@ -47,7 +47,23 @@ impl Refusal {
     }
 
     pub(super) fn undeletable() -> Self {
-        Self::new(403, "ErrorCannotDeleteObject", "The object cannot be deleted.")
+        Self::new(403, "ErrorCannotDeleteObject", "Object cannot be deleted.")
+    }
+
+    pub(super) fn access_denied() -> Self {
+        Self::new(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+    }
+
+    /// The status and code are those of public reports (alcionai/corso pull request 3278).
+    pub(super) fn folder_exists(name: &str) -> Self {
+        let message =
+            format!("A folder with the specified name already exists., Could not create folder '{name}'.");
+        Self::new(409, "ErrorFolderExists", message)
+    }
+
+    /// A folder that each mailbox has cannot be renamed or deleted.
+    pub(super) fn default_folder() -> Self {
+        Self::new(403, "ErrorDeleteDistinguishedFolder", "Distinguished folders cannot be deleted.")
     }
 
     pub(super) fn invalid_recipients() -> Self {

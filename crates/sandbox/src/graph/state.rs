@@ -5,12 +5,14 @@ use std::time::Instant;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::base::Base;
+use super::calendar::associated;
 use super::changes::{Changes, MailboxChanges};
 use super::folder::Folder;
 use super::generate::Origin;
 use super::identifier::{Key, Named};
 use super::message::{Item, Message, Text};
 use super::refusal::Refusal;
+use super::view::View;
 
 /// A tenant's state, shared by all requests.
 #[derive(Debug)]
@@ -47,23 +49,48 @@ impl State {
 
     /// The folder that has this well-known name or id.
     pub(super) fn folder_named(&self, mailbox: u32, name: &str) -> Result<Folder, Refusal> {
-        Folder::named(name, self.base.ids, mailbox)?
-            .filter(|folder| !(folder.is_optional() && mailbox.is_multiple_of(2)))
-            .ok_or_else(|| {
-                if mailbox.is_multiple_of(4) {
-                    Refusal::folder_not_found()
-                } else {
-                    Refusal::item_not_found()
-                }
-            })
+        self.folder_named_in(&self.changes(), mailbox, name)
+    }
+
+    /// Like [`State::folder_named`], for a caller that already holds the lock.
+    pub(super) fn folder_named_in(
+        &self,
+        changes: &Changes,
+        mailbox: u32,
+        name: &str,
+    ) -> Result<Folder, Refusal> {
+        changes.folders(mailbox).named(name, self.base.ids)?.ok_or_else(|| {
+            if mailbox.is_multiple_of(4) { Refusal::folder_not_found() } else { Refusal::item_not_found() }
+        })
     }
 
     /// The messages of a mailbox or of one of its folders, newest first. Recoverable messages are listed only in their
-    /// own folder.
+    /// own folder. Those in hidden folders are listed with the others: "List messages" includes Clutter, which the
+    /// example of "List mailFolders" shows as hidden; no page excludes hidden folders.
     pub(super) fn items(&self, mailbox: u32, folder: Option<Folder>) -> Vec<Item> {
-        let generator = &self.base.generator;
-        let changes = self.changes();
+        self.items_in(&self.changes(), mailbox, folder)
+    }
+
+    /// Like [`State::items`], for a caller that already holds the lock.
+    pub(super) fn items_in(&self, changes: &Changes, mailbox: u32, folder: Option<Folder>) -> Vec<Item> {
         let own = changes.mailboxes.get(&mailbox);
+        let folders = changes.folders(mailbox);
+        let hidden: Vec<Folder> = if changes.hidden_folders_unlisted {
+            folders.all().map(|(folder, _)| folder).filter(|folder| folders.is_hidden(*folder)).collect()
+        } else {
+            Vec::new()
+        };
+        let mut items = self.all_items(mailbox, own);
+        items.retain(|item| match folder {
+            Some(folder) => item.folder == folder,
+            None => item.folder != Folder::RECOVERABLE && !hidden.contains(&item.folder),
+        });
+        items
+    }
+
+    /// The messages in all folders of a mailbox, newest first.
+    pub(super) fn all_items(&self, mailbox: u32, own: Option<&MailboxChanges>) -> Vec<Item> {
+        let generator = &self.base.generator;
         let now = Instant::now();
         let mut items: Vec<Item> = generator
             .origins(mailbox)
@@ -71,12 +98,7 @@ impl State {
             .map(|origin| self.original(mailbox, origin, own))
             .chain(own.into_iter().flat_map(|own| own.added.values().cloned()))
             .filter(|item| item.listed_from.is_none_or(|from| from <= now))
-            .filter(|item| match folder {
-                Some(folder) => item.folder == folder,
-                None => item.folder != Folder::RECOVERABLE,
-            })
             .collect();
-        drop(changes);
         items.sort_by_key(|item| (std::cmp::Reverse(item.received), item.key));
         items
     }
@@ -94,14 +116,35 @@ impl State {
         folder: Option<Folder>,
         id: &str,
     ) -> Result<Item, Refusal> {
+        let (item, named) = self.item_anywhere(changes, mailbox, id)?;
+        let is_found = match folder {
+            Some(folder) => item.folder == folder,
+            // Recoverable Items are not part of `/messages`. Graph does not document whether the immutable id of a
+            // deleted message finds it there without the folder.
+            None => {
+                matches!(named, Named::Place(_))
+                    || item.folder != Folder::RECOVERABLE
+                    || changes.recoverable_by_id
+            }
+        };
+        if is_found { Ok(item) } else { Err(Refusal::item_not_found()) }
+    }
+
+    /// One message in any folder, and how the id names it.
+    pub(super) fn item_anywhere(
+        &self,
+        changes: &Changes,
+        mailbox: u32,
+        id: &str,
+    ) -> Result<(Item, Named), Refusal> {
         let own = changes.mailboxes.get(&mailbox);
         let named = self.base.ids.named(mailbox, id).map_err(|_| Refusal::malformed_id())?;
-        let item = match named.ok_or_else(Refusal::item_not_found)? {
+        let named = named.ok_or_else(Refusal::item_not_found)?;
+        let item = match named {
             Named::Place(key) => self.item_at(mailbox, key, own),
-            Named::Root(root) => self.item_at(mailbox, root, own).or_else(|| moved(root, folder, own?)),
+            Named::Root(root) => self.item_at(mailbox, root, own).or_else(|| moved(root, own?)),
         };
-        item.filter(|item| folder.is_none_or(|folder| item.folder == folder))
-            .ok_or_else(Refusal::item_not_found)
+        Ok((item.ok_or_else(Refusal::item_not_found)?, named))
     }
 
     /// The message that lies at `key`.
@@ -126,10 +169,24 @@ impl State {
             received: generator.received(mailbox, origin),
             folder: generator.folder(mailbox, origin),
             text: Text::Original(origin),
-            properties: own.map(|own| own.properties(key)).unwrap_or_default(),
+            marks: own.map(|own| own.marks(key)).unwrap_or_default(),
             since: None,
             listed_from: None,
         }
+    }
+
+    /// Appends a message as JSON, with `context` as `@odata.context` if the message is the whole response.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        mailbox: u32,
+        item: &Item,
+        view: &View,
+        context: Option<&str>,
+    ) {
+        let event =
+            if view.expand.event { associated(self, &self.changes(), mailbox, item, view.ids) } else { None };
+        self.look(mailbox, item).write(out, view, context, event.as_ref());
     }
 
     /// A message as a response shows it, with its default id.
@@ -138,11 +195,10 @@ impl State {
     }
 }
 
-/// The message whose first place was `root` and which was moved since. Recoverable Items are not part of `/messages`,
-/// so a deleted message is only found where the request names that folder.
-fn moved(root: Key, folder: Option<Folder>, own: &MailboxChanges) -> Option<Item> {
+/// The message whose first place was `root` and which was moved since.
+fn moved(root: Key, own: &MailboxChanges) -> Option<Item> {
     let now = Instant::now();
     let found =
         own.added.values().find(|item| item.root == root && item.listed_from.is_none_or(|from| from <= now));
-    found.filter(|item| item.folder != Folder::RECOVERABLE || folder == Some(Folder::RECOVERABLE)).cloned()
+    found.cloned()
 }

@@ -1,6 +1,7 @@
 //! How a request wants messages to be shown: `$select` and the preferences.
 
-use super::attachments::SelectAttachment;
+use super::calendar::MeetingSelect;
+use super::expand::Expand;
 use super::identifier::IdForm;
 use super::query::Query;
 use super::refusal::Refusal;
@@ -8,7 +9,10 @@ use super::request::GraphRequest;
 
 /// The properties that a request selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Select(u32);
+pub(super) struct Select {
+    message: u32,
+    meeting: MeetingSelect,
+}
 
 /// All properties, in Graph's order. `id` always comes before them.
 const PROPERTY: [&str; 30] = [
@@ -47,50 +51,54 @@ const PROPERTY: [&str; 30] = [
 const SHOWN_BY_DEFAULT: usize = 28;
 
 impl Select {
-    const DEFAULT: Self = Self((1 << SHOWN_BY_DEFAULT) - 1);
+    const DEFAULT: Self = Self { message: (1 << SHOWN_BY_DEFAULT) - 1, meeting: MeetingSelect::ALL };
 
     fn parse(list: &str) -> Result<Self, Refusal> {
-        let mut selected = 0;
+        let mut selected = Self { message: 0, meeting: MeetingSelect::NONE };
         for name in list.split(',').map(str::trim) {
-            if name.eq_ignore_ascii_case("id") {
+            if name.eq_ignore_ascii_case("id") || selected.meeting.add(name) {
                 continue;
             }
             let place = PROPERTY
                 .iter()
                 .position(|property| property.eq_ignore_ascii_case(name))
                 .ok_or_else(|| Refusal::no_property(name, "microsoft.graph.message"))?;
-            selected |= 1 << place;
+            selected.message |= 1 << place;
         }
-        Ok(Self(selected))
+        Ok(selected)
+    }
+
+    /// The properties of messages about meetings.
+    pub(super) fn meeting(self) -> MeetingSelect {
+        self.meeting
     }
 
     pub(super) fn properties(self) -> impl Iterator<Item = &'static str> {
         PROPERTY
             .into_iter()
             .enumerate()
-            .filter(move |(place, _)| self.0 & 1 << place != 0)
+            .filter(move |(place, _)| self.message & 1 << place != 0)
             .map(|(_, name)| name)
     }
 }
 
 /// How a request wants messages to be shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct View {
     pub(super) select: Select,
     pub(super) ids: IdForm,
     /// `Prefer: outlook.body-content-type="text"`
     pub(super) text_body: bool,
-    /// How the attachments are shown with the message, if `$expand` asks for them.
-    pub(super) attachments: Option<SelectAttachment>,
+    pub(super) expand: Expand,
 }
 
 impl View {
     /// Reads the request's preferences, its `$select` and its `$expand`.
     pub(super) fn of(request: &GraphRequest, query: &Query) -> Result<Self, Refusal> {
         let select = query.select.as_deref().map_or(Ok(Select::DEFAULT), Select::parse)?;
-        let attachments = query.expand.as_deref().map(SelectAttachment::expanded).transpose()?;
+        let expand = Expand::of_message(query.expand.as_deref())?;
         let body = request.preference("outlook.body-content-type");
         let text_body = body.is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
-        Ok(Self { select, ids: request.id_form(), text_body, attachments })
+        Ok(Self { select, ids: request.id_form(), text_body, expand })
     }
 }

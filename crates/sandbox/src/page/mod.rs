@@ -222,7 +222,8 @@ async fn call(
     let PostedCall { playbook, function, inputs, incident } = posted;
     let origin = if playbook { Origin::Playbook } else { Origin::Workflow };
     let engine = shared.engine;
-    let (first, id) = match engine.start(Request { origin, function, inputs, incident }).await {
+    let (first, id) = match engine.start(Request { origin, function, inputs, incident, started: None }).await
+    {
         Ok(id) => {
             let soar = engine.soar();
             (Line::Called { daemons: soar.broker.consumers(&soar.actions_queue()) }, Some(id))

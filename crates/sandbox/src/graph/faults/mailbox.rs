@@ -33,6 +33,8 @@ pub enum MailboxFault {
     },
     /// Every request takes this much longer.
     Slow(Duration),
+    /// Changes of a message's extended properties are refused with 403.
+    NoExtendedProperties,
     /// Exchange does not know the principal name that `/users` returns. The object id works
     /// (microsoft-graph-docs issue 5291).
     OnlyById,
@@ -50,7 +52,9 @@ impl MailboxFault {
             )),
             Self::Refused(status, code, message) => Some(Refusal::new(status, code, message)),
             Self::OnlyById => user.contains('@').then(|| Refusal::invalid_user(user)),
-            Self::LargePages { .. } | Self::LongSpans { .. } | Self::Slow(_) => None,
+            Self::LargePages { .. } | Self::LongSpans { .. } | Self::Slow(_) | Self::NoExtendedProperties => {
+                None
+            }
         }
     }
 

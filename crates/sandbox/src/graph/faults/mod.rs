@@ -72,7 +72,11 @@ pub const ROLES: [&str; 5] =
 
 /// The application permissions that some functions can use and the administrator has not consented to.
 /// [`Faults::give_role`] grants one.
-pub const OPTIONAL_ROLES: [&str; 2] = ["ExchangeMessageTrace.Read.All", "ThreatHunting.Read.All"];
+pub const OPTIONAL_ROLES: [&str; 4] =
+    ["ExchangeMessageTrace.Read.All", "ThreatHunting.Read.All", RESTORE_ROLES[0], RESTORE_ROLES[1]];
+
+/// Those that restoring calendar entries in full fidelity needs.
+pub const RESTORE_ROLES: [&str; 2] = ["MailboxItem.ImportExport.All", "MailboxFolder.Read.All"];
 
 impl Faults {
     pub(super) fn new(seed: u64) -> Self {
@@ -193,6 +197,13 @@ impl Faults {
     /// The refusal of a list of messages with pages of `top`, which covers `span`; `None` is an infinite span.
     pub(super) fn list_refusal(&self, mailbox: u32, top: usize, span: Option<TimeDelta>) -> Option<Refusal> {
         self.plan().mailboxes.get(&mailbox)?.iter().find_map(|fault| fault.list_refusal(top, span))
+    }
+
+    /// Whether the mailbox refuses changes of extended properties.
+    pub(super) fn refuses_extended_properties(&self, mailbox: u32) -> bool {
+        let plan = self.plan();
+        let mut faults = plan.mailboxes.get(&mailbox).into_iter().flatten();
+        faults.any(|fault| *fault == MailboxFault::NoExtendedProperties)
     }
 
     /// How much longer a request to the mailbox takes.
@@ -329,8 +340,8 @@ impl Faults {
         if self.plan().short_pages { asked.div_ceil(2) } else { asked }
     }
 
-    /// Where the next page of `found` entries begins, after one of `top` entries that follow the first `skipped`. `None`
-    /// is the end.
+    /// Where the next page of `found` entries begins, after one of `top` entries that follow the first `skipped`.
+    /// `None` is the end.
     pub(super) fn next_page(&self, top: usize, skipped: usize, found: usize) -> Option<usize> {
         let end = skipped.saturating_add(top);
         let next = (found > end).then_some(end);

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::delivery::{Click, Delivery, Fate, PostDeliveryEvent};
 use super::passage::{File, Mail, Place, Recorded, network_message_id, size};
+use crate::graph::calendar::process;
 use crate::graph::changes::Changes;
 use crate::graph::message::{Text, Written};
 use crate::graph::options::{Address, MessageId};
@@ -114,8 +115,9 @@ impl Arrival<'_> {
 
     /// Puts a copy into a mailbox, if there is to be one.
     fn put(&mut self, address: &str, mailbox: u32, fate: Fate) -> Option<Place> {
-        let folder = self.state.folder_named(mailbox, fate.folder()?).ok()?;
-        let Delivery { from, subject, html, body, attachments, headers, message_id, .. } = self.delivery;
+        let folder = self.state.folder_named_in(self.changes, mailbox, fate.folder()?).ok()?;
+        let Delivery { from, subject, html, body, attachments, headers, message_id, meeting, .. } =
+            self.delivery;
         let owner = self.state.base.directory.user(mailbox);
         self.changes.written += 1;
         let mut internet_headers = headers.clone();
@@ -133,6 +135,9 @@ impl Arrival<'_> {
             internet_headers,
             number: self.changes.written,
             message_id: MessageId::Own(message_id.clone()),
+            meeting: meeting
+                .clone()
+                .map(|meeting| Arc::new(process(&self.state.base, self.changes, mailbox, meeting))),
             ..Written::default()
         };
         let text = Text::Written(Arc::new(written));

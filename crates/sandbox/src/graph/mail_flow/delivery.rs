@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::graph::calendar::MeetingMessage;
 use crate::graph::options::{Address, Attachment};
 
 /// A mail that arrives for several recipients.
@@ -29,6 +30,8 @@ pub struct Delivery {
     pub headers: Vec<(String, String)>,
     /// The IP address of the server that sent it.
     pub from_ip: String,
+    /// What it says about a meeting. The recipients' calendars are brought up to date as it arrives.
+    pub meeting: Option<MeetingMessage>,
     /// The recipients. A distribution list stands for its members.
     pub recipients: Vec<Recipient>,
 }
@@ -48,8 +51,15 @@ impl Delivery {
             attachments: Vec::new(),
             headers: Vec::new(),
             from_ip: "203.0.113.25".to_owned(),
+            meeting: None,
             recipients: Vec::new(),
         }
+    }
+
+    /// A message about a meeting, from its organizer, without recipients.
+    pub fn of_meeting(message_id: &str, message: MeetingMessage, received: DateTime<Utc>) -> Self {
+        let plain = Self::new(message_id, message.meeting.organizer.clone(), &message.subject(), received);
+        Self { body: message.meeting.body.clone(), meeting: Some(message), ..plain }
     }
 
     /// The same mail for these recipients, in whose inboxes it arrives.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -131,9 +131,22 @@ impl Caller {
         function: &str,
         inputs: Value,
     ) -> Result<Call, CallerError> {
+        let analyst =
+            json!({"id": 1, "name": "analyst@example.com", "display_name": "An Analyst", "type": "user"});
+        self.call_as(&analyst, origin, function, inputs).await
+    }
+
+    /// Calls `function` with `inputs` as `origin` does that `principal` has started.
+    pub(in crate::soar) async fn call_as(
+        &self,
+        principal: &Value,
+        origin: Origin,
+        function: &str,
+        inputs: Value,
+    ) -> Result<Call, CallerError> {
         let instance = self.next_instance.fetch_add(1, Ordering::Relaxed);
         let correlation = format!("invid:{instance}");
-        let body = payload::function_call(origin, function, &inputs, instance).to_string();
+        let body = payload::function_call(origin, function, &inputs, instance, principal).to_string();
         self.send_raw(self.usual_headers(&correlation), body).await?;
         Ok(self.answers_to(correlation))
     }

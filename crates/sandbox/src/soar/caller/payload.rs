@@ -15,7 +15,13 @@ pub enum Origin {
 pub(super) const CONTEXT_TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJzYW5kYm94In0.";
 
 /// The body of a call, with all the fields that SOAR sends.
-pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, instance: i64) -> Value {
+pub(super) fn function_call(
+    origin: Origin,
+    function: &str,
+    inputs: &Value,
+    instance: i64,
+    principal: &Value,
+) -> Value {
     let workflow = json!({
         "workflow_id": 3,
         "name": "Example: Exchange Online",
@@ -52,7 +58,7 @@ pub(super) fn function_call(origin: Origin, function: &str, inputs: &Value, inst
         },
         "inputs": inputs,
         "groups": [],
-        "principal": {"id": 1, "name": "analyst@example.com", "display_name": "An Analyst", "type": "user"},
+        "principal": principal,
         "workflow": workflow,
         "workflow_instance": workflow_instance,
         "playbook_instance": playbook_instance

@@ -31,9 +31,10 @@ const INPUT_TYPES: [&str; 10] = [
 ];
 const OBJECT_TYPES: [&str; 7] =
     ["incident", "artifact", "task", "note", "milestone", "attachment", "__emailmessage"];
-const METHODS: [&str; 10] = [
+const METHODS: [&str; 11] = [
     "equals",
     "in",
+    "contains",
     "not_contains",
     "has_a_value",
     "not_has_a_value",

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::Request;
 use super::process::Process;
-use super::script::{Effects, Task, Text};
+use super::script::{Effects, NewTask, ScriptRun, Text};
 use crate::soar::caller::Origin;
+use crate::soar::customizations::{FIELDS, PLAYBOOKS};
 use crate::soar::incidents::{Author, NewArtifact, NoteFormat, Owner, Row};
 use crate::soar::rest::Rest;
 
@@ -17,12 +18,19 @@ use crate::soar::rest::Rest;
 const MESSAGE: &str = "exo_messages_id";
 const ADDRESS: &str = "exo_email_address";
 
-/// The incident of a process, and the row or artifact in it that the process works on.
+/// SOAR's number for the fields of rules' forms.
+const ACTIVITY: u64 = 6;
+/// The phases of an incident that every organisation has at first.
+const PHASES: [&str; 5] = ["Initial", "Engage", "Detect/Analyze", "Respond", "Post-Incident"];
+
+/// The incident of a process, and the row, artifact or task in it that the process works on.
 pub(super) struct Object<'r> {
     rest: &'r Rest,
     incident: i64,
     row: Option<Row>,
     artifact: Option<Map<String, Value>>,
+    task: Option<i64>,
+    by: Author,
 }
 
 impl<'r> Object<'r> {
@@ -32,12 +40,26 @@ impl<'r> Object<'r> {
         let incident = rest.incidents().get(request.incident);
         let incident = incident.ok_or_else(|| format!("there is no incident {}", request.incident))?;
         let text = |name: &str| request.inputs.get(name).and_then(Value::as_str).unwrap_or_default();
-        let mut object = Self { rest, incident: incident.id, row: None, artifact: None };
+        let started = request.started.as_ref();
+        let mut object = Self {
+            rest,
+            incident: incident.id,
+            row: None,
+            artifact: None,
+            task: started.and_then(|started| started.task),
+            by: started.map_or_else(Author::analyst, |started| started.by.clone()),
+        };
         match process.object_type.as_str() {
             "incident" => {}
+            "task" if object.task.is_some() => {}
+            "task" => return Err("it works on a task, and no task started it".to_owned()),
             "artifact" => {
                 object.artifact =
                     json!({"value": text(ADDRESS), "type": "Email Recipient"}).as_object().cloned();
+            }
+            table if let Some(row) = started.and_then(|started| started.row) => {
+                let found = incident.rows_of(table).find(|one| one.id == row).cloned();
+                object.row = Some(found.ok_or("the row was removed")?);
             }
             table => {
                 let message = text(MESSAGE);
@@ -51,13 +73,14 @@ impl<'r> Object<'r> {
     }
 
     /// A script of the process with these objects.
-    pub(super) fn task<'t>(
+    pub(super) fn script_run<'t>(
         &self,
         script: &'t str,
         request: &Request,
         earlier: &Map<String, Value>,
-        results: &'t Value,
-    ) -> Result<Task<'t>, String> {
+        results: Option<&'t Value>,
+        inputs: Option<&Map<String, Value>>,
+    ) -> Result<ScriptRun<'t>, String> {
         let incident = self.rest.incidents().get(self.incident);
         let incident = incident.ok_or("the incident was removed")?;
         let mut fields = incident.fields.clone();
@@ -79,23 +102,46 @@ impl<'r> Object<'r> {
             cells.extend(now.cells.clone());
             cells
         });
+        let task = self.task.and_then(|id| incident.tasks.iter().find(|task| task.id == id)).map(|task| {
+            Map::from_iter([
+                ("id".to_owned(), json!(task.id)),
+                ("name".to_owned(), json!(task.name)),
+                ("instructions".to_owned(), json!(task.instructions)),
+                ("status".to_owned(), json!(if task.active { "O" } else { "C" })),
+            ])
+        });
         let playbook = request.origin == Origin::Playbook;
-        Ok(Task {
+        Ok(ScriptRun {
             script,
             playbook,
             incident: fields,
             tables,
             row,
             artifact: self.artifact.clone(),
-            form: Map::new(),
+            task,
+            principal: self.by.principal(),
+            inputs: inputs.cloned(),
+            form: request.started.as_ref().map_or_else(|| self.empty_form(), |started| started.form.clone()),
             earlier: earlier.clone(),
-            results: (!playbook).then_some(results),
+            results: results.filter(|_| !playbook),
         })
     }
 
-    /// Does what the script did, as the analyst who started the process.
+    /// The fields of all forms, empty.
+    fn empty_form(&self) -> Map<String, Value> {
+        self.rest.look_at_customizations(|all| {
+            let of_rules = all.all(&FIELDS).filter(|field| field["type_id"] == ACTIVITY);
+            let of_playbooks =
+                all.all(&PLAYBOOKS).filter_map(|playbook| playbook["fields_type"]["fields"].as_object());
+            let of_playbooks = of_playbooks.flat_map(Map::values);
+            let names = of_rules.chain(of_playbooks).filter_map(|field| field["name"].as_str());
+            names.map(|name| (name.to_owned(), Value::Null)).collect()
+        })
+    }
+
+    /// Does what the script did, as the user who started the process.
     pub(super) fn apply(&self, effects: Effects) -> Result<Happened, String> {
-        let analyst = Author::analyst();
+        let analyst = self.by.clone();
         let refused = |error: &dyn fmt::Display| format!("SOAR refuses what its script did: {error}");
         let mut happened = Happened::default();
         for Text { format, content } in effects.notes {
@@ -114,6 +160,17 @@ impl<'r> Object<'r> {
             let added = self.rest.incidents().add_artifact(self.incident, new, &analyst);
             added.map_err(|error| refused(&error))?;
             happened.artifacts += 1;
+        }
+        for NewTask { name, phase, instructions } in effects.tasks {
+            if !PHASES.contains(&phase.as_str()) {
+                return Err(format!("SOAR refuses what its script did: there is no phase {phase}"));
+            }
+            let incidents = self.rest.incidents();
+            let added = incidents.add_task(self.incident, None, &name).map_err(|error| refused(&error))?;
+            incidents
+                .change_task(added.id, |task| task.instructions = instructions)
+                .map_err(|error| refused(&error))?;
+            happened.tasks += 1;
         }
         if let Some(row) = self.row.as_ref().filter(|_| !effects.row.is_empty()) {
             let changed = self.rest.change_row(self.incident, &row.table, row.id, effects.row);
@@ -134,6 +191,7 @@ pub(super) struct Happened {
     changed_rows: usize,
     notes: usize,
     artifacts: usize,
+    tasks: usize,
 }
 
 impl AddAssign for Happened {
@@ -142,6 +200,7 @@ impl AddAssign for Happened {
         self.changed_rows += other.changed_rows;
         self.notes += other.notes;
         self.artifacts += other.artifacts;
+        self.tasks += other.tasks;
     }
 }
 
@@ -155,6 +214,7 @@ impl fmt::Display for Happened {
             counted(self.changed_rows, "row").map(|rows| format!("{rows} changed")),
             counted(self.notes, "note").map(|notes| format!("{notes} added")),
             counted(self.artifacts, "artifact").map(|artifacts| format!("{artifacts} added")),
+            counted(self.tasks, "task").map(|tasks| format!("{tasks} added")),
         ];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         if parts.is_empty() {

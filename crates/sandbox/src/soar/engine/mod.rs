@@ -4,6 +4,7 @@
 //!
 //! The scripts are those of the organisation's customizations. They run in Python 3 with the rights of this process.
 
+mod automation;
 mod effects;
 mod process;
 mod script;
@@ -20,6 +21,7 @@ use self::effects::Happened;
 pub use self::script::NotRun;
 use super::Soar;
 use super::caller::{Call, Caller, CallerError, NoReply, Origin, Reply};
+use super::incidents::Author;
 use crate::observed::Observed;
 
 /// How long the engine waits for the reply to a call.
@@ -36,6 +38,23 @@ pub struct Request {
     pub inputs: Map<String, Value>,
     /// The incident of the process.
     pub incident: i64,
+    /// What started the process, where it is not the function alone that is called.
+    pub started: Option<Started>,
+}
+
+/// What started a process.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// The API name of the workflow or playbook.
+    pub process: String,
+    /// The user whose act it was.
+    pub by: Author,
+    /// The task that it works on.
+    pub task: Option<i64>,
+    /// The row of the data table that it works on.
+    pub row: Option<i64>,
+    /// The fields of its form. A choice is its label.
+    pub form: Map<String, Value>,
 }
 
 /// A call that was made, and what became of it.
@@ -101,7 +120,9 @@ impl Engine {
     /// An engine that calls through `caller`. No other caller may receive replies of this SOAR.
     pub(crate) fn new(soar: Arc<Soar>, caller: Caller) -> Self {
         let (runs, results) = Default::default();
-        Self { shared: Arc::new(Shared { soar, caller, runs, results }) }
+        let shared = Arc::new(Shared { soar, caller, runs, results });
+        tokio::spawn(automation::watch_tasks(Arc::downgrade(&shared)));
+        Self { shared }
     }
 
     /// The SOAR it works for.
@@ -121,10 +142,15 @@ impl Engine {
 
     /// Sends a call, and returns its number as soon as the broker has the message. The engine goes on with it.
     pub async fn start(&self, request: Request) -> Result<usize, CallerError> {
-        let Request { origin, function, inputs, .. } = &request;
-        let process = self.process(*origin, function);
+        let Request { origin, function, inputs, started, .. } = &request;
+        let process = self.process(&request);
         let inputs = Value::Object(inputs.clone());
-        let call = self.shared.caller.call_from(*origin, function, inputs).await?;
+        let call = match started {
+            None => self.shared.caller.call_from(*origin, function, inputs).await?,
+            Some(Started { by, .. }) => {
+                self.shared.caller.call_as(&by.principal(), *origin, function, inputs).await?
+            }
+        };
         let id = self.shared.runs.change(|runs| {
             runs.push(Run {
                 id: runs.len() + 1,
@@ -158,8 +184,13 @@ impl Engine {
         self.shared.runs.change(|runs| id.checked_sub(1).and_then(|at| runs.get_mut(at)).map(change));
     }
 
-    fn process(&self, origin: Origin, function: &str) -> Option<process::Process> {
-        self.shared.soar.rest.look_at_customizations(|all| process::Process::of(all, origin, function))
+    fn process(&self, request: &Request) -> Option<process::Process> {
+        let Request { origin, function, started, .. } = request;
+        let named = started.as_ref().map(|started| started.process.as_str());
+        self.shared
+            .soar
+            .rest
+            .look_at_customizations(|all| process::Process::of(all, *origin, function, named))
     }
 
     /// Collects status messages until the reply arrives, then runs the scripts.
@@ -197,8 +228,11 @@ impl Engine {
         let Some(run) = self.run(id).filter(|_| reply.message_type == 0 && !reply.results.is_null()) else {
             return Scripts::None;
         };
-        let Request { origin, function, .. } = &run.request;
-        let scripts = match self.process(*origin, function).filter(|process| !process.scripts.is_empty()) {
+        let Request { function, started, .. } = &run.request;
+        let process = self.process(&run.request);
+        // Nothing but a task starts a process on a task.
+        let is_started = |process: &process::Process| process.object_type != "task" || started.is_some();
+        let scripts = match process.filter(|process| !process.scripts.is_empty() && is_started(process)) {
             None => Scripts::None,
             Some(process) => match self.run_scripts(&process, &run.request, &reply.results).await {
                 Ok(happened) => Scripts::Ran(happened.to_string()),
@@ -215,25 +249,30 @@ impl Engine {
         request: &Request,
         results: &Value,
     ) -> Result<Happened, String> {
-        let mut earlier = Map::new();
-        for (function, name) in &process.earlier {
-            let known = self.shared.results.lock().get(function).cloned();
-            let known = known.ok_or_else(|| {
-                format!("its script reads the results of {function}, which was not called before")
-            })?;
-            earlier.insert(name.clone(), known);
-        }
+        let mut earlier = self.earlier(process)?;
         if request.origin == Origin::Playbook {
             earlier.insert(process.result_name.clone(), results.clone());
         }
         let object = effects::Object::find(&self.shared.soar.rest, process, request)?;
         let mut happened = Happened::default();
         for script in &process.scripts {
-            let task = object.task(script, request, &earlier, results)?;
-            let effects = task.run().await.map_err(|error| error.to_string())?;
+            let run = object.script_run(script, request, &earlier, Some(results), None)?;
+            let effects = run.run().await.map_err(|error| error.to_string())?;
             happened += object.apply(effects)?;
         }
         Ok(happened)
+    }
+
+    /// The results of the functions that the process has called before, by their names in its scripts.
+    fn earlier(&self, process: &process::Process) -> Result<Map<String, Value>, String> {
+        let known = |(function, name): &(String, String)| {
+            let known = self.shared.results.lock().get(function).cloned();
+            let known = known.ok_or_else(|| {
+                format!("its script reads the results of {function}, which was not called before")
+            })?;
+            Ok((name.clone(), known))
+        };
+        process.earlier.iter().map(known).collect()
     }
 }
 

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A script and the objects that it sees.
 #[derive(Debug, Serialize)]
-pub(super) struct Task<'t> {
+pub(super) struct ScriptRun<'t> {
     pub(super) script: &'t str,
     /// Whether it belongs to a playbook, or else to a workflow.
     pub(super) playbook: bool,
@@ -29,6 +29,12 @@ pub(super) struct Task<'t> {
     pub(super) row: Option<Map<String, Value>>,
     /// The artifact that the process works on.
     pub(super) artifact: Option<Map<String, Value>>,
+    /// The task that the process works on: its number, name, instructions and status.
+    pub(super) task: Option<Map<String, Value>>,
+    /// The user whose act started the process.
+    pub(super) principal: Value,
+    /// The inputs of the function that follows the script, with what the process itself gives to them.
+    pub(super) inputs: Option<Map<String, Value>>,
     /// The fields of the form that started the process.
     pub(super) form: Map<String, Value>,
     /// The results of the functions so far, by their names in the process.
@@ -45,6 +51,9 @@ pub(super) struct Effects {
     pub(super) notes: Vec<Text>,
     pub(super) rows: Vec<NewRow>,
     pub(super) artifacts: Vec<NewArtifact>,
+    pub(super) tasks: Vec<NewTask>,
+    /// The inputs of the function that follows it.
+    pub(super) inputs: Map<String, Value>,
     /// The cells that it set in the row it works on.
     pub(super) row: Map<String, Value>,
 }
@@ -68,6 +77,13 @@ pub(super) struct NewArtifact {
     pub(super) description: String,
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct NewTask {
+    pub(super) name: String,
+    pub(super) phase: String,
+    pub(super) instructions: String,
+}
+
 /// Why a script did not run.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRun {
@@ -82,7 +98,7 @@ pub enum NotRun {
     TooLong,
 }
 
-impl Task<'_> {
+impl ScriptRun<'_> {
     /// Runs the script. It has the rights of this process.
     pub(super) async fn run(&self) -> Result<Effects, NotRun> {
         let broken = |error: &dyn std::fmt::Display| NotRun::Broken(error.to_string());

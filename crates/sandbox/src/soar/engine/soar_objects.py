@@ -1,7 +1,7 @@
 """Runs one script as SOAR does: reads it and its objects as JSON from standard input, and writes what it did as JSON.
 
-The objects are stand-ins for those of SOAR's script editor ("incident", "row", "artifact", "inputs", "results",
-"rule", "workflow", "playbook", "helper"). An attribute that SOAR does not know is an error.
+The objects are stand-ins for those of SOAR's script editor ("incident", "row", "artifact", "task", "inputs",
+"results", "rule", "workflow", "playbook", "principal", "helper"). An attribute that SOAR does not know is an error.
 """
 
 import json
@@ -72,6 +72,7 @@ class Incident(Fields):
         self.__dict__["notes"] = []
         self.__dict__["rows"] = []
         self.__dict__["artifacts"] = []
+        self.__dict__["tasks"] = []
 
     def addNote(self, note):
         text = note if isinstance(note, Text) else Text("text", note)
@@ -86,6 +87,10 @@ class Incident(Fields):
 
     def addArtifact(self, kind, value, description=""):
         self.artifacts.append({"kind": kind, "value": value, "description": as_text(description)})
+
+
+    def addTask(self, name, phase, instructions=""):
+        self.tasks.append({"name": name, "phase": phase, "instructions": as_text(instructions)})
 
 
 class Attributes(object):
@@ -113,7 +118,7 @@ def as_object(value):
 
 
 def scope_of(task, incident):
-    scope = {"incident": incident, "helper": Helper()}
+    scope = {"incident": incident, "helper": Helper(), "principal": Fields("the principal", task["principal"])}
     form = Fields("the form", {name: as_object(value) for name, value in task["form"].items()})
     earlier = Fields("the process", {name: Results(value) for name, value in task["earlier"].items()})
     if task["playbook"]:
@@ -127,6 +132,11 @@ def scope_of(task, incident):
         scope["row"] = Fields("the row", {name: as_object(value) for name, value in task["row"].items()})
     if task["artifact"] is not None:
         scope["artifact"] = Fields("the artifact", task["artifact"])
+    if task["task"] is not None:
+        fields = dict(task["task"], instructions=Text("html", task["task"]["instructions"]))
+        scope["task"] = Fields("the task", fields)
+    if task["inputs"] is not None:
+        scope["inputs"] = Fields("the inputs", task["inputs"])
     return scope
 
 
@@ -152,6 +162,9 @@ def main():
         for table, one in incident.rows
     ]
     done["artifacts"] = incident.artifacts
+    done["tasks"] = incident.tasks
+    inputs = scope.get("inputs")
+    done["inputs"] = {name: as_text(value) for name, value in (inputs._values if inputs else {}).items()}
     done["row"] = {name: as_json(value) for name, value in (row._changed if row else {}).items()}
     json.dump(done, results)
 

@@ -175,7 +175,14 @@ impl Incidents {
             let tasks = state.incidents.values().flat_map(|incident| &incident.tasks);
             let next = tasks.map(|task| task.id).max().unwrap_or_default() + 1;
             let incident = state.incident(incident)?;
-            let task = Task { id: id.unwrap_or(next), name: name.to_owned(), active: true, created: now() };
+            let task = Task {
+                id: id.unwrap_or(next),
+                name: name.to_owned(),
+                instructions: String::new(),
+                active: true,
+                closed_by: None,
+                created: now(),
+            };
             incident.tasks.push(task.clone());
             Ok(task)
         })
@@ -189,6 +196,24 @@ impl Incidents {
             let task = task.ok_or(Missing { what: "task", id })?;
             change(task);
             Ok(task.clone())
+        })
+    }
+
+    /// Closes a task.
+    pub fn close_task(&self, id: i64, by: &Author) -> Result<Task, Missing> {
+        self.change_task(id, |task| {
+            task.active = false;
+            task.closed_by.get_or_insert_with(|| by.clone());
+        })
+    }
+
+    /// All tasks, each with the number of its incident.
+    pub fn tasks(&self) -> Vec<(i64, Task)> {
+        self.look(|state| {
+            let of = |incident: &Incident| {
+                incident.tasks.iter().map(|task| (incident.id, task.clone())).collect::<Vec<_>>()
+            };
+            state.incidents.values().flat_map(of).collect()
         })
     }
 

@@ -129,8 +129,12 @@ pub struct Task {
     pub id: i64,
     /// Its name.
     pub name: String,
+    /// What is to be done; may be empty.
+    pub instructions: String,
     /// Whether it is still to be done.
     pub active: bool,
+    /// Who closed it, if it is closed.
+    pub closed_by: Option<Author>,
     /// When it was added, in milliseconds since 1970.
     pub created: i64,
 }

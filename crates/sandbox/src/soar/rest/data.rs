@@ -10,7 +10,8 @@ use crate::soar::customizations::{Customizations, DESTINATIONS};
 use crate::soar::incidents::{Author, AuthorKind};
 
 /// The names of the app's functions in SOAR.
-pub const FUNCTIONS: [&str; 11] = [
+pub const FUNCTIONS: [&str; 15] = [
+    "exchange_online_apply_plan",
     "exchange_online_create_meeting",
     "exchange_online_delete_email",
     "exchange_online_delete_messages_from_query_results",
@@ -18,7 +19,10 @@ pub const FUNCTIONS: [&str; 11] = [
     "exchange_online_get_email_user_profile",
     "exchange_online_get_message",
     "exchange_online_move_message_to_folder",
+    "exchange_online_plan_removal",
     "exchange_online_query_emails",
+    "exchange_online_remove_meetings",
+    "exchange_online_restore_messages",
     "exchange_online_send_message",
     "exchange_online_trace_message",
     "exchange_online_write_message_as_attachment",

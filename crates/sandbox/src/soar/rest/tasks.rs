@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::error::ApiError;
 use super::incidents::done;
-use crate::soar::incidents::{Incident, Owner, Task};
+use crate::soar::incidents::{Author, Incident, Owner, Task};
 
 /// A task as it is posted.
 #[derive(Deserialize)]
@@ -19,6 +20,8 @@ pub(super) struct PostedTask {
     /// `O` for open, `C` for completed.
     #[serde(default)]
     status: Option<String>,
+    #[serde(default)]
+    instr_text: Option<String>,
 }
 
 impl PostedTask {
@@ -31,10 +34,15 @@ impl PostedTask {
         }
     }
 
-    fn write(self, task: &mut Task) {
+    fn write(self, task: &mut Task, by: &Author) {
         task.name = self.name;
-        if let Some(status) = self.status {
-            task.active = status == "O";
+        if let Some(instructions) = self.instr_text {
+            task.instructions = instructions;
+        }
+        match self.status.as_deref() {
+            Some("C") if task.active => (task.active, task.closed_by) = (false, Some(by.clone())),
+            Some("O") => (task.active, task.closed_by) = (true, None),
+            _ => {}
         }
     }
 }
@@ -51,12 +59,13 @@ pub(super) async fn list(
 /// `POST /incidents/{id}/tasks`.
 pub(super) async fn post(
     State(shared): State<Arc<Shared>>,
+    Extension(author): Extension<Author>,
     Path((_, id)): Path<(i64, i64)>,
     Json(posted): Json<PostedTask>,
 ) -> Result<Json<Value>, ApiError> {
     let posted = posted.checked()?;
     let task = shared.incidents.add_task(id, None, &posted.name)?;
-    let task = shared.incidents.change_task(task.id, |task| posted.write(task))?;
+    let task = shared.incidents.change_task(task.id, |task| posted.write(task, &author))?;
     Ok(Json(dto(&shared.incidents.of(Owner::Incident(id))?, &task)))
 }
 
@@ -74,11 +83,12 @@ pub(super) async fn get(
 /// `PUT /tasks/{id}`.
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
+    Extension(author): Extension<Author>,
     Path((_, id)): Path<(i64, i64)>,
     Json(posted): Json<PostedTask>,
 ) -> Result<Json<Value>, ApiError> {
     let posted = posted.checked()?;
-    let task = shared.incidents.change_task(id, |task| posted.write(task))?;
+    let task = shared.incidents.change_task(id, |task| posted.write(task, &author))?;
     Ok(Json(dto(&shared.incidents.of(Owner::Task(id))?, &task)))
 }
 
@@ -106,7 +116,7 @@ fn dto(incident: &Incident, task: &Task) -> Value {
         "required": true,
         "custom": true,
         "frozen": false,
-        "instructions": null,
+        "instr_text": task.instructions,
         "notes": [],
         "members": null,
         "inc_id": incident.id,

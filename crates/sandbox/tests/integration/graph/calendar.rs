@@ -121,3 +121,37 @@ async fn event_times_are_in_utc_unless_a_zone_is_preferred() {
     let unknown = [("Prefer", "outlook.timezone=\"Nowhere\"")];
     assert_eq!(s.request_with(Method::GET, &url, None, &unknown).await.status(), 400);
 }
+
+#[tokio::test]
+async fn event_has_a_recurrence_and_extended_properties() {
+    const MARK: &str = "String {8f7c1e52-6d0b-4c3a-a5c9-2b1f0e9d7a46} Name mark";
+    let s = TestTenant::small().await;
+    let url = format!("/users/{}/events", encode(&s.tenant.mailboxes()[0]));
+    let mut series = event("UTC");
+    series["recurrence"] = json!({
+        "pattern": {"type": "daily", "interval": 1},
+        "range": {"type": "numbered", "startDate": "2026-03-29", "numberOfOccurrences": 3},
+    });
+    series["singleValueExtendedProperties"] = json!([{"id": MARK, "value": "It's"}]);
+    let (status, created) = s.post(&url, series.clone()).await;
+    assert_eq!(
+        (status, &created["type"], &created["recurrence"]),
+        (201, &json!("seriesMaster"), &series["recurrence"])
+    );
+    let mut other = event("UTC");
+    other["transactionId"] = json!("call-2");
+    assert_eq!(s.post(&url, other).await.1["type"], "singleInstance");
+    let filter =
+        encode(&format!("singleValueExtendedProperties/Any(ep: ep/id eq '{MARK}' and ep/value eq 'It''s')"));
+    let expand = encode(&format!("singleValueExtendedProperties($filter=id eq '{MARK}')"));
+    let found = s.all(&format!("{url}?$filter={filter}&$select=id&$expand={expand}")).await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["singleValueExtendedProperties"], json!([{"id": MARK, "value": "It's"}]));
+    for (key, value) in
+        [("recurrence", json!({"pattern": {}})), ("singleValueExtendedProperties", json!([{}]))]
+    {
+        let mut broken = event("UTC");
+        broken[key] = value;
+        assert_eq!(s.post(&url, broken).await.0, 400, "{key}");
+    }
+}

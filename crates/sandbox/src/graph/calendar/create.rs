@@ -1,35 +1,42 @@
-//! Events: created once for each `transactionId`, refused where Outlook would refuse them.
+//! "Create event": once for each `transactionId`, refused where Outlook would refuse it.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::changes::Event;
-use super::identifier::{Ids, Key};
-use super::message::date_time;
-use super::query::encode;
-use super::refusal::{GraphResult, Refusal};
-use super::request::GraphRequest;
-use super::response::GraphResponse;
-use super::rng::{guid, mix};
-use super::state::State;
-use super::zones;
+use super::event::Event;
+use super::meeting::{MeetingNews, global_object_id};
+use super::respond::send_news;
+use super::shown;
+use super::view::EventView;
+use crate::graph::extended_property::Properties;
+use crate::graph::message::date_time;
+use crate::graph::query::{Query, encode};
+use crate::graph::refusal::{GraphResult, Refusal};
+use crate::graph::request::GraphRequest;
+use crate::graph::rng::mix;
+use crate::graph::state::State;
+use crate::graph::zones;
 
 /// How Outlook writes the time of an event.
 const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S.0000000";
 
-pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
+/// Creates an event and sends an invitation to each attendee. The invitations are in the outbox; they do not arrive in
+/// mailboxes of the tenant.
+pub(in crate::graph) fn create(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
     let mailbox = state.mailbox(user)?;
-    let asked: Map<String, Value> = request.json()?;
+    let mut asked: Map<String, Value> = request.json()?;
+    let properties =
+        asked.remove("singleValueExtendedProperties").map(stated).transpose()?.unwrap_or_default();
     let transaction_id = asked.get("transactionId").and_then(Value::as_str).map(str::to_owned);
     let times = check(&asked)?;
-    let zone = response_zone(request)?;
+    let view = EventView::of(request, &Query::default())?;
     let owner = state.base.directory.user(mailbox);
     let mut changes = state.changes();
-    let events = &mut changes.mailboxes.entry(mailbox).or_default().events;
+    let calendar = &mut changes.mailboxes.entry(mailbox).or_default().calendar;
     let known =
-        events.iter().find(|event| transaction_id.is_some() && event.transaction_id == transaction_id);
-    let event = if let Some(event) = known {
+        calendar.iter().find(|(_, event)| transaction_id.is_some() && event.transaction_id == transaction_id);
+    if let Some((number, event)) = known {
         if event.asked != asked {
             return Err(Refusal::new(
                 409,
@@ -38,46 +45,29 @@ pub(super) fn create(state: &State, user: &str, request: &GraphRequest) -> Graph
                  to create a different event.",
             ));
         }
-        event.clone()
-    } else {
-        let nth = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        let seed = state.base.generator.seed;
-        let ids = Ids { seed: mix(seed, 0xE4E7, 0), ..state.base.ids };
-        let id = ids.message(mailbox, Key::Added(nth));
-        let organizer = owner.mail.as_deref().unwrap_or(&owner.user_principal_name);
-        let organizer = json!({"emailAddress": {"name": owner.display_name, "address": organizer}});
-        let uid = guid(mix(seed, mailbox.into(), nth.into()), mix(seed, nth.into(), mailbox.into()));
-        let object = object(&asked, times, &id, &uid, &organizer, &date_time(state.base.generator.now));
-        let event = Event { id, transaction_id, object, asked };
-        events.push(event.clone());
-        event
-    };
-    drop(changes);
-    let context =
-        format!("{}/$metadata#users('{}')/calendar/events/$entity", state.base.root, encode(&owner.id));
-    let mut body = Map::from_iter([("@odata.context".to_owned(), Value::String(context))]);
-    if let Value::Object(object) = in_zone(&event.object, zone.as_ref()) {
-        body.extend(object);
+        return Ok(shown(state, 201, &owner.id, view.show(&state.base, mailbox, number, event)));
     }
-    Ok(GraphResponse::json(201, Value::Object(body).to_string()))
-}
-
-pub(super) fn list(state: &State, user: &str, request: &GraphRequest) -> GraphResult {
-    let mailbox = state.mailbox(user)?;
-    let zone = response_zone(request)?;
-    let changes = state.changes();
-    let events: Vec<Value> = changes
-        .mailboxes
-        .get(&mailbox)
-        .map(|changed| changed.events.iter().map(|event| in_zone(&event.object, zone.as_ref())).collect())
-        .unwrap_or_default();
-    let context = format!("{}/$metadata#users('{}')/calendar/events", state.base.root, encode(user));
-    Ok(GraphResponse::json(200, json!({"@odata.context": context, "value": events}).to_string()))
+    let uid = global_object_id(mix(state.base.generator.seed, mailbox.into(), calendar.next().into()));
+    let organizer = owner.mail.as_deref().unwrap_or(&owner.user_principal_name);
+    let organizer = json!({"emailAddress": {"name": owner.display_name, "address": organizer}});
+    let (number, event) = calendar.add(&state.base, mailbox, |id| Event {
+        object: object(&asked, times, &id, &uid, &organizer, &date_time(state.base.generator.now)),
+        id,
+        transaction_id,
+        asked,
+        master: None,
+        properties,
+    });
+    let event = event.clone();
+    for attendee in event.attendees() {
+        send_news(state, &mut changes, mailbox, &event, &attendee, MeetingNews::Request);
+    }
+    Ok(shown(state, 201, &owner.id, view.show(&state.base, mailbox, number, &event)))
 }
 
 /// What of an event must be right, and what of it exists ("event resource type").
 fn check(asked: &Map<String, Value>) -> Result<[DateTime<Utc>; 2], Refusal> {
-    const KNOWN: [&str; 20] = [
+    const KNOWN: [&str; 21] = [
         "subject",
         "body",
         "start",
@@ -98,6 +88,7 @@ fn check(asked: &Map<String, Value>) -> Result<[DateTime<Utc>; 2], Refusal> {
         "responseRequested",
         "hideAttendees",
         "categories",
+        "recurrence",
     ];
     // Annotations such as `@odata.type` are not properties; Microsoft's clients send them.
     let unknown = |key: &&String| !key.starts_with("@odata.") && !KNOWN.contains(&key.as_str());
@@ -127,6 +118,13 @@ fn check(asked: &Map<String, Value>) -> Result<[DateTime<Utc>; 2], Refusal> {
             )));
         }
     }
+    if asked.get("recurrence").is_some_and(|recurrence| !is_recurrence(recurrence)) {
+        return Err(Refusal::new(
+            400,
+            "ErrorPropertyValidationFailure",
+            "At least one property failed validation: Recurrence.",
+        ));
+    }
     if let Some(kind) = asked.get("body").and_then(|body| body.get("contentType")).and_then(Value::as_str)
         && !["html", "text"].contains(&kind.to_ascii_lowercase().as_str())
     {
@@ -135,6 +133,18 @@ fn check(asked: &Map<String, Value>) -> Result<[DateTime<Utc>; 2], Refusal> {
         )));
     }
     Ok([start, end])
+}
+
+/// Whether it is null, or a `patternedRecurrence` with its two parts.
+fn is_recurrence(value: &Value) -> bool {
+    let text = |pointer: &str| value.pointer(pointer).is_some_and(Value::is_string);
+    value.is_null() || ["/pattern/type", "/range/type", "/range/startDate"].into_iter().all(text)
+}
+
+fn stated(properties: Value) -> Result<Properties, Refusal> {
+    let stated = serde_json::from_value(properties)
+        .map_err(|_| Refusal::bad_request("Unable to read the singleValueExtendedProperties."))?;
+    Properties::of(stated)
 }
 
 /// Reads a `dateTimeTimeZone`: a local time without an offset, and a time zone that Outlook accepts.
@@ -162,7 +172,7 @@ fn unknown_zone(zone: &str) -> Refusal {
 }
 
 /// The zone that a request prefers for the times of its response.
-fn response_zone(request: &GraphRequest) -> Result<Option<(String, Tz)>, Refusal> {
+pub(super) fn response_zone(request: &GraphRequest) -> Result<Option<(String, Tz)>, Refusal> {
     let Some(name) = request.preference("outlook.timezone") else { return Ok(None) };
     let zone = zones::named(&name).ok_or_else(|| unknown_zone(&name))?;
     Ok(Some((name, zone)))
@@ -170,7 +180,7 @@ fn response_zone(request: &GraphRequest) -> Result<Option<(String, Tz)>, Refusal
 
 /// An event as a response shows it: with its times in UTC, unless the request prefers a zone ("event resource type":
 /// "By default, the start time is in UTC").
-fn in_zone(event: &Value, zone: Option<&(String, Tz)>) -> Value {
+pub(super) fn in_zone(event: &Value, zone: Option<&(String, Tz)>) -> Value {
     let mut event = event.clone();
     if let Some((name, zone)) = zone {
         for key in ["start", "end"] {
@@ -214,17 +224,19 @@ fn object(
     let body = given("body", json!({"contentType": "html", "content": ""}));
     let preview = body.get("content").cloned().unwrap_or_default();
     let location = given("location", json!({"displayName": ""}));
+    let recurrence = given("recurrence", Value::Null);
+    let change_key = uid.get(80..).unwrap_or_default();
     json!({
-        "@odata.etag": format!("W/\"{}\"", uid.replace('-', "")),
+        "@odata.etag": format!("W/\"{change_key}\""),
         "id": id,
         "createdDateTime": now,
         "lastModifiedDateTime": now,
-        "changeKey": uid.replace('-', ""),
+        "changeKey": change_key,
         "categories": given("categories", json!([])),
         "transactionId": given("transactionId", Value::Null),
         "originalStartTimeZone": zone("start"),
         "originalEndTimeZone": zone("end"),
-        "iCalUId": format!("040000008200E00074C5B7101A82E008{}", uid.replace('-', "").to_uppercase()),
+        "iCalUId": uid,
         "reminderMinutesBeforeStart": given("reminderMinutesBeforeStart", json!(15)),
         "isReminderOn": given("isReminderOn", json!(true)),
         "hasAttachments": false,
@@ -238,21 +250,31 @@ fn object(
         "responseRequested": given("responseRequested", json!(true)),
         "seriesMasterId": null,
         "showAs": given("showAs", json!("busy")),
-        "type": "singleInstance",
-        "webLink": format!("https://outlook.office365.com/owa/?itemid={}&exvsurl=1&path=/calendar/item", encode(id)),
+        "type": if recurrence.is_null() { "singleInstance" } else { "seriesMaster" },
+        "webLink": web_link(id),
         "onlineMeetingUrl": null,
         "isOnlineMeeting": given("isOnlineMeeting", json!(false)),
         "onlineMeetingProvider": given("onlineMeetingProvider", json!("unknown")),
         "allowNewTimeProposals": given("allowNewTimeProposals", json!(true)),
         "responseStatus": {"response": "organizer", "time": "0001-01-01T00:00:00Z"},
         "body": body,
-        "start": {"dateTime": start.format(DATE_TIME).to_string(), "timeZone": "UTC"},
-        "end": {"dateTime": end.format(DATE_TIME).to_string(), "timeZone": "UTC"},
+        "start": point(start),
+        "end": point(end),
         "location": location,
         "locations": [location],
-        "recurrence": null,
+        "recurrence": recurrence,
         "attendees": attendees,
         "organizer": organizer,
         "onlineMeeting": null,
     })
+}
+
+/// A moment as Graph writes it in an event: in UTC.
+pub(super) fn point(moment: DateTime<Utc>) -> Value {
+    json!({"dateTime": moment.format(DATE_TIME).to_string(), "timeZone": "UTC"})
+}
+
+/// The URL at which a browser shows the event.
+pub(super) fn web_link(id: &str) -> String {
+    format!("https://outlook.office365.com/owa/?itemid={}&exvsurl=1&path=/calendar/item", encode(id))
 }
