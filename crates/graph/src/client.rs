@@ -26,6 +26,7 @@ use crate::index::quota::Quota;
 use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
 use crate::metrics::Metrics;
 use crate::path::Path;
+use crate::quarantine::{KnownFolder, KnownFolders};
 use crate::request::Request;
 use crate::response::{self, Response, Room};
 use crate::retry::{Policy, RetrySafety, Tries};
@@ -46,6 +47,7 @@ struct Shared {
     mailboxes: MailboxLimiter,
     batches: Batches,
     trace_quota: Quota,
+    quarantines: KnownFolders,
 }
 
 /// A request succeeded.
@@ -55,6 +57,8 @@ pub struct Completed {
     pub response: Response,
     /// Whether an earlier try reached Graph, or may have, and failed.
     pub repeated: bool,
+    /// Whether the ids in the response are those of before immutable ones, since the id that was asked for is one.
+    pub mutable_ids: bool,
 }
 
 /// A request failed.
@@ -134,7 +138,8 @@ impl Client {
         let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
         let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
         let (mailboxes, trace_quota) = (MailboxLimiter::default(), Quota::of_message_trace());
-        let shared = Shared { transport, policy, mailboxes, batches, trace_quota };
+        let quarantines = KnownFolders::default();
+        let shared = Shared { transport, policy, mailboxes, batches, trace_quota, quarantines };
         Ok(Self { shared: Arc::new(shared), memory: Budget::default().share() })
     }
 
@@ -147,6 +152,11 @@ impl Client {
     /// The memory for answers.
     pub(crate) fn memory(&self) -> &Share {
         &self.memory
+    }
+
+    /// The place for the id of the quarantine folder of `mailbox`.
+    pub fn quarantine_folder(&self, mailbox: &str) -> KnownFolder {
+        self.shared.quarantines.of(mailbox)
     }
 
     /// Waits until the quota of the message trace, which all calls share, allows a request.
@@ -202,7 +212,10 @@ impl Client {
             let first_try = tries.retries() == 0 && attempt.slow_batches == 0;
             let (outcome, was_too_slow) = self.send_once(&attempt, first_try, held.take()).await;
             let error = match outcome {
-                Ok(response) => return Ok(Completed { response, repeated: attempt.repeated }),
+                Ok(response) => {
+                    let mutable_ids = request.immutable_ids && !attempt.request.immutable_ids;
+                    return Ok(Completed { response, repeated: attempt.repeated, mutable_ids });
+                }
                 Err(error) => error,
             };
             if let ErrorKind::NoRoom { needed } = *error.kind() {

@@ -5,12 +5,14 @@
 pub mod attachments;
 mod auth;
 mod batch;
+mod calendar;
 mod call_tag;
 mod change;
 mod client;
 mod error;
 mod error_code;
 mod error_kind;
+mod exchange_ids;
 mod expected;
 mod failure;
 #[doc(hidden)]
@@ -25,9 +27,12 @@ mod message_trace;
 mod metrics;
 mod mime;
 pub mod models;
+mod newer_messages;
 mod options;
+mod own_property;
 mod path;
 mod pool;
+mod quarantine;
 mod refusal;
 mod request;
 mod response;
@@ -44,11 +49,18 @@ pub use auth::credential::{ApplicationCertificate, AssertionAlgorithm, Credentia
 pub use auth::error::TokenError;
 pub use auth::token::TokenLife;
 pub use batch::scheduler::{BatchState, Lane};
+pub use calendar::{
+    CalendarEntry, DeletedEntry, EntryDetails, EntryText, MAILBOX_FOLDERS_PERMISSION, MeetingMark,
+    MeetingMessage, NewEntry, TRANSFER_PERMISSION, ZonedTime, create_entry, delete_entry, entries_of_meeting,
+    export_entry, import_entry, mark_meeting, message_text, read_entry, read_meeting_message,
+    restored_entries,
+};
 pub use call_tag::{CallTag, TaggedMessage};
 pub use change::{ChangeGate, ChangePermit};
 pub use client::{Client, Completed, Dispatch, Download, SendError};
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
+pub use exchange_ids::immutable_id;
 pub use expected::Expected;
 pub use failure::BackoffHint;
 pub use hunting::{
@@ -63,8 +75,14 @@ pub use message_trace::{
     probe_message_trace,
 };
 pub use metrics::{Metrics, RetryReason, Sent, TokenOutcome};
+pub use newer_messages::{NewerMessage, newer_messages};
 pub use options::GraphSettings;
 pub use path::{InvalidSegment, Path};
+pub use quarantine::{
+    Flag, KnownFolder, MadeFolder, Mark, MessageState, QUARANTINE, Sender, StateChange, change_state,
+    find_quarantine_folders, folder_id, make_quarantine_folder, mark_message, marked_messages, move_message,
+    read_state,
+};
 pub use refusal::Refusal;
 pub use request::{Request, WHOLE_HTML};
 pub use response::Response;
@@ -73,8 +91,8 @@ pub use search::criteria::{
 };
 pub use search::policy::ReadPolicy;
 pub use search::{
-    Copies, Counts, Limit, MailboxResult, Progress, Search, SearchScope, WithoutMailbox, look_up_copies,
-    search, search_within,
+    Copies, Counts, Limit, MailboxResult, Mailboxes, Progress, Search, SearchScope, WithoutMailbox,
+    list_mailboxes, look_up_copies, search, search_within,
 };
 pub use upload::{UploadError, UploadSession};
 pub use withdrawal::Withdrawal;

@@ -4,7 +4,7 @@ use net::untrusted::json::Bounded;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::client::Client;
+use crate::client::{Client, Dispatch};
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
 use crate::links::{Following, Links};
@@ -16,6 +16,7 @@ use crate::request::Request;
 pub(crate) struct ListReader<'a> {
     client: &'a Client,
     mailbox: &'a str,
+    dispatch: Dispatch,
     most_pages: usize,
     pages: usize,
 }
@@ -30,7 +31,12 @@ struct Page<T, const MOST: usize> {
 
 impl<'a> ListReader<'a> {
     pub(crate) fn new(client: &'a Client, mailbox: &'a str, most_pages: usize) -> Self {
-        Self { client, mailbox, most_pages, pages: 0 }
+        Self { client, mailbox, dispatch: Dispatch::Single, most_pages, pages: 0 }
+    }
+
+    /// Sends the requests as `dispatch` says.
+    pub(crate) fn by(self, dispatch: &Dispatch) -> Self {
+        Self { dispatch: dispatch.clone(), ..self }
     }
 
     /// Reads the list that begins at `path`. Pages may be empty while Graph looks for matches. A list with more than
@@ -48,7 +54,8 @@ impl<'a> ListReader<'a> {
             }
             self.pages += 1;
             let request = Request::get(next).in_mailbox(self.mailbox).expecting(Expected::Entities);
-            let page: Page<T, MOST> = self.client.send(&request).await?.parse()?;
+            let page: Page<T, MOST> =
+                self.client.send_by(&self.dispatch, &request).await?.response.parse()?;
             let is_empty = page.value.0.is_empty();
             entries.extend(page.value.0);
             if entries.len() > MOST {

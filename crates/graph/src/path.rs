@@ -94,6 +94,11 @@ impl Path {
         Self("/security/runHuntingQuery".to_owned())
     }
 
+    /// `/admin/exchange/mailboxes/{id}`, where the id is the mailbox's own.
+    pub(super) fn exchange_mailbox(id: &str) -> Result<Self, InvalidSegment> {
+        Self("/admin/exchange/mailboxes".to_owned()).segment(id, "mailbox id")
+    }
+
     /// `/$batch`
     pub(super) fn batch() -> Self {
         Self("/$batch".to_owned())
@@ -125,6 +130,11 @@ impl Path {
     /// `/users/{mailbox}/messages/{message}/attachments/{id}`
     pub fn attachment(mailbox: &str, message: &str, id: &str) -> Result<Self, InvalidSegment> {
         Self::message(mailbox, None, message)?.then("attachments").segment(id, "attachment id")
+    }
+
+    /// `/users/{mailbox}/events/{id}`
+    pub(super) fn event(mailbox: &str, id: &str) -> Result<Self, InvalidSegment> {
+        Self::user(mailbox)?.then("events").segment(id, "event id")
     }
 
     /// `/users/{mailbox}/messages`, or the messages of one folder.

@@ -22,7 +22,7 @@ use crate::error::Error;
 use crate::error_code::Meaning;
 use crate::expected::Expected;
 use crate::metrics::{Metrics, Sent};
-use crate::pool::Connections;
+use crate::pool::{Connections, Pool};
 use crate::request::Request;
 use crate::response::{self, Response, Room};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
@@ -245,6 +245,22 @@ impl Transport {
                 .body(bytes),
             None => pool.http.get(to.clone()),
         };
+        self.send_authorised(&pool, to, request).await
+    }
+
+    /// Sends the JSON `body` to an address that Graph named for it, without the token, as an upload.
+    pub(crate) async fn post_authorised(&self, to: &Url, body: Bytes) -> Result<Response, Error> {
+        let pool = self.connections.pool();
+        let request = pool.http.post(to.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        self.send_authorised(&pool, to, request).await
+    }
+
+    async fn send_authorised(
+        &self,
+        pool: &Pool,
+        to: &Url,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Response, Error> {
         let sent = async {
             let response = response::within(self.read_timeout, request.send()).await?;
             let response =
@@ -256,7 +272,7 @@ impl Transport {
         let address = to.query().map(Secret::new);
         let response = sent.await.map_err(|error| error.scrubbed(&Scrubber::new(&address)));
         if response.as_ref().is_err_and(is_out_of_service) {
-            self.connections.leave(&pool);
+            self.connections.leave(pool);
         }
         count(&self.metrics, Sent::Upload, response.as_ref().map(|response| response.status));
         response

@@ -9,6 +9,7 @@ mod folder_names;
 mod mailbox;
 mod mailbox_hits;
 mod mailbox_list;
+mod mailboxes;
 pub(crate) mod message;
 mod outcome;
 pub(crate) mod page;
@@ -40,6 +41,7 @@ use policy::ReadPolicy;
 use results::Results;
 use target::Target;
 
+pub use mailboxes::{Mailboxes, list_mailboxes};
 pub use outcome::{Counts, Limit, MailboxResult, Progress, Search, WithoutMailbox};
 pub use scope::{Copies, SearchScope};
 
