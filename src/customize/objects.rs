@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::bpmn::{Process, Style, Task};
 use super::sources::{
-    Condition, Field, FormItem, Function, InputType, Rule, Runs, Script, Sources, Step, Workflow, script_text,
+    Activation, Condition, Field, FormItem, Function, InputType, Rule, Runs, Script, Sources, Step, Workflow,
+    script_text,
 };
 use super::{DATE, Error, Examples, ScriptLanguage, samples};
 
@@ -14,7 +15,8 @@ const DATA_TABLE: u32 = 8;
 const FUNCTION: u32 = 11;
 /// The number of the data table in the SOAR that exported its columns; the importing SOAR assigns its own.
 const OUR_TABLE: u32 = 1010;
-/// The type of a menu item rule.
+/// The types of rules.
+const AUTOMATIC: u32 = 0;
 const MENU_ITEM: u32 = 1;
 /// How long SOAR waits for what a rule starts: a day, in seconds.
 const TIMEOUT: u32 = 86_400;
@@ -232,7 +234,10 @@ impl<'s> Assembly<'s> {
                 "name": rule.name,
                 "export_key": rule.name,
                 "id": id,
-                "type": MENU_ITEM,
+                "type": match rule.activation {
+                    Activation::Manual => MENU_ITEM,
+                    Activation::Automatic => AUTOMATIC,
+                },
                 "enabled": true,
                 "object_type": rule.object_type,
                 "logic_type": rule.logic,

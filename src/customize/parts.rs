@@ -61,6 +61,8 @@ fn aspects(kind: Kind) -> &'static [Aspect] {
             ("manual_settings", "conditions that must hold", logic_of_activation, Form::Value),
             ("manual_settings", "conditions", conditions_of_activation, Form::Rows(Row::Condition)),
             ("manual_settings", "form", form_of_activation, Form::Rows(Row::FormItem)),
+            ("activation_details", "conditions that must hold", logic_of_activation, Form::Value),
+            ("activation_details", "conditions", conditions_of_activation, Form::Rows(Row::Condition)),
         ],
         Kind::Script => &[
             ("description", "description", plain, Form::Value),
@@ -73,7 +75,15 @@ fn aspects(kind: Kind) -> &'static [Aspect] {
 
 /// The parts of an object of this kind.
 pub(super) fn parts(kind: Kind, object: &Value) -> Vec<Part> {
-    let mut parts: Vec<Part> = aspects(kind).iter().map(|aspect| part(object, aspect, None)).collect();
+    // A playbook has the settings of its activation only.
+    let is_automatic = object["activation_type"] == "automatic";
+    let is_of_other = |key: &str| match key {
+        "manual_settings" => is_automatic,
+        "activation_details" => !is_automatic,
+        _ => false,
+    };
+    let own = aspects(kind).iter().filter(|(key, ..)| !is_of_other(key));
+    let mut parts: Vec<Part> = own.map(|aspect| part(object, aspect, None)).collect();
     let (what, fields) = match kind {
         Kind::DataTable => ("column", &object["fields"]),
         Kind::Playbook => ("field", &object["fields_type"]["fields"]),

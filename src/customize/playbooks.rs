@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bpmn::{Process, Style, Task};
 use super::objects::{Assembly, condition, find, static_choice, static_input, undefined, view_item};
 use super::sources::{
-    Choice, Field, FormItem, Function, InputType, Playbook, PlaybookStep, Rule, script_text,
+    Activation, Choice, Field, FormItem, Function, InputType, Playbook, PlaybookStep, Rule, script_text,
 };
 use super::{DATE, Error, ScriptLanguage};
 
@@ -109,7 +109,17 @@ impl<'s> Assembly<'s> {
             description: "",
             tasks: playbook.steps.iter().map(|step| self.task(step, playbook)).collect::<Result<_, _>>()?,
         };
-        Ok(json!({
+        let conditions = json!({
+            "conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
+            "logic_type": rule.logic,
+        });
+        let (settings, activation) = match rule.activation {
+            Activation::Manual => {
+                ("manual_settings", json!({"activation_conditions": conditions, "view_items": view_items}))
+            }
+            Activation::Automatic => ("activation_details", json!({"activation_conditions": conditions})),
+        };
+        let mut object = json!({
             "uuid": playbook.uuid,
             "name": playbook.name,
             "export_key": playbook.name,
@@ -120,14 +130,7 @@ impl<'s> Assembly<'s> {
             "status": "enabled",
             "version": 1,
             "object_type": rule.object_type,
-            "activation_type": "manual",
-            "manual_settings": {
-                "activation_conditions": {
-                    "conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
-                    "logic_type": rule.logic,
-                },
-                "view_items": view_items,
-            },
+            "activation_type": rule.activation,
             "content": {"content_version": 1, "xml": process.xml()},
             "local_scripts": playbook.scripts(&rule.object_type)?,
             "deployment_id": handle,
@@ -165,7 +168,9 @@ impl<'s> Assembly<'s> {
             "creator_principal": principal,
             "last_modified_principal": principal,
             "last_modified_time": DATE,
-        }))
+        });
+        object[settings] = activation;
+        Ok(object)
     }
 
     /// The rule of the same purpose.

@@ -134,18 +134,20 @@ pub(super) struct Column {
     pub(super) field: Field,
 }
 
-/// A rule: an entry of a menu.
+/// A rule: an entry of a menu, or what a change of an object starts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
     pub(super) uuid: String,
     /// The label in the menu, which also identifies the rule.
     pub(super) name: String,
-    /// The kind of object whose menu has the rule: `incident`, `artifact`, or the API name of a data table.
+    #[serde(default)]
+    pub(super) activation: Activation,
+    /// The kind of object that it works on: `incident`, `artifact`, `task`, or the API name of a data table.
     pub(super) object_type: String,
     #[serde(default)]
     pub(super) logic: Logic,
-    /// The conditions under which the menu shows it; none: always.
+    /// The conditions under which the menu shows it, or a change of the object starts it; none: always.
     #[serde(default)]
     pub(super) conditions: Vec<Condition>,
     pub(super) runs: Runs,
@@ -155,6 +157,17 @@ pub(super) struct Rule {
     /// Its pack; by default that of the functions it leads to.
     #[serde(default)]
     pub(super) pack: Option<Pack>,
+}
+
+/// What starts a rule or playbook.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Activation {
+    /// An analyst, from the object's menu.
+    #[default]
+    Manual,
+    /// A change of the object that meets the conditions.
+    Automatic,
 }
 
 /// How many of the conditions must hold.
@@ -224,7 +237,7 @@ pub(super) struct Step {
     pub(super) result_name: String,
 }
 
-/// A playbook: functions and scripts, one after the other. An analyst starts it, as the rule of the same purpose.
+/// A playbook: functions and scripts, one after the other. It starts as the rule of the same purpose does.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Playbook {
@@ -236,7 +249,7 @@ pub(super) struct Playbook {
     /// Its API name.
     pub(super) name: String,
     pub(super) label: String,
-    /// The rule whose object type, conditions and form are the playbook's.
+    /// The rule whose activation, object type, conditions and form are the playbook's.
     pub(super) rule: String,
     pub(super) description: String,
     pub(super) steps: Vec<PlaybookStep>,

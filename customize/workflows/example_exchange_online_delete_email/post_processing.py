@@ -1,7 +1,8 @@
-# Sets the status of the row: deleted, gone, or not deleted. If the message was not deleted, a note says why.
-error = (results.content or {}).get("error") or {}
+# Sets the status of the row: deleted, quarantined, gone, or not deleted. If the message was not deleted, a note says why.
+content = results.content or {}
+error = content.get("error") or {}
 if results.success:
-    row.exo_dt_status = red(u"Deleted")
+    row.exo_dt_status = red(u"Quarantined" if content.get("quarantined") else u"Deleted")
     row.exo_dt_web_link = u""
 elif error.get("code") == "ErrorItemNotFound":
     row.exo_dt_status = red(u"Gone")

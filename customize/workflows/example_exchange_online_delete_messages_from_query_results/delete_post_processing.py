@@ -1,13 +1,16 @@
-# Adds a row for each message, if the data table is selected: Deleted, Gone, or Not deleted. A note says why messages
-# were not deleted, and what the query missed, unless the functions' own notes say so.
+# Adds a row for each message, if the data table is selected: Deleted, Quarantined, Gone, or Not deleted. A note says why
+# messages were not deleted, and what the query missed, unless the functions' own notes say so.
 content = results.content or {}  # empty if the call failed and the run continues
 in_table = "Exchange Online data table" in (content.get("exo_query_output_format") or [])
 queried = now()
 folder = label_of((query.get("inputs") or {}).get("exo_mail_folders"))
-counts = {u"Deleted": 0, u"Gone": 0, u"Not deleted": 0}
+counts = {u"Deleted": 0, u"Quarantined": 0, u"Gone": 0, u"Not deleted": 0}
 for mailbox in content.get("delete_results") or []:
     gone = [message.get("id") for message in mailbox.get("already_gone_list") or []]
-    fates = [(message, u"Deleted") for message in mailbox.get("deleted_list") or []]
+    hidden = [one.get("listed_id") or one.get("id") for one in mailbox.get("quarantined_list") or []]
+    fates = []
+    for message in mailbox.get("deleted_list") or []:
+        fates.append((message, u"Quarantined" if message.get("id") in hidden else u"Deleted"))
     for message in mailbox.get("not_deleted_list") or []:
         fates.append((message, u"Gone" if message.get("id") in gone else u"Not deleted"))
     for message, fate in fates:
@@ -23,6 +26,8 @@ for mailbox in content.get("delete_results") or []:
 reasons = [reason for reason in (query.get("reason"), results.reason) if reason]
 if reasons and not has_note(content, reasons):
     outcome = u"{0} deleted".format(counted(counts[u"Deleted"], u"message"))
+    if counts[u"Quarantined"]:
+        outcome += u", {0:,} moved to quarantine".format(counts[u"Quarantined"])
     if counts[u"Gone"]:
         outcome += u", {0:,} already gone".format(counts[u"Gone"])
     if counts[u"Not deleted"]:

@@ -1,0 +1,2 @@
+# What the query found.
+query = playbook.functions.results.exo_query_results

@@ -1,0 +1,2 @@
+# The results of the plan.
+results = playbook.functions.results.exo_plan_results

@@ -1,0 +1,2 @@
+# The results of the restoration.
+results = playbook.functions.results.exo_restore_results
