@@ -13,7 +13,7 @@ pub use ::graph::fuzzing::{graph_answers, graph_links};
 pub use ::vault::fuzzing::vault_answers;
 pub use fn_exchange_online::audit::fuzzing::audit_trail;
 use fn_exchange_online::config::{Environment, Settings, ini};
-pub use fn_exchange_online::functions::fuzzing::function_call;
+pub use fn_exchange_online::functions::fuzzing::{function_call, removal_plan};
 pub use fn_exchange_online::worker::fuzzing::broker_headers;
 pub use soar::fuzzing::soar_answers;
 use stomp::{ClientCommand, Command, Frame, FrameCodec, Limits, Received, ServerCommand};
@@ -34,7 +34,7 @@ pub use self::texts::texts;
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their program in `fuzz/fuzz_targets` and of their directory in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 16] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("stomp", stomp),
     ("app_config", app_config),
     ("function_call", function_call),
@@ -51,6 +51,7 @@ pub const TARGETS: [(&str, Target); 16] = [
     ("graph_links", graph_links),
     ("scrubber", scrubber),
     ("vault_answers", vault_answers),
+    ("removal_plan", removal_plan),
 ];
 
 /// The texts of a target that takes several: what stands between bytes that no UTF-8 has, at most `N`; the rest are

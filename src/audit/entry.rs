@@ -26,16 +26,16 @@ impl Proposal {
         Self { trail, initiator, record, dry_run }
     }
 
-    /// Whether its line can hold other intents, too. Only deletions can: each names its mailbox and message there.
+    /// Whether its line can hold other intents, too. Only removals can: each names its mailbox and message there.
     pub(super) fn may_share_line(&self) -> bool {
-        self.record.act == Act::DeleteMessage
+        matches!(self.record.act, Act::DeleteMessage | Act::QuarantineMessage)
     }
 
-    /// Whether one line can hold the intents of both: deletions by one call.
+    /// Whether one line can hold the intents of both: removals of one kind by one call.
     pub(super) fn shares_line_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.initiator, &other.initiator)
             && self.may_share_line()
-            && other.may_share_line()
+            && self.record.act == other.record.act
             && self.dry_run == other.dry_run
             && self.record.destination == other.record.destination
     }

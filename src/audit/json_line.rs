@@ -39,6 +39,8 @@ struct Part<'a> {
     mailbox_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
 }
 
 /// The guard rails in force.
@@ -49,6 +51,10 @@ struct RailsLine<'a> {
     version: &'static str,
     max_deletions: usize,
     max_deletions_per_hour: Option<usize>,
+    max_plan_messages: usize,
+    plan_lifetime: u64,
+    four_eyes: bool,
+    approval_required: bool,
     mailboxes_allowed: Option<Vec<String>>,
     mailboxes_denied: Vec<String>,
     mailboxes_denied_reading: Vec<String>,
@@ -96,6 +102,7 @@ pub(super) fn of_intent(
                 mailbox: record.mailbox.as_deref(),
                 mailbox_id: record.mailbox_id.as_deref(),
                 message_id: record.message_id.as_deref(),
+                origin: record.origin.as_deref(),
             });
             line(&common, parts.collect())
         }
@@ -123,6 +130,10 @@ pub(super) fn of_rails(rails: &GuardSettings, removed: &[String]) -> String {
         version: env!("CARGO_PKG_VERSION"),
         max_deletions: rails.max_deletions,
         max_deletions_per_hour: rails.max_deletions_per_hour,
+        max_plan_messages: rails.max_plan_messages,
+        plan_lifetime: rails.plan_lifetime.as_secs(),
+        four_eyes: rails.four_eyes,
+        approval_required: rails.approval_required,
         mailboxes_allowed: rails.allowed.as_ref().map(Patterns::texts),
         mailboxes_denied: rails.denied.texts(),
         mailboxes_denied_reading: rails.denied_reading.texts(),
@@ -130,6 +141,7 @@ pub(super) fn of_rails(rails: &GuardSettings, removed: &[String]) -> String {
             Deletion::Recoverable => "recoverable",
             Deletion::DeletedItems => "deleted_items",
             Deletion::Permanent => "permanent",
+            Deletion::Quarantine => "quarantine",
         },
         dry_run: rails.dry_run,
         hold: rails.hold,

@@ -8,6 +8,15 @@ pub struct Initiator {
     /// The name of SOAR's user or API key, or of the user who ran the function from the command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
+    /// The same user or key by the name that SOAR shows, which is not in the trail.
+    #[serde(skip)]
+    pub display_name: Option<String>,
+    /// The person who approved the removal plan that is applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// The digest of the removal plan that is applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
     /// The incident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<i64>,
@@ -29,6 +38,18 @@ pub enum Act {
     DeleteMessage,
     /// Deletes a list of messages; on record only when the list is refused as a whole.
     DeleteMessages,
+    /// Moves a message into the quarantine of its mailbox.
+    QuarantineMessage,
+    /// Moves a removed message back.
+    RestoreMessage,
+    /// Removes the entry of a meeting from an attendee's calendar.
+    RemoveMeeting,
+    /// Enters an appointment in place of a removed meeting.
+    RestoreMeeting,
+    /// Moves removed messages back; on record only when that is stopped.
+    RestoreMessages,
+    /// Makes a folder, for messages that are moved into it.
+    CreateFolder,
     /// Moves a message.
     MoveMessage,
     /// Sends a mail.
@@ -53,15 +74,23 @@ pub enum Act {
     SearchMailboxes,
     /// Looks into the message trace.
     TraceMessages,
+    /// Reads the messages of a removal plan, and freezes them.
+    PlanRemoval,
     /// Reads a mailbox in any way; on record only when the mailbox is refused.
     ReadMailbox,
 }
 
 impl Act {
     /// All kinds.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 22] = [
         Self::DeleteMessage,
         Self::DeleteMessages,
+        Self::QuarantineMessage,
+        Self::RestoreMessage,
+        Self::RemoveMeeting,
+        Self::RestoreMeeting,
+        Self::RestoreMessages,
+        Self::CreateFolder,
         Self::MoveMessage,
         Self::SendMessage,
         Self::CreateMeeting,
@@ -74,6 +103,7 @@ impl Act {
         Self::ReadAttachments,
         Self::SearchMailboxes,
         Self::TraceMessages,
+        Self::PlanRemoval,
         Self::ReadMailbox,
     ];
 
@@ -82,6 +112,12 @@ impl Act {
         match self {
             Self::DeleteMessage => "delete message",
             Self::DeleteMessages => "delete messages",
+            Self::QuarantineMessage => "quarantine message",
+            Self::RestoreMessage => "restore message",
+            Self::RemoveMeeting => "remove meeting",
+            Self::RestoreMeeting => "restore meeting",
+            Self::RestoreMessages => "restore messages",
+            Self::CreateFolder => "create folder",
             Self::MoveMessage => "move message",
             Self::SendMessage => "send message",
             Self::CreateMeeting => "create meeting",
@@ -94,14 +130,28 @@ impl Act {
             Self::ReadAttachments => "read attachments",
             Self::SearchMailboxes => "search mailboxes",
             Self::TraceMessages => "trace messages",
+            Self::PlanRemoval => "plan removal",
             Self::ReadMailbox => "read mailbox",
         }
     }
 
-    /// Whether a mailbox is another one after it.
+    /// Whether it is what the initiator asked for, in a mailbox. A folder is only made on the way.
     pub(super) fn changes_mailbox(self) -> bool {
-        use Act::{DeleteMessage, MoveMessage, SendMessage};
-        matches!(self, DeleteMessage | MoveMessage | SendMessage | Self::CreateMeeting)
+        use Act::{
+            CreateMeeting, DeleteMessage, MoveMessage, QuarantineMessage, RemoveMeeting, RestoreMeeting,
+            RestoreMessage, SendMessage,
+        };
+        matches!(
+            self,
+            DeleteMessage
+                | QuarantineMessage
+                | RestoreMessage
+                | RemoveMeeting
+                | RestoreMeeting
+                | MoveMessage
+                | SendMessage
+                | CreateMeeting
+        )
     }
 
     fn participle(self) -> &'static str {
@@ -109,12 +159,16 @@ impl Act {
             Self::DeleteMessage | Self::DeleteMessages => "deleted",
             Self::MoveMessage => "moved",
             Self::SendMessage => "sent",
-            Self::CreateMeeting => "created",
+            Self::QuarantineMessage => "quarantined",
+            Self::RestoreMessage | Self::RestoreMessages | Self::RestoreMeeting => "restored",
+            Self::RemoveMeeting => "removed",
+            Self::CreateMeeting | Self::CreateFolder => "created",
             Self::ChangeMailbox => "changed",
             Self::AttachMessage | Self::AttachFile | Self::AttachReport | Self::WriteNote => "written",
             Self::ReadMessage | Self::ReadAttachments | Self::ReadMailbox => "read",
             Self::SearchMailboxes => "searched",
             Self::TraceMessages => "traced",
+            Self::PlanRemoval => "planned",
         }
     }
 }
@@ -184,6 +238,12 @@ pub struct AuditRecord {
     /// The message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
+    /// The calendar entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<String>,
+    /// The id of the folder a message was in, where it can be moved back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The folder a message goes to; for a deletion, where the message ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
@@ -221,6 +281,8 @@ impl AuditRecord {
             mailbox: None,
             mailbox_id: None,
             message_id: None,
+            event_id: None,
+            origin: None,
             destination: None,
             recipients: Vec::new(),
             attachments: None,

@@ -9,7 +9,7 @@ use net::{ProxyUrl, Secret, Trust};
 use soar::SoarSettings;
 
 use super::Patterns;
-use super::definitions::app::MAX_MESSAGES;
+use super::definitions::app::{MAX_MESSAGES, MAX_PLAN_MESSAGES, PLAN_LIFETIME};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,6 +193,14 @@ pub struct GuardSettings {
     pub max_deletions: usize,
     /// `max_deletions_per_hour`: messages that all calls may delete within an hour; `None`: any number.
     pub max_deletions_per_hour: Option<usize>,
+    /// `max_plan_messages`: messages that one removal plan may hold.
+    pub max_plan_messages: usize,
+    /// `plan_lifetime`: for how long a removal plan can be applied.
+    pub plan_lifetime: Duration,
+    /// `four_eyes`: who made a plan cannot approve it.
+    pub four_eyes: bool,
+    /// `approval_required`: messages are deleted by a plan only.
+    pub approval_required: bool,
     /// `mailboxes_allowed`: mailboxes that may be changed; `None`: all.
     pub allowed: Option<Patterns>,
     /// `mailboxes_denied`: mailboxes that may not be changed, even if allowed.
@@ -232,6 +240,11 @@ impl GuardSettings {
         };
         number("max_deletions", Some(former.max_deletions), Some(self.max_deletions));
         number("max_deletions_per_hour", former.max_deletions_per_hour, self.max_deletions_per_hour);
+        number("max_plan_messages", Some(former.max_plan_messages), Some(self.max_plan_messages));
+        if self.plan_lifetime > former.plan_lifetime {
+            let (now, former) = (self.plan_lifetime.as_secs(), former.plan_lifetime.as_secs());
+            removed.push(format!("plan_lifetime is {now}, and was {former}"));
+        }
         if let Some(before) = &former.allowed {
             match &self.allowed {
                 None => removed.push("mailboxes_allowed is gone, so every mailbox is allowed".to_owned()),
@@ -254,6 +267,12 @@ impl GuardSettings {
         if self.deletion == Deletion::Permanent && former.deletion != Deletion::Permanent {
             removed.push("deletion is permanent".to_owned());
         }
+        if former.four_eyes && !self.four_eyes {
+            removed.push("four_eyes is off".to_owned());
+        }
+        if former.approval_required && !self.approval_required {
+            removed.push("approval_required is off".to_owned());
+        }
         if former.dry_run && !self.dry_run {
             removed.push("dry_run is off".to_owned());
         }
@@ -270,6 +289,10 @@ impl Default for GuardSettings {
         Self {
             max_deletions: MAX_MESSAGES.default,
             max_deletions_per_hour: None,
+            max_plan_messages: MAX_PLAN_MESSAGES.default,
+            plan_lifetime: Duration::from_secs(PLAN_LIFETIME.default),
+            four_eyes: false,
+            approval_required: false,
             allowed: None,
             denied: Patterns::default(),
             denied_reading: Patterns::default(),
@@ -290,4 +313,6 @@ pub enum Deletion {
     DeletedItems,
     /// Purged; only a hold still keeps the message.
     Permanent,
+    /// A hidden folder, from which `exchange_online_restore_messages` moves a message back.
+    Quarantine,
 }

@@ -4,13 +4,11 @@
 //! expects. UTC takes its place where the zone is unknown, ambiguous at that time, or refused by Graph.
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tracing::info;
-use windows_timezones::WindowsTimezone;
 
 use super::context::Context;
 use super::error::Error;
@@ -18,6 +16,7 @@ use super::inputs::{InputError, Inputs, RichText};
 use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_CALENDARS, Permissions, READ_SETTINGS, Use};
 use super::spec::{Input, InputKind, Spec, Timeout};
+use super::zone::{Zone, is_zone_refused};
 use crate::audit::{Act, AuditRecord};
 use crate::guard::{Authorization, Change, Mailbox};
 use graph::models::{Body, Recipient};
@@ -138,36 +137,6 @@ struct Attendee {
     kind: &'static str,
 }
 
-/// A time zone, under the name that Graph gave it.
-struct Zone {
-    name: String,
-    rules: Tz,
-}
-
-impl Zone {
-    fn utc() -> Self {
-        Self { name: "UTC".to_owned(), rules: Tz::UTC }
-    }
-
-    /// Reads a zone's name: a Windows name, an IANA name, or one that only the mailbox knows ("Customized Time Zone"),
-    /// which becomes UTC.
-    fn named(name: &str) -> Self {
-        let iana = name.parse::<WindowsTimezone>().map_or(name, |zone| zone.tzdb_id());
-        iana.parse().map_or_else(|_| Self::utc(), |rules| Self { name: name.to_owned(), rules })
-    }
-
-    fn is_utc(&self) -> bool {
-        self.rules == Tz::UTC
-    }
-
-    /// Whether `time` has a local time of its own. In the hour in which clocks go back, two times have the same local
-    /// time, and Graph may take the wrong one.
-    fn is_unambiguous(&self, time: DateTime<Utc>) -> bool {
-        let local = time.with_timezone(&self.rules).naive_local();
-        self.rules.from_local_datetime(&local).single().is_some()
-    }
-}
-
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let meeting = Meeting::read(inputs)?;
     check_times(context, &meeting)?;
@@ -262,14 +231,6 @@ impl Events {
             (created, _) => created,
         }
     }
-}
-
-/// Whether Graph refused an event for the time zone of its times, or for one of its other properties.
-fn is_zone_refused(error: &graph::Error) -> bool {
-    error.refusal().is_some_and(|refusal| {
-        refusal.status == 400
-            && matches!(&*refusal.code, "TimeZoneNotSupportedException" | "ErrorPropertyValidationFailure")
-    })
 }
 
 /// Posts an event. Its transaction id makes the request repeatable.

@@ -6,7 +6,10 @@ use super::create_meeting::Meeting;
 use super::delete_messages_from_query_results::Order;
 use super::incident_sink::{self, IncidentSink};
 use super::inputs::Inputs;
+use super::plan::{Plan, RemovalOutcome};
+use super::plan_removal;
 use super::query_emails::Query;
+use super::restore_messages::Wish;
 use super::send_message::Mail;
 use super::{Function, InputKind};
 use soar::FunctionCall;
@@ -50,9 +53,26 @@ pub fn function_call(data: &[u8]) {
     let _ = Mail::read(&inputs);
     let _ = Meeting::read(&inputs).map(|meeting| meeting.start < meeting.end);
     let _ = Query::read(&inputs, &sink).map(|query| query.described());
+    let _ = Wish::read(&inputs);
     let mut reader = inputs.read();
     if let Some(text) = reader.text("exo_query_messages_results") {
         let _ = Order::parse(&text, &sink);
+    }
+}
+
+/// Reads a file of an incident as a removal plan and as the outcome of one, and the results of a query as what is to be
+/// planned. A file that is read as a plan is what this program writes for it, byte for byte.
+pub fn removal_plan(data: &[u8]) {
+    match Plan::read(data) {
+        Ok(plan) => assert!(plan.bytes().is_ok_and(|bytes| bytes == data), "the file is not canonical"),
+        Err(error) => assert!(error.to_string().len() < 1024),
+    }
+    if let Some(outcome) = RemovalOutcome::read(data) {
+        let written = outcome.bytes().unwrap_or_default();
+        assert_eq!(RemovalOutcome::read(&written), Some(outcome));
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = plan_removal::parse(text).map_err(|error| assert!(error.len() < 1024));
     }
 }
 

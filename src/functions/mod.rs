@@ -4,6 +4,8 @@
 //! Nothing here knows the broker: a function takes [`Inputs`], works at Graph and SOAR through a [`Context`],
 //! and ends in an [`Outcome`] or an [`Error`].
 
+mod access;
+mod apply_plan;
 mod attached_content;
 mod call;
 mod context;
@@ -21,16 +23,26 @@ mod idempotency;
 mod incident_sink;
 mod inputs;
 mod lease;
+mod listed;
+mod many;
+mod meetings;
 mod move_message_to_folder;
+mod move_once;
 mod outcome;
 mod permissions;
+mod plan;
+mod plan_removal;
 mod progress;
 mod query_emails;
+mod removal;
+mod remove_meetings;
 mod report;
+mod restore_messages;
 mod send_message;
 mod spec;
 mod trace_message;
 mod write_message_as_attachment;
+mod zone;
 
 use tracing::info;
 
@@ -69,7 +81,8 @@ macro_rules! functions {
 
             async fn work(self, context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
                 match self {
-                    $(Self::$label => $module::run(context, inputs).await,)*
+                    // A function's future holds its whole state.
+                    $(Self::$label => Box::pin($module::run(context, inputs)).await,)*
                 }
             }
         }
@@ -99,6 +112,14 @@ functions! {
     DeleteMessagesFromQueryResults => delete_messages_from_query_results,
     /// `exchange_online_trace_message`
     TraceMessage => trace_message,
+    /// `exchange_online_restore_messages`
+    RestoreMessages => restore_messages,
+    /// `exchange_online_plan_removal`
+    PlanRemoval => plan_removal,
+    /// `exchange_online_apply_plan`
+    ApplyPlan => apply_plan,
+    /// `exchange_online_remove_meetings`
+    RemoveMeetings => remove_meetings,
 }
 
 impl Function {

@@ -1,8 +1,6 @@
 //! `exchange_online_move_message_to_folder`: moves one message to another folder of its mailbox.
 //!
-//! The message itself is not changed. Its immutable id survives the move (Graph page "Obtain immutable identifiers for
-//! Outlook resources"), so one request shows where the message is: after an attempt with an unknown outcome, and when
-//! an earlier run of the call may have moved it.
+//! The message itself is not changed.
 
 use std::fmt;
 
@@ -11,12 +9,12 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use super::context::Context;
-use super::delete_email::look;
 use super::error::Error;
-use super::idempotency::may_have_been_applied;
 use super::inputs::{InputError, Inputs, Reader, Reason};
+use super::move_once::move_once;
 use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
+use super::removal::look;
 use super::spec::{FOLDER, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
 use crate::guard::{Authorization, Change, Mailbox};
@@ -213,31 +211,7 @@ impl Mover<'_> {
         {
             return Ok(moved);
         }
-        let (mut indeterminate, mut repeats) = (false, 0);
-        loop {
-            let error = match self.request_move(act).await {
-                Ok(moved) => return Ok(moved),
-                Err(error) => error,
-            };
-            indeterminate |= error.is_indeterminate();
-            let repeatable = may_have_been_applied(&error);
-            if !repeatable && !error.is_item_gone() {
-                return Err(with_doubt(error, indeterminate));
-            }
-            // Graph has answered "not found" to moves that it had carried out (msgraph-sdk-php issue 285).
-            if let Some(moved) = self.find_moved().await {
-                return Ok(moved);
-            }
-            let named = error.backoff_hint().and_then(|hint| hint.named);
-            let wait = self.context.graph.again_after(named, repeats).filter(|_| repeatable);
-            let Some(wait) = wait else {
-                // A message that is gone may have been moved by an earlier run and by its owner after that.
-                let moved_on = error.is_item_gone() && self.context.may_have_been_run();
-                return Err(with_doubt(error, indeterminate || moved_on));
-            };
-            repeats += 1;
-            self.context.guard.sleep(wait).await;
-        }
+        move_once(self.context, || self.request_move(act), || self.find_moved()).await
     }
 
     async fn request_move(&self, act: &Change) -> Result<Moved, graph::Error> {
@@ -316,8 +290,4 @@ impl Mover<'_> {
 
 fn is_not_found(error: &graph::Error) -> bool {
     error.refusal().is_some_and(|refusal| refusal.status == 404)
-}
-
-fn with_doubt(error: graph::Error, indeterminate: bool) -> graph::Error {
-    if indeterminate { error.with_effect(Effect::Indeterminate) } else { error }
 }

@@ -111,6 +111,18 @@ pub(super) const HUNT: Permission = Permission {
     ..Permission::new(graph::HUNTING_PERMISSION, &[])
 };
 
+/// Exports calendar entries before their removal, and imports them again (Graph pages "mailbox: exportItems" and
+/// "mailbox: createImportSession").
+pub(super) const TRANSFER_ITEMS: Permission =
+    Permission { lost_without: Some(NO_TRANSFER), ..Permission::new(graph::TRANSFER_PERMISSION, &[]) };
+
+/// Finds the folder of a calendar, for an import.
+pub(super) const READ_FOLDERS: Permission =
+    Permission { lost_without: Some(NO_TRANSFER), ..Permission::new(graph::MAILBOX_FOLDERS_PERMISSION, &[]) };
+
+const NO_TRANSFER: &str =
+    "Without it, removed meetings come back as appointments, without organizer and attendees.";
+
 /// Needed in addition where the settings allow or deny mailboxes: the guard then asks the directory who owns a mailbox
 /// before the mailbox is changed.
 pub const IDENTIFY: Permission = READ_USERS;

@@ -4,6 +4,7 @@
 //! [`Mailbox`] that [`Guard::authorize_mailbox`] returned; in a dry run it makes none. So no function can skip the
 //! guard rails. Until its request is sent, a change is withdrawn where the rails change or the call is stopped.
 
+mod allowance;
 mod change;
 mod deletion_count;
 mod directory;
@@ -14,10 +15,13 @@ mod stop;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use self::allowance::Allowance;
+pub use self::allowance::PlanRails;
 pub use self::change::Change;
 use self::change::{CallState, Gate};
 pub use self::deletion_count::DeletionCount;
@@ -38,8 +42,10 @@ pub struct Guard {
     policy: ChangePolicy,
     /// What the call has to keep to, as far as it was looked at.
     rails: Arc<Mutex<Rails>>,
-    /// How many messages the call may delete, once that is permitted.
-    listed: Arc<Mutex<usize>>,
+    /// What the call may remove, once that is permitted.
+    allowance: Arc<Mutex<Allowance>>,
+    /// Whether the call restores many messages.
+    restores_many: Arc<AtomicBool>,
     call: CallState,
     trail: Trail,
     /// The deletions of the last hour.
@@ -124,6 +130,10 @@ pub enum RefusalCode {
     TooManyDeletions,
     /// More messages are listed than `max_deletions_per_hour` leaves.
     TooManyDeletionsPerHour,
+    /// A plan holds more messages than `max_plan_messages`.
+    PlanTooLarge,
+    /// Messages are deleted by an approved plan only.
+    ApprovalRequired,
     /// The audit trail cannot be written.
     NotOnRecord,
     /// All changes are on hold.
@@ -144,6 +154,8 @@ impl RefusalCode {
             Self::MailboxNotIdentified => "MailboxNotIdentified",
             Self::TooManyDeletions => "TooManyDeletions",
             Self::TooManyDeletionsPerHour => "TooManyDeletionsPerHour",
+            Self::PlanTooLarge => "PlanTooLarge",
+            Self::ApprovalRequired => "ApprovalRequired",
             Self::NotOnRecord => "NotOnRecord",
             Self::OnHold => "OnHold",
             Self::Stopping => "Stopping",
@@ -179,7 +191,8 @@ impl Guard {
         Self {
             policy: policy.clone(),
             rails: Arc::new(Mutex::new(rails)),
-            listed: Arc::default(),
+            allowance: Arc::default(),
+            restores_many: Arc::default(),
             call: CallState::default(),
             trail,
             deletions,
@@ -197,22 +210,6 @@ impl Guard {
             self.stop_if_too_many(&rails);
         }
         rails.clone()
-    }
-
-    /// Stops the call if it lists more messages than may be deleted since the rails changed.
-    fn stop_if_too_many(&self, rails: &Rails) {
-        let (listed, limit) = (*self.listed.lock(), rails.max_deletions());
-        if listed > limit {
-            let phrase = format!("one call may delete {limit} messages at most by now (max_deletions)");
-            self.call.stop(StopReason::TooMany { code: RefusalCode::TooManyDeletions, phrase });
-        } else if listed > 0
-            && let Some(limit) = rails.max_deletions_per_hour()
-            && self.deletions.exceed(limit)
-        {
-            let phrase =
-                format!("{limit} messages may be deleted in an hour by now (max_deletions_per_hour)");
-            self.call.stop(StopReason::TooMany { code: RefusalCode::TooManyDeletionsPerHour, phrase });
-        }
     }
 
     /// Lets no change of the call begin any more.
@@ -248,9 +245,16 @@ impl Guard {
         }
     }
 
-    /// Puts on record that `left` messages were not deleted, because the call was stopped.
+    /// Notes that the call restores many messages. No number of them is too large.
+    pub fn begin_restorations(&self, count: usize) {
+        self.restores_many.store(count > 1, Ordering::Release);
+    }
+
+    /// Puts on record that `left` messages were not deleted or restored, because the call was stopped.
     pub fn record_stop(&self, left: usize, reason: &StopReason) {
-        let record = AuditRecord { messages: Some(left), ..AuditRecord::new(Act::DeleteMessages) };
+        let restores = self.restores_many.load(Ordering::Acquire);
+        let act = if restores { Act::RestoreMessages } else { Act::DeleteMessages };
+        let record = AuditRecord { messages: Some(left), ..AuditRecord::new(act) };
         self.trail.refused(&self.initiator, &record, &format!("{}: {}", reason.code(), reason.phrase()));
     }
 
@@ -259,15 +263,28 @@ impl Guard {
         self.rails().version()
     }
 
-    /// Refuses what `record` says if the call was stopped. A deletion of many is on record once, by
+    /// Refuses what `record` says if the call was stopped. A deletion or restoration of many is on record once, by
     /// [`Self::record_stop`].
     fn ensure_not_stopped(&self, record: impl FnOnce() -> AuditRecord) -> Result<(), Refusal> {
         let Some(reason) = self.stop_reason() else { return Ok(()) };
-        if *self.listed.lock() <= 1 && reason != StopReason::Stopping {
+        let is_one = self.allowance.lock().messages <= 1 && !self.restores_many.load(Ordering::Acquire);
+        if is_one && reason != StopReason::Stopping {
             let why = format!("{}: {}", reason.code(), reason.phrase());
             self.trail.refused(&self.initiator, &record(), &why);
         }
         Err(reason.refusal())
+    }
+
+    /// The same guard, for the acts that apply the plan with this digest. Each names the plan and its approver.
+    #[must_use]
+    pub fn applying(&self, plan: String, approved_by: Option<String>) -> Self {
+        let initiator = Initiator { approved_by, plan: Some(plan), ..(*self.initiator).clone() };
+        Self { initiator: Arc::new(initiator), ..self.clone() }
+    }
+
+    /// The call on whose behalf something is done.
+    pub fn initiator(&self) -> &Initiator {
+        &self.initiator
     }
 
     /// Waits until what the call has done is on record, before it is answered. Does not wait for a trail that cannot be
@@ -286,38 +303,6 @@ impl Guard {
         self.rails().deletion()
     }
 
-    /// Checks that one call may delete `count` messages, and counts them. A dry run is checked and not counted.
-    ///
-    /// # Errors
-    /// There are more than `max_deletions`, or more than `max_deletions_per_hour` leaves.
-    pub fn authorize_deletions(&self, count: usize) -> Result<(), Refusal> {
-        let rails = self.rails();
-        let deletion = || AuditRecord { messages: Some(count), ..AuditRecord::new(Act::DeleteMessages) };
-        self.ensure_not_stopped(deletion)?;
-        let limit = rails.max_deletions();
-        let (code, why) = if count > limit {
-            let why = format!(
-                "Nothing was deleted: {count} messages are listed, and one call may delete {limit} at most \
-                 (max_deletions). Narrow the query down and run it again, or have the limit raised."
-            );
-            (RefusalCode::TooManyDeletions, why)
-        } else if let per_hour = rails.max_deletions_per_hour().unwrap_or(usize::MAX)
-            && let Err(left) = self.deletions.take(count, per_hour, rails.dry_run())
-        {
-            let why = format!(
-                "Nothing was deleted: the call's {count} messages are too many, since {per_hour} may be deleted in an \
-                 hour by all calls together and {left} are left (max_deletions_per_hour). Run it again later, or have \
-                 the limit raised."
-            );
-            (RefusalCode::TooManyDeletionsPerHour, why)
-        } else {
-            *self.listed.lock() = count;
-            return Ok(());
-        };
-        self.trail.refused(&self.initiator, &deletion(), &why);
-        Err(Refusal { code, why })
-    }
-
     /// Checks that the mailbox called `name` may be changed. Where the settings allow or deny mailboxes, the
     /// directory's names of the mailbox are compared: another case, an alias or an id still means the same mailbox.
     ///
@@ -329,8 +314,34 @@ impl Guard {
         route: &Dispatch,
         name: &str,
     ) -> Result<Mailbox, Error> {
+        self.authorize_named_mailbox(graph, route, name, None).await
+    }
+
+    /// Checks that the mailbox with the directory's `id` may be changed, which was called `name` when it was planned.
+    /// The id counts: the name may be that of another mailbox by now.
+    ///
+    /// # Errors
+    /// As those of [`Self::authorize_mailbox`].
+    pub async fn authorize_planned_mailbox(
+        &self,
+        graph: &Client,
+        route: &Dispatch,
+        name: &str,
+        id: &str,
+    ) -> Result<Mailbox, Error> {
+        self.authorize_named_mailbox(graph, route, name, Some(id)).await
+    }
+
+    async fn authorize_named_mailbox(
+        &self,
+        graph: &Client,
+        route: &Dispatch,
+        name: &str,
+        id: Option<&str>,
+    ) -> Result<Mailbox, Error> {
         let rails = self.rails();
-        let mut mailbox = Mailbox { name: name.trim().to_owned(), id: None, version: rails.version() };
+        let id = id.map(str::to_owned);
+        let mut mailbox = Mailbox { name: name.trim().to_owned(), id, version: rails.version() };
         self.ensure_not_stopped(|| in_mailbox(AuditRecord::new(Act::ChangeMailbox), &mailbox))?;
         if !rails.name_mailboxes() {
             return Ok(mailbox);
@@ -338,7 +349,7 @@ impl Guard {
         let names = tokio::select! {
             biased;
             reason = self.stopped() => return Err(reason.into()),
-            names = identify(graph, route, &mailbox.name) => names,
+            names = identify(graph, route, mailbox.address()) => names,
         };
         let names = names.map_err(|unidentified| self.not_identified(&mailbox, unidentified))?;
         let is_denied = rails.deny(&mailbox.name, &names);

@@ -1,6 +1,7 @@
 //! The guard rails of one call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::directory::Names;
 use crate::config::{Deletion, GuardSettings};
@@ -48,10 +49,26 @@ impl Rails {
         self.all().filter_map(|rails| rails.max_deletions_per_hour).min()
     }
 
+    pub(super) fn max_plan_messages(&self) -> usize {
+        self.all().map(|rails| rails.max_plan_messages).min().unwrap_or(0)
+    }
+
+    pub(super) fn plan_lifetime(&self) -> Duration {
+        self.all().map(|rails| rails.plan_lifetime).min().unwrap_or_default()
+    }
+
+    pub(super) fn four_eyes(&self) -> bool {
+        self.all().any(|rails| rails.four_eyes)
+    }
+
+    pub(super) fn approval_required(&self) -> bool {
+        self.all().any(|rails| rails.approval_required)
+    }
+
     /// The destination from which a message is brought back most easily.
     pub(super) fn deletion(&self) -> Deletion {
         let chosen = |deletion| self.all().any(|rails| rails.deletion == deletion);
-        [Deletion::DeletedItems, Deletion::Recoverable]
+        [Deletion::Quarantine, Deletion::DeletedItems, Deletion::Recoverable]
             .into_iter()
             .find(|deletion| chosen(*deletion))
             .unwrap_or(Deletion::Permanent)

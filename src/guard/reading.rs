@@ -48,6 +48,26 @@ impl Guard {
         Ok(mailbox)
     }
 
+    /// Finds out whose mailbox is called `name`, and checks that it may be read. Returns the directory's id.
+    ///
+    /// # Errors
+    /// The settings forbid it, or the directory does not say whose mailbox it is.
+    pub async fn identify_for_reading(
+        &self,
+        graph: &Client,
+        route: &Dispatch,
+        name: &str,
+    ) -> Result<String, graph::Error> {
+        if let Some(id) = self.authorize_reading(graph, route, name).await?.id {
+            return Ok(id);
+        }
+        match identify(graph, route, name.trim()).await {
+            Ok(names) => Ok(names.id),
+            Err(Unidentified::Graph(error)) => Err(error),
+            Err(unidentified) => Err(ErrorKind::NotIdentified(unidentified.to_string()).into()),
+        }
+    }
+
     /// Checks that what concerns `address`, a sender or recipient, may be shown. An address that is not in the directory
     /// is compared as it is.
     ///

@@ -68,10 +68,12 @@ impl Call {
         let services = self.consumer.shared.services();
         let initiator = Initiator {
             principal: caller.principal,
+            display_name: caller.display_name,
             incident: inputs.incident(),
             run: caller.run,
             correlation_id: Some(self.correlation_id().to_owned()),
             function: Some(name),
+            ..Initiator::default()
         };
         let outcome = if let Some(failure) = self.too_old(function, services.limits.max_call_age) {
             Err(failure)

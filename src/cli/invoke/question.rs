@@ -20,19 +20,73 @@ pub(super) fn ask(
     inputs: &Map<String, Value>,
     deletion: Deletion,
 ) -> Result<(), Failure> {
-    let Some(what) = what(function, inputs) else { return Ok(()) };
+    let question = match (function, what(function, inputs)) {
+        (Function::ApplyPlan, _) => application(inputs),
+        (Function::RestoreMessages, _) => restoration(inputs),
+        (Function::RemoveMeetings, _) => meetings(inputs),
+        (_, Some(what)) => {
+            let place = match deletion {
+                Deletion::Recoverable => "Deleted messages can be recovered for a time.",
+                Deletion::DeletedItems => "Deleted messages go to the folder Deleted Items.",
+                Deletion::Permanent => "Deleted messages cannot be recovered.",
+                Deletion::Quarantine => "Deleted messages go into quarantine and can be restored.",
+            };
+            format!("Delete {what}? {place}")
+        }
+        (_, None) => return Ok(()),
+    };
     if !stdin().is_terminal() || !stderr().is_terminal() {
         return Ok(());
     }
-    let place = match deletion {
-        Deletion::Recoverable => "Deleted messages can be recovered for a time.",
-        Deletion::DeletedItems => "Deleted messages go to the folder Deleted Items.",
-        Deletion::Permanent => "Deleted messages cannot be recovered.",
-    };
-    if confirm_on(&mut stderr(), &format!("Delete {what}? {place} (y/n): ")) == Some(true) {
+    if confirm_on(&mut stderr(), &format!("{question} (y/n): ")) == Some(true) {
         return Ok(());
     }
-    Err(Failure::new(ExitCode::Failed, &"nothing was deleted"))
+    let nothing = match function {
+        Function::RestoreMessages => "nothing was restored",
+        Function::RemoveMeetings => "nothing was removed",
+        _ => "nothing was deleted",
+    };
+    Err(Failure::new(ExitCode::Failed, &nothing))
+}
+
+/// The question before messages are restored.
+fn restoration(inputs: &Map<String, Value>) -> String {
+    let text = |name: &str| inputs.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let what = match (text("exo_plan_digest"), text("exo_messages_id")) {
+        (Some(job), _) => format!("the messages that were removed for {job}"),
+        (None, Some(_)) => format!("a message of {}", text("exo_email_address").unwrap_or_default()),
+        (None, None) => "the messages that the result lists".to_owned(),
+    };
+    format!("Restore {what}? Each goes back to the folder that it was in.")
+}
+
+/// The question before meetings are removed.
+fn meetings(inputs: &Map<String, Value>) -> String {
+    let text = |name: &str| inputs.get(name).and_then(Value::as_str).unwrap_or_default();
+    let uids = text("exo_ical_uid").lines().filter(|line| !line.trim().is_empty()).count();
+    let (meetings, who) = (counted(uids, "meeting"), text("exo_email_address"));
+    format!(
+        "Remove {meetings} from the calendars of {who}? Nothing is sent. They come back as appointments only."
+    )
+}
+
+/// The question before a plan is applied.
+fn application(inputs: &Map<String, Value>) -> String {
+    let messages = inputs.get("exo_expected_messages").and_then(Value::as_u64).unwrap_or_default();
+    let messages = counted(usize::try_from(messages).unwrap_or(usize::MAX), "message");
+    let with_meetings = match inputs.get("exo_include_meetings") {
+        Some(Value::String(text)) => matches!(text.to_lowercase().as_str(), "true" | "yes"),
+        other => other.and_then(Value::as_bool).unwrap_or(false),
+    };
+    let meetings = if with_meetings { ", and remove their calendar entries" } else { "" };
+    let action = inputs.get("exo_removal_action").and_then(Value::as_str).unwrap_or_default();
+    match action.to_lowercase().as_str() {
+        "purge" => format!("Purge {messages} of the plan{meetings}? Purged messages cannot be restored."),
+        "delete" => {
+            format!("Delete {messages} of the plan{meetings}? Deleted messages can be recovered for a time.")
+        }
+        _ => format!("Move {messages} of the plan to quarantine{meetings}? They can be restored."),
+    }
 }
 
 /// What the function deletes; `None` for other functions.
@@ -66,12 +120,18 @@ pub(super) fn interrupted(
     if (done, unknown) == (0, 0) {
         return "interrupted. Nothing was changed.".to_owned();
     }
-    if function == Function::DeleteMessagesFromQueryResults {
+    let many = match function {
+        Function::DeleteMessagesFromQueryResults => Some("deleted"),
+        Function::ApplyPlan => Some("removed"),
+        Function::RestoreMessages => Some("restored"),
+        _ => None,
+    };
+    if let Some(removed) = many {
         let of =
             total.map_or_else(|| counted(done, "message"), |total| format!("{done} of {total} messages"));
         let were = if done == 1 { "was" } else { "were" };
         let more = if unknown > 0 { format!(", and {unknown} more may have been") } else { String::new() };
-        return format!("interrupted. {of} {were} deleted{more}; {see}.");
+        return format!("interrupted. {of} {were} {removed}{more}; {see}.");
     }
     let made = if unknown > 0 { "may have been made" } else { "was made" };
     format!("interrupted. The change {made}; {see}.")
@@ -90,6 +150,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn question_before_a_plan_says_what_becomes_of_its_messages() {
+        let ask = |action: &str| {
+            let inputs = serde_json::json!({"exo_expected_messages": 12, "exo_removal_action": action});
+            application(inputs.as_object().unwrap())
+        };
+        assert!(ask("Quarantine").starts_with("Move 12 messages of the plan to quarantine?"));
+        assert!(ask("Delete").ends_with("can be recovered for a time."));
+        assert!(ask("Purge").ends_with("cannot be restored."));
+        let inputs = serde_json::json!({
+            "exo_expected_messages": 12, "exo_removal_action": "Delete", "exo_include_meetings": "yes",
+        });
+        let question = application(inputs.as_object().unwrap());
+        assert!(question.starts_with("Delete 12 messages of the plan, and remove their calendar entries?"));
+    }
+
+    #[test]
+    fn question_before_a_removal_of_meetings_counts_them() {
+        let inputs = serde_json::json!({"exo_ical_uid": "a\n\nb", "exo_email_address": "all"});
+        let question = meetings(inputs.as_object().unwrap());
+        assert!(question.starts_with("Remove 2 meetings from the calendars of all?"), "{question}");
+    }
+
+    #[test]
     fn interruption_message_counts_what_was_done() {
         let trail = Path::new("/x/audit.log");
         let message = |function, done, unknown, total| {
@@ -104,6 +187,10 @@ mod tests {
         assert_eq!(
             message(delete, 1, 4, None),
             "interrupted. 1 message was deleted, and 4 more may have been; see the audit trail /x/audit.log."
+        );
+        assert_eq!(
+            message(Function::ApplyPlan, 2, 0, Some(9)),
+            "interrupted. 2 of 9 messages were removed; see the audit trail /x/audit.log."
         );
         assert_eq!(
             message(Function::SendMessage, 0, 1, None),

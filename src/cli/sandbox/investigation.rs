@@ -41,10 +41,12 @@ pub(super) async fn play(sandbox: &Sandbox, engine: &Engine, story: &mut Story) 
     analyst.look_at_it(&first).await?;
     analyst.what_is_attached(&first).await?;
     let file = analyst.keep_it(&first).await?;
+    analyst.hide_and_restore(&found).await?;
     let moved = analyst.put_one_aside(&first).await?;
     analyst.delete_the_one(&first.mailbox, &moved).await?;
     analyst.delete_it_everywhere(&found).await?;
     analyst.is_it_gone(&phish).await?;
+    analyst.remove_a_meeting(sandbox, &first.mailbox).await?;
     analyst.warn(&first.mailbox, &file).await?;
     analyst.call_a_meeting(&first.mailbox).await?;
 
@@ -56,7 +58,7 @@ pub(super) async fn play(sandbox: &Sandbox, engine: &Engine, story: &mut Story) 
     }
 }
 
-struct Analyst<'a> {
+pub(super) struct Analyst<'a> {
     engine: &'a Engine,
     story: &'a mut Story,
     steps: usize,
@@ -223,7 +225,7 @@ impl Analyst<'_> {
     }
 
     /// Calls `function`, shows the outcome, and returns the results.
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         what: &str,
         function: Function,
@@ -241,6 +243,7 @@ impl Analyst<'_> {
             function: function.name().to_owned(),
             inputs,
             incident: INCIDENT,
+            started: None,
         };
         let run = self.engine.start(request).await.map_err(|error| Failure::new(ExitCode::Failed, &error))?;
         let run = tokio::time::timeout(PATIENCE, self.engine.ended(run)).await.ok().flatten();
@@ -298,7 +301,7 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -345,7 +348,7 @@ fn verdicts(sandbox: &Sandbox, planted: &[Planted], rows: bool, story: &mut Stor
     // Without the scripts, the incident has the functions' own notes.
     let own_notes = notes.iter().filter(|note| note.author.kind == AuthorKind::ApiKey).count();
     verdict(
-        own_notes == 3 && attachments == 5,
+        own_notes == 7 && attachments == 11,
         format!("the incident has {} notes and {attachments} files", notes.len()),
     );
     if rows {

@@ -7,6 +7,7 @@ mod directory;
 mod inputs;
 mod investigation;
 mod story;
+mod undo;
 mod watch;
 
 use std::env;
@@ -20,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::invoke::functions;
 use super::invoke::inputs::{Given, pair};
 use super::{ExitCode, Failure};
-use crate::customize::{ScriptLanguage, export};
+use crate::customize::{Pack, ScriptLanguage, export_packs};
 use daemon::Daemon;
 use directory::Directory;
 use sandbox::Sandbox;
@@ -82,11 +83,13 @@ pub(super) struct Arguments {
 
 impl Arguments {
     fn soar(&self) -> Result<SoarOptions, Failure> {
-        let ours = |language| export(language).map_err(|error| Failure::new(ExitCode::Failed, &error));
+        let ours = |language, packs: &[Pack]| {
+            export_packs(language, packs).map_err(|error| Failure::new(ExitCode::Failed, &error))
+        };
         let customizations = match (self.serve, self.fresh) {
             (true, true) => json!({}),
-            (true, false) => older_app(ours(ScriptLanguage::Python)?),
-            (false, _) => ours(ScriptLanguage::Python3)?,
+            (true, false) => older_app(ours(ScriptLanguage::Python, &[Pack::Core])?),
+            (false, _) => ours(ScriptLanguage::Python3, &Pack::ALL)?,
         };
         Ok(SoarOptions { customizations, ..SoarOptions::default() })
     }

@@ -35,6 +35,10 @@ pub(in crate::config) static SECTION: Section = Section {
         &[
             &MAX_DELETIONS,
             &MAX_DELETIONS_PER_HOUR,
+            &MAX_PLAN_MESSAGES,
+            &PLAN_LIFETIME,
+            &FOUR_EYES,
+            &APPROVAL_REQUIRED,
             &MAILBOXES_ALLOWED,
             &MAILBOXES_DENIED,
             &MAILBOXES_DENIED_READING,
@@ -232,6 +236,54 @@ pub(in crate::config) static MAX_DELETIONS_PER_HOUR: OptionalNumber<usize> = Opt
     range: 1..=MOST,
 };
 
+/// The most messages of a plan: with so many it is a file of some 80 MB.
+const MOST_PLANNED: usize = 100_000;
+
+pub(in crate::config) static MAX_PLAN_MESSAGES: Number<usize> = Number {
+    opt: opt(
+        "max_plan_messages",
+        "Guard rail: messages that one removal plan may hold. A plan with more is neither made nor applied. Applying a plan \
+         is bounded by this instead of `max_deletions`, and counts for `max_deletions_per_hour`.",
+    )
+    .suggested("10000"),
+    range: 1..=MOST_PLANNED,
+    default: 10_000,
+};
+
+pub(in crate::config) static PLAN_LIFETIME: Number<u64> = Number {
+    opt: opt(
+        "plan_lifetime",
+        "Guard rail: seconds after it was made for which a removal plan can be applied.",
+    )
+    .suggested("86400"),
+    range: 60..=30 * 24 * 3600,
+    default: 24 * 3600,
+};
+
+pub(in crate::config) static FOUR_EYES: Choice<bool> = Choice {
+    opt: opt(
+        "four_eyes",
+        "Guard rail: true: a removal plan is applied only if another person than its maker approved it \
+         (`exo_approved_by`).",
+    )
+    .suggested("false"),
+    choices: YES_OR_NO,
+    default: false,
+    aliases: YES_OR_NO_ALIASES,
+};
+
+pub(in crate::config) static APPROVAL_REQUIRED: Choice<bool> = Choice {
+    opt: opt(
+        "approval_required",
+        "Guard rail: true: messages are deleted by an approved removal plan only. The functions that delete without one \
+         answer with what to do instead.",
+    )
+    .suggested("false"),
+    choices: YES_OR_NO,
+    default: false,
+    aliases: YES_OR_NO_ALIASES,
+};
+
 pub(in crate::config) static MAILBOXES_ALLOWED: Opt = opt(
     "mailboxes_allowed",
     "Guard rail: mailboxes that may be changed, as patterns of addresses, separated by commas or one per line, with * for \
@@ -255,13 +307,15 @@ pub(in crate::config) static MAILBOXES_DENIED_READING: Opt = opt(
 pub(in crate::config) static DELETION: Choice<Deletion> = Choice {
     opt: opt(
         "deletion",
-        "Where deleted messages go: Recoverable Items, Deleted Items, or nowhere (permanent).",
+        "Where deleted messages go: Recoverable Items, Deleted Items, nowhere (permanent), or a hidden folder of the \
+         mailbox, from which they can be restored (quarantine).",
     )
     .suggested("recoverable"),
     choices: &[
         ("recoverable", Deletion::Recoverable),
         ("deleted_items", Deletion::DeletedItems),
         ("permanent", Deletion::Permanent),
+        ("quarantine", Deletion::Quarantine),
     ],
     default: Deletion::Recoverable,
     aliases: &[],

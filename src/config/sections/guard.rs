@@ -1,12 +1,14 @@
 //! The guard rails, which limit and record what the program changes and reads: `max_deletions`,
-//! `max_deletions_per_hour`, `mailboxes_allowed`, `mailboxes_denied`, `mailboxes_denied_reading`, `deletion`,
-//! `dry_run`, `hold`, `audit_file` and `audit_fsync` of `[fn_exchange_online]`.
+//! `max_deletions_per_hour`, `max_plan_messages`, `plan_lifetime`, `four_eyes`, `approval_required`,
+//! `mailboxes_allowed`, `mailboxes_denied`, `mailboxes_denied_reading`, `deletion`, `dry_run`, `hold`, `audit_file` and
+//! `audit_fsync` of `[fn_exchange_online]`.
 //!
 //! A misread guard rail protects nothing, so a doubtful value is a problem here where it would be a warning elsewhere.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
@@ -21,13 +23,29 @@ const NATIONAL: [&str; 4] =
     ["graph.microsoft.us", "dod-graph.microsoft.us", "graph.microsoft.de", "microsoftgraph.chinacloudapi.cn"];
 
 /// Parts of unknown names that suggest a guard rail.
-const LIKE_A_GUARD_RAIL: [&str; 9] =
-    ["allow", "audit", "delet", "deni", "deny", "dry", "hold", "mailbox", "permanent"];
+const LIKE_A_GUARD_RAIL: [&str; 12] = [
+    "allow",
+    "approv",
+    "audit",
+    "delet",
+    "deni",
+    "deny",
+    "dry",
+    "eyes",
+    "hold",
+    "mailbox",
+    "permanent",
+    "plan_",
+];
 
 /// The options that are guard rails.
-static GUARD_RAILS: [&dyn Definition; 10] = [
+static GUARD_RAILS: [&dyn Definition; 14] = [
     &opt::MAX_DELETIONS,
     &opt::MAX_DELETIONS_PER_HOUR,
+    &opt::MAX_PLAN_MESSAGES,
+    &opt::PLAN_LIFETIME,
+    &opt::FOUR_EYES,
+    &opt::APPROVAL_REQUIRED,
     &opt::MAILBOXES_ALLOWED,
     &opt::MAILBOXES_DENIED,
     &opt::MAILBOXES_DENIED_READING,
@@ -60,11 +78,15 @@ pub(in crate::config) fn guard(
     GuardSettings {
         max_deletions: options.number_if_set(&opt::MAX_DELETIONS).unwrap_or(max_messages),
         max_deletions_per_hour: options.number_if_set(&opt::MAX_DELETIONS_PER_HOUR),
+        max_plan_messages: options.number(&opt::MAX_PLAN_MESSAGES),
+        plan_lifetime: Duration::from_secs(options.number(&opt::PLAN_LIFETIME)),
+        // A wrong value is noted as a problem, so its reading does not matter.
+        four_eyes: options.choice(&opt::FOUR_EYES).unwrap_or(true),
+        approval_required: options.choice(&opt::APPROVAL_REQUIRED).unwrap_or(true),
         allowed: allowed(options),
         denied: patterns(options, &opt::MAILBOXES_DENIED).unwrap_or_default(),
         denied_reading: patterns(options, &opt::MAILBOXES_DENIED_READING).unwrap_or_default(),
         deletion: deletion(options, graph),
-        // A wrong value is noted as a problem, so its reading does not matter.
         dry_run: options.choice(&opt::DRY_RUN).unwrap_or(true),
         hold: options.choice(&opt::HOLD).unwrap_or(true),
     }

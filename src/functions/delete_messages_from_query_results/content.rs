@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::order::{Key, Message, Order};
-use crate::functions::delete_email::Deleted;
+use super::order::{Key, Order};
+use crate::functions::listed::Message;
 use crate::functions::outcome::NotDone;
+use crate::functions::removal::{ALREADY_IN_QUARANTINE, Quarantined, Removed};
 use crate::functions::report;
 use crate::guard::RefusalCode;
 
@@ -16,7 +17,7 @@ use crate::guard::RefusalCode;
 pub(super) const DRY_RUN: &str = "DryRun";
 
 /// What became of each message.
-pub(super) type Fates<'a> = HashMap<Key<'a>, Result<Deleted, NotDone>>;
+pub(super) type Fates<'a> = HashMap<Key<'a>, Result<Removed, NotDone>>;
 
 /// The content of the result, as workflows and scripts read it.
 #[derive(Serialize)]
@@ -54,6 +55,9 @@ pub(super) struct InMailbox<'a> {
     /// All others, those that were already gone included.
     not_deleted_list: Vec<&'a RawValue>,
     already_gone_list: Vec<&'a RawValue>,
+    /// What the restoration of those that are in quarantine takes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) quarantined_list: Vec<Quarantined>,
 }
 
 /// Why a message was not deleted.
@@ -75,7 +79,7 @@ pub(super) struct Failure<'a> {
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn of(order: &'a Order, fates: &'a Fates<'a>) -> Self {
+    pub(super) fn of(order: &'a Order, fates: &'a Fates<'a>, job: &str) -> Self {
         let mut content = Self {
             incident_id: order.incident,
             exo_query_output_format: &order.output.chosen,
@@ -90,11 +94,14 @@ impl<'a> Content<'a> {
                 deleted_list: Vec::new(),
                 not_deleted_list: Vec::new(),
                 already_gone_list: Vec::new(),
+                quarantined_list: Vec::new(),
             };
             for message in &listed.messages {
                 match fates.get(&(Arc::clone(&address), message.id.as_str())) {
-                    Some(Ok(_)) => {
+                    Some(Ok(Removed { before, .. })) => {
                         content.counts.deleted += 1;
+                        let quarantined = before.as_ref().map(|before| before.quarantined(&message.id, job));
+                        mailbox.quarantined_list.extend(quarantined);
                         mailbox.deleted_list.push(&*message.raw);
                     }
                     fate => {
@@ -137,8 +144,11 @@ impl<'a> Failure<'a> {
             NotDone::Refused { code, why } => (None, *code, why.clone()),
             NotDone::RailsChanged { .. } => (None, "", "the guard rails changed".to_owned()),
         };
-        let already_gone =
-            not_done.graph().is_some_and(|error| error.is_item_gone() && !error.is_indeterminate());
+        let already_gone = match not_done {
+            NotDone::Graph(error) => error.is_item_gone() && !error.is_indeterminate(),
+            NotDone::Refused { code, .. } => *code == ALREADY_IN_QUARANTINE,
+            NotDone::DryRun | NotDone::RailsChanged { .. } => false,
+        };
         let in_words = in_words(not_done, already_gone);
         let (id, listed) = (listed.id.as_str(), &*listed.raw);
         Self { email_address, id, status_code, code, message, already_gone, listed, in_words }

@@ -77,6 +77,7 @@ pub(super) fn too_many(code: RefusalCode) -> &'static str {
         RefusalCode::TooManyDeletionsPerHour => {
             "all calls of an hour may not delete so many (max_deletions_per_hour)"
         }
+        RefusalCode::ApprovalRequired => "messages are deleted by an approved plan only (approval_required)",
         _ => "one call may not delete so many (max_deletions)",
     }
 }

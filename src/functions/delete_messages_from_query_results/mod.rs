@@ -9,26 +9,22 @@ mod note;
 mod order;
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::{Mutex, OnceCell};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::info;
 
+use super::access::Access;
 use super::call::PriorRun;
 use super::context::Context;
-use super::delete_email::{Deleted, delete};
 use super::error::Error;
 use super::inputs::Inputs;
+use super::many;
 use super::outcome::{NotDone, Outcome, under_current_rails};
 use super::permissions::{CHANGE_MAIL, Use};
-use super::progress::Progress;
-use super::report::counted;
+use super::removal::{self, Removed, remove};
 use super::spec::{Input, InputKind, Spec, Timeout};
-use crate::guard::{Mailbox, Refusal, StopReason};
+use crate::guard::{Refusal, StopReason};
 use content::{Content, Fates};
 use ended::{Ended, too_many};
 use graph::Dispatch;
@@ -51,9 +47,6 @@ pub(super) const SPEC: Spec = Spec {
     timeout: Timeout::Report,
 };
 
-/// How many deletions may be under way at once, those that wait for their mailbox or a `Retry-After` included.
-const UNDER_WAY: usize = 1000;
-
 pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, Error> {
     let until = Instant::now() + context.limits.call_timeout;
     let order = read(context, inputs)?;
@@ -73,7 +66,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     if context.guard.is_untouched() {
         return Err(Error::refused("Nothing was deleted: the integration is being stopped."));
     }
-    let content = Content::of(&order, &fates);
+    let content = Content::of(&order, &fates, &context.call.reference().to_string());
     let counts = content.counts;
     let for_all =
         || fates.values().filter_map(|fate| fate.as_ref().err()?.graph()).find(|error| error.is_for_all());
@@ -141,7 +134,7 @@ impl<'a> Run<'a> {
     /// Says how far the call came, and puts it on record.
     fn stopped(self, context: &Context, reason: &StopReason) -> Self {
         let code = reason.refusal().code.text();
-        let was_stopped = |fate: &&Result<Deleted, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
+        let was_stopped = |fate: &&Result<Removed, NotDone>| matches!(fate, Err(NotDone::Refused { code: it, .. }) if *it == code);
         let (total, left) = (self.fates.len(), self.fates.values().filter(was_stopped).count());
         if !context.guard.is_untouched() {
             context.guard.record_stop(left, reason);
@@ -159,80 +152,18 @@ impl<'a> Run<'a> {
 /// Deletes the messages, many mailboxes at the same time, until the call is stopped, and as far as it gets `until`
 /// then.
 async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, until: Instant) -> Run<'a> {
-    let total = unique.len();
-    context.status.say(format!("Deleting {}", counted(total, "message")));
-    let mut pace = context.status.every_few_seconds();
     let dispatch = context.graph.batched();
     let mailboxes: HashMap<Arc<str>, Access> =
         unique.iter().map(|((mailbox, _), _)| (mailbox.clone(), Access::default())).collect();
-    let mut begun = 0;
-    let mut under_way = FuturesUnordered::new();
-    let mut fates: Fates<'a> = HashMap::with_capacity(total);
-    let mut stop_reason = None;
-    let mut stopped = pin!(context.guard.stopped());
-    loop {
-        while stop_reason.is_none()
-            && under_way.len() < UNDER_WAY
-            && let Some((key, mailbox)) = unique.get(begun)
-        {
-            begun += 1;
-            under_way.push(async {
-                let fate = delete_one(context, &dispatch, &mailboxes[&key.0], mailbox, key.1).await;
-                (key.clone(), fate)
-            });
-        }
-        let ended = tokio::select! {
-            biased;
-            // What is under way ends by itself: as sent, or as withdrawn.
-            reason = &mut stopped, if stop_reason.is_none() => {
-                stop_reason = Some(reason);
-                continue;
-            }
-            ended = timeout_at(until, under_way.next()) => ended,
-        };
-        let Ok(Some((key, fate))) = ended else { break };
-        fates.insert(key, fate);
-        let progress = Progress { done: fates.len(), total, more: false, found: None };
-        pace.say(progress, || format!("Dealt with {} of {total} messages", fates.len()));
-    }
-    drop(under_way);
-    // These are left only if the call was stopped or the time ended.
-    for (nth, (key, _)) in unique.iter().enumerate() {
-        fates.entry(key.clone()).or_insert_with(|| match &stop_reason {
-            Some(reason) if nth >= begun => Err(reason.refusal().into()),
-            _ => Err(graph::Error::from(graph::ErrorKind::OutOfTime { begun: nth < begun }).into()),
-        });
-    }
+    let run = many::each(context, until, &unique, ("Deleting", "message"), |((mailbox, id), name)| {
+        delete_one(context, &dispatch, &mailboxes[mailbox], name, id)
+    });
+    let many::Run { fates, stopped } = run.await;
+    let fates = unique.iter().map(|(key, _)| key.clone()).zip(fates).collect();
     let run = Run { fates, ended_by: None };
-    match &stop_reason {
+    match &stopped {
         Some(reason) => run.stopped(context, reason),
         None => run,
-    }
-}
-
-/// What is known of a mailbox in which messages are deleted. It is found out once, and again where the guard rails
-/// have changed.
-#[derive(Default)]
-struct Access {
-    /// Whether the rails of this version allow it.
-    allowed: Mutex<Option<(u64, Result<Mailbox, NotDone>)>>,
-    /// The mailbox by its id in the directory, where Exchange does not know it by its name.
-    identified: OnceCell<Option<Mailbox>>,
-}
-
-impl Access {
-    async fn mailbox(&self, context: &Context, dispatch: &Dispatch, name: &str) -> Result<Mailbox, NotDone> {
-        let mut allowed = self.allowed.lock().await;
-        let version = context.guard.rails_version();
-        match &*allowed {
-            Some((checked, mailbox)) if *checked == version => mailbox.clone(),
-            _ => {
-                let checked = context.guard.authorize_mailbox(&context.graph, dispatch, name).await;
-                let mailbox = checked.map_err(NotDone::from);
-                *allowed = Some((version, mailbox.clone()));
-                mailbox
-            }
-        }
     }
 }
 
@@ -242,18 +173,18 @@ async fn delete_one(
     access: &Access,
     name: &str,
     id: &str,
-) -> Result<Deleted, NotDone> {
+) -> Result<Removed, NotDone> {
+    let job = context.call.reference().to_string();
+    let job = job.as_str();
     under_current_rails(context, |context| async move {
-        let mailbox = access.mailbox(&context, dispatch, name).await?;
-        let error = match delete(&context, dispatch, &mailbox, None, id).await {
-            Err(NotDone::Graph(error)) if error.is_no_mailbox() => error,
-            ended => return ended,
-        };
-        let identified = context.guard.identify(&context.graph, dispatch, &mailbox);
-        match access.identified.get_or_init(|| identified).await {
-            Some(known) => delete(&context, dispatch, &mailbox.identified_as(known), None, id).await,
-            None => Err(error.into()),
-        }
+        let removal = context.guard.deletion();
+        let order = &removal::Order { folder: None, id, removal, job, expected: None };
+        let context = &context;
+        access
+            .with(context, dispatch, name, |mailbox| async move {
+                remove(context, dispatch, &mailbox, order).await
+            })
+            .await
     })
     .await
 }

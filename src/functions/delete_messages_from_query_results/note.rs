@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 
 use super::content::{Content, Counts, DRY_RUN, Failure, Fates, InMailbox};
 use super::ended::Ended;
-use crate::functions::delete_email::Deleted;
 use crate::functions::error::Needs;
 use crate::functions::outcome::NotDone;
 use crate::functions::permissions::Permissions;
+use crate::functions::removal::{Removed, RemovedBy};
 use crate::functions::report::{ByReason, Heading, Label, Message, Report, Section, counted, thousands};
 
 const NOT_DELETED: Heading = Heading { text: "Not deleted", is_urgent: true };
@@ -129,6 +129,7 @@ impl Deletion<'_> {
             sentences.push(needs.trim_start().to_owned());
         }
         sentences.extend(self.by_earlier_run());
+        sentences.extend(self.in_quarantine());
         sentences
     }
 
@@ -158,7 +159,11 @@ impl Deletion<'_> {
     }
 
     fn by_earlier_run(&self) -> Option<String> {
-        let before = self.fates.values().filter(|fate| matches!(fate, Ok(Deleted::PriorRun))).count();
+        let before = self
+            .fates
+            .values()
+            .filter(|fate| matches!(fate, Ok(Removed { by: RemovedBy::Presumed, .. })))
+            .count();
         (before > 0).then(|| {
             format!(
                 "Of the messages that count as deleted, {} were not there any more: this call may have been run before. \
@@ -166,6 +171,25 @@ impl Deletion<'_> {
                 thousands(before)
             )
         })
+    }
+
+    /// Says that messages went into quarantine, and how they come back.
+    fn in_quarantine(&self) -> Option<String> {
+        let all = self.content.delete_results.iter().flat_map(|mailbox| &mailbox.quarantined_list);
+        let first = all.clone().next()?;
+        let without_mark = match all.filter(|message| !message.is_marked).count() {
+            0 => String::new(),
+            some => format!(
+                " {} could not be marked with the folder {} in, so keep this result: only it has the folder.",
+                counted(some, "message"),
+                if some == 1 { "it was" } else { "they were" }
+            ),
+        };
+        Some(format!(
+            "Deleted messages are in quarantine, a hidden folder of their mailbox. Restore Messages moves them back \
+             (job {}).{without_mark}",
+            first.job
+        ))
     }
 
     /// The reason: what was not deleted, and what counts as deleted though this run did not do it.

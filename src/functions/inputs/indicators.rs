@@ -85,6 +85,15 @@ impl Reader<'_> {
         self.bounded(name, ids.collect())
     }
 
+    /// Identifiers of meetings, one a line. An organizer's program may choose any text.
+    pub(in crate::functions) fn required_ical_uids(&mut self, name: &'static str) -> Vec<String> {
+        let mut uids =
+            self.values(name, Separated::Lines, "an identifier of a meeting", |uid| Some(uid.to_owned()));
+        let mut seen = std::collections::HashSet::new();
+        uids.retain(|uid| seen.insert(uid.clone()));
+        self.require(name, Some(uids).filter(|uids| !uids.is_empty()))
+    }
+
     /// Addresses, or domains after `@`.
     pub(in crate::functions) fn address_matches(&mut self, name: &'static str) -> Vec<AddressMatch> {
         let Some(text) = self.criterion(name) else { return Vec::new() };

@@ -11,6 +11,7 @@ mod address;
 mod error;
 mod folder;
 mod indicators;
+mod scope;
 mod text;
 mod time;
 
@@ -24,6 +25,7 @@ pub(super) use self::text::RichText;
 use self::text::{is_blank, trim};
 use self::time::DayMeans;
 use graph::AddressMatch;
+use graph::attachments::Sha256;
 
 /// The longest address, id or name, in bytes. A longer one would only fill logs and error messages.
 pub(super) const LONGEST_WORD: usize = 4096;
@@ -381,6 +383,29 @@ impl<'a> Reader<'a> {
             self.refuse(name, Reason::UnknownChoice { label, options });
         }
         option
+    }
+
+    pub(super) fn required_choice_of(
+        &mut self,
+        name: &'static str,
+        options: &'static [&'static str],
+    ) -> &'static str {
+        let option = self.choice_of(name, options);
+        self.require(name, option)
+    }
+
+    /// A SHA-256 digest.
+    pub(super) fn required_digest(&mut self, name: &'static str) -> Sha256 {
+        let text = self.required_id(name);
+        text.parse().unwrap_or_else(|_| {
+            if !text.is_empty() {
+                self.refuse(
+                    name,
+                    Reason::NotA { what: "a SHA-256 digest of 64 hexadecimal digits", entry: text },
+                );
+            }
+            Sha256::of(b"")
+        })
     }
 
     /// The folder chosen in a select, by its label or id.

@@ -1,9 +1,10 @@
 //! The content of a query's result.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::query::Query;
+use super::query::{Query, shown};
 use super::reconciliation::Reconciliation;
 use super::strategy::{Clicks, Found, Source};
 use graph::{Counts, Limit, MailboxResult, Search, SearchScope};
@@ -18,6 +19,8 @@ pub(super) struct Content<'a> {
     users: Users,
     messages_found: usize,
     limit_reached: Option<&'static str>,
+    /// What was received later was not looked for.
+    looked_until: String,
     /// Says that the messages were matched by Exchange's index; absent where this program compared them.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_matched_by: Option<&'static str>,
@@ -64,7 +67,7 @@ struct NotSearched<'a> {
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn of(query: &'a Query, found: &'a Found) -> Self {
+    pub(super) fn of(query: &'a Query, found: &'a Found, began: DateTime<Utc>) -> Self {
         let search = &found.search;
         let Counts { searched, without_mailbox, failed, left_out } = search.counts;
         Self {
@@ -83,6 +86,7 @@ impl<'a> Content<'a> {
                 Limit::Messages => "max_messages",
                 Limit::Users => "max_users",
             }),
+            looked_until: shown(query.criteria.received_to.map_or(began, |to| to.min(began))),
             body_matched_by: query.criteria.body.as_ref().map(|_| "Exchange search index"),
             not_searched: search
                 .mailboxes

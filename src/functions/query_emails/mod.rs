@@ -6,6 +6,7 @@ mod query;
 mod reconciliation;
 mod strategy;
 
+use chrono::{SubsecRound, Utc};
 use tokio::time::Instant;
 use tracing::info;
 
@@ -98,7 +99,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let query = Query::read(inputs, &context.sink)?;
     query.check().map_err(Error::refused)?;
 
-    let started = Instant::now();
+    let (started, began) = (Instant::now(), Utc::now().trunc_subsecs(0));
     let on_record = context.guard.begin_search(record(&query, None));
     let found = strategy::find(context, &query).await;
     let failure = found.as_ref().err().map(|not_found| not_found.source.clone());
@@ -113,7 +114,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return Err(failed(&query, source.clone()));
     }
 
-    let content = Content::of(&query, &found);
+    let content = Content::of(&query, &found, began);
     let mut outcome = Outcome::done(&content)?;
     outcome.success = !no_mailbox_was_found(&query, &found.search);
     let written = if query.output.needs_incident() {

@@ -34,7 +34,7 @@ impl Query {
         let asked = reader.required_words("exo_email_address");
         let query = Self {
             incident: reader.incident(sink.needs_incident()),
-            scope: scope(&mut reader, &asked),
+            scope: reader.scope(&asked),
             asked,
             strategy: strategy(&mut reader),
             output: Output { chosen: reader.required_choices("exo_query_output_format", Output::LABELS) },
@@ -163,23 +163,4 @@ fn strategy(reader: &mut Reader<'_>) -> Option<SearchStrategy> {
 /// A time as results show it.
 pub(super) fn shown(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-/// Reads `exo_email_address`: `all`, `all:` with the beginning of a name, or a list.
-fn scope(reader: &mut Reader<'_>, asked: &str) -> SearchScope {
-    let lower = asked.to_ascii_lowercase();
-    if matches!(lower.as_str(), "all" | "all user" | "all users") {
-        return SearchScope::Tenant { prefix: String::new() };
-    }
-    if lower.starts_with("all:") {
-        // Four characters are taken off, not every a and l: "all:alice" means Alice.
-        return SearchScope::Tenant { prefix: asked[4..].trim().to_owned() };
-    }
-    let mut listed: Vec<String> = Vec::new();
-    for address in reader.mailboxes("exo_email_address", asked) {
-        if !listed.iter().any(|other| other.eq_ignore_ascii_case(&address)) {
-            listed.push(address);
-        }
-    }
-    SearchScope::Listed(listed)
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::document::{Line, Span};
 use super::{counted, thousands};
+use crate::functions::plan::PlannedMessage;
 use graph::TraceRow;
 use net::untrusted::csv;
 use net::untrusted::text::{excerpt, sanitize_line};
@@ -69,6 +70,23 @@ impl Message {
             link: None,
             internet_message_id: row.message_id.clone(),
             id: row.id.clone(),
+            status,
+            reason: String::new(),
+        }
+    }
+
+    /// A message of a removal plan.
+    pub(in crate::functions) fn planned(planned: &PlannedMessage, status: &'static str) -> Self {
+        Self {
+            mailbox: planned.mailbox.clone(),
+            subject: planned.subject.clone(),
+            sender_name: String::new(),
+            sender_address: planned.sender.clone(),
+            received: planned.received.parse().ok(),
+            has_attachments: None,
+            link: None,
+            internet_message_id: planned.internet_message_id.clone(),
+            id: planned.id.clone(),
             status,
             reason: String::new(),
         }

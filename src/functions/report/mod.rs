@@ -106,6 +106,8 @@ pub(super) struct Report<'a> {
     pub(super) criteria: Vec<(&'static str, String)>,
     /// The messages.
     pub(super) sections: Vec<Section>,
+    /// Facts in lists with their headings.
+    pub(super) lists: Vec<(&'static str, Vec<String>)>,
     /// What was not done, by reason.
     pub(super) failures: Vec<Failures>,
     /// The messages to which this happened; only the table has them one by one.
@@ -116,6 +118,8 @@ pub(super) struct Report<'a> {
     pub(super) table: Option<String>,
     /// What is too long for a note: lists with their headings.
     pub(super) file_only: Vec<(&'static str, Vec<String>)>,
+    /// Where all messages are, as a phrase; by default that of the output.
+    pub(super) rest: Option<String>,
     /// Further files.
     pub(super) tables: Vec<Table<'a>>,
     /// How long it took.
@@ -158,7 +162,7 @@ impl Report<'_> {
         let filed = Filed { context, soar, incident, prefix: file_prefix, time, reference };
         let mut problems = Vec::new();
         if output.note() {
-            let detail = Detail::Note(rest(output, &filed));
+            let detail = Detail::Note(self.rest.clone().unwrap_or_else(|| rest(output, &filed)));
             let note = self.document(&detail, Some(reference)).html();
             problems.extend(filed.note(&note).await.err().map(|error| not_written("note", &error)));
         }
@@ -199,6 +203,9 @@ impl Report<'_> {
         // What was not done is what a reader has to act upon, unless it was not asked for.
         let (urgent, rest): (Vec<_>, Vec<_>) = self.failures.iter().partition(|failures| failures.is_urgent);
         reasons::show(&mut document, &urgent, is_note);
+        for (heading, lines) in &self.lists {
+            list(&mut document, heading, lines);
+        }
         for section in &self.sections {
             section.show(&mut document, detail);
         }
