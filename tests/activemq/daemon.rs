@@ -51,7 +51,7 @@ async fn every_function_is_answered_once() {
     let daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
     let mut calls = Vec::new();
-    for (function, inputs) in deployment.calls_of_all_functions() {
+    for (function, inputs) in deployment.calls_of_all_functions().await {
         calls.push(soar.call(function, inputs).await.unwrap());
     }
     soar.send_raw(soar.usual_headers("invid:1"), "no call").await.unwrap();

@@ -112,7 +112,7 @@ fn tutorial_works_as_written() {
     assert_eq!(terminals.len(), 2, "SOAR and the daemon");
     // Below /tmp, where tests may run, the audit trail would not last.
     assert!(lines.contains("All checks passed.") || lines.contains("is not kept there"), "{lines}");
-    for expected in ["48 to change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
+    for expected in ["46 to change", "Dry run: nothing was changed", "SOAR has imported it", "Nora Kraus"] {
         assert!(lines.contains(expected), "nothing lines {expected:?}:\n{lines}");
     }
     let result = |file: &str| -> serde_json::Value {

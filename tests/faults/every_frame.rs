@@ -99,7 +99,7 @@ async fn blow_by_blow(broker: &ActiveMq, function: Function, blow: Blow) -> usiz
         let port = cutter(broker.authority(), broker.port(), &broker.ca_file(), judge).await.to_string();
         let app_config =
             deployment.app_config(&[("stomp_port", &port)], &[("max_retries_backoff_factor", "0.1")]);
-        account.make(&soar, Order::new(&deployment, account.len(), function)).await;
+        account.make(&soar, Order::new(&deployment, account.len(), function).await).await;
         let mut daemon = deployment.spawn(&app_config);
         trap.process.store(daemon.id(), Ordering::SeqCst);
         let mut settled = tokio::select! {

@@ -1,7 +1,7 @@
 //! Calls of all functions, each with a mark of its own, so that what was done for it can be counted.
 
 use fn_exchange_online::functions::Function;
-use sandbox::graph::{Address, Delivery};
+use sandbox::graph::{Address, Delivery, Meeting, MeetingMessage};
 use sandbox::soar::caller::Reply;
 use sandbox::soar::rest::Owner;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ enum Answer {
 impl Order {
     /// The `nth` call, of `function`, with all that has to be there for it.
     #[allow(clippy::too_many_lines, reason = "a match with an arm for each function")]
-    pub(crate) fn new(deployment: &Deployment, nth: usize, function: Function) -> Self {
+    pub(crate) async fn new(deployment: &Deployment, nth: usize, function: Function) -> Self {
         let mailbox = deployment.mailbox(nth % 20);
         let mark = format!("Order-{nth:05}.");
         let incident = FIRST_INCIDENT + i64::try_from(nth).unwrap();
@@ -114,6 +114,13 @@ impl Order {
                 let moved = Effect::Move { mailbox: mailbox.clone(), id, subject: mark.clone(), folder };
                 (inputs, vec![moved], Answer::NewId { mailbox, subject: mark })
             }
+            Function::RestoreMessages => {
+                let (id, folder) = (message("Bring me back."), "inbox");
+                assert!(deployment.sandbox.graph.move_message(&mailbox, &id, "deleteditems"));
+                let inputs = json!({"exo_email_address": mailbox, "exo_messages_id": id});
+                let moved = Effect::Move { mailbox, id, subject: mark, folder };
+                (inputs, vec![moved], Answer::Says("/messages", json!(1)))
+            }
             Function::SendMessage => mail(nth, &mailbox, mark),
             Function::CreateMeeting => {
                 let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
@@ -157,6 +164,32 @@ impl Order {
                     "exo_query_output_format": ["Incident note", "Incident attachment"],
                 });
                 (inputs, reports(incident), Answer::Says("/recipients_found", json!(1)))
+            }
+            Function::PlanRemoval => {
+                let list = json!([{"email_address": mailbox, "email_list": [{"id": message("Plan me.")}]}]);
+                let inputs = json!({"incident_id": incident, "exo_query_messages_results": list.to_string()});
+                let file = Effect::File { owner: Owner::Incident(incident), extension: "json" };
+                (inputs, vec![Effect::Note { incident }, file], Answer::Says("/messages", json!(1)))
+            }
+            Function::ApplyPlan => {
+                let id = message("Remove me.");
+                let plan = deployment.removal_plan(incident, &mailbox, &id).await;
+                let effects = vec![Effect::Note { incident }, Effect::Deletion { mailbox, id }];
+                (plan.inputs(incident), effects, Answer::Says("/settled", json!(true)))
+            }
+            Function::RemoveMeetings => {
+                let organizer = Address::new("Prize Office", "prize@attacker.example");
+                let start = chrono::Utc::now() + chrono::TimeDelta::days(3);
+                let meeting = Meeting::new(&mark, organizer, &mark, start);
+                let inputs = json!({
+                    "incident_id": incident, "exo_ical_uid": meeting.uid, "exo_email_address": mailbox,
+                });
+                let id = format!("<meeting-{nth}@attacker.example>");
+                let invitation = MeetingMessage::request(meeting);
+                let delivery = Delivery::of_meeting(&id, invitation, chrono::Utc::now()).to([&mailbox]);
+                deployment.sandbox.graph.deliver(&delivery);
+                let file = Effect::File { owner: Owner::Incident(incident), extension: "json" };
+                (inputs, vec![Effect::Note { incident }, file], Answer::Says("/meetings_removed", json!(1)))
             }
             Function::DeleteMessagesFromQueryResults => {
                 let other = deployment.mailbox((nth + 1) % 20);

@@ -31,7 +31,9 @@ async fn calls_are_answered_within_five_seconds_of_an_outage() {
         sleep(outage).await;
         block_in_place(|| broker.restart());
         let back = Instant::now();
-        account.make(&soar, Order::new(&deployment, account.len(), Function::GetEmailUserProfile)).await;
+        account
+            .make(&soar, Order::new(&deployment, account.len(), Function::GetEmailUserProfile).await)
+            .await;
         account.at_most_open(0, back + BACK_WITHIN).await;
         took.push((outage, back.elapsed()));
         assert!(back.elapsed() < BACK_WITHIN, "(outage, answered after its end): {took:?}");

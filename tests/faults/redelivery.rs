@@ -37,7 +37,7 @@ async fn broker_never_gives_up_a_redelivered_call() {
     let mut daemon = deployment.daemon_with(&[("stomp_port", &port)]).await;
     let soar = deployment.caller().await;
     let mut account = Account::default();
-    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
+    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage).await).await;
     account.settle(&broker, &deployment).await;
     daemon.stop().await;
     let after = format!("one call, whose connection was cut at {} commits", cuts.load(Ordering::SeqCst) - 1);

@@ -32,12 +32,14 @@ async fn killed_daemon_leaves_its_calls_to_the_others() {
     let soar = deployment.caller().await;
     let mut account = Account::default();
     for nth in 0..WORKERS {
-        account.make(&soar, Order::new(&deployment, nth, Function::GetMessage)).await;
+        account.make(&soar, Order::new(&deployment, nth, Function::GetMessage).await).await;
     }
     killed.logged_times("call started", WORKERS).await;
     let mut others = [deployment.daemon_with(&resilient).await, deployment.daemon_with(&resilient).await];
     for nth in WORKERS..45 {
-        account.make(&soar, Order::new(&deployment, nth, Function::ALL[nth % Function::ALL.len()])).await;
+        account
+            .make(&soar, Order::new(&deployment, nth, Function::ALL[nth % Function::ALL.len()]).await)
+            .await;
     }
     killed.signal("KILL").await;
     killed.ended().await;
@@ -89,7 +91,7 @@ async fn lost_call_is_not_done_by_the_first_daemon() {
     let mut account = Account::default();
     let throttled = Fault::Status(429, RetryAfter::Seconds(THROTTLED.as_secs()));
     deployment.sandbox.graph.faults().next(1, Target::containing("/sendMail"), throttled);
-    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
+    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage).await).await;
     first.logged("call started").await;
     let mut second = deployment.spawn(&deployment.app_config(&[], &app));
     second.subscribed().await;
@@ -101,7 +103,7 @@ async fn lost_call_is_not_done_by_the_first_daemon() {
     sleep(THROTTLED).await;
     second.stop().await;
     // What it waits for in vain does not keep it from the next call.
-    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage)).await;
+    account.make(&soar, Order::new(&deployment, account.len(), Function::SendMessage).await).await;
     account.at_most_open(0, Instant::now() + SOON).await;
     let abandoned = first.count_in_log("abandoned");
     account.settle(&broker, &deployment).await;

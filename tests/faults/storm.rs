@@ -45,7 +45,7 @@ async fn hundreds_of_calls_are_answered_and_done_once() {
         match step {
             Step::Call(function) => {
                 account.at_most_open(OPEN - 1, Instant::now() + ANSWERED_WITHIN).await;
-                let order = Order::new(&deployment, account.len(), function);
+                let order = Order::new(&deployment, account.len(), function).await;
                 trouble(&deployment, &order, &mut chance);
                 account.make(&soar, order).await;
             }

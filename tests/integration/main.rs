@@ -34,6 +34,8 @@ mod logs;
 mod older_calls;
 mod password_store;
 mod proxies;
+mod quarantine_and_back;
+mod removal_plans;
 mod resilient_clients;
 mod sandbox_command;
 mod sandbox_customizations;

@@ -40,7 +40,7 @@ fn assert_notes_are_short(page: &std::path::Path) {
                  note.getBoundingClientRect().height, note.scrollWidth <= note.clientWidth])";
     let notes = browser.value(notes);
     let notes = notes.as_array().unwrap();
-    assert_eq!(notes.len(), 9, "{notes:?}");
+    assert_eq!(notes.len(), 13, "{notes:?}");
     for note in notes {
         let (text, height) = (note[0].as_str().unwrap(), note[1].as_f64().unwrap());
         assert!(height < 900.0 && note[2] == true, "{height} pixels: {text}");

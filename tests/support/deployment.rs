@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use net::Trust;
 use sandbox::Sandbox;
-use sandbox::graph::{Address, Delivery, NewMessage, OPTIONAL_ROLES, TenantOptions};
+use sandbox::graph::{Address, Delivery, Meeting, MeetingMessage, NewMessage, OPTIONAL_ROLES, TenantOptions};
 use sandbox::soar::caller::{Caller, CallerOptions};
-use sandbox::soar::rest::ApiKey;
+use sandbox::soar::rest::{ApiKey, Owner};
 use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,6 +18,11 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::timeout;
+
+use removal_plan::PlanFile;
+
+#[path = "removal_plan.rs"]
+mod removal_plan;
 
 /// Long enough for whatever is to happen, on a machine that has other things to do, too.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -164,18 +169,29 @@ impl Deployment {
     }
 
     /// A call of each function that succeeds, whichever of them runs first.
-    pub(crate) fn calls_of_all_functions(&self) -> Vec<(&'static str, Value)> {
+    #[allow(clippy::too_many_lines, reason = "a call of each function")]
+    pub(crate) async fn calls_of_all_functions(&self) -> Vec<(&'static str, Value)> {
         let mailbox = self.mailbox(1);
         let ids: Vec<String> =
-            (0..5).map(|nth| self.add_message(&mailbox, &format!("Message {nth}"), "Hello.")).collect();
+            (0..8).map(|nth| self.add_message(&mailbox, &format!("Message {nth}"), "Hello.")).collect();
         let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
         let results = json!({"email_results": [
             {"email_address": mailbox, "status_code": 200, "email_list": [{"id": ids[4]}]},
         ]});
+        let planned = json!({"messages_found": 1, "email_results": [
+            {"email_address": mailbox, "status_code": 200, "email_list": [{"id": ids[5]}]},
+        ]});
+        let plan = self.removal_plan(INCIDENT, &mailbox, &ids[6]).await;
+        assert!(self.sandbox.graph.move_message(&mailbox, &ids[7], "deleteditems"));
         let sent = chrono::Utc::now() - chrono::TimeDelta::minutes(10);
         let from = Address::new("Zoë", "zoe@elsewhere.example");
         let mail = Delivery::new("<traced@elsewhere.example>", from, "Message", sent).to([&mailbox]);
         self.sandbox.graph.deliver(&mail);
+        let organizer = Address::new("Prize Office", "prize@attacker.example");
+        let meeting = Meeting::new("prize", organizer, "You have won", sent + chrono::TimeDelta::days(3));
+        let (uid, invitation) = (meeting.uid.clone(), MeetingMessage::request(meeting));
+        let invitation = Delivery::of_meeting("<prize@attacker.example>", invitation, sent).to([&mailbox]);
+        self.sandbox.graph.deliver(&invitation);
         vec![
             (
                 "exchange_online_trace_message",
@@ -249,7 +265,28 @@ impl Deployment {
                 "exchange_online_delete_messages_from_query_results",
                 json!({"exo_query_messages_results": results.to_string()}),
             ),
+            (
+                "exchange_online_plan_removal",
+                json!({"incident_id": INCIDENT, "exo_query_messages_results": planned.to_string()}),
+            ),
+            ("exchange_online_apply_plan", plan.inputs(INCIDENT)),
+            (
+                "exchange_online_restore_messages",
+                json!({"exo_email_address": mailbox, "exo_messages_id": ids[7]}),
+            ),
+            (
+                "exchange_online_remove_meetings",
+                json!({"incident_id": INCIDENT, "exo_ical_uid": uid, "exo_email_address": mailbox}),
+            ),
         ]
+    }
+
+    /// Attaches a plan of one message to an incident.
+    pub(crate) async fn removal_plan(&self, incident: i64, mailbox: &str, id: &str) -> PlanFile {
+        let plan = PlanFile::of(&self.sandbox.graph, incident, mailbox, id);
+        let (owner, rest) = (Owner::Incident(incident), &self.sandbox.soar.rest);
+        rest.add_attachment(owner, &plan.name, "application/json", &plan.bytes).await.unwrap();
+        plan
     }
 }
 

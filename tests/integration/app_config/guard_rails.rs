@@ -74,9 +74,20 @@ fn max_deletions_defaults_to_max_messages() {
 }
 
 #[test]
+fn rails_of_plans_are_applied() {
+    let guard = app("").guard;
+    assert_eq!((guard.max_plan_messages, guard.plan_lifetime.as_secs()), (10_000, 86_400));
+    assert!(!guard.four_eyes && !guard.approval_required);
+    let guard = app("max_plan_messages=7\nplan_lifetime=3600\nfour_eyes=Yes\napproval_required=true").guard;
+    assert_eq!((guard.max_plan_messages, guard.plan_lifetime.as_secs()), (7, 3600));
+    assert!(guard.four_eyes && guard.approval_required);
+}
+
+#[test]
 fn removed_rails_are_named() {
     let former = app("max_deletions=5\nmax_deletions_per_hour=9\nmailboxes_allowed=*@a.example\n\
-                      mailboxes_denied=ceo@a.example\nmailboxes_denied_reading=cfo@a.example\ndry_run=true")
+                      mailboxes_denied=ceo@a.example\nmailboxes_denied_reading=cfo@a.example\ndry_run=true\n\
+                      max_plan_messages=7\nplan_lifetime=60\nfour_eyes=true\napproval_required=true")
     .guard;
     assert!(former.removed_since(&former).is_empty());
     assert!(former.removed_since(&app("").guard).is_empty(), "{:?}", former.removed_since(&app("").guard));
@@ -84,10 +95,14 @@ fn removed_rails_are_named() {
     let names = [
         "max_deletions ",
         "max_deletions_per_hour",
+        "max_plan_messages",
+        "plan_lifetime",
         "mailboxes_allowed",
         "ceo@a.example",
         "cfo@a.example",
         "permanent",
+        "four_eyes",
+        "approval_required",
         "dry_run",
     ];
     assert_eq!(removed.len(), names.len(), "{removed:?}");
@@ -153,10 +168,18 @@ fn invalid_guard_rail_is_a_problem() {
         "deletion=gone",
         "dry_run=maybe",
         "dry_run=ture",
+        "four_eyes=two",
+        "approval_required=perhaps",
+        "plan_lifetime=0",
+        "max_plan_messages=0",
+        "max_plan_messages=100001",
         // Misspelt, or in the wrong section.
         "dryrun=true",
         "mailbox_denied=ceo@example.com",
         "max_deletion=5",
+        "approvals_required=true",
+        "plan_life=60",
+        "4_eyes=true",
         "denied_mailboxes=ceo@example.com",
         "allowed=*@example.com",
         // An empty list would allow every mailbox.

@@ -111,7 +111,7 @@ async fn graph_is_asked(deployment: &Deployment) {
 async fn every_change_is_recorded_before_its_reply() {
     let running = Running::new(&[]).await;
     let mut known = 0;
-    for (function, inputs) in running.deployment.calls_of_all_functions() {
+    for (function, inputs) in running.deployment.calls_of_all_functions().await {
         let (correlation, reply) = running.call(function, inputs.clone()).await;
         assert_eq!(reply.results["success"], true, "{}", reply.message);
         let acts = acts(&running.trail);
@@ -126,8 +126,26 @@ async fn every_change_is_recorded_before_its_reply() {
             QUERY => &[("search mailboxes", "searched")],
             "exchange_online_trace_message" => &[("trace messages", "traced")],
             "exchange_online_move_message_to_folder" => &[("move message", "moved")],
+            "exchange_online_restore_messages" => &[("restore message", "restored")],
             "exchange_online_send_message" => &[("send message", "sent")],
             "exchange_online_create_meeting" => &[("create meeting", "created")],
+            "exchange_online_plan_removal" => {
+                &[("plan removal", "planned"), ("attach report", "written"), ("write note", "written")]
+            }
+            // The claim, the message, the outcome, the note.
+            "exchange_online_apply_plan" => &[
+                ("attach report", "written"),
+                ("delete message", "deleted"),
+                ("attach report", "written"),
+                ("write note", "written"),
+            ],
+            // What was found, the entry, the note.
+            "exchange_online_remove_meetings" => &[
+                ("search mailboxes", "searched"),
+                ("attach report", "written"),
+                ("remove meeting", "removed"),
+                ("write note", "written"),
+            ],
             DELETE | DELETE_RESULTS => &[("delete message", "deleted")],
             _ => &[],
         };
@@ -138,8 +156,11 @@ async fn every_change_is_recorded_before_its_reply() {
             assert_eq!((&act["function"], &act["correlation_id"]), (&json!(function), &json!(correlation)));
             assert_eq!(act["principal"], "analyst@example.com");
             assert_eq!(act["workflow"], "example_exchange_online");
-            let is_search = act["act"] == "search mailboxes" || act["act"] == "trace messages";
-            let place = if is_search { "searched" } else { "mailbox" };
+            let place = match act["act"].as_str().unwrap() {
+                "search mailboxes" | "trace messages" => "searched",
+                "plan removal" | "attach report" | "write note" => "target",
+                _ => "mailbox",
+            };
             assert!(
                 act["workflow_instance"].is_number() && act[place].is_string() && act["dry_run"] == false
             );

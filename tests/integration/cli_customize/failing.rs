@@ -53,8 +53,8 @@ async fn unreadable_list_is_reported_and_stops_nothing() {
     output.assert_contains(
         0,
         &[
-            "\nfunctions\n  ? exchange_online_create_meeting: SOAR does not show it; it would be written again\n",
-            "\nworkflows\n  ~ example_exchange_online_create_meeting\n",
+            "\nfunctions\n  ? exchange_online_apply_plan: SOAR does not show it; it would be written again\n",
+            "\n  ~ example_exchange_online_create_meeting\n",
             &format!("{hidden} that SOAR does not show. What these have beyond the import is not kept."),
         ],
     );
@@ -66,7 +66,7 @@ async fn read_only_key_is_sufficient_for_dry_run() {
     let fixture = Fixture::older().await;
     fixture.rest().forbid_customizing(true);
     let before = fixture.rest().customizations();
-    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["\nfunctions\n  ~ "]);
+    fixture.customize(&["--dry-run"], "").await.assert_contains(0, &["\nfunctions\n  + "]);
     let output = fixture.customize(&["-y"], "").await;
     output
         .assert_contains(1, &["Nothing was imported", "not authorized", "Administration and Customization"]);

@@ -85,7 +85,7 @@ async fn objects_of_older_app_are_updated_without_duplicates() {
     fixture.customize(&["-y"], "").await.assert_contains(
         0,
         &[
-            "\nfunctions\n  ~ exchange_online_create_meeting\n      description: (none) -> \"Creates a meeting",
+            "\n  ~ exchange_online_create_meeting\n      description: (none) -> \"Creates a meeting",
             "\n      inputs:\n        + exo_custom_folder_name\n",
             "\n      required: \"always\" -> (none)\n",
             "\n    + column exo_dt_message_folder\n",

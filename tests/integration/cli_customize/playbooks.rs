@@ -23,7 +23,7 @@ async fn a_recent_soar_gets_playbooks_and_an_older_one_rules_and_workflows() {
         &[
             "SOAR 46.0.8131 gets playbooks",
             "--workflows",
-            "\nplaybooks\n  + example_exchange_online_create_artifacts\n",
+            "\nplaybooks\n  + example_exchange_online_apply_plan\n  + example_exchange_online_create_artifacts\n",
         ],
     );
     assert_eq!(
@@ -123,13 +123,11 @@ async fn unreadable_playbooks_are_reported_and_stop_nothing() {
         let output = fixture.customize(&["--dry-run"], "").await;
         output.assert_contains(
             0,
-            &["\nplaybooks\n  ? example_exchange_online_create_artifacts: SOAR does not show it"],
+            &["\nplaybooks\n  ? example_exchange_online_apply_plan: SOAR does not show it"],
         );
     }
     fixture.rest().fail_next("GET /rest/orgs/201/playbooks/", usize::MAX, Failure::Status(404));
     let output = fixture.customize(&["--dry-run"], "").await;
-    output.assert_contains(
-        0,
-        &["\nplaybooks\n  ? example_exchange_online_create_artifacts: SOAR does not show it"],
-    );
+    output
+        .assert_contains(0, &["\nplaybooks\n  ? example_exchange_online_apply_plan: SOAR does not show it"]);
 }

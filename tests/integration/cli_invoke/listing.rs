@@ -30,14 +30,20 @@ async fn required_inputs_are_enforced_as_declared() {
     let desk = Desk::new().await;
     let context = desk.context().await;
     for function in Function::ALL {
-        let Err(ErrorKind::Input(error)) =
-            function.run(&context, &Inputs::default()).await.map_err(Error::into_kind)
-        else {
-            panic!("{function:?} ran without inputs");
-        };
         let declared: BTreeSet<_> =
             function.spec().inputs.iter().filter(|input| input.required).map(|input| input.name).collect();
-        assert_eq!(error.missing().iter().copied().collect::<BTreeSet<_>>(), declared, "{function:?}");
+        match function.run(&context, &Inputs::default()).await.map_err(Error::into_kind) {
+            Err(ErrorKind::Input(error)) => {
+                assert_eq!(
+                    error.missing().iter().copied().collect::<BTreeSet<_>>(),
+                    declared,
+                    "{function:?}"
+                );
+            }
+            // It takes one of several.
+            Err(_) => assert!(declared.is_empty(), "{function:?}"),
+            Ok(_) => panic!("{function:?} ran without inputs"),
+        }
     }
     assert_eq!(desk.sandbox.graph.requests().len(), 0);
 }

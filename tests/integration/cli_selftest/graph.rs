@@ -46,6 +46,10 @@ async fn missing_permission_is_reported_for_each_function() {
         ("send_message over 4 MB", "missing Mail.Send"),
         ("send_message after a lost answer", "missing Mail.Send"),
         ("query_emails over all users", "missing User.Read.All"),
+        ("restore_messages by digest in all mailboxes", "missing User.Read.All"),
+        ("restore_messages with calendar entries in full", "missing User.Read.All"),
+        ("plan_removal", "missing User.Read.All"),
+        ("remove_meetings over all users", "missing User.Read.All"),
     ];
     assert_eq!(missing, expected);
     assert_eq!(outcome.code, 0, "a function that is not used needs no permission");
@@ -64,7 +68,7 @@ async fn denied_mailboxes_require_user_read_all_for_changes() {
             assert_eq!(check["outcome"], "warning", "{check}");
             let found = check["found"].as_str().unwrap();
             assert!(found.contains("missing User.Read.All") && found.contains("mailboxes_denied"), "{found}");
-        } else if function != Function::GetEmailUserProfile {
+        } else if !matches!(function, Function::GetEmailUserProfile | Function::PlanRemoval) {
             assert_eq!(check["outcome"], "passed", "{check}");
         }
     }
@@ -203,7 +207,7 @@ async fn missing_ca_file_exits_with_22() {
 #[tokio::test]
 async fn refused_function_names_its_declared_permission() {
     let deployment = Deployment::new().await;
-    let calls = deployment.calls_of_all_functions();
+    let calls = deployment.calls_of_all_functions().await;
     let _daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
     for role in ROLES.into_iter().chain(OPTIONAL_ROLES) {

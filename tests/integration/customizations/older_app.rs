@@ -2,7 +2,7 @@
 //! 1.3.0, and of what is added, are in `uuids.txt`.
 
 /// API name, input type, whether it is required.
-pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 35] = [
+pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 36] = [
     ("exo_attachment_name", "text", false),
     ("exo_attachment_names", "text", false),
     ("exo_attachment_sha256", "text", false),
@@ -34,6 +34,7 @@ pub(crate) const FUNCTION_FIELDS: [(&str, &str, bool); 35] = [
     ("exo_query_output_format", "multiselect", true),
     ("exo_recipient", "text", false),
     ("exo_recipients", "text", true),
+    ("exo_removal_action", "select", false),
     ("exo_search_strategy", "select", false),
     ("exo_start_date", "datetimepicker", false),
     ("exo_url", "text", false),
@@ -113,7 +114,7 @@ pub(crate) const FUNCTIONS: [(&str, &str, &[&str]); 9] = [
     (
         "exchange_online_delete_email",
         "Exchange Online: Delete Message",
-        &["exo_email_address", "exo_mailfolders_id", "exo_messages_id"],
+        &["exo_email_address", "exo_mailfolders_id", "exo_messages_id", "exo_removal_action"],
     ),
     (
         "exchange_online_delete_messages_from_query_results",
@@ -211,7 +212,7 @@ pub(crate) const RULES: [Rule; 11] = [
             "exo_meeting_optional_attendees",
         ],
     ),
-    ("Delete Message", "exo_message_query_results_dt", "any", 3, "example_exchange_online_delete_email", &[]),
+    ("Delete Message", "exo_message_query_results_dt", "any", 4, "example_exchange_online_delete_email", &[]),
     (
         "Delete Messages from Query Results",
         "incident",
@@ -250,7 +251,7 @@ pub(crate) const RULES: [Rule; 11] = [
         "Move Message to Folder",
         "exo_message_query_results_dt",
         "any",
-        3,
+        4,
         "example_exchange_online_move_message_to_folder",
         &["[header]", "exo_destination_mailfolder_id", "exo_custom_folder_name"],
     ),
@@ -331,7 +332,7 @@ pub(crate) const RULES: [Rule; 11] = [
         "Write Message EML as Attachment",
         "exo_message_query_results_dt",
         "any",
-        3,
+        4,
         "example_exchange_online_write_message_as_attachment",
         &["exo_attachment_name"],
     ),
@@ -339,7 +340,7 @@ pub(crate) const RULES: [Rule; 11] = [
         "Write Message JSON as Note",
         "exo_message_query_results_dt",
         "any",
-        3,
+        4,
         "example_exchange_online_get_message",
         &[],
     ),

@@ -277,5 +277,5 @@ fn what_playbooks_share_has_their_tags() {
             assert!(!tags.is_empty(), "no playbook uses {}", object["export_key"]);
         }
     }
-    assert_eq!(fields(&file, FUNCTION).len(), 35);
+    assert_eq!(fields(&file, FUNCTION).len(), 36);
 }

@@ -86,6 +86,7 @@ class Incident(object):
         self.notes = []
         self.rows = []
         self.artifacts = []
+        self.tasks = []
 
     def addNote(self, note):
         assert isinstance(note, RichText)
@@ -98,6 +99,10 @@ class Incident(object):
 
     def addArtifact(self, kind, value, description):
         self.artifacts.append((kind, value, description))
+
+    def addTask(self, name, phase, instructions):
+        assert phase == "Initial"
+        self.tasks.append((name, instructions))
 
 
 class Results(object):
@@ -128,8 +133,8 @@ class Workflows(object):
         scope.update(rule=Holder(form), workflow=Holder(named(results)))
         run(self.functions[step]["pre_processing"], scope)
 
-    def after(self, step, scope, results, earlier):
-        scope.update(results=results, workflow=Holder(named(earlier)))
+    def after(self, step, scope, results, earlier, form):
+        scope.update(results=results, rule=Holder(form), workflow=Holder(named(earlier)))
         run(self.functions[step]["post_processing"], scope)
 
 
@@ -150,11 +155,11 @@ class Playbooks(object):
         scope.update(playbook=Playbook(form, results))
         run(self.functions[step]["inputs"], scope)
 
-    def after(self, step, scope, results, earlier):
+    def after(self, step, scope, results, earlier, form):
         function = self.functions[step]
         following = self.steps[self.steps.index(function) + 1:]
         results = dict(earlier, **{str(function["result_name"]): results})
-        scope.update(playbook=Playbook(Strict([]), results))
+        scope.update(playbook=Playbook(form, results))
         run(following[0]["text"], scope)
 
 
@@ -171,10 +176,11 @@ class ScriptHost(object):
 
     kind = Workflows
 
-    def __init__(self, row=None, artifact=None):
+    def __init__(self, row=None, artifact=None, task=None):
         self.incident = Incident()
         self.row = row
         self.artifact = artifact
+        self.task = task
         self.workflow = {}
 
     def scope(self, **more):
@@ -183,6 +189,10 @@ class ScriptHost(object):
             scope["row"] = self.row
         if self.artifact is not None:
             scope["artifact"] = Strict(["value", "type"], value=self.artifact)
+        if self.task is not None:
+            name, instructions = self.task
+            scope["task"] = Strict(["id", "name", "instructions"], name=name, instructions=RichText(instructions))
+        scope["principal"] = Strict(["id", "name", "display_name", "type"], name="olga@corp.example")
         scope.update(more)
         return scope
 
@@ -196,9 +206,11 @@ class ScriptHost(object):
         assert not any(isinstance(value, tuple) for value in inputs.values.values())
         return dict((name, value) for name, value in inputs.values.items() if value is not None)
 
-    def answer(self, workflow, step=0, **results):
+    def answer(self, workflow, step=0, form=None, **results):
         """Runs the script after a function on these results."""
-        self.kind(workflow).after(step, self.scope(), Results(**results), self.workflow)
+        process = self.kind(workflow)
+        form = Strict(form_of(process.name), **(form or {}))
+        process.after(step, self.scope(), Results(**results), self.workflow, form)
 
 
 def named(results):

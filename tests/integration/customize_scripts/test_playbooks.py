@@ -3,6 +3,7 @@
 import unittest
 
 import test_notes
+import test_plans
 import test_queries
 import test_rows
 from soar import Helper, Incident, Playbook, Playbooks, Row, ScriptHost, Strict, playbooks, run, source, sources
@@ -14,7 +15,7 @@ class InPlaybooks(object):
         ScriptHost.kind = Playbooks
 
 
-for module in (test_notes, test_queries, test_rows):
+for module in (test_notes, test_plans, test_queries, test_rows):
     for name, tests in list(vars(module).items()):
         if isinstance(tests, type) and issubclass(tests, unittest.TestCase):
             globals()["Playbook" + name] = type("Playbook" + name, (InPlaybooks, tests), {})

@@ -18,8 +18,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 pub(crate) use fn_exchange_online::functions::Function::{
-    CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetAttachments, GetEmailUserProfile,
-    GetMessage, MoveMessageToFolder, QueryEmails, SendMessage, TraceMessage, WriteMessageAsAttachment,
+    ApplyPlan, CreateMeeting, DeleteEmail, DeleteMessagesFromQueryResults, GetAttachments,
+    GetEmailUserProfile, GetMessage, MoveMessageToFolder, PlanRemoval, QueryEmails, RemoveMeetings,
+    RestoreMessages, SendMessage, TraceMessage, WriteMessageAsAttachment,
 };
 pub(crate) use sandbox::graph::{Fault, RetryAfter, Target};
 use sandbox::soar::incidents::NoteFormat;
@@ -91,6 +92,18 @@ impl Fixture {
             status,
         };
         Self { sandbox, context, settings, statuses, _directory: directory }
+    }
+
+    /// Applies other guard rails to the calls that follow.
+    pub(crate) fn apply_rails(&mut self, options: &[(&str, &str)]) {
+        let file = self.sandbox.write_app_config(options).unwrap();
+        let rails = Settings::load(&file, &Environment::default()).unwrap().settings.guard;
+        self.context.guard = Guard::new(
+            &ChangePolicy::new(rails),
+            Trail::at(self.settings.audit.clone()),
+            DeletionCount::default(),
+            Initiator::default(),
+        );
     }
 
     pub(crate) fn graph(&self) -> &Tenant {

@@ -1,12 +1,13 @@
 //! The result payload: what every function's results look like to SOAR's scripts.
 
 use chrono::TimeDelta;
-use sandbox::graph::{Address, Delivery};
+use sandbox::graph::{Address, Delivery, Meeting, MeetingMessage};
 use serde_json::{Value, json};
 
 use crate::customizations::samples::{mismatches, samples};
 use crate::functions::common::{
-    CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, TraceMessage, query,
+    CreateMeeting, DeleteEmail, Fixture, GetEmailUserProfile, GetMessage, QueryEmails, TraceMessage, mail,
+    query,
 };
 use crate::functions::trace_message::traced;
 use fn_exchange_online::functions::Function;
@@ -74,17 +75,33 @@ async fn samples_in_soar_have_the_shape_of_real_results() {
     let fixture = Fixture::new().await;
     fixture.graph().faults().give_role("ExchangeMessageTrace.Read.All");
     let hour_ago = fixture.graph().present() - TimeDelta::hours(1);
-    let mail = Delivery::new("<a@b.example>", Address::new("", "a@b.example"), "s", hour_ago);
-    fixture.graph().deliver(&mail.to(["c@d.example"]));
+    let traced_mail = Delivery::new("<a@b.example>", Address::new("", "a@b.example"), "s", hour_ago);
+    fixture.graph().deliver(&traced_mail.to(["c@d.example"]));
     let mut planted = fixture.graph().planted();
     let (read, deleted, found) = (planted.remove(0), planted.remove(0), planted.remove(0));
     let message = json!({
         "exo_email_address": read.mailbox, "exo_messages_id": read.id, "incident_id": 2095,
         "exo_attachment_name": "evidence.eml", "exo_destination_mailfolder_id": "junkemail",
     });
+    let invited = fixture.mailbox(0);
+    let organizer = Address::new("Prize Office", "prize@attacker.example");
+    let meeting = Meeting { uid: "m".to_owned(), ..Meeting::new("m", organizer, "s", hour_ago) };
+    let invitation = Delivery::of_meeting("<m@b.example>", MeetingMessage::request(meeting), hour_ago);
+    fixture.graph().deliver(&invitation.to([&invited]));
     let start = chrono::Utc::now().timestamp_millis() + 86_400_000;
     let searched = query(&found.mailbox, json!({"exo_has_attachments": false}));
     let raw = fixture.done(QueryEmails, searched.clone()).await["raw"].clone();
+    let to_plan = |subject: &str| {
+        let id = fixture.put(&found.mailbox, mail(subject));
+        let list = json!([{"email_address": found.mailbox, "email_list": [{"id": id}]}]);
+        json!({"incident_id": 2095, "exo_query_messages_results": list.to_string()})
+    };
+    let (planned, to_plan) = (to_plan("Remove me"), to_plan("Plan me"));
+    let plan = fixture.done(Function::PlanRemoval, planned).await["content"].clone();
+    let plan = json!({
+        "incident_id": 2095, "exo_plan_digest": plan["plan_digest"],
+        "exo_expected_messages": plan["messages"], "exo_removal_action": "Quarantine",
+    });
     for (function, example, schema) in samples() {
         let inputs = match function {
             DeleteEmail => {
@@ -100,6 +117,12 @@ async fn samples_in_soar_have_the_shape_of_real_results() {
                 "exo_message_subject": "s", "exo_message_body": "b",
             }),
             QueryEmails => searched.clone(),
+            Function::PlanRemoval => to_plan.clone(),
+            Function::ApplyPlan => plan.clone(),
+            Function::RestoreMessages => json!({"exo_deletion_results": r#"{"delete_results":[]}"#}),
+            Function::RemoveMeetings => {
+                json!({"incident_id": 2095, "exo_ical_uid": "m", "exo_email_address": invited})
+            }
             TraceMessage => traced(&json!({"exo_internet_message_id": "<a@b.example>"}), &["Incident note"]),
             Function::DeleteMessagesFromQueryResults => json!({"exo_query_messages_results": raw}),
             GetEmailUserProfile

@@ -45,6 +45,7 @@ async fn query_content_and_messages_have_expected_keys() {
             "users_left_out",
             "messages_found",
             "limit_reached",
+            "looked_until",
             "not_searched",
         ]
     );

@@ -20,7 +20,7 @@ async fn calls_and_requests_are_counted() {
     watcher.until("/readyz", 200).await;
     let none = watcher.metrics().await;
     let soar = deployment.caller().await;
-    let mut calls = deployment.calls_of_all_functions();
+    let mut calls = deployment.calls_of_all_functions().await;
     let not_there = json!({"exo_email_address": "unknown@nowhere.example", "exo_messages_id": "AAMk"});
     calls.push(("exchange_online_get_message", not_there));
     calls.push(("exchange_online_of_another_app", json!({})));
@@ -79,7 +79,7 @@ async fn exposition_is_valid_and_anonymous() {
     let (mut daemon, watcher) = watched(&deployment, &[]).await;
     daemon.subscribed().await;
     let soar = deployment.caller().await;
-    for (function, inputs) in deployment.calls_of_all_functions() {
+    for (function, inputs) in deployment.calls_of_all_functions().await {
         soar.call(function, inputs).await.unwrap().reply(SOON).await.unwrap();
     }
     let (_, text) = watcher.get("/metrics").await;

@@ -1,0 +1,65 @@
+//! The guard rails hold for calendar entries as for messages.
+
+use super::*;
+use crate::functions::removal_plan::{all, fates};
+
+#[tokio::test]
+async fn dry_run_removes_no_entry() {
+    let mut invited = Invited::to_prize(3, &[("dry_run", "true")]).await;
+    let inputs = invited.planned("Quarantine").await;
+    let answer = invited.fixture.call(ApplyPlan, inputs).await;
+    assert_eq!((fates(&answer), invited.left()), (all("dry_run", 3), 3));
+    let results = answer["content"]["results"].as_array().unwrap();
+    assert!(results.iter().all(|message| message["meeting"] == "dry_run"), "{answer}");
+    assert_eq!(answer["content"]["meetings"], json!([]));
+
+    let answer = invited.remove(&[&prize("prize").uid], "all").await;
+    assert_eq!((&answer["success"], &answer["content"]["meetings_dry_run"]), (&json!(false), &json!(3)));
+    assert_eq!((invited.left(), invited.fixture.files("exo-meetings-removed").len()), (3, 0));
+    let acts = invited.fixture.trail();
+    let would =
+        acts.iter().filter(|act| act["outcome"] == "would be removed" && act["act"] == "remove meeting");
+    assert_eq!(would.count(), 6);
+}
+
+#[tokio::test]
+async fn hold_and_protected_mailboxes_keep_entries() {
+    let mut invited = Invited::to_prize(3, &[]).await;
+    let uid = prize("prize").uid;
+    let protected = invited.mailboxes[1].clone();
+    invited.fixture.apply_rails(&[("hold", "true")]);
+    let answer = invited.remove(&[&uid], "all").await;
+    assert_eq!((&answer["success"], invited.left()), (&json!(false), 3), "{answer}");
+    invited.fixture.apply_rails(&[("mailboxes_denied", &protected)]);
+    let answer = invited.remove(&[&uid], "all").await;
+    assert_eq!((answer["content"]["meetings_removed"].as_u64(), invited.left()), (Some(2), 1));
+    assert_eq!(answer["content"]["calendars"][1]["fate"], "refused");
+    invited.fixture.apply_rails(&[("dry_run", "true")]);
+    let restored = invited.restore(&answer).await;
+    assert_eq!((restored["content"]["meetings_restored"].as_u64(), invited.left()), (Some(0), 1));
+}
+
+#[tokio::test]
+async fn too_many_entries_are_refused_as_a_whole() {
+    let mut invited = Invited::to_prize(3, &[]).await;
+    invited.fixture.apply_rails(&[("max_deletions", "2")]);
+    let answer = invited.remove(&[&prize("prize").uid], "all").await;
+    assert_eq!((&answer["success"], invited.left()), (&json!(false), 3));
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.starts_with("Nothing was removed: 3 calendar entries were found"), "{reason}");
+}
+
+#[tokio::test]
+async fn each_removal_and_return_is_on_record() {
+    let mut invited = Invited::to_prize(2, &[]).await;
+    let answer = invited.remove(&[&prize("prize").uid], "all").await;
+    invited.restore(&answer).await;
+    let acts = invited.fixture.trail();
+    let count = |act: &str, outcome: &str| {
+        acts.iter().filter(|line| line["act"] == act && line["outcome"] == outcome).count()
+    };
+    assert_eq!((count("remove meeting", "removed"), count("restore meeting", "restored")), (2, 2));
+    assert!(acts.iter().all(|line| line["act"] != "remove meeting" || line["event_id"].is_string()));
+    let text = std::fs::read_to_string(invited.fixture.settings.audit.file.as_ref().unwrap()).unwrap();
+    assert!(!text.contains("You have won"), "the trail holds no word of a meeting");
+}
