@@ -31,6 +31,8 @@ pub struct FunctionCall {
 pub struct Caller {
     /// The user or key, by name.
     pub principal: Option<String>,
+    /// The name of the user or key as SOAR shows it.
+    pub display_name: Option<String>,
     /// What called the function; `None` where the message does not say it.
     pub run: Option<Run>,
 }
@@ -137,6 +139,7 @@ impl FunctionCall {
         let raw_inputs = RawValue::from_string(raw_inputs.to_owned()).map_err(not_json)?;
         let caller = Caller {
             principal: string(&body.principal, "name"),
+            display_name: string(&body.principal, "display_name"),
             run: run(&body.workflow, &body.workflow_instance, &body.playbook_instance),
         };
         Ok(Self { function, inputs, raw_inputs, caller })
