@@ -4,8 +4,6 @@ if form.exo_start_date:
     inputs.exo_start_date = form.exo_start_date
 if form.exo_end_date:
     inputs.exo_end_date = form.exo_end_date
-if form.exo_include_recoverable is not None:
-    inputs.exo_include_recoverable = form.exo_include_recoverable
 if form.exo_search_strategy:
     inputs.exo_search_strategy = form.exo_search_strategy
 # The form may have the choices in a collection of another kind; an input takes a list.

@@ -275,6 +275,7 @@ pub(super) const TEXTS: &[Source] = sources![
     "workflows/query_form.py",
     "workflows/query_mailboxes.py",
     "workflows/query_options.py",
+    "workflows/query_recoverable.py",
     "workflows/query_result.py",
     "workflows/query_rows.py",
     "workflows/row.py",

@@ -78,7 +78,6 @@ impl Setting {
             "exo_attachment_sha256",
             "exo_url",
             "exo_header",
-            "exo_include_recoverable",
             "exo_search_strategy",
             "exo_query_output_format",
             "exo_include_meetings",

@@ -7,13 +7,17 @@ def line(name):
     return text.strip()
 
 
+digest, action, expected = line(u"Plan digest"), line(u"Action"), line(u"Expected messages")
+if not digest or not action or not expected.isdigit():
+    helper.fail(u"Nothing was removed: the task does not say any more which plan it approves. Run Plan Removal again.")
+# A list of tasks shows only names, so who closes the task has approved what its name says.
+name = u"Approve removal plan {0}: {1} {2:,} message".format(digest[:12], action.lower(), int(expected))
+if not task.name.startswith(name):
+    helper.fail(u"Nothing was removed: the task's name and its instructions differ. Run Plan Removal again.")
 inputs.incident_id = incident.id
-inputs.exo_plan_digest = line(u"Plan digest")
+inputs.exo_plan_digest = digest
 inputs.exo_plan_attachment = line(u"Plan attachment")
-inputs.exo_removal_action = line(u"Action")
+inputs.exo_expected_messages = int(expected)
+inputs.exo_removal_action = action
 inputs.exo_include_meetings = line(u"Calendar entries") == u"yes"
 inputs.exo_approved_by = principal.name
-if line(u"Expected messages").isdigit():
-    inputs.exo_expected_messages = int(line(u"Expected messages"))
-else:
-    helper.fail(u"Nothing was removed: the task does not say any more which plan it approves. Run Plan Removal again.")

@@ -80,9 +80,17 @@ class Approved(unittest.TestCase):
         for instructions in (u"", u"Done.", u"Expected messages: many"):
             self.assertRaises(Failed, approving("Approve removal plan", instructions).ask, "apply_plan")
 
+    def test_a_task_whose_name_says_another_plan_removes_nothing(self):
+        (name, instructions), = planned().incident.tasks
+        for other in (u"Call the CISO", name.replace(u"3f9a", u"4f9a", 1), name.replace(u"quarantine", u"purge"),
+                      name.replace(u"1,412", u"412")):
+            self.assertRaises(Failed, approving(other, instructions).ask, "apply_plan")
+
     def test_a_refused_plan_is_a_note(self):
         here = approving("Approve removal plan", u"")
-        here.answer("apply_plan", success=False, content=None, reason="The plan has expired.")
+        here.answer("apply_plan", success=False, reason="The plan has expired.", content={
+            "incident_id": 2095, "plan_digest": DIGEST, "action": "Quarantine",
+            "error": {"code": "PlanExpired", "message": "The plan has expired."}})
         self.assertEqual(lines(here.incident.notes[0]), ["Exchange Online: nothing was changed",
                                                          "The plan has expired."])
 
