@@ -25,7 +25,7 @@ pub(super) fn add_fates(
     meetings: MeetingsOfMessages<'_>,
     messages: &mut [OutcomeMessage],
 ) -> RemovedMeetings {
-    let (mut fates, collected) = meetings.finish();
+    let (mut fates, removed) = meetings.finish();
     for message in messages {
         let key = (message.mailbox_id.clone(), message.id.clone());
         if let Some(dealt) = fates.remove(&key) {
@@ -33,7 +33,7 @@ pub(super) fn add_fates(
             message.meeting_reason = dealt.reason;
         }
     }
-    collected.into_removed()
+    removed
 }
 
 /// What has to be known of the entries, if they were to go as well: what is left comes first.

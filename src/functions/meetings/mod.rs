@@ -14,7 +14,7 @@ mod transfer;
 
 pub(super) use fate::{MeetingDealt, MeetingFate};
 pub(super) use of_messages::{Invitation, MeetingsOfMessages};
-pub(super) use record::{Collected, RemovedMeeting, RemovedMeetings};
+pub(super) use record::{Collected, Kept, KeptEntry, RemovedMeeting, RemovedMeetings};
 pub(super) use remove::{Keeping, Removed, remove_entry};
 pub(super) use restore::{MeetingRestored, WantedMeeting, restore_meeting};
 pub(super) use transfer::exported;

@@ -6,17 +6,18 @@
 //! run finds out what an earlier one has removed.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Mutex;
 
 use super::fate::{MeetingDealt, MeetingFate};
-use super::record::Collected;
+use super::record::{Collected, Kept, KeptEntry, RemovedMeetings};
 use super::remove::{Keeping, Marking, Removed, remove_entry};
 use crate::functions::context::Context;
 use crate::functions::outcome::NotDone;
 use crate::functions::removal::Identity;
 use crate::guard::Mailbox;
-use graph::{CalendarEntry, Dispatch, MeetingMark, MeetingMessage, read_meeting_message};
+use graph::{Dispatch, MeetingMark, MeetingMessage, read_meeting_message};
 
 /// Where deleted messages are (Graph page "mailFolder resource type").
 const RECOVERABLE_ITEMS: &str = "recoverableitemsdeletions";
@@ -38,6 +39,7 @@ pub(in crate::functions) struct MeetingsOfMessages<'a> {
     job: &'a str,
     /// Whether the messages stay in their mailboxes, so that they can bear a mark.
     are_marked: bool,
+    kept: Kept,
     mailboxes: HashMap<&'a str, Mutex<InMailbox<'a>>>,
 }
 
@@ -56,14 +58,15 @@ struct InMailbox<'a> {
 #[derive(Debug)]
 struct DealtEntry {
     fate: MeetingDealt,
-    entry: CalendarEntry,
-    exported: Option<String>,
+    entry: KeptEntry,
+    /// Its export, as soon as there is one: the removal may end in doubt.
+    exported: Arc<OnceLock<String>>,
 }
 
 /// The entry of a message, before anything was removed.
 #[derive(Debug)]
 enum LookedUp {
-    Entry(Box<CalendarEntry>),
+    Entry(Box<KeptEntry>),
     /// An earlier run removed it.
     Removed(Box<MeetingMark>),
     None,
@@ -83,7 +86,7 @@ impl<'a> MeetingsOfMessages<'a> {
             own.name = invitation.mailbox;
             own.invitations.push(invitation);
         }
-        Self { job, are_marked, mailboxes }
+        Self { job, are_marked, kept: Kept::default(), mailboxes }
     }
 
     /// Removes the entry of the message `id`, if it is one of these and has one. What became of it is kept.
@@ -104,13 +107,13 @@ impl<'a> MeetingsOfMessages<'a> {
             return Ok(());
         }
         if own.looked_up.is_none() {
-            own.look_up(context, dispatch, mailbox, self.job).await?;
+            own.look_up(context, dispatch, mailbox, self).await?;
         }
         own.deal(context, dispatch, mailbox, id, self).await
     }
 
     /// What became of the entry of each message, by mailbox and id, and of each entry.
-    pub(in crate::functions) fn finish(self) -> (HashMap<(String, String), MeetingDealt>, Collected) {
+    pub(in crate::functions) fn finish(self) -> (HashMap<(String, String), MeetingDealt>, RemovedMeetings) {
         let (mut fates, mut collected) = (HashMap::new(), Collected::default());
         for (mailbox_id, own) in self.mailboxes {
             let own = own.into_inner();
@@ -123,10 +126,11 @@ impl<'a> MeetingsOfMessages<'a> {
             let looked_up = own.looked_up.unwrap_or_default();
             for (event, DealtEntry { fate: dealt, entry, exported }) in own.entries {
                 if dealt.fate.is_removed() || dealt.fate == MeetingFate::InDoubt {
-                    let is_about = |looked_up: &LookedUp| matches!(looked_up, LookedUp::Entry(entry) if entry.id == event);
+                    let is_about = |looked_up: &LookedUp| matches!(looked_up, LookedUp::Entry(kept) if kept.entry.id == event);
                     let about = looked_up.iter().filter(|(_, looked_up)| is_about(looked_up));
                     let mut messages: Vec<String> = about.map(|(id, _)| (*id).to_owned()).collect();
                     messages.sort_unstable();
+                    let exported = Arc::into_inner(exported).and_then(OnceLock::into_inner);
                     collected.add(owner, entry, messages, dealt.fate, exported);
                 }
             }
@@ -134,7 +138,7 @@ impl<'a> MeetingsOfMessages<'a> {
                 collected.add_marked(owner, mark, id.to_owned());
             }
         }
-        (fates, collected)
+        (fates, collected.into_removed(self.kept))
     }
 }
 
@@ -145,14 +149,14 @@ impl<'a> InMailbox<'a> {
         context: &Context,
         dispatch: &Dispatch,
         mailbox: &Mailbox,
-        job: &str,
+        of: &MeetingsOfMessages<'_>,
     ) -> Result<(), NotDone> {
         let mut all = HashMap::new();
         for invitation in &self.invitations {
             let looked_up = match read(context, dispatch, mailbox, invitation.id).await {
                 Ok(Some(message)) if invitation.identity.is_of_meeting(&message) => match message {
-                    MeetingMessage { entry: Some(entry), .. } => LookedUp::Entry(Box::new(entry)),
-                    MeetingMessage { mark: Some(mark), .. } if mark.job == job => {
+                    MeetingMessage { entry: Some(entry), .. } => LookedUp::Entry(Box::new(of.kept.entry(entry))),
+                    MeetingMessage { mark: Some(mark), .. } if mark.job == of.job => {
                         LookedUp::Removed(Box::new(mark))
                     }
                     _ => LookedUp::None,
@@ -200,7 +204,8 @@ impl<'a> InMailbox<'a> {
                 return Ok(());
             }
         };
-        let entry = (**entry).clone();
+        let kept = (**entry).clone();
+        let entry = &kept.entry;
         if let Some(known) =
             self.entries.get(&entry.id).filter(|known| known.fate.fate != MeetingFate::InDoubt)
         {
@@ -211,20 +216,24 @@ impl<'a> InMailbox<'a> {
         // Where the call ends meanwhile, the entry may have been removed.
         let in_doubt = MeetingDealt::new(MeetingFate::InDoubt);
         self.dealt.insert(id, in_doubt.clone());
-        self.entries
-            .insert(entry.id.clone(), DealtEntry { fate: in_doubt, entry: entry.clone(), exported: None });
+        // What an earlier try exported cannot be exported any more.
+        let known = self.entries.get(&entry.id).map(|known| Arc::clone(&known.exported));
+        let exported = known.unwrap_or_default();
+        let dealt = DealtEntry { fate: in_doubt, entry: kept.clone(), exported: Arc::clone(&exported) };
+        self.entries.insert(entry.id.clone(), dealt);
         let looked_up = self.looked_up.iter().flatten();
         let about: Vec<&str> = looked_up
-            .filter(|(_, one)| matches!(one, LookedUp::Entry(other) if other.id == entry.id))
+            .filter(|(_, one)| matches!(one, LookedUp::Entry(other) if other.entry.id == entry.id))
             .map(|(id, _)| *id)
             .collect();
         let marking = all.are_marked.then_some(Marking { job: all.job, messages: &about });
-        let removed = remove_entry(context, dispatch, mailbox, &entry.id, Keeping::Everything(marking)).await;
+        let keeping = Keeping::Everything { marking, kept: &all.kept, exported: &exported };
+        let removed = remove_entry(context, dispatch, mailbox, &entry.id, keeping).await;
         let with_series = || {
             let of_series = entry.series_master_id.as_ref().and_then(|series| self.entries.get(series));
             of_series.is_some_and(|series| series.fate.fate.is_removed())
         };
-        let (dealt, fresh, exported) = match removed {
+        let (dealt, fresh) = match removed {
             Err(NotDone::RailsChanged { in_doubt }) => {
                 if !in_doubt {
                     self.dealt.remove(id);
@@ -233,14 +242,15 @@ impl<'a> InMailbox<'a> {
                 return Err(NotDone::RailsChanged { in_doubt });
             }
             Ok(Removed { fate: MeetingFate::NoEntry, .. }) if with_series() => {
-                (MeetingDealt::new(MeetingFate::Removed), None, None)
+                (MeetingDealt::new(MeetingFate::Removed), None)
             }
-            Ok(Removed { fate, entry, exported }) => (MeetingDealt::new(fate), entry, exported),
-            Err(not_done) => (MeetingDealt::not_done(&not_done), None, None),
+            Ok(Removed { fate, entry }) => (MeetingDealt::new(fate), entry),
+            Err(not_done) => (MeetingDealt::not_done(&not_done), None),
         };
         self.dealt.insert(id, dealt.clone());
-        self.entries
-            .insert(entry.id.clone(), DealtEntry { fate: dealt, entry: fresh.unwrap_or(entry), exported });
+        let id = entry.id.clone();
+        let entry = fresh.map_or(kept, |fresh| all.kept.entry(fresh));
+        self.entries.insert(id, DealtEntry { fate: dealt, entry, exported });
         Ok(())
     }
 }

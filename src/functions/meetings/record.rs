@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::fate::MeetingFate;
@@ -114,13 +115,65 @@ impl RemovedMeetings {
     }
 }
 
-/// Collects removed entries.
+/// The texts of the entries of one call, each once, and how much of exports was kept. Both have a limit, since a call
+/// may find an entry in every mailbox of a tenant.
 #[derive(Debug, Default)]
-pub(in crate::functions) struct Collected {
-    removed: RemovedMeetings,
+pub(in crate::functions) struct Kept(Mutex<Texts>);
+
+#[derive(Debug, Default)]
+struct Texts {
+    texts: Vec<EntryText>,
     places: HashMap<EntryText, usize>,
     bytes: usize,
     exports: usize,
+}
+
+/// An entry without its text, and the place of that among those kept.
+#[derive(Debug, Clone)]
+pub(in crate::functions) struct KeptEntry {
+    pub(in crate::functions) entry: CalendarEntry,
+    text: Option<usize>,
+}
+
+impl Kept {
+    /// Keeps the text of the entry, if there is room for it.
+    pub(in crate::functions) fn entry(&self, mut entry: CalendarEntry) -> KeptEntry {
+        let text = entry.body.take().and_then(|text| self.0.lock().place(text));
+        KeptEntry { entry, text }
+    }
+
+    /// Returns the export, if there is room for it.
+    pub(in crate::functions) fn export(&self, exported: String) -> Option<String> {
+        let exports = &mut self.0.lock().exports;
+        let is_kept = exported.len() <= LONGEST_EXPORT && *exports + exported.len() <= MOST_EXPORTS;
+        is_kept.then(|| {
+            *exports += exported.len();
+            exported
+        })
+    }
+}
+
+impl Texts {
+    fn place(&mut self, text: EntryText) -> Option<usize> {
+        if let Some(place) = self.places.get(&text) {
+            return Some(*place);
+        }
+        let length = text.content.len();
+        if length > LONGEST_TEXT || self.bytes + length > MOST_TEXTS {
+            return None;
+        }
+        self.bytes += length;
+        let place = self.texts.len();
+        self.texts.push(text.clone());
+        self.places.insert(text, place);
+        Some(place)
+    }
+}
+
+/// Collects removed entries.
+#[derive(Debug, Default)]
+pub(in crate::functions) struct Collected {
+    meetings: Vec<RemovedMeeting>,
 }
 
 /// The mailbox of an entry: its id in the directory, and its name in results.
@@ -131,18 +184,12 @@ impl Collected {
     pub(in crate::functions) fn add(
         &mut self,
         (id, name): Owner<'_>,
-        entry: CalendarEntry,
+        KeptEntry { entry, text }: KeptEntry,
         messages: Vec<String>,
         fate: MeetingFate,
         exported: Option<String>,
     ) {
-        let exported = exported.filter(|exported| {
-            let is_kept = exported.len() <= LONGEST_EXPORT && self.exports + exported.len() <= MOST_EXPORTS;
-            self.exports += if is_kept { exported.len() } else { 0 };
-            is_kept
-        });
-        let text = entry.body.clone().and_then(|text| self.place(text));
-        self.removed.meetings.push(RemovedMeeting {
+        self.meetings.push(RemovedMeeting {
             mailbox_id: id.map(str::to_owned),
             mailbox: name.to_owned(),
             messages,
@@ -163,7 +210,7 @@ impl Collected {
         mark: MeetingMark,
         id: String,
     ) {
-        self.removed.meetings.push(RemovedMeeting {
+        self.meetings.push(RemovedMeeting {
             mailbox_id: owner.map(str::to_owned),
             mailbox: name.to_owned(),
             messages: vec![id],
@@ -177,24 +224,46 @@ impl Collected {
         });
     }
 
-    fn place(&mut self, text: EntryText) -> Option<usize> {
-        if let Some(place) = self.places.get(&text) {
-            return Some(*place);
+    /// All of them, and the texts that they have.
+    pub(in crate::functions) fn into_removed(self, kept: Kept) -> RemovedMeetings {
+        let Self { mut meetings } = self;
+        meetings.sort_by_key(|meeting| (meeting.mailbox.clone(), meeting.ical_uid.clone()));
+        let mut found: Vec<Option<EntryText>> = kept.0.into_inner().texts.into_iter().map(Some).collect();
+        let mut places = HashMap::new();
+        let mut texts = Vec::new();
+        for meeting in &mut meetings {
+            let Some(place) = meeting.text else { continue };
+            if let Some(text) = found.get_mut(place).and_then(Option::take) {
+                places.insert(place, texts.len());
+                texts.push(text);
+            }
+            meeting.text = places.get(&place).copied();
         }
-        let length = text.content.len();
-        if length > LONGEST_TEXT || self.bytes + length > MOST_TEXTS {
-            return None;
-        }
-        self.bytes += length;
-        let place = self.removed.texts.len();
-        self.removed.texts.push(text.clone());
-        self.places.insert(text, place);
-        Some(place)
+        RemovedMeetings { meetings, texts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_have_a_limit() {
+        let kept = Kept::default();
+        assert_eq!(kept.export("x".repeat(LONGEST_EXPORT + 1)), None);
+        let fit = (0..50).filter(|_| kept.export("x".repeat(LONGEST_EXPORT)).is_some()).count();
+        assert_eq!(fit * LONGEST_EXPORT, MOST_EXPORTS);
     }
 
-    pub(in crate::functions) fn into_removed(mut self) -> RemovedMeetings {
-        let key = |meeting: &RemovedMeeting| (meeting.mailbox.clone(), meeting.ical_uid.clone());
-        self.removed.meetings.sort_by_key(key);
-        self.removed
+    #[test]
+    fn texts_are_kept_once_up_to_a_limit() {
+        let text = |content: String| EntryText { content_type: "text".to_owned(), content };
+        let mut texts = Texts::default();
+        let same = || text("x".repeat(LONGEST_TEXT));
+        assert_eq!([same(), same()].map(|text| texts.place(text)), [Some(0), Some(0)]);
+        assert_eq!(texts.place(text("x".repeat(LONGEST_TEXT + 1))), None);
+        let numbered = |nth: usize| text(format!("{nth:03}").repeat(LONGEST_TEXT / 3 + 1)[..LONGEST_TEXT].to_owned());
+        let fit = (0..100).filter(|nth| texts.place(numbered(*nth)).is_some()).count();
+        assert_eq!((fit + 1) * LONGEST_TEXT, MOST_TEXTS);
     }
 }

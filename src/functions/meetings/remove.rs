@@ -1,8 +1,11 @@
 //! Removes one calendar entry.
 
+use std::sync::OnceLock;
+
 use tracing::warn;
 
 use super::fate::MeetingFate;
+use super::record::Kept;
 use super::transfer::exported;
 use crate::audit::{Act, ActOutcome, AuditRecord};
 use crate::functions::call::PriorRun;
@@ -24,7 +27,12 @@ pub(in crate::functions) enum Keeping<'a> {
     /// It is on record already.
     Nothing,
     /// Its export where that is possible, and a mark on its messages.
-    Everything(Option<Marking<'a>>),
+    Everything {
+        marking: Option<Marking<'a>>,
+        kept: &'a Kept,
+        /// Has the export, whatever becomes of the removal.
+        exported: &'a OnceLock<String>,
+    },
 }
 
 /// What became of an entry.
@@ -33,8 +41,6 @@ pub(in crate::functions) struct Removed {
     pub(in crate::functions) fate: MeetingFate,
     /// The entry as it was right before its removal, where it was there.
     pub(in crate::functions) entry: Option<CalendarEntry>,
-    /// All of it, as Exchange exported it.
-    pub(in crate::functions) exported: Option<String>,
 }
 
 /// Removes the entry with this id within the guard rails, and completes the audit record. It is read once more before:
@@ -46,25 +52,35 @@ pub(in crate::functions) async fn remove_entry(
     id: &str,
     keeping: Keeping<'_>,
 ) -> Result<Removed, NotDone> {
-    let entry = match read_entry(&context.graph, dispatch, mailbox.address(), id).await {
+    let mut entry = match read_entry(&context.graph, dispatch, mailbox.address(), id).await {
         Ok(entry) => entry,
         Err(error) if error.is_item_gone() => {
             // It was there a moment ago, or an earlier run of the call listed it.
             let by_us = context.run_elsewhere() == PriorRun::Likely;
             let fate = if by_us { MeetingFate::AlreadyRemoved } else { MeetingFate::NoEntry };
-            return Ok(Removed { fate, entry: None, exported: None });
+            return Ok(Removed { fate, entry: None });
         }
         Err(error) => return Err(error.into()),
     };
+    if matches!(keeping, Keeping::Nothing) {
+        entry.body = None;
+    }
     if entry.is_organizer {
-        return Ok(Removed { fate: MeetingFate::Organizer, entry: Some(entry), exported: None });
+        return Ok(Removed { fate: MeetingFate::Organizer, entry: Some(entry) });
     }
     let record = AuditRecord { event_id: Some(entry.id.clone()), ..AuditRecord::new(Act::RemoveMeeting) };
     match context.guard.authorize_change(mailbox, record).await? {
         Authorization::Change(act) => {
-            let (exported, marking) = match keeping {
-                Keeping::Nothing => (None, None),
-                Keeping::Everything(marking) => (exported(context, dispatch, mailbox, id).await, marking),
+            let marking = match keeping {
+                Keeping::Nothing => None,
+                Keeping::Everything { marking, kept, exported: export } => {
+                    if export.get().is_none()
+                        && let Some(exported) = exported(context, dispatch, mailbox, id, kept).await
+                    {
+                        export.get_or_init(|| exported);
+                    }
+                    marking
+                }
             };
             let removed = remove(context, dispatch, mailbox, &entry, marking, &act).await;
             match &removed {
@@ -75,7 +91,7 @@ pub(in crate::functions) async fn remove_entry(
                 DeletedEntry::ByUs => MeetingFate::Removed,
                 DeletedEntry::WasGone => MeetingFate::NoEntry,
             };
-            Ok(Removed { fate, entry: Some(entry), exported })
+            Ok(Removed { fate, entry: Some(entry) })
         }
         Authorization::DryRun(rehearsal) => {
             rehearsal.end_with(&Ok(()));

@@ -1,6 +1,8 @@
 //! Brings a removed calendar entry back: as an appointment of the calendar's owner, without attendees, so nothing is
 //! sent. What Graph cannot give back are the organizer, the attendees, the answer, and updates by the organizer.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -30,7 +32,7 @@ pub(in crate::functions) struct WantedMeeting {
     pub(in crate::functions) response: String,
     pub(in crate::functions) details: EntryDetails,
     /// Its text, where it was kept.
-    pub(in crate::functions) text: Option<EntryText>,
+    pub(in crate::functions) text: Option<Arc<EntryText>>,
     /// All of it, as Exchange exported it.
     pub(in crate::functions) exported: Option<String>,
     /// Messages that have the text.
@@ -55,6 +57,8 @@ impl WantedMeeting {
     /// The entries that were removed, or may have been.
     pub(in crate::functions) fn all(removed: RemovedMeetings) -> Vec<Self> {
         let RemovedMeetings { meetings, texts } = removed;
+        // Many entries have the same text.
+        let texts: Vec<Arc<EntryText>> = texts.into_iter().map(Arc::new).collect();
         let wanted = |meeting: RemovedMeeting| Self {
             mailbox: meeting.mailbox,
             mailbox_id: meeting.mailbox_id.filter(|id| !id.is_empty()),
@@ -109,8 +113,8 @@ pub(in crate::functions) async fn restore_meeting(
         return Ok(MeetingRestored::AlreadyThere);
     }
     let text = match &wanted.text {
-        Some(text) => Some(text.clone()),
-        None => text_of(context, dispatch, mailbox, &wanted.messages).await?,
+        Some(text) => Some(Arc::clone(text)),
+        None => text_of(context, dispatch, mailbox, &wanted.messages).await?.map(Arc::new),
     };
     match context.guard.authorize_change(mailbox, AuditRecord::new(Act::RestoreMeeting)).await? {
         Authorization::Change(act) => {
@@ -137,7 +141,7 @@ pub(in crate::functions) async fn restore_meeting(
                     }
                 }
             }
-            let mut created = create(context, dispatch, mailbox, wanted, text.as_ref(), &act).await;
+            let mut created = create(context, dispatch, mailbox, wanted, text.as_deref(), &act).await;
             if let Err(error) = &created
                 && (error.is_indeterminate() || error.refusal().is_some_and(|refusal| refusal.status == 409))
                 && is_there().await.unwrap_or(false)

@@ -3,6 +3,7 @@
 
 use tracing::warn;
 
+use super::record::Kept;
 use crate::functions::context::Context;
 use crate::guard::Mailbox;
 use graph::{Dispatch, MAILBOX_FOLDERS_PERMISSION, TRANSFER_PERMISSION, export_entry};
@@ -16,18 +17,19 @@ pub(in crate::functions) async fn can_transfer(context: &Context) -> bool {
 }
 
 /// The entry as an opaque text, if the application may export it. That it cannot be exported keeps no entry from its
-/// removal.
+/// removal, nor that there is no room to keep it.
 pub(in crate::functions) async fn exported(
     context: &Context,
     dispatch: &Dispatch,
     mailbox: &Mailbox,
     id: &str,
+    kept: &Kept,
 ) -> Option<String> {
     if !can_transfer(context).await {
         return None;
     }
     match export_entry(&context.graph, dispatch, mailbox.address(), id).await {
-        Ok(exported) => Some(exported),
+        Ok(exported) => kept.export(exported),
         Err(error) => {
             warn!(event_id = id, error = error.for_log(), "the calendar entry cannot be exported");
             None

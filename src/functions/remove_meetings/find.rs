@@ -9,10 +9,10 @@ use super::{Accesses, Wish, not_listed};
 use crate::audit::{Act, AuditRecord};
 use crate::functions::context::Context;
 use crate::functions::error::Error;
-use crate::functions::meetings::{Collected, MeetingFate, RemovedMeeting, RemovedMeetings, exported};
+use crate::functions::meetings::{Collected, Kept, KeptEntry, MeetingFate, RemovedMeeting, RemovedMeetings, exported};
 use crate::functions::outcome::{NotDone, under_current_rails};
 use crate::functions::report::{in_words, thousands};
-use graph::{CalendarEntry, Dispatch, ErrorKind, Mailboxes, entries_of_meeting, list_mailboxes};
+use graph::{Dispatch, ErrorKind, Mailboxes, entries_of_meeting, list_mailboxes};
 
 /// How many mailboxes are looked into at once.
 const UNDER_WAY: usize = 200;
@@ -102,12 +102,13 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
     let Mailboxes { named, is_cut, failure } = listed;
     let total = named.len();
     let mut pace = context.status.every_few_seconds();
-    let dispatch = &context.graph.batched();
+    let (dispatch, kept) = (&context.graph.batched(), Kept::default());
+    let all_kept = &kept;
     let looks: Vec<_> = named
         .into_iter()
         .map(|(name, id)| async move {
             let asked = id.clone().unwrap_or_else(|| name.clone());
-            let looked = timeout_at(until, in_mailbox(context, dispatch, access, &asked, &wish.uids)).await;
+            let looked = timeout_at(until, in_mailbox(context, dispatch, access, &asked, &wish.uids, all_kept)).await;
             let out_of_time = || Err(graph::Error::from(ErrorKind::OutOfTime { begun: false }).into());
             (name, id, looked.unwrap_or_else(|_| out_of_time()))
         })
@@ -119,7 +120,7 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
             Ok(entries) => {
                 for (entry, exported) in entries {
                     let fate =
-                        if entry.is_organizer { MeetingFate::Organizer } else { MeetingFate::NotReached };
+                        if entry.entry.is_organizer { MeetingFate::Organizer } else { MeetingFate::NotReached };
                     collected.add((id.as_deref(), &name), entry, Vec::new(), fate, exported);
                 }
                 None
@@ -131,6 +132,7 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
         let progress = crate::functions::progress::Progress { done, total, more: is_cut, found: None };
         pace.say(progress, || format!("Looked into {} of {} mailboxes", thousands(done), thousands(total)));
     }
+    drop(looks);
     let mut missing = Vec::new();
     if is_cut {
         missing.push(format!(
@@ -141,7 +143,7 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
     if let Some(failure) = failure {
         missing.push(format!("Users may be missing: {}.", in_words(&failure)));
     }
-    Found { mailboxes, meetings: collected.into_removed(), missing }
+    Found { mailboxes, meetings: collected.into_removed(kept), missing }
 }
 
 /// The entries of the meetings in one calendar, each once.
@@ -151,7 +153,8 @@ async fn in_mailbox(
     access: &Accesses,
     name: &str,
     uids: &[String],
-) -> Result<Vec<(CalendarEntry, Option<String>)>, NotDone> {
+    kept: &Kept,
+) -> Result<Vec<(KeptEntry, Option<String>)>, NotDone> {
     let access = access.of(name);
     under_current_rails(context, |context| {
         let access = &access;
@@ -160,20 +163,20 @@ async fn in_mailbox(
             access
                 .with(context, dispatch, name, |mailbox| async move {
                     context.guard.authorize_reading(&context.graph, dispatch, mailbox.address()).await?;
-                    let mut entries: Vec<(CalendarEntry, Option<String>)> = Vec::new();
+                    let mut entries: Vec<(KeptEntry, Option<String>)> = Vec::new();
                     for uid in uids {
                         for entry in
                             entries_of_meeting(&context.graph, dispatch, mailbox.address(), uid).await?
                         {
-                            if entries.iter().any(|(known, _)| known.id == entry.id) {
+                            if entries.iter().any(|(known, _)| known.entry.id == entry.id) {
                                 continue;
                             }
                             let exported = if entry.is_organizer || context.guard.is_dry_run() {
                                 None
                             } else {
-                                exported(context, dispatch, &mailbox, &entry.id).await
+                                exported(context, dispatch, &mailbox, &entry.id, kept).await
                             };
-                            entries.push((entry, exported));
+                            entries.push((kept.entry(entry), exported));
                         }
                     }
                     Ok(entries)

@@ -180,7 +180,7 @@ async fn remove(
     let mut dealt = Vec::with_capacity(fates.len());
     for (meeting, fate) in meetings.meetings.iter_mut().zip(fates) {
         dealt.push(match fate {
-            Ok(Removed { fate, entry, .. }) => {
+            Ok(Removed { fate, entry }) => {
                 // Its owner may have answered since it was found.
                 if let Some(entry) = entry {
                     entry.response().clone_into(&mut meeting.response);
@@ -204,7 +204,7 @@ async fn remove_one(
     meeting: &RemovedMeeting,
 ) -> Result<Removed, NotDone> {
     if meeting.fate == MeetingFate::Organizer {
-        return Ok(Removed { fate: MeetingFate::Organizer, entry: None, exported: None });
+        return Ok(Removed { fate: MeetingFate::Organizer, entry: None });
     }
     let name = meeting.mailbox_id.as_ref().unwrap_or(&meeting.mailbox);
     let access = access.of(name);
