@@ -168,8 +168,9 @@ pub(super) fn applied(job: &str, action: &str, messages: Vec<OutcomeMessage>) ->
         job: Some(job.to_owned()),
         origin: Some(Origin {
             folder: message.folder_id,
-            is_read: Some(message.is_read),
-            // Without a flag on record, the message was not looked at before its removal.
+            // Without a flag on record, the message was not looked at before its removal. Its owner may have changed it
+            // since the plan.
+            is_read: message.flag.is_some().then_some(message.is_read),
             categories: message.flag.is_some().then_some(message.categories),
             flag: message.flag,
         }),

@@ -430,3 +430,15 @@ async fn edited_outcome_leads_no_message_astray() {
     assert_eq!(answer["content"]["complete"], false);
     assert_eq!(answer["reason"], "1 of the incident's files with outcomes of this plan could not be read.");
 }
+
+#[tokio::test]
+async fn state_that_was_not_looked_at_is_left_alone() {
+    let (fixture, _, before, mut content) = applied("Delete").await;
+    for message in content["results"].as_array_mut().unwrap() {
+        message["fate"] = json!("already_removed");
+        message["flag"] = Value::Null;
+        message["is_read"] = json!(message["is_read"] == false);
+    }
+    fixture.done(RestoreMessages, json!({ RESULTS: content.to_string() })).await;
+    assert_eq!(everything(&fixture), before, "the plan does not know what owners did before the removal");
+}
