@@ -11,7 +11,7 @@ use crate::functions::error::Error;
 use crate::functions::inputs::LONGEST_WORD;
 use crate::functions::meetings::{RemovedMeeting, RemovedMeetings, WantedMeeting};
 use crate::functions::plan::{Fate, OutcomeMessage};
-use crate::functions::removal::Quarantined;
+use crate::functions::removal::{ALREADY_IN_QUARANTINE, Quarantined};
 use graph::EntryText;
 use net::untrusted::json::{self, Bounded};
 
@@ -155,11 +155,13 @@ fn deleted(mailboxes: Vec<InMailbox>) -> Result<Vec<Wanted>, &'static str> {
     Ok(all)
 }
 
-/// The messages that the application of a plan removed, or may have removed.
+/// The messages that the application of a plan removed, or may have removed. It did not remove what another call had
+/// put into quarantine, and does not know where that was.
 pub(super) fn applied(job: &str, action: &str, messages: Vec<OutcomeMessage>) -> Vec<Wanted> {
     let removed = messages
         .into_iter()
-        .filter(|message| matches!(message.fate, Fate::Removed | Fate::AlreadyRemoved | Fate::InDoubt));
+        .filter(|message| matches!(message.fate, Fate::Removed | Fate::AlreadyRemoved | Fate::InDoubt))
+        .filter(|message| message.code != ALREADY_IN_QUARANTINE);
     let place = if action == "quarantine" { Place::Quarantine } else { Place::Deleted };
     let wanted = removed.map(|message| Wanted {
         mailbox: message.mailbox,
@@ -168,8 +170,8 @@ pub(super) fn applied(job: &str, action: &str, messages: Vec<OutcomeMessage>) ->
         job: Some(job.to_owned()),
         origin: Some(Origin {
             folder: message.folder_id,
-            // Without a flag on record, the message was not looked at before its removal. Its owner may have changed it
-            // since the plan.
+            // Without a flag on record, the message was not looked at before its removal, and its owner may have
+            // changed it since the plan.
             is_read: message.flag.is_some().then_some(message.is_read),
             categories: message.flag.is_some().then_some(message.categories),
             flag: message.flag,

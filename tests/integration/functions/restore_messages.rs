@@ -442,3 +442,12 @@ async fn state_that_was_not_looked_at_is_left_alone() {
     fixture.done(RestoreMessages, json!({ RESULTS: content.to_string() })).await;
     assert_eq!(everything(&fixture), before, "the plan does not know what owners did before the removal");
 }
+
+#[tokio::test]
+async fn what_another_call_quarantined_is_not_of_the_plan() {
+    let (fixture, _, before, mut content) = applied("Delete").await;
+    content["results"][0]["code"] = json!("AlreadyInQuarantine");
+    let answer = fixture.done(RestoreMessages, json!({ RESULTS: content.to_string() })).await;
+    assert_eq!(fates(&answer["content"]), BTreeMap::from([("restored".to_owned(), 8)]));
+    assert_ne!(everything(&fixture), before);
+}
