@@ -46,15 +46,21 @@ impl Finder<'_> {
             let whereabouts = self.of(state, wanted).await?;
             return Ok(Some((state.clone(), whereabouts)));
         }
-        if wanted.place == Place::Deleted {
-            for (folder, whereabouts) in [
-                (RECOVERABLE_ITEMS, Whereabouts::RecoverableItems),
-                (DELETED_ITEMS, Whereabouts::DeletedItems),
-            ] {
-                if let Some(state) = self.look(Some(folder), id).await? {
-                    return Ok(Some((state, whereabouts)));
-                }
+        let deleted_to = [
+            (RECOVERABLE_ITEMS, Whereabouts::RecoverableItems),
+            (DELETED_ITEMS, Whereabouts::DeletedItems),
+        ];
+        let deleted_to = match wanted.place {
+            Place::Recoverable => &deleted_to[..1],
+            Place::Deleted => &deleted_to[..],
+            Place::Quarantine | Place::Unknown => &[],
+        };
+        for (folder, whereabouts) in deleted_to {
+            if let Some(state) = self.look(Some(folder), id).await? {
+                return Ok(Some((state, *whereabouts)));
             }
+        }
+        if !deleted_to.is_empty() {
             let state = self.look(None, id).await?;
             return Ok(state.map(|state| (state, Whereabouts::Elsewhere(Elsewhere::Folder))));
         }
@@ -64,7 +70,7 @@ impl Finder<'_> {
         }
         let whereabouts = match wanted.place {
             Place::Quarantine => Whereabouts::Elsewhere(Elsewhere::RecoverableItems),
-            Place::Deleted | Place::Unknown => Whereabouts::RecoverableItems,
+            Place::Recoverable | Place::Deleted | Place::Unknown => Whereabouts::RecoverableItems,
         };
         Ok(self.look(Some(RECOVERABLE_ITEMS), id).await?.map(|state| (state, whereabouts)))
     }
@@ -78,7 +84,7 @@ impl Finder<'_> {
             let other = Whereabouts::Elsewhere(Elsewhere::OtherQuarantine);
             return Ok(if is_other { other } else { Whereabouts::Quarantine });
         }
-        if state.mark.is_none() && wanted.place != Place::Deleted {
+        if state.mark.is_none() && matches!(wanted.place, Place::Quarantine | Place::Unknown) {
             if wanted.place == Place::Unknown && self.look(Some(DELETED_ITEMS), &wanted.id).await?.is_some() {
                 return Ok(Whereabouts::DeletedItems);
             }

@@ -41,7 +41,7 @@ async fn restore_found(
     let origin = match wanted.place {
         // Files of an incident can be edited.
         Place::Quarantine => marked.or_else(|| wanted.origin.clone()),
-        Place::Deleted | Place::Unknown => wanted.origin.clone().or(marked),
+        Place::Recoverable | Place::Deleted | Place::Unknown => wanted.origin.clone().or(marked),
     };
     if let Whereabouts::Elsewhere(elsewhere) = whereabouts {
         return Ok(leave(asking, places, state, elsewhere, origin.as_ref()).await?);

@@ -162,7 +162,7 @@ pub(super) fn applied(job: &str, action: &str, messages: Vec<OutcomeMessage>) ->
         .into_iter()
         .filter(|message| matches!(message.fate, Fate::Removed | Fate::AlreadyRemoved | Fate::InDoubt))
         .filter(|message| message.code != ALREADY_IN_QUARANTINE);
-    let place = if action == "quarantine" { Place::Quarantine } else { Place::Deleted };
+    let place = if action == "quarantine" { Place::Quarantine } else { Place::Recoverable };
     let wanted = removed.map(|message| Wanted {
         mailbox: message.mailbox,
         mailbox_id: Some(message.mailbox_id).filter(|id| !id.is_empty()),

@@ -34,6 +34,8 @@ impl Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Quarantine,
+    /// Recoverable Items: a plan deletes nothing into Deleted Items.
+    Recoverable,
     /// Recoverable Items or Deleted Items.
     Deleted,
     Unknown,

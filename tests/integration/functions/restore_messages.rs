@@ -451,3 +451,17 @@ async fn what_another_call_quarantined_is_not_of_the_plan() {
     assert_eq!(fates(&answer["content"]), BTreeMap::from([("restored".to_owned(), 8)]));
     assert_ne!(everything(&fixture), before);
 }
+
+#[tokio::test]
+async fn what_its_owner_threw_away_stays_there() {
+    let (fixture, lists, _, content) = applied("Delete").await;
+    let inputs = json!({ RESULTS: content.to_string() });
+    fixture.done(RestoreMessages, inputs.clone()).await;
+    let (mailbox, ids) = &lists[0];
+    assert!(fixture.graph().delete_message(mailbox, &ids[1]), "into Deleted Items");
+    let before = everything(&fixture);
+    let answer = fixture.done(RestoreMessages, inputs).await;
+    let expected = [("already_restored", 8), ("not_touched", 1)];
+    assert_eq!(fates(&answer["content"]), expected.map(|(fate, count)| (fate.to_owned(), count)).into());
+    assert_eq!(everything(&fixture), before);
+}
