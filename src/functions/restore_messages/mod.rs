@@ -35,7 +35,7 @@ use note::Restoration;
 use place::{Asking, MailboxPlaces};
 use restore::restore;
 use results::Removals;
-use sources::{Found, in_files, in_mailboxes, one_in_files};
+use sources::{Filed, Found, in_files, in_mailboxes, one_in_files};
 use wanted::Wanted;
 use wish::Way;
 
@@ -154,13 +154,17 @@ async fn of_job(
     job: &str,
     until: Instant,
 ) -> Result<Found, Error> {
-    if let (Some(incident), None) = (incident, &mailboxes)
-        && let Some(found) = in_files(context, incident, job).await?
-    {
-        return Ok(found);
+    let mut missing = Vec::new();
+    if let (Some(incident), None) = (incident, &mailboxes) {
+        match in_files(context, incident, job).await? {
+            Filed::Found(found) => return Ok(found),
+            Filed::Nothing(why) => missing = why,
+        }
     }
     let scope = mailboxes.unwrap_or(SearchScope::Tenant { prefix: String::new() });
-    in_mailboxes(context, places, scope, job, until).await
+    let found = in_mailboxes(context, places, scope, job, until).await?;
+    missing.extend(found.missing);
+    Ok(Found { missing, ..found })
 }
 
 /// Restores the messages, many mailboxes at the same time, until the call is stopped, and as far as it gets `until`

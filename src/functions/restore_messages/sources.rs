@@ -36,10 +36,17 @@ pub(super) struct Found {
     pub(super) missing: Vec<String>,
 }
 
-/// The messages that the incident's files say were removed for the plan with the digest `job`; `None` if no file does.
-pub(super) async fn in_files(context: &Context, incident: i64, job: &str) -> Result<Option<Found>, Error> {
+/// What the incident's files say of a job.
+pub(super) enum Filed {
+    Found(Found),
+    /// No file says anything; why, in sentences, where there is one.
+    Nothing(Vec<String>),
+}
+
+/// The messages that the incident's files say were removed for the plan with the digest `job`.
+pub(super) async fn in_files(context: &Context, incident: i64, job: &str) -> Result<Filed, Error> {
     let (Ok(digest), IncidentSink::Soar(_)) = (job.parse::<Sha256>(), &context.sink) else {
-        return Ok(None);
+        return Ok(Filed::Nothing(Vec::new()));
     };
     let files = Files::of(context, incident)?;
     let prefix = RemovalOutcome::prefix(digest);
@@ -66,7 +73,15 @@ pub(super) async fn in_files(context: &Context, incident: i64, job: &str) -> Res
             thousands(unusable)
         ));
     }
-    Ok(has_outcome.then_some(found))
+    if has_outcome {
+        return Ok(Filed::Found(found));
+    }
+    if unusable > 0 {
+        let without = "The mailboxes were looked into instead, which shows what is in quarantine; messages that were deleted are \
+                       not found without such a file.";
+        found.missing.push(without.to_owned());
+    }
+    Ok(Filed::Nothing(found.missing))
 }
 
 /// What the incident's files with outcomes of plans say of `one`.

@@ -465,3 +465,14 @@ async fn what_its_owner_threw_away_stays_there() {
     assert_eq!(fates(&answer["content"]), expected.map(|(fate, count)| (fate.to_owned(), count)).into());
     assert_eq!(everything(&fixture), before);
 }
+
+#[tokio::test]
+async fn outcome_that_cannot_be_read_is_reported() {
+    let fixture = Fixture::with(empty(1)).await;
+    fixture.attach(&format!("exo-removal-outcome-{}-1.json", "ab".repeat(6)), b"{".to_vec()).await;
+    let inputs = json!({"incident_id": INCIDENT, DIGEST: "ab".repeat(32)});
+    let answer = fixture.run(RestoreMessages, inputs).await.unwrap();
+    assert_eq!(answer["content"]["complete"], false);
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(reason.starts_with("1 of the incident's files") && reason.contains("were deleted are not found"), "{reason}");
+}
