@@ -142,7 +142,8 @@ impl Moving<'_> {
         let folder = origin.map(|origin| origin.folder.as_str());
         let first = match folder {
             Some(folder) => match self.to(folder).await {
-                Err(error) if error.is_no_folder() => None,
+                // In doubt, the message may be in its folder already.
+                Err(error) if error.is_no_folder() && !error.is_indeterminate() => None,
                 moved => Some(moved?),
             },
             None => None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fn_exchange_online::functions::Call;
+use fn_exchange_online::functions::{Call, PriorRun};
 use sandbox::graph::MessageState;
 use serde_json::{Value, json};
 
@@ -475,4 +475,16 @@ async fn outcome_that_cannot_be_read_is_reported() {
     assert_eq!(answer["content"]["complete"], false);
     let reason = answer["reason"].as_str().unwrap();
     assert!(reason.starts_with("1 of the incident's files") && reason.contains("were deleted are not found"), "{reason}");
+}
+
+#[tokio::test]
+async fn message_in_doubt_is_not_moved_to_the_inbox() {
+    let mut q = Quarantine::new().await;
+    q.delete().await;
+    let before = q.state();
+    q.fixture.context.call = Call { prior_run: PriorRun::Possible, ..Call::by_hand() };
+    q.fixture.graph().faults().next(1, Target::containing("/move"), Fault::Status(404, RetryAfter::Absent));
+    let inputs = json!({"exo_email_address": q.mailbox, "exo_messages_id": q.id});
+    let answer = q.fixture.run(RestoreMessages, inputs).await.unwrap();
+    assert_eq!((&answer["content"]["messages_in_doubt"], q.state()), (&json!(1), before));
 }
