@@ -101,7 +101,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     context.guard.begin_restorations(found.wanted.len());
     let many::Run { fates, stopped } = restore_all(context, &mut places, &found.wanted, until).await;
     if context.guard.is_untouched() {
-        return Err(Error::refused("Nothing was restored: the integration is being stopped."));
+        return Err(stopping());
     }
     let errors = || fates.iter().filter_map(|fate| fate.as_ref().err()?.graph());
     if let Some(source) = errors().find(|error| error.is_for_all())
@@ -119,6 +119,9 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     }
     let wanted = meetings::wanted(&mut found, &all);
     let meetings = meetings::restore(context, &mut places, wanted, until).await;
+    if context.guard.is_untouched() {
+        return Err(stopping());
+    }
     let content = Content::of(incident, job.as_deref(), &found, &all, &meetings);
     let counts = content.counts;
     info!(
@@ -143,6 +146,10 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     };
     outcome.because(restoration.reason(), written);
     Ok(outcome)
+}
+
+fn stopping() -> Error {
+    Error::refused("Nothing was restored: the integration is being stopped.")
 }
 
 /// The messages of a job: those that the incident's files name, or else those that bear its mark.

@@ -105,3 +105,28 @@ async fn run_that_ends_in_the_middle_is_completed() {
         assert_eq!((invited.left(), invited.outbox()), (3, outbox), "{after}: the appointments stay");
     }
 }
+
+#[tokio::test]
+async fn return_that_never_began_is_delivered_again() {
+    let mut invited = Invited::to_prize(1, &SLOW).await;
+    let inputs = invited.planned("Quarantine").await;
+    let answer = invited.fixture.call(ApplyPlan, inputs).await;
+    // The message comes back, and its entry does not.
+    let target = Target::containing("/events");
+    invited.fixture.graph().faults().next(1, target, Fault::Status(403, RetryAfter::Absent));
+    let first = invited.restore(&answer).await;
+    assert_eq!((&first["content"]["messages_restored"], invited.left()), (&json!(1), 0), "{first}");
+
+    invited.fixture.apply_rails(&[]);
+    invited.fixture.graph().forget_requests();
+    invited.fixture.graph().faults().set_latency(Duration::from_millis(20), Duration::ZERO);
+    let stop = async {
+        let is_at_entries =
+            |graph: &Tenant| graph.requests().iter().any(|one| one.path_and_query.contains("/events"));
+        assert!(invited.fixture.graph().until(SOME_TIME, is_at_entries).await);
+        invited.fixture.context.guard.stop(StopReason::Stopping);
+    };
+    let inputs = json!({"exo_deletion_results": answer["raw"]});
+    let (error, ()) = tokio::join!(invited.fixture.failed(RestoreMessages, inputs), stop);
+    assert!(error.starts_with("Nothing was restored: the integration is being stopped."), "{error}");
+}
