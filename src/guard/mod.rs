@@ -15,7 +15,6 @@ mod stop;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -44,8 +43,8 @@ pub struct Guard {
     rails: Arc<Mutex<Rails>>,
     /// What the call may remove, once that is permitted.
     allowance: Arc<Mutex<Allowance>>,
-    /// Whether the call restores many messages.
-    restores_many: Arc<AtomicBool>,
+    /// What the call does to messages or calendar entries, and to how many, if it does not delete messages.
+    task: Arc<Mutex<Option<(Act, usize)>>>,
     call: CallState,
     trail: Trail,
     /// The deletions of the last hour.
@@ -192,7 +191,7 @@ impl Guard {
             policy: policy.clone(),
             rails: Arc::new(Mutex::new(rails)),
             allowance: Arc::default(),
-            restores_many: Arc::default(),
+            task: Arc::default(),
             call: CallState::default(),
             trail,
             deletions,
@@ -245,15 +244,19 @@ impl Guard {
         }
     }
 
-    /// Notes that the call restores many messages. No number of them is too large.
+    /// Notes that the call restores `count` messages. No number of them is too large.
     pub fn begin_restorations(&self, count: usize) {
-        self.restores_many.store(count > 1, Ordering::Release);
+        *self.task.lock() = Some((Act::RestoreMessages, count));
     }
 
-    /// Puts on record that `left` messages were not deleted or restored, because the call was stopped.
+    /// Notes that the call removes `count` calendar entries.
+    pub fn begin_meetings(&self, count: usize) {
+        *self.task.lock() = Some((Act::RemoveMeeting, count));
+    }
+
+    /// Puts on record that `left` messages or calendar entries were not dealt with, because the call was stopped.
     pub fn record_stop(&self, left: usize, reason: &StopReason) {
-        let restores = self.restores_many.load(Ordering::Acquire);
-        let act = if restores { Act::RestoreMessages } else { Act::DeleteMessages };
+        let act = self.task.lock().map_or(Act::DeleteMessages, |(act, _)| act);
         let record = AuditRecord { messages: Some(left), ..AuditRecord::new(act) };
         self.trail.refused(&self.initiator, &record, &format!("{}: {}", reason.code(), reason.phrase()));
     }
@@ -267,7 +270,8 @@ impl Guard {
     /// [`Self::record_stop`].
     fn ensure_not_stopped(&self, record: impl FnOnce() -> AuditRecord) -> Result<(), Refusal> {
         let Some(reason) = self.stop_reason() else { return Ok(()) };
-        let is_one = self.allowance.lock().messages <= 1 && !self.restores_many.load(Ordering::Acquire);
+        let is_of_many = self.task.lock().is_some_and(|(_, count)| count > 1);
+        let is_one = self.allowance.lock().messages <= 1 && !is_of_many;
         if is_one && reason != StopReason::Stopping {
             let why = format!("{}: {}", reason.code(), reason.phrase());
             self.trail.refused(&self.initiator, &record(), &why);

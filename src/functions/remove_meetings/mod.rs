@@ -93,6 +93,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     let access = Accesses::default();
     let mut found = find(context, &access, &wish, until).await?;
     found.add_earlier(earlier);
+    context.guard.begin_meetings(found.removable().count());
     let allowed = allow(context, &found);
     if allowed.is_ok()
         && let Some(file) = &file

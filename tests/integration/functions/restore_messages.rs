@@ -488,3 +488,14 @@ async fn message_in_doubt_is_not_moved_to_the_inbox() {
     let answer = q.fixture.run(RestoreMessages, inputs).await.unwrap();
     assert_eq!((&answer["content"]["messages_in_doubt"], q.state()), (&json!(1), before));
 }
+
+#[tokio::test]
+async fn stopped_restoration_of_one_is_on_record_as_that() {
+    let mut q = Quarantine::new().await;
+    q.delete().await;
+    q.fixture.apply_rails(&[("hold", "true")]);
+    let inputs = json!({"exo_email_address": q.mailbox, "exo_messages_id": q.id});
+    q.fixture.run(RestoreMessages, inputs).await.unwrap();
+    let line = q.fixture.trail().pop().unwrap();
+    assert_eq!((&line["act"], &line["outcome"]), (&json!("restore messages"), &json!("refused")));
+}

@@ -45,6 +45,10 @@ async fn hold_in_the_middle_accounts_for_every_entry() {
         assert_eq!(answer["content"][open], left, "{answer}");
         assert!(answer["reason"].as_str().unwrap().contains("(hold)"), "{answer}");
         assert!(last_note(&invited.fixture)[0].starts_with("Incomplete:"), "{answer}");
+        let trail = invited.fixture.trail();
+        let stop = trail.iter().find(|line| line["outcome"] == "refused" && line["messages"].is_number());
+        let act = if by_plan { "delete messages" } else { "remove meeting" };
+        assert_eq!(stop.map(|line| &line["act"]), Some(&json!(act)), "{trail:?}");
 
         invited.fixture.graph().faults().set_latency(Duration::ZERO, Duration::ZERO);
         invited.fixture.apply_rails(&[]);
