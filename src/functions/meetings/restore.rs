@@ -116,7 +116,9 @@ pub(in crate::functions) async fn restore_meeting(
         Some(text) => Some(Arc::clone(text)),
         None => text_of(context, dispatch, mailbox, &wanted.messages).await?.map(Arc::new),
     };
-    match context.guard.authorize_change(mailbox, AuditRecord::new(Act::RestoreMeeting)).await? {
+    let record =
+        AuditRecord { event_id: Some(wanted.uid.clone()), ..AuditRecord::new(Act::RestoreMeeting) };
+    match context.guard.authorize_change(mailbox, record).await? {
         Authorization::Change(act) => {
             if let Some(exported) = &wanted.exported
                 && can_transfer(context).await

@@ -60,6 +60,8 @@ async fn each_removal_and_return_is_on_record() {
     };
     assert_eq!((count("remove meeting", "removed"), count("restore meeting", "restored")), (2, 2));
     assert!(acts.iter().all(|line| line["act"] != "remove meeting" || line["event_id"].is_string()));
+    let uid = json!(prize("prize").uid);
+    assert!(acts.iter().all(|line| line["act"] != "restore meeting" || line["event_id"] == uid));
     let text = std::fs::read_to_string(invited.fixture.settings.audit.file.as_ref().unwrap()).unwrap();
     assert!(!text.contains("You have won"), "the trail holds no word of a meeting");
 }
