@@ -57,7 +57,9 @@ pub(super) fn sentences(outcome: &RemovalOutcome) -> Vec<String> {
     if would > 0 {
         sentences
             .push(format!("The calendar entries of {} would have been removed.", counted(would, "message")));
-    } else {
+    }
+    // A dry run may have been switched on in the middle.
+    if would == 0 || outcome.meetings.removed() > 0 {
         sentences.push(capitalised(&format!("{}.", outcome.meetings.phrase())));
     }
     let without = with(MeetingFate::NoEntry) + with(MeetingFate::NoMessage);

@@ -155,7 +155,9 @@ impl<'a> InMailbox<'a> {
         for invitation in &self.invitations {
             let looked_up = match read(context, dispatch, mailbox, invitation.id).await {
                 Ok(Some(message)) if invitation.identity.is_of_meeting(&message) => match message {
-                    MeetingMessage { entry: Some(entry), .. } => LookedUp::Entry(Box::new(of.kept.entry(entry))),
+                    MeetingMessage { entry: Some(entry), .. } => {
+                        LookedUp::Entry(Box::new(of.kept.entry(entry)))
+                    }
                     MeetingMessage { mark: Some(mark), .. } if mark.job == of.job => {
                         LookedUp::Removed(Box::new(mark))
                     }

@@ -262,7 +262,8 @@ mod tests {
         let same = || text("x".repeat(LONGEST_TEXT));
         assert_eq!([same(), same()].map(|text| texts.place(text)), [Some(0), Some(0)]);
         assert_eq!(texts.place(text("x".repeat(LONGEST_TEXT + 1))), None);
-        let numbered = |nth: usize| text(format!("{nth:03}").repeat(LONGEST_TEXT / 3 + 1)[..LONGEST_TEXT].to_owned());
+        let numbered =
+            |nth: usize| text(format!("{nth:03}").repeat(LONGEST_TEXT / 3 + 1)[..LONGEST_TEXT].to_owned());
         let fit = (0..100).filter(|nth| texts.place(numbered(*nth)).is_some()).count();
         assert_eq!((fit + 1) * LONGEST_TEXT, MOST_TEXTS);
     }

@@ -116,8 +116,7 @@ pub(in crate::functions) async fn restore_meeting(
         Some(text) => Some(Arc::clone(text)),
         None => text_of(context, dispatch, mailbox, &wanted.messages).await?.map(Arc::new),
     };
-    let record =
-        AuditRecord { event_id: Some(wanted.uid.clone()), ..AuditRecord::new(Act::RestoreMeeting) };
+    let record = AuditRecord { event_id: Some(wanted.uid.clone()), ..AuditRecord::new(Act::RestoreMeeting) };
     match context.guard.authorize_change(mailbox, record).await? {
         Authorization::Change(act) => {
             if let Some(exported) = &wanted.exported

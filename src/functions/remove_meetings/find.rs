@@ -9,7 +9,9 @@ use super::{Accesses, Wish, not_listed};
 use crate::audit::{Act, AuditRecord};
 use crate::functions::context::Context;
 use crate::functions::error::Error;
-use crate::functions::meetings::{Collected, Kept, KeptEntry, MeetingFate, RemovedMeeting, RemovedMeetings, exported};
+use crate::functions::meetings::{
+    Collected, Kept, KeptEntry, MeetingFate, RemovedMeeting, RemovedMeetings, exported,
+};
 use crate::functions::outcome::{NotDone, under_current_rails};
 use crate::functions::report::{in_words, thousands};
 use graph::{Dispatch, ErrorKind, Mailboxes, entries_of_meeting, list_mailboxes};
@@ -108,7 +110,8 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
         .into_iter()
         .map(|(name, id)| async move {
             let asked = id.clone().unwrap_or_else(|| name.clone());
-            let looked = timeout_at(until, in_mailbox(context, dispatch, access, &asked, &wish.uids, all_kept)).await;
+            let looked =
+                timeout_at(until, in_mailbox(context, dispatch, access, &asked, &wish.uids, all_kept)).await;
             let out_of_time = || Err(graph::Error::from(ErrorKind::OutOfTime { begun: false }).into());
             (name, id, looked.unwrap_or_else(|_| out_of_time()))
         })
@@ -119,8 +122,11 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
         let failure = match looked {
             Ok(entries) => {
                 for (entry, exported) in entries {
-                    let fate =
-                        if entry.entry.is_organizer { MeetingFate::Organizer } else { MeetingFate::NotReached };
+                    let fate = if entry.entry.is_organizer {
+                        MeetingFate::Organizer
+                    } else {
+                        MeetingFate::NotReached
+                    };
                     collected.add((id.as_deref(), &name), entry, Vec::new(), fate, exported);
                 }
                 None

@@ -72,7 +72,7 @@ impl Removal<'_> {
     fn first_line(&self) -> (Label, String) {
         let mailboxes = counted(self.mailboxes.len(), "mailbox");
         let would = self.with(MeetingFate::DryRun);
-        if would > 0 {
+        if would > 0 && self.found.meetings.removed() == 0 {
             let line = format!("{} would have been removed; nothing was changed", entries(would));
             return (Label::DryRun, format!("{line}, in {mailboxes}"));
         }
@@ -84,9 +84,13 @@ impl Removal<'_> {
             0 => String::new(),
             some => format!("; {} not done", counted(some, "mailbox")),
         };
-        let is_complete = open == 0 && self.found.missing.is_empty();
+        let is_complete = open == 0 && would == 0 && self.found.missing.is_empty();
         let label = if is_complete { Label::Complete } else { Label::Incomplete };
-        (label, format!("{}, in {mailboxes}{left}", self.found.meetings.phrase()))
+        let rehearsed = match would {
+            0 => String::new(),
+            some => format!("; {} would have been removed", entries(some)),
+        };
+        (label, format!("{}, in {mailboxes}{left}{rehearsed}", self.found.meetings.phrase()))
     }
 
     /// The reason: what is left comes first.

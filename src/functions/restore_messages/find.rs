@@ -46,10 +46,8 @@ impl Finder<'_> {
             let whereabouts = self.of(state, wanted).await?;
             return Ok(Some((state.clone(), whereabouts)));
         }
-        let deleted_to = [
-            (RECOVERABLE_ITEMS, Whereabouts::RecoverableItems),
-            (DELETED_ITEMS, Whereabouts::DeletedItems),
-        ];
+        let deleted_to =
+            [(RECOVERABLE_ITEMS, Whereabouts::RecoverableItems), (DELETED_ITEMS, Whereabouts::DeletedItems)];
         let deleted_to = match wanted.place {
             Place::Recoverable => &deleted_to[..1],
             Place::Deleted => &deleted_to[..],

@@ -95,15 +95,17 @@ impl Fixture {
     }
 
     /// Applies other guard rails to the calls that follow.
-    pub(crate) fn apply_rails(&mut self, options: &[(&str, &str)]) {
+    pub(crate) fn apply_rails(&mut self, options: &[(&str, &str)]) -> ChangePolicy {
         let file = self.sandbox.write_app_config(options).unwrap();
         let rails = Settings::load(&file, &Environment::default()).unwrap().settings.guard;
+        let policy = ChangePolicy::new(rails);
         self.context.guard = Guard::new(
-            &ChangePolicy::new(rails),
+            &policy,
             Trail::at(self.settings.audit.clone()),
             DeletionCount::default(),
             Initiator::default(),
         );
+        policy
     }
 
     pub(crate) fn graph(&self) -> &Tenant {

@@ -474,7 +474,10 @@ async fn outcome_that_cannot_be_read_is_reported() {
     let answer = fixture.run(RestoreMessages, inputs).await.unwrap();
     assert_eq!(answer["content"]["complete"], false);
     let reason = answer["reason"].as_str().unwrap();
-    assert!(reason.starts_with("1 of the incident's files") && reason.contains("were deleted are not found"), "{reason}");
+    assert!(
+        reason.starts_with("1 of the incident's files") && reason.contains("were deleted are not found"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

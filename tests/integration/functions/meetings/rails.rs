@@ -1,5 +1,11 @@
 //! The guard rails hold for calendar entries as for messages.
 
+use std::time::Duration;
+
+use fn_exchange_online::config::GuardSettings;
+use fn_exchange_online::functions::Call;
+use sandbox::graph::Tenant;
+
 use super::*;
 use crate::functions::removal_plan::{all, fates};
 
@@ -64,4 +70,41 @@ async fn each_removal_and_return_is_on_record() {
     assert!(acts.iter().all(|line| line["act"] != "restore meeting" || line["event_id"] == uid));
     let text = std::fs::read_to_string(invited.fixture.settings.audit.file.as_ref().unwrap()).unwrap();
     assert!(!text.contains("You have won"), "the trail holds no word of a meeting");
+}
+
+#[tokio::test]
+async fn dry_run_in_the_middle_is_not_one_of_all() {
+    for by_plan in [true, false] {
+        let slow = [("max_concurrent_batches", "1"), ("max_batched_requests", "1")];
+        let mut invited = Invited::to_prize(6, &slow).await;
+        let (function, inputs) = if by_plan {
+            (ApplyPlan, invited.planned("Quarantine").await)
+        } else {
+            let uid = prize("prize").uid;
+            (
+                RemoveMeetings,
+                json!({"incident_id": INCIDENT, "exo_ical_uid": uid, "exo_email_address": "all"}),
+            )
+        };
+        let policy = invited.fixture.apply_rails(&[]);
+        invited.fixture.context.call = Call::by_hand();
+        let graph = invited.fixture.graph();
+        graph.faults().set_latency(Duration::from_millis(5), Duration::ZERO);
+        let rails = GuardSettings { dry_run: true, ..invited.fixture.settings.guard.clone() };
+        let switch = async {
+            let is_one_gone = |graph: &Tenant| graph.counters().by_kind.contains_key("delete event");
+            assert!(graph.until(Duration::from_secs(20), is_one_gone).await);
+            policy.replace_rails(rails);
+        };
+        let (answer, ()) = tokio::join!(invited.fixture.run(function, inputs), switch);
+        answer.unwrap();
+        let left = invited.left();
+        assert!((1..6).contains(&left), "{left}");
+        let note = last_note(&invited.fixture);
+        let entries =
+            if left == 5 { "1 calendar entry".to_owned() } else { format!("{} calendar entries", 6 - left) };
+        assert!(note.iter().any(|line| line.contains(&format!("{entries} removed"))), "{note:?}");
+        assert!(note.iter().any(|line| line.contains("would have been removed")), "{note:?}");
+        assert!(by_plan || note[0].starts_with("Incomplete:"), "{note:?}");
+    }
 }
