@@ -122,7 +122,7 @@ pub(in crate::functions) struct Kept(Mutex<Texts>);
 
 #[derive(Debug, Default)]
 struct Texts {
-    texts: Vec<EntryText>,
+    all: Vec<EntryText>,
     places: HashMap<EntryText, usize>,
     bytes: usize,
     exports: usize,
@@ -163,8 +163,8 @@ impl Texts {
             return None;
         }
         self.bytes += length;
-        let place = self.texts.len();
-        self.texts.push(text.clone());
+        let place = self.all.len();
+        self.all.push(text.clone());
         self.places.insert(text, place);
         Some(place)
     }
@@ -228,7 +228,7 @@ impl Collected {
     pub(in crate::functions) fn into_removed(self, kept: Kept) -> RemovedMeetings {
         let Self { mut meetings } = self;
         meetings.sort_by_key(|meeting| (meeting.mailbox.clone(), meeting.ical_uid.clone()));
-        let mut found: Vec<Option<EntryText>> = kept.0.into_inner().texts.into_iter().map(Some).collect();
+        let mut found: Vec<Option<EntryText>> = kept.0.into_inner().all.into_iter().map(Some).collect();
         let mut places = HashMap::new();
         let mut texts = Vec::new();
         for meeting in &mut meetings {

@@ -30,14 +30,14 @@ use super::report::Output;
 use super::spec::{Input, InputKind, Spec, Timeout};
 use content::Content;
 use fate::{Fate, Restored};
-use graph::{Dispatch, SearchScope};
+use graph::Dispatch;
 use note::Restoration;
 use place::{Asking, MailboxPlaces};
 use restore::restore;
 use results::Removals;
 use sources::{Filed, Found, in_files, in_mailboxes, one_in_files};
 use wanted::Wanted;
-use wish::Way;
+use wish::{Mailboxes, Way};
 
 pub(super) use wish::Wish;
 
@@ -157,7 +157,7 @@ async fn of_job(
     context: &Context,
     incident: Option<i64>,
     places: &mut HashMap<String, MailboxPlaces>,
-    mailboxes: Option<SearchScope>,
+    mailboxes: Option<Mailboxes>,
     job: &str,
     until: Instant,
 ) -> Result<Found, Error> {
@@ -168,8 +168,8 @@ async fn of_job(
             Filed::Nothing(why) => missing = why,
         }
     }
-    let scope = mailboxes.unwrap_or(SearchScope::Tenant { prefix: String::new() });
-    let found = in_mailboxes(context, places, scope, job, until).await?;
+    let mailboxes = mailboxes.unwrap_or_else(Mailboxes::all);
+    let found = in_mailboxes(context, places, mailboxes, job, until).await?;
     missing.extend(found.missing);
     Ok(Found { missing, ..found })
 }

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::functions::access::Access;
 use crate::functions::context::Context;
 use crate::guard::Mailbox;
-use graph::{Dispatch, find_quarantine_folders, folder_id};
+use graph::{Dispatch, MessageState, find_quarantine_folders, folder_id};
 
 pub(super) const INBOX: &str = "inbox";
 
@@ -17,6 +17,8 @@ pub(super) struct MailboxPlaces {
     pub(super) access: Access,
     inbox: OnceCell<String>,
     quarantines: OnceCell<Vec<String>>,
+    /// Whether its mail may be shown, by the rails of this version.
+    shown: Mutex<Option<(u64, bool)>>,
     /// Whether the folders with these ids exist.
     existing: Mutex<HashMap<String, bool>>,
 }
@@ -35,6 +37,25 @@ impl MailboxPlaces {
         let Asking { context, dispatch, mailbox } = asking;
         let inbox = || folder_id(&context.graph, dispatch, mailbox.address(), INBOX);
         self.inbox.get_or_try_init(inbox).await.map(String::as_str)
+    }
+
+    /// Takes subject and sender out of `state`, unless mail of the mailbox may be read.
+    pub(super) async fn conceal(&self, asking: Asking<'_>, state: &mut MessageState) {
+        let Asking { context, dispatch, mailbox } = asking;
+        let mut shown = self.shown.lock().await;
+        let version = context.guard.rails_version();
+        let is_shown = match *shown {
+            Some((checked, is_shown)) if checked == version => is_shown,
+            _ => {
+                let reading = context.guard.authorize_reading(&context.graph, dispatch, mailbox.address());
+                let is_shown = reading.await.is_ok();
+                *shown = Some((version, is_shown));
+                is_shown
+            }
+        };
+        if !is_shown {
+            (state.subject, state.from) = (None, None);
+        }
     }
 
     /// Whether `folder` is a quarantine.

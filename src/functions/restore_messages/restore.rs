@@ -27,7 +27,10 @@ pub(super) async fn restore(
         return Ok(Restored::new(Fate::NotFound).because("it was purged, or its owner deleted it for good"));
     };
     let meeting = state.meeting.clone();
-    let restored = restore_found(asking, places, wanted, (state, whereabouts)).await?;
+    let mut restored = restore_found(asking, places, wanted, (state, whereabouts)).await?;
+    if let Some(state) = &mut restored.state {
+        places.conceal(asking, state).await;
+    }
     Ok(Restored { meeting, ..restored })
 }
 

@@ -8,6 +8,8 @@ use tokio::time::{Instant, timeout_at};
 use super::place::{Asking, MailboxPlaces};
 use super::results::applied;
 use super::wanted::{Place, Wanted};
+use super::wish;
+use crate::audit::{Act, AuditRecord};
 use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::incident_sink::IncidentSink;
@@ -17,7 +19,7 @@ use crate::functions::permissions::{Permissions, READ_USERS};
 use crate::functions::plan::{Files, RemovalOutcome};
 use crate::functions::report::{in_words, thousands};
 use graph::attachments::Sha256;
-use graph::{Dispatch, Mailboxes, SearchScope, find_quarantine_folders, list_mailboxes, marked_messages};
+use graph::{Dispatch, Mailboxes, find_quarantine_folders, list_mailboxes, marked_messages};
 
 /// How many mailboxes are looked into at once.
 const UNDER_WAY: usize = 200;
@@ -110,19 +112,43 @@ pub(super) async fn one_in_files(
     Ok(None)
 }
 
-/// The messages with the mark of `job`, in the mailboxes of `scope`.
+/// The messages with the mark of `job`, in the mailboxes that are asked for. The search is on record.
 pub(super) async fn in_mailboxes(
     context: &Context,
     places: &mut HashMap<String, MailboxPlaces>,
-    scope: SearchScope,
+    wish::Mailboxes { scope, asked }: wish::Mailboxes,
     job: &str,
     until: Instant,
 ) -> Result<Found, Error> {
     context.status.say("Looking for the messages in the mailboxes");
-    let most = context.limits.max_users;
-    let listed = list_mailboxes(&context.graph, scope, most).await;
-    let Mailboxes { named, is_cut, failure } = listed
-        .map_err(|source| Error::graph("list the users of the tenant", Permissions(&[READ_USERS]), source))?;
+    let record = |found: Option<&Found>| AuditRecord {
+        searched: Some(asked.clone()),
+        mailboxes: found.map(|found| found.looked_into),
+        messages: found.map(|found| found.wanted.len()),
+        criteria: vec!["job"],
+        ..AuditRecord::new(Act::SearchMailboxes)
+    };
+    let on_record = context.guard.begin_search(record(None));
+    match list_mailboxes(&context.graph, scope, context.limits.max_users).await {
+        Ok(listed) => {
+            let found = look(context, places, listed, job, until).await;
+            on_record.end(&record(Some(&found)), &Ok(()));
+            Ok(found)
+        }
+        Err(source) => {
+            on_record.end::<()>(&record(None), &Err(source.clone()));
+            Err(Error::graph("list the users of the tenant", Permissions(&[READ_USERS]), source))
+        }
+    }
+}
+
+async fn look(
+    context: &Context,
+    places: &mut HashMap<String, MailboxPlaces>,
+    Mailboxes { named, is_cut, failure }: Mailboxes,
+    job: &str,
+    until: Instant,
+) -> Found {
     for (name, id) in &named {
         places.entry(id.as_ref().unwrap_or(name).to_lowercase()).or_default();
     }
@@ -165,13 +191,13 @@ pub(super) async fn in_mailboxes(
     if is_cut {
         found.missing.push(format!(
             "Only the first {} mailboxes were looked into (max_users). Name the mailboxes in exo_email_address.",
-            thousands(most)
+            thousands(context.limits.max_users)
         ));
     }
     if let Some(failure) = failure {
         found.missing.push(format!("Users may be missing: {}.", in_words(&failure)));
     }
-    Ok(found)
+    found
 }
 
 async fn in_mailbox(
@@ -187,7 +213,11 @@ async fn in_mailbox(
             .access
             .with(context, dispatch, name, |mailbox| async move {
                 let asking = Asking { context, dispatch, mailbox: &mailbox };
-                Ok(marked(asking, job).await?)
+                let mut messages = marked(asking, job).await?;
+                for state in &mut messages {
+                    places.conceal(asking, state).await;
+                }
+                Ok(messages)
             })
             .await
     })

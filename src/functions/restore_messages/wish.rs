@@ -21,11 +21,24 @@ pub(in crate::functions) struct Wish {
 /// How the messages are named.
 pub(super) enum Way {
     /// All that were removed for a job: a plan's digest, or the reference of a call.
-    Job { job: String, mailboxes: Option<SearchScope> },
+    Job { job: String, mailboxes: Option<Mailboxes> },
     /// Those that the result of a removal lists.
     Results(Removals),
     /// One message.
     One(Box<Wanted>),
+}
+
+/// The mailboxes that are looked into.
+pub(super) struct Mailboxes {
+    pub(super) scope: SearchScope,
+    /// As they were typed.
+    pub(super) asked: String,
+}
+
+impl Mailboxes {
+    pub(super) fn all() -> Self {
+        Self { scope: SearchScope::Tenant { prefix: String::new() }, asked: "all".to_owned() }
+    }
 }
 
 impl Wish {
@@ -38,7 +51,7 @@ impl Wish {
         let way = match (job, results, id) {
             (Some(job), None, None) => {
                 let asked = reader.words("exo_email_address");
-                let mailboxes = asked.map(|asked| reader.scope(asked.trim()));
+                let mailboxes = asked.map(|asked| Mailboxes { scope: reader.scope(asked.trim()), asked });
                 reader.finish()?;
                 Way::Job { job: checked(&job)?, mailboxes }
             }

@@ -502,3 +502,22 @@ async fn stopped_restoration_of_one_is_on_record_as_that() {
     let line = q.fixture.trail().pop().unwrap();
     assert_eq!((&line["act"], &line["outcome"]), (&json!("restore messages"), &json!("refused")));
 }
+
+#[tokio::test]
+async fn search_for_a_job_is_on_record_and_shows_what_may_be_read() {
+    for denied in ["", "*@contoso.example"] {
+        let mut q = Quarantine::new().await;
+        let job = q.fixture.context.call.reference().to_string();
+        q.delete().await;
+        q.fixture.apply_rails(&[("mailboxes_denied_reading", denied)]);
+        q.fixture.context.call = Call::by_hand();
+        let inputs = json!({"incident_id": INCIDENT, DIGEST: job, "exo_email_address": q.mailbox});
+        let answer = q.fixture.done(RestoreMessages, inputs).await;
+        assert_eq!(answer["content"]["messages_restored"], 1, "{answer}");
+        let note = q.fixture.note();
+        assert_eq!(note.contains("Invoice"), denied.is_empty(), "{note}");
+        let trail = q.fixture.trail();
+        let search = trail.iter().find(|line| line["act"] == "search mailboxes").unwrap();
+        assert_eq!((&search["searched"], &search["messages"]), (&json!(q.mailbox), &json!(1)));
+    }
+}
