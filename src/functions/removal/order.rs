@@ -8,7 +8,7 @@ use crate::audit::{Act, AuditRecord};
 use crate::functions::context::Context;
 use crate::functions::outcome::NotDone;
 use crate::guard::{Change, Mailbox};
-use graph::{self, Dispatch, Flag, MeetingMessage, MessageState};
+use graph::{self, Dispatch, Flag, Mark, MeetingMessage, MessageState};
 
 /// The choices of `exo_removal_action`.
 pub(in crate::functions) const ACTIONS: &[&str] = &[QUARANTINE_ACTION, "Delete", "Purge"];
@@ -120,6 +120,18 @@ pub(in crate::functions) struct Quarantined {
 }
 
 impl Before {
+    /// A message that is in quarantine, as its mark says that it was before.
+    pub(super) fn of_mark(mark: Mark, state: MessageState) -> Self {
+        let state = MessageState {
+            folder: mark.folder,
+            is_read: mark.read,
+            flag: mark.flag,
+            categories: mark.categories.unwrap_or_else(|| state.categories.clone()),
+            ..state
+        };
+        Self { state, is_marked: true }
+    }
+
     /// The entry of a result for the message that was listed as `id`.
     pub(in crate::functions) fn quarantined(&self, id: &str, job: &str) -> Quarantined {
         let Self { state, is_marked } = self;

@@ -42,14 +42,7 @@ impl Removing<'_> {
             let why = "The message is in quarantine already, by another call.";
             return Err(Failed::refused(ALREADY_IN_QUARANTINE, why));
         };
-        let state = MessageState {
-            folder: mark.folder,
-            is_read: mark.read,
-            flag: mark.flag,
-            categories: mark.categories.unwrap_or_else(|| state.categories.clone()),
-            ..state
-        };
-        Ok(Removed { by: RemovedBy::EarlierRun, before: Some(Before { state, is_marked: true }) })
+        Ok(Removed { by: RemovedBy::EarlierRun, before: Some(Before::of_mark(mark, state)) })
     }
 
     /// Marks the message. A message that cannot be marked goes into quarantine all the same: Graph may come to refuse

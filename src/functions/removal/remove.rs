@@ -73,9 +73,19 @@ impl Removing<'_> {
             }
             (Some(request), state) => {
                 let by = self.delete(request).await?;
-                let before = state.map(|state| Before { state, is_marked: false });
-                Ok(Removed { by, before })
+                Ok(Removed { by, before: state.map(|state| self.before_deletion(state)) })
             }
+        }
+    }
+
+    /// What the message was like before it was removed for the job. Where the job moved it into quarantine first, its mark
+    /// says so.
+    fn before_deletion(&self, state: MessageState) -> Before {
+        match &state.mark {
+            Some(mark) if mark.job == self.order.job && mark.to == state.folder => {
+                Before::of_mark(mark.clone(), state)
+            }
+            _ => Before { state, is_marked: false },
         }
     }
 }
