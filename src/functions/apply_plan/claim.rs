@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use tracing::warn;
 
 use super::refusal::Refusal;
 use super::wish::Wish;
@@ -88,7 +89,17 @@ impl Claims<'_> {
         let claim = self.files.attach(&self.name(CLAIMED), self.note("claim", now)?).await?;
         let mut waits = WAITS.into_iter();
         let holder = loop {
-            let others = others(&self.files.list().await?, self.wish.digest, &own);
+            let listed = match self.files.list().await {
+                Ok(listed) => listed,
+                Err(error) => {
+                    // The call ends here, and must not hold the plan for good.
+                    if let Err(error) = self.release(now).await {
+                        warn!(error = error.for_log(), "the plan could not be released");
+                    }
+                    return Err(error);
+                }
+            };
+            let others = others(&listed, self.wish.digest, &own);
             let Some((number, reference)) = others.into_iter().next() else { return Ok(Ok(())) };
             match waits.next().filter(|_| number > claim.id) {
                 Some(wait) => self.context.guard.sleep(wait).await,

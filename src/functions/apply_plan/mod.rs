@@ -23,7 +23,7 @@ use super::error::Error;
 use super::inputs::Inputs;
 use super::outcome::{Outcome, Trouble};
 use super::permissions::{CHANGE_CALENDARS, CHANGE_MAIL, Use};
-use super::plan::{Author, Fate, Files, Plan, RemovalOutcome, Stamp, is_since};
+use super::plan::{Author, Fate, Files, Plan, RemovalOutcome, is_since};
 use super::removal::ACTIONS;
 use super::report::Output;
 use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
@@ -113,12 +113,15 @@ impl Application<'_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         // What an earlier run of the call has done and filed is done, whatever the time is now.
+        let claims = Claims { context, files, wish };
         if context.may_have_been_run()
             && let Some(filed) = self.earlier(&listed).await?
         {
-            return self.answer(&plan, filed, started, None).await.map(Ok);
+            let troubles = release_unless_settled(&claims, &filed.outcome).await;
+            let mut answer = self.answer(&plan, filed, started, None).await?;
+            add(&mut answer, troubles.into_iter().collect());
+            return Ok(Ok(answer));
         }
-        let claims = Claims { context, files, wish };
         let (now, is_ours) = (Utc::now(), claims.is_ours(&listed));
         let allowed = check(context, wish, &plan)
             .and_then(|()| if is_ours { Ok(()) } else { age(context, &plan, now) })
@@ -152,11 +155,7 @@ impl Application<'_> {
                 Ok(file) => name = Some(file.name),
                 Err(error) => troubles.push(not_filed("outcome", &error)),
             }
-            if !outcome.settled
-                && let Err(error) = claims.release(Stamp::from(Utc::now())).await
-            {
-                troubles.push(not_filed("release", &error));
-            }
+            troubles.extend(release_unless_settled(&claims, &outcome).await);
         }
         let filed = Filed { outcome, name };
         let mut answer = self.answer(&plan, filed, started, stopped.as_ref()).await?;
@@ -257,6 +256,15 @@ impl Application<'_> {
         answer.because(application.sentences(), written);
         Ok(answer)
     }
+}
+
+/// Lets another call apply the plan, if something is left to do. An earlier run of the call may have done so.
+async fn release_unless_settled(claims: &Claims<'_>, outcome: &RemovalOutcome) -> Option<Trouble> {
+    if outcome.settled {
+        return None;
+    }
+    let released = claims.release(Utc::now().into()).await;
+    released.err().map(|error| not_filed("release", &error))
 }
 
 fn not_filed(what: &str, error: &Error) -> Trouble {
