@@ -56,6 +56,10 @@ impl Removing<'_> {
     async fn run(&self, state: Option<Result<MessageState, graph::Error>>) -> Result<Removed, Failed> {
         let state = match state.transpose() {
             Ok(state) => state,
+            // What an earlier run has moved into quarantine is still found by its id: that of a plan is immutable.
+            Err(error) if self.order.removal == Removal::Quarantine && self.order.expected.is_some() => {
+                return Err(error.into());
+            }
             Err(error) => return Ok(Removed::by(removed_before(self.context, error, false)?)),
         };
         if let (Some(expected), Some(state)) = (self.order.expected, &state)

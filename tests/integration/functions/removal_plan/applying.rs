@@ -208,3 +208,22 @@ async fn message_of_another_identity_is_not_touched() {
     assert_eq!(fates(&answer), [("removed".to_owned(), 1), ("changed_identity".to_owned(), 1)], "{answer}");
     assert!(fixture.everything().iter().any(|(_, id, _)| file["messages"][0]["id"] == *id));
 }
+
+#[tokio::test]
+async fn deletion_from_quarantine_records_where_the_message_was() {
+    let mut fixture = campaign(2, 1, &[]).await;
+    let before = fixture.everything();
+    let inputs = fixture.planned("Quarantine").await;
+    fixture.graph().faults().next(1, Target::containing("/move"), Fault::Status(403, RetryAfter::Absent));
+    let first = fixture.call(ApplyPlan, inputs.clone()).await;
+    assert_eq!(fates(&first), [("removed".to_owned(), 1), ("failed".to_owned(), 1)], "{first}");
+    let delete = with(&inputs, "exo_removal_action", "Delete");
+    let second = fixture.call(ApplyPlan, delete).await;
+    assert_eq!(fates(&second), all("removed", 2), "{second}");
+    for one in second["content"]["results"].as_array().unwrap() {
+        assert_eq!((&one["folder"], &one["changed"]), (&json!("Inbox"), &json!([])), "{one}");
+    }
+    let inputs = json!({"incident_id": INCIDENT, "exo_plan_digest": inputs["exo_plan_digest"]});
+    fixture.call(RestoreMessages, inputs).await;
+    assert_eq!(fixture.everything(), before);
+}

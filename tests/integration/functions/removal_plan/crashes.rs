@@ -64,16 +64,58 @@ async fn call_that_had_ended_is_answered_from_its_file() {
 
 #[tokio::test]
 async fn removal_by_an_earlier_run_counts_where_the_broker_says_so() {
-    let mut fixture = campaign(2, 1, &[]).await;
-    let inputs = fixture.planned("Purge").await;
-    fixture.context.call = Call::by_hand();
-    fixture.context.call.prior_run = PriorRun::Likely;
-    for mailbox in fixture.graph().mailboxes() {
-        let mut messages = fixture.graph().messages(&mailbox).into_iter();
-        let id = messages.find(|one| one.subject == SUBJECT).unwrap().id;
-        assert!(fixture.graph().purge_message(&mailbox, &id));
+    // A message that an earlier run has moved into quarantine would be there.
+    for (action, fate, part) in [
+        ("Purge", "already_removed", "by an earlier run"),
+        ("Quarantine", "gone", "not found any more"),
+    ] {
+        let mut fixture = campaign(2, 1, &[]).await;
+        let inputs = fixture.planned(action).await;
+        fixture.context.call = Call::by_hand();
+        fixture.context.call.prior_run = PriorRun::Likely;
+        for mailbox in fixture.graph().mailboxes() {
+            purge(&fixture, &mailbox);
+        }
+        let answer = fixture.run(ApplyPlan, inputs).await.unwrap();
+        assert_eq!(fates(&answer), all(fate, 2));
+        assert!(answer["reason"].as_str().unwrap().contains(part), "{}", answer["reason"]);
     }
-    let answer = fixture.run(ApplyPlan, inputs).await.unwrap();
-    assert_eq!(fates(&answer), all("already_removed", 2));
-    assert!(answer["reason"].as_str().unwrap().contains("by an earlier run"), "{}", answer["reason"]);
+}
+
+/// Purges the planned message of a mailbox.
+fn purge(fixture: &Fixture, mailbox: &str) {
+    let mut messages = fixture.graph().messages(mailbox).into_iter();
+    let id = messages.find(|one| one.subject == SUBJECT).unwrap().id;
+    assert!(fixture.graph().purge_message(mailbox, &id));
+}
+
+/// The name of the file by which the call of `fixture` claims or releases the plan.
+fn claim(fixture: &Fixture, inputs: &Value, what: &str) -> String {
+    let digest = &inputs["exo_plan_digest"].as_str().unwrap()[..12];
+    format!("exo-plan-{digest}-{what}-{}.json", fixture.context.call.reference())
+}
+
+#[tokio::test]
+async fn unsettled_plan_is_released_by_the_redelivered_call() {
+    let denied = campaign(2, 1, &[]).await.mailbox(0);
+    let mut fixture = campaign(2, 1, &[("mailboxes_denied", &denied)]).await;
+    let inputs = fixture.planned("Delete").await;
+    fixture.call(ApplyPlan, inputs.clone()).await;
+    let reference = fixture.context.call.reference().to_string();
+    let outcome = String::from_utf8(fixture.file("exo-removal-outcome-").await).unwrap();
+    // Another call was killed between its outcome and its release.
+    fixture.context.call = Call::by_hand();
+    let own = fixture.context.call.reference().to_string();
+    fixture.attach(&claim(&fixture, &inputs, "applied"), own.clone().into_bytes()).await;
+    let name = fixture.files("exo-removal-outcome-").remove(0).replace(".json", "-2.json");
+    fixture.attach(&name, outcome.replace(&reference, &own).into_bytes()).await;
+    fixture.context.call.prior_run = PriorRun::Possible;
+    let released = claim(&fixture, &inputs, "released");
+    for _ in 0..2 {
+        let answer = fixture.run(ApplyPlan, inputs.clone()).await.unwrap();
+        assert_eq!(answer["content"]["outcome_attachment"], name.as_str(), "{answer}");
+        assert_eq!(fixture.files(&released).len(), 1);
+    }
+    let next = fixture.call(ApplyPlan, inputs).await;
+    assert_eq!(fates(&next), [("gone".to_owned(), 1), ("refused".to_owned(), 1)], "{next}");
 }
