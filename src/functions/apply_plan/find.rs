@@ -6,10 +6,11 @@ use crate::functions::error::Error;
 use crate::functions::plan::{Files, LARGEST, Plan, Unusable, file_name};
 use soar::Attachment;
 
-/// The plan, or why it is not applied.
+/// The plan, which may have another digest, or why it is not applied.
 pub(super) type Found = Result<Plan, Refusal>;
 
-/// Reads the plan that the call names, or else the newest one with the digest.
+/// Reads the newest plan with the digest among the files that the call names, or else that have its name. Where there is
+/// none, it is the newest plan of the name.
 ///
 /// # Errors
 /// SOAR could not be read.
@@ -19,25 +20,29 @@ pub(super) async fn plan(files: &Files<'_>, listed: &[Attachment], wish: &Wish) 
         Some(wanted) => file.name == *wanted || file.id.to_string() == *wanted,
         None => file.name == name,
     };
-    let mut unusable = None;
+    let mut other = None;
     for file in listed.iter().rev().filter(is_it) {
         match read(files, file).await? {
-            Ok(plan) => return Ok(Ok(plan)),
-            // An older one may be usable.
+            Ok(plan) if plan.digest() == wish.digest => return Ok(Ok(plan)),
+            // An older one may be the approved plan.
+            Ok(plan) => {
+                other.get_or_insert(Ok(plan));
+            }
             Err(why) => {
-                unusable.get_or_insert_with(|| {
-                    Refusal::new("PlanUnusable", format!("the file {} cannot be used: {why}.", file.name))
+                other.get_or_insert_with(|| {
+                    let why = format!("the file {} cannot be used: {why}.", file.name);
+                    Err(Refusal::new("PlanUnusable", why))
                 });
             }
         }
     }
-    Ok(Err(unusable.unwrap_or_else(|| {
+    Ok(other.unwrap_or_else(|| {
         let why = match &wish.attachment {
             Some(wanted) => format!("the incident has no file {wanted} (exo_plan_attachment)."),
             None => format!("the incident has no plan with this digest: there is no file {name}."),
         };
-        Refusal::new("PlanNotFound", why)
-    })))
+        Err(Refusal::new("PlanNotFound", why))
+    }))
 }
 
 async fn read(files: &Files<'_>, file: &Attachment) -> Result<Result<Plan, Unusable>, Error> {

@@ -79,6 +79,21 @@ async fn edited_plan_is_refused() {
 }
 
 #[tokio::test]
+async fn approved_plan_is_found_behind_another_one_of_its_name() {
+    let mut fixture = campaign(2, 1, &[]).await;
+    let approved = fixture.planned("Delete").await;
+    let name = fixture.files("exo-removal-plan-").remove(0);
+    let innocent = fixture.put_phish(&fixture.mailbox(0));
+    fixture.planned("Delete").await;
+    let other = fixture.file("exo-removal-plan-").await;
+    fixture.attach(&name, other).await;
+    let by_name = with(&approved, "exo_plan_attachment", name);
+    let applied = fixture.call(ApplyPlan, by_name).await;
+    assert_eq!(fates(&applied), all("removed", 2), "{applied}");
+    assert!(fixture.everything().iter().any(|(_, id, folder)| *id == innocent && *folder == "inbox"));
+}
+
+#[tokio::test]
 async fn plan_of_another_incident_is_refused() {
     let mut fixture = campaign(1, 1, &[]).await;
     fixture.sandbox.soar.rest.add_incident(7, "Another");
