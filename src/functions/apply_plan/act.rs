@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
+use super::claim::Unaccounted;
 use super::fate::Dealt;
 use super::identity::identity;
 use super::meetings;
@@ -18,7 +19,7 @@ use crate::functions::meetings::{MeetingsOfMessages, RemovedMeetings};
 use crate::functions::outcome::{NotDone, under_current_rails};
 use crate::functions::plan::{Fate, Folders, OutcomeMessage, Plan, PlannedMessage, folder_name};
 use crate::functions::progress::Progress;
-use crate::functions::removal::{Order, Removed, remove};
+use crate::functions::removal::{Order, Removed, RemovedBy, remove};
 use crate::functions::report::{counted, thousands};
 use crate::guard::{Mailbox, StopReason};
 use graph::Dispatch;
@@ -36,14 +37,20 @@ pub(super) struct Applied {
 }
 
 /// Removes the messages until the call is stopped, and as far as it gets `until` then.
-pub(super) async fn apply(context: &Context, wish: &Wish, plan: &Plan, until: Instant) -> Applied {
+pub(super) async fn apply(
+    context: &Context,
+    (wish, plan): (&Wish, &Plan),
+    unaccounted: Unaccounted,
+    until: Instant,
+) -> Applied {
     let total = plan.messages().len();
     context.status.say(format!("Removing {}", counted(total, "message")));
     let mut pace = context.status.every_few_seconds();
     let dispatch = context.graph.batched();
     let job = wish.digest.to_string();
     let meetings = meetings::of_plan(wish, plan, &job);
-    let removal = Removing { context, dispatch: &dispatch, wish, plan, job: &job, meetings: &meetings };
+    let removal =
+        Removing { context, dispatch: &dispatch, wish, plan, unaccounted, job: &job, meetings: &meetings };
     let mailboxes: HashMap<&str, Access> =
         plan.mailboxes().into_iter().map(|(id, _)| (id, Access::default())).collect();
     let order = in_turns(plan);
@@ -126,6 +133,7 @@ struct Removing<'a, 'm> {
     dispatch: &'a Dispatch,
     wish: &'a Wish,
     plan: &'a Plan,
+    unaccounted: Unaccounted,
     /// On whose behalf a message goes into quarantine.
     job: &'a str,
     /// The calendar entries that go with the messages.
@@ -148,7 +156,13 @@ impl Removing<'_, '_> {
                 job: self.job,
                 expected: Some(expected),
             };
-            remove(&context, self.dispatch, &mailbox, &order).await
+            match remove(&context, self.dispatch, &mailbox, &order).await {
+                // It cannot have gone into quarantine, but another call may have deleted it.
+                Err(NotDone::Graph(error)) if self.unaccounted.deletions && error.is_item_gone() => {
+                    Ok(Removed::by(RemovedBy::Presumed))
+                }
+                removed => removed,
+            }
         })
         .await
     }

@@ -11,11 +11,11 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::refusal::Refusal;
-use super::wish::Wish;
+use super::wish::{Action, Wish};
 use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::plan::{Author, Files, Stamp, short};
@@ -44,6 +44,28 @@ struct Note<'a> {
     approved_by: Option<&'a str>,
     applied_by: Author,
     at: Stamp,
+    /// Of a release, whether a file with an outcome says all that the call removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounted: Option<bool>,
+}
+
+/// What is read of the file of a release.
+#[derive(Deserialize)]
+struct Release {
+    action: String,
+    accounted: bool,
+}
+
+/// A longer file, in bytes, is not a release.
+const LONGEST: u64 = 64 << 10;
+
+/// What was removed for the plan and is in no outcome, as far as it may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Unaccounted {
+    /// Messages may have been removed.
+    pub(super) removals: bool,
+    /// Another call may have deleted messages.
+    pub(super) deletions: bool,
 }
 
 /// The claims of one plan.
@@ -83,17 +105,35 @@ impl Claims<'_> {
             .map_or(Ok(()), |(_, reference)| Err(applied(reference)))
     }
 
-    /// Claims the plan for this call, or refuses, with the claim released again.
-    pub(super) async fn claim(&self, now: Stamp) -> Result<Result<(), Refusal>, Error> {
+    /// What earlier runs of this call and other calls may have removed without an outcome.
+    pub(super) async fn unaccounted(&self, listed: &[Attachment]) -> Result<Unaccounted, Error> {
+        let mut found = Unaccounted { removals: self.is_ours(listed), deletions: false };
+        let prefix = prefix(self.wish.digest, RELEASED);
+        for file in listed.iter().filter(|file| file.name.starts_with(&prefix)) {
+            let bytes = self.files.read(file, LONGEST).await?;
+            let release = bytes.and_then(|bytes| serde_json::from_slice::<Release>(&bytes).ok());
+            // One that cannot be read may be of any call.
+            let is_deletion =
+                release.as_ref().is_none_or(|release| release.action != Action::Quarantine.name());
+            if release.is_none_or(|release| !release.accounted) {
+                found = Unaccounted { removals: true, deletions: found.deletions || is_deletion };
+            }
+        }
+        Ok(found)
+    }
+
+    /// Claims the plan for this call, or refuses, with the claim released again. `was_begun`: an earlier run of the call
+    /// may have removed messages.
+    pub(super) async fn claim(&self, now: Stamp, was_begun: bool) -> Result<Result<(), Refusal>, Error> {
         let own = self.context.call.reference().to_string();
-        let claim = self.files.attach(&self.name(CLAIMED), self.note("claim", now)?).await?;
+        let claim = self.files.attach(&self.name(CLAIMED), self.note("claim", now, None)?).await?;
         let mut waits = WAITS.into_iter();
         let holder = loop {
             let listed = match self.files.list().await {
                 Ok(listed) => listed,
                 Err(error) => {
                     // The call ends here, and must not hold the plan for good.
-                    if let Err(error) = self.release(now).await {
+                    if let Err(error) = self.release(now, !was_begun).await {
                         warn!(error = error.for_log(), "the plan could not be released");
                     }
                     return Err(error);
@@ -106,16 +146,17 @@ impl Claims<'_> {
                 None => break reference,
             }
         };
-        self.release(now).await?;
+        self.release(now, !was_begun).await?;
         Ok(Err(applied(&holder)))
     }
 
-    /// Lets another call apply the plan.
-    pub(super) async fn release(&self, now: Stamp) -> Result<(), Error> {
-        self.files.attach(&self.name(RELEASED), self.note("release", now)?).await.map(drop)
+    /// Lets another call apply the plan. `accounted`: all that this one has removed is in an outcome.
+    pub(super) async fn release(&self, now: Stamp, accounted: bool) -> Result<(), Error> {
+        let note = self.note("release", now, Some(accounted))?;
+        self.files.attach(&self.name(RELEASED), note).await.map(drop)
     }
 
-    fn note(&self, what: &str, at: Stamp) -> Result<Vec<u8>, Error> {
+    fn note(&self, what: &str, at: Stamp, accounted: Option<bool>) -> Result<Vec<u8>, Error> {
         let format = if what == "claim" {
             "fn-exchange-online claim of a removal plan"
         } else {
@@ -130,6 +171,7 @@ impl Claims<'_> {
             approved_by: self.wish.approved_by.as_deref(),
             applied_by: Author::of(self.context.guard.initiator()),
             at,
+            accounted,
         };
         Ok(serde_json::to_vec(&note)?)
     }

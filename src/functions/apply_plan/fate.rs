@@ -37,7 +37,7 @@ impl Dealt {
                         (Fate::AlreadyRemoved, Some("in quarantine already, by this plan".to_owned()))
                     }
                     RemovedBy::Presumed => {
-                        let reason = "not there any more; an earlier run of this call may have removed it";
+                        let reason = "not there any more; an earlier run or application may have removed it";
                         (Fate::AlreadyRemoved, Some(reason.to_owned()))
                     }
                 };

@@ -30,7 +30,7 @@ use super::spec::{INCIDENT, Input, InputKind, Spec, Timeout};
 use crate::guard::StopReason;
 use act::Applied;
 use arrivals::Arrivals;
-use claim::Claims;
+use claim::{Claims, Unaccounted};
 use content::Content;
 use refusal::{Refusal, age, check};
 use soar::Attachment;
@@ -117,7 +117,7 @@ impl Application<'_> {
         if context.may_have_been_run()
             && let Some(filed) = self.earlier(&listed).await?
         {
-            let troubles = release_unless_settled(&claims, &filed.outcome).await;
+            let troubles = release_unless_settled(&claims, &filed).await;
             let mut answer = self.answer(&plan, filed, started, None).await?;
             add(&mut answer, troubles.into_iter().collect());
             return Ok(Ok(answer));
@@ -133,31 +133,31 @@ impl Application<'_> {
                 return Err(Error::refused(refusal.why));
             }
             if is_ours {
-                claims.release(now.into()).await?;
+                claims.release(now.into(), false).await?;
                 return Ok(Err(refusal.after_an_earlier_run()));
             }
             return Ok(Err(refusal));
         }
+        let unaccounted = claims.unaccounted(&listed).await?;
         let is_dry_run = context.guard.is_dry_run();
-        if !is_dry_run && let Err(refusal) = claims.claim(now.into()).await? {
+        if !is_dry_run && let Err(refusal) = claims.claim(now.into(), is_ours).await? {
             return Ok(Err(if is_ours { refusal.after_an_earlier_run() } else { refusal }));
         }
-        let applied = self.apply(&plan, is_ours, until).await;
+        let applied = self.apply(&plan, unaccounted, until).await;
         if context.guard.is_untouched() {
             // The message stays in the queue, and the next run finds the claim of the call.
             return Err(Error::refused("Nothing was removed: the integration is being stopped."));
         }
         let (outcome, stopped) = applied;
         let mut troubles = Vec::new();
-        let mut name = None;
+        let mut filed = Filed { outcome, name: None };
         if !is_dry_run {
-            match self.file(&outcome).await {
-                Ok(file) => name = Some(file.name),
+            match self.file(&filed.outcome).await {
+                Ok(file) => filed.name = Some(file.name),
                 Err(error) => troubles.push(not_filed("outcome", &error)),
             }
-            troubles.extend(release_unless_settled(&claims, &outcome).await);
+            troubles.extend(release_unless_settled(&claims, &filed).await);
         }
-        let filed = Filed { outcome, name };
         let mut answer = self.answer(&plan, filed, started, stopped.as_ref()).await?;
         add(&mut answer, troubles);
         Ok(Ok(answer))
@@ -167,19 +167,20 @@ impl Application<'_> {
     async fn apply(
         self,
         plan: &Plan,
-        was_begun: bool,
+        unaccounted: Unaccounted,
         until: Instant,
     ) -> (RemovalOutcome, Option<StopReason>) {
         let Self { context, wish, .. } = self;
-        // The claim of the call shows that an earlier run may have removed messages.
-        let prior_run = if was_begun { PriorRun::Likely } else { context.call.prior_run };
+        // The files of claims show that an earlier run or another call may have removed messages.
+        let prior_run = if unaccounted.removals { PriorRun::Likely } else { context.call.prior_run };
         // Each act names the plan and its approver in the audit trail.
         let context = &Context {
             call: Call { prior_run, ..context.call.clone() },
             guard: context.guard.applying(wish.digest.to_string(), wish.approved_by.clone()),
             ..context.clone()
         };
-        let Applied { messages, meetings, stopped } = act::apply(context, wish, plan, until).await;
+        let Applied { messages, meetings, stopped } =
+            act::apply(context, (wish, plan), unaccounted, until).await;
         let Arrivals { arrivals, not_looked_into } = arrivals::look(context, plan, until).await;
         let outcome = RemovalOutcome {
             incident_id: wish.incident,
@@ -259,11 +260,11 @@ impl Application<'_> {
 }
 
 /// Lets another call apply the plan, if something is left to do. An earlier run of the call may have done so.
-async fn release_unless_settled(claims: &Claims<'_>, outcome: &RemovalOutcome) -> Option<Trouble> {
-    if outcome.settled {
+async fn release_unless_settled(claims: &Claims<'_>, filed: &Filed) -> Option<Trouble> {
+    if filed.outcome.settled {
         return None;
     }
-    let released = claims.release(Utc::now().into()).await;
+    let released = claims.release(Utc::now().into(), filed.name.is_some()).await;
     released.err().map(|error| not_filed("release", &error))
 }
 

@@ -149,7 +149,7 @@ impl Before {
 }
 
 impl Removed {
-    pub(super) fn by(by: RemovedBy) -> Self {
+    pub(in crate::functions) fn by(by: RemovedBy) -> Self {
         Self { by, before: None }
     }
 }

@@ -65,10 +65,9 @@ async fn call_that_had_ended_is_answered_from_its_file() {
 #[tokio::test]
 async fn removal_by_an_earlier_run_counts_where_the_broker_says_so() {
     // A message that an earlier run has moved into quarantine would be there.
-    for (action, fate, part) in [
-        ("Purge", "already_removed", "by an earlier run"),
-        ("Quarantine", "gone", "not found any more"),
-    ] {
+    for (action, fate, part) in
+        [("Purge", "already_removed", "by an earlier run"), ("Quarantine", "gone", "not found any more")]
+    {
         let mut fixture = campaign(2, 1, &[]).await;
         let inputs = fixture.planned(action).await;
         fixture.context.call = Call::by_hand();
@@ -118,4 +117,22 @@ async fn unsettled_plan_is_released_by_the_redelivered_call() {
     }
     let next = fixture.call(ApplyPlan, inputs).await;
     assert_eq!(fates(&next), [("gone".to_owned(), 1), ("refused".to_owned(), 1)], "{next}");
+}
+
+#[tokio::test]
+async fn deletions_of_a_call_without_outcome_count_as_removed() {
+    for action in ["Delete", "Quarantine"] {
+        let mut fixture = campaign(2, 1, &[]).await;
+        let inputs = fixture.planned("Delete").await;
+        // A call was killed after its first deletion, and is refused when it is delivered again.
+        fixture.context.call = Call::by_hand();
+        let own = fixture.context.call.reference().to_string();
+        fixture.attach(&claim(&fixture, &inputs, "applied"), own.into_bytes()).await;
+        purge(&fixture, &fixture.mailbox(0));
+        fixture.context.call.prior_run = PriorRun::Possible;
+        let refused = fixture.run(ApplyPlan, with(&inputs, "exo_expected_messages", 9)).await.unwrap();
+        assert_eq!(refused["content"]["error"]["code"], "OtherCount");
+        let next = fixture.call(ApplyPlan, with(&inputs, "exo_removal_action", action)).await;
+        assert_eq!(fates(&next), [("removed".to_owned(), 1), ("already_removed".to_owned(), 1)], "{next}");
+    }
 }
