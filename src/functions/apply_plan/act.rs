@@ -13,19 +13,21 @@ use super::fate::Dealt;
 use super::identity::identity;
 use super::meetings;
 use super::refusal::{Refusal, approver};
-use super::wish::Wish;
+use super::wish::{Action, Wish};
 use crate::functions::context::Context;
 use crate::functions::meetings::{MeetingsOfMessages, RemovedMeetings};
 use crate::functions::outcome::{NotDone, under_current_rails};
 use crate::functions::plan::{Fate, Folders, OutcomeMessage, Plan, PlannedMessage, folder_name};
 use crate::functions::progress::Progress;
-use crate::functions::removal::{Order, Removed, RemovedBy, remove};
+use crate::functions::removal::{Identity, Order, Removed, RemovedBy, remove};
 use crate::functions::report::{counted, thousands};
 use crate::guard::{Mailbox, StopReason};
-use graph::Dispatch;
+use graph::{Dispatch, read_meeting_message};
 
 /// How many removals may be under way at once, those that wait for their mailbox or a `Retry-After` included.
 const UNDER_WAY: usize = 1000;
+/// The code of a message that is not purged, since its calendar entry is left.
+const MEETING_LEFT: &str = "MeetingLeft";
 
 /// What was done, and why the call ended before it had tried all messages.
 pub(super) struct Applied {
@@ -149,6 +151,7 @@ impl Removing<'_, '_> {
             let mailbox = self.mailbox(&context, access, planned).await?;
             let message = (planned.mailbox_id.as_str(), planned.id.as_str());
             Box::pin(self.meetings.remove(&context, self.dispatch, &mailbox, message)).await?;
+            self.ensure_no_entry(&context, &mailbox, planned, expected).await?;
             let order = Order {
                 folder: None,
                 id: &planned.id,
@@ -165,6 +168,32 @@ impl Removing<'_, '_> {
             }
         })
         .await
+    }
+
+    /// Refuses to purge a message whose calendar entry is there still: nothing else says which entry it is.
+    async fn ensure_no_entry(
+        &self,
+        context: &Context,
+        mailbox: &Mailbox,
+        planned: &PlannedMessage,
+        expected: &Identity,
+    ) -> Result<(), NotDone> {
+        let has_entry = self.wish.with_meetings && planned.is_invitation;
+        if self.wish.action != Action::Purge || !has_entry || context.guard.is_dry_run() {
+            return Ok(());
+        }
+        let (address, id) = (mailbox.address(), planned.id.as_str());
+        match read_meeting_message(&context.graph, self.dispatch, address, None, id).await {
+            Ok(message) if !expected.is_of_meeting(&message) => Ok(()),
+            Ok(message) if message.entry.as_ref().is_none_or(|entry| entry.is_organizer) => Ok(()),
+            Err(error) if error.is_item_gone() => Ok(()),
+            Err(error) if error.is_for_all() || error.withdrawal().is_some() => Err(error.into()),
+            Ok(_) | Err(_) => Err(NotDone::Refused {
+                code: MEETING_LEFT,
+                why: "its calendar entry is there still, or may be, and would not be found without it"
+                    .to_owned(),
+            }),
+        }
     }
 
     async fn mailbox(

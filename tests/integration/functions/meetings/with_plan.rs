@@ -120,6 +120,21 @@ async fn entries_go_whatever_becomes_of_the_messages() {
 }
 
 #[tokio::test]
+async fn message_whose_entry_is_left_is_not_purged() {
+    let mut invited = Invited::to_prize(2, &[]).await;
+    let inputs = invited.planned("Purge").await;
+    let lookup = Target::containing("eventMessage");
+    invited.fixture.graph().faults().next(1, lookup, Fault::Status(403, RetryAfter::Absent));
+    let answer = invited.fixture.call(ApplyPlan, inputs.clone()).await;
+    assert_eq!(fates(&answer), [("removed".to_owned(), 1), ("refused".to_owned(), 1)], "{answer}");
+    assert_eq!((invited.left(), &answer["content"]["settled"]), (1, &json!(false)));
+    let codes = answer["content"]["results"].as_array().unwrap().iter().map(|one| &one["code"]);
+    assert!(codes.into_iter().any(|code| code == "MeetingLeft"), "{answer}");
+    let again = invited.fixture.call(ApplyPlan, inputs).await;
+    assert_eq!((fates(&again)[0].clone(), invited.left()), (("removed".to_owned(), 1), 0), "{again}");
+}
+
+#[tokio::test]
 async fn entries_stay_where_they_were_not_asked_for() {
     let mut invited = Invited::to_prize(2, &[]).await;
     let inputs = with(&invited.planned("Quarantine").await, "exo_include_meetings", false);
