@@ -42,11 +42,14 @@ impl Application<'_> {
 
     /// How many messages are there still, or may be.
     fn left(&self) -> usize {
-        self.total() - self.removed() - self.count(Fate::Gone) - self.count(Fate::DryRun)
+        let rehearsed = if self.is_dry_run() { self.count(Fate::DryRun) } else { 0 };
+        self.total() - self.removed() - self.count(Fate::Gone) - rehearsed
     }
 
+    /// Whether the whole call was a dry run: the setting may be switched on in the middle.
     fn is_dry_run(&self) -> bool {
-        self.count(Fate::DryRun) > 0 && self.removed() == 0
+        let is_changed = self.removed() > 0 || self.outcome.meetings.removed() > 0;
+        self.count(Fate::DryRun) > 0 && !is_changed
     }
 
     /// The note.
@@ -183,8 +186,10 @@ impl Application<'_> {
             (Fate::InDoubt, "in doubt: they may have been removed"),
         ];
         let total = counted(self.total(), "message");
-        let counts = lines.map(|(fate, what)| (self.count(fate), what));
-        counts.into_iter().filter(|(count, _)| *count > 0).map(move |(count, what)| {
+        let rehearsed = if self.is_dry_run() { 0 } else { self.count(Fate::DryRun) };
+        let rehearsed = (rehearsed, "left, since a dry run was switched on meanwhile (dry_run)");
+        let counts = lines.map(|(fate, what)| (self.count(fate), what)).into_iter();
+        counts.chain([rehearsed]).filter(|(count, _)| *count > 0).map(move |(count, what)| {
             let were = if count == 1 { "was" } else { "were" };
             format!("{} of {total} {were} {what}.", thousands(count))
         })

@@ -128,14 +128,14 @@ async fn dry_run_of_a_plan_changes_nothing_and_claims_nothing() {
 async fn plan_that_was_cut_short_can_be_applied_again() {
     let mut fixture = campaign(4, 3, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
     let inputs = fixture.planned("Quarantine").await;
-    fixture.context.limits.call_timeout = std::time::Duration::from_millis(400);
-    fixture.graph().faults().set_latency(std::time::Duration::from_millis(60), std::time::Duration::ZERO);
+    fixture.context.limits.call_timeout = Duration::from_millis(400);
+    fixture.graph().faults().set_latency(Duration::from_millis(60), Duration::ZERO);
     let first = fixture.call(ApplyPlan, inputs.clone()).await;
     assert_eq!(first["content"]["settled"], false, "{:?}", fates(&first));
     assert!(first["reason"].as_str().unwrap().contains("call_timeout"), "{}", first["reason"]);
     assert_eq!(fixture.files("exo-plan-").len(), 2, "{:?}", fixture.files("exo-plan-"));
-    fixture.graph().faults().set_latency(std::time::Duration::ZERO, std::time::Duration::ZERO);
-    fixture.context.limits.call_timeout = std::time::Duration::from_secs(60);
+    fixture.graph().faults().set_latency(Duration::ZERO, Duration::ZERO);
+    fixture.context.limits.call_timeout = Duration::from_secs(60);
     let second = fixture.call(ApplyPlan, inputs.clone()).await;
     assert_eq!(second["content"]["settled"], true, "{:?}", fates(&second));
     let numbers = fates(&second);
@@ -163,10 +163,10 @@ async fn stopped_application_accounts_for_all_messages_and_releases_the_plan() {
     let mut fixture = campaign(3, 4, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
     let inputs = fixture.planned("Delete").await;
     fixture.context.call = Call::by_hand();
-    fixture.graph().faults().set_latency(std::time::Duration::from_millis(10), std::time::Duration::ZERO);
+    fixture.graph().faults().set_latency(Duration::from_millis(10), Duration::ZERO);
     let stop = async {
         let begun = |graph: &sandbox::graph::Tenant| graph.deleted().len() >= 2;
-        assert!(fixture.graph().until(std::time::Duration::from_secs(10), begun).await);
+        assert!(fixture.graph().until(Duration::from_secs(10), begun).await);
         fixture.context.guard.stop(StopReason::OnHold);
     };
     let (answer, ()) = tokio::join!(fixture.run(ApplyPlan, inputs), stop);
@@ -226,4 +226,25 @@ async fn deletion_from_quarantine_records_where_the_message_was() {
     let inputs = json!({"incident_id": INCIDENT, "exo_plan_digest": inputs["exo_plan_digest"]});
     fixture.call(RestoreMessages, inputs).await;
     assert_eq!(fixture.everything(), before);
+}
+
+#[tokio::test]
+async fn dry_run_that_is_switched_on_meanwhile_leaves_the_rest() {
+    let mut fixture = campaign(3, 4, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
+    let inputs = fixture.planned("Delete").await;
+    let rails = GuardSettings { dry_run: true, ..fixture.settings.guard.clone() };
+    let answer = fixture.call_under_change(ApplyPlan, inputs, rails).await;
+    let deleted = fixture.graph().deleted().len() as u64;
+    let left = 12 - deleted;
+    assert_eq!(fates(&answer), [("removed".to_owned(), deleted), ("dry_run".to_owned(), left)], "{answer}");
+    let reason = answer["reason"].as_str().unwrap();
+    for part in [
+        format!("{left} of 12 messages were not removed."),
+        format!("{left} of 12 messages were left, since a dry run was switched on meanwhile (dry_run)."),
+        "can be applied again".to_owned(),
+    ] {
+        assert!(reason.contains(&part), "{part}: {reason}");
+    }
+    let note = lines(&fixture.sandbox.soar.rest.notes(INCIDENT).last().unwrap().content);
+    assert!(note[0].starts_with("Incomplete:"), "{note:#?}");
 }

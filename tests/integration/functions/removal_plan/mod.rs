@@ -6,8 +6,13 @@ mod planning;
 mod races;
 mod refusals;
 
+use std::time::Duration;
+
 use chrono::Utc;
+use fn_exchange_online::audit::{Initiator, Trail};
+use fn_exchange_online::config::GuardSettings;
 use fn_exchange_online::functions::{Call, Function};
+use fn_exchange_online::guard::{ChangePolicy, DeletionCount, Guard};
 use sandbox::graph::TenantOptions;
 use serde_json::{Value, json};
 
@@ -44,6 +49,27 @@ impl Fixture {
     pub(super) async fn call(&mut self, function: Function, inputs: Value) -> Value {
         self.context.call = Call::by_hand();
         self.run(function, inputs).await.unwrap()
+    }
+
+    /// Runs a function that deletes, as a call of its own. After its second deletion other guard rails hold.
+    pub(super) async fn call_under_change(
+        &mut self,
+        function: Function,
+        inputs: Value,
+        rails: GuardSettings,
+    ) -> Value {
+        let policy = ChangePolicy::new(self.settings.guard.clone());
+        let trail = Trail::at(self.settings.audit.clone());
+        let guard = Guard::new(&policy, trail, DeletionCount::default(), Initiator::default());
+        (self.context.guard, self.context.call) = (guard, Call::by_hand());
+        let some_time = Duration::from_secs(10);
+        self.graph().faults().set_latency(Duration::from_millis(10), Duration::ZERO);
+        let change = async {
+            assert!(self.graph().until(some_time, |graph| graph.deleted().len() >= 2).await);
+            policy.replace_rails(rails);
+        };
+        let (answer, ()) = tokio::join!(self.run(function, inputs), change);
+        answer.unwrap()
     }
 
     /// Puts an unread phish into a mailbox; gives its immutable id.
