@@ -10,6 +10,7 @@ use crate::functions::context::Context;
 use crate::functions::listed::Listed;
 use crate::functions::plan::{Folders, MessageState, PlannedMessage, Stamp, folder_name};
 use crate::functions::progress::Progress;
+use crate::functions::removal::Identity;
 use crate::functions::report::{counted, in_words, thousands};
 use graph::{Copies, Criteria, Dispatch, ErrorKind, Search};
 use net::untrusted::text::beginning;
@@ -18,8 +19,8 @@ use net::untrusted::text::beginning;
 const UNDER_WAY: usize = 1000;
 /// So many bytes of a subject are in a plan.
 const LONGEST_SUBJECT: usize = 500;
-/// So many bytes of a sender's address or a Message-ID.
-const LONGEST_TRAIT: usize = 2000;
+/// So many bytes of a sender's address.
+const LONGEST_SENDER: usize = 2000;
 const GONE: &str = "not found any more";
 
 /// What was read.
@@ -243,10 +244,10 @@ fn planned(place: &Place<'_>, state: MessageState) -> Option<PlannedMessage> {
     Some(PlannedMessage {
         mailbox_id: place.mailbox_id.to_owned(),
         mailbox: place.mailbox.to_owned(),
-        sender: beginning(state.sender(), LONGEST_TRAIT).to_owned(),
+        sender: beginning(state.sender(), LONGEST_SENDER).to_owned(),
         is_invitation: state.is_invitation(),
         id: state.id,
-        internet_message_id: cut(state.internet_message_id, LONGEST_TRAIT).unwrap_or_default(),
+        internet_message_id: cut(state.internet_message_id, Identity::LONGEST_MESSAGE_ID).unwrap_or_default(),
         received: state.received_date_time.unwrap_or_default(),
         folder_id: state.parent_folder_id.filter(|id| !id.is_empty())?,
         folder: None,

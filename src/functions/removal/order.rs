@@ -9,6 +9,7 @@ use crate::functions::context::Context;
 use crate::functions::outcome::NotDone;
 use crate::guard::{Change, Mailbox};
 use graph::{self, Dispatch, Flag, Mark, MeetingMessage, MessageState};
+use net::untrusted::text::beginning;
 
 /// The choices of `exo_removal_action`.
 pub(in crate::functions) const ACTIONS: &[&str] = &[QUARANTINE_ACTION, "Delete", "Purge"];
@@ -30,12 +31,21 @@ pub(in crate::functions) struct Identity {
 }
 
 impl Identity {
+    /// So many bytes of a `Message-ID` are compared: a plan does not hold more.
+    pub(in crate::functions) const LONGEST_MESSAGE_ID: usize = 2000;
+
     pub(super) fn is_of(&self, state: &MessageState) -> bool {
-        self.internet_message_id == state.internet_message_id && self.received == state.received
+        self.is(state.internet_message_id.as_deref(), state.received.as_deref())
     }
 
     pub(in crate::functions) fn is_of_meeting(&self, message: &MeetingMessage) -> bool {
-        self.internet_message_id == message.internet_message_id && self.received == message.received
+        self.is(message.internet_message_id.as_deref(), message.received.as_deref())
+    }
+
+    fn is(&self, internet_message_id: Option<&str>, received: Option<&str>) -> bool {
+        let beginning = |id| beginning(id, Self::LONGEST_MESSAGE_ID);
+        self.internet_message_id.as_deref().map(beginning) == internet_message_id.map(beginning)
+            && self.received.as_deref() == received
     }
 }
 

@@ -248,3 +248,13 @@ async fn dry_run_that_is_switched_on_meanwhile_leaves_the_rest() {
     let note = lines(&fixture.sandbox.soar.rest.notes(INCIDENT).last().unwrap().content);
     assert!(note[0].starts_with("Incomplete:"), "{note:#?}");
 }
+
+#[tokio::test]
+async fn message_with_a_very_long_message_id_is_removed() {
+    let mut fixture = campaign(1, 1, &[]).await;
+    let message_id = sandbox::graph::MessageId::Own(format!("<{}@evil.example>", "ü".repeat(3000)));
+    let mailbox = fixture.mailbox(0);
+    fixture.put(&mailbox, sandbox::graph::NewMessage { message_id, ..phish() });
+    let inputs = fixture.planned("Delete").await;
+    assert_eq!(fates(&fixture.call(ApplyPlan, inputs).await), all("removed", 2));
+}
