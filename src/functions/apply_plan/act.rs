@@ -107,7 +107,9 @@ pub(super) async fn apply(
         let left = messages.iter().filter(|message| message.fate == Fate::NotReached).count();
         context.guard.record_stop(left, reason);
     }
-    name_folders(context, &dispatch, &mut messages, until).await;
+    if stop_reason.is_none() {
+        name_folders(context, &dispatch, &mut messages, until).await;
+    }
     Applied { messages, meetings, stopped: stop_reason }
 }
 

@@ -25,6 +25,16 @@ pub(super) struct Arrivals {
     pub(super) not_looked_into: Vec<String>,
 }
 
+impl Arrivals {
+    /// No mailbox was looked into.
+    pub(super) fn not_looked_for(plan: &Plan) -> Self {
+        let mut all: Vec<String> =
+            plan.mailboxes().into_iter().map(|(_, mailbox)| mailbox.to_owned()).collect();
+        all.sort();
+        Self { arrivals: Vec::new(), not_looked_into: all }
+    }
+}
+
 /// What messages of the plan are known by.
 struct Traits<'a> {
     ids: HashSet<(&'a str, &'a str)>,

@@ -181,7 +181,11 @@ impl Application<'_> {
         };
         let Applied { messages, meetings, stopped } =
             act::apply(context, (wish, plan), unaccounted, until).await;
-        let Arrivals { arrivals, not_looked_into } = arrivals::look(context, plan, until).await;
+        let Arrivals { arrivals, not_looked_into } = match &stopped {
+            // The process may end soon, and the outcome has to be filed before.
+            Some(_) => Arrivals::not_looked_for(plan),
+            None => arrivals::look(context, plan, until).await,
+        };
         let outcome = RemovalOutcome {
             incident_id: wish.incident,
             plan_digest: wish.digest.to_string(),

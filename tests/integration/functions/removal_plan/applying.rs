@@ -182,6 +182,7 @@ async fn stopped_application_accounts_for_all_messages_and_releases_the_plan() {
     assert!(reason.starts_with(&format!("Stopped after {deleted} of 12 messages")), "{reason}");
     assert!(reason.contains("(hold)") && reason.contains("can be applied again"), "{reason}");
     assert_eq!((&answer["success"], fixture.files("exo-plan-").len()), (&json!(true), 2));
+    assert_eq!(answer["content"]["not_looked_into"].as_array().unwrap().len(), 3, "{answer}");
     assert!(
         fixture.trail().iter().any(|line| line["act"] == "delete messages" && line["outcome"] == "refused")
     );
