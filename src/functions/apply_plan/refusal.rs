@@ -7,7 +7,7 @@ use super::wish::Wish;
 use crate::functions::context::Context;
 use crate::functions::error::Error;
 use crate::functions::outcome::Outcome;
-use crate::functions::plan::Plan;
+use crate::functions::plan::{Author, Plan};
 use crate::functions::report::counted;
 use crate::guard;
 
@@ -106,6 +106,7 @@ pub(super) fn approver(context: &Context, wish: &Wish, plan: &Plan) -> Result<()
         return Ok(());
     }
     let maker = &plan.facts().created_by;
+    let caller = Author::of(context.guard.initiator());
     match &wish.approved_by {
         None => Err(Refusal::new(
             "ApproverMissing",
@@ -115,6 +116,14 @@ pub(super) fn approver(context: &Context, wish: &Wish, plan: &Plan) -> Result<()
             "ApproverIsMaker",
             format!(
                 "{} made the plan and cannot approve it (four_eyes). Another person has to approve it.",
+                maker.shown()
+            ),
+        )),
+        // The approver's name is what the workflow says; the caller's is SOAR's own.
+        Some(_) if maker.may_be(&caller.name) || maker.may_be(&caller.display_name) => Err(Refusal::new(
+            "ApproverIsMaker",
+            format!(
+                "{} made the plan and cannot apply it (four_eyes). Another person has to do so.",
                 maker.shown()
             ),
         )),

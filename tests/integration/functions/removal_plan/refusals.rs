@@ -140,9 +140,12 @@ async fn maker_of_a_plan_cannot_approve_it() {
         (json!("  "), "ApproverMissing"),
         (json!("Mary"), "ApproverIsMaker"),
         (json!(" mARY "), "ApproverIsMaker"),
+        // Mary makes the call.
+        (json!(APPROVER), "ApproverIsMaker"),
     ] {
         assert_eq!(refused(&mut fixture, with(&inputs, "exo_approved_by", approver)).await.0, code);
     }
+    fixture.apply_rails(&[("four_eyes", "true")]);
     let applied = fixture.call(ApplyPlan, inputs).await;
     assert_eq!((fates(&applied), &applied["content"]["approved_by"]), (all("removed", 1), &json!(APPROVER)));
     let trail = fixture.trail();
