@@ -153,11 +153,16 @@ impl Guard {
         Err(Refusal { code, why })
     }
 
-    /// Stops the call if it lists more messages than may be deleted since the rails changed.
+    /// Stops the call if it lists more messages than may be deleted since the rails changed: none without a plan, where
+    /// one is needed.
     pub(super) fn stop_if_too_many(&self, rails: &Rails) {
         let Allowance { messages, limit } = *self.allowance.lock();
         let most = limit.of(rails);
-        if messages > most {
+        if messages > 0 && limit == Limit::Deletions && rails.approval_required() {
+            let phrase = "messages are deleted by an approved plan only by now (approval_required)";
+            let code = RefusalCode::ApprovalRequired;
+            self.call.stop(StopReason::TooMany { code, phrase: phrase.to_owned() });
+        } else if messages > most {
             let setting = limit.setting();
             let phrase = format!("one call may delete {most} messages at most by now ({setting})");
             self.call.stop(StopReason::TooMany { code: limit.code(), phrase });
