@@ -9,8 +9,8 @@ use soar::Attachment;
 /// The plan, which may have another digest, or why it is not applied.
 pub(super) type Found = Result<Plan, Refusal>;
 
-/// Reads the newest plan with the digest among the files that the call names, or else that have its name. Where there is
-/// none, it is the newest plan of the name.
+/// Reads the newest plan with the digest among the files that the call names, or else those that have its name. Where
+/// there is none, it is the newest plan of the name.
 ///
 /// # Errors
 /// SOAR could not be read.
