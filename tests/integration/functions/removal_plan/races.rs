@@ -1,7 +1,8 @@
 //! Whatever happens between a plan and its application, or while it is applied: nothing outside of the approved
 //! messages is touched, and nothing twice.
 //!
-//! `RACES=1000 cargo nextest run --test integration races_touch` is the long run; `RACES_SEED=7` repeats one.
+//! `RACES=1000 cargo test --test integration races_touch` is the long run (nextest ends a test after 300 s);
+//! `RACES_SEED=7` repeats one.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
