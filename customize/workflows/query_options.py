@@ -6,6 +6,3 @@ if form.exo_end_date:
     inputs.exo_end_date = form.exo_end_date
 if form.exo_search_strategy:
     inputs.exo_search_strategy = form.exo_search_strategy
-# The form may have the choices in a collection of another kind; an input takes a list.
-if form.exo_query_output_format:
-    inputs.exo_query_output_format = [choice for choice in form.exo_query_output_format]

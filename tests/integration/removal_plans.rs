@@ -5,7 +5,7 @@ use fn_exchange_online::customize::{Examples, ScriptLanguage, export};
 use sandbox::soar::engine::{End, Engine, Run, Scripts, Started};
 use sandbox::soar::incidents::{Author, AuthorKind, Incident};
 use sandbox::soar::{INCIDENT, SoarOptions};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::support::deployment::{Daemon, Deployment};
 use crate::support::poll::poll;
@@ -64,32 +64,13 @@ impl Setting {
     }
 
     async fn plan(&self, name: &str) {
-        let mut form: Map<String, Value> = [
-            "exo_mailfolder_id",
-            "exo_email_address_sender",
-            "exo_start_date",
-            "exo_end_date",
-            "exo_message_body",
-            "exo_has_attachments",
-            "exo_internet_message_id",
-            "exo_network_message_id",
-            "exo_recipient",
-            "exo_searched_attachment_name",
-            "exo_attachment_sha256",
-            "exo_url",
-            "exo_header",
-            "exo_search_strategy",
-            "exo_query_output_format",
-            "exo_include_meetings",
-        ]
-        .into_iter()
-        .map(|field| (field.to_owned(), Value::Null))
-        .collect();
         let mailboxes: Vec<_> = self.messages.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
-        form.insert("exo_email_address_list".to_owned(), json!(mailboxes.join(", ")));
-        form.insert("exo_message_subject".to_owned(), json!(SUBJECT));
-        form.insert("exo_removal_action".to_owned(), json!("Quarantine"));
-        self.run(name, Value::Object(form)).await;
+        let form = json!({
+            "exo_email_address_list": mailboxes.join(", "),
+            "exo_message_subject": SUBJECT,
+            "exo_removal_action": "Quarantine",
+        });
+        self.run(name, form).await;
     }
 
     /// The folders of the messages.

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::effects::Object;
 use super::{End, Engine, Request, Run, Shared, Started, process};
 use crate::soar::caller::Origin;
-use crate::soar::customizations::{FIELDS, PLAYBOOKS, RULES};
+use crate::soar::customizations::{Customizations, FIELDS, PLAYBOOKS, RULES};
 use crate::soar::incidents::{Author, Task};
 
 /// The types of rules ("Menu item" and "Automatic" in SOAR).
@@ -17,23 +17,23 @@ const AUTOMATIC: u64 = 0;
 
 impl Engine {
     /// Starts the workflow of the rule with this name, or the playbook, as an analyst does from a menu, and waits for its
-    /// end. Returns the calls of its functions.
+    /// end. Fields that the form has and `started` does not are empty. Returns the calls of its functions.
     ///
     /// # Errors
-    /// There is no such rule or playbook, a script failed, or the broker does not take a call.
+    /// There is no such rule or playbook, its form has no such field, a script failed, or the broker does not take a
+    /// call.
     pub async fn run_rule(&self, name: &str, incident: i64, started: Started) -> Result<Vec<Run>, String> {
-        let (origin, process) = self
+        let started_by_name = |all: &Customizations| of_rule(all, name).or_else(|| of_playbook(all, name));
+        let (origin, process, mut form) = self
             .shared
             .soar
             .rest
-            .look_at_customizations(|all| {
-                let rule = all.get(&RULES, name).and_then(|rule| rule["workflows"][0].as_str());
-                let playbook = || all.get(&PLAYBOOKS, name).and_then(|playbook| playbook["name"].as_str());
-                let workflow = rule.map(|workflow| (Origin::Workflow, workflow.to_owned()));
-                workflow.or_else(|| Some((Origin::Playbook, playbook()?.to_owned())))
-            })
+            .look_at_customizations(started_by_name)
             .ok_or_else(|| format!("there is no rule or playbook {name} that calls a function"))?;
-        self.run_process(origin, incident, Started { process, ..started }).await
+        for (field, value) in started.form {
+            *form.get_mut(&field).ok_or_else(|| format!("the form of {name} has no field {field}"))? = value;
+        }
+        self.run_process(origin, incident, Started { process, form, ..started }).await
     }
 
     async fn run_process(&self, origin: Origin, incident: i64, started: Started) -> Result<Vec<Run>, String> {
@@ -82,6 +82,24 @@ impl Engine {
                 .collect()
         }))
     }
+}
+
+/// The workflow of the rule with this name, and the rule's form, empty.
+fn of_rule(customizations: &Customizations, name: &str) -> Option<(Origin, String, Map<String, Value>)> {
+    let rule = customizations.get(&RULES, name)?;
+    let workflow = rule["workflows"][0].as_str()?;
+    Some((Origin::Workflow, workflow.to_owned(), empty(process::shown_fields(customizations, rule))))
+}
+
+/// The playbook with this name, and its form, empty.
+fn of_playbook(customizations: &Customizations, name: &str) -> Option<(Origin, String, Map<String, Value>)> {
+    let playbook = customizations.get(&PLAYBOOKS, name)?;
+    let fields = playbook["fields_type"]["fields"].as_object().into_iter().flat_map(Map::values);
+    Some((Origin::Playbook, playbook["name"].as_str()?.to_owned(), empty(fields)))
+}
+
+fn empty<'a>(fields: impl Iterator<Item = &'a Value>) -> Map<String, Value> {
+    fields.filter_map(|field| Some((field["name"].as_str()?.to_owned(), Value::Null))).collect()
 }
 
 /// SOAR sends a choice as an object with number and label.

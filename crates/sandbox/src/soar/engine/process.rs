@@ -173,15 +173,22 @@ fn step(customizations: &Customizations, process: &Value, node: Node<'_, '_>) ->
     Some(Step::Script(script["script_text"].as_str()?.to_owned()))
 }
 
-/// The inputs of a function by name, with what the process gives to them in `settings`.
-fn given(customizations: &Customizations, function: &Value, settings: &Value) -> Map<String, Value> {
-    let items = function["view_items"].as_array().into_iter().flatten();
-    let fields = items.filter_map(|item| {
+/// The fields that a function or the form of a rule shows.
+pub(super) fn shown_fields<'a>(
+    customizations: &'a Customizations,
+    object: &'a Value,
+) -> impl Iterator<Item = &'a Value> {
+    let items = object["view_items"].as_array().into_iter().flatten();
+    items.filter_map(|item| {
         customizations
             .all(&FIELDS)
             .find(|field| field["uuid"] == item["content"] && !item["content"].is_null())
-    });
-    fields
+    })
+}
+
+/// The inputs of a function by name, with what the process gives to them in `settings`.
+fn given(customizations: &Customizations, function: &Value, settings: &Value) -> Map<String, Value> {
+    shown_fields(customizations, function)
         .filter_map(|field| {
             let input = &settings[field["uuid"].as_str()?]["static_input"];
             Some((field["name"].as_str()?.to_owned(), value_of(field, input)))
