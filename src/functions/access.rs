@@ -4,7 +4,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::context::Context;
 use super::outcome::NotDone;
-use crate::guard::Mailbox;
+use crate::guard::{self, Mailbox};
 use graph::Dispatch;
 
 /// What is known of a mailbox in which messages are changed. It is found out once, and again where the guard rails have
@@ -41,14 +41,35 @@ impl Access {
         }
     }
 
+    /// The mailbox with this id, which was called `name` when the plan was made, if the rails in force allow it.
+    pub(super) async fn planned(
+        &self,
+        context: &Context,
+        dispatch: &Dispatch,
+        name: &str,
+        id: &str,
+    ) -> Result<Mailbox, NotDone> {
+        let asked = context.guard.authorize_planned_mailbox(&context.graph, dispatch, name, id);
+        self.once_for_the_rails(context, asked).await
+    }
+
     async fn mailbox(&self, context: &Context, dispatch: &Dispatch, name: &str) -> Result<Mailbox, NotDone> {
+        let asked = context.guard.authorize_mailbox(&context.graph, dispatch, name);
+        self.once_for_the_rails(context, asked).await
+    }
+
+    /// What the guard says, `asked` only where the rails have changed since it was asked last.
+    async fn once_for_the_rails(
+        &self,
+        context: &Context,
+        asked: impl Future<Output = Result<Mailbox, guard::Error>>,
+    ) -> Result<Mailbox, NotDone> {
         let mut allowed = self.allowed.lock().await;
         let version = context.guard.rails_version();
         match &*allowed {
             Some((checked, mailbox)) if *checked == version => mailbox.clone(),
             _ => {
-                let checked = context.guard.authorize_mailbox(&context.graph, dispatch, name).await;
-                let mailbox = checked.map_err(NotDone::from);
+                let mailbox = asked.await.map_err(NotDone::from);
                 *allowed = Some((version, mailbox.clone()));
                 mailbox
             }

@@ -9,11 +9,11 @@ use tokio::time::{Instant, timeout_at};
 use super::context::Context;
 use super::outcome::NotDone;
 use super::progress::Progress;
-use super::report::counted;
+use super::report::{counted, thousands};
 use crate::guard::StopReason;
 
 /// How many messages may be under way at once, those that wait for their mailbox or a `Retry-After` included.
-const UNDER_WAY: usize = 1000;
+pub(super) const UNDER_WAY: usize = 1000;
 
 /// What became of the messages, and why not all had their turn.
 pub(super) struct Run<T> {
@@ -64,7 +64,7 @@ where
         fates[place] = Some(fate);
         done += 1;
         let progress = Progress { done, total, more: false, found: None };
-        pace.say(progress, || format!("Dealt with {done} of {}", counted(total, what)));
+        pace.say(progress, || format!("Dealt with {} of {}", thousands(done), counted(total, what)));
     }
     drop(under_way);
     // Some have no fate only if the call was stopped or the time ended.

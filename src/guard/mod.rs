@@ -11,9 +11,9 @@ mod directory;
 mod policy;
 mod rails;
 mod reading;
+mod refusal;
 mod stop;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +28,9 @@ pub use self::directory::has_name;
 use self::directory::{Unidentified, identify, is_not_found};
 pub use self::policy::ChangePolicy;
 use self::rails::Rails;
+pub use self::refusal::{Refusal, RefusalCode};
 pub use self::stop::StopReason;
-use crate::audit::{Act, AuditError, AuditRecord, DryRun, Initiator, PendingAction, Trail};
+use crate::audit::{Act, AuditRecord, DryRun, Initiator, PendingAction, Trail};
 use crate::config::Deletion;
 use graph::{self, Client, Dispatch};
 
@@ -106,79 +107,6 @@ impl From<Refusal> for Error {
 impl From<StopReason> for Error {
     fn from(reason: StopReason) -> Self {
         Self::Refused(reason.refusal())
-    }
-}
-
-/// A change that is not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The kind, for scripts.
-    pub code: RefusalCode,
-    /// The reason, as a sentence.
-    pub why: String,
-}
-
-/// The kinds of refusals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalCode {
-    /// `mailboxes_allowed` or `mailboxes_denied` forbids the mailbox.
-    MailboxRefused,
-    /// The owner of the mailbox could not be found out.
-    MailboxNotIdentified,
-    /// More messages are listed than `max_deletions`.
-    TooManyDeletions,
-    /// More messages are listed than `max_deletions_per_hour` leaves.
-    TooManyDeletionsPerHour,
-    /// A plan holds more messages than `max_plan_messages`.
-    PlanTooLarge,
-    /// Messages are deleted by an approved plan only.
-    ApprovalRequired,
-    /// The audit trail cannot be written.
-    NotOnRecord,
-    /// All changes are on hold.
-    OnHold,
-    /// The process ends.
-    Stopping,
-    /// The workflow or playbook was ended in SOAR.
-    Terminated,
-    /// The guard rails changed after the change was allowed and before it was sent.
-    RailsChanged,
-}
-
-impl RefusalCode {
-    /// The text in results.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::MailboxRefused => "MailboxRefused",
-            Self::MailboxNotIdentified => "MailboxNotIdentified",
-            Self::TooManyDeletions => "TooManyDeletions",
-            Self::TooManyDeletionsPerHour => "TooManyDeletionsPerHour",
-            Self::PlanTooLarge => "PlanTooLarge",
-            Self::ApprovalRequired => "ApprovalRequired",
-            Self::NotOnRecord => "NotOnRecord",
-            Self::OnHold => "OnHold",
-            Self::Stopping => "Stopping",
-            Self::Terminated => "Terminated",
-            Self::RailsChanged => "RailsChanged",
-        }
-    }
-}
-
-impl fmt::Display for RefusalCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.text())
-    }
-}
-
-impl From<AuditError> for Refusal {
-    fn from(AuditError { reason, .. }: AuditError) -> Self {
-        Self {
-            code: RefusalCode::NotOnRecord,
-            why: format!(
-                "Nothing was changed, since it could not be put on record: the audit trail (audit_file) cannot be \
-                 written ({reason})."
-            ),
-        }
     }
 }
 

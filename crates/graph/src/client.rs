@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, StreamExt, stream};
 use net::memory::{Budget, Held, Share};
 use net::tls::TlsError;
 use tokio::sync::watch;
@@ -19,6 +17,7 @@ use crate::auth::token::TokenLife;
 use crate::batch::exchange::BatchedTry;
 use crate::batch::scheduler::{BatchState, Batches, Lane};
 use crate::change::unless_withdrawn;
+use crate::download::{Content, Download};
 use crate::error::{Effect, Error, ErrorKind};
 use crate::error_code::Meaning;
 use crate::failure::{BackoffHint, Failure};
@@ -28,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::quarantine::{KnownFolder, KnownFolders};
 use crate::request::Request;
-use crate::response::{self, Response, Room};
+use crate::response::{Response, Room};
 use crate::retry::{Policy, RetrySafety, Tries};
 use crate::transport::Transport;
 
@@ -385,72 +384,5 @@ fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch,
         Err(error) => {
             debug!(%method, resource, error = error.for_log(), batch, "graph request in a batch failed");
         }
-    }
-}
-
-/// What a download has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Content {
-    /// The MIME text of a message, which is never empty.
-    Message,
-    /// A file of any type and size.
-    File,
-}
-
-/// Content that is being downloaded: the MIME text of a message, or a file.
-#[derive(Debug)]
-pub struct Download {
-    response: reqwest::Response,
-    length: Option<u64>,
-    first: Bytes,
-    read_timeout: Duration,
-    /// The download counts as a request in the mailbox until its end.
-    _permit: Option<MailboxPermit>,
-}
-
-impl Download {
-    /// Waits for the first piece of the content, so that an empty one is noticed while it can be requested again.
-    async fn begin(
-        mut response: reqwest::Response,
-        content: Content,
-        permit: Option<MailboxPermit>,
-        read_timeout: Duration,
-    ) -> Result<Self, Error> {
-        match content {
-            Content::Message => response::no_message(&response)?,
-            Content::File => response::no_file(&response)?,
-        }
-        let length = response.content_length();
-        let first = response::within(read_timeout, response.chunk()).await?;
-        let first = first.map_err(|error| response::network_error(&error))?.unwrap_or_default();
-        if first.is_empty() && content == Content::Message {
-            return Err(response::unusable(&response, "it is empty"));
-        }
-        Ok(Self { response, length, first, read_timeout, _permit: permit })
-    }
-
-    /// Returns the size in bytes, where Graph named it.
-    pub fn length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// Returns the content as it arrives. It fails with [`ErrorKind::MessageTooLarge`] after `most` bytes; they are
-    /// counted, because compression hides how many will come.
-    pub fn stream(self, most: u64) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
-        let Self { response, first, read_timeout, _permit: permit, .. } = self;
-        let rest = stream::once(async move { Ok(first) }).chain(stream::unfold(
-            (response, permit),
-            move |(mut response, permit)| async move {
-                let piece = response::within(read_timeout, response.chunk()).await;
-                let piece = piece.and_then(|piece| piece.map_err(|error| response::network_error(&error)));
-                piece.transpose().map(|piece| (piece, (response, permit)))
-            },
-        ));
-        let mut left = most;
-        rest.map(move |piece| {
-            let piece: Bytes = piece?;
-            left = left.checked_sub(piece.len() as u64).ok_or(ErrorKind::MessageTooLarge(most >> 20))?;
-            Ok(piece)
-        })
     }
 }

@@ -9,6 +9,7 @@ mod calendar;
 mod call_tag;
 mod change;
 mod client;
+mod download;
 mod error;
 mod error_code;
 mod error_kind;
@@ -57,7 +58,8 @@ pub use calendar::{
 };
 pub use call_tag::{CallTag, TaggedMessage};
 pub use change::{ChangeGate, ChangePermit};
-pub use client::{Client, Completed, Dispatch, Download, SendError};
+pub use client::{Client, Completed, Dispatch, SendError};
+pub use download::Download;
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
 pub use exchange_ids::immutable_id;

@@ -1,6 +1,6 @@
 //! The parts that a mail and a meeting share in Graph's JSON: recipients, an HTML body, and lists as people type them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Reads a list as people type it: separated by commas, without blanks and empty entries.
 pub fn listed(list: Option<String>) -> Vec<String> {
@@ -24,6 +24,25 @@ impl Recipient {
     /// Creates the recipient with this address.
     pub fn new(address: &str) -> Self {
         Self { email: Email { address: address.to_owned() } }
+    }
+}
+
+/// Graph's `recipient`, as an answer has it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Correspondent {
+    email_address: Option<EmailAddress>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct EmailAddress {
+    address: Option<String>,
+}
+
+impl Correspondent {
+    /// The address, where Graph names one.
+    pub fn address(&self) -> Option<&str> {
+        self.email_address.as_ref()?.address.as_deref()
     }
 }
 

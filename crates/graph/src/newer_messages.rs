@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::client::{Client, Dispatch};
 use crate::error::Error;
 use crate::list::ListReader;
+use crate::models::Correspondent;
 use crate::path::Path;
 
 /// Messages on one page.
@@ -26,25 +27,13 @@ pub struct NewerMessage {
     pub received_date_time: Option<String>,
     /// The subject.
     pub subject: Option<String>,
-    from: Option<Recipient>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Recipient {
-    email_address: Option<EmailAddress>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct EmailAddress {
-    address: Option<String>,
+    from: Option<Correspondent>,
 }
 
 impl NewerMessage {
     /// The address of the author.
     pub fn author(&self) -> &str {
-        let address = self.from.as_ref().and_then(|from| from.email_address.as_ref()?.address.as_deref());
-        address.unwrap_or_default()
+        self.from.as_ref().and_then(Correspondent::address).unwrap_or_default()
     }
 }
 

@@ -8,6 +8,7 @@
 //! what is found may be deleted next.
 
 mod address;
+mod choice;
 mod error;
 mod folder;
 mod indicators;
@@ -19,6 +20,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use self::address::{Kind, NotAnAddress};
+pub(super) use self::choice::label;
 use self::error::Problem;
 pub use self::error::{InputError, Reason};
 pub(super) use self::text::RichText;
@@ -316,84 +318,6 @@ impl<'a> Reader<'a> {
         time
     }
 
-    /// Yes or no, as a criterion; SOAR's "unknown" is null and counts as not given.
-    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
-        let value = self.given(name)?;
-        let flag = match label(value) {
-            Some(text) => match self.visible(name, &text)?.to_ascii_lowercase().as_str() {
-                "true" | "yes" => Some(true),
-                "false" | "no" => Some(false),
-                _ => None,
-            },
-            None => value.as_bool(),
-        };
-        if flag.is_none() {
-            self.refuse(name, Reason::NotFlag);
-        }
-        flag
-    }
-
-    /// The labels chosen in a multi-select, as SOAR writes them.
-    pub(super) fn required_choices(
-        &mut self,
-        name: &'static str,
-        options: &'static [&'static str],
-    ) -> Vec<String> {
-        let labels = match self.given(name) {
-            None => Some(Vec::new()),
-            Some(Value::Array(choices)) => choices.iter().map(label).collect(),
-            Some(one) => label(one).map(|labels| listed_labels(&labels, options)),
-        };
-        let Some(labels) = labels else {
-            self.refuse(name, Reason::NotChoices);
-            return Vec::new();
-        };
-        let mut chosen = Vec::new();
-        for label in labels.into_iter().filter(|label| !label.is_empty()) {
-            match option(&label, options) {
-                Some(option) => chosen.push(option.to_owned()),
-                None => self.refuse(name, Reason::UnknownChoice { label, options }),
-            }
-        }
-        self.require(name, Some(chosen).filter(|chosen| !chosen.is_empty()))
-    }
-
-    /// The label chosen in a select.
-    fn choice(&mut self, name: &'static str) -> Option<String> {
-        let value = self.given(name).map(label);
-        if value == Some(None) {
-            self.refuse(name, Reason::NotChoice);
-        }
-        let label = value.flatten().filter(|label| !label.is_empty());
-        if label.as_ref().is_some_and(|label| label.len() > LONGEST_WORD) {
-            self.refuse(name, Reason::TooLong(LONGEST_WORD));
-        }
-        label
-    }
-
-    /// The option chosen in a select, or given as text.
-    pub(super) fn choice_of(
-        &mut self,
-        name: &'static str,
-        options: &'static [&'static str],
-    ) -> Option<&'static str> {
-        let label = self.choice(name)?;
-        let option = option(&label, options);
-        if option.is_none() {
-            self.refuse(name, Reason::UnknownChoice { label, options });
-        }
-        option
-    }
-
-    pub(super) fn required_choice_of(
-        &mut self,
-        name: &'static str,
-        options: &'static [&'static str],
-    ) -> &'static str {
-        let option = self.choice_of(name, options);
-        self.require(name, option)
-    }
-
     /// A SHA-256 digest.
     pub(super) fn required_digest(&mut self, name: &'static str) -> Sha256 {
         let text = self.required_id(name);
@@ -417,29 +341,6 @@ impl<'a> Reader<'a> {
     pub(super) fn finish(self) -> Result<(), InputError> {
         if self.problems.is_empty() { Ok(()) } else { Err(InputError::new(self.problems)) }
     }
-}
-
-/// The label of a choice: `{"id": 126, "name": "inbox"}`, or plain text.
-pub(super) fn label(value: &Value) -> Option<String> {
-    let name = match value {
-        Value::Object(option) => option.get("name")?,
-        plain => plain,
-    };
-    name.as_str().map(|name| trim(name).to_owned())
-}
-
-/// The labels in one text: the text itself, or a list.
-fn listed_labels(text: &str, options: &[&'static str]) -> Vec<String> {
-    if option(text, options).is_some() {
-        return vec![text.to_owned()];
-    }
-    text.split([',', ';', '\n']).map(|label| trim(label).to_owned()).collect()
-}
-
-/// The option with this label, without regard to case and to the width of blanks.
-fn option(label: &str, options: &[&'static str]) -> Option<&'static str> {
-    let label = label.split_whitespace().collect::<Vec<_>>().join(" ");
-    options.iter().find(|option| option.eq_ignore_ascii_case(&label)).copied()
 }
 
 fn whole(value: &Value) -> Option<i64> {

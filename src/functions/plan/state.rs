@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::functions::context::Context;
+use graph::models::Correspondent;
 use graph::{Dispatch, Expected, Path, Request};
 
 const SELECT: &str = "id,internetMessageId,receivedDateTime,parentFolderId,subject,isRead,from,sender";
@@ -23,19 +24,8 @@ pub(in crate::functions) struct MessageState {
     pub(in crate::functions) parent_folder_id: Option<String>,
     pub(in crate::functions) subject: Option<String>,
     pub(in crate::functions) is_read: Option<bool>,
-    from: Option<Recipient>,
-    sender: Option<Recipient>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Recipient {
-    email_address: Option<EmailAddress>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct EmailAddress {
-    address: Option<String>,
+    from: Option<Correspondent>,
+    sender: Option<Correspondent>,
 }
 
 impl MessageState {
@@ -74,7 +64,7 @@ impl MessageState {
     /// The address of its author, or of who sent it for the author.
     pub(in crate::functions) fn sender(&self) -> &str {
         let people = [&self.from, &self.sender].into_iter().flatten();
-        let mut addresses = people.filter_map(|who| who.email_address.as_ref()?.address.as_deref());
+        let mut addresses = people.filter_map(Correspondent::address);
         addresses.next().unwrap_or_default()
     }
 }

@@ -190,12 +190,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
 async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Response<Body> {
     let at = Instant::now();
     let body = read_body(body).await.unwrap_or_default();
-    let subject = Subject { kind: Kind::Token, in_batch: false, request: parts.uri.path() };
-    let fault = shared.faults.judge(&subject);
-    wait(shared.faults.latency(Kind::Token)).await;
-    if let Some(Fault::Delay(more)) = fault {
-        wait(more).await;
-    }
+    let fault = fault_outside(shared, parts, Kind::Token).await;
     let request_id = shared.request_id();
     let path = parts.uri.path();
     let proper = || match (&parts.method, identity::is_endpoint(path)) {
@@ -212,12 +207,7 @@ async fn token(shared: &Shared, parts: &Parts, body: Body, tenant: &str) -> Resp
 async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> Response<Body> {
     let at = Instant::now();
     let read = read_body(body).await;
-    let subject = Subject { kind: Kind::Upload, in_batch: false, request: parts.uri.path() };
-    let fault = shared.faults.judge(&subject);
-    wait(shared.faults.latency(Kind::Upload)).await;
-    if let Some(Fault::Delay(more)) = fault {
-        wait(more).await;
-    }
+    let fault = fault_outside(shared, parts, Kind::Upload).await;
     let request_id = shared.request_id();
     let query = parts.uri.query().unwrap_or_default();
     let proper = || {
@@ -232,12 +222,7 @@ async fn upload_range(shared: &Shared, parts: &Parts, body: Body, id: &str) -> R
 async fn import_item(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     let at = Instant::now();
     let read = read_body(body).await;
-    let subject = Subject { kind: Kind::Upload, in_batch: false, request: parts.uri.path() };
-    let fault = shared.faults.judge(&subject);
-    wait(shared.faults.latency(Kind::Upload)).await;
-    if let Some(Fault::Delay(more)) = fault {
-        wait(more).await;
-    }
+    let fault = fault_outside(shared, parts, Kind::Upload).await;
     let request_id = shared.request_id();
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     let proper = || {
@@ -245,6 +230,16 @@ async fn import_item(shared: &Shared, parts: &Parts, body: Body) -> Response<Bod
         mailbox_items::at(&shared.state, &parts.method, path, query, &parts.headers, &body)
     };
     faulty(shared, parts, fault, proper, &request_id, at, Recorder::import).await
+}
+
+/// The fault of a request outside of the version root, after the time that such a request takes.
+async fn fault_outside(shared: &Shared, parts: &Parts, kind: Kind) -> Option<Fault> {
+    let fault = shared.faults.judge(&Subject { kind, in_batch: false, request: parts.uri.path() });
+    wait(shared.faults.latency(kind)).await;
+    if let Some(Fault::Delay(more)) = fault {
+        wait(more).await;
+    }
+    fault
 }
 
 /// Answers a request outside of the version root, as far as its fault allows it.

@@ -10,9 +10,6 @@ use super::*;
 
 const SOME_TIME: Duration = Duration::from_secs(20);
 
-/// One request at a time, so that a run can be met in its middle.
-const SLOW: [(&str, &str); 2] = [("max_concurrent_batches", "1"), ("max_batched_requests", "1")];
-
 fn removed(graph: &Tenant) -> u64 {
     graph.counters().by_kind.get("delete event").copied().unwrap_or_default()
 }
@@ -21,15 +18,7 @@ fn removed(graph: &Tenant) -> u64 {
 async fn hold_in_the_middle_accounts_for_every_entry() {
     for by_plan in [true, false] {
         let mut invited = Invited::to_prize(8, &SLOW).await;
-        let (function, inputs) = if by_plan {
-            (ApplyPlan, invited.planned("Quarantine").await)
-        } else {
-            let uid = prize("prize").uid;
-            (
-                RemoveMeetings,
-                json!({"incident_id": INCIDENT, "exo_ical_uid": uid, "exo_email_address": "all"}),
-            )
-        };
+        let (function, inputs) = invited.removal(by_plan).await;
         invited.fixture.context.call = Call::by_hand();
         invited.fixture.graph().faults().set_latency(Duration::from_millis(5), Duration::ZERO);
         let stop = async {

@@ -7,11 +7,15 @@ mod restoration;
 mod with_plan;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fn_exchange_online::functions::Function;
 use sandbox::graph::{Address, CalendarEntry, Delivery, Meeting, MeetingMessage, Outgoing, TenantOptions};
 use serde_json::{Value, json};
 
 use super::common::*;
 use super::removal_plan::{approval, with};
+
+/// One request at a time, so that a run can be met in its middle.
+const SLOW: [(&str, &str); 2] = [("max_concurrent_batches", "1"), ("max_batched_requests", "1")];
 
 const ORGANIZER: &str = "prize@attacker.example";
 
@@ -93,6 +97,15 @@ impl Invited {
         let found = self.fixture.call(QueryEmails, inputs).await["raw"].clone();
         let plan = self.fixture.plan_of(found).await;
         with(&approval(&plan["content"], action), "exo_include_meetings", true)
+    }
+
+    /// A call that removes the entries of the prize's meeting: one that applies a plan, or one without a mail.
+    async fn removal(&mut self, by_plan: bool) -> (Function, Value) {
+        if by_plan {
+            return (ApplyPlan, self.planned("Quarantine").await);
+        }
+        let uid = prize("prize").uid;
+        (RemoveMeetings, json!({"incident_id": INCIDENT, "exo_ical_uid": uid, "exo_email_address": "all"}))
     }
 
     async fn remove(&mut self, uids: &[&str], who: &str) -> Value {

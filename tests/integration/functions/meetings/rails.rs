@@ -75,17 +75,8 @@ async fn each_removal_and_return_is_on_record() {
 #[tokio::test]
 async fn dry_run_in_the_middle_is_not_one_of_all() {
     for by_plan in [true, false] {
-        let slow = [("max_concurrent_batches", "1"), ("max_batched_requests", "1")];
-        let mut invited = Invited::to_prize(6, &slow).await;
-        let (function, inputs) = if by_plan {
-            (ApplyPlan, invited.planned("Quarantine").await)
-        } else {
-            let uid = prize("prize").uid;
-            (
-                RemoveMeetings,
-                json!({"incident_id": INCIDENT, "exo_ical_uid": uid, "exo_email_address": "all"}),
-            )
-        };
+        let mut invited = Invited::to_prize(6, &SLOW).await;
+        let (function, inputs) = invited.removal(by_plan).await;
         let policy = invited.fixture.apply_rails(&[]);
         invited.fixture.context.call = Call::by_hand();
         let graph = invited.fixture.graph();
