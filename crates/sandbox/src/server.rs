@@ -26,6 +26,10 @@ pub const HTTP_ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// The protocol that an older server or a proxy offers.
 pub const HTTP1_ALPN: &[&[u8]] = &[b"http/1.1"];
 
+/// How many requests of one connection are at work at once over HTTP/2. RFC 9113, section 6.5.2, recommends that a server
+/// allows no fewer than these.
+const MOST_STREAMS: u32 = 100;
+
 /// The time after which a connection without a TLS handshake is closed.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -124,7 +128,8 @@ async fn serve(stream: TcpStream, router: Router, tls: Option<TlsAcceptor>) {
 async fn serve_on(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
     let connection = Connection(Arc::new(Notify::new()));
     let service = TowerToHyperService::new(Marked { router, connection: connection.clone() });
-    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http2().max_concurrent_streams(MOST_STREAMS);
     tokio::select! {
         result = builder.serve_connection(TokioIo::new(stream), service) => {
             if let Err(error) = result {

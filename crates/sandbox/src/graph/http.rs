@@ -8,17 +8,17 @@ use axum::body::{Body, BodyDataStream};
 use axum::extract::State as Extracted;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 
 use super::apply_fault::{Ending, is_carried_out, spoiled};
-use super::faults::{Fault, Kind, Subject};
+use super::faults::{Fault, Kind, Subject, Work};
+use super::http_response::respond;
 use super::path::Route;
 use super::record::{RecordedRequest, Recorder};
-use super::refusal::{GraphResult, Refusal, mailbox_busy};
+use super::refusal::{GraphResult, Refusal, application_busy, mailbox_busy};
 use super::request::GraphRequest;
-use super::response::{GraphResponse, JSON, Payload};
 use super::retry_after::RetryAfter;
 use super::router::{kind, perform};
 use super::shared::Shared;
@@ -98,6 +98,7 @@ async fn length_required(shared: &Shared, parts: &Parts, body: Body) -> Response
 }
 
 async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
+    wait(shared.faults.round_trip()).await;
     let at = Instant::now();
     let request_id = shared.request_id();
     let given = parts.headers.get("client-request-id").and_then(|value| value.to_str().ok());
@@ -125,28 +126,38 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         fault = fault.or(Some(Fault::Status(429, RetryAfter::Seconds(1))));
     }
 
-    // A request occupies its mailbox during its latency, as it does at Graph.
     let mut steps = if is_batch && !too_large { Some(batch::read(&call.body)) } else { None };
+    let is_authorized = shared.entra.authorize(&parts.headers).is_ok();
+    let carried_out = is_carried_out(fault) && is_authorized;
+    if let Some(Ok(steps)) = steps.as_mut().filter(|_| carried_out) {
+        batch::judge(shared, steps);
+    }
+    // A request occupies its mailbox during its latency, as it does at Graph.
+    let runs_parts = shared.faults.runs_parts();
     let places = match &steps {
-        Some(Ok(steps)) => batch::enter(shared, steps),
+        Some(Ok(steps)) if !runs_parts => batch::enter(shared, steps),
         _ => Vec::new(),
     };
     let place =
         shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
-    let mut latency = shared.faults.latency(graph_kind);
-    let carried_out = is_carried_out(fault) && shared.entra.authorize(&parts.headers).is_ok();
-    match &mut steps {
-        Some(Ok(steps)) if carried_out => latency += batch::judge(shared, steps),
-        _ if is_batch => latency += shared.faults.latency(Kind::Graph),
-        _ => {
-            let mailbox = place.as_ref().map(|place| place.mailbox);
-            latency += mailbox.map(|mailbox| shared.faults.mailbox_latency(mailbox)).unwrap_or_default();
-        }
+    let below_mailbox = (call.mailbox().is_some() && is_authorized)
+        .then(|| shared.recorder.begin_below_mailbox(shared.faults.application_limit()));
+    let is_over_limit = matches!(below_mailbox, Some(None));
+    let runs = runs_parts && carried_out && call.method == Method::POST && matches!(steps, Some(Ok(_)));
+    if !is_over_limit {
+        let parts = match &steps {
+            Some(Ok(_)) if runs => Duration::ZERO,
+            Some(Ok(steps)) if carried_out => batch::time(shared, steps),
+            _ if is_batch => shared.faults.time(&Work::RefusedBatch),
+            _ => Duration::ZERO,
+        };
+        let delay = if let Some(Fault::Delay(delay)) = fault { delay } else { Duration::ZERO };
+        wait(shared.time(&call) + parts + delay).await;
     }
-    if let Some(Fault::Delay(more)) = fault {
-        latency += more;
-    }
-    wait(latency).await;
+    let ran = match steps.take_if(|_| runs) {
+        Some(Ok(steps)) => Some(batch::run(shared, steps, number.unwrap_or(0), at, &client_request_id).await),
+        _ => None,
+    };
     gather(shared).await;
 
     let note = |status: Option<u16>| {
@@ -163,24 +174,26 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     };
     if fault == Some(Fault::Close) {
         note(None);
-        drop((place, places, at_work));
+        drop((place, places, below_mailbox, at_work));
         return cut(parts).await;
     }
     let busy = place.as_ref().is_some_and(|place| !place.allowed);
-    let work = || match steps {
+    let work = || match (ran, steps) {
         _ if too_large => Err(Refusal::too_large()),
+        _ if is_over_limit => Err(application_busy()),
         _ if busy => Err(mailbox_busy()),
-        Some(steps) if call.method == Method::POST => {
+        (Some(ran), _) => ran,
+        (None, Some(steps)) if call.method == Method::POST => {
             batch::answer(shared, steps?, places, number.unwrap_or(0), at, &client_request_id)
         }
-        Some(_) => Err(Refusal::method_not_allowed()),
-        None => perform(&shared.state, &shared.faults, &call),
+        (None, Some(_)) => Err(Refusal::method_not_allowed()),
+        (None, None) => perform(&shared.state, &shared.faults, &call),
     };
     let (outcome, ending) = match shared.entra.authorize(&parts.headers) {
         Err(refusal) => (Err(refusal), Ending::Complete),
         Ok(()) => spoiled(fault, work),
     };
-    drop((place, at_work));
+    drop((place, below_mailbox, at_work));
     let outcome = shared.quoted(outcome, &call);
     let answer = outcome.unwrap_or_else(|refusal| refusal.into_response(&request_id, &client_request_id));
     note(Some(answer.status));
@@ -235,7 +248,9 @@ async fn import_item(shared: &Shared, parts: &Parts, body: Body) -> Response<Bod
 /// The fault of a request outside of the version root, after the time that such a request takes.
 async fn fault_outside(shared: &Shared, parts: &Parts, kind: Kind) -> Option<Fault> {
     let fault = shared.faults.judge(&Subject { kind, in_batch: false, request: parts.uri.path() });
-    wait(shared.faults.latency(kind)).await;
+    let line = format!("{} {}", parts.method, parts.uri.path());
+    wait(shared.faults.round_trip() + shared.faults.time(&Work::Request { line: &line, mailbox: None }))
+        .await;
     if let Some(Fault::Delay(more)) = fault {
         wait(more).await;
     }
@@ -310,81 +325,4 @@ async fn read_body(body: Body) -> Result<Bytes, TooLarge> {
         }
     }
     if too_large { Err(TooLarge) } else { Ok(bytes.freeze()) }
-}
-
-fn respond(
-    answer: GraphResponse,
-    request_id: &str,
-    client_request_id: &str,
-    ending: Ending,
-) -> Response<Body> {
-    let mut headers = HeaderMap::new();
-    let mut set = |name: &str, value: &str| {
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
-        {
-            headers.insert(name, value);
-        }
-    };
-    if !matches!(answer.content, Payload::Page(_)) {
-        set("request-id", request_id);
-        set("client-request-id", client_request_id);
-        set(
-            "x-ms-ags-diagnostic",
-            "{\"ServerInfo\":{\"DataCenter\":\"Sandbox\",\"Slice\":\"E\",\"Ring\":\"1\"}}",
-        );
-    }
-    set("Cache-Control", "private");
-    for (name, value) in &answer.headers {
-        set(name, value);
-    }
-    let body = match answer.content {
-        Payload::Empty => Body::empty(),
-        Payload::Json(mut json) => {
-            set("Content-Type", JSON);
-            match ending {
-                Ending::Complete => Body::from(json),
-                Ending::ByteOrderMark => {
-                    json.splice(..0, *b"\xEF\xBB\xBF");
-                    Body::from(json)
-                }
-                Ending::Truncated => {
-                    json.truncate(json.len() / 2);
-                    Body::from(json)
-                }
-                Ending::Cut => {
-                    set("Content-Length", &json.len().to_string());
-                    json.truncate(json.len() / 2);
-                    cut_after(std::iter::once(Bytes::from(json)))
-                }
-            }
-        }
-        Payload::Page(page) => {
-            set("Content-Type", "text/html");
-            Body::from(page)
-        }
-        Payload::Stream(kind, chunks) => {
-            set("Content-Type", &kind);
-            match ending {
-                Ending::Complete | Ending::ByteOrderMark => {
-                    Body::from_stream(stream::iter(chunks.map(Ok::<_, std::io::Error>)))
-                }
-                Ending::Truncated | Ending::Cut => cut_after(chunks.take(2)),
-            }
-        }
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    *response.headers_mut() = headers;
-    response
-}
-
-/// A body that ends with a broken connection.
-fn cut_after(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
-    let broken = std::iter::once_with(|| Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
-    // The pause lets the first half be sent before the connection is closed.
-    let pause = stream::once(async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(Bytes::new())
-    });
-    Body::from_stream(stream::iter(chunks.map(Ok)).chain(pause).chain(stream::iter(broken)))
 }

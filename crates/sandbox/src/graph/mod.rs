@@ -36,6 +36,7 @@ mod folders;
 mod generate;
 mod headers;
 mod http;
+mod http_response;
 mod hunting;
 mod identifier;
 mod identity;
@@ -82,8 +83,8 @@ pub use changes::{Deleted, Moved, SentMail};
 pub use contents::{Planted, StoredMessage};
 pub use directory::User;
 pub use faults::{
-    Fault, Faults, MailboxFault, OPTIONAL_ROLES, PageLoop, RESTORE_ROLES, ROLES, Scope, Target, Throttling,
-    TokenRefusal,
+    Fault, Faults, MailboxFault, OPTIONAL_ROLES, Pace, PageLoop, RESTORE_ROLES, ROLES, Scope, Slow, Target,
+    Throttling, TokenRefusal, optimum,
 };
 pub use hunting::kql_literal;
 pub use mail_flow::{Click, Copy, Delivery, Fate, PostDeliveryEvent, Recipient};

@@ -39,6 +39,9 @@ pub struct Counters {
     pub throttled: u64,
     /// Requests and sub-requests by kind: "list messages", "delete message", "get user", …
     pub by_kind: BTreeMap<&'static str, u64>,
+    /// The most requests below mailboxes seen at work at once, whatever their mailboxes. The parts of a batch are seen
+    /// at work if they run each at its own time, under a pace or an application limit.
+    pub most_below_mailboxes: usize,
     /// The most requests seen at work in one mailbox at once.
     pub most_in_one_mailbox: usize,
     /// The most `$batch` calls seen at work at once.
@@ -62,6 +65,7 @@ struct Log {
     at_work: usize,
     batches_at_work: usize,
     in_mailbox: HashMap<u32, usize>,
+    below_mailboxes: usize,
 }
 
 impl Recorder {
@@ -156,6 +160,18 @@ impl Recorder {
         AtWork { recorder: self, batch, requests }
     }
 
+    /// Counts a request below a mailbox as at work, whatever its mailbox, until the returned guard is dropped. Returns
+    /// `None` if so many are at work already as `limit` allows.
+    pub(super) fn begin_below_mailbox(&self, limit: Option<usize>) -> Option<BelowMailbox<'_>> {
+        let is_allowed = self.log.change(|log| {
+            let is_allowed = limit.is_none_or(|limit| log.below_mailboxes < limit);
+            log.below_mailboxes += usize::from(is_allowed);
+            log.counters.most_below_mailboxes = log.counters.most_below_mailboxes.max(log.below_mailboxes);
+            is_allowed
+        });
+        is_allowed.then(|| BelowMailbox { recorder: self })
+    }
+
     /// Counts a request as at work in a mailbox until the returned guard is dropped.
     pub(super) fn enter(&self, mailbox: u32, limit: usize) -> InMailbox<'_> {
         let now = self.log.change(|log| {
@@ -193,6 +209,17 @@ impl Drop for AtWork<'_> {
             log.at_work -= 1;
             log.batches_at_work -= usize::from(self.batch);
         });
+    }
+}
+
+/// A request at work below any mailbox.
+pub(super) struct BelowMailbox<'a> {
+    recorder: &'a Recorder,
+}
+
+impl Drop for BelowMailbox<'_> {
+    fn drop(&mut self) {
+        self.recorder.log.change(|log| log.below_mailboxes -= 1);
     }
 }
 

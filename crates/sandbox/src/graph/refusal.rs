@@ -185,6 +185,12 @@ pub(super) fn mailbox_busy() -> Refusal {
         .with_header("Retry-After", "1")
 }
 
+/// More requests of the application work below mailboxes than Outlook allows.
+pub(super) fn application_busy() -> Refusal {
+    Refusal::new(429, "ApplicationThrottled", "Application is over its concurrency limit.")
+        .with_header("Retry-After", "1")
+}
+
 /// The refusal that a fault requests, with the code and message that Graph uses for the status.
 pub(super) fn refused_by_fault(status: u16, retry_after: RetryAfter) -> Refusal {
     let (code, message) = match status {

@@ -1,8 +1,10 @@
 //! What all requests share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::faults::Faults;
+use super::faults::{Faults, Work};
+use super::path::Route;
 use super::record::Recorder;
 use super::refusal::GraphResult;
 use super::request::GraphRequest;
@@ -30,6 +32,18 @@ impl Shared {
     /// The mailbox that a request works in, if any.
     pub(super) fn mailbox_of(&self, request: &GraphRequest) -> Option<u32> {
         self.state.base.directory.find(request.mailbox()?)
+    }
+
+    /// How long the service works on a request. For a `$batch` call this is what it takes in addition to its parts.
+    pub(super) fn time(&self, request: &GraphRequest) -> Duration {
+        match request.route {
+            Ok(Route::Batch) => self.faults.time(&Work::Batch),
+            Ok(Route::Users) => self.faults.time(&Work::UsersPage),
+            _ => {
+                let mailbox = self.mailbox_of(request);
+                self.faults.time(&Work::Request { line: &request.request_line(), mailbox })
+            }
+        }
     }
 
     /// Returns `outcome`, and lets a refusal quote the request if the faults demand it.

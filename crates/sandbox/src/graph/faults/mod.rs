@@ -4,6 +4,7 @@
 mod fault;
 mod index;
 mod mailbox;
+mod pace;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,8 @@ pub(super) use self::fault::{Kind, Subject};
 use self::index::Indexes;
 pub(super) use self::index::Quota;
 pub use self::mailbox::{MailboxFault, PageLoop};
+pub(super) use self::pace::Work;
+pub use self::pace::{Pace, Slow, optimum};
 use super::refusal::Refusal;
 use super::retry_after::RetryAfter;
 use super::rng::{hash, unit};
@@ -34,6 +37,10 @@ pub struct Faults {
 struct Plan {
     latency: Duration,
     batch_latency: Duration,
+    pace: Option<Pace>,
+    /// How often the time of a request, by its hash, was drawn.
+    drawn: HashMap<u64, u32>,
+    application_limit: Option<usize>,
     gathering: usize,
     throttling: Option<Throttling>,
     throttled: HashMap<u64, u32>,
@@ -83,6 +90,9 @@ impl Faults {
         let plan = Plan {
             latency: Duration::ZERO,
             batch_latency: Duration::ZERO,
+            pace: None,
+            drawn: HashMap::new(),
+            application_limit: None,
             gathering: 0,
             throttling: None,
             throttled: HashMap::new(),
@@ -112,13 +122,6 @@ impl Faults {
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
         self.plan.lock()
-    }
-
-    /// Sets how long every request takes. A `$batch` call takes `each` for every round of sub-requests, and `more`
-    /// in addition: Outlook runs four sub-requests of a batch at a time ("Throttling limits").
-    pub fn set_latency(&self, each: Duration, more: Duration) {
-        let mut plan = self.plan();
-        (plan.latency, plan.batch_latency) = (each, more);
     }
 
     /// Holds responses back until this many HTTP requests are at work at once, so that a test can count them on a busy
@@ -319,12 +322,6 @@ impl Faults {
         new.roles.extend(plan.roles.drain().filter(|role| OPTIONAL_ROLES.contains(&role.as_str())));
         new.indexes = std::mem::take(&mut plan.indexes);
         *plan = new;
-    }
-
-    /// How long a request takes. For a `$batch` call this is what it takes in addition to its sub-requests.
-    pub(super) fn latency(&self, kind: Kind) -> Duration {
-        let plan = self.plan();
-        if kind == Kind::Batch { plan.batch_latency } else { plan.latency }
     }
 
     pub(super) fn mailbox_limit(&self) -> usize {

@@ -15,6 +15,7 @@ mod marks;
 mod meetings;
 mod message_trace;
 mod messages;
+mod pace;
 mod paging;
 mod queries;
 mod response_faults;

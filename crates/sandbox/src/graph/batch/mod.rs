@@ -1,5 +1,7 @@
 //! `POST /$batch`: the rules of the envelope, and its parts ("Combine multiple HTTP requests using JSON batching").
 
+mod run;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -10,17 +12,19 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::apply_fault::spoiled_part;
-use super::faults::{Fault, Kind, Subject};
-use super::json::{Object, string};
-use super::record::{InMailbox, RecordedRequest};
-use super::refusal::mailbox_busy;
-use super::refusal::{GraphResult, Refusal};
-use super::request::GraphRequest;
-use super::response::{GraphResponse, JSON, Payload};
-use super::rng::{below, mix};
-use super::router::{kind, perform};
-use super::shared::Shared;
+use crate::graph::apply_fault::spoiled_part;
+use crate::graph::faults::{Fault, Kind, Subject};
+use crate::graph::json::{Object, string};
+use crate::graph::record::{InMailbox, RecordedRequest};
+use crate::graph::refusal::mailbox_busy;
+use crate::graph::refusal::{GraphResult, Refusal};
+use crate::graph::request::GraphRequest;
+use crate::graph::response::{GraphResponse, JSON, Payload};
+use crate::graph::rng::{below, mix};
+use crate::graph::router::{kind, perform};
+use crate::graph::shared::Shared;
+
+pub(super) use self::run::run;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;
@@ -50,7 +54,7 @@ struct Step<'a> {
 }
 
 /// A sub-request before it is carried out.
-pub(super) struct Pending {
+pub(in crate::graph) struct Pending {
     id: String,
     call: GraphRequest,
     depends_on: Vec<String>,
@@ -135,7 +139,60 @@ pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<InM
         .collect()
 }
 
-/// Answers a batch with a valid envelope.
+impl Pending {
+    /// Whether the parts that it depends on are done.
+    fn is_ready(&self, failed: &HashMap<String, bool>) -> bool {
+        self.depends_on.iter().all(|id| failed.contains_key(&id.to_ascii_lowercase()))
+    }
+
+    /// Whether a part that it depends on has failed.
+    fn is_broken(&self, failed: &HashMap<String, bool>) -> bool {
+        self.depends_on.iter().any(|id| failed.get(&id.to_ascii_lowercase()) == Some(&true))
+    }
+}
+
+/// What the answers of all parts of a batch have in common.
+#[derive(Clone, Copy)]
+struct Answered<'a> {
+    shared: &'a Shared,
+    number: u64,
+    at: Instant,
+    client_request_id: &'a str,
+}
+
+impl Answered<'_> {
+    /// Records a part, and returns its answer.
+    fn part(self, step: &Pending, outcome: GraphResult) -> GraphResponse {
+        let Self { shared, number, at, client_request_id } = self;
+        let answer = outcome.unwrap_or_else(|refusal| {
+            let id = shared.request_id();
+            refusal.into_response(&id, client_request_id)
+        });
+        shared.recorder.graph(
+            kind(&step.call),
+            RecordedRequest {
+                at,
+                method: step.call.method.to_string(),
+                path_and_query: step.call.path_and_query(),
+                status: Some(answer.status),
+                client_request_id: Some(client_request_id.to_owned()),
+                in_batch: Some(number),
+                mailbox: step.call.mailbox().map(str::to_owned),
+            },
+        );
+        answer
+    }
+}
+
+fn dependency_failed() -> Refusal {
+    Refusal::new(424, "FailedDependency", "A request this one depends on has failed.")
+}
+
+fn circle() -> Refusal {
+    Refusal::bad_request("The requests depend on each other in a circle.")
+}
+
+/// Answers a batch with a valid envelope, after its time.
 pub(super) fn answer(
     shared: &Shared,
     steps: Vec<Pending>,
@@ -144,20 +201,19 @@ pub(super) fn answer(
     at: Instant,
     client_request_id: &str,
 ) -> GraphResult {
+    let answered = Answered { shared, number, at, client_request_id };
     let mut done: Vec<Done> = Vec::with_capacity(steps.len());
     let mut failed: HashMap<String, bool> = HashMap::with_capacity(steps.len());
     let mut waiting: Vec<(Pending, Option<InMailbox<'_>>)> = steps.into_iter().zip(places).collect();
     while !waiting.is_empty() {
-        let ready =
-            |step: &Pending| step.depends_on.iter().all(|id| failed.contains_key(&id.to_ascii_lowercase()));
-        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(step, _)| ready(step));
+        let (now, later): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(step, _)| step.is_ready(&failed));
         if now.is_empty() {
-            return Err(Refusal::bad_request("The requests depend on each other in a circle."));
+            return Err(circle());
         }
         for (step, place) in &now {
-            let broken = step.depends_on.iter().any(|id| failed[&id.to_ascii_lowercase()]);
-            let outcome = if broken {
-                Err(Refusal::new(424, "FailedDependency", "A request this one depends on has failed."))
+            let outcome = if step.is_broken(&failed) {
+                Err(dependency_failed())
             } else if place.as_ref().is_some_and(|place| !place.allowed) {
                 Err(mailbox_busy())
             } else {
@@ -166,47 +222,37 @@ pub(super) fn answer(
                     &step.call,
                 )
             };
-            let answer = outcome.unwrap_or_else(|refusal| {
-                let id = shared.request_id();
-                refusal.into_response(&id, client_request_id)
-            });
-            shared.recorder.graph(
-                kind(&step.call),
-                RecordedRequest {
-                    at,
-                    method: step.call.method.to_string(),
-                    path_and_query: step.call.path_and_query(),
-                    status: Some(answer.status),
-                    client_request_id: Some(client_request_id.to_owned()),
-                    in_batch: Some(number),
-                    mailbox: step.call.mailbox().map(str::to_owned),
-                },
-            );
-            done.push(Done { id: step.id.clone(), answer });
+            done.push(Done { id: step.id.clone(), answer: answered.part(step, outcome) });
         }
         for ((step, _), done) in now.iter().zip(&done[done.len() - now.len()..]) {
             failed.insert(step.id.to_ascii_lowercase(), done.answer.status >= 400);
         }
         waiting = later;
     }
-    shuffle(&mut done, mix(shared.state.base.generator.seed, 0x5BF1, number));
-    Ok(GraphResponse::json(200, write(done)))
+    Ok(finish(shared, done, number))
 }
 
-/// Decides the fault of each sub-request, and returns how long the batch takes: Outlook runs four sub-requests of a
-/// batch at a time ("Throttling limits": "up to 4 requests in parallel"), and the response waits for the last one.
-pub(super) fn judge(shared: &Shared, steps: &mut [Pending]) -> Duration {
-    let mut durations = Vec::with_capacity(steps.len());
-    for step in &mut *steps {
+fn finish(shared: &Shared, mut done: Vec<Done>, number: u64) -> GraphResponse {
+    shuffle(&mut done, mix(shared.state.base.generator.seed, 0x5BF1, number));
+    GraphResponse::json(200, write(done))
+}
+
+/// Decides the fault of each sub-request.
+pub(super) fn judge(shared: &Shared, steps: &mut [Pending]) {
+    for step in steps {
         let request = step.call.request_line();
-        let subject = Subject { kind: Kind::Graph, in_batch: true, request: &request };
-        step.fault = shared.faults.judge(&subject);
-        let more = if let Some(Fault::Delay(more)) = step.fault { more } else { Duration::ZERO };
-        let mailbox = shared.mailbox_of(&step.call);
-        let mailbox = mailbox.map_or(Duration::ZERO, |mailbox| shared.faults.mailbox_latency(mailbox));
-        durations.push(shared.faults.latency(Kind::Graph) + mailbox + more);
+        step.fault = shared.faults.judge(&Subject { kind: Kind::Graph, in_batch: true, request: &request });
     }
-    duration(steps, &durations)
+}
+
+/// How long the batch takes: Outlook runs four sub-requests of a batch at a time ("Throttling limits": "up to 4
+/// requests in parallel"), and the response waits for the last one.
+pub(super) fn time(shared: &Shared, steps: &[Pending]) -> Duration {
+    let time = |step: &Pending| {
+        let more = if let Some(Fault::Delay(more)) = step.fault { more } else { Duration::ZERO };
+        shared.time(&step.call) + more
+    };
+    duration(steps, &steps.iter().map(time).collect::<Vec<_>>())
 }
 
 /// The time until all sub-requests are done. [`AT_A_TIME`] of them run at once, in the order of the batch. A
