@@ -164,15 +164,21 @@ pub(super) struct Directory {
     seed: u64,
     total: usize,
     without_mailbox: usize,
+    name_starts: Vec<String>,
     by_name: HashMap<u64, u32>,
+    /// The users by the first character of their principal name, in lower case and in order.
+    by_first: HashMap<char, Vec<u32>>,
 }
 
 impl Directory {
-    pub(super) fn new(seed: u64, mailboxes: usize, without_mailbox: usize) -> Self {
+    pub(super) fn new(seed: u64, mailboxes: usize, without_mailbox: usize, name_starts: Vec<String>) -> Self {
         let total = mailboxes + without_mailbox;
-        let mut directory = Self { seed, total, without_mailbox, by_name: HashMap::with_capacity(total * 2) };
+        let by_name = HashMap::with_capacity(total * 2);
+        let by_first = HashMap::new();
+        let mut directory = Self { seed, total, without_mailbox, name_starts, by_name, by_first };
         for number in directory.numbers() {
             let user = directory.user(number);
+            directory.by_first.entry(first_character(&user.user_principal_name)).or_default().push(number);
             directory.by_name.insert(name_hash(&user.user_principal_name), number);
             directory.by_name.insert(name_hash(&user.id), number);
         }
@@ -181,6 +187,11 @@ impl Directory {
 
     pub(super) fn numbers(&self) -> std::ops::Range<u32> {
         0..u32::try_from(self.total).unwrap_or(u32::MAX)
+    }
+
+    /// The users whose principal name may begin with `start`: those with the same first character.
+    pub(super) fn beginning_with(&self, start: &str) -> &[u32] {
+        self.by_first.get(&first_character(start)).map_or(&[], Vec::as_slice)
     }
 
     /// The user with this object id or userPrincipalName, compared case-insensitively.
@@ -259,6 +270,9 @@ impl Directory {
                 _ => {}
             }
         }
+        if !self.name_starts.is_empty() {
+            local.insert_str(0, &self.name_starts[number as usize % self.name_starts.len()]);
+        }
         let (user_principal_name, mail) = if guest {
             let name = format!("{local}_partner.example#EXT#@contoso.onmicrosoft.example");
             (name, Some(format!("{local}@partner.example")))
@@ -279,6 +293,11 @@ impl Directory {
             has_mailbox,
         }
     }
+}
+
+/// The first character in lower case. An empty name has none.
+fn first_character(name: &str) -> char {
+    name.chars().next().and_then(|first| first.to_lowercase().next()).unwrap_or_default()
 }
 
 fn name_hash(name: &str) -> u64 {

@@ -16,6 +16,8 @@ pub struct TenantOptions {
     /// answered with all the codes that the service uses for them, in turn: one user gets different ones at different
     /// times (microsoft-graph-docs-contrib issue 4340).
     pub users_without_mailbox: usize,
+    /// What the principal names of the users begin with, in turn, before a name as usual. Nothing if it is empty.
+    pub name_starts: Vec<String>,
     /// The number of messages in each mailbox, without the planted ones.
     pub messages_per_mailbox: u32,
     /// The tenant's present time. The newest message is slightly older.
@@ -52,6 +54,7 @@ impl Default for TenantOptions {
             seed: 1,
             mailboxes: 50,
             users_without_mailbox: 3,
+            name_starts: Vec::new(),
             messages_per_mailbox: 40,
             now: DateTime::from_timestamp(1_772_442_000, 0).unwrap_or_default(),
             phish: Some(Phish::default()),

@@ -64,7 +64,7 @@ fn endpoint(state: &State, faults: &Faults, request: &GraphRequest, route: &Rout
         ));
     }
     match (&request.method, route) {
-        (&Method::GET, Route::Users) => users::list(state, faults, &query),
+        (&Method::GET, Route::Users) => users::list(state, faults, request, &query),
         (&Method::GET, Route::MessageTraces) => trace::list(state, faults, request, &query),
         (&Method::POST, Route::HuntingQuery) => hunting::run(state, faults, request),
         (&Method::GET, Route::User(user)) => users::get(state, faults, user, &query),

@@ -45,7 +45,7 @@ impl Tenant {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let origin = format!("https://{}", listener.local_addr()?);
         let TenantOptions { seed, mailboxes, users_without_mailbox, .. } = options;
-        let directory = Directory::new(seed, mailboxes, users_without_mailbox);
+        let directory = Directory::new(seed, mailboxes, users_without_mailbox, options.name_starts);
         let infected = infected(&directory, seed, options.phish.as_ref().map_or(0, |phish| phish.mailboxes));
         let generator = Generator {
             seed,

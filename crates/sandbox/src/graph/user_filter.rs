@@ -1,18 +1,29 @@
 //! `$filter` on users: the clauses that need no advanced query.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use super::cursor::Cursor;
-use super::directory::User;
+use super::directory::{Directory, User};
 use super::refusal::Refusal;
 
-/// A filter on users: a `startswith`, or an address of their mailbox.
+/// Graph takes so many clauses in one filter by default (Graph page "Known issues", "Some limitations apply to query
+/// parameters").
+const MOST_CLAUSES: usize = 15;
+
+/// A filter on users: clauses that `or` combines.
 #[derive(Debug)]
-pub(super) enum UserFilter {
+pub(super) struct UserFilter(Vec<Clause>);
+
+/// A `startswith`, or an address of the mailbox.
+#[derive(Debug)]
+enum Clause {
     Starts { property: UserProperty, start: String },
     HasAddress(String),
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum UserProperty {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UserProperty {
     UserPrincipalName,
     DisplayName,
     Mail,
@@ -21,7 +32,47 @@ pub(super) enum UserProperty {
 impl UserFilter {
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
         let mut cursor = Cursor::new(text);
-        let filter = if cursor.keyword("startswith(") {
+        let mut clauses = vec![Clause::parse(&mut cursor)?];
+        while cursor.keyword(" or ") {
+            clauses.push(Clause::parse(&mut cursor)?);
+        }
+        if !cursor.rest().trim().is_empty() {
+            return Err(cursor.error("unexpected text after the filter"));
+        }
+        if clauses.len() > MOST_CLAUSES {
+            return Err(unsupported(format!(
+                "Too many child clauses specified in search filter expression containing 'OR' operators: {}. \
+                 Max allowed: {MOST_CLAUSES}.",
+                clauses.len()
+            )));
+        }
+        Ok(Self(clauses))
+    }
+
+    pub(super) fn matches(&self, user: &User) -> bool {
+        self.0.iter().any(|clause| clause.matches(user))
+    }
+
+    /// The numbers of users, in order, outside of which no user matches; `None` are all.
+    pub(super) fn candidates(&self, directory: &Directory) -> Option<Vec<u32>> {
+        let mut starts = HashSet::new();
+        for clause in &self.0 {
+            match clause {
+                Clause::Starts { property: UserProperty::UserPrincipalName, start } if !start.is_empty() => {
+                    starts.insert(directory.beginning_with(start));
+                }
+                _ => return None,
+            }
+        }
+        let mut candidates: Vec<u32> = starts.into_iter().flatten().copied().collect();
+        candidates.sort_unstable();
+        Some(candidates)
+    }
+}
+
+impl Clause {
+    fn parse(cursor: &mut Cursor<'_>) -> Result<Self, Refusal> {
+        let clause = if cursor.keyword("startswith(") {
             let property = match cursor.word() {
                 "userPrincipalName" => UserProperty::UserPrincipalName,
                 "displayName" => UserProperty::DisplayName,
@@ -39,20 +90,14 @@ impl UserFilter {
             cursor.expect(" eq ")?;
             Self::HasAddress(cursor.string()?.to_lowercase())
         } else {
-            return Err(Refusal::new(
-                400,
-                "Request_UnsupportedQuery",
-                "Unsupported or invalid query filter clause specified.",
-            ));
+            // `ge` and `lt` on the principal name among them (microsoft-graph-docs issue 5774).
+            return Err(unsupported("Unsupported or invalid query filter clause specified."));
         };
         cursor.expect(")")?;
-        if !cursor.rest().trim().is_empty() {
-            return Err(cursor.error("unexpected text after the filter"));
-        }
-        Ok(filter)
+        Ok(clause)
     }
 
-    pub(super) fn matches(&self, user: &User) -> bool {
+    fn matches(&self, user: &User) -> bool {
         match self {
             Self::Starts { property, start } => {
                 let value = match property {
@@ -67,4 +112,8 @@ impl UserFilter {
             }
         }
     }
+}
+
+fn unsupported(message: impl Into<Cow<'static, str>>) -> Refusal {
+    Refusal::new(400, "Request_UnsupportedQuery", message)
 }

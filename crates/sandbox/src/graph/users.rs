@@ -10,6 +10,7 @@ use super::faults::Faults;
 use super::json::{Object, string};
 use super::query::{Query, encode};
 use super::refusal::{GraphResult, Refusal};
+use super::request::GraphRequest;
 use super::response::written;
 use super::state::State;
 use super::user_filter::UserFilter;
@@ -36,7 +37,7 @@ const DEFAULT_PROPERTY: [&str; 11] = [
 /// The properties that are shown only if they are selected.
 const MORE_PROPERTY: [&str; 3] = ["accountEnabled", "proxyAddresses", "userType"];
 
-pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult {
+pub(super) fn list(state: &State, faults: &Faults, request: &GraphRequest, query: &Query) -> GraphResult {
     let unsupported = |message: String| Refusal::new(400, "Request_UnsupportedQuery", message);
     if query.search.is_some() || query.order_by.is_some() {
         return Err(unsupported(
@@ -58,15 +59,34 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult
     let selected = select(query.select.as_deref(), faults)?;
     let start = query.skip_token.as_deref().map_or(Ok(0), read_token)?;
 
-    let total = state.base.directory.numbers().end;
+    let directory = &state.base.directory;
+    let total = directory.numbers().end;
     let listed = |position: u32| if position < total { Some(position) } else { faults.listed_twice() };
     // A user that is listed twice also has the position after the last one.
     let end = total + u32::from(faults.listed_twice().is_some());
-    let mut matching = (start.min(end)..end)
-        .filter_map(|position| Some((position, state.base.directory.user(listed(position)?))))
-        .filter(|(_, user)| filter.as_ref().is_none_or(|filter| filter.matches(user)));
-    let page: Vec<(u32, User)> = matching.by_ref().take(top).collect();
-    let mut next = matching.next().map(|(position, _)| position);
+    let candidates = filter.as_ref().and_then(|filter| filter.candidates(directory));
+    let positions = |start: u32| -> Box<dyn Iterator<Item = u32> + '_> {
+        let start = start.min(end);
+        match &candidates {
+            None => Box::new(start..end),
+            Some(some) => {
+                let from = some.partition_point(|position| *position < start);
+                Box::new(some[from..].iter().copied().chain(start.max(total)..end))
+            }
+        }
+    };
+    let matching = |start: u32| {
+        positions(start)
+            .filter_map(|position| Some((position, directory.user(listed(position)?))))
+            .filter(|(_, user)| filter.as_ref().is_none_or(|filter| filter.matches(user)))
+    };
+    // The count stands on the first page only, and only in an advanced query ("Known issues" and "Advanced query
+    // capabilities on Microsoft Entra ID objects").
+    let counts = query.count && query.skip_token.is_none() && is_advanced(request);
+    let count = counts.then(|| faults.user_count().unwrap_or_else(|| matching(0).count()));
+    let mut rest = matching(start);
+    let page: Vec<(u32, User)> = rest.by_ref().take(top).collect();
+    let mut next = rest.next().map(|(position, _)| position);
     if let Some(page_loop) = faults.page_loop() {
         next = page_loop.next(0, start, next, end);
     }
@@ -76,6 +96,9 @@ pub(super) fn list(state: &State, faults: &Faults, query: &Query) -> GraphResult
         let mut object = Object::begin(out);
         let selection = query.select.as_deref().map_or(String::new(), |list| format!("({list})"));
         object.text("@odata.context", &format!("{}/$metadata#users{selection}", state.base.root));
+        if let Some(count) = count {
+            object.raw("@odata.count", &count.to_string());
+        }
         if let Some(next) = &next {
             object.text("@odata.nextLink", next);
         }
@@ -98,6 +121,12 @@ pub(super) fn get(state: &State, faults: &Faults, name: &str, query: &Query) -> 
     let user = state.base.directory.user(number);
     let context = format!("{}/$metadata#users/$entity", state.base.root);
     Ok(written(200, |out| write_user(out, &user, &selected, Some(&context))))
+}
+
+/// Whether the request asks for an advanced query.
+fn is_advanced(request: &GraphRequest) -> bool {
+    let level = request.headers.get("consistencylevel").and_then(|level| level.to_str().ok());
+    level.is_some_and(|level| level.eq_ignore_ascii_case("eventual"))
 }
 
 fn select(list: Option<&str>, faults: &Faults) -> Result<Vec<&'static str>, Refusal> {

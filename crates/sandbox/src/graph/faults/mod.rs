@@ -5,6 +5,7 @@ mod fault;
 mod index;
 mod mailbox;
 mod pace;
+mod users;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,7 @@ struct Plan {
     users_unfiltered: bool,
     messages_unfiltered: bool,
     listed_twice: Option<u32>,
+    user_count: Option<usize>,
     token_refusal: Option<TokenRefusal>,
     token_lifetime: Duration,
     roles: HashSet<String>,
@@ -111,6 +113,7 @@ impl Faults {
             users_unfiltered: false,
             messages_unfiltered: false,
             listed_twice: None,
+            user_count: None,
             token_refusal: None,
             token_lifetime: Duration::from_secs(3_599),
             roles: ROLES.into_iter().map(str::to_owned).collect(),
@@ -161,15 +164,6 @@ impl Faults {
         self.plan().left_out
     }
 
-    /// Ignores `$filter` in lists of users, as Graph does with unknown options.
-    pub fn filter_no_users(&self) {
-        self.plan().users_unfiltered = true;
-    }
-
-    pub(super) fn filters_no_users(&self) -> bool {
-        self.plan().users_unfiltered
-    }
-
     /// Ignores `$filter` in lists of messages.
     pub fn filter_no_messages(&self) {
         self.plan().messages_unfiltered = true;
@@ -177,15 +171,6 @@ impl Faults {
 
     pub(super) fn filters_no_messages(&self) -> bool {
         self.plan().messages_unfiltered
-    }
-
-    pub(super) fn list_twice(&self, user: u32) {
-        self.plan().listed_twice = Some(user);
-    }
-
-    /// The user that a list of users returns a second time, at its end.
-    pub(super) fn listed_twice(&self) -> Option<u32> {
-        self.plan().listed_twice
     }
 
     pub(super) fn fail_mailbox(&self, mailbox: u32, fault: MailboxFault) {

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
+use reqwest::Method;
 use sandbox::graph::TenantOptions;
+use serde_json::Value;
 
-use super::setup::{TestTenant, code, encode};
+use super::setup::{TestTenant, code, encode, read};
 
 #[tokio::test]
 async fn user_pages_are_complete() {
@@ -175,4 +177,58 @@ async fn tenant_of_twenty_thousand_starts_quickly() {
     let ids: HashSet<&String> = users.iter().map(|user| &user.id).collect();
     assert_eq!((names.len(), ids.len()), (20_500, 20_500));
     assert_eq!(s.tenant.mailboxes().len(), 20_000);
+}
+
+#[tokio::test]
+async fn filter_takes_fifteen_clauses_and_no_range() {
+    let s = TestTenant::small().await;
+    let clauses = |number: usize| {
+        let letters = ('a'..='z').take(number);
+        let clauses: Vec<String> =
+            letters.map(|letter| format!("startswith(userPrincipalName,'{letter}')")).collect();
+        format!("/users?$top=999&$filter={}", encode(&clauses.join(" or ")))
+    };
+    let expected =
+        s.tenant.users().into_iter().filter(|user| user.user_principal_name.as_str() < "p").count();
+    let digits =
+        s.all(&format!("/users?$filter={}", encode("startswith(userPrincipalName,'5')"))).await.len();
+    assert_eq!(s.all(&clauses(15)).await.len(), expected - digits);
+    let (status, refusal) = s.get(&clauses(16)).await;
+    assert_eq!((status, code(&refusal)), (400, "Request_UnsupportedQuery"));
+    for range in ["userPrincipalName ge 'b'", "userPrincipalName ge 'b' and userPrincipalName lt 'c'"] {
+        let (status, refusal) = s.get(&format!("/users?$filter={}", encode(range))).await;
+        assert_eq!((status, code(&refusal)), (400, "Request_UnsupportedQuery"), "{range}");
+    }
+}
+
+#[tokio::test]
+async fn users_are_counted_in_advanced_queries_only() {
+    let s = TestTenant::small().await;
+    let count = async |url: &str, level: &[(&str, &str)]| {
+        let page = read(s.request_with(Method::GET, url, None, level).await).await.1;
+        (page["@odata.count"].clone(), page["@odata.nextLink"].as_str().map(str::to_owned))
+    };
+    let eventual = [("ConsistencyLevel", "eventual")];
+    let (all, next) = count("/users?$count=true&$top=10", &eventual).await;
+    assert_eq!(all, 64);
+    assert_eq!(count(&next.unwrap(), &eventual).await.0, Value::Null, "the first page only");
+    assert_eq!(count("/users?$count=true&$top=1", &[]).await.0, Value::Null);
+    let filter = encode("startswith(userPrincipalName,'m')");
+    let (some, _) = count(&format!("/users?$count=true&$top=1&$filter={filter}"), &eventual).await;
+    assert_eq!(some, s.all(&format!("/users?$filter={filter}")).await.len());
+    s.tenant.faults().set_user_count(Some(7));
+    assert_eq!(count("/users?$count=true&$top=1", &eventual).await.0, 7);
+}
+
+#[tokio::test]
+async fn principal_names_begin_as_the_tenant_wants() {
+    let starts = ["~", "É", "Zz"].map(str::to_owned);
+    let s = TestTenant::new(TenantOptions { name_starts: starts.into(), ..TenantOptions::default() }).await;
+    let names: Vec<String> = s.tenant.users().into_iter().map(|user| user.user_principal_name).collect();
+    assert!(names[0].starts_with('~') && names[1].starts_with('É') && names[2].starts_with("Zz"));
+    for (start, expected) in [("~", 18), ("é", 18), ("zz", 17), ("y", 0)] {
+        let filter = encode(&format!("startswith(userPrincipalName,'{start}')"));
+        assert_eq!(s.all(&format!("/users?$top=5&$filter={filter}")).await.len(), expected, "{start}");
+    }
+    assert_eq!(s.get(&format!("/users/{}", encode(&names[1]))).await.0, 200);
 }
