@@ -22,6 +22,7 @@ pub struct Metrics {
     retries: Family<RetryLabels, Counter>,
     retry_wait: Family<RetryLabels, Counter<f64, AtomicU64>>,
     trace_wait: Counter<f64, AtomicU64>,
+    users_wait: Counter<f64, AtomicU64>,
     token_requests: Family<TokenLabels, Counter>,
 }
 
@@ -55,6 +56,7 @@ impl Default for Metrics {
             retries: Family::default(),
             retry_wait: Family::default(),
             trace_wait: Counter::default(),
+            users_wait: Counter::default(),
             token_requests: Family::default(),
         };
         for sent in Sent::ALL {
@@ -108,6 +110,11 @@ impl Metrics {
             self.trace_wait.clone(),
         );
         registry.register(
+            "graph_users_wait_seconds",
+            "How long searches had places for mailboxes and waited for the list of users, all together",
+            self.users_wait.clone(),
+        );
+        registry.register(
             "token_requests",
             "Requests for an access token, every try, by what came of it",
             self.token_requests.clone(),
@@ -136,6 +143,16 @@ impl Metrics {
     /// Counts that a message trace waited for its quota.
     pub(crate) fn trace_waited(&self, wait: Duration) {
         self.trace_wait.inc_by(wait.as_secs_f64());
+    }
+
+    /// Counts that a search could have searched another mailbox, and waited for the list of users.
+    pub(crate) fn users_waited(&self, wait: Duration) {
+        self.users_wait.inc_by(wait.as_secs_f64());
+    }
+
+    /// How long searches waited for the list of users, all together.
+    pub fn users_wait(&self) -> Duration {
+        Duration::try_from_secs_f64(self.users_wait.get()).unwrap_or_default()
     }
 
     /// Counts a request for an access token.

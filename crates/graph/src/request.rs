@@ -31,6 +31,9 @@ pub struct Request {
     pub(crate) immutable_ids: bool,
     /// Further values of `Prefer`.
     pub(crate) prefer: Vec<&'static str>,
+    /// Whether the directory may answer from its index, which can lag ("Advanced query capabilities on Microsoft Entra
+    /// ID objects").
+    pub(crate) is_advanced_query: bool,
     /// How many rounds Graph needs for the request: several for a batch.
     pub(crate) rounds: u32,
     /// Whether the caller asks for less where the mailbox cannot answer so much.
@@ -53,6 +56,7 @@ impl Request {
             safety: RetrySafety::Harmless,
             expected: Expected::Object,
             prefer: Vec::new(),
+            is_advanced_query: false,
             rounds: 1,
             size_once: false,
             gate: None,
@@ -109,6 +113,12 @@ impl Request {
     #[must_use]
     pub(crate) fn retry_size_once(self) -> Self {
         Self { size_once: true, ..self }
+    }
+
+    /// Lets the directory answer from its index, as counts need. It travels by itself.
+    #[must_use]
+    pub(crate) fn advanced(self) -> Self {
+        Self { is_advanced_query: true, ..self }
     }
 
     /// Names the mailbox that the request reads or changes. A mailbox takes only a few requests at once.

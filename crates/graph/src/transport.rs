@@ -180,7 +180,7 @@ impl Transport {
     async fn send_signed(&self, request: &Request, token: &Token) -> Result<HttpResponse, Error> {
         let read_timeout = self.read_timeout(request);
         let prefer = request.prefer();
-        let Request { method, path, body, .. } = request;
+        let Request { method, path, body, is_advanced_query, .. } = request;
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
         let pool = self.connections.pool();
@@ -191,6 +191,9 @@ impl Transport {
             .header("client-request-id", &client_request_id);
         if let Some(prefer) = prefer {
             request = request.header("Prefer", prefer);
+        }
+        if *is_advanced_query {
+            request = request.header("ConsistencyLevel", "eventual");
         }
         request = match body.clone() {
             // Graph's front end answers 411 to an empty POST without this header (Graph page "message: send"), and over

@@ -26,8 +26,8 @@ pub const HTTP_ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// The protocol that an older server or a proxy offers.
 pub const HTTP1_ALPN: &[&[u8]] = &[b"http/1.1"];
 
-/// How many requests of one connection are at work at once over HTTP/2. RFC 9113, section 6.5.2, recommends that a server
-/// allows no fewer than these.
+/// How many requests of one connection are at work at once over HTTP/2. RFC 9113, section 6.5.2, recommends that a
+/// server allows no fewer than these.
 const MOST_STREAMS: u32 = 100;
 
 /// The time after which a connection without a TLS handshake is closed.

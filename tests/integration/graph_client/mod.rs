@@ -22,6 +22,7 @@ mod slow_batches;
 mod tenant;
 mod tokens;
 mod uploads;
+mod user_list;
 mod withdrawn;
 
 use graph::{Path, Request};

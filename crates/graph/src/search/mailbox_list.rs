@@ -1,31 +1,20 @@
 //! The mailboxes of one search: a list, or the tenant's users page by page, both ended at `max_users`.
 
-use std::collections::HashSet;
-
-use futures_util::future::BoxFuture;
-
 use super::scope::{Copies, SearchScope};
 use super::target::Target;
-use super::users::UserPages;
+use super::user_list::UserList;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
 /// A list of at most this many mailboxes is asked one by one, without the detour through `$batch`.
 const FEW: usize = 4;
 
-/// A page of users.
-type Page = Result<Vec<Target>, Error>;
-
 /// The list of mailboxes, as far as it is known.
 pub(super) struct MailboxList {
     listed: Vec<Target>,
-    /// The users that were listed: one can be on two pages (docs-contrib issue 6786).
-    known: HashSet<Box<str>>,
-    pages: Option<UserPages>,
+    users: Option<UserList>,
     /// Whether the list of users began again before its end.
     repeats: bool,
-    /// The page that is being fetched. It is kept here so that waiting for something else does not lose it.
-    fetching: Option<BoxFuture<'static, (UserPages, Page)>>,
     /// How many mailboxes may still be admitted.
     left: usize,
     /// Whether there were more than `max_users`.
@@ -41,7 +30,7 @@ impl MailboxList {
                 Self::of(listed.into_iter().map(Target::typed).collect(), None, max_users)
             }
             SearchScope::Tenant { prefix } => {
-                Self::of(Vec::new(), Some(UserPages::new(client, &prefix)), max_users)
+                Self::of(Vec::new(), Some(UserList::new(client, &prefix, max_users)), max_users)
             }
         }
     }
@@ -51,21 +40,12 @@ impl MailboxList {
         Self::of(copies.into_iter().map(Target::of_recipient).collect(), None, usize::MAX)
     }
 
-    fn of(listed: Vec<Target>, pages: Option<UserPages>, max_users: usize) -> Self {
-        Self {
-            listed,
-            known: HashSet::new(),
-            pages,
-            repeats: false,
-            fetching: None,
-            left: max_users,
-            cut: false,
-            page_ends: Vec::new(),
-        }
+    fn of(listed: Vec<Target>, users: Option<UserList>, max_users: usize) -> Self {
+        Self { listed, users, repeats: false, left: max_users, cut: false, page_ends: Vec::new() }
     }
 
     pub(super) fn is_short(&self) -> bool {
-        self.pages.is_none() && self.listed.len() <= FEW
+        self.users.is_none() && self.listed.len() <= FEW
     }
 
     /// The mailboxes that are known without a request.
@@ -75,29 +55,19 @@ impl MailboxList {
     }
 
     pub(super) fn has_more(&self) -> bool {
-        self.fetching.is_some() || self.pages.as_ref().is_some_and(UserPages::has_more)
+        self.users.as_ref().is_some_and(UserList::has_more)
     }
 
     /// The next page. Dropping the future loses nothing.
     pub(super) async fn next(&mut self) -> Result<Vec<Target>, Error> {
-        if let Some(mut pages) = self.pages.take() {
-            self.fetching = Some(Box::pin(async move {
-                let page = pages.next().await;
-                (pages, page)
-            }));
-        }
-        let Some(fetching) = &mut self.fetching else { return Ok(Vec::new()) };
-        let (pages, page) = fetching.await;
-        self.fetching = None;
-        self.repeats |= pages.repeats;
-        self.pages = Some(pages);
-        let mut page = page?;
-        page.retain(|user| user.is_unusable || self.known.insert(user.user().to_lowercase().into()));
-        let admitted = self.admit(page);
+        let Some(users) = &mut self.users else { return Ok(Vec::new()) };
+        let page = users.next().await;
+        self.repeats = users.repeats();
+        let admitted = self.admit(page?);
         if self.left == 0 && self.has_more() {
             // To know whether the rest of the list is empty would cost a request.
             self.cut = true;
-            self.pages = None;
+            self.users = None;
         }
         Ok(admitted)
     }
@@ -108,14 +78,14 @@ impl MailboxList {
         mailboxes.truncate(self.left);
         self.left -= mailboxes.len();
         if self.cut {
-            self.pages = None;
+            self.users = None;
         }
         mailboxes
     }
 
     /// Whether each mailbox was asked for by name.
     pub(super) fn is_by_name(&self) -> bool {
-        self.pages.is_none()
+        self.users.is_none()
     }
 
     /// Why there may be more users than were listed.

@@ -2,17 +2,19 @@
 
 use serde::Deserialize;
 
+use super::name_range::NameRange;
 use super::target::Target;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
 use crate::links::{Following, Links};
-use crate::path::{Path, literal};
+use crate::path::Path;
 use crate::request::Request;
 use net::untrusted::json::{Bounded, BoundedText};
 
-/// The most users that Graph puts on one page.
+/// The most users that Graph puts on one page, as an option and as a number.
 const PAGE: &str = "999";
+pub(super) const PAGE_SIZE: usize = 999;
 /// Graph does not put more users on a page.
 const MOST_ON_PAGE: usize = 10_000;
 /// Ten million users. A longer list is taken to have no end.
@@ -31,7 +33,7 @@ pub(super) struct UserPages {
     next: Option<Path>,
     links: Links,
     pages: usize,
-    prefix: String,
+    range: NameRange,
     /// Whether the list began again before its end, so that users may be missing.
     pub(super) repeats: bool,
 }
@@ -52,18 +54,11 @@ struct User {
 }
 
 impl UserPages {
-    /// The users whose principal name begins with `prefix`; all where it is empty.
-    pub(super) fn new(client: &Client, prefix: &str) -> Self {
-        let first = first_page(prefix);
+    /// The users of `range`.
+    pub(super) fn new(client: &Client, range: NameRange) -> Self {
+        let first = page_of(&range, "id,userPrincipalName", PAGE);
         let links = Links::from(&first);
-        Self {
-            client: client.clone(),
-            next: Some(first),
-            links,
-            pages: 0,
-            prefix: prefix.to_lowercase(),
-            repeats: false,
-        }
+        Self { client: client.clone(), next: Some(first), links, pages: 0, range, repeats: false }
     }
 
     /// Whether there is another page.
@@ -90,7 +85,7 @@ impl UserPages {
         };
         // A filter that was ignored would have every user searched.
         let mut names = page.value.0.iter().filter_map(|user| user.principal_name.as_ref()?.text());
-        if names.any(|name| !name.to_lowercase().starts_with(&self.prefix)) {
+        if names.any(|name| !self.range.has(name)) {
             return Err(ErrorKind::FilterNotApplied.into());
         }
         page.targets()
@@ -125,11 +120,30 @@ fn not_an_answer(what: &'static str) -> Error {
     ErrorKind::NotAnAnswer { status: 200, what }.into()
 }
 
+/// Returns how many users `range` has, as far as the directory's index knows; `None` where it does not count. The count
+/// is an advanced query, and stands on the first page (Graph pages "Advanced query capabilities on Microsoft Entra ID
+/// objects" and "Known issues").
+pub(super) async fn count(client: &Client, range: &NameRange) -> Result<Option<usize>, Error> {
+    #[derive(Deserialize)]
+    struct Counted {
+        #[serde(rename = "@odata.count")]
+        count: Option<usize>,
+    }
+    let path = page_of(range, "id", "1").option("$count", "true");
+    let request = Request::get(path).expecting(Expected::List).advanced();
+    let Counted { count } = client.send(&request).await?.parse()?;
+    Ok(count)
+}
+
 /// The path of the first page of users whose principal name begins with `prefix`.
 pub(crate) fn first_page(prefix: &str) -> Path {
-    let path = Path::users().option("$select", "id,userPrincipalName").option("$top", PAGE);
-    if prefix.is_empty() {
-        return path;
+    page_of(&NameRange::starting_with(prefix), "id,userPrincipalName", PAGE)
+}
+
+fn page_of(range: &NameRange, properties: &str, entries: &str) -> Path {
+    let path = Path::users().option("$select", properties).option("$top", entries);
+    match range.filter() {
+        Some(filter) => path.option("$filter", &filter),
+        None => path,
     }
-    path.option("$filter", &format!("startswith(userPrincipalName,{})", literal(prefix)))
 }

@@ -3,6 +3,7 @@
 //! A user is created from the seed on demand. Only an index by name is stored.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::rng::{below, guid, hash, mix, pick};
 
@@ -166,19 +167,18 @@ pub(super) struct Directory {
     without_mailbox: usize,
     name_starts: Vec<String>,
     by_name: HashMap<u64, u32>,
-    /// The users by the first character of their principal name, in lower case and in order.
-    by_first: HashMap<char, Vec<u32>>,
+    /// The users by their principal names in lower case, from the first filter on.
+    sorted: OnceLock<Vec<u32>>,
 }
 
 impl Directory {
     pub(super) fn new(seed: u64, mailboxes: usize, without_mailbox: usize, name_starts: Vec<String>) -> Self {
         let total = mailboxes + without_mailbox;
         let by_name = HashMap::with_capacity(total * 2);
-        let by_first = HashMap::new();
-        let mut directory = Self { seed, total, without_mailbox, name_starts, by_name, by_first };
+        let sorted = OnceLock::new();
+        let mut directory = Self { seed, total, without_mailbox, name_starts, by_name, sorted };
         for number in directory.numbers() {
             let user = directory.user(number);
-            directory.by_first.entry(first_character(&user.user_principal_name)).or_default().push(number);
             directory.by_name.insert(name_hash(&user.user_principal_name), number);
             directory.by_name.insert(name_hash(&user.id), number);
         }
@@ -189,9 +189,16 @@ impl Directory {
         0..u32::try_from(self.total).unwrap_or(u32::MAX)
     }
 
-    /// The users whose principal name may begin with `start`: those with the same first character.
+    /// The users whose principal name begins with `start`, which is in lower case, sorted by name.
     pub(super) fn beginning_with(&self, start: &str) -> &[u32] {
-        self.by_first.get(&first_character(start)).map_or(&[], Vec::as_slice)
+        let name = |number: &u32| self.user(*number).user_principal_name.to_lowercase();
+        let sorted = self.sorted.get_or_init(|| {
+            let mut all: Vec<u32> = self.numbers().collect();
+            all.sort_by_cached_key(name);
+            all
+        });
+        let rest = &sorted[sorted.partition_point(|number| name(number).as_str() < start)..];
+        &rest[..rest.partition_point(|number| name(number).starts_with(start))]
     }
 
     /// The user with this object id or userPrincipalName, compared case-insensitively.
@@ -293,11 +300,6 @@ impl Directory {
             has_mailbox,
         }
     }
-}
-
-/// The first character in lower case. An empty name has none.
-fn first_character(name: &str) -> char {
-    name.chars().next().and_then(|first| first.to_lowercase().next()).unwrap_or_default()
 }
 
 fn name_hash(name: &str) -> u64 {

@@ -1,7 +1,6 @@
 //! `$filter` on users: the clauses that need no advanced query.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::cursor::Cursor;
 use super::directory::{Directory, User};
@@ -53,19 +52,19 @@ impl UserFilter {
         self.0.iter().any(|clause| clause.matches(user))
     }
 
-    /// The numbers of users, in order, outside of which no user matches; `None` are all.
+    /// The numbers of the users who may match, in order; `None` are all users.
     pub(super) fn candidates(&self, directory: &Directory) -> Option<Vec<u32>> {
-        let mut starts = HashSet::new();
+        let mut candidates = Vec::new();
         for clause in &self.0 {
             match clause {
                 Clause::Starts { property: UserProperty::UserPrincipalName, start } if !start.is_empty() => {
-                    starts.insert(directory.beginning_with(start));
+                    candidates.extend_from_slice(directory.beginning_with(start));
                 }
                 _ => return None,
             }
         }
-        let mut candidates: Vec<u32> = starts.into_iter().flatten().copied().collect();
         candidates.sort_unstable();
+        candidates.dedup();
         Some(candidates)
     }
 }

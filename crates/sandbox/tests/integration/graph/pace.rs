@@ -118,7 +118,7 @@ async fn parts_that_depend_on_each_other_run_in_turn() {
     assert_eq!((status, statuses(&batch)), (200, vec![200; 3]));
     assert_eq!(s.tenant.counters().most_below_mailboxes, 1);
 
-    let missing = json!({"id": "1", "method": "GET", "url": "/users/nobody%40x.example/messages"});
+    let missing = json!({"id": "1", "method": "GET", "url": "/users/missing%40x.example/messages"});
     let (_, batch) = s.post("/$batch", json!({"requests": [step("2", &["1"]), missing]})).await;
     let mut statuses = statuses(&batch);
     statuses.sort_unstable();
