@@ -1,11 +1,12 @@
 //! The tenant's users: the whole list page by page, and in a large tenant parts of it at the same time.
 //!
-//! The pages of one list can only be read one after another, and half a million users are 501 pages. So from the fifth
-//! page on, several lists are read at once: the whole list, and parts of it by the first characters of the name. Each is
-//! one page ahead. The pages are taken in turn, one of each list, so the order of the users depends on the tenant alone.
+//! The pages of one list can only be read one after another, and half a million users are 501 pages. So from the
+//! fifth page on, several lists are read at once: the whole list, and parts of it by the first characters of the name.
+//! Each is one page ahead. The pages are taken in turn, one of each list, so the order of the users depends on the
+//! tenant alone.
 //!
-//! When all parts are read, the directory's count shows whether they had all users. If it differs, or Graph refuses the
-//! count, the whole list is read to its end. A part that fails is dropped for the same reason.
+//! When all parts are read, the directory's count shows whether they had all users. If it differs, the whole list is
+//! read to its end, as it is where Graph does not count. So a part that fails can be dropped.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -22,8 +23,10 @@ use crate::error::Error;
 
 /// So many pages of a list are read before it is read in parts. Smaller tenants have no other requests.
 const PAGES_ALONE: usize = 4;
-/// Parts are read if more pages than these follow; the parts begin with about 40 requests.
+/// Parts are read if more pages than these follow.
 const PAGES_WORTH_PARTS: usize = 8;
+/// About so many parts there are, and each takes a request if it is empty.
+const REQUESTS_OF_PARTS: usize = 40;
 /// So many lists are read at once. Pages of 300 ms make about 270 requests in 10 s, of one resource unit each; the
 /// smallest tenant has 3,500 units (Graph page "Microsoft Graph service-specific throttling limits").
 const LISTS_AT_ONCE: usize = 8;
@@ -207,16 +210,17 @@ impl UserList {
         } else {
             self.lists.clear();
             self.parts.clear();
+            self.stage = Stage::Rest;
         }
         Ok(users)
     }
 
     /// Takes a page of a part.
     fn take_part(&mut self, pages: UserPages, page: Page) -> Vec<Target> {
-        let is_idle = self.parts.is_empty() && self.lists.len() < LISTS_AT_ONCE;
+        self.lists[self.turn].pages_read += 1;
+        let is_worth_parts = self.is_worth_parts();
         let Stage::Parts(parts) = &mut self.stage else { return Vec::new() };
         let list = &mut self.lists[self.turn];
-        list.pages_read += 1;
         let mut users = match page {
             Ok(users) => users,
             Err(error) => {
@@ -235,10 +239,9 @@ impl UserList {
         };
         parts.needs_whole |= users.iter().any(|user| user.is_unusable);
         users.retain(|user| !user.is_unusable && self.known.add(user));
-        let splits = is_idle && list.pages_read >= PAGES_ALONE && parts.splits < MOST_SPLITS;
         if !pages.has_more() {
             self.remove();
-        } else if splits && let Some(part) = &list.part {
+        } else if is_worth_parts && let Some(part) = &list.part {
             parts.splits += 1;
             self.parts = part.split().into();
             self.remove();
@@ -248,6 +251,21 @@ impl UserList {
             self.turn = (self.turn + 1) % self.lists.len();
         }
         users
+    }
+
+    /// Whether the part whose turn it is would be read sooner in parts itself: these have all of its users again, and
+    /// more requests, but several at once. The users that are not listed yet are taken to be spread evenly.
+    fn is_worth_parts(&self) -> bool {
+        let read = self.lists[self.turn].pages_read;
+        let idle = LISTS_AT_ONCE.saturating_sub(self.lists.len());
+        let Stage::Parts(Parts { count, splits, .. }) = self.stage else { return false };
+        if !self.parts.is_empty() || idle == 0 || read < PAGES_ALONE || splits >= MOST_SPLITS {
+            return false;
+        }
+        let under_way = self.lists.iter().filter(|list| list.part.is_some()).count();
+        let left = count.saturating_sub(self.known.len()) / PAGE_SIZE / under_way.max(1);
+        let in_parts = (read + left + REQUESTS_OF_PARTS) / (idle + 1);
+        in_parts * 3 < left * 2
     }
 
     /// Ends the list whose turn it is, and begins the next part in its place.
