@@ -209,6 +209,17 @@ async fn parts_take_fewer_turns_than_the_whole_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn wait_for_the_list_of_users_is_counted() {
+    let fixture = tenant(3, &[]).await;
+    let faults = fixture.sandbox.graph.faults();
+    faults.next(1, Target::containing("GET /users?"), Fault::Delay(Duration::from_millis(200)));
+    let client = fixture.client(&[]);
+    let scope = SearchScope::Tenant { prefix: String::new() };
+    search(&client, scope, &Criteria::default(), 10, 10, |_| ()).await.unwrap();
+    assert!(client.metrics().users_wait() >= Duration::from_millis(200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn search_that_ends_early_lists_no_more_users() {
     let fixture = tenant(USERS, &[]).await;
     let scope = SearchScope::Tenant { prefix: String::new() };

@@ -27,6 +27,7 @@ pub(crate) mod users;
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::future::abortable;
@@ -140,6 +141,8 @@ async fn run(
             under_way.push(task);
         }
         let listing = mailboxes.has_more() && !results.enough();
+        let lacks_mailboxes = listing && waiting.is_empty() && under_way.len() < UNDER_WAY;
+        let since = Instant::now();
         let step = tokio::select! {
             Some(done) = under_way.next(), if !under_way.is_empty() => {
                 // The result of an aborted search is not needed.
@@ -154,6 +157,9 @@ async fn run(
             }),
             else => Ok(ControlFlow::Break(())),
         }?;
+        if lacks_mailboxes {
+            client.metrics().users_waited(since.elapsed());
+        }
         progress(results.progress(waiting.len(), mailboxes.has_more() && !results.enough()));
         if step.is_break() {
             break;
