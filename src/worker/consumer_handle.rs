@@ -24,6 +24,15 @@ pub(super) struct ConsumerHandle {
     pub(super) running: Gauge,
 }
 
+/// Whether a reply was sent before. A reply that failed may be why, so that it must not fail others again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It was not: it may share a transaction.
+    First,
+    /// It was refused, or was lost with its connection: it goes alone.
+    Later,
+}
+
 /// A slot that a call runs in, and its place in the counts of running calls.
 pub(super) struct RunningCall {
     _slot: OwnedSemaphorePermit,
@@ -62,11 +71,19 @@ impl ConsumerHandle {
     }
 
     /// Sends a final reply and its ACK over the session that issued the ACK token.
-    pub(super) async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
+    pub(super) async fn finish(
+        &self,
+        ack: &AckToken,
+        reply: Option<Reply>,
+        attempt: Attempt,
+    ) -> Result<(), NotConfirmed> {
         let session = self.shared.sessions.lock().get(&ack.session()).cloned();
         let replying = reply.is_some();
         let outcome = match session {
-            Some(session) => session.finish(ack, reply).await,
+            Some(session) => match attempt {
+                Attempt::First => session.finish(ack, reply).await,
+                Attempt::Later => session.finish_alone(ack, reply).await,
+            },
             None => Err(NotConfirmed::Closed),
         };
         if replying {

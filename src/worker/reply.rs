@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 use tracing::{debug, error, warn};
 
-use super::consumer_handle::ConsumerHandle;
+use super::consumer_handle::{Attempt, ConsumerHandle};
 use super::ledger::StoredReply;
 use net::{Backoff, Jitter};
 use soar::reply;
@@ -35,10 +35,17 @@ const REFUSED: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_sec
 /// Sends the stored reply of a finished call, together with its ACK, until the broker confirms both or the connection
 /// is lost. In the latter case the broker delivers the message again, and [`send_again`] goes on.
 pub(super) async fn send(consumer: &ConsumerHandle, message_id: &str) {
+    attempt(consumer, message_id, Attempt::First).await;
+}
+
+async fn attempt(consumer: &ConsumerHandle, message_id: &str, mut attempt: Attempt) {
     let ledger = &consumer.shared.ledger;
     let (mut refusals, mut replaced) = (0, false);
     while let Some((ack, reply)) = ledger.to_send(message_id) {
-        let mut sent = consumer.finish(&ack, reply.clone()).await;
+        let mut sent = consumer.finish(&ack, reply.clone(), attempt).await;
+        if matches!(sent, Err(NotConfirmed::RefusedByBroker(_) | NotConfirmed::ConnectionLost)) {
+            attempt = Attempt::Later;
+        }
         if let Err(NotConfirmed::RefusedByBroker(reason)) = &sent {
             refusals += 1;
             let reason = reason.clone();
@@ -91,12 +98,12 @@ pub(super) async fn send_again(consumer: &ConsumerHandle, message_id: &str, loss
         let replacement = undeliverable(Some(reply), "the connection to the broker broke each time");
         ledger.finished(message_id, replacement);
     }
-    send(consumer, message_id).await;
+    attempt(consumer, message_id, if losses == 0 { Attempt::First } else { Attempt::Later }).await;
 }
 
 /// Acknowledges a message whose reply was confirmed before.
 pub(super) async fn acknowledge(consumer: &ConsumerHandle, ack: &AckToken) {
-    if let Err(error) = consumer.finish(ack, None).await {
+    if let Err(error) = consumer.finish(ack, None, Attempt::First).await {
         debug!(%error, "acknowledgement not confirmed");
     }
 }
@@ -112,13 +119,13 @@ async fn send_less(
 ) -> Result<(), NotConfirmed> {
     if concerns_destination(reason) {
         error!(message_id, reason, "no reply can be sent there; the message is only acknowledged");
-        return consumer.finish(ack, None).await;
+        return consumer.finish(ack, None, Attempt::Later).await;
     }
     if reply.as_ref().is_none_or(|reply| reply.body.len() < SMALL) {
         return Err(NotConfirmed::RefusedByBroker(reason.to_owned()));
     }
     let replacement = undeliverable(reply, &format!("the broker refused it ({reason})"));
-    let sent = consumer.finish(ack, replacement).await;
+    let sent = consumer.finish(ack, replacement, Attempt::Later).await;
     if sent.is_ok() {
         warn!(message_id, reason, "the broker took an error in place of the reply");
     }

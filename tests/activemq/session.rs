@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for a message that is on its way to arrive.
 const QUIET: Duration = Duration::from_millis(500);
 
-fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
+pub(super) fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
     SessionOptions {
         host: "localhost".to_owned(),
         port: broker.port(),
@@ -42,24 +42,24 @@ fn options(broker: &ActiveMq, queue: &str) -> SessionOptions {
 }
 
 /// SOAR's end of the broker.
-async fn soar(broker: &ActiveMq) -> StompClient {
+pub(super) async fn soar(broker: &ActiveMq) -> StompClient {
     StompClient::connect(broker.port(), &broker.ca_file(), ADMIN).await
 }
 
 /// Puts calls `0..count` in the queue.
-async fn call(soar: &mut StompClient, queue: &str, count: usize) {
+pub(super) async fn call(soar: &mut StompClient, queue: &str, count: usize) {
     for n in 0..count {
         let (actions, acks) = (format!("actions.{queue}"), format!("acks.{queue}"));
         soar.call(&actions, &acks, &format!("invid:{n}"), &format!("call {n}")).await;
     }
 }
 
-async fn reach(session: &Session, wanted: impl FnMut(&State) -> bool) -> State {
+pub(super) async fn reach(session: &Session, wanted: impl FnMut(&State) -> bool) -> State {
     let mut state = session.state();
     timeout(PATIENCE, state.wait_for(wanted)).await.expect("the state in time").unwrap().clone()
 }
 
-async fn next(deliveries: &mut mpsc::Receiver<Delivery>) -> Delivery {
+pub(super) async fn next(deliveries: &mut mpsc::Receiver<Delivery>) -> Delivery {
     timeout(PATIENCE, deliveries.recv()).await.expect("a delivery in time").unwrap()
 }
 
@@ -69,7 +69,7 @@ async fn none_comes(deliveries: &mut mpsc::Receiver<Delivery>) {
     }
 }
 
-fn reply_to(delivery: &Delivery) -> Reply {
+pub(super) fn reply_to(delivery: &Delivery) -> Reply {
     let call = String::from_utf8(delivery.body.to_vec()).unwrap();
     Reply {
         destination: delivery.reply_to.clone().unwrap(),

@@ -44,6 +44,7 @@ mod secrets;
 mod soar_rest;
 mod stomp_codec;
 mod stomp_failures;
+mod stomp_groups;
 mod stomp_session;
 mod systemd_notify;
 

@@ -1,9 +1,5 @@
 //! A connection that is logged in: subscriptions, deliveries, replies, and the receipts that confirm them.
-//!
-//! A call is finished in two steps. First `BEGIN` and the reply, with a receipt: a broker that refuses the reply says
-//! so while the acknowledgement is still unused, since ActiveMQ forgets an ack id that it saw in a transaction that
-//! failed. Then `ACK` and `COMMIT`, with a receipt: only now the reply is visible and the message gone, both at once.
-//! With a broker that has no transactions the order is reply, receipt, `ACK`.
+//! [`finishing`](super::finishing) says how a call is finished.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -15,9 +11,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::delivery::ConnectionId;
+use super::groups::{FinishedCall, Groups};
 use super::receipts::{Awaited, Receipts};
 use super::transactions::{Phase, Transactions};
-use super::{AckToken, Answer, Delivery, NotConfirmed, Reply, Request, SessionOptions, State};
+use super::{Answer, Delivery, NotConfirmed, Request, SessionOptions, State};
 use crate::connection::{Connection, sleep_until_due};
 use crate::error::{Error, error_text};
 use crate::frame::Frame;
@@ -32,17 +29,19 @@ const ERROR_EXPLAINS_CLOSE_FOR: Duration = Duration::from_secs(5);
 /// A connection in use.
 pub(super) struct ActiveConnection<'s, S> {
     options: &'s SessionOptions,
-    connection: Connection<S>,
+    pub(super) connection: Connection<S>,
     id: ConnectionId,
     /// When its use began, for the messages that come over it.
     since: DateTime<Utc>,
     /// Whether the connection is alive, for the acknowledgements that are valid only as long.
     alive: watch::Sender<bool>,
     /// Whether the broker has transactions; outlives the connection.
-    transactions: &'s mut Transactions,
+    pub(super) transactions: &'s mut Transactions,
     state: &'s watch::Sender<State>,
     phase: Phase,
-    receipts: Receipts,
+    pub(super) receipts: Receipts,
+    /// Finished calls whose transaction is not being committed yet.
+    pub(super) groups: Groups,
     /// Deliveries that the consumer has not received yet.
     waiting: VecDeque<Delivery>,
     /// The text of the last ERROR without receipt, and its time. If the broker closes soon after, this is the reason.
@@ -87,6 +86,7 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             state,
             phase,
             receipts: Receipts::default(),
+            groups: Groups::default(),
             waiting: VecDeque::new(),
             last_error: None,
             leaving: None,
@@ -116,10 +116,11 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
         }
         self.alive.send_replace(false);
         self.pings.drain(..).for_each(pong);
-        for awaited in self.receipts.into_awaited() {
-            if let Awaited::Reply { done, .. } | Awaited::Finish(done) = awaited {
-                answer(done, Err(NotConfirmed::ConnectionLost));
-            }
+        for (done, why) in self.groups.into_lost() {
+            answer(done, Err(why));
+        }
+        for done in self.receipts.into_unconfirmed() {
+            answer(done, Err(NotConfirmed::ConnectionLost));
         }
         let subscribed = match self.phase {
             Phase::Serving { since } => Some(since),
@@ -150,7 +151,18 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                     }
                 }
                 request = inbox.recv(), if listening => match request {
-                    Some(request) => self.requested(request)?,
+                    Some(request) => {
+                        self.requested(request)?;
+                        // Calls that end at the same time share a transaction.
+                        while self.leaving.is_none()
+                            && self.connection.has_room()
+                            && !self.groups.fill_transaction()
+                            && let Ok(request) = inbox.try_recv()
+                        {
+                            self.requested(request)?;
+                        }
+                        self.send_ready()?;
+                    }
                     None => return Ok(()),
                 },
                 permit = deliveries.reserve(), if delivering => {
@@ -234,57 +246,15 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             Request::Finish { ack, done, .. } if !ack.is_of(self.id) => {
                 answer(done, Err(NotConfirmed::Stale));
             }
-            Request::Finish { ack, reply: Some(reply), done } => self.reply(ack, reply, done)?,
-            Request::Finish { ack, reply: None, done } => self.acknowledge(&ack, None, done)?,
+            Request::Finish { ack, reply: Some(reply), sharing, done } => {
+                self.groups.add(FinishedCall { ack, reply, done }, sharing);
+            }
+            Request::Finish { ack, reply: None, done, .. } => self.acknowledge(&ack, done)?,
             Request::LivenessPing(ping) => self.pings.push(ping),
             Request::Disconnect { until, done } => {
                 self.leaving = Some(Leaving { until, disconnect_sent: false, _done: done });
             }
         }
-        Ok(())
-    }
-
-    /// The first step of finishing a call: sends the reply.
-    fn reply(&mut self, ack: AckToken, reply: Reply, done: Answer) -> Result<(), Error> {
-        let receipt = self.receipts.next();
-        if net::failpoint::is_set(format_args!("ack-before-reply")) {
-            self.connection.queue(client_frames::ack(ack.id()))?;
-        }
-        let transaction = self.transactions.are_used().then_some(receipt);
-        if let Some(transaction) = transaction {
-            self.connection.queue(client_frames::begin(transaction))?;
-        }
-        let send = client_frames::send(reply).persistent().within(transaction).with_receipt(receipt);
-        match self.connection.queue(send) {
-            Ok(()) => {
-                self.receipts.expect(Awaited::Reply { ack, transaction, done });
-                Ok(())
-            }
-            Err(error) => self.refuse(transaction, done, NotConfirmed::Refused(error.to_string())),
-        }
-    }
-
-    /// The second step of finishing a call: acknowledges its message.
-    fn acknowledge(&mut self, ack: &AckToken, transaction: Option<u64>, done: Answer) -> Result<(), Error> {
-        let receipt = self.receipts.expect(Awaited::Finish(done));
-        let ack = client_frames::ack(ack.id()).within(transaction);
-        match transaction {
-            Some(transaction) => {
-                if !net::failpoint::is_set(format_args!("ack-before-reply")) {
-                    self.connection.queue(ack)?;
-                }
-                self.connection.queue(client_frames::commit(transaction).with_receipt(receipt))?;
-            }
-            None => self.connection.queue(ack.with_receipt(receipt))?,
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, transaction: Option<u64>, done: Answer, why: NotConfirmed) -> Result<(), Error> {
-        if let Some(transaction) = transaction {
-            self.connection.queue(client_frames::abort(transaction))?;
-        }
-        answer(done, Err(why));
         Ok(())
     }
 
@@ -345,8 +315,9 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
                 self.settle_probe();
                 self.serve_when_subscribed();
             }
-            Awaited::Reply { ack, transaction, done } => self.acknowledge(&ack, transaction, done)?,
-            Awaited::Finish(done) => answer(done, Ok(())),
+            Awaited::Reply { transaction, call } => self.answered(transaction, call, None)?,
+            Awaited::ReplyAlone { ack, done } => self.acknowledge(&ack, done)?,
+            Awaited::Finish(calls) => calls.into_iter().for_each(|done| answer(done, Ok(()))),
             Awaited::Disconnect => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
@@ -361,12 +332,15 @@ impl<'s, S: AsyncRead + AsyncWrite> ActiveConnection<'s, S> {
             Awaited::Subscription(destination) => {
                 return Err(Error::of_subscription(&destination, reason));
             }
-            Awaited::Reply { transaction, done, .. } => {
-                self.refuse(transaction, done, NotConfirmed::RefusedByBroker(reason))?;
+            Awaited::Reply { transaction, call } => {
+                self.answered(transaction, call, Some(NotConfirmed::RefusedByBroker(reason)))?;
             }
-            Awaited::Finish(done) => {
-                // The ack id is used up and the message still in the queue: the broker can only deliver it again.
-                answer(done, Err(NotConfirmed::ConnectionLost));
+            Awaited::ReplyAlone { done, .. } => answer(done, Err(NotConfirmed::RefusedByBroker(reason))),
+            Awaited::Finish(calls) => {
+                // The ack ids are used up and the messages still in the queue: the broker can only deliver them again.
+                for done in calls {
+                    answer(done, Err(NotConfirmed::ConnectionLost));
+                }
                 return Err(Error::Broker(format!("it refused an acknowledgement: {reason}")));
             }
             Awaited::Disconnect => return Ok(ControlFlow::Break(())),

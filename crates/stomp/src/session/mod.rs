@@ -6,6 +6,8 @@
 
 mod active;
 mod delivery;
+mod finishing;
+mod groups;
 mod options;
 mod receipts;
 pub(super) mod reconnect;
@@ -18,6 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Error;
+use groups::Sharing;
 
 pub use delivery::{AckToken, Delivery, NotConfirmed, Reply};
 pub use options::{HeartBeatOffer, SessionOptions};
@@ -56,7 +59,7 @@ pub struct Session {
 #[derive(Debug)]
 enum Request {
     Send { reply: Reply, done: Answer },
-    Finish { ack: AckToken, reply: Option<Reply>, done: Answer },
+    Finish { ack: AckToken, reply: Option<Reply>, sharing: Sharing, done: Answer },
     LivenessPing(oneshot::Sender<()>),
     Disconnect { until: Instant, done: oneshot::Sender<()> },
 }
@@ -97,11 +100,19 @@ impl Session {
     }
 
     /// Sends `reply` and acknowledges the delivery of `ack`, both or neither, and waits until the broker has
-    /// confirmed it. Without a reply, only acknowledges.
+    /// confirmed it. Without a reply, only acknowledges. Calls that are finished at the same time may share a
+    /// transaction.
     ///
     /// A caller that stops waiting does not cancel the request.
     pub async fn finish(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
-        self.ask(|done| Request::Finish { ack: ack.clone(), reply, done }).await
+        let sharing = Sharing::Shared;
+        self.ask(|done| Request::Finish { ack: ack.clone(), reply, sharing, done }).await
+    }
+
+    /// Does the same in a transaction that no other call shares: for a reply that may be why an earlier attempt failed.
+    pub async fn finish_alone(&self, ack: &AckToken, reply: Option<Reply>) -> Result<(), NotConfirmed> {
+        let sharing = Sharing::Alone;
+        self.ask(|done| Request::Finish { ack: ack.clone(), reply, sharing, done }).await
     }
 
     /// Liveness probe. Returns `true` after the session's task and, while connected, the receiver of deliveries have

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::Answer;
 use super::delivery::AckToken;
+use super::groups::FinishedCall;
 use crate::ServerCommand;
 use crate::connection::Connection;
 use crate::frame::Frame;
@@ -18,10 +19,12 @@ pub(super) enum Awaited {
     TransactionProbe { transaction: u64 },
     /// A subscription to this destination.
     Subscription(String),
-    /// That the broker accepted the reply; the acknowledgement is the next step.
-    Reply { ack: AckToken, transaction: Option<u64>, done: Answer },
-    /// That reply and acknowledgement are done.
-    Finish(Answer),
+    /// That the broker accepted a reply within a transaction.
+    Reply { transaction: u64, call: FinishedCall },
+    /// That a broker without transactions accepted a reply; the acknowledgement is the next step.
+    ReplyAlone { ack: AckToken, done: Answer },
+    /// That the replies and acknowledgements of a transaction, or a single acknowledgement, are done.
+    Finish(Vec<Answer>),
     /// The DISCONNECT.
     Disconnect,
 }
@@ -96,8 +99,14 @@ impl Receipts {
         Some(written_at.unwrap_or_else(|| connection.last_write().max(since)) + patience)
     }
 
-    /// Everything that still waits.
-    pub(super) fn into_awaited(self) -> impl Iterator<Item = Awaited> {
-        self.open.into_values().map(|(_, awaited)| awaited)
+    /// The calls whose reply or acknowledgement is not confirmed.
+    pub(super) fn into_unconfirmed(self) -> impl Iterator<Item = Answer> {
+        self.open.into_values().flat_map(|(_, awaited)| match awaited {
+            Awaited::Reply { call: FinishedCall { done, .. }, .. } | Awaited::ReplyAlone { done, .. } => {
+                vec![done]
+            }
+            Awaited::Finish(calls) => calls,
+            Awaited::TransactionProbe { .. } | Awaited::Subscription(_) | Awaited::Disconnect => Vec::new(),
+        })
     }
 }
