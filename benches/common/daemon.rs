@@ -78,12 +78,7 @@ impl Bench {
     /// The same as [`Self::processor_seconds`], to the nanosecond (`/proc/PID/task/TID/schedstat`), where no thread
     /// has ended in between.
     pub fn processor_time(&self) -> Duration {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
-        let of_task = |task: std::io::Result<std::fs::DirEntry>| {
-            let schedstat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
-        };
-        tasks.filter_map(of_task).sum()
+        processor_time(self.process.id())
     }
 
     /// The processor time the daemon has used, in user and in kernel mode, in seconds (`proc_pid_stat(5)`, fields
@@ -102,4 +97,15 @@ impl Drop for Bench {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The processor time of a process, in user and in kernel mode (`/proc/PID/task/TID/schedstat`). Leaves out threads
+/// that have ended.
+pub fn processor_time(process: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| {
+        let schedstat = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    };
+    tasks.filter_map(of_task).sum()
 }

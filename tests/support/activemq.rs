@@ -33,11 +33,47 @@ pub(crate) enum Tls {
     V1_3,
 }
 
+/// How much of the machine the broker takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Setup {
+    /// Little, for tests that run next to others: it starts fast, and its journal has small files.
+    Small,
+    /// The memory and the journal of ActiveMQ as it is delivered (`bin/env` and `conf/activemq.xml`).
+    AsDelivered,
+}
+
+impl Setup {
+    /// The arguments of Java.
+    fn java(self) -> &'static [&'static str] {
+        match self {
+            Self::Small => &["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"],
+            Self::AsDelivered => &["-Xms64m", "-Xmx1g"],
+        }
+    }
+
+    /// The attributes of KahaDB.
+    fn journal(self) -> &'static str {
+        match self {
+            Self::Small => r#" journalMaxFileLength="4mb""#,
+            Self::AsDelivered => "",
+        }
+    }
+
+    /// The most memory that messages take.
+    fn memory(self) -> &'static str {
+        match self {
+            Self::Small => r#"limit="64 mb""#,
+            Self::AsDelivered => r#"percentOfJvmHeap="70""#,
+        }
+    }
+}
+
 pub(crate) struct ActiveMq {
     directory: TempDir,
     authority: Authority,
     port: u16,
     tls: Tls,
+    setup: Setup,
     process: Option<Child>,
     starts: u32,
 }
@@ -56,11 +92,16 @@ pub(crate) fn shared() -> Arc<ActiveMq> {
 impl ActiveMq {
     /// Starts a broker and waits until it is ready.
     pub(crate) fn start(tls: Tls) -> Self {
+        Self::start_with(tls, Setup::Small)
+    }
+
+    /// Starts a broker that takes so much of the machine.
+    pub(crate) fn start_with(tls: Tls, setup: Setup) -> Self {
         let authority = Authority::new();
         let directory = tempfile::tempdir().unwrap();
         write_keystore(&authority, directory.path());
         fs::write(directory.path().join("log4j.properties"), LOG).unwrap();
-        let mut broker = Self { directory, authority, port: 0, tls, process: None, starts: 0 };
+        let mut broker = Self { directory, authority, port: 0, tls, setup, process: None, starts: 0 };
         // Another program may take the port between our look and the broker's: then with another.
         for _ in 0..5 {
             broker.port = free_port();
@@ -84,6 +125,11 @@ impl ActiveMq {
     /// The authority that signed its certificate.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// The number of its process, while it runs.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// Ends it with SIGKILL.
@@ -112,14 +158,14 @@ impl ActiveMq {
     fn run(&mut self) -> bool {
         self.starts += 1;
         let home = self.directory.path();
-        fs::write(home.join("activemq.xml"), configuration(self.port, self.tls)).unwrap();
+        fs::write(home.join("activemq.xml"), configuration(self.port, self.tls, self.setup)).unwrap();
         let log = File::create(self.log_file()).unwrap();
         // The shell becomes Java; the one in the background ends it when the pipe does.
         let mut process = Command::new("sh")
             .arg("-c")
             .arg(r#"exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -9 $$ 2>/dev/null) & exec java "$@" 3<&- </dev/null"#)
             .arg("activemq")
-            .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"])
+            .args(self.setup.java())
             .arg(format!("-Dactivemq.home={}", home.display()))
             .arg(format!("-Dactivemq.base={}", home.display()))
             .arg(format!("-Djava.io.tmpdir={}", home.display()))
@@ -206,7 +252,8 @@ fn write_keystore(authority: &Authority, directory: &Path) {
     assert!(status.success(), "openssl cannot make a key store");
 }
 
-fn configuration(port: u16, tls: Tls) -> String {
+fn configuration(port: u16, tls: Tls, setup: Setup) -> String {
+    let (journal, memory) = (setup.journal(), setup.memory());
     let version = match tls {
         Tls::V1_2 => "TLSv1.2",
         Tls::V1_3 => "TLSv1.3",
@@ -221,7 +268,7 @@ fn configuration(port: u16, tls: Tls) -> String {
   <broker xmlns="http://activemq.apache.org/schema/core" brokerName="test" useJmx="false"
           advisorySupport="false" dataDirectory="${{activemq.base}}/data">
     <persistenceAdapter>
-      <kahaDB directory="${{activemq.base}}/data/kahadb" journalMaxFileLength="4mb"/>
+      <kahaDB directory="${{activemq.base}}/data/kahadb"{journal}/>
     </persistenceAdapter>
     <plugins>
       <simpleAuthenticationPlugin>
@@ -250,7 +297,7 @@ fn configuration(port: u16, tls: Tls) -> String {
     </sslContext>
     <systemUsage>
       <systemUsage>
-        <memoryUsage><memoryUsage limit="64 mb"/></memoryUsage>
+        <memoryUsage><memoryUsage {memory}/></memoryUsage>
         <storeUsage><storeUsage limit="512 mb"/></storeUsage>
         <tempUsage><tempUsage limit="64 mb"/></tempUsage>
       </systemUsage>

@@ -74,10 +74,14 @@ async fn pass_on(
     judge: &Judge,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let upstream = TcpStream::connect(("127.0.0.1", port)).await?;
+    upstream.set_nodelay(true)?;
+    stream.set_nodelay(true)?;
     let upstream = TlsConnector::from(client).connect(ServerName::try_from("localhost")?, upstream).await?;
     let mut broker = Framed::new(upstream, FrameCodec::<ServerCommand>::new());
     let mut session = Framed::new(acceptor.accept(stream).await?, FrameCodec::<ClientCommand>::new());
     loop {
+        // ActiveMQ leaves Nagle's algorithm on; a delayed acknowledgement would cost 40 ms.
+        broker.get_ref().get_ref().0.set_quickack(true)?;
         let cut = tokio::select! {
             Some(received) = session.next() => match received? {
                 Received::HeartBeat => { broker.send(HeartBeat).await?; false }
