@@ -69,7 +69,7 @@ struct Contestant {
 
 /// What was measured in a turn.
 struct Turn {
-    /// Calls a second, of which as many are outstanding as the daemon takes.
+    /// Calls a second while as many are outstanding as the daemon takes.
     at_once: f64,
     /// Calls a second, one after another.
     one_by_one: f64,

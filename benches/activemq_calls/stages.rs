@@ -89,6 +89,7 @@ impl Tap {
 
     /// The parts of the time of calls that come one after another. Leaves out the first ones, and forgets all.
     pub(crate) async fn measure(&self, load: &mut Load) -> ([Duration; PARTS.len()], Duration) {
+        self.times.lock().unwrap().clear();
         load.run(CALLS, 1).await;
         self.settle().await;
         self.times.lock().unwrap().clear();
@@ -115,8 +116,8 @@ impl Tap {
             / f64::from(u32::try_from(count(Step::Committing)).unwrap())
     }
 
-    /// The median of each of the [`PARTS`], for calls of which one was outstanding at a time; and of the time from
-    /// COMMIT to its receipt.
+    /// The median of each of the [`PARTS`] while one call was outstanding at a time, and of the time from COMMIT to its
+    /// receipt.
     fn parts(&self, run: &Run) -> ([Duration; PARTS.len()], Duration) {
         let times = self.times.lock().unwrap();
         let of = |step| {
