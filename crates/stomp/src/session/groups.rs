@@ -1,9 +1,9 @@
 //! Which replies share a transaction.
 //!
-//! A broker that stores its messages writes to the disk at each COMMIT, and takes nothing else from the connection
-//! until the disk has answered. So replies that become ready while a transaction is on its way share the next one,
-//! together with the acknowledgements of their messages. No reply waits for a timer: one that is ready alone is sent
-//! at once.
+//! A broker commits one transaction of a connection after another, each with a write to its disk, and ActiveMQ spends
+//! most of a call's processor time on that (`benches/activemq_calls`). So replies that become ready while a transaction
+//! is on its way share the next one, together with the acknowledgements of their messages. No reply waits for a timer:
+//! one that is ready alone is sent at once.
 //!
 //! ```text
 //!  ready ───────────▶ sending ────────────────────▶ committing ──────▶ done
