@@ -50,6 +50,23 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// Forgets what happened to messages and events. Numbers of messages, events and folders are not used again.
+    pub(super) fn forget(&mut self) {
+        self.mailboxes.values_mut().for_each(MailboxChanges::forget);
+        self.deleted.clear();
+        self.moved.clear();
+        self.sent.clear();
+        self.outbox.clear();
+        self.sessions.clear();
+        self.imports.clear();
+        self.mime_bytes.clear();
+        self.flow.passages.clear();
+        self.flow.clicks.clear();
+        self.flow.post_delivery.clear();
+    }
+}
+
 /// What happened to one mailbox.
 #[derive(Debug, Default)]
 pub(super) struct MailboxChanges {
@@ -91,6 +108,13 @@ pub struct Moved {
 }
 
 impl MailboxChanges {
+    fn forget(&mut self) {
+        self.gone.clear();
+        self.added.clear();
+        self.marked.clear();
+        self.calendar.clear();
+    }
+
     /// Adds a message to the mailbox.
     pub(super) fn add(&mut self, received: i64, folder: Folder, text: Text) -> Item {
         self.add_from(received, folder, text, None)

@@ -176,6 +176,13 @@ impl Tenant {
         Some(state.base.own_id(mailbox, item.key))
     }
 
+    /// Returns messages and calendars to what the seed defines, and forgets what was sent, delivered, moved and
+    /// deleted, so that a run of hours does not fill the memory. Folders stay. No id is used again. Meant for a moment
+    /// without requests.
+    pub fn forget_changes(&self) {
+        self.state().changes().forget();
+    }
+
     /// The id of the mailbox's hidden folder. `None` if the mailbox does not exist.
     pub fn hidden_folder(&self, user: &str) -> Option<String> {
         let mailbox = self.mailbox(user)?;

@@ -76,6 +76,11 @@ impl Calendar {
         (number, self.events.entry(number).or_insert(event))
     }
 
+    /// Removes all events. Their numbers are not used again.
+    pub(in crate::graph) fn clear(&mut self) {
+        self.events.clear();
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Event)> {
         self.events.iter().map(|(number, event)| (*number, event))
     }

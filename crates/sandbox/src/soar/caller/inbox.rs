@@ -76,6 +76,10 @@ struct Sorted {
     unreadable: Vec<Unreadable>,
     /// The ids of the received messages, by which a redelivered message is recognised.
     seen: HashSet<String>,
+    /// The calls whose replies were forgotten.
+    closed: HashSet<String>,
+    /// How many final replies came to closed calls.
+    late: usize,
 }
 
 /// All replies.
@@ -102,6 +106,9 @@ impl Inbox {
                 reason: reason.to_string(),
             };
             match (correlation, parsed) {
+                (Some(correlation), Ok(parsed)) if sorted.closed.contains(&correlation) => {
+                    sorted.late += usize::from(parsed.complete);
+                }
                 (Some(correlation), Ok(parsed)) => {
                     let reply = Reply {
                         message_type: parsed.message_type,
@@ -126,6 +133,19 @@ impl Inbox {
             Some(answers) => look(answers),
             None => look(&Answers::default()),
         })
+    }
+
+    /// Forgets the replies to a call, and returns how many of them were final.
+    pub(super) fn close(&self, correlation: &str) -> usize {
+        self.sorted.change(|sorted| {
+            sorted.closed.insert(correlation.to_owned());
+            sorted.calls.remove(correlation).map_or(0, |answers| answers.finals.len())
+        })
+    }
+
+    /// How many final replies came to closed calls.
+    pub(super) fn late(&self) -> usize {
+        self.sorted.look(|sorted| sorted.late)
     }
 
     pub(super) fn unreadable(&self) -> Vec<Unreadable> {

@@ -197,6 +197,11 @@ impl Caller {
         self.inbox.look(correlation, |answers| answers.finals.len())
     }
 
+    /// How many final replies came to calls after [`Call::close`]. None is correct.
+    pub fn late_replies(&self) -> usize {
+        self.inbox.late()
+    }
+
     /// The messages in the acks queue that SOAR could not read as replies.
     pub fn unreadable(&self) -> Vec<Unreadable> {
         self.inbox.unreadable()
@@ -238,6 +243,12 @@ impl Call {
     pub async fn statuses_up_to(&self, count: usize, deadline: Duration) -> Vec<String> {
         self.inbox.until(deadline, || self.statuses().len() >= count).await;
         self.statuses()
+    }
+
+    /// Forgets the replies, so that a run of hours does not fill the memory. Returns how many of them were final; one
+    /// is correct. [`Caller::late_replies`] counts those that come later.
+    pub fn close(self) -> usize {
+        self.inbox.close(&self.correlation)
     }
 
     /// How many final replies have arrived so far.

@@ -62,6 +62,8 @@ pub struct Recorded {
 #[derive(Debug, Default)]
 pub(super) struct Traffic {
     pub(super) recorded: Vec<Recorded>,
+    /// How many requests were recorded before them and forgotten.
+    forgotten: usize,
     pub(super) latency: Duration,
     /// Whether the response of a failure quotes the request's body.
     pub(super) quotes: bool,
@@ -69,6 +71,26 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
+    /// Forgets the recorded requests.
+    pub(super) fn forget(&mut self) {
+        self.forgotten += self.recorded.len();
+        self.recorded.clear();
+    }
+
+    /// Records a request, and returns its number.
+    fn record(&mut self, request: Recorded) -> usize {
+        self.recorded.push(request);
+        self.forgotten + self.recorded.len() - 1
+    }
+
+    /// Records the status of the response to a request, unless the request was forgotten meanwhile.
+    fn answered(&mut self, number: usize, status: u16) {
+        let place = number.checked_sub(self.forgotten);
+        if let Some(recorded) = place.and_then(|place| self.recorded.get_mut(place)) {
+            recorded.status = Some(status);
+        }
+    }
+
     pub(super) fn fail(&mut self, on: &str, count: usize, failure: Failure) {
         self.faults.push_back(Fault { on: on.to_owned(), remaining: count, failure });
     }
@@ -95,8 +117,7 @@ pub(super) async fn pass(
     let (number, latency, failure, quotes) = shared.traffic(|traffic| {
         let recorded = record(&request);
         let failure = traffic.failure(&format!("{} {}", recorded.method, recorded.path));
-        traffic.recorded.push(recorded);
-        (traffic.recorded.len() - 1, traffic.latency, failure, traffic.quotes)
+        (traffic.record(recorded), traffic.latency, failure, traffic.quotes)
     });
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -130,7 +151,7 @@ pub(super) async fn pass(
         }
     };
     let status = response.status().as_u16();
-    shared.traffic(|traffic| traffic.recorded[number].status = Some(status));
+    shared.traffic(|traffic| traffic.answered(number, status));
     response
 }
 

@@ -338,7 +338,12 @@ impl Rest {
         self.shared.look(|data| data.customizations.get(&DESTINATIONS, programmatic_name).cloned())
     }
 
-    /// Every request so far, in the order of arrival.
+    /// Forgets all requests so far.
+    pub fn forget_requests(&self) {
+        self.shared.traffic(Traffic::forget);
+    }
+
+    /// Every request so far, or since [`Rest::forget_requests`], in the order of arrival.
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.platform.look(|platform| platform.traffic.recorded.clone())
     }

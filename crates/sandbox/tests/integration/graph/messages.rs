@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use reqwest::Method;
-use sandbox::graph::{IdAlphabet, TenantOptions};
+use sandbox::graph::{IdAlphabet, NewMessage, TenantOptions};
 use serde_json::json;
 
 use super::setup::{TestTenant, code, encode};
@@ -227,4 +227,23 @@ async fn hidden_folder_is_listed_on_request_only() {
         assert_eq!(found, expected, "{option}");
         assert!(folders.iter().all(|folder| folder["isHidden"] == (folder["id"] == hidden)), "{folders:?}");
     }
+}
+
+#[tokio::test]
+async fn forgotten_changes_leave_the_messages_of_the_seed() {
+    let s = TestTenant::small().await;
+    let mailbox = s.tenant.mailboxes().remove(0);
+    let before = s.tenant.messages(&mailbox);
+    let added = s.tenant.add_message(&mailbox, NewMessage::default()).unwrap();
+    let (moved, deleted) = (&before[0].id, &before[1].id);
+    let user = encode(&mailbox);
+    let url = format!("/users/{user}/messages/{}/move", encode(moved));
+    assert_eq!(s.post(&url, json!({"destinationId": "junkemail"})).await.0, 201);
+    assert_eq!(s.delete(&format!("/users/{user}/messages/{}", encode(deleted))).await.0, 204);
+    assert_ne!(s.tenant.messages(&mailbox), before);
+
+    s.tenant.forget_changes();
+    assert_eq!(s.tenant.messages(&mailbox), before);
+    assert!(s.tenant.moved().is_empty() && s.tenant.deleted().is_empty());
+    assert_ne!(s.tenant.add_message(&mailbox, NewMessage::default()).unwrap(), added);
 }

@@ -223,3 +223,25 @@ async fn workflow_instance_runs_until_its_call_is_answered() {
     assert_eq!(ended["status"], "completed", "{ended}");
     assert!(ended["end_date"].as_i64() >= ended["start_date"].as_i64(), "{ended}");
 }
+
+#[tokio::test]
+async fn reply_to_a_closed_call_counts_as_late() {
+    let setting = TestSoar::new().await;
+    let mut app = connect_app(&setting).await;
+    let caller = setting.soar.caller(&setting.ca).await.unwrap();
+    let call = caller.call("f", json!({})).await.unwrap();
+    let correlation = call.correlation().to_owned();
+    let message = app.next().await;
+    reply(&mut app, &message, DONE).await;
+    call.reply(SOON).await.unwrap();
+    assert_eq!(call.close(), 1);
+    assert_eq!((caller.replies(&correlation), caller.late_replies()), (0, 0));
+
+    reply(&mut app, &message, DONE).await;
+    // The reply to a later call shows that the one before it has arrived.
+    let later = caller.call("f", json!({})).await.unwrap();
+    let message = app.next().await;
+    reply(&mut app, &message, DONE).await;
+    later.reply(SOON).await.unwrap();
+    assert_eq!((caller.replies(&correlation), caller.late_replies()), (0, 1));
+}

@@ -60,3 +60,17 @@ async fn requests_are_recorded_without_credentials() {
     assert!(!request.headers.contains_key("authorization"));
     assert!(setting.soar.rest.until(SOON, |rest| rest.requests().len() == 1).await);
 }
+
+#[tokio::test]
+async fn request_that_is_at_work_while_requests_are_forgotten_is_answered() {
+    let setting = TestSoar::new().await;
+    setting.soar.rest.set_latency(Duration::from_millis(300));
+    let request = tokio::spawn(answer(setting.get("/rest/const")));
+    assert!(setting.soar.rest.until(SOON, |rest| rest.requests().len() == 1).await);
+    setting.soar.rest.forget_requests();
+    assert_eq!(request.await.unwrap().0, 200);
+    assert!(setting.soar.rest.requests().is_empty());
+    answer(setting.get("/rest/const")).await;
+    let statuses: Vec<_> = setting.soar.rest.requests().iter().map(|request| request.status).collect();
+    assert_eq!(statuses, [Some(200)]);
+}
