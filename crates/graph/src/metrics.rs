@@ -129,6 +129,24 @@ impl Metrics {
         }
     }
 
+    /// Returns how many requests were sent in this way so far, every try.
+    pub fn sent(&self, sent: Sent) -> u64 {
+        Status::all().map(|status| self.requests.get_or_create(&RequestLabels { sent, status }).get()).sum()
+    }
+
+    /// Returns how many requests that were sent in this way were answered with the wish for less or later.
+    pub fn throttled(&self, sent: Sent) -> u64 {
+        self.throttled.get_or_create(&SentLabels { sent }).get()
+    }
+
+    /// Returns how many tokens were asked for so far, every try.
+    pub fn tokens_requested(&self) -> u64 {
+        TokenOutcome::ALL
+            .into_iter()
+            .map(|outcome| self.token_requests.get_or_create(&TokenLabels { outcome }).get())
+            .sum()
+    }
+
     /// Counts how long a request took until its response began.
     pub fn took(&self, duration: Duration) {
         self.durations.observe(duration.as_secs_f64());
@@ -286,6 +304,24 @@ impl EncodeLabelValue for TokenOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_are_summed_over_their_statuses() {
+        let metrics = Metrics::default();
+        for (sent, status, throttled) in [
+            (Sent::Single, Some(200), false),
+            (Sent::Single, Some(429), true),
+            (Sent::Single, None, false),
+            (Sent::Part, Some(418), false),
+        ] {
+            metrics.answered(sent, status, throttled);
+        }
+        metrics.token_requested(TokenOutcome::Granted);
+        metrics.token_requested(TokenOutcome::Unavailable);
+        assert_eq!((metrics.sent(Sent::Single), metrics.throttled(Sent::Single)), (3, 1));
+        assert_eq!((metrics.sent(Sent::Part), metrics.throttled(Sent::Part)), (1, 0));
+        assert_eq!((metrics.sent(Sent::Batch), metrics.tokens_requested()), (0, 2));
+    }
 
     #[test]
     fn unknown_status_is_counted_as_other() {
