@@ -55,6 +55,17 @@ const COMMANDS: &[Examples] = &[
         "docs/command-line.md",
     ),
     (
+        "measure",
+        &[
+            ("Show the requests, and measure after a yes", "fn-exchange-online measure"),
+            (
+                "Measure a few mailboxes, from a script",
+                "fn-exchange-online measure --yes --json \\\n    --mailboxes 100 --seconds 30 >measured.json",
+            ),
+        ],
+        "docs/performance.md",
+    ),
+    (
         "config",
         &[
             ("Write a new configuration", "fn-exchange-online config --create app.config"),

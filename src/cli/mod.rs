@@ -10,6 +10,7 @@ mod framework_arguments;
 mod help;
 mod invoke;
 mod list;
+mod measure;
 mod package;
 mod package_filter;
 mod run;
@@ -59,6 +60,8 @@ enum Command {
     Run(Box<run::Arguments>),
     /// Check settings, SOAR, its broker and Microsoft Graph, with advice for every failure.
     Selftest(selftest::Arguments),
+    /// Measure how fast the tenant answers: shows the requests first, and changes nothing.
+    Measure(measure::Arguments),
     /// Run one function from the command line, bypassing the SOAR broker.
     Invoke(invoke::Arguments),
     /// Write a configuration file to fill in, or add missing sections to one.
@@ -126,6 +129,7 @@ impl Cli {
                 }
             }
             Some(Command::Invoke(arguments)) => Box::pin(invoke::invoke(arguments, &self.common)).await,
+            Some(Command::Measure(arguments)) => Box::pin(measure::measure(&arguments, &self.common)).await,
             Some(Command::Config(arguments)) => {
                 config_file::write(&arguments, self.common.config_file.as_deref())
             }

@@ -10,10 +10,11 @@ use serde_json::Value;
 
 use crate::support::terminal::{on_terminal, plain};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run",
     "selftest",
     "invoke",
+    "measure",
     "config",
     "customize",
     "package",

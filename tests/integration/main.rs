@@ -10,6 +10,7 @@ mod cli_common;
 mod cli_config;
 mod cli_customize;
 mod cli_invoke;
+mod cli_measure;
 mod cli_package;
 mod cli_run;
 mod cli_selftest;

@@ -36,7 +36,7 @@ use net::untrusted::text::escape_json;
 use soar::Results;
 
 /// How long the audit trail may take for its last lines.
-const LAST_LINES: Duration = Duration::from_secs(5);
+pub(super) const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Options of the command.
 #[derive(Debug, clap::Args)]
@@ -222,7 +222,7 @@ async fn watch<T>(
 }
 
 /// Who makes the call: the user name in the environment, which anyone can set, and the user ID that the system knows.
-fn by_hand(environment: &Environment) -> String {
+pub(super) fn by_hand(environment: &Environment) -> String {
     let user = ["LOGNAME", "USER"].into_iter().find_map(|name| environment.get_filled(name));
     let uid = std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| own.uid().to_string());
     format!("{} (by hand, uid {uid})", user.unwrap_or("unknown user"))
@@ -236,7 +236,7 @@ pub(super) fn named(name: &str) -> Result<Function, Failure> {
 }
 
 /// Loads the settings. Logs only warnings unless `LOGLEVEL` is set, and does not touch the daemon's log file.
-async fn load(
+pub(super) async fn load(
     common: &Common,
     environment: &Environment,
     display: &ProgressDisplay,

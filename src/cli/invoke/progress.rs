@@ -52,7 +52,7 @@ impl ProgressDisplay {
     }
 
     /// Shows how far the work is.
-    pub(super) fn update(&mut self, progress: Progress) {
+    pub(in crate::cli) fn update(&mut self, progress: Progress) {
         if !self.has_begun {
             self.has_begun = true;
             self.bar.enable_steady_tick(TICK);
@@ -73,7 +73,7 @@ impl ProgressDisplay {
     }
 
     /// Removes the bar.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::cli) fn clear(&mut self) {
         self.bar.finish_and_clear();
         self.has_begun = false;
     }
