@@ -79,8 +79,7 @@ async fn nothing_is_sent_without_a_yes() {
         "     2  GET /users?$select=id,userPrincipalName&$top=999",
         "  1200  GET /users/ID/messages?$select=id&$top=1, by themselves, 32 at once",
         "  1200  the same in POST /$batch of 20, 8 batches at once",
-        "after 60 s, or 7206 requests",
-        "Nothing is changed.",
+        "after 60 s, or 7206 requests to\nGraph. Nothing is changed.",
         "limits of the application",
     ] {
         assert!(shown.contains(line), "{line:?} is not in:\n{shown}");

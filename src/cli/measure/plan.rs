@@ -116,11 +116,11 @@ impl Plan {
         );
         let _ = write!(
             text,
-            "These are the most; a tenant with fewer users takes fewer. A request that Graph throttles or fails is sent\n\
-             again up to {repeats} times. The measurement ends after {} s, or {} requests to Graph.\n\
-             Nothing is changed. Of a mailbox it reads the id of one message, and no content.\n\
-             The requests count against the limits of the application (learn.microsoft.com/graph/throttling-limits), so\n\
-             other work of this application, a daemon included, may be slower meanwhile.",
+            "These are the most; a tenant with fewer users takes fewer. A request that Graph throttles or\n\
+             fails is sent again up to {repeats} times. The measurement ends after {} s, or {} requests to\n\
+             Graph. Nothing is changed. Of a mailbox it reads the id of one message, and no content.\n\
+             The requests count against the limits of the application, so other work of it, a daemon\n\
+             included, may be slower meanwhile (learn.microsoft.com/graph/throttling-limits).",
             self.time.as_secs(),
             self.most_requests(),
         );
