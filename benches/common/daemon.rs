@@ -2,6 +2,7 @@
 //! the sandbox it works with is in the benchmark's process.
 #![allow(dead_code, unreachable_pub)] // each benchmark uses its part
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,23 +16,46 @@ use tempfile::TempDir;
 /// Long enough for any call of a benchmark.
 const CALL_WITHIN: Duration = Duration::from_secs(600);
 
+/// Changes the text of an `app.config`.
+type Edit = Box<dyn Fn(String) -> String + Send + Sync>;
+
 /// A sandbox and a daemon that is subscribed. The daemon ends with this value.
 pub struct Bench {
     pub sandbox: Sandbox,
     pub caller: Caller,
     process: Child,
-    _directory: TempDir,
+    app_config: PathBuf,
+    edit: Edit,
+    directory: TempDir,
 }
 
 impl Bench {
     /// With `options` in the section `[fn_exchange_online]`.
     pub async fn start(tenant: TenantOptions, options: &[(&str, &str)]) -> Self {
+        let (directory, sandbox) = Self::sandbox(tenant).await;
+        Self::start_in(directory, sandbox, options, |text| text).await
+    }
+
+    /// A sandbox alone, for [`Self::start_in`].
+    pub async fn sandbox(tenant: TenantOptions) -> (TempDir, Sandbox) {
         let directory = tempfile::tempdir().unwrap();
         let sandbox = Sandbox::start(directory.path(), tenant, SoarOptions::default()).await.unwrap();
+        (directory, sandbox)
+    }
+
+    /// Starts a daemon for this sandbox. `edit` changes the text of its `app.config` before it is written.
+    pub async fn start_in(
+        directory: TempDir,
+        sandbox: Sandbox,
+        options: &[(&str, &str)],
+        edit: impl Fn(String) -> String + Send + Sync + 'static,
+    ) -> Self {
         let app_config = sandbox.write_app_config(options).unwrap();
+        // The file exists, so it keeps its mode.
+        std::fs::write(&app_config, edit(sandbox.app_config(options))).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_fn-exchange-online"))
             .args(["run", "--config-file"])
-            .arg(app_config)
+            .arg(&app_config)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -39,7 +63,7 @@ impl Bench {
         let soon = Duration::from_secs(20);
         assert!(sandbox.soar.broker.until(soon, |broker| broker.consumers(&queue) > 0).await);
         let caller = sandbox.caller().await.unwrap();
-        Self { sandbox, caller, process, _directory: directory }
+        Self { sandbox, caller, process, app_config, edit: Box::new(edit), directory }
     }
 
     /// The inputs of a query of the whole tenant, by sender, with note and file.
@@ -67,9 +91,27 @@ impl Bench {
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 
+    /// A line of the daemon's `/proc/PID/status` that is a number: of KiB, or of things.
+    pub fn status(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// How many files, sockets and others the daemon has open.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap().count()
+    }
+
+    /// Keeps the directory with the daemon's log after the end. Returns its path.
+    pub fn keep_directory(&mut self) -> PathBuf {
+        self.directory.disable_cleanup(true);
+        self.directory.path().to_owned()
+    }
+
     /// Changes the configuration of the running daemon; it takes effect in a moment.
     pub fn configure(&self, options: &[(&str, &str)]) {
-        self.sandbox.write_app_config(options).unwrap();
+        std::fs::write(&self.app_config, (self.edit)(self.sandbox.app_config(options))).unwrap();
         let signalled =
             Command::new("kill").args(["-s", "HUP", &self.process.id().to_string()]).status().unwrap();
         assert!(signalled.success());

@@ -42,12 +42,16 @@ mod sandbox_command;
 mod sandbox_customizations;
 mod sandbox_process;
 mod secrets;
+mod soak_trend;
 mod soar_rest;
 mod stomp_codec;
 mod stomp_failures;
 mod stomp_groups;
 mod stomp_session;
 mod systemd_notify;
+
+#[path = "../../benches/soak/trend.rs"]
+mod trend;
 
 #[path = "../support"]
 mod support {
