@@ -12,6 +12,8 @@
 //! repeats the order of calls and trouble.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, unreachable_pub)]
 
+#[path = "soak/control.rs"]
+mod control;
 #[path = "common/daemon.rs"]
 mod daemon;
 #[path = "soak/faults.rs"]
@@ -28,6 +30,7 @@ mod trend;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use control::Control;
 use daemon::Bench;
 use fastrand::Rng;
 use faults::{Schedule, World};
@@ -45,6 +48,8 @@ const PERIOD: Duration = Duration::from_secs(30);
 const TROUBLE: Duration = Duration::from_secs(8);
 const CATCH_UP: Duration = Duration::from_secs(12);
 const STEP_EVERY: Duration = Duration::from_millis(100);
+/// Steps from one look at how busy the machine is to the next.
+const CONTROLLED_EVERY: usize = 4;
 const SAMPLED_EVERY: Duration = Duration::from_secs(10);
 /// After so long connections without work are closed (60 s), and how long the daemon is watched then.
 const IDLE: Duration = Duration::from_secs(65);
@@ -70,8 +75,6 @@ async fn main() {
     for role in OPTIONAL_ROLES {
         sandbox.graph.faults().give_role(role);
     }
-    // The load has more traces than the service allows in five minutes.
-    sandbox.graph.faults().set_trace_quota(100_000, Duration::from_secs(300));
     let relay = Relay::start(sandbox.soar.broker.address().port()).await;
     let port = format!("stomp_port={}", relay.port);
     let edit = move |text: String| {
@@ -92,7 +95,8 @@ async fn main() {
     let started = Instant::now();
     let world = World { bench: &load.bench, relay: &relay, options: &OPTIONS };
     let (schedule, chance) = (Schedule::new(seed), Rng::with_seed(seed ^ 1));
-    let mut source = Source { load: &load, world, chance, schedule, started };
+    let control = Control::start().await;
+    let mut source = Source { load: &load, world, chance, schedule, control, started };
     for nth in 0..minutes * PERIODS_A_MINUTE {
         source.period(nth.is_multiple_of(PERIODS_A_MINUTE), |sample| report.sample(sample)).await;
         report.period(load.take_tally(), load.bench.processor_seconds());
@@ -112,6 +116,7 @@ struct Source<'a> {
     world: World<'a>,
     chance: Rng,
     schedule: Schedule,
+    control: Control,
     /// The beginning of the run.
     started: Instant,
 }
@@ -119,12 +124,13 @@ struct Source<'a> {
 impl Source<'_> {
     /// One period, until all its calls are answered. It goes by the clock: on a busy machine it has fewer calls.
     async fn period(&mut self, is_searched: bool, mut sampled: impl FnMut(Sample)) {
-        let Self { load, world, chance, schedule, started } = self;
+        let Self { load, world, chance, schedule, control, started } = self;
         let troubles = schedule.next();
         load.now(format!("{troubles:?}"));
         let searched_at = Duration::from_millis(chance.u64(0..8_000));
         let (mut is_searched, mut struck, mut next_sample) = (!is_searched, 0, SAMPLED_EVERY);
         let (mut calls, mut deck, mut calm_since) = (JoinSet::new(), Vec::new(), None::<Instant>);
+        let mut is_calm = false;
         let begun = Instant::now();
         let mut ticks = interval(STEP_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -152,12 +158,17 @@ impl Source<'_> {
                 let load = load.clone();
                 calls.spawn(async move { load.search_tenant().await });
             }
-            if deck.is_empty() {
+            let was_calm = is_calm;
+            is_calm = calm_since.is_some_and(|since| since.elapsed() >= CATCH_UP);
+            // What is measured has the same mix in each period.
+            if deck.is_empty() || is_calm != was_calm {
                 deck = load::deck(chance);
             }
-            let (step, load) = (deck.pop().unwrap(), load.clone());
-            let is_calm = calm_since.is_some_and(|since| since.elapsed() >= CATCH_UP);
-            calls.spawn(async move { load.step(step, is_calm).await });
+            let (step, of_call) = (deck.pop().unwrap(), load.clone());
+            calls.spawn(async move { of_call.step(step, is_calm).await });
+            if is_calm && deck.len().is_multiple_of(CONTROLLED_EVERY) {
+                load.note_control(control.time().await);
+            }
         }
         while let Some(ended) = calls.join_next().await {
             ended.unwrap();

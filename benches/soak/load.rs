@@ -41,34 +41,28 @@ pub enum Step {
     Plan,
 }
 
-/// The steps of two seconds: mostly small ones that read.
+/// How many of each step are in the mix of five seconds: mostly small ones that read. The daemon sends no more than 100
+/// message traces in five minutes, by the service's quota, so there are few of those.
+const MIX: [(Step, usize); 14] = [
+    (Step::Profile, 8),
+    (Step::Message, 10),
+    (Step::Attachments, 5),
+    (Step::Query, 5),
+    (Step::WriteMessage, 3),
+    (Step::Move, 3),
+    (Step::Send, 3),
+    (Step::CreateMeeting, 2),
+    (Step::Delete, 3),
+    (Step::DeleteResults, 2),
+    (Step::Trace, 1),
+    (Step::Restore, 2),
+    (Step::RemoveMeetings, 1),
+    (Step::Plan, 2),
+];
+
+/// The steps of five seconds.
 pub fn deck(chance: &mut Rng) -> Vec<Step> {
-    use Step::{
-        Attachments, CreateMeeting, Delete, DeleteResults, Message, Move, Plan, Profile, Query,
-        RemoveMeetings, Restore, Send, Trace, WriteMessage,
-    };
-    let mut deck = vec![
-        Profile,
-        Profile,
-        Profile,
-        Message,
-        Message,
-        Message,
-        Message,
-        Attachments,
-        Query,
-        Query,
-        WriteMessage,
-        Move,
-        Send,
-        CreateMeeting,
-        Delete,
-        DeleteResults,
-        Trace,
-        Restore,
-        RemoveMeetings,
-        Plan,
-    ];
+    let mut deck: Vec<Step> = MIX.iter().flat_map(|(step, times)| [*step].repeat(*times)).collect();
     chance.shuffle(&mut deck);
     deck
 }
@@ -82,6 +76,8 @@ pub struct Tally {
     pub slowest: f64,
     /// Milliseconds of calls that began while nothing was wrong.
     pub calm: Vec<f64>,
+    /// Milliseconds of the work without the daemon at the same time.
+    pub control: Vec<f64>,
     /// Those that failed nevertheless, by function and message.
     pub calm_failures: Vec<String>,
     /// Calls without exactly one final reply.
@@ -116,6 +112,11 @@ impl Load {
     /// What came of the calls since the last time.
     pub fn take_tally(&self) -> Tally {
         std::mem::take(&mut self.tally.lock())
+    }
+
+    /// Counts how long the work without the daemon took.
+    pub fn note_control(&self, millis: f64) {
+        self.tally.lock().control.push(millis);
     }
 
     /// Says what is going on from now on.

@@ -79,7 +79,7 @@ pub struct Report {
 impl Report {
     pub fn new(of: usize, before: Tally, processor_before: f64) -> Self {
         println!(
-            "{:>5} {:>8} {:>8} {:>8} {:>6} {:>8} {:>9} {:>9} {:>9} {:>7} {:>7} {:>9} {:>6}",
+            "{:>5} {:>8} {:>8} {:>8} {:>6} {:>8} {:>9} {:>9} {:>10} {:>9} {:>7} {:>7} {:>9} {:>6}",
             "tenth",
             "minutes",
             "anon MiB",
@@ -88,6 +88,7 @@ impl Report {
             "threads",
             "median ms",
             "p95 ms",
+            "control ms",
             "cpu/call",
             "calls",
             "failed",
@@ -127,6 +128,8 @@ impl Report {
         let samples: Vec<Sample> = self.in_tenth(tenth).flat_map(|period| period.samples.clone()).collect();
         let of = |value: fn(&Sample) -> f64| median(&samples.iter().map(value).collect::<Vec<_>>()).unwrap();
         let calm: Vec<f64> = self.in_tenth(tenth).flat_map(|period| period.tally.calm.clone()).collect();
+        let control: Vec<f64> =
+            self.in_tenth(tenth).flat_map(|period| period.tally.control.clone()).collect();
         let calls: usize = self.in_tenth(tenth).map(|period| period.tally.calls).sum();
         let failed: usize = self.in_tenth(tenth).map(|period| period.tally.failed).sum();
         let slowest = self.in_tenth(tenth).map(|period| period.tally.slowest).fold(0.0, f64::max);
@@ -135,7 +138,7 @@ impl Report {
             - before.map_or(self.processor_before, |(_, period)| period.processor_seconds);
         print!("{:>5} {:>8.1} ", tenth + 1, samples[samples.len() - 1].at.as_secs_f64() / 60.0);
         println!(
-            "{:>8.1} {:>8.1} {:>6.0} {:>8.0} {:>9.2} {:>9.2} {:>6.2} ms {calls:>7} {failed:>7} {slowest:>7.1} s \
+            "{:>8.1} {:>8.1} {:>6.0} {:>8.0} {:>9.2} {:>9.2} {:>10.2} {:>6.2} ms {calls:>7} {failed:>7} {slowest:>7.1} s \
              {:>6.1}",
             of(|sample| sample.anonymous_mib),
             of(|sample| sample.resident_mib),
@@ -143,6 +146,7 @@ impl Report {
             of(|sample| f64::from(u32::try_from(sample.threads).unwrap())),
             median(&calm).unwrap(),
             quantile(&calm, 0.95).unwrap(),
+            median(&control).unwrap(),
             processor * 1000.0 / f64::from(u32::try_from(calls).unwrap()),
             load_average(),
         );
@@ -179,7 +183,10 @@ impl Report {
             Finding { text: format!("late replies: {late_replies}"), passed: late_replies == 0 },
             Finding { text: format!("replies that SOAR cannot read: {unreadable}"), passed: unreadable == 0 },
             trend::memory(&self.points(|_, last| last.anonymous_mib)),
-            trend::latency(&self.points(|period, _| median(&period.tally.calm).unwrap())),
+            trend::latency(
+                &self.points(|period, _| median(&period.tally.calm).unwrap()),
+                &self.points(|period, _| median(&period.tally.control).unwrap()),
+            ),
             trend::steady(
                 "open files",
                 &self.points(|_, last| f64::from(u32::try_from(last.descriptors).unwrap())),

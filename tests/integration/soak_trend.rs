@@ -45,9 +45,19 @@ fn memory_of_a_few_moments_is_no_growth() {
 #[test]
 fn latency_that_grows_fails() {
     for (growth, is_fine) in [(0.0, true), (-5.0, true), (1.0, true), (10.0, false)] {
-        let finding = latency(&hour(5.0, growth));
+        let finding = latency(&hour(5.0, growth), &hour(1.0, 0.0));
         assert_eq!(passed(&finding), is_fine, "{growth}: {finding:?}");
     }
+}
+
+#[test]
+fn latency_is_compared_with_the_machine() {
+    let slower = hour(5.0, 10.0);
+    assert!(!passed(&latency(&slower, &hour(1.0, 0.0))));
+    assert!(!passed(&latency(&slower, &hour(1.0, 0.2))));
+    assert!(passed(&latency(&slower, &hour(1.0, 5.0))));
+    // A machine that became faster asks no more of the daemon.
+    assert!(passed(&latency(&hour(5.0, 1.0), &hour(5.0, -4.0))));
 }
 
 #[test]
@@ -60,7 +70,7 @@ fn descriptor_that_is_left_open_fails() {
 
 #[test]
 fn nothing_measured_fails() {
-    for finding in [memory(&[]), latency(&[]), steady("open files", &[])] {
+    for finding in [memory(&[]), latency(&[], &[]), steady("open files", &[])] {
         assert!(!passed(&finding), "{finding:?}");
     }
 }
