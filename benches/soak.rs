@@ -51,8 +51,9 @@ const STEP_EVERY: Duration = Duration::from_millis(100);
 /// Steps from one look at how busy the machine is to the next.
 const CONTROLLED_EVERY: usize = 4;
 const SAMPLED_EVERY: Duration = Duration::from_secs(10);
-/// After so long connections without work are closed (60 s), and how long the daemon is watched then.
-const IDLE: Duration = Duration::from_secs(65);
+/// After so long connections without work are closed, since the daemon looks once in 60 s for those that had none for
+/// 60 s; and how long it is watched then.
+const IDLE: Duration = Duration::from_secs(125);
 const RESTED: Duration = Duration::from_secs(20);
 /// The daemon remembers so many calls that have ended. It does from the start here, so that this is no growth.
 const REMEMBERED: usize = 10_000;

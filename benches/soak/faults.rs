@@ -11,8 +11,7 @@ use crate::relay::Relay;
 
 /// Kinds of trouble that are there at the same time.
 pub const AT_ONCE: usize = 2;
-/// The lifetime of tokens while nothing is wrong, and while they expire.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(90);
+/// The lifetime of tokens while they expire. It is an hour otherwise, so that the daemon at rest renews none.
 const SHORT_LIFETIME: Duration = Duration::from_secs(2);
 /// How many mailboxes are slow, and by how much.
 const SLOW_MAILBOXES: usize = 5;
@@ -155,7 +154,6 @@ impl World<'_> {
     /// Ends all trouble.
     pub fn calm(&self) {
         self.bench.sandbox.graph.faults().clear();
-        self.bench.sandbox.graph.faults().set_token_lifetime(TOKEN_LIFETIME);
         self.bench.sandbox.soar.rest.heal();
         self.relay.refuse(false);
     }
