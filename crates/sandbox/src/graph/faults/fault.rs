@@ -12,7 +12,9 @@ pub enum Scope {
     HttpRequests,
     /// The sub-requests of batches.
     SubRequests,
-    /// Both.
+    /// Requests below mailboxes, by themselves and in batches.
+    Mailboxes,
+    /// HTTP requests, and the sub-requests of batches.
     Everything,
 }
 
@@ -21,6 +23,7 @@ impl Scope {
         match self {
             Self::HttpRequests => !subject.in_batch,
             Self::SubRequests => subject.in_batch,
+            Self::Mailboxes => subject.kind == Kind::Graph && subject.request.contains(" /users/"),
             Self::Everything => true,
         }
     }
