@@ -78,7 +78,8 @@ async fn nothing_is_sent_without_a_yes() {
         "     1  POST for an access token, to https://",
         "     2  GET /users?$select=id,userPrincipalName&$top=999",
         "  1200  GET /users/ID/messages?$select=id&$top=1, by themselves, 32 at once",
-        "  1200  the same in POST /$batch of 20, 8 batches at once",
+        "  1200  the same as a search does: by themselves, 256 at once, or in",
+        "POST /$batch of 20, 8 batches at once",
         "after 60 s, or 7206 requests to\nGraph. Nothing is changed.",
         "limits of the application",
     ] {
@@ -112,8 +113,8 @@ async fn requests_are_those_of_the_plan() {
         assert!(is_expected, "{request:?}");
     }
     let counters = deployment.sandbox.graph.counters();
-    assert_eq!((counters.token_requests, counters.sub_requests), (1, 12));
-    assert_eq!(counters.http_requests, 1 + 12 + counters.batches);
+    assert_eq!(counters.token_requests, 1);
+    assert_eq!(counters.http_requests - counters.batches + counters.sub_requests, 1 + 2 * 12);
     let asked = asked(&deployment);
     assert!(asked.len() == 12 && asked.values().all(|times| *times == 2), "{asked:?}");
     assert_eq!(report["requests"]["graph"], 25);
@@ -134,7 +135,7 @@ async fn all_users_are_measured() {
     let (code, report) = measured(&deployment, &[("audit_file", &trail)], &[]).await;
     assert_eq!((code, &report["ended"]), (0, &json!("complete")), "{report:#}");
     assert_eq!((&report["users_listed"], &report["users_complete"]), (&json!(USERS), &json!(true)));
-    for way in ["single", "batched"] {
+    for way in ["single", "search"] {
         let sample = &report[way];
         assert_eq!((&sample["answered"], &sample["failed"]), (&json!(MAILBOXES), &json!(0)), "{report:#}");
         assert_eq!(sample["without_mailbox"], WITHOUT);
@@ -142,8 +143,9 @@ async fn all_users_are_measured() {
     let latency = &report["single"]["latency_ms"];
     assert_eq!(latency["requests"], MAILBOXES);
     assert!(latency["median"].as_f64().unwrap() <= latency["percentile_95"].as_f64().unwrap());
-    assert_eq!(report["batches_at_once"], json!({"granted": 8, "most": 8}));
-    assert_eq!(report["all_users_seconds"], report["batched"]["seconds"]);
+    assert_eq!(report["requests_at_once"]["most"], 256);
+    assert!(report["requests_at_once"]["granted"].as_u64().unwrap() >= 32, "{report:#}");
+    assert_eq!(report["all_users_seconds"], report["search"]["seconds"]);
     assert_eq!(report["missing"], json!([]));
 
     let after: Vec<_> =
@@ -161,14 +163,13 @@ async fn all_users_are_measured() {
 async fn throttling_is_reported() {
     let deployment = Deployment::new().await;
     let throttling =
-        Throttling { share: 0.5, scope: Scope::SubRequests, retry_after: RetryAfter::Decimal(0.1), times: 1 };
+        Throttling { share: 0.5, scope: Scope::Mailboxes, retry_after: RetryAfter::Decimal(0.1), times: 1 };
     deployment.sandbox.graph.faults().throttle(Some(throttling));
     let (code, report) = measured(&deployment, &[], &[]).await;
     assert_eq!(code, 0, "{report:#}");
     let throttled = deployment.sandbox.graph.counters().throttled;
     assert!(throttled > 0 && report["requests"]["throttled"] == json!(throttled), "{throttled}: {report:#}");
-    assert_eq!(report["batched"]["answered"], MAILBOXES);
-    assert!(report["batches_at_once"]["granted"].as_u64().unwrap() <= 8);
+    assert_eq!(report["search"]["answered"], MAILBOXES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,11 +198,11 @@ async fn failure_of_a_mailbox_is_named() {
     assert!(deployment.sandbox.graph.fail_mailbox(&deployment.mailbox(3), MailboxFault::AccessPolicy));
     let (code, report) = measured(&deployment, &[], &[]).await;
     assert_eq!(code, 0, "{report:#}");
-    for way in ["single", "batched"] {
+    for way in ["single", "search"] {
         let failures = json!([{"count": 1, "reason": "HTTP status 403, ErrorAccessDenied"}]);
         assert_eq!((&report[way]["failures"], &report[way]["answered"]), (&failures, &json!(MAILBOXES - 1)));
     }
-    assert_eq!(report["missing"], json!(["Mailboxes that failed in batches: 1."]));
+    assert_eq!(report["missing"], json!(["Mailboxes that failed as a search asks: 1."]));
     let (_, words, _) = measure(&deployment, &[], &["-y"]).await;
     assert!(words.contains("Failed by itself: 1, HTTP status 403, ErrorAccessDenied"), "{words}");
 }
@@ -224,7 +225,7 @@ async fn mailbox_that_may_not_be_read_is_left_out() {
     let (code, report) = measured(&deployment, &[("mailboxes_denied_reading", &denied)], &[]).await;
     assert_eq!(code, 0, "{report:#}");
     let left_out = json!([{"count": 1, "reason": "denied by mailboxes_denied_reading"}]);
-    assert_eq!((&report["left_out"], &report["batched"]["answered"]), (&left_out, &json!(MAILBOXES - 1)));
+    assert_eq!((&report["left_out"], &report["search"]["answered"]), (&left_out, &json!(MAILBOXES - 1)));
     assert!(report["all_users_seconds"].is_number(), "{report:#}");
     let users = deployment.sandbox.graph.users();
     let id = &users.iter().find(|user| user.user_principal_name == denied).unwrap().id;
@@ -246,8 +247,8 @@ async fn measurement_ends_in_time() {
     );
     let (code, report) = measured(&deployment, &[], &["--seconds", "2"]).await;
     assert_eq!((code, &report["ended"]), (0, &json!("time")), "{report:#}");
-    assert_eq!((&report["users_listed"], &report["batched"]["answered"]), (&json!(USERS), &json!(0)));
-    let missing = format!("Mailboxes that were not reached by batches: {USERS}.");
+    assert_eq!((&report["users_listed"], &report["search"]["answered"]), (&json!(USERS), &json!(0)));
+    let missing = format!("Mailboxes that were not reached as a search does: {USERS}.");
     assert!(report["missing"].as_array().unwrap().contains(&json!(missing)), "{report:#}");
 }
 
@@ -272,7 +273,7 @@ async fn interrupted_measurement_reports_what_it_has() {
     let output = process.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["ended"], &report["batched"]["answered"]), (&json!("interrupted"), &json!(0)));
+    assert_eq!((&report["ended"], &report["search"]["answered"]), (&json!("interrupted"), &json!(0)));
     assert_eq!(report["requests"]["throttled"], 0);
 }
 

@@ -20,13 +20,12 @@ const SEND: &str = "exchange_online_send_message";
 const MESSAGES: usize = 1500;
 /// The call is stopped after so many deletions.
 const BEFORE: usize = 300;
-/// How long Graph takes for a round of a batch.
+/// How long Graph takes for a deletion.
 const ROUND: Duration = Duration::from_millis(30);
-/// Two batches of twenty.
+/// As many are under way when the call is stopped, at most.
 const IN_FLIGHT: usize = 40;
 
-const SPEED: [(&str, &str); 3] =
-    [("max_concurrent_batches", "2"), ("max_batched_requests", "20"), ("max_deletions", "1500")];
+const SPEED: [(&str, &str); 2] = [("max_concurrent_requests", "8"), ("max_deletions", "1500")];
 
 /// A daemon whose deletions take their time.
 struct Stoppable {

@@ -14,13 +14,14 @@ use tracing::debug;
 use crate::GraphSettings;
 use crate::auth::claims::Claims;
 use crate::auth::token::TokenLife;
-use crate::batch::exchange::BatchedTry;
-use crate::batch::scheduler::{BatchState, Batches, Lane};
 use crate::change::unless_withdrawn;
+use crate::dispatch::Limits;
+use crate::dispatch::lane::{Lane, Place, Tried};
+use crate::dispatch::scheduler::{RequestState, Scheduler};
 use crate::download::{Content, Download};
 use crate::error::{Effect, Error, ErrorKind};
 use crate::error_code::Meaning;
-use crate::failure::{BackoffHint, Failure};
+use crate::failure::Failure;
 use crate::index::quota::Quota;
 use crate::mailbox_limiter::{MailboxGate, MailboxLimiter, MailboxPermit};
 use crate::metrics::Metrics;
@@ -31,7 +32,7 @@ use crate::response::{Response, Room};
 use crate::retry::{Policy, RetrySafety, Tries};
 use crate::transport::Transport;
 
-/// Microsoft Graph. Cloning is cheap, and all clones share connections, token, limits and batches.
+/// Microsoft Graph. Cloning is cheap, and all clones share connections, token and limits.
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -44,7 +45,7 @@ struct Shared {
     transport: Arc<Transport>,
     policy: Policy,
     mailboxes: MailboxLimiter,
-    batches: Batches,
+    scheduler: Scheduler,
     trace_quota: Quota,
     quarantines: KnownFolders,
 }
@@ -79,10 +80,10 @@ impl From<SendError> for Error {
 /// How a request travels.
 #[derive(Debug, Clone)]
 pub enum Dispatch {
-    /// By itself.
+    /// At once, by itself, ahead of large pieces of work.
     Single,
-    /// With others, in batches.
-    Batched(Lane),
+    /// As one of many of a large piece of work: by itself or in a batch, as is faster.
+    Bulk(Lane),
 }
 
 /// What is known about a request from its tries so far.
@@ -134,11 +135,13 @@ impl Client {
     pub fn with_metrics(settings: &GraphSettings, metrics: Arc<Metrics>) -> Result<Self, TlsError> {
         let transport = Arc::new(Transport::new(settings, metrics)?);
         let policy = Policy::new(settings);
-        let (size, side_by_side) = (settings.max_batched_requests, settings.max_concurrent_batches);
-        let batches = Batches::start(Arc::clone(&transport), policy, size, side_by_side);
+        let limits =
+            Limits { requests: settings.max_concurrent_requests, batches: settings.max_concurrent_batches };
+        let size = settings.max_batched_requests;
+        let scheduler = Scheduler::start(Arc::clone(&transport), policy, size, limits);
         let (mailboxes, trace_quota) = (MailboxLimiter::default(), Quota::of_message_trace());
         let quarantines = KnownFolders::default();
-        let shared = Shared { transport, policy, mailboxes, batches, trace_quota, quarantines };
+        let shared = Shared { transport, policy, mailboxes, scheduler, trace_quota, quarantines };
         Ok(Self { shared: Arc::new(shared), memory: Budget::default().share() })
     }
 
@@ -170,9 +173,9 @@ impl Client {
         self.shared.transport.metrics()
     }
 
-    /// Returns the state of the batches.
-    pub fn batches(&self) -> watch::Receiver<BatchState> {
-        self.shared.batches.state()
+    /// Returns the state of the requests: how many are at work, and how many may be.
+    pub fn requests(&self) -> watch::Receiver<RequestState> {
+        self.shared.scheduler.state()
     }
 
     /// Returns when the access token in use was fetched and when it ends, if there is one that is still valid.
@@ -190,9 +193,9 @@ impl Client {
         Ok(Claims::of(&self.shared.transport.token().await?))
     }
 
-    /// Opens a new lane through the batches, for one piece of work.
-    pub fn batched(&self) -> Dispatch {
-        Dispatch::Batched(self.shared.batches.lane())
+    /// Opens a new lane, for one piece of work that needs many requests.
+    pub fn bulk(&self) -> Dispatch {
+        Dispatch::Bulk(self.shared.scheduler.lane())
     }
 
     /// Sends `request` by itself, as often as the retry policy allows.
@@ -209,7 +212,8 @@ impl Client {
         let mut held = None;
         loop {
             let first_try = tries.retries() == 0 && attempt.slow_batches == 0;
-            let (outcome, was_too_slow) = self.send_once(&attempt, first_try, held.take()).await;
+            let Tried { outcome, batch, was_too_slow } =
+                self.send_once(&attempt, first_try, held.take()).await;
             let error = match outcome {
                 Ok(response) => {
                     let mutable_ids = request.immutable_ids && !attempt.request.immutable_ids;
@@ -245,8 +249,8 @@ impl Client {
                 "trying again"
             );
             let again = match dispatch {
-                Dispatch::Batched(lane) => lane.again_after(wait),
-                Dispatch::Single => Instant::now() + wait,
+                Dispatch::Bulk(lane) if batch.is_some() => lane.again_after(wait),
+                Dispatch::Bulk(_) | Dispatch::Single => Instant::now() + wait,
             };
             if let Err(error) = unless_withdrawn(request.gate.as_ref(), sleep_until(again)).await {
                 return Err(SendError {
@@ -257,44 +261,44 @@ impl Client {
         }
     }
 
-    /// Sends the request once. Also returns whether a batch that carried it took too long as a whole.
-    async fn send_once(
-        &self,
-        attempt: &Attempt<'_>,
-        first_try: bool,
-        held: Option<Held>,
-    ) -> (Result<Response, Error>, bool) {
+    async fn send_once(&self, attempt: &Attempt<'_>, first_try: bool, held: Option<Held>) -> Tried {
         let request = attempt.request.as_ref();
         if let Err(error) = request.path.checked() {
-            return (Err(error.into()), false);
+            return Tried::alone(Err(error.into()));
         }
         match attempt.dispatch {
-            Dispatch::Batched(lane) => {
+            Dispatch::Bulk(lane) => {
                 let gate = self.gate(request);
                 let tried = lane.send_once(request.clone(), gate, attempt.slow_batches, first_try).await;
                 log_part(request, &tried);
-                let is_read = request.safety == RetrySafety::Harmless && !request.is_change();
                 let outcome = tried.outcome.and_then(|response| {
-                    if is_read { response.within(&self.memory, held) } else { Ok(response) }
-                });
-                (outcome, tried.was_too_slow)
-            }
-            Dispatch::Single => {
-                let _permit = match unless_withdrawn(request.gate.as_ref(), self.enter(request)).await {
-                    Ok(permit) => permit,
-                    Err(withdrawn) => return (Err(withdrawn), false),
-                };
-                let transport = &self.shared.transport;
-                let exchanged = match request.safety {
-                    RetrySafety::Harmless if !request.is_change() => {
-                        let room = Room::Share { share: &self.memory, held };
-                        transport.exchange_within(request, room).await
+                    if request.is_harmless_read() {
+                        response.within(&self.memory, held)
+                    } else {
+                        Ok(response)
                     }
-                    _ => transport.exchange(request).await,
-                };
-                (self.note_throttling(exchanged).map(|(response, _)| response), false)
+                });
+                Tried { outcome, ..tried }
             }
+            Dispatch::Single => Tried::alone(self.send_alone(request, first_try, held).await),
         }
+    }
+
+    async fn send_alone(
+        &self,
+        request: &Request,
+        first_try: bool,
+        held: Option<Held>,
+    ) -> Result<Response, Error> {
+        let (_permit, mut place) = unless_withdrawn(request.gate.as_ref(), self.enter(request)).await?;
+        let transport = &self.shared.transport;
+        let exchanged = if request.is_harmless_read() {
+            transport.exchange_within(request, Room::Share { share: &self.memory, held }).await
+        } else {
+            transport.exchange(request).await
+        };
+        place.note(first_try, &exchanged);
+        exchanged.map(|(response, _)| response)
     }
 
     /// Opens the message at `request`, which is read as it arrives. Once it arrives it is not requested again.
@@ -312,9 +316,12 @@ impl Client {
         let mut tries = self.tries(request.safety);
         let read_timeout = self.shared.transport.read_timeout(request);
         loop {
-            let permit = self.enter(request).await;
+            let (permit, mut place) = self.enter(request).await;
             let opened = self.shared.transport.open(request).await;
-            let begun = match self.note_throttling(opened) {
+            place.note(tries.retries() == 0, &opened);
+            // What follows is read as fast as it is used, which Graph does not count as work.
+            drop(place);
+            let begun = match opened {
                 Ok((response, _)) => Download::begin(response, content, permit, read_timeout).await,
                 Err(error) => Err(error),
             };
@@ -331,19 +338,13 @@ impl Client {
         request.mailbox.as_ref().map(|mailbox| self.shared.mailboxes.gate(mailbox))
     }
 
-    /// Waits for a place in the request's mailbox.
-    async fn enter(&self, request: &Request) -> Option<MailboxPermit> {
-        self.gate(request)?.enter().await
-    }
-
-    /// Informs the batches when a request outside of them is throttled.
-    fn note_throttling<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
-        if let Err(error) = &outcome
-            && let Some(BackoffHint { named }) = error.backoff_hint()
-        {
-            self.shared.batches.throttled(named);
-        }
-        outcome
+    /// Waits for a place in the request's mailbox, and for one among all requests.
+    async fn enter(&self, request: &Request) -> (Option<MailboxPermit>, Place) {
+        let permit = match self.gate(request) {
+            Some(gate) => gate.enter().await,
+            None => None,
+        };
+        (permit, self.shared.scheduler.enter(request).await)
     }
 
     /// Returns the retry policy's own waits, for callers that check repeatedly whether something has become visible.
@@ -374,15 +375,15 @@ impl Client {
 }
 
 /// Logs a part of a batch among the lines of its own call, with the name of the batch, which several calls share.
-fn log_part(Request { method, path, .. }: &Request, BatchedTry { outcome, batch, .. }: &BatchedTry) {
+fn log_part(Request { method, path, .. }: &Request, Tried { outcome, batch, .. }: &Tried) {
+    let Some(batch) = batch else { return };
     let resource = path.resource();
-    let batch = batch.map(tracing::field::display);
     match outcome {
         Ok(Response { status, request_id, .. }) => {
-            debug!(%method, resource, status, request_id, batch, "graph request in a batch");
+            debug!(%method, resource, status, request_id, %batch, "graph request in a batch");
         }
         Err(error) => {
-            debug!(%method, resource, error = error.for_log(), batch, "graph request in a batch failed");
+            debug!(%method, resource, error = error.for_log(), %batch, "graph request in a batch failed");
         }
     }
 }

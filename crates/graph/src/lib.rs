@@ -9,6 +9,7 @@ mod calendar;
 mod call_tag;
 mod change;
 mod client;
+mod dispatch;
 mod download;
 mod error;
 mod error_code;
@@ -49,7 +50,6 @@ pub use auth::claims::Claims;
 pub use auth::credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 pub use auth::error::TokenError;
 pub use auth::token::TokenLife;
-pub use batch::scheduler::{BatchState, Lane};
 pub use calendar::{
     CalendarEntry, DeletedEntry, EntryDetails, EntryText, MAILBOX_FOLDERS_PERMISSION, MeetingMark,
     MeetingMessage, NewEntry, TRANSFER_PERMISSION, ZonedTime, create_entry, delete_entry, entries_of_meeting,
@@ -59,6 +59,8 @@ pub use calendar::{
 pub use call_tag::{CallTag, TaggedMessage};
 pub use change::{ChangeGate, ChangePermit};
 pub use client::{Client, Completed, Dispatch, SendError};
+pub use dispatch::lane::Lane;
+pub use dispatch::scheduler::RequestState;
 pub use download::Download;
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;

@@ -32,6 +32,8 @@ pub struct GraphSettings {
     pub timeout: Duration,
     /// `max_batched_requests`: sub-requests in one `$batch`, 1 to 20.
     pub max_batched_requests: usize,
+    /// `max_concurrent_requests`: requests at work at once at most, 1 to 1,000. Of a batch, four are.
+    pub max_concurrent_requests: usize,
     /// `max_concurrent_batches`: `$batch` calls under way at once at most, 1 to 32.
     pub max_concurrent_batches: usize,
     /// `max_retries_total`: repeats of one request after the first try.

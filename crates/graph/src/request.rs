@@ -171,4 +171,9 @@ impl Request {
     pub(crate) fn is_change(&self) -> bool {
         self.method != Method::GET && !self.only_reads
     }
+
+    /// Whether the request only reads, and may be sent as often as is useful.
+    pub(crate) fn is_harmless_read(&self) -> bool {
+        !self.is_change() && self.safety == RetrySafety::Harmless
+    }
 }

@@ -1,14 +1,15 @@
 //! Sends one request over the current connections, signs it with the current token, and reads the response.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use net::tls::TlsError;
 use net::{Proxy, Scrubber, Secret, http};
-use reqwest::Response as HttpResponse;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use reqwest::{Response as HttpResponse, Version};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::debug;
@@ -22,7 +23,7 @@ use crate::error::Error;
 use crate::error_code::Meaning;
 use crate::expected::Expected;
 use crate::metrics::{Metrics, Sent};
-use crate::pool::{Connections, Pool};
+use crate::pool::{Connections, Place};
 use crate::request::Request;
 use crate::response::{self, Response, Room};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
@@ -53,6 +54,7 @@ pub(crate) struct Transport {
     metrics: Arc<Metrics>,
     /// The longest silence within one request.
     read_timeout: Duration,
+    is_http2: AtomicBool,
     /// The turn to read a large answer that does not belong to one call.
     large_answers: Arc<Semaphore>,
 }
@@ -89,7 +91,7 @@ impl Transport {
             None => None,
         };
         let connections = Connections::new(settings)?;
-        let asks = token_client(settings, &connections.pool().http)?;
+        let asks = token_client(settings, &connections.place().http)?;
         let tokens = Tokens::new(asks, settings, Arc::clone(&metrics));
         let root = settings.base_url.clone();
         let upload_hosts = settings.upload_hosts.clone();
@@ -102,8 +104,14 @@ impl Transport {
             certificate: signs_in,
             metrics,
             read_timeout,
+            is_http2: AtomicBool::new(false),
             large_answers: Arc::new(Semaphore::new(1)),
         })
+    }
+
+    /// Whether Graph, or the proxy before it, answered over HTTP/2 the last time.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
     }
 
     pub(crate) fn root(&self) -> &Url {
@@ -183,8 +191,8 @@ impl Transport {
         let Request { method, path, body, is_advanced_query, .. } = request;
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
-        let pool = self.connections.pool();
-        let mut request = pool
+        let place = self.connections.place();
+        let mut request = place
             .http
             .request(method.clone(), path.url(&self.root))
             .header(AUTHORIZATION, token.header.clone())
@@ -209,7 +217,10 @@ impl Transport {
         };
         let response = response.map_err(|error| error.scrubbed(token.scrubber()));
         if response.as_ref().is_err_and(is_out_of_service) {
-            self.connections.leave(&pool);
+            self.connections.leave(&place);
+        }
+        if let Ok(response) = &response {
+            self.is_http2.store(response.version() == Version::HTTP_2, Ordering::Relaxed);
         }
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         count(&self.metrics, sent, response.as_ref().map(|response| response.status().as_u16()));
@@ -238,29 +249,29 @@ impl Transport {
     /// must not get the token (Graph page "Attach large files to Outlook messages or events"). Without a range, asks
     /// which ranges are missing.
     pub(crate) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Response, Error> {
-        let pool = self.connections.pool();
+        let place = self.connections.place();
         let request = match range {
-            Some((range, bytes)) => pool
+            Some((range, bytes)) => place
                 .http
                 .put(to.clone())
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .header(CONTENT_RANGE, range)
                 .body(bytes),
-            None => pool.http.get(to.clone()),
+            None => place.http.get(to.clone()),
         };
-        self.send_authorised(&pool, to, request).await
+        self.send_authorised(&place, to, request).await
     }
 
     /// Sends the JSON `body` to an address that Graph named for it, without the token, as an upload.
     pub(crate) async fn post_authorised(&self, to: &Url, body: Bytes) -> Result<Response, Error> {
-        let pool = self.connections.pool();
-        let request = pool.http.post(to.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        self.send_authorised(&pool, to, request).await
+        let place = self.connections.place();
+        let request = place.http.post(to.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        self.send_authorised(&place, to, request).await
     }
 
     async fn send_authorised(
         &self,
-        pool: &Pool,
+        place: &Place,
         to: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<Response, Error> {
@@ -275,7 +286,7 @@ impl Transport {
         let address = to.query().map(Secret::new);
         let response = sent.await.map_err(|error| error.scrubbed(&Scrubber::new(&address)));
         if response.as_ref().is_err_and(is_out_of_service) {
-            self.connections.leave(pool);
+            self.connections.leave(place);
         }
         count(&self.metrics, Sent::Upload, response.as_ref().map(|response| response.status));
         response

@@ -12,7 +12,7 @@ use super::sample::Sample;
 const SCHEMA: u32 = 1;
 
 pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
-    let Measured { listed, left_out, single, batched, sent, granted, stopped, .. } = measured;
+    let Measured { listed, left_out, single, bulk, sent, granted, stopped, .. } = measured;
     let estimated = estimate(measured);
     let report = json!({
         "schema": SCHEMA,
@@ -29,7 +29,7 @@ pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
         "users_complete": listed.as_ref().is_some_and(|listed| !listed.has_more),
         "left_out": counts(left_out),
         "single": sample(single, true),
-        "batched": sample(batched, false),
+        "search": sample(bulk, false),
         "requests": {
             "graph": sent.counted(),
             "single": sent.single,
@@ -38,7 +38,7 @@ pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
             "tokens": sent.tokens,
             "throttled": sent.throttled,
         },
-        "batches_at_once": { "granted": granted.batches, "most": plan.batches_at_once },
+        "requests_at_once": { "granted": granted.requests, "most": plan.requests_at_once },
         "all_users_seconds": estimated.as_ref().ok().map(|time| seconds(time.as_secs_f64())),
         "missing": estimated.err().unwrap_or_default(),
     });

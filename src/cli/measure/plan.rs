@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) identifies: bool,
     pub(super) batch_size: usize,
     pub(super) batches_at_once: usize,
+    pub(super) requests_at_once: usize,
 }
 
 impl Plan {
@@ -43,6 +44,7 @@ impl Plan {
             identifies,
             batch_size: settings.max_batched_requests,
             batches_at_once: settings.max_concurrent_batches,
+            requests_at_once: settings.max_concurrent_requests,
         }
     }
 
@@ -53,7 +55,7 @@ impl Plan {
 
     /// How many requests are sent by themselves at once: as many as Graph carries out at once of the batches.
     pub(super) fn single_at_once(&self) -> usize {
-        self.batches_at_once * ROUND
+        (self.batches_at_once * ROUND).min(self.requests_at_once)
     }
 
     /// Requests for users and mailboxes, without repeats.
@@ -89,7 +91,7 @@ impl Plan {
     }
 
     fn text(&self) -> String {
-        let Self { mailboxes, batch_size, batches_at_once, repeats, .. } = self;
+        let Self { mailboxes, batch_size, batches_at_once, requests_at_once, repeats, .. } = self;
         let mut text = format!("The measurement sends these requests to {}:\n", self.base_url);
         let mut line = |count: &str, what: &str| {
             // Writing to a String does not fail.
@@ -112,8 +114,9 @@ impl Plan {
         );
         line(
             &mailboxes.to_string(),
-            &format!("the same in POST /$batch of {batch_size}, {batches_at_once} batches at once"),
+            &format!("the same as a search does: by themselves, {requests_at_once} at once, or in"),
         );
+        line("", &format!("POST /$batch of {batch_size}, {batches_at_once} batches at once"));
         let _ = write!(
             text,
             "These are the most; a tenant with fewer users takes fewer. A request that Graph throttles or\n\

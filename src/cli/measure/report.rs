@@ -28,20 +28,20 @@ pub(super) fn estimate(measured: &Measured) -> Result<Duration, Vec<String>> {
     }
     let unidentified = measured.left_out.values().sum::<usize>() - measured.denied;
     let looked_into = listed.users - measured.denied - unidentified;
-    let not_reached = looked_into - measured.batched.ended();
+    let not_reached = looked_into - measured.bulk.ended();
     for (count, what) in [
         (unidentified, "could not be compared with mailboxes_denied_reading"),
-        (not_reached, "were not reached by batches"),
-        (measured.batched.failures(), "failed in batches"),
+        (not_reached, "were not reached as a search does"),
+        (measured.bulk.failures(), "failed as a search asks"),
     ] {
         if count > 0 {
             missing.push(format!("Mailboxes that {what}: {count}."));
         }
     }
-    if measured.batched.answered == 0 {
-        missing.push("No mailbox answered in a batch.".to_owned());
+    if measured.bulk.answered == 0 {
+        missing.push("No mailbox answered as a search asks.".to_owned());
     }
-    if missing.is_empty() { Ok(measured.batched.took) } else { Err(missing) }
+    if missing.is_empty() { Ok(measured.bulk.took) } else { Err(missing) }
 }
 
 /// Why the measurement ended early.
@@ -55,7 +55,7 @@ pub(super) fn ended(plan: &Plan, stop: &Stop) -> String {
 }
 
 pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
-    let Measured { listed, left_out, single, batched, sent, granted, stopped, .. } = measured;
+    let Measured { listed, left_out, single, bulk, sent, granted, stopped, .. } = measured;
     let mut text = String::new();
     let mut line = |line: &str| {
         // Writing to a String does not fail.
@@ -72,19 +72,19 @@ pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
         line(&format!("Not looked into: {count}, {reason}"));
     }
     line("");
-    line(&format!("{:<32}{:>15}{:>12}", "", "by themselves", "in batches"));
+    line(&format!("{:<32}{:>15}{:>12}", "", "by themselves", "as a search"));
     let mut row = |name: &str, value: fn(&Sample) -> String| {
-        line(&format!("{name:<32}{:>15}{:>12}", value(single), value(batched)));
+        line(&format!("{name:<32}{:>15}{:>12}", value(single), value(bulk)));
     };
     row("mailboxes that answered", |sample| sample.answered.to_string());
     row("users without a mailbox", |sample| sample.without_mailbox.to_string());
     row("mailboxes that failed", |sample| sample.failures().to_string());
     row("seconds", |sample| format!("{:.1}", sample.took.as_secs_f64()));
     for (name, percent) in [("latency in ms, median", 50), ("latency in ms, 95th percentile", 95)] {
-        // How long a request waited for its batch is the doing of this program.
+        // How long a request waited for a place is the doing of this program.
         line(&format!("{name:<32}{:>15}{:>12}", millis(single.percentile(percent)), "-"));
     }
-    for (way, sample) in [("by itself", single), ("in a batch", batched)] {
+    for (way, sample) in [("by itself", single), ("as a search does", bulk)] {
         for (reason, count) in &sample.failed {
             line(&format!("Failed {way}: {count}, {reason}"));
         }
@@ -100,8 +100,8 @@ pub(super) fn text(plan: &Plan, measured: &Measured) -> String {
     ));
     line(&format!("Throttled answers: {}", sent.throttled));
     line(&format!(
-        "Batches at once that Graph allowed at the end: {} of {} (max_concurrent_batches)",
-        granted.batches, plan.batches_at_once
+        "Requests at once that Graph was found to accept: {} of {} (max_concurrent_requests)",
+        granted.requests, plan.requests_at_once
     ));
     line("");
     for sentence in meaning(measured) {
@@ -162,8 +162,8 @@ mod tests {
 
     fn measured(users: usize, has_more: bool, answered: usize) -> Measured {
         let mut measured = Measured { listed: Some(Listed { users, has_more }), ..Measured::default() };
-        (0..answered).for_each(|_| measured.batched.add(Answer::Answered(None)));
-        measured.batched.took = Duration::from_secs(150);
+        (0..answered).for_each(|_| measured.bulk.add(Answer::Answered(None)));
+        measured.bulk.took = Duration::from_secs(150);
         measured
     }
 
@@ -173,11 +173,11 @@ mod tests {
         let more = estimate(&measured(2, true, 2)).unwrap_err();
         assert!(more.len() == 1 && more[0].contains("more users than the 2"), "{more:?}");
         let unreached = estimate(&measured(3, false, 2)).unwrap_err();
-        assert_eq!(unreached, ["Mailboxes that were not reached by batches: 1."]);
+        assert_eq!(unreached, ["Mailboxes that were not reached as a search does: 1."]);
         assert_eq!(estimate(&Measured::default()).unwrap_err().len(), 1);
         let mut failed = measured(3, false, 2);
-        failed.batched.add(Answer::Failed("x".to_owned()));
-        assert_eq!(estimate(&failed).unwrap_err(), ["Mailboxes that failed in batches: 1."]);
+        failed.bulk.add(Answer::Failed("x".to_owned()));
+        assert_eq!(estimate(&failed).unwrap_err(), ["Mailboxes that failed as a search asks: 1."]);
     }
 
     #[test]

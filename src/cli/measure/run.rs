@@ -1,4 +1,4 @@
-//! The measurement: lists users, and looks into their mailboxes, by single requests and by batches.
+//! The measurement: lists users, and looks into their mailboxes, by single requests and as a search does.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -19,7 +19,7 @@ use crate::cli::invoke::progress::ProgressDisplay;
 use crate::functions::Progress;
 use crate::guard::Guard;
 
-/// How many mailboxes wait for a place in a batch at once.
+/// How many mailboxes wait for a place at once.
 const WAITING: usize = 1000;
 /// How often the number of requests is compared with its limit.
 const COMPARED_EVERY: Duration = Duration::from_millis(50);
@@ -44,7 +44,7 @@ pub(super) struct Measured {
     /// How many of them `mailboxes_denied_reading` denies.
     pub(super) denied: usize,
     pub(super) single: Sample,
-    pub(super) batched: Sample,
+    pub(super) bulk: Sample,
     pub(super) sent: SentRequests,
     pub(super) granted: Granted,
     pub(super) stopped: Option<Stop>,
@@ -85,15 +85,15 @@ impl SentRequests {
     }
 }
 
-/// How many batches Graph lets be at work at once, as far as it has shown.
+/// How many requests Graph works on at once, as far as it has shown.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Granted {
-    pub(super) batches: usize,
+    pub(super) requests: usize,
 }
 
 impl Granted {
     fn of(client: &Client) -> Self {
-        Self { batches: client.batches().borrow().window }
+        Self { requests: client.requests().borrow().window }
     }
 }
 
@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         measured.stopped = self.steps(&mut measured).await.err();
         measured.sent = SentRequests::of(self.client);
         measured.granted = Granted::of(self.client);
-        let answered = measured.single.answered.max(measured.batched.answered);
+        let answered = measured.single.answered.max(measured.bulk.answered);
         let failed = match &measured.stopped {
             Some(Stop::Failed(error)) => Err(error.clone()),
             _ => Ok(()),
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
         let until = Instant::now() + self.plan.time;
         let ids = self.list(until, measured).await?;
         let ids = if self.plan.identifies { self.identify(ids, until, measured).await? } else { ids };
-        // Single requests have half of the time that is left, so that batches are measured as well.
+        // Single requests have half of the time that is left, so that the search is measured as well.
         let now = Instant::now();
         let half = now + until.saturating_duration_since(now) / 2;
         let at_once = self.plan.single_at_once();
@@ -186,8 +186,8 @@ impl<'a> Run<'a> {
             Ok(()) | Err(Stop::OutOfTime) => {}
             Err(stop) => return Err(stop),
         }
-        let batched = self.client.batched();
-        self.ask_all(&batched, WAITING, &ids, until, &mut measured.batched).await
+        let bulk = self.client.bulk();
+        self.ask_all(&bulk, WAITING, &ids, until, &mut measured.bulk).await
     }
 
     /// Lists the users. Returns the names by which their mailboxes are asked for.
@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         measured: &mut Measured,
     ) -> Result<Vec<String>, Stop> {
         self.display.status("Comparing mailboxes with mailboxes_denied_reading");
-        let (client, guard, dispatch) = (self.client, self.guard, self.client.batched());
+        let (client, guard, dispatch) = (self.client, self.guard, self.client.bulk());
         let total = ids.len();
         let checked = stream::iter(ids).map(|id| {
             let dispatch = &dispatch;
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
         until: Instant,
         sample: &mut Sample,
     ) -> Result<(), Stop> {
-        let how = if matches!(dispatch, Dispatch::Single) { "single requests" } else { "batches" };
+        let how = if matches!(dispatch, Dispatch::Single) { "single requests" } else { "search" };
         self.display.status(&format!("Looking into {} mailboxes by {how}", ids.len()));
         let (client, started) = (self.client, Instant::now());
         let answers = stream::iter(ids).map(|id| ask(client, dispatch, id));

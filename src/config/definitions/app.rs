@@ -22,6 +22,7 @@ pub(in crate::config) static SECTION: Section = Section {
         ],
         &[
             &MAX_BATCHED_REQUESTS,
+            &MAX_CONCURRENT_REQUESTS,
             &MAX_CONCURRENT_BATCHES,
             &MAX_MESSAGES,
             &MAX_USERS,
@@ -138,9 +139,22 @@ pub(in crate::config) static MAX_BATCHED_REQUESTS: Number<usize> = Number {
     default: 20,
 };
 
+pub(in crate::config) static MAX_CONCURRENT_REQUESTS: Number<usize> = Number {
+    opt: opt(
+        "max_concurrent_requests",
+        "Requests that Graph works on at the same time; fewer while it throttles. Of a $batch it works on four.",
+    )
+    .suggested("256"),
+    range: 1..=1000,
+    default: 256,
+};
+
 pub(in crate::config) static MAX_CONCURRENT_BATCHES: Number<usize> = Number {
-    opt: opt("max_concurrent_batches", "$batch requests at the same time; fewer while Graph throttles.")
-        .suggested("8"),
+    opt: opt(
+        "max_concurrent_batches",
+        "$batch requests at the same time, where batches are faster than single requests.",
+    )
+    .suggested("8"),
     range: 1..=32,
     default: 8,
 };

@@ -33,6 +33,7 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
     let common_timeout = options.number(&integrations::TIMEOUT);
     let timeout = options.number_if_set(&opt::TIMEOUT).unwrap_or(common_timeout);
     let max_batched_requests = options.number(&opt::MAX_BATCHED_REQUESTS);
+    let max_concurrent_requests = options.number(&opt::MAX_CONCURRENT_REQUESTS);
     let max_concurrent_batches = options.number(&opt::MAX_CONCURRENT_BATCHES);
     let max_retries = options.number(&opt::MAX_RETRIES_TOTAL);
     let backoff = options.number(&opt::MAX_RETRIES_BACKOFF_FACTOR);
@@ -48,6 +49,7 @@ pub(in crate::config) fn graph(options: &mut Options<'_>) -> Option<GraphSetting
         proxy,
         timeout: Duration::from_secs(timeout),
         max_batched_requests,
+        max_concurrent_requests,
         max_concurrent_batches,
         max_retries,
         retry_backoff: Duration::from_secs_f64(backoff),

@@ -50,7 +50,7 @@ impl Health {
         register_services(&mut registry, &services);
         self.register_broker(&mut registry);
         services.graph.metrics().register(&mut registry);
-        register_batches(&mut registry, *services.graph.batches().borrow());
+        register_requests(&mut registry, *services.graph.requests().borrow());
         register_token(&mut registry, services.graph.token_life());
         registry.register(
             "certificate_expiry_timestamp_seconds",
@@ -108,22 +108,22 @@ where
     registry.register(name, help, ConstGauge::new(value));
 }
 
-fn register_batches(registry: &mut Registry, state: graph::BatchState) {
-    let graph::BatchState { window, under_way, waiting, paused_until } = state;
+fn register_requests(registry: &mut Registry, state: graph::RequestState) {
+    let graph::RequestState { window, at_work, waiting, paused_until } = state;
     gauge(
         registry,
-        "graph_batch_window",
-        "Batches that may be under way at once at present; less than max_concurrent_batches while throttled",
+        "graph_request_window",
+        "Requests that Graph may work on at once at present; it grows up to max_concurrent_requests",
         window as u64,
     );
-    gauge(registry, "graph_batches_in_flight", "Batches that are under way", under_way as u64);
-    gauge(registry, "graph_batch_queue_length", "Requests that wait for a place in a batch", waiting as u64);
+    gauge(registry, "graph_requests_at_work", "Requests that Graph works on", at_work as u64);
+    gauge(registry, "graph_queue_length", "Requests that wait for others to end", waiting as u64);
     let pause =
         paused_until.map_or(Duration::ZERO, |until| until.duration_since(tokio::time::Instant::now()));
     gauge(
         registry,
-        "graph_batch_pause_seconds",
-        "For how long no batch is sent from now on, by Graph's word",
+        "graph_pause_seconds",
+        "For how long nothing is sent from now on, by Graph's word",
         pause.as_secs_f64(),
     );
 }

@@ -40,7 +40,7 @@ pub(super) async fn apply(
     unaccounted: Unaccounted,
     until: Instant,
 ) -> Applied {
-    let dispatch = context.graph.batched();
+    let dispatch = context.graph.bulk();
     let job = wish.digest.to_string();
     let meetings = meetings::of_plan(wish, plan, &job);
     let removal =

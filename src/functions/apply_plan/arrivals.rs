@@ -72,7 +72,7 @@ pub(super) async fn look(context: &Context, plan: &Plan, until: Instant) -> Arri
     let traits = Traits::of(plan);
     let margin = TimeDelta::from_std(CLOCKS_APART).unwrap_or_default();
     let since = plan.facts().looked_until.time() - margin;
-    let dispatch = &context.graph.batched();
+    let dispatch = &context.graph.bulk();
     let looks: Vec<_> = plan
         .mailboxes()
         .into_iter()

@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
 /// Deletes the messages, many mailboxes at the same time, until the call is stopped, and as far as it gets `until`
 /// then.
 async fn delete_all<'a>(context: &Context, unique: Vec<(Key<'a>, &'a str)>, until: Instant) -> Run<'a> {
-    let dispatch = context.graph.batched();
+    let dispatch = context.graph.bulk();
     let mailboxes: HashMap<Arc<str>, Access> =
         unique.iter().map(|((mailbox, _), _)| (mailbox.clone(), Access::default())).collect();
     let run = many::each(context, until, &unique, ("Deleting", "message"), |((mailbox, id), name)| {

@@ -66,7 +66,7 @@ pub(super) async fn freeze(context: &Context, source: Source) -> Result<Frozen, 
         Found::Listed(listed) => listed,
         Found::Traced(copies) => look_up(context, copies, &mut left_out).await?,
     };
-    let dispatch = context.graph.batched();
+    let dispatch = context.graph.bulk();
     let mut failure = None;
     let owners = owners(context, &dispatch, &listed, (&mut left_out, &mut failure)).await?;
     let places = places(&listed, &owners);

@@ -104,7 +104,7 @@ async fn look(context: &Context, access: &Accesses, wish: &Wish, listed: Mailbox
     let Mailboxes { named, is_cut, failure } = listed;
     let total = named.len();
     let mut pace = context.status.every_few_seconds();
-    let (dispatch, kept) = (&context.graph.batched(), Kept::default());
+    let (dispatch, kept) = (&context.graph.bulk(), Kept::default());
     let all_kept = &kept;
     let looks: Vec<_> = named
         .into_iter()

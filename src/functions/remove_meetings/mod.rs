@@ -172,7 +172,7 @@ async fn remove(
     meetings: &mut RemovedMeetings,
     until: Instant,
 ) -> (Vec<MeetingDealt>, Option<StopReason>) {
-    let dispatch = &context.graph.batched();
+    let dispatch = &context.graph.bulk();
     let many::Run { fates, stopped } =
         many::each(context, until, &meetings.meetings, ("Removing", "calendar entry"), |meeting| {
             remove_one(context, dispatch, access, meeting)

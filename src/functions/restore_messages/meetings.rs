@@ -84,7 +84,7 @@ pub(super) async fn restore(
     for one in &wanted {
         places.entry(one.mailbox_name().to_lowercase()).or_default();
     }
-    let (places, dispatch) = (&*places, &context.graph.batched());
+    let (places, dispatch) = (&*places, &context.graph.bulk());
     let run = many::each(context, until, &wanted, ("Restoring", "calendar entry"), |one| async move {
         let access = &places[&one.mailbox_name().to_lowercase()].access;
         under_current_rails(context, |context| async move {

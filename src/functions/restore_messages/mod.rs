@@ -182,7 +182,7 @@ async fn restore_all(
     wanted: &[Wanted],
     until: Instant,
 ) -> many::Run<Restored> {
-    let dispatch = if let [_] = wanted { Dispatch::Single } else { context.graph.batched() };
+    let dispatch = if let [_] = wanted { Dispatch::Single } else { context.graph.bulk() };
     let dispatch = &dispatch;
     for one in wanted {
         places.entry(one.mailbox_name().to_lowercase()).or_default();

@@ -152,7 +152,7 @@ async fn look(
     for (name, id) in &named {
         places.entry(id.as_ref().unwrap_or(name).to_lowercase()).or_default();
     }
-    let (dispatch, places) = (&context.graph.batched(), &*places);
+    let (dispatch, places) = (&context.graph.bulk(), &*places);
     let looks: Vec<_> = named
         .iter()
         .map(|(name, id)| {

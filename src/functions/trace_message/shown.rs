@@ -39,7 +39,7 @@ impl Shown {
         addresses.dedup();
         // A bounce has no sender.
         addresses.retain(|address| !address.is_empty());
-        let route = context.graph.batched();
+        let route = context.graph.bulk();
         let checked = stream::iter(addresses).map(|address| {
             let route = &route;
             async move {

@@ -8,7 +8,7 @@ USERS = "GET /users"
 LIST = "GET /users/id-ada/messages"
 INPUTS = {"exo_email_address": "all", "exo_email_address_sender": PHISHER, "exo_query_output_format": ["Exchange Online data table"]}
 # One request in each batch, so that what happens to a batch happens to one mailbox.
-SINGLY = {"max_batched_requests": 1}
+PAIRS = {"max_batched_requests": 2}
 # How many messages are still wanted when a further page of users comes depends on the machine.
 PAGES = {"any_top": True}
 MANY = {"exo_email_address": ", ".join(f"user{number}@contoso.example" for number in range(25)) + f", {ADA}"}
@@ -38,11 +38,11 @@ CALLS = with_inputs(INPUTS, {
     "all-forbidden": {"graph": [rule("GET /users/*/messages", 403, "ErrorAccessDenied", "Access is denied.")]},
     "messages-in-pages": {"tenant": {"page": 1}},
     "second-page-fails": {"tenant": {"page": 1}, "graph": [rule(f"{LIST}?$skip=1", 500, "InternalServerError", "Broken.")]},
-    "batch-fails-once": {"settings": SINGLY, "graph": [rule("POST /$batch", 503, text="", times=1, body="id-ada")]},
-    "batch-is-html-once": {"settings": SINGLY, "graph": [rule("POST /$batch", 200, text="<html>", times=1)], "inputs": {"exo_email_address": "all:mc.one"}},
+    "batch-fails-once": {"settings": PAIRS, "graph": [rule("POST /$batch", 503, text="", times=1, body="id-ada")]},
+    "batch-is-html-once": {"settings": PAIRS, "graph": [rule("POST /$batch", 200, text="<html>", times=1)], "inputs": {"exo_email_address": "all:mc.one"}},
     "batch-forbidden": {"graph": [rule("POST /$batch", 403, "ErrorAccessDenied", "Access is denied.")], "inputs": {"exo_email_address": "all:mc"}},
     "batch-not-known": {"graph": [rule("POST /$batch", 404, "ResourceNotFound", "No batches here.")]},
-    "batch-leaves-one-out": {"settings": SINGLY | {"max_retries_total": 1}, "graph": [rule("POST /$batch", 200, json={"responses": []})], "inputs": {"exo_email_address": "all:bob"}},
+    "batch-leaves-one-out": {"settings": PAIRS | {"max_retries_total": 1}, "graph": [rule("POST /$batch", 200, json={"responses": []})], "inputs": {"exo_email_address": "all:bob"}},
     "long-list": {"inputs": MANY},
     "limit-of-messages": {"settings": {"max_messages": 1, "max_concurrent_batches": 1}, "inputs": {"exo_email_address": "all:bob"}},
 }) | with_inputs(INPUTS | {"exo_query_output_format": ["Incident note", "Incident attachment"]}, {

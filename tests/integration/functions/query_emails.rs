@@ -260,8 +260,9 @@ async fn results_are_in_mailbox_order_whatever_came_first() {
 }
 
 #[tokio::test]
-async fn query_of_all_users_runs_in_parallel_batches() {
-    let (fixture, _) = one_each(30, &[("max_batched_requests", "4")]).await;
+async fn query_of_all_users_runs_in_parallel_batches_without_http2() {
+    let tenant = TenantOptions { http1_only: true, ..empty(30) };
+    let fixture = Fixture::configured(tenant, &[("max_batched_requests", "4")]).await;
     fixture.graph().faults().set_latency(std::time::Duration::from_millis(30), std::time::Duration::ZERO);
     fixture.done(QueryEmails, query("all", everything())).await;
     let counters = fixture.graph().counters();

@@ -48,7 +48,7 @@ pub(crate) fn fail(fixture: &Fixture, mailbox: &str, fault: Fault) {
 async fn throttled_parts_are_sent_again_and_nothing_is_missing() {
     let (fixture, names) = one_each(40, &[]).await;
     for retry_after in [SOON, RetryAfter::Absent] {
-        let throttling = Throttling { share: 0.4, scope: Scope::SubRequests, retry_after, times: 2 };
+        let throttling = Throttling { share: 0.4, scope: Scope::Mailboxes, retry_after, times: 2 };
         fixture.graph().faults().throttle(Some(throttling));
         let results = fixture.done(QueryEmails, query("all", everything())).await;
         assert_eq!(results["content"]["not_searched"], json!([]));
@@ -161,7 +161,7 @@ async fn left_out_count_at_limit_is_independent_of_throttling() {
     for round in 0..4 {
         let throttling = Throttling {
             share: f64::from(round) / 10.0,
-            scope: Scope::SubRequests,
+            scope: Scope::Mailboxes,
             retry_after: SOON,
             times: 1,
         };
@@ -241,6 +241,13 @@ async fn search_that_reaches_no_mailbox_fails_the_call() {
         assert!(error.contains("is not an answer of Microsoft Graph"), "{error}");
         fixture.graph().faults().clear();
     }
+    fixture.assert_incident_untouched();
+}
+
+#[tokio::test]
+async fn search_whose_batches_all_fail_fails_the_call() {
+    let tenant = TenantOptions { http1_only: true, ..empty(3) };
+    let fixture = Fixture::configured(tenant, &[("max_retries_total", "1")]).await;
     fixture.graph().faults().next(1000, Target::Batch, Fault::Status(503, SOON));
     let error = fixture.failed(QueryEmails, query("all", everything())).await;
     assert!(error.contains("503"), "{error}");

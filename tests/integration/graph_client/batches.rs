@@ -21,30 +21,36 @@ pub(crate) fn successes(requests: &[RecordedRequest]) -> HashMap<String, usize> 
     times
 }
 
+/// A tenant without HTTP/2, for which all requests of a large piece of work travel in batches.
+pub(crate) fn http1(mailboxes: usize) -> TenantOptions {
+    TenantOptions { mailboxes, http1_only: true, ..TenantOptions::default() }
+}
+
 /// On one thread, so that all requests are there before the first batch is made.
 #[tokio::test]
 async fn requests_share_batches_of_the_configured_size() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(http1(50)).await;
     let tenant = &fixture.sandbox.graph;
     let requests: Vec<_> = tenant.mailboxes().iter().take(45).map(|mailbox| messages(mailbox)).collect();
-    for (setting, batches) in [("20", 3), ("7", 7), ("1", 45)] {
+    for (setting, batches, single) in [("20", 3, 0), ("7", 7, 0), ("1", 0, 45)] {
         let client = fixture.client(&[("max_batched_requests", setting)]);
         tenant.forget_requests();
-        let route = client.batched();
+        let route = client.bulk();
         try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
         let counters = tenant.counters();
-        assert_eq!((counters.batches, counters.sub_requests, counters.http_requests), (batches, 45, batches));
+        assert_eq!((counters.batches, counters.http_requests), (batches, batches + single), "{setting}");
+        assert_eq!(counters.by_kind["list messages"], 45, "{setting}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_in_any_order_reach_their_callers() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(http1(50)).await;
     let client = fixture.client(&[]);
     let mailboxes = fixture.sandbox.graph.mailboxes();
     let requests: Vec<_> =
         mailboxes.iter().map(|mailbox| Request::get(Path::user(mailbox).unwrap())).collect();
-    let route = client.batched();
+    let route = client.bulk();
     let done = try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
     for (mailbox, done) in mailboxes.iter().zip(done) {
         let user: Value = done.response.parse().unwrap();
@@ -54,14 +60,14 @@ async fn parts_in_any_order_reach_their_callers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_failed_parts_are_retried() {
-    let fixture = TestTenant::new(TenantOptions { mailboxes: 200, ..TenantOptions::default() }).await;
+    let fixture = TestTenant::new(http1(200)).await;
     let tenant = &fixture.sandbox.graph;
     let throttling =
         Throttling { share: 0.3, scope: Scope::SubRequests, retry_after: RetryAfter::Decimal(0.1), times: 2 };
     tenant.faults().throttle(Some(throttling));
     let client = fixture.client(&[]);
     let requests: Vec<_> = tenant.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
-    let route = client.batched();
+    let route = client.bulk();
     try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
     let times = successes(&tenant.requests());
     assert_eq!(times.len(), 200);
@@ -73,7 +79,7 @@ async fn only_failed_parts_are_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_a_failed_batch_are_retried() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(http1(50)).await;
     let tenant = &fixture.sandbox.graph;
     let requests: Vec<_> = tenant.mailboxes().iter().take(20).map(|mailbox| messages(mailbox)).collect();
     for fault in [
@@ -90,7 +96,7 @@ async fn parts_of_a_failed_batch_are_retried() {
     ] {
         let client = fixture.client(&[]);
         tenant.faults().next(1, Target::Batch, fault);
-        let route = client.batched();
+        let route = client.bulk();
         let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
         for done in done {
             assert!(done.is_ok(), "{fault:?}: {:?}", done.err());
@@ -100,7 +106,7 @@ async fn parts_of_a_failed_batch_are_retried() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_part_does_not_affect_others() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(http1(50)).await;
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);
     let without_mailbox: Vec<_> = tenant
@@ -112,7 +118,7 @@ async fn refused_part_does_not_affect_others() {
     let all: Vec<_> =
         without_mailbox.iter().cloned().chain(tenant.mailboxes().into_iter().take(10)).collect();
     let requests: Vec<_> = all.iter().map(|mailbox| messages(mailbox)).collect();
-    let route = client.batched();
+    let route = client.bulk();
     let done = join_all(requests.iter().map(|request| client.send_by(&route, request))).await;
     for (mailbox, done) in all.iter().zip(done) {
         match done {
@@ -125,14 +131,14 @@ async fn refused_part_does_not_affect_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mailbox_limit_holds_for_single_and_batched_requests() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(http1(50)).await;
     let tenant = &fixture.sandbox.graph;
     tenant.faults().set_latency(Duration::from_millis(20), Duration::ZERO);
     let client = fixture.client(&[]);
     let mailbox = &tenant.mailboxes()[0];
     // The same mailbox, written in other letters too.
     let requests = [messages(mailbox), messages(&mailbox.to_uppercase())];
-    let (lane, other) = (client.batched(), client.batched());
+    let (lane, other) = (client.bulk(), client.bulk());
     let batched = (0..60).map(|n| {
         let (client, request, route) = (&client, &requests[n % 2], if n % 3 == 0 { &lane } else { &other });
         async move { client.send_by(route, request).await.map(|_| ()).map_err(|failed| failed.error) }

@@ -34,7 +34,7 @@ async fn requests_after_a_503_use_a_new_connection() {
     let request = user(&tenant.mailboxes()[0]);
     client.send(&request).await.unwrap();
     let mut connections = 1;
-    for route in [Dispatch::Single, client.batched()] {
+    for route in [Dispatch::Single, client.bulk()] {
         for status in [429, 503, 500, 503] {
             tenant.faults().next(1, Target::HttpRequest, Fault::Status(status, RetryAfter::Absent));
             assert!(client.send_by(&route, &request).await.unwrap().repeated);

@@ -79,7 +79,7 @@ async fn token_in_a_part_of_a_batch_is_removed() {
         RawResponse::new(200, json!({"responses": parts.collect::<Vec<_>>()}).to_string())
     })
     .await;
-    let dispatch = client.batched();
+    let dispatch = client.bulk();
     let (one, two) = (messages("a@x.example"), messages("b@x.example"));
     let sent = tokio::join!(client.send_by(&dispatch, &one), client.send_by(&dispatch, &two));
     for failed in [sent.0.unwrap_err(), sent.1.unwrap_err()] {

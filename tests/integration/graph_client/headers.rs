@@ -79,7 +79,7 @@ async fn outlook_requests_ask_for_immutable_ids() {
 #[tokio::test(flavor = "multi_thread")]
 async fn immutable_id_preference_is_set_per_batch_part() {
     let (client, requests) = recorded().await;
-    let (lane, act) = (client.batched(), Permit::default());
+    let (lane, act) = (client.bulk(), Permit::default());
     let deletion = Request::post(message().then("permanentDelete"), Bytes::new(), &act);
     for request in [Request::get(message()), Request::get(Path::users()), deletion] {
         client.send_by(&lane, &request).await.unwrap();

@@ -107,7 +107,7 @@ async fn change_without_a_body_in_its_response_succeeds() {
     }
     for (status, body) in [(204, json!("")), (200, json!("")), (204, Value::Null), (200, Value::Null)] {
         let (client, count) = part_answered(status, body.clone()).await;
-        client.send_by(&client.batched(), &Request::delete(message(), &Permit::default())).await.unwrap();
+        client.send_by(&client.bulk(), &Request::delete(message(), &Permit::default())).await.unwrap();
         assert_eq!(count.load(Ordering::SeqCst), 1, "{status} {body}");
     }
 }
@@ -171,10 +171,10 @@ async fn error_of_a_part_is_read_as_base64_and_without_a_body() {
     // {"error": {"code": "MailboxNotEnabledForRESTAPI", "message": "m"}}
     let encoded = "eyJlcnJvciI6IHsiY29kZSI6ICJNYWlsYm94Tm90RW5hYmxlZEZvclJFU1RBUEkiLCAibWVzc2FnZSI6ICJtIn19";
     let (client, _) = part_answered(404, json!(encoded)).await;
-    let error = client.send_by(&client.batched(), &Request::get(message())).await.unwrap_err().error;
+    let error = client.send_by(&client.bulk(), &Request::get(message())).await.unwrap_err().error;
     assert!(error.is_no_mailbox(), "{error:?}");
     let (client, count) = part_answered(404, Value::Null).await;
-    let error = client.send_by(&client.batched(), &Request::get(message())).await.unwrap_err().error;
+    let error = client.send_by(&client.bulk(), &Request::get(message())).await.unwrap_err().error;
     assert_eq!((error.refusal().unwrap().status, count.load(Ordering::SeqCst)), (404, 1));
     assert!(!error.to_string().contains("microsoft_graph_url"), "{error}");
 }
@@ -218,7 +218,7 @@ async fn conflict_is_repeated_even_where_a_repeat_could_do_harm() {
 async fn unauthorised_mailbox_keeps_the_token() {
     let answer = || refused(401, "UnknownError");
     let (client, _) = answering(answer, answer).await;
-    let dispatches = [Dispatch::Single, client.batched()];
+    let dispatches = [Dispatch::Single, client.bulk()];
     let error = client.send_by(&dispatches[0], &Request::get(message())).await.unwrap_err().error;
     assert_eq!(error.meaning(), Some(Meaning::MailboxUnauthorized));
     assert!(client.token_life().is_some(), "the token is still in use");

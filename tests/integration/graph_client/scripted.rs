@@ -67,7 +67,7 @@ async fn only_missing_batch_part_is_retried() {
     })
     .await;
     let client = Client::new(&settings).unwrap();
-    let route = client.batched();
+    let route = client.bulk();
     let asked: Vec<_> = (0..10).map(|n| messages(&format!("user{n}@x.example"))).collect();
     for (request, done) in
         asked.iter().zip(join_all(asked.iter().map(|request| client.send_by(&route, request))).await)
@@ -89,7 +89,7 @@ async fn refused_batch_is_sent_one_by_one() {
     })
     .await;
     let client = Client::new(&settings).unwrap();
-    let route = client.batched();
+    let route = client.bulk();
     let asked: Vec<_> = (0..10).map(|n| messages(&format!("user{n}@x.example"))).collect();
     let done = join_all(asked.iter().map(|request| client.send_by(&route, request))).await;
     for (n, done) in done.into_iter().enumerate() {
@@ -117,7 +117,7 @@ async fn part_without_an_object_is_retried() {
     .await;
     let client = Client::new(&settings).unwrap();
     let request = messages("a@x.example");
-    let done = client.send_by(&client.batched(), &request).await.unwrap();
+    let done = client.send_by(&client.bulk(), &request).await.unwrap();
     assert!(done.repeated);
     let body: Value = done.response.parse().unwrap();
     assert_eq!(body["url"], request.path().as_str());

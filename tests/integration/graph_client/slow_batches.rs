@@ -58,7 +58,7 @@ fn requests(count: usize) -> Vec<Request> {
 /// Sends all `requests` in batches. Each must succeed.
 async fn send_all(settings: &GraphSettings, requests: &[Request]) {
     let client = Client::new(settings).unwrap();
-    let lane = client.batched();
+    let lane = client.bulk();
     for (n, done) in
         join_all(requests.iter().map(|request| client.send_by(&lane, request))).await.into_iter().enumerate()
     {

@@ -9,13 +9,14 @@ use serde_json::Value;
 use super::batches::successes;
 use crate::support::graph_tenant::TestTenant;
 
-/// 2,000 mailboxes at 100 ms per batch.
+/// 2,000 mailboxes at 100 ms per batch, without HTTP/2.
 async fn large() -> TestTenant {
     let phish = Phish { mailboxes: 37, copies: 2, ..Phish::default() };
     let fixture = TestTenant::new(TenantOptions {
         mailboxes: 2000,
         users_without_mailbox: 60,
         phish: Some(phish),
+        http1_only: true,
         ..TenantOptions::default()
     })
     .await;
@@ -67,7 +68,7 @@ async fn throttled_tenant_search_finds_all_planted_messages() {
     let fixture = large().await;
     let tenant = &fixture.sandbox.graph;
     let throttling =
-        Throttling { share: 0.05, scope: Scope::SubRequests, retry_after: RetryAfter::Seconds(1), times: 1 };
+        Throttling { share: 0.05, scope: Scope::Mailboxes, retry_after: RetryAfter::Seconds(1), times: 1 };
     tenant.faults().throttle(Some(throttling));
     check(tenant, &find(&fixture).await);
     let counters = tenant.counters();

@@ -71,13 +71,13 @@ async fn request_refused_with_a_new_token_fails() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_part_with_401_is_retried_with_new_token() {
-    let fixture = TestTenant::new(TenantOptions::default()).await;
+    let fixture = TestTenant::new(super::batches::http1(50)).await;
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);
     let mailboxes = tenant.mailboxes();
     let unlucky = format!("GET {}", messages(&mailboxes[3]).path());
     tenant.faults().next(1, Target::containing(unlucky), Fault::Status(401, RetryAfter::Absent));
-    let route = client.batched();
+    let route = client.bulk();
     let requests: Vec<_> = mailboxes.iter().take(10).map(|mailbox| messages(mailbox)).collect();
     try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
     let counters = tenant.counters();

@@ -40,7 +40,7 @@ async fn change_that_waits_for_a_retry_is_not_sent_again() {
         for (status, indeterminate) in [(429, false), (503, true)] {
             // A client of its own, since all requests of a client heed what Graph asks for.
             let client = fixture.client(&[]);
-            let dispatch = if batched { client.batched() } else { Dispatch::Single };
+            let dispatch = if batched { client.bulk() } else { Dispatch::Single };
             tenant.forget_requests();
             let fault = Fault::Status(status, RetryAfter::Seconds(60));
             tenant.faults().next(1, Target::containing("DELETE"), fault);
@@ -65,7 +65,7 @@ async fn changes_that_wait_for_their_mailbox_are_not_sent() {
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);
     let mailbox = tenant.mailboxes()[0].clone();
-    for dispatch in [Dispatch::Single, client.batched()] {
+    for dispatch in [Dispatch::Single, client.bulk()] {
         tenant.forget_requests();
         tenant.faults().set_latency(Duration::from_millis(200), Duration::ZERO);
         let permit = Permit::default();
@@ -92,7 +92,7 @@ async fn withdrawn_part_does_not_keep_others_from_being_sent() {
     let fixture = TestTenant::new(TenantOptions::default()).await;
     let tenant = &fixture.sandbox.graph;
     let client = fixture.client(&[]);
-    let dispatch = client.batched();
+    let dispatch = client.bulk();
     let (allowed, withdrawn) = (Permit::default(), Permit::default());
     withdrawn.withdraw();
     let [one, other] = [&tenant.mailboxes()[0], &tenant.mailboxes()[1]];

@@ -148,7 +148,7 @@ async fn failure_reaches_only_its_own_caller() {
     // A message that is not there.
     let missing =
         Request::get(Path::message(&mailboxes[0], None, "AAMkAGI2").unwrap()).in_mailbox(&mailboxes[0]);
-    let lane = client.batched();
+    let lane = client.bulk();
     let others: Vec<_> = mailboxes.iter().map(|mailbox| messages(mailbox)).collect();
     let (missed, ()) = tokio::join!(client.send_by(&lane, &missing), send_all(&client, &others));
     assert!(missed.unwrap_err().error.refusal().is_some());

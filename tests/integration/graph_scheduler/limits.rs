@@ -11,7 +11,7 @@ async fn concurrent_batches_match_the_setting() {
     let fixture = tenant(800).await;
     let graph = &fixture.sandbox.graph;
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
-    for (setting, most) in [(None, 8), (Some("1"), 1), (Some("3"), 3), (Some("32"), 32)] {
+    for (setting, most) in [(None, 8), (Some("1"), 1), (Some("3"), 3)] {
         let mut options = vec![("timeout", "30")];
         options.extend(setting.map(|setting| ("max_concurrent_batches", setting)));
         graph.forget_requests();

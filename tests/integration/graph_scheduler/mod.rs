@@ -5,6 +5,7 @@ mod fairness;
 mod limits;
 mod searches;
 mod throttling;
+mod window;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,9 +15,10 @@ use futures_util::future::try_join_all;
 use graph::{AddressMatch, Client, Criteria, Path, Request, Search, SearchScope, search};
 use sandbox::graph::{Phish, Tenant, TenantOptions};
 
-/// A tenant of this many mailboxes whose batches take 50 ms.
+/// A tenant of this many mailboxes, without HTTP/2, whose batches take 50 ms.
 async fn tenant(mailboxes: usize) -> TestTenant {
-    let fixture = TestTenant::new(TenantOptions { mailboxes, ..TenantOptions::default() }).await;
+    let fixture =
+        TestTenant::new(TenantOptions { mailboxes, http1_only: true, ..TenantOptions::default() }).await;
     fixture.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::from_millis(50));
     fixture
 }
@@ -29,7 +31,7 @@ fn messages(mailbox: &str) -> Request {
 
 /// Sends `requests` through one lane of batches; all succeed.
 async fn send_all(client: &Client, requests: &[Request]) {
-    let route = client.batched();
+    let route = client.bulk();
     try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();
 }
 

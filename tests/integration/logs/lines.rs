@@ -38,7 +38,7 @@ async fn all_log_lines_of_a_call_have_its_ids() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batch_part_is_logged_for_its_call() {
-    let mut running = Running::start(&[("loglevel", "DEBUG"), ("log_format", "json")]).await;
+    let mut running = Running::start_without_http2(&[("loglevel", "DEBUG"), ("log_format", "json")]).await;
     let query = |subject: &str| {
         running.caller.call(
             QUERY,
@@ -74,6 +74,30 @@ async fn batch_part_is_logged_for_its_call() {
             assert!(part["batch"].is_string() && sent.clone().count() == 1, "{part}");
             assert!(sent.clone().all(|line| line["client_request_id"].is_string()), "{of_batch:?}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_of_a_search_is_logged_for_its_call() {
+    let mut running = Running::start(&[("loglevel", "DEBUG"), ("log_format", "json")]).await;
+    let inputs = json!({
+        "incident_id": INCIDENT, "exo_email_address": "all", "exo_message_subject": "a",
+        "exo_query_output_format": ["Exchange Online data table"],
+    });
+    let call = running.caller.call(QUERY, inputs).await.unwrap();
+    call.reply(PATIENCE).await.unwrap();
+    assert!(running.stop().success());
+    let lines: Vec<Value> = running.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests = lines.iter().filter(|line| {
+        let text = line["message"].as_str().unwrap();
+        let resource = line["resource"].as_str().unwrap_or_default();
+        text.starts_with("graph request") && resource.ends_with("/messages")
+    });
+    // The 10 mailboxes, and the 3 users who have none.
+    assert_eq!(requests.clone().count(), 13);
+    for request in requests {
+        assert!(request["correlation_id"] == call.correlation() && request["function"] == QUERY, "{request}");
+        assert!(request["client_request_id"].is_string() && request["batch"].is_null(), "{request}");
     }
 }
 

@@ -48,8 +48,24 @@ impl Running {
         prepare: impl Fn(&Path),
         stderr: impl Fn(&Path) -> Stdio,
     ) -> Self {
+        Self::start_for(TenantOptions::default(), options, prepare, stderr).await
+    }
+
+    /// Starts it for a tenant without HTTP/2, where large pieces of work travel in batches.
+    async fn start_without_http2(options: &[(&str, &str)]) -> Self {
+        let tenant = TenantOptions { http1_only: true, ..TenantOptions::default() };
+        let stderr = |directory: &Path| File::create(directory.join("stderr")).unwrap().into();
+        Self::start_for(tenant, options, |_| (), stderr).await
+    }
+
+    async fn start_for(
+        tenant: TenantOptions,
+        options: &[(&str, &str)],
+        prepare: impl Fn(&Path),
+        stderr: impl Fn(&Path) -> Stdio,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let tenant = TenantOptions { mailboxes: 10, messages_per_mailbox: 5, ..TenantOptions::default() };
+        let tenant = TenantOptions { mailboxes: 10, messages_per_mailbox: 5, ..tenant };
         let sandbox = Sandbox::start(directory.path(), tenant, SoarOptions::default()).await.unwrap();
         let logs = directory.path().join("logs");
         fs::create_dir(&logs).unwrap();

@@ -1,9 +1,9 @@
-//! JSON batching: single requests of many callers travel together in `$batch` requests.
+//! JSON batching: several requests travel in one `$batch` request.
 
-pub(crate) mod congestion;
-pub(crate) mod exchange;
-pub(crate) mod fair_queue;
-mod gates;
+pub(crate) mod gates;
 pub(crate) mod payload;
-pub(crate) mod scheduler;
 pub(crate) mod size;
+
+/// Outlook runs this many parts of a batch at once, whatever their mailboxes (Graph page "Microsoft Graph
+/// service-specific throttling limits", Outlook service limits).
+pub(crate) const PARTS_AT_ONCE: usize = 4;

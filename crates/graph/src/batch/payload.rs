@@ -13,6 +13,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::auth::token::Token;
+use crate::batch::PARTS_AT_ONCE;
 use crate::batch::gates::gate_of;
 use crate::error::{Error, ErrorKind};
 use crate::expected::Expected;
@@ -27,10 +28,6 @@ use crate::transport::{self, Transport};
 const MOST_PARTS: usize = 100;
 /// Larger headers of a part, in bytes, are ignored: Graph's are small.
 const LARGEST_HEADERS: usize = 64 * 1024;
-
-/// Outlook works on this many parts of a batch at once, whatever their mailboxes (Graph page "Microsoft Graph
-/// service-specific throttling limits").
-const PARTS_AT_ONCE: usize = 4;
 
 /// The headers of a part. Those of the batch itself do not apply to its parts.
 #[derive(Serialize)]

@@ -114,7 +114,7 @@ async fn run(
     policy: Option<&dyn ReadPolicy>,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Search, Error> {
-    let dispatch = if mailboxes.is_short() { Dispatch::Single } else { client.batched() };
+    let dispatch = if mailboxes.is_short() { Dispatch::Single } else { client.bulk() };
     let mut results = Results::new(max_messages, mailboxes.is_by_name());
     let mut waiting = VecDeque::new();
     let budget = ByteBudget::default();

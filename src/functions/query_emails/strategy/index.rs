@@ -142,7 +142,7 @@ async fn hidden(task: Task<'_>, rows: &[Row]) -> Result<HashSet<String>, Error> 
         return Ok(HashSet::new());
     }
     let recipients: HashSet<String> = rows.iter().map(|row| row.recipient.to_lowercase()).collect();
-    let route = context.graph.batched();
+    let route = context.graph.bulk();
     let checked = stream::iter(recipients).map(|recipient| {
         let route = &route;
         async move {

@@ -15,7 +15,7 @@ use super::common::*;
 use super::removal_plan::{approval, with};
 
 /// One request at a time, so that a run can be met in its middle.
-const SLOW: [(&str, &str); 2] = [("max_concurrent_batches", "1"), ("max_batched_requests", "1")];
+const SLOW: [(&str, &str); 1] = [("max_concurrent_requests", "1")];
 
 const ORGANIZER: &str = "prize@attacker.example";
 

@@ -126,7 +126,7 @@ async fn dry_run_of_a_plan_changes_nothing_and_claims_nothing() {
 
 #[tokio::test]
 async fn plan_that_was_cut_short_can_be_applied_again() {
-    let mut fixture = campaign(4, 3, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
+    let mut fixture = campaign(4, 3, &[("max_concurrent_requests", "1")]).await;
     let inputs = fixture.planned("Quarantine").await;
     fixture.context.limits.call_timeout = Duration::from_millis(400);
     fixture.graph().faults().set_latency(Duration::from_millis(60), Duration::ZERO);
@@ -160,7 +160,7 @@ async fn held_call_applies_nothing_and_claims_nothing() {
 
 #[tokio::test]
 async fn stopped_application_accounts_for_all_messages_and_releases_the_plan() {
-    let mut fixture = campaign(3, 4, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
+    let mut fixture = campaign(3, 4, &[("max_concurrent_requests", "1")]).await;
     let inputs = fixture.planned("Delete").await;
     fixture.context.call = Call::by_hand();
     fixture.graph().faults().set_latency(Duration::from_millis(10), Duration::ZERO);
@@ -231,7 +231,7 @@ async fn deletion_from_quarantine_records_where_the_message_was() {
 
 #[tokio::test]
 async fn dry_run_that_is_switched_on_meanwhile_leaves_the_rest() {
-    let mut fixture = campaign(3, 4, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
+    let mut fixture = campaign(3, 4, &[("max_concurrent_requests", "1")]).await;
     let inputs = fixture.planned("Delete").await;
     let rails = GuardSettings { dry_run: true, ..fixture.settings.guard.clone() };
     let answer = fixture.call_under_change(ApplyPlan, inputs, rails).await;

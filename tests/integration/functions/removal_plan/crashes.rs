@@ -18,8 +18,7 @@ async fn killed(fixture: &Fixture, inputs: &Value, after: Duration) -> bool {
 #[tokio::test]
 async fn redelivered_call_finishes_what_was_begun() {
     for (round, action) in ["Quarantine", "Delete", "Purge", "Quarantine"].into_iter().enumerate() {
-        let mut fixture =
-            campaign(5, 2, &[("max_concurrent_batches", "1"), ("max_batched_requests", "3")]).await;
+        let mut fixture = campaign(5, 2, &[("max_concurrent_requests", "1")]).await;
         let inputs = fixture.planned(action).await;
         let innocent = fixture.everything().len() - 10;
         fixture.context.call = Call::by_hand();

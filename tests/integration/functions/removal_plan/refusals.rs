@@ -209,7 +209,7 @@ async fn deletion_without_a_plan_is_answered_with_what_to_do() {
 
 #[tokio::test]
 async fn approval_that_is_required_meanwhile_stops_a_deletion() {
-    let mut fixture = campaign(3, 4, &[("max_concurrent_batches", "1"), ("max_batched_requests", "2")]).await;
+    let mut fixture = campaign(3, 4, &[("max_concurrent_requests", "1")]).await;
     let inputs = json!({"exo_query_messages_results": fixture.found().await});
     let rails = GuardSettings { approval_required: true, ..fixture.settings.guard.clone() };
     let answer = fixture.call_under_change(DeleteMessagesFromQueryResults, inputs, rails).await;

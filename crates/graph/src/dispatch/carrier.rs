@@ -1,97 +1,114 @@
-//! One batch on its way: sends its requests, and distributes their outcomes.
+//! Requests on their way: sends one by itself, or several in a batch, and distributes the outcomes.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use tokio::sync::oneshot;
-use tokio::time::Instant;
 use tracing::debug;
 use uuid::Uuid;
 
-use crate::batch::congestion::BatchSample;
 use crate::batch::gates::gate_of;
 use crate::batch::payload;
 use crate::change::unless_withdrawn;
+use crate::dispatch::admission::Ticket;
+use crate::dispatch::hedge::Hedges;
+use crate::dispatch::lane::{Outcome, Tried, Waiting};
+use crate::dispatch::sample::Sample;
 use crate::error::Error;
-use crate::mailbox_limiter::{MailboxGate, MailboxPermit};
+use crate::mailbox_limiter::MailboxPermit;
 use crate::request::Request;
 use crate::response::Response;
 use crate::transport::{Transport, is_token_rejected};
 
-pub(super) type Outcome = Result<Response, Error>;
-
-/// One try of a request, and the batch that carried it, by the name that the batch has in the log.
-pub(crate) struct BatchedTry {
-    pub(crate) outcome: Outcome,
-    /// `None` where no batch carried it.
-    pub(crate) batch: Option<Uuid>,
-    /// Whether the batch as a whole took too long, so that the parts may succeed in smaller ones.
-    pub(crate) was_too_slow: bool,
-}
-
-impl BatchedTry {
-    pub(super) fn unsent(error: Error) -> Self {
-        Self { outcome: Err(error), batch: None, was_too_slow: false }
-    }
-}
-
-/// A request that waits for a batch.
-pub(super) struct Waiting {
-    pub(super) lane: u64,
-    pub(super) request: Request,
-    pub(super) gate: Option<Arc<MailboxGate>>,
-    pub(super) outcome: oneshot::Sender<BatchedTry>,
-    /// Set once: by the driver, which sends the request, or by the caller, whose change was withdrawn.
-    pub(super) claimed: Arc<AtomicBool>,
-    /// The largest batch that may carry it.
-    pub(super) largest_batch: usize,
-    /// Whether it was never sent before.
-    pub(super) first_try: bool,
-    /// Whether it was already sent again with a new token.
-    pub(super) signed_again: bool,
-}
-
-/// What a batch leaves to the driver when it has ended.
-pub(super) struct BatchResult {
+/// What an HTTP request leaves to the driver when it has ended.
+pub(super) struct Carried {
+    pub(super) ticket: Ticket,
     /// The requests to send again with a new token.
     pub(super) again: Vec<Waiting>,
-    pub(super) sample: BatchSample,
+    pub(super) sample: Sample,
     /// The error of the requests that were throttled.
     pub(super) throttled: Option<Error>,
-    /// How many parts the batch had.
+    /// How many parts a batch had.
     pub(super) parts: usize,
-    /// Whether the batch as a whole took too long.
+    /// Whether a batch as a whole took too long.
     pub(super) was_too_slow: bool,
 }
 
-impl BatchResult {
-    pub(super) fn nothing() -> Self {
-        let sample = BatchSample::of(Instant::now());
-        Self { again: Vec::new(), sample, throttled: None, parts: 0, was_too_slow: false }
+impl Carried {
+    pub(super) fn nothing(ticket: Ticket) -> Self {
+        let sample = Sample::of(ticket.sent_at);
+        Self { ticket, again: Vec::new(), sample, throttled: None, parts: 0, was_too_slow: false }
     }
 }
 
 /// A request and its place in its mailbox.
 pub(super) type Placed = (Waiting, Option<MailboxPermit>);
 
+/// Sends one request by itself. A read that takes unusually long may be sent a second time.
+pub(super) async fn alone(
+    transport: Arc<Transport>,
+    hedges: Arc<Hedges>,
+    (waiting, permit): Placed,
+    ticket: Ticket,
+) -> Carried {
+    let Waiting { request, gate, first_try, outcome: caller, .. } = waiting;
+    let outcome = if request.is_harmless_read() {
+        let copy = async {
+            let copy = hedges.copy_of(ticket.sent_at).await;
+            let permit = match &gate {
+                Some(gate) => Some(gate.try_enter()?),
+                None => None,
+            };
+            let outcome = exchange(&transport, &request).await;
+            drop((permit, copy));
+            Some(outcome)
+        };
+        first_answer(exchange(&transport, &request), copy).await
+    } else {
+        exchange(&transport, &request).await
+    };
+    drop(permit);
+    let mut sample = Sample::of(ticket.sent_at);
+    sample.note(first_try, outcome.as_ref().err().map(Error::failure));
+    let throttled = outcome.as_ref().err().filter(|error| error.backoff_hint().is_some()).cloned();
+    let _ = caller.send(Tried::alone(outcome));
+    Carried { sample, throttled, ..Carried::nothing(ticket) }
+}
+
+/// Returns the outcome of `first`, or that of its `copy` where that is an answer and comes first.
+async fn first_answer(
+    first: impl Future<Output = Outcome>,
+    copy: impl Future<Output = Option<Outcome>>,
+) -> Outcome {
+    let mut first = pin!(first);
+    tokio::select! {
+        biased;
+        outcome = &mut first => outcome,
+        copied = copy => match copied {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(_)) | None => first.await,
+        },
+    }
+}
+
 /// Sends one batch and distributes the outcomes.
-pub(super) async fn send(
+pub(super) async fn together(
     transport: Arc<Transport>,
     parts: Vec<Placed>,
-    sent_at: Instant,
+    ticket: Ticket,
     batch: Uuid,
-) -> BatchResult {
+) -> Carried {
     let parts = begin(&transport, parts).await;
     if parts.is_empty() {
-        return BatchResult::nothing();
+        return Carried::nothing(ticket);
     }
     let count = parts.len();
-    let mut sample = BatchSample::of(sent_at);
+    let mut sample = Sample::of(ticket.sent_at);
     let mut throttled = None;
     let mut again = Vec::new();
     let mut was_too_slow = false;
     let (outcomes, token) = match parts.as_slice() {
-        [(Waiting { request, largest_batch: 1, .. }, _)] => (vec![alone(&transport, request).await], None),
+        [(Waiting { request, largest_batch: 1, .. }, _)] => (vec![exchange(&transport, request).await], None),
         _ => match payload::exchange(&transport, parts.iter().map(|(waiting, _)| &waiting.request)).await {
             Ok((outcomes, token)) => (outcomes, Some(token)),
             // Some of the changes were withdrawn before the batch was sent.
@@ -100,7 +117,7 @@ pub(super) async fn send(
                     waiting.claimed.store(false, Ordering::Release);
                     again.push(waiting);
                 }
-                return BatchResult { again, ..BatchResult::nothing() };
+                return Carried { again, ..Carried::nothing(ticket) };
             }
             Err(error) if is_about_the_envelope(&error) => {
                 debug!(
@@ -139,14 +156,14 @@ pub(super) async fn send(
                 Ok(()) => again.push(waiting),
                 // Its caller does not watch for this any more.
                 Err(withdrawn) => {
-                    let _ = waiting.outcome.send(BatchedTry::unsent(withdrawn));
+                    let _ = waiting.outcome.send(Tried::unsent(withdrawn));
                 }
             }
         } else {
-            let _ = waiting.outcome.send(BatchedTry { outcome, batch: Some(batch), was_too_slow });
+            let _ = waiting.outcome.send(Tried { outcome, batch: Some(batch), was_too_slow });
         }
     }
-    let elapsed_ms = sent_at.elapsed().as_millis();
+    let elapsed_ms = ticket.sent_at.elapsed().as_millis();
     debug!(
         parts = count,
         answers = sample.answers,
@@ -154,7 +171,7 @@ pub(super) async fn send(
         elapsed_ms,
         "batch answered"
     );
-    BatchResult { again, sample, throttled, parts: count, was_too_slow }
+    Carried { ticket, again, sample, throttled, parts: count, was_too_slow }
 }
 
 /// Begins the requests, once there is a token. Changes that were withdrawn until then are not sent.
@@ -176,7 +193,7 @@ async fn begin(transport: &Transport, parts: Vec<Placed>) -> Vec<Placed> {
         match may_begin {
             Ok(()) => Some((waiting, permit)),
             Err(error) => {
-                let _ = waiting.outcome.send(BatchedTry::unsent(error));
+                let _ = waiting.outcome.send(Tried::unsent(error));
                 None
             }
         }
@@ -197,12 +214,12 @@ fn is_about_the_envelope(error: &Error) -> bool {
 async fn one_by_one(transport: &Transport, parts: &[Placed]) -> Vec<Outcome> {
     let mut outcomes = Vec::with_capacity(parts.len());
     for (Waiting { request, .. }, _) in parts {
-        outcomes.push(alone(transport, request).await);
+        outcomes.push(exchange(transport, request).await);
     }
     outcomes
 }
 
 /// Sends a request by itself. A large answer gives up its turn: its caller takes the memory from the call's share.
-async fn alone(transport: &Transport, request: &Request) -> Outcome {
+async fn exchange(transport: &Transport, request: &Request) -> Outcome {
     transport.exchange(request).await.map(|(response, _)| Response { memory: None, ..response })
 }

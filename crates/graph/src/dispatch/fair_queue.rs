@@ -1,5 +1,5 @@
-//! The requests that wait for a place in a batch: one lane for each piece of work, served in turn, so that a search
-//! through a whole tenant does not delay a small one, and two large ones share evenly.
+//! The requests that wait for a place: one lane for each piece of work, served in turn, so that a search through a
+//! whole tenant does not delay a small one, and two large ones share evenly.
 
 use std::collections::VecDeque;
 
@@ -20,6 +20,11 @@ impl<T> FairQueue<T> {
     /// Returns how many entries wait in all lanes.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Returns the entry that is removed next.
+    pub(crate) fn first(&self) -> Option<&T> {
+        self.lanes.front()?.1.front()
     }
 
     /// Adds an entry to the end of lane `number`.

@@ -1,0 +1,165 @@
+//! A deterministic simulation of clients and a service: the time that work takes next to the shortest possible one,
+//! fairness, and that the window does not swing. It runs the decisions of the product in virtual time.
+
+mod run;
+mod service;
+
+use std::time::Duration;
+
+use run::{Run, SimulatedClient};
+use service::Service;
+
+const LONG: Duration = Duration::from_secs(100_000);
+
+/// How often the usual number of runs is made: the environment's `SIMULATION_TIMES`, else once.
+fn times() -> u64 {
+    std::env::var("SIMULATION_TIMES").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+/// Returns how much longer than the optimum a client took, for each seed.
+fn ratios(service: Service, requests: usize, seeds: std::ops::Range<u64>) -> Vec<f64> {
+    seeds
+        .map(|seed| {
+            let mut run = Run::new(service, seed, 1, requests);
+            let optimum = run.optimum();
+            let took = run.finish(LONG);
+            assert_eq!(run.clients[0].done, requests, "seed {seed}");
+            took.as_secs_f64() / optimum.as_secs_f64()
+        })
+        .collect()
+}
+
+fn worst(ratios: &[f64]) -> f64 {
+    ratios.iter().copied().fold(0.0, f64::max)
+}
+
+fn mean(ratios: &[f64]) -> f64 {
+    ratios.iter().sum::<f64>() / number(ratios.len())
+}
+
+fn number(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+/// Returns the windows of the second half of the time.
+fn later(client: &SimulatedClient) -> impl Iterator<Item = usize> {
+    let end = client.ended.unwrap_or_default();
+    client.windows.iter().filter(move |(at, _)| *at > end / 2).map(|(_, window)| *window)
+}
+
+#[test]
+fn work_takes_little_longer_than_the_optimum_whatever_the_limit() {
+    for limit in [Some(1), Some(4), Some(10), Some(40), Some(150), None] {
+        for requests in [2_000, 20_000] {
+            let seeds = if requests == 2_000 { 0..50 * times() } else { 0..10 * times() };
+            let ratios = ratios(Service { limit, ..Service::default() }, requests, seeds);
+            println!("limit {limit:?}, {requests}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
+            let bound = if requests == 2_000 { 1.7 } else { 1.35 };
+            assert!(
+                mean(&ratios) <= 1.3 && worst(&ratios) <= bound,
+                "limit {limit:?}, {requests} requests: {ratios:.2?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn throttled_mailboxes_do_not_shrink_the_window() {
+    for share in [0.01, 0.05, 0.1] {
+        for requests in [2_000, 20_000] {
+            let seeds = if requests == 2_000 { 0..50 * times() } else { 0..10 * times() };
+            let ratios = ratios(Service { throttled: share, ..Service::default() }, requests, seeds);
+            println!("throttled {share}, {requests}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
+            assert!(
+                mean(&ratios) <= 1.6 && worst(&ratios) <= 2.5,
+                "{share}, {requests} requests: {ratios:.2?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn slow_mailboxes_do_not_hold_back_others() {
+    for limit in [Some(4), Some(40), None] {
+        let ratios = ratios(Service { limit, slow: 0.1, ..Service::default() }, 5_000, 0..20 * times());
+        println!("slow, limit {limit:?}: {:.2}", worst(&ratios));
+        assert!(worst(&ratios) <= 1.4, "limit {limit:?}: {ratios:.2?}");
+    }
+}
+
+#[test]
+fn window_settles_at_the_limit() {
+    for limit in [4, 10, 40, 150] {
+        for seed in 0..10 * times() {
+            let mut run = Run::new(
+                Service { limit: Some(limit), ..Service::default() },
+                seed,
+                1,
+                (limit * 1_000).min(20_000),
+            );
+            run.finish(LONG);
+            let client = &run.clients[0];
+            let windows: Vec<_> = later(client).collect();
+            let mean = windows.iter().sum::<usize>() / windows.len();
+            // What waits on the network is not at work.
+            let range = limit * 3 / 4..=limit * 5 / 4 + 1;
+            assert!(range.contains(&mean), "limit {limit}, seed {seed}: {mean}");
+            let swings =
+                windows.iter().filter(|window| !(limit / 2..=limit * 3 / 2 + 1).contains(window)).count();
+            assert!(
+                swings * 50 <= windows.len(),
+                "limit {limit}, seed {seed}: {swings} of {}",
+                windows.len()
+            );
+            let refused = client.refused;
+            assert!(refused <= client.done / 20 + 60, "limit {limit}, seed {seed}: {refused} refused");
+        }
+    }
+}
+
+#[test]
+fn clients_share_a_limit_without_a_coordinator() {
+    for (clients, limit) in [(2, 4), (4, 4), (2, 8), (4, 16), (2, 40), (4, 40)] {
+        let mut fairness = Vec::new();
+        for seed in 0..10 * times() {
+            let service = Service { limit: Some(limit), ..Service::default() };
+            let mut run = Run::new(service, seed, clients, limit * 2_000);
+            let time = Duration::from_secs(240);
+            run.finish(time);
+            let done: Vec<_> = run.clients.iter().map(|client| number(client.done)).collect();
+            let total = done.iter().sum::<f64>();
+            let share = total / (number(limit) * time.as_secs_f64() / service.mean());
+            assert!(share >= 0.8, "{clients} clients, limit {limit}, seed {seed}: {share:.2} {done:?}");
+            // Jain's index: 1 where all have the same, and 1/n where one has all.
+            let squares = done.iter().map(|done| done * done).sum::<f64>();
+            fairness.push(total * total / (number(clients) * squares));
+            assert!(
+                done.iter().all(|done| *done > 0.0),
+                "{clients} clients, limit {limit}, seed {seed}: {done:?}"
+            );
+        }
+        let least = fairness.iter().copied().fold(1.0, f64::min);
+        println!("{clients} clients, limit {limit}: {:.2}, at least {least:.2}", mean(&fairness));
+        assert!(mean(&fairness) >= 0.8 && least >= 0.6, "{clients} clients, limit {limit}: {fairness:.2?}");
+    }
+}
+
+#[test]
+fn measured_throughput_chooses_the_way() {
+    // As many at work as the client likes: by themselves.
+    let by_batch = |service: Service, requests| {
+        let mut run = Run::new(service, 1, 1, requests);
+        run.finish(LONG);
+        run.clients[0].by_batch * 100 / requests
+    };
+    assert!(by_batch(Service::default(), 20_000) < 10);
+    // Few at work, far away: a batch takes the round trip once for twenty.
+    let far = Service { limit: Some(8), round_trip: Duration::from_millis(200), ..Service::default() };
+    let quick = Service { median: Duration::from_millis(20), p99: Duration::from_millis(60), ..far };
+    assert!(by_batch(quick, 20_000) > 70, "{}", by_batch(quick, 20_000));
+    // Without HTTP/2: in batches.
+    let mut run = Run::new(Service::default(), 1, 1, 2_000);
+    run.is_http2 = false;
+    run.finish(LONG);
+    assert_eq!(run.clients[0].by_batch, 2_000);
+}
