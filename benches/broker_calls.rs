@@ -9,12 +9,15 @@
 
 #[path = "common/daemon.rs"]
 mod daemon;
+#[path = "common/pace.rs"]
+mod pace;
 
 use std::time::{Duration, Instant};
 
 use daemon::Bench;
 use futures_util::future::join_all;
-use sandbox::graph::{Planted, TenantOptions};
+use pace::NEAR;
+use sandbox::graph::{Pace, Planted, TenantOptions, optimum};
 use serde_json::{Value, json};
 
 const CALLS: u32 = 500;
@@ -27,13 +30,13 @@ async fn main() {
         "{:>8} {:>8} {:>9} {:>9} {:>6} {:>8} {:>14} {:>9}",
         "latency", "at once", "seconds", "bound", "ratio", "ms/call", "processor/call", "peak MiB"
     );
-    for latency in [Duration::ZERO, Duration::from_millis(50)] {
+    for pace in [None, Some(NEAR)] {
         for at_once in [WORKERS, 1] {
             let bench = Bench::start(TenantOptions::default(), &[]).await;
             let planted = bench.sandbox.graph.planted();
             // Opens the connections and fetches the token.
             join_all((0..WORKERS).map(|nth| get(&bench, &planted, nth))).await;
-            bench.sandbox.graph.faults().set_latency(latency, Duration::ZERO);
+            bench.sandbox.graph.faults().set_pace(pace);
             let before = bench.processor_seconds();
             let started = Instant::now();
             if at_once == 1 {
@@ -45,17 +48,24 @@ async fn main() {
             }
             let seconds = started.elapsed().as_secs_f64();
             let processor = bench.processor_seconds() - before;
-            let bound = f64::from(CALLS.div_ceil(at_once)) * latency.as_secs_f64();
+            let bound = pace.map_or(0.0, |pace| bound(pace, at_once as usize));
             let ratio = if bound > 0.0 { format!("{:.2}", seconds / bound) } else { "-".to_owned() };
             println!(
-                "{:>5} ms {at_once:>8} {seconds:>9.2} {bound:>9.2} {ratio:>6} {:>8.2} {:>11.2} ms {:>9.1}",
-                latency.as_millis(),
+                "{:>8} {at_once:>8} {seconds:>9.2} {bound:>9.2} {ratio:>6} {:>8.2} {:>11.2} ms {:>9.1}",
+                if pace.is_some() { "12 ms" } else { "none" },
                 seconds * 1000.0 / f64::from(CALLS),
                 processor * 1000.0 / f64::from(CALLS),
                 bench.peak_mib(),
             );
         }
     }
+}
+
+/// The shortest time that the model allows for all calls, with a round trip for each.
+fn bound(pace: Pace, at_once: usize) -> f64 {
+    let draws = pace.draws(TenantOptions::default().seed, CALLS as usize);
+    let each: Vec<_> = draws.into_iter().map(|draw| draw + pace.round_trip).collect();
+    optimum(&each, at_once, Duration::ZERO).as_secs_f64()
 }
 
 /// One call, from the message to the reply.

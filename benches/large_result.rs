@@ -7,41 +7,31 @@
 #[path = "common/daemon.rs"]
 mod daemon;
 
-use std::time::{Duration, Instant};
+#[path = "common/pace.rs"]
+mod pace;
+
+use std::time::Instant;
 
 use daemon::Bench;
-use sandbox::graph::{Phish, TenantOptions};
+use pace::{AT_ONCE, FAR};
+use sandbox::graph::{Phish, TenantOptions, optimum};
 use serde_json::json;
 
-/// What a `$batch` call takes at Graph.
-const LATENCY: Duration = Duration::from_millis(100);
-/// Batches under way at once, where nothing else is configured.
-const AT_ONCE: u32 = 8;
 /// Messages to be found in every second mailbox.
 const COPIES: u32 = 5;
 
 #[tokio::main]
 async fn main() {
     println!(
-        "{:>9} {:>8} {:>7} {:>9} {:>9} {:>6} {:>12} {:>10} {:>9}",
-        "mailboxes",
-        "messages",
-        "at once",
-        "seconds",
-        "bound",
-        "ratio",
-        "ms/mailbox",
-        "reply MiB",
-        "peak MiB"
+        "{:>9} {:>8} {:>9} {:>9} {:>6} {:>12} {:>10} {:>9}",
+        "mailboxes", "messages", "seconds", "optimum", "ratio", "ms/mailbox", "reply MiB", "peak MiB"
     );
     for mailboxes in [2_000, 20_000] {
-        for at_once in [AT_ONCE, 1] {
-            query(mailboxes, at_once).await;
-        }
+        query(mailboxes).await;
     }
 }
 
-async fn query(mailboxes: u32, at_once: u32) {
+async fn query(mailboxes: u32) {
     let phish = Phish { mailboxes: mailboxes as usize / 2, copies: COPIES, ..Phish::default() };
     let sender = phish.sender.address.clone();
     let tenant = TenantOptions {
@@ -50,11 +40,10 @@ async fn query(mailboxes: u32, at_once: u32) {
         phish: Some(phish),
         ..TenantOptions::default()
     };
-    let side_by_side = at_once.to_string();
-    let options =
-        [("max_users", "100000"), ("max_messages", "100000"), ("max_concurrent_batches", &side_by_side)];
+    let seed = tenant.seed;
+    let options = [("max_users", "100000"), ("max_messages", "100000")];
     let bench = Bench::start(tenant, &options).await;
-    bench.sandbox.graph.faults().set_latency(Duration::ZERO, LATENCY);
+    bench.sandbox.graph.faults().set_pace(Some(FAR));
     let inputs = Bench::tenant_query(&sender);
     let started = Instant::now();
     let reply = bench.call("exchange_online_query_emails", inputs).await;
@@ -69,10 +58,10 @@ async fn query(mailboxes: u32, at_once: u32) {
         .map(|mailbox| mailbox["email_list"].as_array().unwrap().len())
         .sum();
     assert_eq!(listed, messages as usize);
-    let bound = f64::from(mailboxes.div_ceil(20).div_ceil(at_once)) * LATENCY.as_secs_f64();
+    let optimum = optimum(&FAR.draws(seed, mailboxes as usize), AT_ONCE, FAR.round_trip).as_secs_f64();
     println!(
-        "{mailboxes:>9} {messages:>8} {at_once:>7} {seconds:>9.2} {bound:>9.2} {:>6.2} {:>12.3} {:>10.1} {:>9.1}",
-        seconds / bound,
+        "{mailboxes:>9} {messages:>8} {seconds:>9.2} {optimum:>9.2} {:>6.2} {:>12.3} {:>10.1} {:>9.1}",
+        seconds / optimum,
         seconds * 1000.0 / f64::from(mailboxes),
         f64::from(u32::try_from(reply.raw_body.len()).unwrap()) / f64::from(1 << 20),
         bench.peak_mib(),

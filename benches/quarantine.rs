@@ -5,15 +5,16 @@
 
 #[path = "common/daemon.rs"]
 mod daemon;
+#[path = "common/pace.rs"]
+mod pace;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use daemon::Bench;
+use pace::FAR;
 use sandbox::graph::{Phish, TenantOptions};
 use serde_json::{Value, json};
 
-/// What a `$batch` call takes at Graph.
-const LATENCY: Duration = Duration::from_millis(100);
 const MESSAGES: u32 = 10_000;
 /// Messages in each mailbox.
 const COPIES: u32 = 5;
@@ -52,7 +53,7 @@ async fn start(deletion: &str) -> Bench {
     };
     let options = [("deletion", deletion), ("max_deletions", "10000"), ("max_users", "10000")];
     let bench = Bench::start(tenant, &options).await;
-    bench.sandbox.graph.faults().set_latency(Duration::ZERO, LATENCY);
+    bench.sandbox.graph.faults().set_pace(Some(FAR));
     bench
 }
 
