@@ -120,8 +120,15 @@ def indented(lines, by=2):
 
 
 def counted(blocks):
-    """Blocks that follow each other and are the same, once."""
+    """Blocks that follow each other and are the same, once. How many ranges of days there are depends on today, so
+    requests for them are there once, wherever they were."""
+    ranges = []
     for block, same in itertools.groupby(blocks):
+        if any("<midnight>" in line for line in block):
+            if block not in ranges:
+                ranges.append(block)
+                yield [f"{block[0]}  (for some ranges of days)", *block[1:]]
+            continue
         times = len(list(same))
         yield [f"{block[0]}  ({times} times)" if times > 1 else block[0], *block[1:]]
 
