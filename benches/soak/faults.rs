@@ -46,29 +46,22 @@ pub enum Trouble {
     Reload,
 }
 
-const KINDS: [Trouble; 14] = {
-    use Trouble::{
-        BrokerAway, BrokerConnectionCut, ExpiredTokens, GatewayTimeout, GraphBodyCut, GraphConnectionCut,
-        NoTokens, Reload, SlowMailboxes, SoarConnectionCut, SoarErrors, ThrottledAll, ThrottledShare,
-        Unavailable,
-    };
-    [
-        ThrottledShare,
-        ThrottledAll,
-        Unavailable,
-        GatewayTimeout,
-        GraphConnectionCut,
-        GraphBodyCut,
-        NoTokens,
-        ExpiredTokens,
-        SlowMailboxes,
-        SoarErrors,
-        SoarConnectionCut,
-        BrokerConnectionCut,
-        BrokerAway,
-        Reload,
-    ]
-};
+const KINDS: [Trouble; 14] = [
+    Trouble::ThrottledShare,
+    Trouble::ThrottledAll,
+    Trouble::Unavailable,
+    Trouble::GatewayTimeout,
+    Trouble::GraphConnectionCut,
+    Trouble::GraphBodyCut,
+    Trouble::NoTokens,
+    Trouble::ExpiredTokens,
+    Trouble::SlowMailboxes,
+    Trouble::SoarErrors,
+    Trouble::SoarConnectionCut,
+    Trouble::BrokerConnectionCut,
+    Trouble::BrokerAway,
+    Trouble::Reload,
+];
 
 /// Deals out all kinds of trouble again and again, each time in another order.
 pub struct Schedule {

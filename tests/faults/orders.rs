@@ -204,7 +204,8 @@ impl Order {
     /// What is wrong with its final reply, if anything is.
     pub(crate) fn objection(&self, deployment: &Deployment, reply: &Reply) -> Option<String> {
         if reply.message_type != 0 || reply.results["success"] != json!(true) {
-            return Some(format!("failed: {} {}", reply.message, reply.results["reason"]));
+            let Reply { message, results, .. } = reply;
+            return Some(format!("failed: {message} {}: {}", results["reason"], results["content"]));
         }
         let content = &reply.results["content"];
         let graph = &deployment.sandbox.graph;

@@ -148,10 +148,8 @@ impl ErrorKind {
         match self {
             Self::Refused(refusal) => Failure::of(refusal.meaning(), refusal.retry_after),
             Self::Unreachable { sent: false, .. } => Failure::NotSent,
-            // The token endpoint was already tried as often as makes sense. A 404 that is not Graph's own says that
-            // the address is wrong.
+            // The token endpoint was already tried as often as makes sense.
             Self::Token(_)
-            | Self::NotAnAnswer { status: 404, .. }
             | Self::GivenUp(_)
             | Self::Untrusted(_)
             | Self::Path(_)
@@ -171,6 +169,8 @@ impl ErrorKind {
             | Self::NoRoom { .. }
             | Self::UnusableName
             | Self::TooLarge(_) => Failure::Final,
+            // Either the address is wrong, which stays so, or the body of Graph's own 404 was damaged on its way.
+            Self::NotAnAnswer { status: 404, .. } => Failure::Persistent,
             Self::Unreachable { .. }
             | Self::TimedOut(_)
             | Self::NotAnAnswer { .. }

@@ -44,13 +44,13 @@ struct Counted {
 
 /// A request's place on a connection, until its response begins.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionUse {
     number: u64,
     pub(crate) http: reqwest::Client,
     requests: Arc<AtomicUsize>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionUse {
     fn drop(&mut self) {
         self.requests.fetch_sub(1, Ordering::Relaxed);
     }
@@ -72,7 +72,7 @@ impl Connections {
 
     /// Returns a place on the first connection that has one. Where all are full, the last one takes more, which wait
     /// there.
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn take(&self) -> ConnectionUse {
         let mut current = self.current.lock();
         let free = |client: &Counted| client.requests.load(Ordering::Relaxed) < EACH;
         let index = current.clients.iter().position(free).unwrap_or_else(|| {
@@ -85,12 +85,12 @@ impl Connections {
         });
         let Counted { http, requests } = &current.clients[index];
         requests.fetch_add(1, Ordering::Relaxed);
-        Place { number: current.number, http: http.clone(), requests: Arc::clone(requests) }
+        ConnectionUse { number: current.number, http: http.clone(), requests: Arc::clone(requests) }
     }
 
     /// Makes new requests use new connections, unless that of `left` was replaced already. Requests that are under way
     /// are not affected.
-    pub(crate) fn leave(&self, left: &Place) {
+    pub(crate) fn leave(&self, left: &ConnectionUse) {
         let mut current = self.current.lock();
         if current.number != left.number {
             return;

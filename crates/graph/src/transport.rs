@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::error_code::Meaning;
 use crate::expected::Expected;
 use crate::metrics::{Metrics, Sent};
-use crate::pool::{Connections, Place};
+use crate::pool::{ConnectionUse, Connections};
 use crate::request::Request;
 use crate::response::{self, Response, Room};
 use crate::{ApplicationCertificate, Credential, GraphSettings};
@@ -91,7 +91,7 @@ impl Transport {
             None => None,
         };
         let connections = Connections::new(settings)?;
-        let asks = token_client(settings, &connections.place().http)?;
+        let asks = token_client(settings, &connections.take().http)?;
         let tokens = Tokens::new(asks, settings, Arc::clone(&metrics));
         let root = settings.base_url.clone();
         let upload_hosts = settings.upload_hosts.clone();
@@ -191,8 +191,8 @@ impl Transport {
         let Request { method, path, body, is_advanced_query, .. } = request;
         let started = Instant::now();
         let client_request_id = Uuid::new_v4().to_string();
-        let place = self.connections.place();
-        let mut request = place
+        let connection = self.connections.take();
+        let mut request = connection
             .http
             .request(method.clone(), path.url(&self.root))
             .header(AUTHORIZATION, token.header.clone())
@@ -217,7 +217,7 @@ impl Transport {
         };
         let response = response.map_err(|error| error.scrubbed(token.scrubber()));
         if response.as_ref().is_err_and(is_out_of_service) {
-            self.connections.leave(&place);
+            self.connections.leave(&connection);
         }
         if let Ok(response) = &response {
             self.is_http2.store(response.version() == Version::HTTP_2, Ordering::Relaxed);
@@ -249,29 +249,29 @@ impl Transport {
     /// must not get the token (Graph page "Attach large files to Outlook messages or events"). Without a range, asks
     /// which ranges are missing.
     pub(crate) async fn upload(&self, to: &Url, range: Option<(String, Bytes)>) -> Result<Response, Error> {
-        let place = self.connections.place();
+        let connection = self.connections.take();
         let request = match range {
-            Some((range, bytes)) => place
+            Some((range, bytes)) => connection
                 .http
                 .put(to.clone())
                 .header(CONTENT_TYPE, "application/octet-stream")
                 .header(CONTENT_RANGE, range)
                 .body(bytes),
-            None => place.http.get(to.clone()),
+            None => connection.http.get(to.clone()),
         };
-        self.send_authorised(&place, to, request).await
+        self.send_authorised(&connection, to, request).await
     }
 
     /// Sends the JSON `body` to an address that Graph named for it, without the token, as an upload.
     pub(crate) async fn post_authorised(&self, to: &Url, body: Bytes) -> Result<Response, Error> {
-        let place = self.connections.place();
-        let request = place.http.post(to.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        self.send_authorised(&place, to, request).await
+        let connection = self.connections.take();
+        let request = connection.http.post(to.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        self.send_authorised(&connection, to, request).await
     }
 
     async fn send_authorised(
         &self,
-        place: &Place,
+        connection: &ConnectionUse,
         to: &Url,
         request: reqwest::RequestBuilder,
     ) -> Result<Response, Error> {
@@ -286,7 +286,7 @@ impl Transport {
         let address = to.query().map(Secret::new);
         let response = sent.await.map_err(|error| error.scrubbed(&Scrubber::new(&address)));
         if response.as_ref().is_err_and(is_out_of_service) {
-            self.connections.leave(place);
+            self.connections.leave(connection);
         }
         count(&self.metrics, Sent::Upload, response.as_ref().map(|response| response.status));
         response

@@ -204,6 +204,19 @@ async fn codes_decide_how_often_a_request_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damaged_404_is_asked_for_once_more() {
+    let damaged = || RawResponse::new(404, r#"{"error":{"code":"ErrorItemNotF"#);
+    let (client, count) = answering(damaged, || refused(404, "ErrorItemNotFound")).await;
+    let gone = client.send(&Request::get(message())).await.unwrap_err();
+    assert!(gone.is_item_gone(), "{gone}");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+    let (client, count) = answering(damaged, damaged).await;
+    let wrong = client.send(&Request::get(message())).await.unwrap_err();
+    assert!(wrong.to_string().contains("microsoft_graph_url"), "{wrong}");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn conflict_is_repeated_even_where_a_repeat_could_do_harm() {
     let (client, count) =
         answering(|| refused(412, "ErrorIrresolvableConflict"), || RawResponse::new(201, r#"{"id":"a"}"#))

@@ -38,9 +38,9 @@ struct Now {
 
 /// The place of a second copy.
 #[derive(Debug)]
-pub(crate) struct Copy<'a>(&'a Hedges);
+pub(crate) struct SecondCopy<'a>(&'a Hedges);
 
-impl Drop for Copy<'_> {
+impl Drop for SecondCopy<'_> {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::AcqRel);
         self.0.changed.notify_waiters();
@@ -71,7 +71,7 @@ impl Hedges {
     }
 
     /// Waits until a second copy of a read that was sent at `sent_at` may be sent.
-    pub(crate) async fn copy_of(&self, sent_at: Instant) -> Copy<'_> {
+    pub(crate) async fn copy_of(&self, sent_at: Instant) -> SecondCopy<'_> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         loop {
             let changed = self.changed.notified();
@@ -93,7 +93,7 @@ impl Hedges {
         }
     }
 
-    fn try_copy(&self, free: usize) -> Option<Copy<'_>> {
+    fn try_copy(&self, free: usize) -> Option<SecondCopy<'_>> {
         let allowed = self.requests.load(Ordering::Relaxed) / ONE_IN;
         if self.copies.load(Ordering::Relaxed) >= allowed {
             return None;
@@ -102,7 +102,7 @@ impl Hedges {
         let take = |under_way| (under_way < most).then_some(under_way + 1);
         self.under_way.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()?;
         self.copies.fetch_add(1, Ordering::Relaxed);
-        Some(Copy(self))
+        Some(SecondCopy(self))
     }
 
     /// How many second copies are under way.
