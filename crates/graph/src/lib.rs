@@ -50,6 +50,7 @@ pub use auth::claims::Claims;
 pub use auth::credential::{ApplicationCertificate, AssertionAlgorithm, Credential, Proof};
 pub use auth::error::TokenError;
 pub use auth::token::TokenLife;
+pub use batch::PARTS_AT_ONCE;
 pub use calendar::{
     CalendarEntry, DeletedEntry, EntryDetails, EntryText, MAILBOX_FOLDERS_PERMISSION, MeetingMark,
     MeetingMessage, NewEntry, TRANSFER_PERMISSION, ZonedTime, create_entry, delete_entry, entries_of_meeting,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, stderr, stdin};
 use std::time::Duration;
 
-use graph::GraphSettings;
+use graph::{GraphSettings, PARTS_AT_ONCE};
 use url::Url;
 
 use super::Arguments;
@@ -13,8 +13,6 @@ use crate::cli::{ExitCode, Failure};
 
 /// The most users that Graph puts on one page (Graph page "List users").
 const USERS_ON_PAGE: u64 = 999;
-/// How many requests of a batch Graph carries out at a time for Outlook (Graph page "Throttling limits").
-const ROUND: usize = 4;
 
 /// What a measurement sends at most.
 #[derive(Debug, Clone)]
@@ -55,7 +53,7 @@ impl Plan {
 
     /// How many requests are sent by themselves at once: as many as Graph carries out at once of the batches.
     pub(super) fn single_at_once(&self) -> usize {
-        (self.batches_at_once * ROUND).min(self.requests_at_once)
+        (self.batches_at_once * PARTS_AT_ONCE).min(self.requests_at_once)
     }
 
     /// Requests for users and mailboxes, without repeats.

@@ -6,4 +6,4 @@ pub(crate) mod size;
 
 /// Outlook runs this many parts of a batch at once, whatever their mailboxes (Graph page "Microsoft Graph
 /// service-specific throttling limits", Outlook service limits).
-pub(crate) const PARTS_AT_ONCE: usize = 4;
+pub const PARTS_AT_ONCE: usize = 4;

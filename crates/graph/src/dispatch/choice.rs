@@ -10,9 +10,12 @@ use std::time::Duration;
 use crate::batch::PARTS_AT_ONCE;
 use crate::dispatch::latency::Latency;
 
-/// The other way is measured after so many requests: for the first time, as long as little is known of it, and later.
-/// A short piece of work is not worth it.
-const AFTER: (usize, usize, usize) = (1_500, 200, 4_000);
+/// The other way is measured for the first time after so many requests. A short piece of work is not worth it.
+const FIRST_AFTER: usize = 1_500;
+/// It is measured again after so many, as long as little is known of it.
+const AGAIN_AFTER: usize = 200;
+/// And later.
+const LATER_AFTER: usize = 4_000;
 /// So many requests are one measurement.
 const AT_A_TIME: usize = 20;
 /// A way is known after so many requests.
@@ -70,9 +73,9 @@ impl Choice {
     pub(crate) fn next(&mut self, places: Places, waiting: usize, batch: usize) -> Way {
         self.decide(places);
         let due = match self.other() {
-            other if other.mean_of(KNOWN).is_some() => AFTER.2,
-            other if other.mean_of(1).is_some() => AFTER.1,
-            _ => AFTER.0,
+            other if other.mean_of(KNOWN).is_some() => LATER_AFTER,
+            other if other.mean_of(1).is_some() => AGAIN_AFTER,
+            _ => FIRST_AFTER,
         };
         // A batch near the end of the work would hold it up.
         if self.since < due || waiting < batch.max(places.single) {

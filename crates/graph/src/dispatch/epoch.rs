@@ -47,8 +47,9 @@ pub(crate) struct Epoch {
     samples: usize,
     answers: usize,
     throttled: usize,
-    /// All first tries that were answered and throttled, each part of a batch counted.
-    parts: (usize, usize),
+    /// The same, with each part of a batch counted.
+    all_answers: usize,
+    all_throttled: usize,
     /// How many came while others waited for the window.
     full: usize,
     wait: Option<Duration>,
@@ -66,7 +67,17 @@ impl Epoch {
     }
 
     fn with_length(length: usize, began: Instant) -> Self {
-        Self { began, length, samples: 0, answers: 0, throttled: 0, parts: (0, 0), full: 0, wait: None }
+        Self {
+            began,
+            length,
+            samples: 0,
+            answers: 0,
+            throttled: 0,
+            all_answers: 0,
+            all_throttled: 0,
+            full: 0,
+            wait: None,
+        }
     }
 
     /// Counts what was sent since it began, in an HTTP request that took `places`. `is_full` says whether others waited
@@ -78,8 +89,8 @@ impl Epoch {
             let throttled = sample.first_tries_throttled.min(places);
             let answers = sample.first_tries - sample.first_tries_throttled + throttled;
             self.samples += 1;
-            self.parts.0 += sample.first_tries;
-            self.parts.1 += sample.first_tries_throttled;
+            self.all_answers += sample.first_tries;
+            self.all_throttled += sample.first_tries_throttled;
             self.answers += answers;
             self.throttled += throttled;
             self.full += if is_full { answers } else { 0 };
@@ -95,8 +106,7 @@ impl Epoch {
 
     /// Whether nearly all were throttled, and many.
     pub(crate) fn is_nearly_all(&self) -> bool {
-        let (answers, throttled) = self.parts;
-        throttled >= MANY && ratio(throttled, answers) >= NEARLY_ALL
+        self.all_throttled >= MANY && ratio(self.all_throttled, self.all_answers) >= NEARLY_ALL
     }
 
     /// Whether so many were throttled that it does not matter how the rest of the epoch goes.

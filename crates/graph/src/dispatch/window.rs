@@ -36,8 +36,12 @@ const MOST_DOUBLED: u32 = 3;
 const BY_CHANCE: f64 = 0.1;
 /// A share above this is never taken as usual.
 const MOST_USUAL: f64 = 0.35;
-/// Epochs between two tries of a larger window: at first, and at most.
-const HOLD: (u32, u32) = (2, 32);
+/// Epochs between two tries of a larger window, at first.
+const SHORTEST_HOLD: u32 = 2;
+/// As many at most.
+const LONGEST_HOLD: u32 = 32;
+/// A window that is too large shrinks by this part of it, or by more.
+const CUT: usize = 8;
 /// As many after another client of the application has made room for itself.
 const HOLD_FOR_OTHERS: u32 = 4;
 
@@ -232,15 +236,15 @@ impl RequestWindow {
     fn too_many(&mut self, share: f64, now: Instant) {
         match self.phase {
             Phase::Probing { from, step, hold, .. } => {
-                let hold = (hold * 2).min(HOLD.1);
+                let hold = (hold * 2).min(LONGEST_HOLD);
                 self.start(Phase::Testing { before: from + step, share, then: Then::Hold(hold) }, from, now);
             }
-            Phase::Growing if share < BY_CHANCE => self.test(share, 8, Then::Retry, now),
-            Phase::Growing | Phase::Testing { .. } => self.test(share, 8, Then::Climb, now),
+            Phase::Growing if share < BY_CHANCE => self.test(share, Then::Retry, now),
+            Phase::Growing | Phase::Testing { .. } => self.test(share, Then::Climb, now),
             // Another client of the application needs room. The larger window shrinks by more, so that they become
             // equal.
             Phase::Holding { .. } | Phase::Yielding { .. } => {
-                self.test(share, 8, Then::Hold(HOLD_FOR_OTHERS), now);
+                self.test(share, Then::Hold(HOLD_FOR_OTHERS), now);
             }
         }
     }
@@ -251,14 +255,14 @@ impl RequestWindow {
             Phase::Growing => self.epoch = Epoch::of(self.size, now),
             Phase::Testing { before, then: Then::Retry, .. } => {
                 let (from, step) = (self.size, before - self.size);
-                self.start(Phase::Probing { from, step, next: step * 2, hold: HOLD.0 }, before, now);
+                self.start(Phase::Probing { from, step, next: step * 2, hold: SHORTEST_HOLD }, before, now);
             }
-            Phase::Testing { then: Then::Climb, .. } => self.probe(1, HOLD.0, now),
+            Phase::Testing { then: Then::Climb, .. } => self.probe(1, SHORTEST_HOLD, now),
             Phase::Testing { then: Then::Hold(hold), .. } => self.hold(self.size, hold, now),
             Phase::Holding { .. } if !was_full => {}
             Phase::Holding { left: 0, hold } => {
                 let from = self.size;
-                self.start(Phase::Yielding { from, hold }, from - (from / 8).max(1), now);
+                self.start(Phase::Yielding { from, hold }, from - (from / CUT).max(1), now);
             }
             Phase::Yielding { from, hold } => {
                 let (size, step) = (self.size, from - self.size);
@@ -267,15 +271,15 @@ impl RequestWindow {
             Phase::Holding { left, hold } => self.phase = Phase::Holding { left: left - 1, hold },
             Phase::Probing { next: 1, hold, .. } => self.probe(1, hold, now),
             Phase::Probing { next, hold, .. } => {
-                self.probe(next.min(self.size / 2), (hold / 2).max(HOLD.0), now);
+                self.probe(next.min(self.size / 2), (hold / 2).max(SHORTEST_HOLD), now);
             }
         }
     }
 
-    /// Shrinks to what was accepted, and at least by the part `cut`, to see whether that helps.
-    fn test(&mut self, share: f64, cut: usize, then: Then, now: Instant) {
+    /// Shrinks to what was accepted, and at least by one [`CUT`]th, to see whether that helps.
+    fn test(&mut self, share: f64, then: Then, now: Instant) {
         let before = self.size;
-        let smaller = scaled(before, 1.0 - share).min(before - (before / cut).max(1));
+        let smaller = scaled(before, 1.0 - share).min(before - (before / CUT).max(1));
         self.start(Phase::Testing { before, share, then }, smaller, now);
     }
 
@@ -311,7 +315,7 @@ impl RequestWindow {
         let pause = Pause { began: now, first, earlier, probing: false };
         self.pause = Some(pause);
         // A larger window is tried step by step, unless nearly nothing is left of it.
-        let hold = HOLD.0;
+        let hold = SHORTEST_HOLD;
         let phase = if size > 1 { Phase::Holding { left: hold, hold } } else { Phase::Growing };
         self.start(phase, size, now);
         self.extend_pause(asked, pause, now)
