@@ -163,10 +163,11 @@ impl RequestWindow {
         if sample.answers == 0 && !sample.call_throttled {
             return Decision::GoOn;
         }
-        if sample.call_throttled {
+        self.epoch.count(sample, cost, is_full);
+        // A batch that is refused as a whole may be one request of many, as any other.
+        if sample.call_throttled && !self.epoch.is_mostly_accepted() {
             return self.throttled_in_general(sample.wait, None, self.size / 2, now);
         }
-        self.epoch.count(sample, cost, is_full);
         let is_growing = self.phase == Phase::Growing && is_full && sample.throttled == 0;
         if is_growing && !self.epoch.is_more_than(self.usual, Care::Sure) {
             self.size = (self.size + GROWTH * cost).min(self.most);

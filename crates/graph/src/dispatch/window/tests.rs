@@ -36,6 +36,14 @@ impl Fed {
         self.answers(AT_START, true, true, sent_at);
     }
 
+    /// Has a batch of twenty refused as a whole.
+    fn refuse_batch(&mut self) {
+        let mut sample = Sample::of(self.now);
+        (0..20).for_each(|_| sample.note(true, Some(Failure::Throttled(Some(SECOND)))));
+        sample.call_throttled = true;
+        self.window.answered(sample, 4, true, 0, self.now);
+    }
+
     fn room(&self) -> usize {
         self.window.room(0, self.now)
     }
@@ -114,16 +122,23 @@ fn answers_to_requests_sent_before_the_pause_do_not_end_it() {
 #[test]
 fn throttled_batch_as_a_whole_pauses() {
     let mut fed = Fed::new();
-    let mut sample = Sample::of(fed.now);
-    (0..20).for_each(|_| sample.note(true, Some(Failure::Throttled(Some(SECOND)))));
-    sample.call_throttled = true;
-    fed.window.answered(sample, 4, true, 0, fed.now);
+    fed.refuse_batch();
     assert_eq!(fed.room(), 0);
     fed.now += SECOND;
     fed.window.sent();
     let now = fed.now;
     fed.answers(1, true, false, now);
     assert_eq!(fed.room(), AT_START / 2, "half");
+}
+
+#[test]
+fn throttled_batch_among_accepted_requests_does_not_pause() {
+    let mut fed = Fed::new();
+    let now = fed.now;
+    fed.answers(AT_START, true, false, now);
+    let before = fed.room();
+    fed.refuse_batch();
+    assert_eq!(fed.room(), before);
 }
 
 #[test]
