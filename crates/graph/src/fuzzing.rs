@@ -85,9 +85,8 @@ fn check_texts(error: Option<&Error>) {
 fn follow(link: &str) {
     let Ok(root) = Url::parse("https://graph.example.com/v1.0") else { return };
     if let Some(path) = Path::from_next_link(link, &root) {
-        let url = Url::parse(&path.url(&root));
-        let below = |url: Url| url.origin() == root.origin() && url.path().starts_with("/v1.0/");
-        assert!(url.is_ok_and(below), "{path}");
+        let url = path.url(&root);
+        assert!(url.origin() == root.origin() && url.path().starts_with("/v1.0/"), "{path}");
     }
 }
 

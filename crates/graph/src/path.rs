@@ -73,7 +73,10 @@ pub struct Path(String);
 impl Path {
     /// `/users`
     pub fn users() -> Self {
-        Self("/users".to_owned())
+        // Paths are composed piece by piece, and most fit in here.
+        let mut path = String::with_capacity(512);
+        path.push_str("/users");
+        Self(path)
     }
 
     /// Returns the users whose mailbox has `address`, as its primary address or another one. Exchange gives an
@@ -249,9 +252,16 @@ impl Path {
         &self.0
     }
 
-    /// Returns the whole URL below `root`.
-    pub fn url(&self, root: &Url) -> String {
-        format!("{}{}", root.as_str().trim_end_matches('/'), self.0)
+    /// Returns the whole URL below `root`. Its host is that of `root`, which is not read again.
+    pub fn url(&self, root: &Url) -> Url {
+        let (path, query) = match self.0.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (self.0.as_str(), None),
+        };
+        let mut url = root.clone();
+        url.set_path(&format!("{}{path}", root.path().trim_end_matches('/')));
+        url.set_query(query);
+        url
     }
 }
 

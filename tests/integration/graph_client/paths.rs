@@ -8,7 +8,7 @@ use url::Url;
 /// The decoded segments of `path` as a server sees them, after a client has built a URL of it.
 fn segments(path: &Path) -> Vec<String> {
     let root = Url::parse("https://graph.example.com/v1.0").unwrap();
-    let url = Url::parse(&path.url(&root)).unwrap();
+    let url = path.url(&root);
     assert_eq!((url.query(), url.fragment(), url.host_str()), (None, None, Some("graph.example.com")));
     let decode = |segment: &str| percent_decode_str(segment).decode_utf8().unwrap().into_owned();
     url.path_segments().unwrap().map(decode).collect()
@@ -52,7 +52,7 @@ proptest! {
     #[test]
     fn option_value_is_unchanged(value in any::<String>()) {
         let path = Path::users().option("$filter", &value).option("$top", "1");
-        let url = Url::parse(&path.url(&Url::parse("https://graph.example.com/v1.0").unwrap())).unwrap();
+        let url = path.url(&Url::parse("https://graph.example.com/v1.0").unwrap());
         // Not read as a form: Graph takes a plus for a plus.
         let query = url.query().unwrap().strip_prefix("$filter=").unwrap();
         let encoded = query.strip_suffix("&$top=1").unwrap();
