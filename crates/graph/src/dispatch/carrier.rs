@@ -1,6 +1,6 @@
 //! Requests on their way: sends one by itself, or several in a batch, and distributes the outcomes.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -59,11 +59,12 @@ pub(super) async fn alone(
                 Some(gate) => Some(gate.try_enter()?),
                 None => None,
             };
-            let outcome = exchange(&transport, &request).await;
+            // Few requests have a second copy, so the others do without its memory.
+            let outcome = Box::pin(exchange(&transport, &request)).await;
             drop((permit, copy));
             Some(outcome)
         };
-        first_answer(exchange(&transport, &request), copy).await
+        first_answer(pin!(exchange(&transport, &request)), copy).await
     } else {
         exchange(&transport, &request).await
     };
@@ -77,10 +78,9 @@ pub(super) async fn alone(
 
 /// Returns the outcome of `first`, or that of its `copy` where that is an answer and comes first.
 async fn first_answer(
-    first: impl Future<Output = Outcome>,
+    mut first: Pin<&mut impl Future<Output = Outcome>>,
     copy: impl Future<Output = Option<Outcome>>,
 ) -> Outcome {
-    let mut first = pin!(first);
     tokio::select! {
         biased;
         outcome = &mut first => outcome,

@@ -15,7 +15,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, info_span, warn};
 use uuid::Uuid;
@@ -76,7 +75,7 @@ impl Scheduler {
             lone: VecDeque::new(),
             waiting: FairQueue::default(),
             blocked: FuturesUnordered::new(),
-            in_flight: JoinSet::new(),
+            in_flight: FuturesUnordered::new(),
             partial_since: None,
         };
         tokio::spawn(driver.run(messages));
@@ -108,7 +107,7 @@ struct Driver {
     waiting: FairQueue<Waiting>,
     /// Requests whose mailbox had no free place when it was their turn.
     blocked: FuturesUnordered<BoxFuture<'static, Waiting>>,
-    in_flight: JoinSet<Carried>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Carried>>,
     state: watch::Sender<RequestState>,
     /// Since when there is something to send, but no full batch.
     partial_since: Option<Instant>,
@@ -129,11 +128,11 @@ impl Driver {
                         self.receive(message);
                     }
                 }
-                Some(returned) = self.in_flight.join_next() => {
-                    self.finish(returned.ok());
+                Some(carried) = self.in_flight.next() => {
+                    self.finish(carried);
                     // Those that have ended meanwhile need no turn of their own.
-                    while let Some(returned) = self.in_flight.try_join_next() {
-                        self.finish(returned.ok());
+                    while let Some(Some(carried)) = self.in_flight.next().now_or_never() {
+                        self.finish(carried);
                     }
                 }
                 Some(free) = self.blocked.next(), if !self.blocked.is_empty() => {
@@ -227,24 +226,23 @@ impl Driver {
             Way::Single => {
                 let hedges = Arc::clone(&self.hedges);
                 if let Some(part) = parts.into_iter().next() {
-                    self.spawn(ticket, carrier::alone(transport, hedges, part, ticket), span);
+                    self.run_next(ticket, carrier::alone(transport, hedges, part, ticket), span);
                 }
             }
             Way::Batch => {
                 // Several calls share a batch. Its name links their log lines to the batch's own.
                 let batch = Uuid::new_v4();
                 let sent = carrier::together(transport, parts, ticket, batch);
-                self.spawn(ticket, sent, info_span!(parent: Span::none(), "batch", %batch));
+                self.run_next(ticket, sent, info_span!(parent: Span::none(), "batch", %batch));
             }
         }
     }
 
     /// Lets `sent` run. If it panics, its requests are dropped, and with them their callers' channels.
-    fn spawn(&mut self, ticket: Ticket, sent: impl Future<Output = Carried> + Send + 'static, span: Span) {
-        // What is sent is large, and would be copied several times.
-        let sent = AssertUnwindSafe(Box::pin(sent)).catch_unwind();
+    fn run_next(&mut self, ticket: Ticket, sent: impl Future<Output = Carried> + Send + 'static, span: Span) {
+        let sent = AssertUnwindSafe(sent).catch_unwind();
         let sent = sent.map(move |carried| carried.unwrap_or_else(|_| Carried::nothing(ticket)));
-        self.in_flight.spawn(sent.instrument(span));
+        self.in_flight.push(Box::pin(sent.instrument(span)));
     }
 
     /// Takes up to `size` requests from the queue whose mailboxes have a free place.
@@ -281,9 +279,9 @@ impl Driver {
         }));
     }
 
-    /// Takes in what has ended; `None` if it was cancelled, which only the end of the program does.
-    fn finish(&mut self, carried: Option<Carried>) {
-        let Some(Carried { ticket, again, sample, throttled, parts, was_too_slow }) = carried else { return };
+    /// Takes in what has ended.
+    fn finish(&mut self, carried: Carried) {
+        let Carried { ticket, again, sample, throttled, parts, was_too_slow } = carried;
         if was_too_slow {
             self.size.took_too_long(parts);
         } else if ticket.way == Way::Batch && sample.answers > 0 {
