@@ -15,7 +15,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code as u8),
     };
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread carries all calls. They nearly always wait for others, and between several threads they would be handed
+    // on for each answer, which costs more than the answer. What waits for a disk has threads of its own.
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(cli.execute());
             // A slow name lookup or a file system that hangs must not delay the end.
