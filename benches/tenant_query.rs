@@ -8,6 +8,8 @@
 //! Ends with an error where a ratio is not kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "common/bare_requests.rs"]
+mod bare_requests;
 #[path = "common/fixed_batches.rs"]
 mod fixed_batches;
 #[path = "common/pace.rs"]
@@ -74,11 +76,14 @@ const CASES: [Case; 4] = [
 ];
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
     match search_process::Task::from_environment() {
-        // As the daemon's calls run: not on the thread that waits.
-        Some(task) => runtime.block_on(async { tokio::spawn(task.run()).await.unwrap() }),
-        None => runtime.block_on(compare()),
+        // As the daemon, whose calls have one thread, and are not the future that it waits for.
+        Some(task) => {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(async { tokio::spawn(task.run()).await.unwrap() });
+        }
+        None => tokio::runtime::Runtime::new().unwrap().block_on(compare()),
     }
 }
 
@@ -99,8 +104,8 @@ async fn compare() {
     }
 }
 
-/// Processor time for each mailbox, in seconds. The aim is 0.1 ms.
-const MOST_PROCESSOR: f64 = 0.000_2;
+/// Processor time for each mailbox, in milliseconds. The aim is 0.1 ms.
+const MOST_PROCESSOR: f64 = 0.2;
 /// A small call during a search takes at most this many times as long as alone.
 const MOST_DURING: f64 = 2.0;
 
@@ -186,11 +191,29 @@ async fn searches(mailboxes: usize) {
     let (_directory, sandbox) = tenant(mailboxes).await;
     let seed = TenantOptions::default().seed;
     for case in &CASES {
+        if let Ok(only) = std::env::var("CASE") {
+            if !case.name.contains(&only) {
+                continue;
+            }
+        }
         let case = &case.of(mailboxes);
         prepare(&sandbox, case);
         let found = search_process::in_own_process(&sandbox, Way::Client).await;
         let optimum = case.optimum(seed, mailboxes);
         report(&sandbox, case, mailboxes, &found, optimum);
+        if case.name == "no limit" {
+            prepare(&sandbox, case);
+            let bare = search_process::in_own_process(&sandbox, Way::BareRequests).await;
+            assert_eq!(bare.messages, found.messages, "found by bare requests");
+            let (each, of_library) = (processor(&found, mailboxes), processor(&bare, mailboxes));
+            println!(
+                "{:>9} {:>14} {:>8.2}: {of_library:.3} ms of processor time, {:.2} of ours",
+                "",
+                "bare requests",
+                bare.seconds,
+                of_library / each
+            );
+        }
         if let Some(least) = case.against_batches {
             prepare(&sandbox, case);
             let fixed = search_process::in_own_process(&sandbox, Way::FixedBatches).await;
@@ -221,7 +244,7 @@ fn report(sandbox: &Sandbox, case: &Case, mailboxes: usize, found: &Found, optim
     let ratio = found.seconds / optimum.as_secs_f64();
     let last = (found.seconds - found.most_done) / found.seconds;
     let counters = sandbox.graph.counters();
-    let each = found.processor / f64::from(u32::try_from(mailboxes).unwrap());
+    let each = processor(found, mailboxes);
     println!(
         "{mailboxes:>9} {:>14} {:>8.2} {:>8.2} {ratio:>6.2} {:>6.0} % {:>8} {:>9} {:>7.3} ms {:>4.0} MiB",
         case.name,
@@ -230,14 +253,19 @@ fn report(sandbox: &Sandbox, case: &Case, mailboxes: usize, found: &Found, optim
         last * 100.0,
         counters.batches,
         counters.http_requests,
-        each * 1000.0,
+        each,
         found.peak_mib
     );
     assert!(ratio <= case.most, "{}: {ratio:.2} times the optimum", case.name);
     assert!(last < 0.5, "{}: the last 1 % took {:.0} % of the time", case.name, last * 100.0);
     // Without optimisation, code takes many times as long. What a connection costs is spread over many mailboxes.
     let most = if cfg!(debug_assertions) || mailboxes < 20_000 { f64::MAX } else { MOST_PROCESSOR };
-    assert!(each < most, "{:.3} ms of processor time a mailbox", each * 1000.0);
+    assert!(each < most, "{each:.3} ms of processor time a mailbox");
+}
+
+/// The milliseconds of processor time for each mailbox.
+fn processor(found: &Found, mailboxes: usize) -> f64 {
+    found.processor * 1000.0 / f64::from(u32::try_from(mailboxes).unwrap())
 }
 
 impl Case {

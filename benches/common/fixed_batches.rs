@@ -79,18 +79,20 @@ fn batch(mailboxes: &[String], sender: &str) -> Value {
     let requests: Vec<_> = mailboxes
         .iter()
         .enumerate()
-        .map(|(id, mailbox)| {
-            let url = format!(
-                "/users/{mailbox}/messages?$select=id,subject,from&$top=1000&\
-                 $filter=from%2FemailAddress%2Faddress%20eq%20'{sender}'"
-            );
-            json!({ "id": id.to_string(), "method": "GET", "url": url })
-        })
+        .map(|(id, mailbox)| json!({ "id": id.to_string(), "method": "GET", "url": query(mailbox, sender) }))
         .collect();
     json!({ "requests": requests })
 }
 
-async fn token(settings: &GraphSettings, http: &reqwest::Client) -> String {
+/// The path of a query for the messages of `sender`.
+pub(crate) fn query(mailbox: &str, sender: &str) -> String {
+    format!(
+        "/users/{mailbox}/messages?$select=id,subject,from&$top=1000&\
+         $filter=from%2FemailAddress%2Faddress%20eq%20'{sender}'"
+    )
+}
+
+pub(crate) async fn token(settings: &GraphSettings, http: &reqwest::Client) -> String {
     let Credential::Application { client_id, proof: Proof::Secret(secret) } = &settings.credential else {
         panic!("the sandbox's application signs in by a secret")
     };

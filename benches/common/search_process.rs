@@ -12,7 +12,7 @@ use graph::{
 use sandbox::Sandbox;
 use sandbox::graph::Phish;
 
-use crate::fixed_batches;
+use crate::{bare_requests, fixed_batches};
 
 /// Names the way and the configuration file in the environment of the process.
 const TASK: &str = "SEARCH_PROCESS";
@@ -24,13 +24,19 @@ pub(crate) enum Way {
     Client,
     /// Eight batches of twenty, always.
     FixedBatches,
+    /// By the HTTP library alone.
+    BareRequests,
     /// By the product's client, with small calls next to it.
     SmallCalls,
 }
 
 impl Way {
-    const ALL: [(&'static str, Self); 3] =
-        [("client", Self::Client), ("batches", Self::FixedBatches), ("small", Self::SmallCalls)];
+    const ALL: [(&'static str, Self); 4] = [
+        ("client", Self::Client),
+        ("batches", Self::FixedBatches),
+        ("bare", Self::BareRequests),
+        ("small", Self::SmallCalls),
+    ];
 }
 
 /// What the process found, and what it cost.
@@ -72,6 +78,7 @@ impl Task {
         let (messages, failed, most_done) = match self.way {
             Way::Client => by_client(&client, sender, started).await,
             Way::FixedBatches => (fixed_batches::search(&self.settings, &sender).await, 0, 0.0),
+            Way::BareRequests => (bare_requests::search(&self.settings, &sender).await, 0, 0.0),
             Way::SmallCalls => return small_calls(&client, sender).await,
         };
         let seconds = started.elapsed().as_secs_f64();
