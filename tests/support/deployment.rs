@@ -57,12 +57,21 @@ impl Deployment {
     }
 
     /// A deployment with this broker and SOAR.
-    pub(crate) async fn start(broker: Option<OtherBroker>, mut soar: SoarOptions) -> Self {
+    pub(crate) async fn start(broker: Option<OtherBroker>, soar: SoarOptions) -> Self {
+        let tenant = TenantOptions { mailboxes: 20, messages_per_mailbox: 12, ..TenantOptions::default() };
+        Self::with_tenant(broker, soar, tenant).await
+    }
+
+    /// The same with this tenant.
+    pub(crate) async fn with_tenant(
+        broker: Option<OtherBroker>,
+        mut soar: SoarOptions,
+        tenant: TenantOptions,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         if let Some(OtherBroker { login: (id, secret), .. }) = &broker {
             soar.api_key = ApiKey { id: (*id).to_owned(), secret: (*secret).to_owned(), handle: 17 };
         }
-        let tenant = TenantOptions { mailboxes: 20, messages_per_mailbox: 12, ..TenantOptions::default() };
         let sandbox = Sandbox::start(directory.path(), tenant, soar).await.unwrap();
         for role in OPTIONAL_ROLES {
             sandbox.graph.faults().give_role(role);

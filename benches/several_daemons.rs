@@ -1,0 +1,91 @@
+//! Several daemons on one queue of a real ActiveMQ share a limit of the application, and do not know of each other:
+//! how long they take for the same searches, next to the shortest time that the model allows, and how the searches
+//! spread over them. Needs ActiveMQ (`apt-get install activemq openssl`).
+//!
+//! `cargo bench --bench several_daemons`
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+#[path = "common/pace.rs"]
+mod pace;
+
+#[path = "../tests/support"]
+#[allow(dead_code, reason = "this benchmark uses a part of it")]
+mod support {
+    pub(crate) mod activemq;
+    pub(crate) mod deployment;
+    pub(crate) mod tls;
+}
+
+use std::time::{Duration, Instant};
+
+use pace::NEAR;
+use sandbox::graph::{TenantOptions, optimum};
+use sandbox::soar::SoarOptions;
+use serde_json::{Value, json};
+use support::activemq::{ActiveMq, LOGIN, Setup, Tls};
+use support::deployment::{Daemon, Deployment, OtherBroker};
+
+/// Requests that the application may have at work.
+const LIMIT: usize = 8;
+const MAILBOXES: usize = 1_000;
+/// Searches of all mailboxes, made at once. Each daemon carries out one at a time.
+const SEARCHES: usize = 16;
+const WITHIN: Duration = Duration::from_secs(300);
+/// The longest time, as a multiple of the optimum.
+const MOST: f64 = 1.4;
+
+#[tokio::main]
+async fn main() {
+    let broker = ActiveMq::start_with(Tls::V1_2, Setup::AsDelivered);
+    let other = OtherBroker { port: broker.port(), ca_file: broker.ca_file(), login: LOGIN };
+    let tenant = TenantOptions { mailboxes: MAILBOXES, users_without_mailbox: 0, ..TenantOptions::default() };
+    let seed = tenant.seed;
+    let deployment = Deployment::with_tenant(Some(other), SoarOptions::default(), tenant).await;
+    println!("{:>8} {:>8} {:>8} {:>6} {:>24}", "daemons", "seconds", "optimum", "ratio", "searches of each");
+    for count in [1, 2, 4] {
+        let mut daemons = Vec::new();
+        for _ in 0..count {
+            daemons.push(deployment.daemon_with(&[("num_workers", "1")]).await);
+        }
+        let faults = deployment.sandbox.graph.faults();
+        faults.set_pace(Some(NEAR));
+        faults.set_application_limit(Some(LIMIT));
+        let started = Instant::now();
+        search_all(&deployment).await;
+        let seconds = started.elapsed().as_secs_f64();
+        faults.clear();
+        let optimum = optimum(&NEAR.draws(seed, SEARCHES * MAILBOXES), LIMIT, NEAR.round_trip).as_secs_f64();
+        let done = stop(&mut daemons).await;
+        let ratio = seconds / optimum;
+        println!("{count:>8} {seconds:>8.1} {optimum:>8.1} {ratio:>6.2} {:>24}", format!("{done:?}"));
+        assert_eq!(done.iter().sum::<usize>(), SEARCHES);
+        assert!(ratio <= MOST, "{count} daemons took {ratio:.2} times the optimum");
+        let (least, most) = (done.iter().min().unwrap(), done.iter().max().unwrap());
+        assert!(2 * least >= *most, "the searches spread over the daemons as {done:?}");
+    }
+}
+
+/// Makes all searches at once, and waits until each was complete.
+async fn search_all(deployment: &Deployment) {
+    let soar = deployment.caller().await;
+    let inputs =
+        json!({"exo_email_address": "all", "exo_email_address_sender": "no.match@elsewhere.example"});
+    let mut calls = Vec::new();
+    for _ in 0..SEARCHES {
+        calls.push(soar.call("exchange_online_query_emails", inputs.clone()).await.unwrap());
+    }
+    for call in calls {
+        let reply = call.reply(WITHIN).await.unwrap();
+        assert_eq!(reply.results["success"], Value::Bool(true), "{}", reply.message);
+    }
+}
+
+/// Returns how many calls each daemon completed.
+async fn stop(daemons: &mut [Daemon]) -> Vec<usize> {
+    let mut done = Vec::new();
+    for daemon in daemons {
+        daemon.stop().await;
+        done.push(daemon.count_in_log("call completed"));
+    }
+    done
+}
