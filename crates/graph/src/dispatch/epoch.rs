@@ -109,11 +109,6 @@ impl Epoch {
         self.all_throttled >= MANY && ratio(self.all_throttled, self.all_answers) >= NEARLY_ALL
     }
 
-    /// Whether most were accepted.
-    pub(crate) fn is_mostly_accepted(&self) -> bool {
-        self.answers > 2 * self.throttled
-    }
-
     /// Whether so many were throttled that it does not matter how the rest of the epoch goes.
     pub(crate) fn is_lost(&self, usual: f64) -> bool {
         self.answers >= FEWEST && self.is_over_share_of(self.length.max(self.answers), usual, Care::Likely)

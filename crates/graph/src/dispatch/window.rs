@@ -160,14 +160,10 @@ impl RequestWindow {
         if let Some(pause) = self.pause {
             return self.answered_in_pause(pause, sample, now);
         }
-        if sample.answers == 0 && !sample.call_throttled {
+        if sample.answers == 0 {
             return Decision::GoOn;
         }
         self.epoch.count(sample, cost, is_full);
-        // A batch that is refused as a whole may be one request of many, as any other.
-        if sample.call_throttled && !self.epoch.is_mostly_accepted() {
-            return self.throttled_in_general(sample.wait, None, self.size / 2, now);
-        }
         let is_growing = self.phase == Phase::Growing && is_full && sample.throttled == 0;
         if is_growing && !self.epoch.is_more_than(self.usual, Care::Sure) {
             self.size = (self.size + GROWTH * cost).min(self.most);

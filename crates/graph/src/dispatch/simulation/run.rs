@@ -155,7 +155,10 @@ impl Run {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Wake(client) => self.send(client),
-            Event::Arrive(number) => self.work(number),
+            Event::Arrive(number) => {
+                self.refuse_batch(number);
+                self.work(number);
+            }
             Event::End(number) => {
                 self.at_work -= 1;
                 if let Some(sent) = &mut self.sent[number] {
@@ -164,6 +167,17 @@ impl Run {
                 self.work(number);
             }
             Event::Answer(number) => self.answer(number),
+        }
+    }
+
+    /// Lets the service throttle a batch as a whole, as it does single requests.
+    fn refuse_batch(&mut self, number: usize) {
+        let Some(sent) = &mut self.sent[number] else { return };
+        if sent.ticket.way == Way::Batch && self.random.f64() < self.service.throttled {
+            for job in sent.jobs.drain(..) {
+                sent.sample.note(job.first_try, Some(Failure::Throttled(Some(SECOND))));
+                sent.refused.push(job);
+            }
         }
     }
 

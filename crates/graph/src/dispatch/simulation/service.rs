@@ -14,7 +14,7 @@ pub(super) struct Service {
     /// The median and the 99th percentile of the time of a request at work.
     pub(super) median: Duration,
     pub(super) p99: Duration,
-    /// The share of requests that are throttled once, whatever else is at work.
+    /// The share of requests that are throttled once, whatever else is at work, batches as a whole among them.
     pub(super) throttled: f64,
     /// The share of requests that take ten times as long.
     pub(super) slow: f64,

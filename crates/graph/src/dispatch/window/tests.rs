@@ -36,12 +36,12 @@ impl Fed {
         self.answers(AT_START, true, true, sent_at);
     }
 
-    /// Has a batch of twenty refused as a whole.
-    fn refuse_batch(&mut self) {
+    /// Has batches of twenty refused as a whole, with such a wait.
+    fn refuse_batches(&mut self, count: usize, wait: Duration) -> Decision {
         let mut sample = Sample::of(self.now);
-        (0..20).for_each(|_| sample.note(true, Some(Failure::Throttled(Some(SECOND)))));
-        sample.call_throttled = true;
-        self.window.answered(sample, 4, true, 0, self.now);
+        (0..20).for_each(|_| sample.note(true, Some(Failure::Throttled(Some(wait)))));
+        let answered = |_| self.window.answered(sample, 4, true, 0, self.now);
+        (0..count).map(answered).last().unwrap_or(Decision::GoOn)
     }
 
     fn room(&self) -> usize {
@@ -120,25 +120,22 @@ fn answers_to_requests_sent_before_the_pause_do_not_end_it() {
 }
 
 #[test]
-fn throttled_batch_as_a_whole_pauses() {
+fn batches_that_are_all_refused_pause() {
     let mut fed = Fed::new();
-    fed.refuse_batch();
+    fed.refuse_batches(5, SECOND);
+    assert_eq!(fed.room(), AT_START);
+    fed.refuse_batches(1, SECOND);
     assert_eq!(fed.room(), 0);
-    fed.now += SECOND;
-    fed.window.sent();
-    let now = fed.now;
-    fed.answers(1, true, false, now);
-    assert_eq!(fed.room(), AT_START / 2, "half");
 }
 
 #[test]
-fn throttled_batch_among_accepted_requests_does_not_pause() {
+fn refused_batch_among_accepted_requests_does_not_pause() {
     let mut fed = Fed::new();
     let now = fed.now;
+    fed.refuse_batches(1, SECOND);
     fed.answers(AT_START, true, false, now);
-    let before = fed.room();
-    fed.refuse_batch();
-    assert_eq!(fed.room(), before);
+    fed.refuse_batches(1, SECOND);
+    assert!(fed.room() >= AT_START);
 }
 
 #[test]
@@ -163,11 +160,7 @@ fn pauses_that_do_not_help_end_in_giving_up() {
     // Three retries: 1, 2, 4 and 8 seconds of patience.
     assert_eq!(decisions[0], Decision::GoOn);
     assert_eq!(decisions[1..], [Decision::GiveUp; 5]);
-    let mut endless = Sample::of(fed.now);
-    endless.note(true, Some(Failure::Throttled(Some(SECOND * 7200))));
-    endless.call_throttled = true;
-    let mut other = Fed::new();
-    assert_eq!(other.window.answered(endless, 1, true, 0, other.now), Decision::GiveUp);
+    assert_eq!(Fed::new().refuse_batches(6, SECOND * 7200), Decision::GiveUp);
 }
 
 #[test]
