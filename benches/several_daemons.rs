@@ -18,16 +18,16 @@ mod support {
 
 use std::time::{Duration, Instant};
 
-use pace::NEAR;
+use pace::FAR;
 use sandbox::graph::{TenantOptions, optimum};
-use sandbox::soar::SoarOptions;
+use sandbox::soar::{INCIDENT, SoarOptions};
 use serde_json::{Value, json};
 use support::activemq::{ActiveMq, LOGIN, Setup, Tls};
 use support::deployment::{Daemon, Deployment, OtherBroker};
 
 /// Requests that the application may have at work.
 const LIMIT: usize = 8;
-const MAILBOXES: usize = 1_000;
+const MAILBOXES: usize = 250;
 /// Searches of all mailboxes, made at once. Each daemon carries out one at a time.
 const SEARCHES: usize = 16;
 const WITHIN: Duration = Duration::from_secs(300);
@@ -48,13 +48,13 @@ async fn main() {
             daemons.push(deployment.daemon_with(&[("num_workers", "1")]).await);
         }
         let faults = deployment.sandbox.graph.faults();
-        faults.set_pace(Some(NEAR));
+        faults.set_pace(Some(FAR));
         faults.set_application_limit(Some(LIMIT));
         let started = Instant::now();
         search_all(&deployment).await;
         let seconds = started.elapsed().as_secs_f64();
         faults.clear();
-        let optimum = optimum(&NEAR.draws(seed, SEARCHES * MAILBOXES), LIMIT, NEAR.round_trip).as_secs_f64();
+        let optimum = optimum(&FAR.draws(seed, SEARCHES * MAILBOXES), LIMIT, FAR.round_trip).as_secs_f64();
         let done = stop(&mut daemons).await;
         let ratio = seconds / optimum;
         println!("{count:>8} {seconds:>8.1} {optimum:>8.1} {ratio:>6.2} {:>24}", format!("{done:?}"));

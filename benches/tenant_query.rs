@@ -104,8 +104,8 @@ async fn compare() {
     }
 }
 
-/// Processor time for each mailbox, in milliseconds. The aim is 0.1 ms.
-const MOST_PROCESSOR: f64 = 0.2;
+/// The most processor time for each mailbox, as a multiple of that of bare requests.
+const MOST_PROCESSOR: f64 = 1.6;
 /// A small call during a search takes at most this many times as long as alone.
 const MOST_DURING: f64 = 2.0;
 
@@ -136,20 +136,20 @@ async fn small_calls() {
 /// Clients in processes of their own share a limit of the application, without knowing of each other.
 async fn shared_limit() {
     const LIMIT: usize = 8;
-    const MAILBOXES: usize = 4_000;
+    const MAILBOXES: usize = 2_000;
     println!(
         "\n{:>9} {:>9} {:>9} {:>6} {:>22}",
         "clients", "seconds", "optimum", "ratio", "first and last to end"
     );
     let (_directory, sandbox) = tenant(MAILBOXES).await;
     for clients in [1, 2, 4] {
-        prepare(&sandbox, &Case { pace: NEAR, ..CASES[3] });
+        prepare(&sandbox, &CASES[3]);
         sandbox.graph.faults().set_application_limit(Some(LIMIT));
         let searches = (0..clients).map(|_| search_process::in_own_process(&sandbox, Way::Client));
         let mut ends: Vec<f64> = join_all(searches).await.iter().map(|found| found.seconds).collect();
         ends.sort_by(f64::total_cmp);
-        let draws = NEAR.draws(TenantOptions::default().seed, MAILBOXES * clients);
-        let optimum = optimum(&draws, LIMIT, NEAR.round_trip).as_secs_f64();
+        let draws = FAR.draws(TenantOptions::default().seed, MAILBOXES * clients);
+        let optimum = optimum(&draws, LIMIT, FAR.round_trip).as_secs_f64();
         let (first, last) = (ends[0], ends[clients - 1]);
         let ratio = last / optimum;
         println!("{clients:>9} {last:>9.2} {optimum:>9.2} {ratio:>6.2} {first:>10.2} {last:>9.2} s");
@@ -206,13 +206,13 @@ async fn searches(mailboxes: usize) {
             let bare = search_process::in_own_process(&sandbox, Way::BareRequests).await;
             assert_eq!(bare.messages, found.messages, "found by bare requests");
             let (each, of_library) = (processor(&found, mailboxes), processor(&bare, mailboxes));
+            let ratio = each / of_library;
             println!(
-                "{:>9} {:>14} {:>8.2}: {of_library:.3} ms of processor time, {:.2} of ours",
-                "",
-                "bare requests",
-                bare.seconds,
-                of_library / each
+                "{:>9} {:>14} {:>8.2}: {of_library:.3} ms of processor time; ours is {ratio:.2} times that",
+                "", "bare requests", bare.seconds
             );
+            // What a connection costs is spread over many mailboxes.
+            assert!(mailboxes < 20_000 || ratio <= MOST_PROCESSOR, "{ratio:.2} times the processor time");
         }
         if let Some(least) = case.against_batches {
             prepare(&sandbox, case);
@@ -258,9 +258,6 @@ fn report(sandbox: &Sandbox, case: &Case, mailboxes: usize, found: &Found, optim
     );
     assert!(ratio <= case.most, "{}: {ratio:.2} times the optimum", case.name);
     assert!(last < 0.5, "{}: the last 1 % took {:.0} % of the time", case.name, last * 100.0);
-    // Without optimisation, code takes many times as long. What a connection costs is spread over many mailboxes.
-    let most = if cfg!(debug_assertions) || mailboxes < 20_000 { f64::MAX } else { MOST_PROCESSOR };
-    assert!(each < most, "{each:.3} ms of processor time a mailbox");
 }
 
 /// The milliseconds of processor time for each mailbox.
