@@ -15,7 +15,7 @@ use super::{Shared, redelivery};
 use crate::functions::{Function, PriorRun};
 use net::memory::Share;
 use soar::{FunctionCall, reply};
-use stomp::{Delivery, Reply};
+use stomp::{Delivery, Reply, ReplyBody};
 
 /// ActiveMQ refuses headers of more than 10 KiB, escapes included.
 const MAX_HEADER: usize = 4096;
@@ -81,7 +81,7 @@ impl Call {
     }
 
     /// Returns the body of the final reply, or `None` if this delivery needs none: its message is left to another.
-    async fn reply_body(&mut self, memory: Result<MemoryPermit, OutOfMemory>) -> Option<Bytes> {
+    async fn reply_body(&mut self, memory: Result<MemoryPermit, OutOfMemory>) -> Option<ReplyBody> {
         let _memory = match memory {
             Ok(permit) => permit,
             // A refused call needs no slot.
@@ -89,7 +89,7 @@ impl Call {
                 self.may_begin()?;
                 warn!(reason = %full, "call refused");
                 self.consumer.shared.metrics.not_a_call();
-                return Some(reply::failed(&full.to_string()));
+                return Some(reply::failed(&full.to_string()).into());
             }
         };
         let shared = Arc::clone(&self.consumer.shared);
@@ -98,7 +98,7 @@ impl Call {
             self.may_begin()?;
             error!(interruptions, "the process ended each time this call was in work; it is not run again");
             shared.metrics.not_a_call();
-            return Some(reply::failed(&given_up(interruptions)));
+            return Some(reply::failed(&given_up(interruptions)).into());
         }
         let turn = self.turn(interruptions).await;
         let _slot = self.consumer.slot(&self.delivery).await?;
@@ -106,7 +106,7 @@ impl Call {
         self.may_begin()?;
         if self.is_foreign {
             shared.metrics.not_a_call();
-            return Some(Bytes::new());
+            return Some(Bytes::new().into());
         }
         let mark = shared.marks.begin(&self.delivery.message_id).await;
         let body = self.work().await;
@@ -147,13 +147,13 @@ impl Call {
     }
 
     /// Reads the call and runs it.
-    async fn work(&mut self) -> Option<Bytes> {
+    async fn work(&mut self) -> Option<ReplyBody> {
         let size = self.delivery.body.len();
         match self.parse() {
             Ok(call) => self.run_leased(call, size).await,
             Err(reason) => {
                 self.consumer.shared.metrics.not_a_call();
-                Some(reply::failed(&reason))
+                Some(reply::failed(&reason).into())
             }
         }
     }
@@ -183,9 +183,9 @@ impl Call {
 
     /// Runs the call, whose message has `size` bytes, while it holds its message; `None` if another worker has the
     /// message.
-    async fn run_leased(&self, call: FunctionCall, size: usize) -> Option<Bytes> {
+    async fn run_leased(&self, call: FunctionCall, size: usize) -> Option<ReplyBody> {
         let function = Function::named(&call.function);
-        let abandoned: Option<Bytes> = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
+        let abandoned: Option<ReplyBody> = match LeaseKeeper::begin(&self.consumer, &self.delivery) {
             None => None,
             Some((keeper, lease)) => tokio::select! {
                 biased;
@@ -203,7 +203,7 @@ impl Call {
     }
 
     /// Stores the final reply in the ledger, so that it survives the connection.
-    fn store_reply(&self, body: Bytes) {
+    fn store_reply(&self, body: ReplyBody) {
         let Delivery { message_id, reply_to, correlation_id, .. } = &self.delivery;
         let reply = reply_to.clone().map(|destination| Reply {
             destination,

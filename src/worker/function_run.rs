@@ -17,8 +17,9 @@ use crate::audit::Initiator;
 use crate::functions::{self, Context, Function, Inputs, Lease, Outcome, PriorRun, Status};
 use crate::guard::{Guard, StopReason};
 use serde_json::value::RawValue;
+use soar::reply::TooLarge;
 use soar::{FunctionCall, Results, Run, reply};
-use stomp::Reply;
+use stomp::{Reply, ReplyBody};
 
 /// Why a call failed: once for the analyst, and once for the log, which must not quote what is being investigated.
 struct FunctionFailure {
@@ -34,7 +35,7 @@ impl Call {
         function: Option<Function>,
         call: FunctionCall,
         lease: Lease,
-    ) -> Option<Bytes> {
+    ) -> Option<ReplyBody> {
         let metrics = &self.consumer.shared.metrics;
         let FunctionCall { function: name, caller, inputs, raw_inputs, .. } = call;
         let inputs = Inputs::new(inputs);
@@ -57,9 +58,10 @@ impl Call {
         let Some(function) = function else {
             warn!("unknown function");
             metrics.not_a_call();
-            return Some(reply::failed(&format!(
-                "This integration has no function \"{name}\", so nothing was done."
-            )));
+            return Some(
+                reply::failed(&format!("This integration has no function \"{name}\", so nothing was done."))
+                    .into(),
+            );
         };
         metrics.started(caller.run.as_ref());
         info!(redelivered = self.delivery.redelivered, "call started");
@@ -90,7 +92,7 @@ impl Call {
         metrics.ended(function, ended(&outcome), took);
         Some(match outcome {
             Ok(outcome) => completed(&outcome, &raw_inputs, &services, took),
-            Err(failure) => failed(function, &failure, &services, took),
+            Err(failure) => failed(function, &failure, &services, took).into(),
         })
     }
 
@@ -212,7 +214,7 @@ impl Call {
             let status = Reply {
                 destination: destination.clone(),
                 correlation_id: self.delivery.correlation_id.clone(),
-                body: reply::status(text),
+                body: reply::status(text).into(),
             };
             if let Err(error) = self.consumer.session.send(status).await {
                 debug!(%error, "status message not sent");
@@ -251,7 +253,7 @@ fn ended(outcome: &Result<Outcome, FunctionFailure>) -> CallOutcome {
 }
 
 /// The reply to a call that was worked through.
-fn completed(outcome: &Outcome, inputs: &RawValue, services: &Services, took: Duration) -> Bytes {
+fn completed(outcome: &Outcome, inputs: &RawValue, services: &Services, took: Duration) -> ReplyBody {
     let Outcome { success, reason, reason_for_log, content, pretty } = outcome;
     let logged_reason = reason_for_log.as_ref().or(reason.as_ref());
     info!(success, reason = logged_reason, elapsed_ms = took.as_millis(), "call completed");
@@ -264,7 +266,10 @@ fn completed(outcome: &Outcome, inputs: &RawValue, services: &Services, took: Du
         execution_time: took,
     };
     let max_bytes = services.limits.max_reply;
-    reply::completed(&results, max_bytes).unwrap_or_else(|_| super::reply::too_large(max_bytes))
+    match reply::completed(&results, max_bytes) {
+        Ok(pieces) => pieces.into(),
+        Err(TooLarge) => super::reply::too_large(max_bytes).into(),
+    }
 }
 
 /// The reply to a call that failed.

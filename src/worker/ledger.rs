@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn reply(bytes: usize) -> Reply {
-        let body = Bytes::from(vec![b'x'; bytes]);
+        let body = Bytes::from(vec![b'x'; bytes]).into();
         Reply { destination: "acks".to_owned(), correlation_id: None, body }
     }
 

@@ -155,7 +155,7 @@ fn undeliverable(reply: StoredReply, why: &str) -> StoredReply {
         "The function ended, but its reply of {} bytes could not be sent: {why}. What the function did stays done.",
         reply.body.len()
     );
-    Some(Reply { body: reply::failed(&text), ..reply })
+    Some(Reply { body: reply::failed(&text).into(), ..reply })
 }
 
 /// The error that SOAR gets in place of results that are larger than `max_reply_mb`.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::support::peer::{error, message};
 use crate::support::poll::poll;
 use crate::support::session::{PATIENCE, QUEUE, broker, failure, next, reach, subscribed};
@@ -46,6 +48,22 @@ async fn delivery_contains_message_headers_and_body() {
     assert!(delivery.redelivered);
     assert_eq!(&delivery.body[..], b"{}");
     assert_eq!(delivery.headers.get("subscription"), Some(QUEUE));
+}
+
+#[tokio::test]
+async fn reply_in_pieces_arrives_whole() {
+    for size in [10, 100_000] {
+        let (_peer, mut line, session, mut deliveries) = subscribed().await;
+        line.deliver("m1", "a1", "call").await;
+        let delivery = next(&mut deliveries).await;
+        let pieces = ["a", "b", ""].map(|letter| Bytes::from(letter.repeat(size)));
+        let reply = Reply { body: pieces.to_vec().into(), ..reply("") };
+        let finish = tokio::spawn(async move { session.finish(&delivery.ack, Some(reply)).await });
+        line.expect(ClientCommand::Begin).await;
+        let send = line.expect(ClientCommand::Send).await;
+        assert_eq!(send.body, "a".repeat(size) + &"b".repeat(size));
+        finish.abort();
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,9 @@ struct Acknowledgement<'a, R: Serialize> {
     results: Option<R>,
 }
 
+/// The size of a piece of a long reply: so small that it fits where the messages were that it is made of.
+const PIECE: usize = 8 << 10;
+
 const NO_RESULTS: Option<()> = None;
 
 impl<'a> From<&Results<'a>> for Payload<'a> {
@@ -97,17 +100,17 @@ pub fn status(text: &str) -> Bytes {
     json(&Acknowledgement { message_type: 0, message, complete: false, results: NO_RESULTS })
 }
 
-/// The final reply of a call with results.
+/// The final reply of a call with results, in pieces.
 ///
 /// # Errors
 /// The reply would have more than `most` bytes.
-pub fn completed(results: &Results<'_>, most: usize) -> Result<Bytes, TooLarge> {
+pub fn completed(results: &Results<'_>, most: usize) -> Result<Vec<Bytes>, TooLarge> {
     let results = Some(Payload::from(results));
     let reply = Acknowledgement { message_type: 0, message: "Completed", complete: true, results };
-    let mut ascii = Ascii { text: Vec::new(), most };
+    let mut ascii = Ascii::of_at_most(most);
     // Nothing else fails: the reply is built in memory from text and numbers.
     serde_json::to_writer(&mut ascii, &reply).map_err(|_| TooLarge)?;
-    Ok(Bytes::from(ascii.text))
+    Ok(ascii.pieces())
 }
 
 /// A reply exceeds the limit.
@@ -132,36 +135,59 @@ pub fn trapped(function: &str, text: &str) -> Bytes {
 }
 
 fn json(value: &impl Serialize) -> Bytes {
-    let mut ascii = Ascii { text: Vec::new(), most: usize::MAX };
+    let mut ascii = Ascii::of_at_most(usize::MAX);
     // Writing text and numbers to memory does not fail.
     let _ = serde_json::to_writer(&mut ascii, value);
-    Bytes::from(ascii.text)
+    ascii.pieces().concat().into()
 }
 
 /// Writes JSON text with all characters beyond ASCII escaped, as SOAR's own library does, so that a reader's charset
 /// cannot damage it. Such characters occur only in JSON strings, where the escape means the same.
 struct Ascii {
-    text: Vec<u8>,
-    /// The most bytes to write.
-    most: usize,
+    /// Pieces that are full.
+    full: Vec<Bytes>,
+    /// The last piece.
+    last: Vec<u8>,
+    /// The most bytes that may still be written.
+    left: usize,
+}
+
+impl Ascii {
+    fn of_at_most(most: usize) -> Self {
+        Self { full: Vec::new(), last: Vec::new(), left: most }
+    }
+
+    fn push(&mut self, mut text: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(text.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        while self.last.len() + text.len() > PIECE {
+            let (fits, rest) = text.split_at(PIECE - self.last.len());
+            self.last.extend_from_slice(fits);
+            self.full.push(std::mem::replace(&mut self.last, Vec::with_capacity(PIECE)).into());
+            text = rest;
+        }
+        self.last.extend_from_slice(text);
+        Ok(())
+    }
+
+    fn pieces(mut self) -> Vec<Bytes> {
+        self.full.push(self.last.into());
+        self.full
+    }
 }
 
 impl Write for Ascii {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if self.text.len() + buf.len() > self.most {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
         if buf.is_ascii() {
-            self.text.extend_from_slice(buf);
+            self.push(buf)?;
             return Ok(buf.len());
         }
         let text = std::str::from_utf8(buf).map_err(io::Error::other)?;
         for c in text.chars() {
             if c.is_ascii() {
-                self.text.push(c as u8);
+                self.push(&[c as u8])?;
             } else {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(self.text, "\\u{unit:04x}")?;
+                    self.push(format!("\\u{unit:04x}").as_bytes())?;
                 }
             }
         }

@@ -73,7 +73,7 @@ pub(super) fn send(reply: Reply) -> ClientFrame {
     if let Some(id) = reply.correlation_id {
         send = send.header("correlation-id", id);
     }
-    frame(send).with_body(reply.body)
+    frame(send).with_pieces(&reply.body)
 }
 
 impl ClientFrame {

@@ -126,12 +126,13 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
 
     /// Queues a frame, which [`Self::next_frame`] writes.
     pub(super) fn queue(&mut self, frame: Frame<ClientCommand>) -> Result<(), CodecError> {
-        if frame.body.len() < LARGE_BODY {
+        if frame.body_len() < LARGE_BODY {
             return self.codec.encode(frame, &mut self.outgoing);
         }
-        let body = self.codec.encode_around(frame, &mut self.outgoing)?;
+        let pieces = self.codec.encode_around(frame, &mut self.outgoing)?;
         let end = self.outgoing.split_off(self.outgoing.len() - 1);
-        self.ahead.extend([std::mem::replace(&mut self.outgoing, end).freeze(), body]);
+        self.ahead.push_back(std::mem::replace(&mut self.outgoing, end).freeze());
+        self.ahead.extend(pieces);
         Ok(())
     }
 

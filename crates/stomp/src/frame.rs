@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::reply_body::ReplyBody;
+
 /// One STOMP frame. `C` is [`ClientCommand`](super::ClientCommand) or
 /// [`ServerCommand`](super::ServerCommand). The builders of `stomp-rs` convert into this type. Unlike theirs, the
 /// body is bytes (a broker may send anything), and headers keep their order and repetitions.
@@ -15,6 +17,8 @@ pub struct Frame<C> {
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
+    /// Further pieces of the body. Only a frame to be sent has any.
+    pub(crate) more: Vec<Bytes>,
     /// What could not be read and was left out, if anything. Only a message has this, and only from a codec that
     /// [salvages](super::FrameCodec::salvaging) messages.
     pub damage: Option<String>,
@@ -23,7 +27,13 @@ pub struct Frame<C> {
 impl<C> Frame<C> {
     /// A frame without headers and body.
     pub fn new(command: C) -> Self {
-        Self { command, headers: Headers::default(), body: Bytes::new(), damage: None }
+        Self { command, headers: Headers::default(), body: Bytes::new(), more: Vec::new(), damage: None }
+    }
+
+    /// The same frame with the command that `other` makes of its own.
+    pub fn map<D>(self, other: impl FnOnce(C) -> D) -> Frame<D> {
+        let Self { command, headers, body, more, damage } = self;
+        Frame { command: other(command), headers, body, more, damage }
     }
 
     /// The value of header `name`.
@@ -36,6 +46,19 @@ impl<C> Frame<C> {
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push(name, value);
         self
+    }
+
+    /// Sets the body of a frame to be sent, in pieces.
+    pub(crate) fn with_pieces(mut self, body: &ReplyBody) -> Self {
+        let mut pieces = body.pieces().iter().cloned();
+        self.body = pieces.next().unwrap_or_default();
+        self.more = pieces.collect();
+        self
+    }
+
+    /// The length of the body, of all its pieces.
+    pub(crate) fn body_len(&self) -> usize {
+        self.body.len() + self.more.iter().map(Bytes::len).sum::<usize>()
     }
 
     /// Sets the body; the encoder writes `content-length`.
@@ -52,7 +75,7 @@ impl<C: fmt::Debug> fmt::Debug for Frame<C> {
         f.debug_struct("Frame")
             .field("command", &self.command)
             .field("headers", &self.headers)
-            .field("bytes", &self.body.len())
+            .field("bytes", &self.body_len())
             .finish_non_exhaustive()
     }
 }
@@ -63,6 +86,7 @@ impl<C: Into<&'static str>> From<stomp_rs::protocol::Frame<C>> for Frame<C> {
             command: frame.command,
             headers: Headers(frame.headers.into_iter().collect()),
             body: frame.body.into(),
+            more: Vec::new(),
             damage: None,
         }
     }

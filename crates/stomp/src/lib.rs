@@ -12,6 +12,7 @@ mod http_connect;
 mod metrics;
 mod probe;
 mod quick_ack;
+mod reply_body;
 mod session;
 mod transport;
 
@@ -20,6 +21,7 @@ pub use error::Error;
 pub use frame::{Frame, Headers};
 pub use metrics::Metrics;
 pub use probe::Probe;
+pub use reply_body::ReplyBody;
 pub use session::{
     AckToken, Delivery, HeartBeatOffer, NotConfirmed, RECONNECT, Reply, Session, SessionOptions, State,
 };

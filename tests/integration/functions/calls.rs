@@ -101,6 +101,27 @@ fn read(reply: &[u8]) -> Value {
 }
 
 #[test]
+fn long_reply_is_in_pieces_and_within_its_limit() {
+    let words = "wärum \u{1f98a} ".repeat(10_000);
+    let content = RawValue::from_string(json!({ "words": words }).to_string()).unwrap();
+    let inputs = RawValue::from_string("{}".to_owned()).unwrap();
+    let results = Results {
+        success: true,
+        reason: None,
+        content: &content,
+        pretty: None,
+        inputs: &inputs,
+        execution_time: Duration::from_millis(1),
+    };
+    let pieces = reply::completed(&results, usize::MAX).unwrap();
+    assert!(pieces.len() > 10 && pieces.iter().all(|piece| piece.len() <= 8192 && piece.is_ascii()));
+    let whole = pieces.concat();
+    assert_eq!(read(&whole)["results"]["content"]["words"], words);
+    assert!(reply::completed(&results, whole.len()).is_ok());
+    assert!(reply::completed(&results, whole.len() - 1).is_err());
+}
+
+#[test]
 fn replies_have_soars_form() {
     let content = RawValue::from_string(r#"{"ü":"🦊"}"#.to_owned()).unwrap();
     let inputs = RawValue::from_string(r#"{"b": 1.0, "a": "é"}"#.to_owned()).unwrap();
@@ -112,7 +133,7 @@ fn replies_have_soars_form() {
         inputs: &inputs,
         execution_time: Duration::from_millis(1300),
     };
-    let completed = read(&reply::completed(&results, usize::MAX).unwrap());
+    let completed = read(&reply::completed(&results, usize::MAX).unwrap().concat());
     assert_eq!((&completed["message_type"], &completed["complete"]), (&json!(0), &json!(true)));
     assert_eq!(completed["results"]["content"], json!({"ü": "🦊"}));
     assert_eq!(completed["results"]["raw"], r#"{"ü":"🦊"}"#);
@@ -122,7 +143,7 @@ fn replies_have_soars_form() {
     );
     assert_eq!(completed["results"]["pretty_string"], "{\n}");
     assert_eq!(completed["results"]["metrics"]["execution_time_ms"], 1300);
-    let text = String::from_utf8(reply::completed(&results, usize::MAX).unwrap().to_vec()).unwrap();
+    let text = String::from_utf8(reply::completed(&results, usize::MAX).unwrap().concat()).unwrap();
     assert!(text.contains(r#""inputs":{"b": 1.0, "a": "\u00e9"}"#), "as they came: {text}");
 
     let status = read(&reply::status("größer"));

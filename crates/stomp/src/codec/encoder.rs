@@ -7,35 +7,36 @@ use super::{CONTENT_LENGTH, CodecError, Command, FrameCodec, HeartBeat, is_escap
 use crate::frame::{Frame, Headers};
 
 impl<In> FrameCodec<In> {
-    /// Writes `frame` without its body, and returns the body, which belongs before the last byte written. So a large
-    /// body is not copied. Writes nothing on an error.
+    /// Writes `frame` without its body, and returns the pieces of the body, which belong before the last byte written.
+    /// So a large body is not copied. Writes nothing on an error.
     pub(crate) fn encode_around<Out: Command>(
         &self,
         frame: Frame<Out>,
         wire: &mut BytesMut,
-    ) -> Result<Bytes, CodecError> {
+    ) -> Result<impl Iterator<Item = Bytes> + use<In, Out>, CodecError> {
         let start = wire.len();
-        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+        let length = frame.body_len();
+        self.write_head(frame.command.into(), &frame.headers, length, wire)
             .inspect_err(|_| wire.truncate(start))?;
         wire.put_u8(0);
-        Ok(frame.body)
+        Ok(std::iter::once(frame.body).chain(frame.more))
     }
 
-    /// Writes the command and the headers.
+    /// Writes the command and the headers, for a body of that `length`.
     fn write_head(
         &self,
         command: &'static str,
         headers: &Headers,
-        body: &Bytes,
+        length: usize,
         wire: &mut BytesMut,
     ) -> Result<(), CodecError> {
-        if !body.is_empty() && !matches!(command, "SEND" | "MESSAGE" | "ERROR") {
+        if length > 0 && !matches!(command, "SEND" | "MESSAGE" | "ERROR") {
             return Err(CodecError::BodyNotAllowed(command));
         }
-        if body.len() > self.limits.body {
+        if length > self.limits.body {
             return Err(CodecError::BodyTooLarge(self.limits.body));
         }
-        let own_length = !body.is_empty() || command == "SEND";
+        let own_length = length > 0 || command == "SEND";
         if headers.len() + usize::from(own_length) > self.limits.headers {
             return Err(CodecError::TooManyHeaders(self.limits.headers));
         }
@@ -59,7 +60,7 @@ impl<In> FrameCodec<In> {
         }
         if own_length {
             let start = wire.len();
-            wire.put_slice(format!("{CONTENT_LENGTH}:{}", body.len()).as_bytes());
+            wire.put_slice(format!("{CONTENT_LENGTH}:{length}").as_bytes());
             self.end_line(start, wire)?;
         }
         wire.put_u8(b'\n');
@@ -82,10 +83,13 @@ impl<In, Out: Command> Encoder<Frame<Out>> for FrameCodec<In> {
     /// Writes the whole frame, or nothing on an error. A frame that this codec could not read back is an error.
     fn encode(&mut self, frame: Frame<Out>, wire: &mut BytesMut) -> Result<(), CodecError> {
         let start = wire.len();
-        wire.reserve(frame.body.len() + 256);
-        self.write_head(frame.command.into(), &frame.headers, &frame.body, wire)
+        let length = frame.body_len();
+        wire.reserve(length + 256);
+        self.write_head(frame.command.into(), &frame.headers, length, wire)
             .inspect_err(|_| wire.truncate(start))?;
-        wire.put_slice(&frame.body);
+        for piece in std::iter::once(&frame.body).chain(&frame.more) {
+            wire.put_slice(piece);
+        }
         wire.put_u8(0);
         Ok(())
     }

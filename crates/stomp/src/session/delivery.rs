@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::ServerCommand;
 use crate::error::Error;
 use crate::frame::{Frame, Headers};
+use crate::reply_body::ReplyBody;
 
 /// A message of the broker that waits to be acknowledged.
 pub struct Delivery {
@@ -190,7 +191,7 @@ pub struct Reply {
     /// The [`Delivery::correlation_id`] of that message.
     pub correlation_id: Option<String>,
     /// The text of the reply.
-    pub body: Bytes,
+    pub body: ReplyBody,
 }
 
 impl fmt::Debug for Reply {

@@ -158,7 +158,7 @@ mod tests {
         let reply = Reply {
             destination: "acks".to_owned(),
             correlation_id: None,
-            body: Bytes::from(vec![b'x'; bytes]),
+            body: Bytes::from(vec![b'x'; bytes]).into(),
         };
         FinishedCall { ack: AckToken::of(1, "a"), reply, done: oneshot::channel().0 }
     }

@@ -53,12 +53,11 @@ impl TryFrom<&str> for Sent {
 }
 
 /// The frame with CONNECT for STOMP.
-fn as_connect(Frame { command, headers, body, damage }: Frame<Sent>) -> Frame<ClientCommand> {
-    let command = match command {
+fn as_connect(frame: Frame<Sent>) -> Frame<ClientCommand> {
+    frame.map(|command| match command {
         Sent::Stomp => ClientCommand::Connect,
         Sent::Other(command) => command,
-    };
-    Frame { command, headers, body, damage }
+    })
 }
 
 /// Serves a client until it disconnects, is refused, or the broker cuts all connections.
