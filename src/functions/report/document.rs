@@ -21,77 +21,75 @@ pub(super) enum Span {
 /// A line.
 pub(super) type Line = Vec<Span>;
 
-#[derive(Debug)]
-enum Block {
-    Line(Line),
-    List(Vec<Line>),
-    /// An empty line.
-    Gap,
+/// What a document is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// HTML, for a note.
+    Html,
+    /// Text without markup, for a file.
+    Plain,
 }
 
-/// A text of lines and lists.
-#[derive(Debug, Default)]
+/// A text of lines and lists. Each is written at once, since a report may have a hundred thousand of them.
+#[derive(Debug)]
 pub(super) struct Document {
-    blocks: Vec<Block>,
+    form: Form,
+    text: String,
+    is_after_list: bool,
 }
 
 impl Document {
+    pub(super) fn new(form: Form) -> Self {
+        Self { form, text: String::new(), is_after_list: false }
+    }
+
     pub(super) fn line(&mut self, spans: impl IntoIterator<Item = Span>) {
-        self.blocks.push(Block::Line(spans.into_iter().collect()));
+        let line: Line = spans.into_iter().collect();
+        match self.form {
+            Form::Html => {
+                self.text.push_str("<div>");
+                html_line(&mut self.text, &line);
+                self.text.push_str("</div>");
+            }
+            Form::Plain => text_line(&mut self.text, "", &line),
+        }
+        self.is_after_list = false;
     }
 
     pub(super) fn plain(&mut self, text: impl Into<String>) {
         self.line([Span::Plain(text.into())]);
     }
 
-    pub(super) fn list(&mut self, lines: Vec<Line>) {
-        self.blocks.push(Block::List(lines));
+    pub(super) fn list(&mut self, lines: impl IntoIterator<Item = Line>) {
+        let lines = lines.into_iter();
+        match self.form {
+            Form::Html => {
+                self.text.push_str("<ul>");
+                for line in lines {
+                    self.text.push_str("<li>");
+                    html_line(&mut self.text, &line);
+                    self.text.push_str("</li>");
+                }
+                self.text.push_str("</ul>");
+            }
+            Form::Plain => lines.for_each(|line| text_line(&mut self.text, "  ", &line)),
+        }
+        self.is_after_list = true;
     }
 
+    /// An empty line.
     pub(super) fn gap(&mut self) {
-        self.blocks.push(Block::Gap);
+        match self.form {
+            // A list has room below it.
+            Form::Html if self.is_after_list => {}
+            Form::Html => self.text.push_str("<div><br/></div>"),
+            Form::Plain => self.text.push('\n'),
+        }
+        self.is_after_list = false;
     }
 
-    /// The text as HTML.
-    pub(super) fn html(&self) -> String {
-        let mut html = String::new();
-        let mut is_after_list = false;
-        for block in &self.blocks {
-            match block {
-                // A list has room below it.
-                Block::Gap if is_after_list => {}
-                Block::Line(line) => {
-                    html.push_str("<div>");
-                    html_line(&mut html, line);
-                    html.push_str("</div>");
-                }
-                Block::List(lines) => {
-                    html.push_str("<ul>");
-                    for line in lines {
-                        html.push_str("<li>");
-                        html_line(&mut html, line);
-                        html.push_str("</li>");
-                    }
-                    html.push_str("</ul>");
-                }
-                Block::Gap => html.push_str("<div><br/></div>"),
-            }
-            is_after_list = matches!(block, Block::List(_));
-        }
-        html
-    }
-
-    /// The text without markup.
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for block in &self.blocks {
-            match block {
-                Block::Line(line) => text_line(&mut text, "", line),
-                Block::List(lines) => lines.iter().for_each(|line| text_line(&mut text, "  ", line)),
-                Block::Gap => text.push('\n'),
-            }
-        }
-        text
+    pub(super) fn into_text(self) -> String {
+        self.text
     }
 }
 

@@ -176,14 +176,14 @@ impl Group<'_> {
     }
 
     /// A line for each message, at most `most`. What the heading says of the time is left out.
-    pub(super) fn lines(&self, most: usize, has_links: bool) -> Vec<Line> {
+    pub(super) fn lines(&self, most: usize, has_links: bool) -> impl Iterator<Item = Line> {
         let days = self.times().map(|time| time.date_naive());
         let time_format = match self.len() {
             1 => "",
             _ if days.clone().min() == days.max() => "%H:%M:%S",
             _ => "%-d %b %Y %H:%M:%S",
         };
-        self.messages.iter().take(most).map(|message| message.line(time_format, has_links)).collect()
+        self.messages.iter().take(most).map(move |message| message.line(time_format, has_links))
     }
 
     fn times(&self) -> impl Iterator<Item = DateTime<Utc>> + Clone {
@@ -230,7 +230,7 @@ pub(super) fn table<'a>(messages: impl Iterator<Item = &'a Message>, reference: 
         "message id",
         "reference",
     ];
-    let mut table = csv::Table::new(&COLUMNS);
+    let mut table = csv::Table::with_mark(&COLUMNS);
     let reference = reference.to_string();
     for message in messages {
         let received = message.received.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string());
@@ -252,6 +252,5 @@ pub(super) fn table<'a>(messages: impl Iterator<Item = &'a Message>, reference: 
         let cells = cells.map(sanitize_line);
         table.add(cells.iter().map(String::as_str));
     }
-    // Excel takes a file without this mark for one in the code page of the system.
-    format!("\u{feff}{}", table.into_text())
+    table.into_text()
 }

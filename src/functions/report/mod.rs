@@ -15,7 +15,7 @@ use super::context::Context;
 use super::error::Error;
 use super::incident_sink::IncidentSink;
 use super::outcome::Trouble;
-use document::{Document, Line, Span};
+use document::{Document, Form, Line, Span};
 use filed::{Filed, Format};
 
 pub(super) use document::escaped;
@@ -152,7 +152,7 @@ impl Report<'_> {
                 } else {
                     Detail::Note("choose the output Incident attachment".to_owned())
                 };
-                local.report(self.document(&detail, None).text());
+                local.report(self.document(Form::Plain, &detail, None));
                 return Vec::new();
             }
         };
@@ -163,11 +163,11 @@ impl Report<'_> {
         let mut problems = Vec::new();
         if output.note() {
             let detail = Detail::Note(self.rest.clone().unwrap_or_else(|| rest(output, &filed)));
-            let note = self.document(&detail, Some(reference)).html();
+            let note = self.document(Form::Html, &detail, Some(reference));
             problems.extend(filed.note(&note).await.err().map(|error| not_written("note", &error)));
         }
         if output.attachment() {
-            let text = self.document(&Detail::Everything, Some(reference)).text();
+            let text = self.document(Form::Plain, &Detail::Everything, Some(reference));
             let mut written = filed.file(Format::Text, text).await;
             if written.is_ok() && self.messages().next().is_some() {
                 let table = self.table.clone();
@@ -189,8 +189,8 @@ impl Report<'_> {
         self.sections.iter().flat_map(|section| &section.messages).chain(&self.other_messages)
     }
 
-    fn document(&self, detail: &Detail, reference: Option<Uuid>) -> Document {
-        let mut document = Document::default();
+    fn document(&self, form: Form, detail: &Detail, reference: Option<Uuid>) -> String {
+        let mut document = Document::new(form);
         let is_note = *detail != Detail::Everything;
         document.line(self.label.before(&self.outcome));
         for sentence in &self.sentences {
@@ -222,7 +222,7 @@ impl Report<'_> {
             let _ = write!(end, " · reference {reference}");
         }
         document.line([Span::Quiet(end)]);
-        document
+        document.into_text()
     }
 
     fn criteria_lines(&self) -> Vec<String> {
@@ -267,13 +267,11 @@ impl Section {
             // The line that counts the rest takes the place of a message.
             let most =
                 if group.len() == most_messages.saturating_add(1) { group.len() } else { most_messages };
-            let mut lines = group.lines(most, self.has_links);
-            if let Some(more) = group.len().checked_sub(most).filter(|more| *more > 0) {
-                is_cut = true;
-                let rest = if groups.len() == 1 { format!(": {rest}") } else { String::new() };
-                lines.push(vec![Span::Plain(format!("… and {} more{rest}", thousands(more)))]);
-            }
-            document.list(lines);
+            let more = group.len().checked_sub(most).filter(|more| *more > 0);
+            is_cut |= more.is_some();
+            let rest = if groups.len() == 1 { format!(": {rest}") } else { String::new() };
+            let more = more.map(|more| vec![Span::Plain(format!("… and {} more{rest}", thousands(more)))]);
+            document.list(group.lines(most, self.has_links).chain(more));
         }
         let others = groups.get(most_groups..).unwrap_or_default();
         if !others.is_empty() {
@@ -292,7 +290,7 @@ fn list(document: &mut Document, heading: &str, lines: &[String]) {
     }
     document.gap();
     document.line([Span::Bold(format!("{heading}:"))]);
-    document.list(lines.iter().map(|line| vec![Span::Plain(line.clone())]).collect::<Vec<Line>>());
+    document.list(lines.iter().map(|line| vec![Span::Plain(line.clone())]));
 }
 
 /// Says where all messages are.

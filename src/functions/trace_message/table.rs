@@ -22,7 +22,7 @@ const COLUMNS: [&str; 11] = [
 
 /// The table. Each line names the call, so that the file of a call is recognised.
 pub(super) fn of(rows: &[TraceRow], reference: Uuid) -> String {
-    let mut table = csv::Table::new(&COLUMNS);
+    let mut table = csv::Table::with_mark(&COLUMNS);
     let reference = reference.to_string();
     for row in rows {
         let size = row.size.map(|size| size.to_string()).unwrap_or_default();
@@ -42,6 +42,5 @@ pub(super) fn of(rows: &[TraceRow], reference: Uuid) -> String {
         let cells = cells.map(sanitize_line);
         table.add(cells.iter().map(String::as_str));
     }
-    // Excel takes a file without this mark for one in the code page of the system.
-    format!("\u{feff}{}", table.into_text())
+    table.into_text()
 }

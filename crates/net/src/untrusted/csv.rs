@@ -12,6 +12,13 @@ impl Table {
         Self { text: columns.join(",") + "\r\n" }
     }
 
+    /// Returns the same for a file that Excel opens: it takes one without this mark for one in the code page of the
+    /// system.
+    pub fn with_mark(columns: &[&str]) -> Self {
+        let Self { text } = Self::new(columns);
+        Self { text: format!("\u{feff}{text}") }
+    }
+
     /// Adds a line.
     pub fn add<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) {
         let cells: Vec<_> = cells.into_iter().map(quoted).collect();
