@@ -1,6 +1,7 @@
 //! The outcome of a function that did not fail.
 
 use serde::Serialize;
+use serde::ser::Error as _;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -39,6 +40,15 @@ impl Outcome {
             content: serde_json::value::to_raw_value(content)?,
             pretty: None,
         })
+    }
+
+    /// The same for content of about so many `bytes`. A long text whose memory grows step by step takes twice of it.
+    pub(super) fn done_with(content: &impl Serialize, bytes: usize) -> Result<Self, Error> {
+        let mut text = Vec::with_capacity(bytes);
+        serde_json::to_writer(&mut text, content)?;
+        let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;
+        let content = RawValue::from_string(text)?;
+        Ok(Self { success: true, reason: None, reason_for_log: None, content, pretty: None })
     }
 
     /// Success with Graph's `object`, unchanged. The indented form has sorted keys.

@@ -100,6 +100,18 @@ impl<'a> Content<'a> {
     }
 }
 
+impl Content<'_> {
+    /// Returns about how long the content is as JSON.
+    pub(super) fn about_bytes(&self) -> usize {
+        const OTHERS: usize = 16 << 10;
+        let of_mailbox = |mailbox: &InMailbox<'_>| {
+            let messages = mailbox.email_list.iter().map(|message| message.get().len() + 1);
+            mailbox.email_address.len() + 80 + messages.sum::<usize>()
+        };
+        OTHERS + self.email_results.iter().map(of_mailbox).sum::<usize>()
+    }
+}
+
 /// The mailboxes that results list: those with messages, and of those that were asked for by name all that answered.
 pub(super) fn answered<'a>(query: &Query, search: &'a Search) -> impl Iterator<Item = &'a MailboxResult> {
     let is_by_name = matches!(query.scope, SearchScope::Listed(_));

@@ -114,15 +114,16 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
         return Err(failed(&query, source.clone()));
     }
 
-    let content = Content::of(&query, &found, began);
-    let mut outcome = Outcome::done(&content)?;
-    outcome.success = !no_mailbox_was_found(&query, &found.search);
     let written = if query.output.needs_incident() {
         let report = note::report(&query, &found, started.elapsed());
         report.write(context, query.incident, &query.output, "exo-query-results").await
     } else {
         Vec::new()
     };
+    // After the report, whose memory it can take.
+    let content = Content::of(&query, &found, began);
+    let mut outcome = Outcome::done_with(&content, content.about_bytes())?;
+    outcome.success = !no_mailbox_was_found(&query, &found.search);
     outcome.because(note::sentences(&query, &found), written);
     Ok(outcome)
 }
