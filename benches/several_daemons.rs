@@ -68,8 +68,12 @@ async fn main() {
 /// Makes all searches at once, and waits until each was complete.
 async fn search_all(deployment: &Deployment) {
     let soar = deployment.caller().await;
-    let inputs =
-        json!({"exo_email_address": "all", "exo_email_address_sender": "no.match@elsewhere.example"});
+    let inputs = json!({
+        "incident_id": INCIDENT,
+        "exo_email_address": "all",
+        "exo_email_address_sender": "no.match@elsewhere.example",
+        "exo_query_output_format": ["Incident note"],
+    });
     let mut calls = Vec::new();
     for _ in 0..SEARCHES {
         calls.push(soar.call("exchange_online_query_emails", inputs.clone()).await.unwrap());

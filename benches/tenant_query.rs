@@ -191,11 +191,6 @@ async fn searches(mailboxes: usize) {
     let (_directory, sandbox) = tenant(mailboxes).await;
     let seed = TenantOptions::default().seed;
     for case in &CASES {
-        if let Ok(only) = std::env::var("CASE") {
-            if !case.name.contains(&only) {
-                continue;
-            }
-        }
         let case = &case.of(mailboxes);
         prepare(&sandbox, case);
         let found = search_process::in_own_process(&sandbox, Way::Client).await;
