@@ -22,13 +22,13 @@ fn batches(graph: &Tenant) -> Vec<(Instant, Option<u16>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn throttled_batch_pauses_until_its_retry_after() {
+async fn two_throttled_batches_pause_until_their_retry_after() {
     let fixture = tenant(400).await;
     let graph = &fixture.sandbox.graph;
     let client = fixture.client(&[("max_concurrent_batches", "1")]);
     send_all(&client, &[messages(&graph.mailboxes()[0])]).await;
     graph.forget_requests();
-    graph.faults().next(1, Target::Batch, Fault::Status(429, RetryAfter::Seconds(1)));
+    graph.faults().next(2, Target::Batch, Fault::Status(429, RetryAfter::Seconds(1)));
     let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
     let (paused, ()) = tokio::join!(
         async {
@@ -42,8 +42,8 @@ async fn throttled_batch_pauses_until_its_retry_after() {
     assert!(paused, "the pause can be seen");
     let batches = batches(graph);
     // After the pause a single request goes first, in a batch of its own.
-    assert_eq!((batches.len(), batches[0].1), (22, Some(429)));
-    assert!(batches[1].0 - batches[0].0 >= Duration::from_secs(1), "{:?}", batches[1].0 - batches[0].0);
+    assert_eq!((batches.len(), batches[0].1, batches[1].1), (23, Some(429), Some(429)));
+    assert!(batches[2].0 - batches[1].0 >= Duration::from_secs(1), "{:?}", batches[2].0 - batches[1].0);
     assert_nothing_done_twice(graph);
 }
 

@@ -129,6 +129,7 @@ pub(super) async fn together(
             }
             Err(error) => {
                 debug!(parts = count, error = error.for_log(), "batch failed");
+                sample.call_throttled = error.backoff_hint().is_some();
                 was_too_slow = count > 1 && took_too_long(&error);
                 ((0..count).map(|_| Err(error.clone())).collect(), None)
             }

@@ -19,6 +19,8 @@ pub(crate) struct Sample {
     pub(crate) first_tries: usize,
     /// How many of those were throttled.
     pub(crate) first_tries_throttled: usize,
+    /// Whether a batch as a whole was throttled, and not only parts of it.
+    pub(crate) call_throttled: bool,
     /// The longest wait that Graph asked for.
     pub(crate) wait: Option<Duration>,
 }
@@ -26,7 +28,15 @@ pub(crate) struct Sample {
 impl Sample {
     /// Creates an empty sample of an HTTP request that was sent at `sent_at`.
     pub(crate) fn of(sent_at: Instant) -> Self {
-        Self { sent_at, answers: 0, throttled: 0, first_tries: 0, first_tries_throttled: 0, wait: None }
+        Self {
+            sent_at,
+            answers: 0,
+            throttled: 0,
+            first_tries: 0,
+            first_tries_throttled: 0,
+            call_throttled: false,
+            wait: None,
+        }
     }
 
     /// Counts one request, by its failure if it failed.

@@ -10,8 +10,9 @@
 //!   keeps its size, and tries one request more from time to time, less often each time in vain.
 //! - Where a smaller window did not help, the throttling has another cause, such as single mailboxes that are busy. The
 //!   share of throttled requests is taken as usual, and the window grows again.
-//! - When nearly everything is throttled, nothing is sent until the wait that Graph asked for is over. Then one request
-//!   is sent first, and each further pause in a row is twice as long.
+//! - When nearly everything is throttled, or several batches are refused as a whole, nothing is sent until the
+//!   wait that Graph asked for is over. Then one request is sent first, and each further pause in a row is twice as
+//!   long.
 //!
 //! Retries say little about Graph in general: they were throttled before. So only first tries count, or Graph's
 //! response to a batch as a whole.
@@ -42,6 +43,10 @@ const SHORTEST_HOLD: u32 = 2;
 const LONGEST_HOLD: u32 = 32;
 /// A window that is too large shrinks by this part of it, or by more.
 const CUT: usize = 8;
+/// A batch that is refused as a whole weighs as much as so many HTTP requests that are accepted.
+const REFUSED_BATCH: usize = 6;
+/// From this weight on, batches are not refused by chance: two in a row, or two with few accepted in between.
+const NO_CHANCE: usize = 8;
 /// As many after another client of the application has made room for itself.
 const HOLD_FOR_OTHERS: u32 = 4;
 
@@ -102,6 +107,8 @@ pub(crate) struct RequestWindow {
     epoch: Epoch,
     /// The share of throttled requests that does not depend on the window.
     usual: f64,
+    /// The weight of batches that were refused as a whole.
+    refused_batches: usize,
     pause: Option<Pause>,
     /// Nothing is sent before this.
     not_before: Option<Instant>,
@@ -112,7 +119,17 @@ impl RequestWindow {
     pub(crate) fn new(policy: Policy, most: usize, now: Instant) -> Self {
         let size = most.clamp(1, AT_START);
         let epoch = Epoch::of(size, now);
-        Self { policy, most, size, phase: Phase::Growing, epoch, usual: 0.0, pause: None, not_before: None }
+        Self {
+            policy,
+            most,
+            size,
+            phase: Phase::Growing,
+            epoch,
+            usual: 0.0,
+            refused_batches: 0,
+            pause: None,
+            not_before: None,
+        }
     }
 
     /// Returns how many requests may be at work.
@@ -162,6 +179,14 @@ impl RequestWindow {
         }
         if sample.answers == 0 {
             return Decision::GoOn;
+        }
+        if sample.call_throttled {
+            self.refused_batches += REFUSED_BATCH;
+            if self.refused_batches >= NO_CHANCE {
+                return self.throttled_in_general(sample.wait, None, self.size / 2, now);
+            }
+        } else if sample.throttled < sample.answers {
+            self.refused_batches = self.refused_batches.saturating_sub(1);
         }
         self.epoch.count(sample, cost, is_full);
         let is_growing = self.phase == Phase::Growing && is_full && sample.throttled == 0;
@@ -310,6 +335,7 @@ impl RequestWindow {
         let first = before.map_or(now, |pause| pause.first);
         let earlier = before.map_or(0, |pause| pause.earlier + 1);
         let pause = Pause { began: now, first, earlier, probing: false };
+        self.refused_batches = 0;
         self.pause = Some(pause);
         // A larger window is tried step by step, unless nearly nothing is left of it.
         let hold = SHORTEST_HOLD;

@@ -178,6 +178,7 @@ impl Run {
                 sent.sample.note(job.first_try, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             }
+            sent.sample.call_throttled = true;
         }
     }
 

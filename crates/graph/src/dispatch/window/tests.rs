@@ -40,6 +40,7 @@ impl Fed {
     fn refuse_batches(&mut self, count: usize, wait: Duration) -> Decision {
         let mut sample = Sample::of(self.now);
         (0..20).for_each(|_| sample.note(true, Some(Failure::Throttled(Some(wait)))));
+        sample.call_throttled = true;
         let answered = |_| self.window.answered(sample, 4, true, 0, self.now);
         (0..count).map(answered).last().unwrap_or(Decision::GoOn)
     }
@@ -120,12 +121,17 @@ fn answers_to_requests_sent_before_the_pause_do_not_end_it() {
 }
 
 #[test]
-fn batches_that_are_all_refused_pause() {
+fn two_refused_batches_in_a_row_pause() {
     let mut fed = Fed::new();
-    fed.refuse_batches(5, SECOND);
+    fed.refuse_batches(1, SECOND);
     assert_eq!(fed.room(), AT_START);
     fed.refuse_batches(1, SECOND);
     assert_eq!(fed.room(), 0);
+    fed.now += SECOND;
+    fed.window.sent();
+    let now = fed.now;
+    fed.answers(1, true, false, now);
+    assert_eq!(fed.room(), AT_START / 2, "half");
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn pauses_that_do_not_help_end_in_giving_up() {
     // Three retries: 1, 2, 4 and 8 seconds of patience.
     assert_eq!(decisions[0], Decision::GoOn);
     assert_eq!(decisions[1..], [Decision::GiveUp; 5]);
-    assert_eq!(Fed::new().refuse_batches(6, SECOND * 7200), Decision::GiveUp);
+    assert_eq!(Fed::new().refuse_batches(2, SECOND * 7200), Decision::GiveUp);
 }
 
 #[test]
