@@ -1,5 +1,5 @@
 //! What the program costs while it does nothing, and how soon it is subscribed: started as it is deployed, against
-//! the sandbox on loopback. Prints; judges nothing. `cargo bench --bench idle`
+//! the sandbox on loopback. `cargo bench --bench idle`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../tests/support/deployment.rs"]
@@ -19,6 +19,11 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// How long the processor's time is watched; a multiple of the 15 s between heart-beats would be fairest.
 const WATCHED_FOR: Duration = Duration::from_secs(10);
 
+/// The most memory of its own at rest.
+const MOST_MEMORY_KIB: u64 = 16 << 10;
+/// The longest time from the start until it is subscribed, with optimisation.
+const LATEST: Duration = Duration::from_millis(50);
+
 #[tokio::main]
 async fn main() {
     let deployment = Deployment::new().await;
@@ -37,9 +42,9 @@ async fn main() {
         daemon.stop().await;
     }
     times.sort();
+    let median = times[STARTS / 2];
     println!(
-        "start to subscribed: {:.0?} ({:.0?} to {:.0?} of {STARTS})",
-        times[STARTS / 2],
+        "start to subscribed: {median:.0?} ({:.0?} to {:.0?} of {STARTS})",
         times[0],
         times[STARTS - 1]
     );
@@ -57,6 +62,10 @@ async fn main() {
     let used = ticks(daemon.id()) - before;
     println!("memory: {}", status(daemon.id(), &["VmRSS", "RssAnon", "RssFile", "VmHWM", "Threads"]));
     println!("processor time within {WATCHED_FOR:?}: {used} ticks of 10 ms");
+    let own = status(daemon.id(), &["RssAnon"]);
+    let own: u64 = own.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(own < MOST_MEMORY_KIB, "{own} KiB of memory of its own");
+    assert!(median < LATEST || cfg!(debug_assertions), "subscribed after {median:.0?}");
 }
 
 /// Some lines of `/proc/PID/status`.
