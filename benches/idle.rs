@@ -43,11 +43,7 @@ async fn main() {
     }
     times.sort();
     let median = times[STARTS / 2];
-    println!(
-        "start to subscribed: {median:.0?} ({:.0?} to {:.0?} of {STARTS})",
-        times[0],
-        times[STARTS - 1]
-    );
+    println!("start to subscribed: {median:.0?} ({:.0?} to {:.0?} of {STARTS})", times[0], times[STARTS - 1]);
     let requests = rest.requests();
     let each: Vec<&Recorded> = requests.iter().take(requests.len() / STARTS).collect();
     println!("requests to SOAR before that: {} over {} connections", each.len(), rest.connections() / STARTS);
