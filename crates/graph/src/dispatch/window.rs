@@ -40,7 +40,7 @@ const MOST_USUAL: f64 = 0.35;
 /// Epochs between two tries of a larger window, at first.
 const SHORTEST_HOLD: u32 = 2;
 /// As many at most.
-const LONGEST_HOLD: u32 = 32;
+const LONGEST_HOLD: u32 = 8;
 /// A window that is too large shrinks by this part of it, or by more.
 const CUT: usize = 8;
 /// A batch that is refused as a whole weighs as much as so many HTTP requests that are accepted.
