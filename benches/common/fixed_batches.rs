@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use graph::{Client, Credential, GraphSettings, Proof, SearchScope, list_mailboxes};
+use graph::GraphSettings;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+
+use crate::plain_client::{PlainClient, query};
 
 const SIZE: usize = 20;
 const AT_ONCE: usize = 8;
@@ -16,16 +18,11 @@ type Queue = Arc<Mutex<Vec<(Instant, String)>>>;
 
 /// Returns how many messages of `sender` all mailboxes have.
 pub(crate) async fn search(settings: &GraphSettings, sender: &str) -> usize {
-    let client = Client::new(settings).unwrap();
-    let tenant = SearchScope::Tenant { prefix: String::new() };
-    let mailboxes = list_mailboxes(&client, tenant, 1_000_000).await.unwrap();
+    let PlainClient { mailboxes, connections, token } = PlainClient::start(settings, 1).await;
+    let http = &connections[0];
+    let left = Arc::new(Mutex::new(mailboxes.len()));
     let now = Instant::now();
-    let queue: Vec<_> = mailboxes.named.into_iter().map(|(name, id)| (now, id.unwrap_or(name))).collect();
-    let left = Arc::new(Mutex::new(queue.len()));
-    let queue: Queue = Arc::new(Mutex::new(queue));
-    let tls = net::http::tls_config(&settings.trust, None).unwrap();
-    let http = net::http::client_builder(tls, &settings.proxy, None).build().unwrap();
-    let token = token(settings, &http).await;
+    let queue: Queue = Arc::new(Mutex::new(mailboxes.into_iter().map(|mailbox| (now, mailbox)).collect()));
     let workers = (0..AT_ONCE).map(|_| {
         let (http, token, sender) = (http.clone(), token.clone(), sender.to_owned());
         let (queue, left, url) =
@@ -82,26 +79,4 @@ fn batch(mailboxes: &[String], sender: &str) -> Value {
         .map(|(id, mailbox)| json!({ "id": id.to_string(), "method": "GET", "url": query(mailbox, sender) }))
         .collect();
     json!({ "requests": requests })
-}
-
-/// The path of a query for the messages of `sender`.
-pub(crate) fn query(mailbox: &str, sender: &str) -> String {
-    format!(
-        "/users/{mailbox}/messages?$select=id,subject,from&$top=1000&\
-         $filter=from%2FemailAddress%2Faddress%20eq%20'{sender}'"
-    )
-}
-
-pub(crate) async fn token(settings: &GraphSettings, http: &reqwest::Client) -> String {
-    let Credential::Application { client_id, proof: Proof::Secret(secret) } = &settings.credential else {
-        panic!("the sandbox's application signs in by a secret")
-    };
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("scope", "https://graph.microsoft.com/.default"),
-        ("client_id", client_id),
-        ("client_secret", secret.expose()),
-    ];
-    let answer = http.post(settings.token_url.clone()).form(&form).send().await.unwrap();
-    answer.json::<Value>().await.unwrap()["access_token"].as_str().unwrap().to_owned()
 }

@@ -84,7 +84,7 @@ pub use contents::{Planted, StoredMessage};
 pub use directory::User;
 pub use faults::{
     Fault, Faults, MailboxFault, OPTIONAL_ROLES, Pace, PageLoop, RESTORE_ROLES, ROLES, Scope, Slow, Target,
-    Throttling, TokenRefusal, optimum,
+    Throttling, TokenRefusal, optimum, optimum_with_refusals,
 };
 pub use hunting::kql_literal;
 pub use mail_flow::{Click, Copy, Delivery, Fate, PostDeliveryEvent, Recipient};

@@ -20,7 +20,7 @@ use self::index::Indexes;
 pub(super) use self::index::Quota;
 pub use self::mailbox::{MailboxFault, PageLoop};
 pub(super) use self::pace::Work;
-pub use self::pace::{Pace, Slow, optimum};
+pub use self::pace::{Pace, Slow, optimum, optimum_with_refusals};
 use super::refusal::Refusal;
 use super::retry_after::RetryAfter;
 use super::rng::{hash, unit};

@@ -85,13 +85,37 @@ impl Pace {
 /// and in this order: each begins when the first of the places is free. `round_trip` is added once, since a client can
 /// send the other requests in time.
 pub fn optimum(draws: &[Duration], at_once: usize, round_trip: Duration) -> Duration {
+    optimum_with_refusals(draws, at_once, round_trip, |_| false, Duration::ZERO)
+}
+
+/// The same where the service refuses the first try of some requests at once: of the nth where `is_refused` says so of
+/// n. They come again `again_after` that, when the others have begun.
+pub fn optimum_with_refusals(
+    draws: &[Duration],
+    at_once: usize,
+    round_trip: Duration,
+    is_refused: impl Fn(usize) -> bool,
+    again_after: Duration,
+) -> Duration {
     let mut free = BinaryHeap::from(vec![Reverse(Duration::ZERO); at_once.max(1)]);
     let mut end = Duration::ZERO;
-    for draw in draws {
-        if let Some(mut first) = free.peek_mut() {
-            first.0 += *draw;
-            end = end.max(first.0);
+    let mut again = Vec::new();
+    let mut begin = |due: Duration, takes: Duration| {
+        let Some(mut first) = free.peek_mut() else { return due };
+        let begun = first.0.max(due);
+        first.0 = begun + takes;
+        end = end.max(first.0);
+        begun
+    };
+    for (nth, draw) in draws.iter().enumerate() {
+        if is_refused(nth) {
+            again.push((begin(Duration::ZERO, Duration::ZERO) + again_after, *draw));
+        } else {
+            begin(Duration::ZERO, *draw);
         }
+    }
+    for (due, draw) in again {
+        begin(due, draw);
     }
     end + round_trip
 }
