@@ -27,9 +27,9 @@ use support::deployment::{Daemon, Deployment, OtherBroker};
 
 /// Requests that the application may have at work.
 const LIMIT: usize = 8;
-const MAILBOXES: usize = 250;
+const MAILBOXES: usize = 125;
 /// Searches of all mailboxes, made at once. Each daemon carries out two at a time.
-const SEARCHES: usize = 16;
+const SEARCHES: usize = 32;
 const WITHIN: Duration = Duration::from_secs(300);
 /// The longest time, as a multiple of that of one daemon.
 const MOST: f64 = 1.25;
