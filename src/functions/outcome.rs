@@ -43,7 +43,7 @@ impl Outcome {
     }
 
     /// The same for content of about so many `bytes`. A long text whose memory grows step by step takes twice of it.
-    pub(super) fn done_with(content: &impl Serialize, bytes: usize) -> Result<Self, Error> {
+    pub(super) fn done_long(content: &impl Serialize, bytes: usize) -> Result<Self, Error> {
         let mut text = Vec::with_capacity(bytes);
         serde_json::to_writer(&mut text, content)?;
         let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;

@@ -31,7 +31,7 @@ impl<C> Frame<C> {
     }
 
     /// The same frame with the command that `other` makes of its own.
-    pub fn map<D>(self, other: impl FnOnce(C) -> D) -> Frame<D> {
+    pub fn map_command<D>(self, other: impl FnOnce(C) -> D) -> Frame<D> {
         let Self { command, headers, body, more, damage } = self;
         Frame { command: other(command), headers, body, more, damage }
     }

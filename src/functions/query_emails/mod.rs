@@ -122,7 +122,7 @@ pub(super) async fn run(context: &Context, inputs: &Inputs) -> Result<Outcome, E
     };
     // After the report, whose memory it can take.
     let content = Content::of(&query, &found, began);
-    let mut outcome = Outcome::done_with(&content, content.about_bytes())?;
+    let mut outcome = Outcome::done_long(&content, content.about_bytes())?;
     outcome.success = !no_mailbox_was_found(&query, &found.search);
     outcome.because(note::sentences(&query, &found), written);
     Ok(outcome)

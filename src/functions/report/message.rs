@@ -230,7 +230,7 @@ pub(super) fn table<'a>(messages: impl Iterator<Item = &'a Message>, reference: 
         "message id",
         "reference",
     ];
-    let mut table = csv::Table::with_mark(&COLUMNS);
+    let mut table = csv::Table::for_excel(&COLUMNS);
     let reference = reference.to_string();
     for message in messages {
         let received = message.received.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string());

@@ -22,7 +22,7 @@ const COLUMNS: [&str; 11] = [
 
 /// The table. Each line names the call, so that the file of a call is recognised.
 pub(super) fn of(rows: &[TraceRow], reference: Uuid) -> String {
-    let mut table = csv::Table::with_mark(&COLUMNS);
+    let mut table = csv::Table::for_excel(&COLUMNS);
     let reference = reference.to_string();
     for row in rows {
         let size = row.size.map(|size| size.to_string()).unwrap_or_default();

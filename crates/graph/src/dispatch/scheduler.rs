@@ -226,20 +226,20 @@ impl Driver {
             Way::Single => {
                 let hedges = Arc::clone(&self.hedges);
                 if let Some(part) = parts.into_iter().next() {
-                    self.run_next(ticket, carrier::alone(transport, hedges, part, ticket), span);
+                    self.carry(ticket, carrier::alone(transport, hedges, part, ticket), span);
                 }
             }
             Way::Batch => {
                 // Several calls share a batch. Its name links their log lines to the batch's own.
                 let batch = Uuid::new_v4();
                 let sent = carrier::together(transport, parts, ticket, batch);
-                self.run_next(ticket, sent, info_span!(parent: Span::none(), "batch", %batch));
+                self.carry(ticket, sent, info_span!(parent: Span::none(), "batch", %batch));
             }
         }
     }
 
     /// Lets `sent` run. If it panics, its requests are dropped, and with them their callers' channels.
-    fn run_next(&mut self, ticket: Ticket, sent: impl Future<Output = Carried> + Send + 'static, span: Span) {
+    fn carry(&mut self, ticket: Ticket, sent: impl Future<Output = Carried> + Send + 'static, span: Span) {
         let sent = AssertUnwindSafe(sent).catch_unwind();
         let sent = sent.map(move |carried| carried.unwrap_or_else(|_| Carried::nothing(ticket)));
         self.in_flight.push(Box::pin(sent.instrument(span)));

@@ -12,9 +12,8 @@ impl Table {
         Self { text: columns.join(",") + "\r\n" }
     }
 
-    /// Returns the same for a file that Excel opens: it takes one without this mark for one in the code page of the
-    /// system.
-    pub fn with_mark(columns: &[&str]) -> Self {
+    /// Returns the same with the mark of UTF-8. Excel takes a file without it for one in the code page of the system.
+    pub fn for_excel(columns: &[&str]) -> Self {
         let Self { text } = Self::new(columns);
         Self { text: format!("\u{feff}{text}") }
     }

@@ -54,7 +54,7 @@ impl TryFrom<&str> for Sent {
 
 /// The frame with CONNECT for STOMP.
 fn as_connect(frame: Frame<Sent>) -> Frame<ClientCommand> {
-    frame.map(|command| match command {
+    frame.map_command(|command| match command {
         Sent::Stomp => ClientCommand::Connect,
         Sent::Other(command) => command,
     })
