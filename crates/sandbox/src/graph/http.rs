@@ -133,32 +133,23 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         batch::judge(shared, steps);
     }
     // A request occupies its mailbox during its latency, as it does at Graph.
-    let runs_parts = shared.faults.runs_parts();
-    let places = match &steps {
-        Some(Ok(steps)) if !runs_parts => batch::enter(shared, steps),
-        _ => Vec::new(),
-    };
     let place =
         shared.mailbox_of(&call).map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()));
     let below_mailbox = (call.mailbox().is_some() && is_authorized)
         .then(|| shared.recorder.begin_below_mailbox(shared.faults.application_limit()));
     let is_over_limit = matches!(below_mailbox, Some(None));
-    let runs = runs_parts && carried_out && call.method == Method::POST && matches!(steps, Some(Ok(_)));
+    let runs = carried_out && call.method == Method::POST && matches!(steps, Some(Ok(_)));
     if !is_over_limit {
-        let parts = match &steps {
-            Some(Ok(_)) if runs => Duration::ZERO,
-            Some(Ok(steps)) if carried_out => batch::time(shared, steps),
-            _ if is_batch => shared.faults.time(&Work::RefusedBatch),
-            _ => Duration::ZERO,
-        };
+        let refused =
+            if is_batch && !runs { shared.faults.time(&Work::RefusedBatch) } else { Duration::ZERO };
         let delay = if let Some(Fault::Delay(delay)) = fault { delay } else { Duration::ZERO };
-        wait(shared.time(&call) + parts + delay).await;
+        wait(shared.time(&call) + refused + delay).await;
     }
+    gather(shared).await;
     let ran = match steps.take_if(|_| runs) {
         Some(Ok(steps)) => Some(batch::run(shared, steps, number.unwrap_or(0), at, &client_request_id).await),
         _ => None,
     };
-    gather(shared).await;
 
     let note = |status: Option<u16>| {
         let request = RecordedRequest {
@@ -174,7 +165,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
     };
     if fault == Some(Fault::Close) {
         note(None);
-        drop((place, places, below_mailbox, at_work));
+        drop((place, below_mailbox, at_work));
         return cut(parts).await;
     }
     let busy = place.as_ref().is_some_and(|place| !place.allowed);
@@ -183,9 +174,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         _ if is_over_limit => Err(application_busy()),
         _ if busy => Err(mailbox_busy()),
         (Some(ran), _) => ran,
-        (None, Some(steps)) if call.method == Method::POST => {
-            batch::answer(shared, steps?, places, number.unwrap_or(0), at, &client_request_id)
-        }
+        (None, Some(Err(refusal))) if call.method == Method::POST => Err(refusal),
         (None, Some(_)) => Err(Refusal::method_not_allowed()),
         (None, None) => perform(&shared.state, &shared.faults, &call),
     };
@@ -296,7 +285,7 @@ async fn gather(shared: &Shared) {
     shared.recorder.until(GATHERED_WITHIN, gathered).await;
 }
 
-async fn wait(latency: Duration) {
+pub(super) async fn wait(latency: Duration) {
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

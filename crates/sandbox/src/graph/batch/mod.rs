@@ -3,7 +3,7 @@
 mod run;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine as _;
@@ -12,23 +12,21 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::graph::apply_fault::spoiled_part;
 use crate::graph::faults::{Fault, Kind, Subject};
 use crate::graph::json::{Object, string};
-use crate::graph::record::{InMailbox, RecordedRequest};
-use crate::graph::refusal::mailbox_busy;
+use crate::graph::record::RecordedRequest;
 use crate::graph::refusal::{GraphResult, Refusal};
 use crate::graph::request::GraphRequest;
 use crate::graph::response::{GraphResponse, JSON, Payload};
 use crate::graph::rng::{below, mix};
-use crate::graph::router::{kind, perform};
+use crate::graph::router::kind;
 use crate::graph::shared::Shared;
 
 pub(super) use self::run::run;
 
 /// Sub-requests in one batch.
 const MOST_PARTS: usize = 20;
-/// Sub-requests of one batch that Outlook runs at once.
+/// Sub-requests of one batch that Outlook runs at once ("Throttling limits": "up to 4 requests in parallel").
 const AT_A_TIME: usize = 4;
 /// How much of a body that is not JSON a part may hold.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -126,19 +124,6 @@ fn pending(step: Step<'_>) -> Result<Pending, Refusal> {
     })
 }
 
-/// Lets each sub-request occupy its mailbox, if it has one, while the batch is carried out.
-pub(super) fn enter<'a>(shared: &'a Shared, steps: &[Pending]) -> Vec<Option<InMailbox<'a>>> {
-    steps
-        .iter()
-        .map(|step| {
-            // A sub-request that depends on another one does not run yet.
-            let alone = step.depends_on.is_empty();
-            let mailbox = if alone { shared.mailbox_of(&step.call) } else { None };
-            mailbox.map(|mailbox| shared.recorder.enter(mailbox, shared.faults.mailbox_limit()))
-        })
-        .collect()
-}
-
 impl Pending {
     /// Whether the parts that it depends on are done.
     fn is_ready(&self, failed: &HashMap<String, bool>) -> bool {
@@ -192,46 +177,6 @@ fn circle() -> Refusal {
     Refusal::bad_request("The requests depend on each other in a circle.")
 }
 
-/// Answers a batch with a valid envelope, after its time.
-pub(super) fn answer(
-    shared: &Shared,
-    steps: Vec<Pending>,
-    places: Vec<Option<InMailbox<'_>>>,
-    number: u64,
-    at: Instant,
-    client_request_id: &str,
-) -> GraphResult {
-    let answered = Answered { shared, number, at, client_request_id };
-    let mut done: Vec<Done> = Vec::with_capacity(steps.len());
-    let mut failed: HashMap<String, bool> = HashMap::with_capacity(steps.len());
-    let mut waiting: Vec<(Pending, Option<InMailbox<'_>>)> = steps.into_iter().zip(places).collect();
-    while !waiting.is_empty() {
-        let (now, later): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(|(step, _)| step.is_ready(&failed));
-        if now.is_empty() {
-            return Err(circle());
-        }
-        for (step, place) in &now {
-            let outcome = if step.is_broken(&failed) {
-                Err(dependency_failed())
-            } else if place.as_ref().is_some_and(|place| !place.allowed) {
-                Err(mailbox_busy())
-            } else {
-                shared.quoted(
-                    spoiled_part(step.fault, || perform(&shared.state, &shared.faults, &step.call)),
-                    &step.call,
-                )
-            };
-            done.push(Done { id: step.id.clone(), answer: answered.part(step, outcome) });
-        }
-        for ((step, _), done) in now.iter().zip(&done[done.len() - now.len()..]) {
-            failed.insert(step.id.to_ascii_lowercase(), done.answer.status >= 400);
-        }
-        waiting = later;
-    }
-    Ok(finish(shared, done, number))
-}
-
 fn finish(shared: &Shared, mut done: Vec<Done>, number: u64) -> GraphResponse {
     shuffle(&mut done, mix(shared.state.base.generator.seed, 0x5BF1, number));
     GraphResponse::json(200, write(done))
@@ -243,32 +188,6 @@ pub(super) fn judge(shared: &Shared, steps: &mut [Pending]) {
         let request = step.call.request_line();
         step.fault = shared.faults.judge(&Subject { kind: Kind::Graph, in_batch: true, request: &request });
     }
-}
-
-/// How long the batch takes: Outlook runs four sub-requests of a batch at a time ("Throttling limits": "up to 4
-/// requests in parallel"), and the response waits for the last one.
-pub(super) fn time(shared: &Shared, steps: &[Pending]) -> Duration {
-    let time = |step: &Pending| {
-        let more = if let Some(Fault::Delay(more)) = step.fault { more } else { Duration::ZERO };
-        shared.time(&step.call) + more
-    };
-    duration(steps, &steps.iter().map(time).collect::<Vec<_>>())
-}
-
-/// The time until all sub-requests are done. [`AT_A_TIME`] of them run at once, in the order of the batch. A
-/// sub-request starts after those that it depends on.
-fn duration(steps: &[Pending], durations: &[Duration]) -> Duration {
-    let mut free = [Duration::ZERO; AT_A_TIME];
-    let mut done: HashMap<String, Duration> = HashMap::with_capacity(steps.len());
-    for (step, duration) in steps.iter().zip(durations) {
-        let after = step.depends_on.iter().filter_map(|id| done.get(&id.to_ascii_lowercase())).max();
-        let start_after = after.copied().unwrap_or_default();
-        if let Some(slot) = free.iter_mut().min() {
-            *slot = start_after.max(*slot) + *duration;
-            done.insert(step.id.to_ascii_lowercase(), *slot);
-        }
-    }
-    free.into_iter().max().unwrap_or_default()
 }
 
 /// Graph answers in the order in which the parts are done. Here that is never the order of the request.

@@ -156,12 +156,6 @@ impl Faults {
         self.plan().application_limit
     }
 
-    /// Whether the parts of a batch enter and leave the limits each at its own time.
-    pub(in crate::graph) fn runs_parts(&self) -> bool {
-        let plan = self.plan();
-        plan.pace.is_some() || plan.application_limit.is_some()
-    }
-
     /// The time on the network, if a pace defines it.
     pub(in crate::graph) fn round_trip(&self) -> Duration {
         self.plan().pace.map(|pace| pace.round_trip).unwrap_or_default()
