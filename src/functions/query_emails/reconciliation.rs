@@ -337,7 +337,7 @@ impl Reconciliation {
             "source",
             "reference",
         ];
-        let mut table = csv::Table::new(&columns);
+        let mut table = csv::Table::for_excel(&columns);
         let reference = reference.to_string();
         for (row, fate) in &self.rows {
             let received = row.received.format("%Y-%m-%d %H:%M:%S").to_string();
