@@ -17,6 +17,8 @@
 //! Finished deliveries are forgotten after a while, or earlier if there are too many. The broker bounds the others: it
 //! hands out no more than the prefetch without an acknowledgement.
 
+mod confirmed;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -26,11 +28,13 @@ use tokio::time::Instant;
 
 use stomp::{AckToken, Reply};
 
+use self::confirmed::Confirmed;
+
 /// How long a finished delivery is remembered.
 const REMEMBERED: Duration = Duration::from_secs(3600);
-/// How many finished deliveries are remembered.
+/// How many confirmed deliveries are remembered, and how many unconfirmed ones.
 const MOST_REMEMBERED: usize = 10_000;
-/// How often finished deliveries are searched for those to forget.
+/// How often deliveries are searched for those to forget.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long after a lost connection the broker is expected to deliver again.
 const REDELIVERED_WITHIN: Duration = Duration::from_secs(5);
@@ -73,7 +77,6 @@ enum State {
     Running,
     Replying(StoredReply),
     Unconfirmed(StoredReply, Instant),
-    Confirmed(Instant),
 }
 
 /// The deliveries of this process.
@@ -84,7 +87,9 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Default)]
 struct Inner {
+    /// The deliveries that are not confirmed.
     entries: HashMap<String, Entry>,
+    confirmed: Confirmed,
     swept: Option<Instant>,
 }
 
@@ -97,6 +102,9 @@ impl Ledger {
         }
         let Some(entry) = inner.entries.get_mut(message_id) else {
             inner.sweep();
+            if inner.confirmed.contains(message_id) {
+                return Admission::AcknowledgeAgain;
+            }
             let entry = Entry { ack: watch::Sender::new(ack), state: State::Running, losses: 0 };
             inner.entries.insert(message_id.to_owned(), entry);
             return Admission::Run;
@@ -108,16 +116,16 @@ impl Ledger {
                 entry.state = State::Replying(reply.take());
                 Admission::ReplyAgain { losses: entry.losses }
             }
-            State::Confirmed(_) => Admission::AcknowledgeAgain,
         }
     }
 
     /// Whether the delivery is recorded.
     pub(super) fn knows(&self, message_id: &str) -> bool {
-        self.lock().entries.contains_key(message_id)
+        let inner = self.lock();
+        inner.entries.contains_key(message_id) || inner.confirmed.contains(message_id)
     }
 
-    /// The ACK tokens of a delivery: the newest, and later ones. `None` if the delivery is not recorded.
+    /// The ACK tokens of a delivery: the newest, and later ones. `None` if it is not recorded, or is confirmed.
     pub(super) fn acks(&self, message_id: &str) -> Option<watch::Receiver<AckToken>> {
         self.lock().entries.get(message_id).map(|entry| entry.ack.subscribe())
     }
@@ -176,8 +184,9 @@ impl Ledger {
 
     /// Records that the broker has confirmed reply and ACK.
     pub(super) fn confirmed(&self, message_id: &str) {
-        if let Some(entry) = self.lock().entries.get_mut(message_id) {
-            entry.state = State::Confirmed(Instant::now());
+        let mut inner = self.lock();
+        if let Some((message_id, _)) = inner.entries.remove_entry(message_id) {
+            inner.confirmed.add(message_id);
         }
     }
 
@@ -208,7 +217,7 @@ impl Ledger {
     pub(super) fn redelivery_awaited_until(&self) -> Option<Instant> {
         let lost = |entry: &Entry| match entry.state {
             State::Unconfirmed(_, since) => Some(since + REDELIVERED_WITHIN),
-            State::Running | State::Replying(_) | State::Confirmed(_) => None,
+            State::Running | State::Replying(_) => None,
         };
         self.lock().entries.values().filter_map(lost).max().filter(|until| *until > Instant::now())
     }
@@ -219,13 +228,12 @@ impl Ledger {
 }
 
 impl Entry {
-    /// When it finished, and how many bytes it holds.
-    fn finished(&self) -> Option<(Instant, usize)> {
+    /// When its reply was lost, and how many bytes that has.
+    fn lost(&self) -> Option<(Instant, usize)> {
         match &self.state {
             State::Unconfirmed(reply, since) => {
                 Some((*since, reply.as_ref().map_or(0, |reply| reply.body.len())))
             }
-            State::Confirmed(since) => Some((*since, 0)),
             State::Running | State::Replying(_) => None,
         }
     }
@@ -239,23 +247,24 @@ impl Inner {
             return;
         }
         self.swept = Some(now);
-        self.entries.retain(|_, entry| entry.finished().is_none_or(|(since, _)| now - since < REMEMBERED));
+        self.entries.retain(|_, entry| entry.lost().is_none_or(|(since, _)| now - since < REMEMBERED));
         self.forget_oldest();
+        self.confirmed.forget_oldest();
     }
 
-    /// Forgets the oldest of the finished deliveries if there are too many, or if they hold too many bytes.
+    /// Forgets the oldest of the lost replies if there are too many, or if they have too many bytes.
     fn forget_oldest(&mut self) {
-        let mut finished: Vec<_> = self
+        let mut lost: Vec<_> = self
             .entries
             .iter()
             .filter_map(|(id, entry)| {
-                entry.finished().map(|(since, bytes)| (since, bytes + id.len(), id.clone()))
+                entry.lost().map(|(since, bytes)| (since, bytes + id.len(), id.clone()))
             })
             .collect();
-        finished.sort();
-        let mut count = finished.len();
-        let mut bytes: usize = finished.iter().map(|(_, bytes, _)| bytes).sum();
-        for (_, size, id) in finished {
+        lost.sort();
+        let mut count = lost.len();
+        let mut bytes: usize = lost.iter().map(|(_, bytes, _)| bytes).sum();
+        for (_, size, id) in lost {
             if count <= MOST_REMEMBERED && bytes <= MOST_REPLY_BYTES {
                 break;
             }
@@ -283,7 +292,8 @@ mod tests {
     }
 
     fn entries(ledger: &Ledger) -> usize {
-        ledger.lock().entries.len()
+        let inner = ledger.lock();
+        inner.entries.len() + inner.confirmed.len()
     }
 
     /// Runs the call of `id` and confirms its reply.
