@@ -119,6 +119,11 @@ impl Epoch {
         self.full * 2 >= self.answers
     }
 
+    /// Returns how many rounds of a window of `size` places it lasted.
+    pub(crate) fn rounds(&self, size: usize) -> u32 {
+        u32::try_from(self.answers / size).unwrap_or(u32::MAX).max(1)
+    }
+
     /// Returns how many first tries were throttled.
     pub(crate) fn throttled(&self) -> usize {
         self.throttled

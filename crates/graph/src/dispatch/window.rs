@@ -37,18 +37,21 @@ const MOST_DOUBLED: u32 = 3;
 const BY_CHANCE: f64 = 0.1;
 /// A share above this is never taken as usual.
 const MOST_USUAL: f64 = 0.35;
-/// Epochs between two tries of a larger window, at first.
-const SHORTEST_HOLD: u32 = 2;
+/// Rounds between two tries of a larger window, at first. A round is as many answers as the window has places, so all
+/// clients of an application try equally often, whatever part of its limit they have.
+const SHORTEST_HOLD: u32 = 16;
 /// As many at most.
-const LONGEST_HOLD: u32 = 8;
+const LONGEST_HOLD: u32 = 64;
+/// As many after another client of the application has made room for itself: its next try comes before that.
+const HOLD_FOR_OTHERS: u32 = 96;
 /// A window that is too large shrinks by this part of it, or by more.
 const CUT: usize = 8;
+/// The same where another client needs room: more, so that they become equal.
+const CUT_FOR_OTHERS: usize = 5;
 /// A batch that is refused as a whole weighs as much as so many HTTP requests that are accepted.
 const REFUSED_BATCH: usize = 6;
 /// From this weight on, batches are not refused by chance: two in a row, or two with few accepted in between.
 const NO_CHANCE: usize = 8;
-/// As many after another client of the application has made room for itself.
-const HOLD_FOR_OTHERS: u32 = 4;
 
 /// The reaction to a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +68,7 @@ enum Phase {
     Growing,
     /// It is smaller, to see whether its size was the cause of throttling.
     Testing { before: usize, share: f64, then: Then },
-    /// It found the limit, and tries a larger window after some more epochs.
+    /// It found the limit, and tries a larger window when so many rounds are over.
     Holding { left: u32, hold: u32 },
     /// It leaves some places free for one epoch. Another client, whose requests were all refused, can take them then:
     /// the service knows no queue in which it would come next.
@@ -244,7 +247,7 @@ impl RequestWindow {
             _ => {
                 let weight = if matches!(self.phase, Phase::Testing { .. }) { 1.0 } else { 0.25 };
                 self.usual += weight * (share.min(self.usual) - self.usual);
-                self.not_too_many(epoch.was_full(), now);
+                self.not_too_many(&epoch, now);
             }
         }
         Decision::GoOn
@@ -263,16 +266,13 @@ impl RequestWindow {
             }
             Phase::Growing if share < BY_CHANCE => self.test(share, Then::Retry, now),
             Phase::Growing | Phase::Testing { .. } => self.test(share, Then::Climb, now),
-            // Another client of the application needs room. The larger window shrinks by more, so that they become
-            // equal.
-            Phase::Holding { .. } | Phase::Yielding { .. } => {
-                self.test(share, Then::Hold(HOLD_FOR_OTHERS), now);
-            }
+            // Another client of the application needs room.
+            Phase::Holding { .. } | Phase::Yielding { .. } => self.make_room(share, now),
         }
     }
 
     /// Reacts to no more throttled requests than usual.
-    fn not_too_many(&mut self, was_full: bool, now: Instant) {
+    fn not_too_many(&mut self, epoch: &Epoch, now: Instant) {
         match self.phase {
             Phase::Growing => self.epoch = Epoch::of(self.size, now),
             Phase::Testing { before, then: Then::Retry, .. } => {
@@ -281,7 +281,7 @@ impl RequestWindow {
             }
             Phase::Testing { then: Then::Climb, .. } => self.probe(1, SHORTEST_HOLD, now),
             Phase::Testing { then: Then::Hold(hold), .. } => self.hold(self.size, hold, now),
-            Phase::Holding { .. } if !was_full => {}
+            Phase::Holding { .. } if !epoch.was_full() => {}
             Phase::Holding { left: 0, hold } => {
                 let from = self.size;
                 self.start(Phase::Yielding { from, hold }, from - (from / CUT).max(1), now);
@@ -290,7 +290,10 @@ impl RequestWindow {
                 let (size, step) = (self.size, from - self.size);
                 self.start(Phase::Probing { from: size, step, next: 1, hold }, from, now);
             }
-            Phase::Holding { left, hold } => self.phase = Phase::Holding { left: left - 1, hold },
+            Phase::Holding { left, hold } => {
+                let left = left.saturating_sub(epoch.rounds(self.size));
+                self.phase = Phase::Holding { left, hold };
+            }
             Phase::Probing { next: 1, hold, .. } => self.probe(1, hold, now),
             Phase::Probing { next, hold, .. } => {
                 self.probe(next.min(self.size / 2), (hold / 2).max(SHORTEST_HOLD), now);
@@ -300,8 +303,17 @@ impl RequestWindow {
 
     /// Shrinks to what was accepted, and at least by one [`CUT`]th, to see whether that helps.
     fn test(&mut self, share: f64, then: Then, now: Instant) {
+        self.shrink(share, (self.size / CUT).max(1), then, now);
+    }
+
+    /// The same for another client: by one [`CUT_FOR_OTHERS`]th at least.
+    fn make_room(&mut self, share: f64, now: Instant) {
+        self.shrink(share, self.size.div_ceil(CUT_FOR_OTHERS), Then::Hold(HOLD_FOR_OTHERS), now);
+    }
+
+    fn shrink(&mut self, share: f64, by: usize, then: Then, now: Instant) {
         let before = self.size;
-        let smaller = scaled(before, 1.0 - share).min(before - (before / CUT).max(1));
+        let smaller = scaled(before, 1.0 - share).min(before - by);
         self.start(Phase::Testing { before, share, then }, smaller, now);
     }
 
