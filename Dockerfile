@@ -32,7 +32,7 @@ RUN cargo install --locked cargo-cyclonedx@0.5.9
 WORKDIR /usr/src/fn-exchange-online
 COPY . .
 RUN cargo cyclonedx --format json --spec-version 1.5 --describe binaries --no-default-features \
-      --target "$(rustc --print host-tuple)"
+      --features jemalloc --target "$(rustc --print host-tuple)"
 
 FROM ${RUNTIME_IMAGE}
 # tini is process 1: it hands on signals and reaps what others leave behind.
