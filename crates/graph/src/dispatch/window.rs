@@ -282,17 +282,17 @@ impl RequestWindow {
             Phase::Testing { then: Then::Climb, .. } => self.probe(1, SHORTEST_HOLD, now),
             Phase::Testing { then: Then::Hold(hold), .. } => self.hold(self.size, hold, now),
             Phase::Holding { .. } if !epoch.was_full() => {}
-            Phase::Holding { left: 0, hold } => {
-                let from = self.size;
-                self.start(Phase::Yielding { from, hold }, from - (from / CUT).max(1), now);
-            }
+            Phase::Holding { left, hold } => match left.saturating_sub(epoch.rounds(self.size)) {
+                0 if self.size == 1 => self.probe(1, hold, now),
+                0 => {
+                    let from = self.size;
+                    self.start(Phase::Yielding { from, hold }, from - (from / CUT).max(1), now);
+                }
+                left => self.phase = Phase::Holding { left, hold },
+            },
             Phase::Yielding { from, hold } => {
                 let (size, step) = (self.size, from - self.size);
                 self.start(Phase::Probing { from: size, step, next: 1, hold }, from, now);
-            }
-            Phase::Holding { left, hold } => {
-                let left = left.saturating_sub(epoch.rounds(self.size));
-                self.phase = Phase::Holding { left, hold };
             }
             Phase::Probing { next: 1, hold, .. } => self.probe(1, hold, now),
             Phase::Probing { next, hold, .. } => {

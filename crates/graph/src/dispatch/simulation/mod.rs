@@ -119,7 +119,7 @@ fn window_settles_at_the_limit() {
 
 #[test]
 fn clients_share_a_limit_without_a_coordinator() {
-    for (clients, limit) in [(2, 4), (4, 4), (2, 8), (4, 16), (2, 40), (4, 40)] {
+    for (clients, limit) in [(2, 4), (4, 4), (2, 8), (4, 8), (4, 16), (2, 40), (4, 40)] {
         let (mut used, mut fairness) = (Vec::new(), Vec::new());
         for seed in 0..10 * times() {
             let service = Service { limit: Some(limit), ..Service::default() };
@@ -146,6 +146,36 @@ fn clients_share_a_limit_without_a_coordinator() {
         );
         assert!(mean(&used) >= 0.8 && least_used >= 0.7, "{clients} clients, limit {limit}: {used:.2?}");
         assert!(mean(&fairness) >= 0.9 && least >= 0.7, "{clients} clients, limit {limit}: {fairness:.2?}");
+    }
+}
+
+#[test]
+fn searches_spread_over_clients_that_share_a_limit() {
+    let service = Service { limit: Some(8), ..Service::default() };
+    let (searches, requests) = (32, 125);
+    for (clients, fewest) in [(2, 0.5), (4, 0.4)] {
+        let (mut ratios, mut spreads) = (Vec::new(), Vec::new());
+        for seed in 0..20 * times() {
+            let run = |clients| {
+                let mut run = Run::of_searches(service, seed, (clients, 2), (searches, requests));
+                let took = run.finish(LONG).as_secs_f64();
+                let done: Vec<_> = run.clients.iter().map(|client| client.searches).collect();
+                assert_eq!(done.iter().sum::<usize>(), searches, "seed {seed}");
+                (took, done)
+            };
+            let (took, done) = run(clients);
+            ratios.push(took / run(1).0);
+            let (least, most) = (done.iter().min().copied(), done.iter().max().copied());
+            spreads.push(number(least.unwrap_or_default()) / number(most.unwrap_or_default()));
+        }
+        println!(
+            "{clients} clients: {:.2} times the time of one, worst {:.2}; least / most {:.2}",
+            mean(&ratios),
+            worst(&ratios),
+            mean(&spreads)
+        );
+        assert!(mean(&ratios) <= 1.25, "{clients} clients: {ratios:.2?}");
+        assert!(mean(&spreads) >= fewest, "{clients} clients: {spreads:.2?}");
     }
 }
 

@@ -15,14 +15,21 @@ use crate::failure::Failure;
 use crate::retry::Policy;
 
 const SECOND: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+fn policy() -> Policy {
+    Policy::for_tests(10, SECOND)
+}
 
 /// One request of a client.
 #[derive(Debug, Clone, Copy)]
 struct Job {
-    first_try: bool,
+    retries: u32,
     time: Duration,
     /// Whether it is throttled the first time, whatever else is at work.
     is_throttled: bool,
+    /// The number of its search.
+    search: usize,
 }
 
 /// An HTTP request on its way, with its parts.
@@ -34,6 +41,8 @@ struct Sent {
     jobs: VecDeque<Job>,
     at_work: usize,
     refused: Vec<Job>,
+    /// The searches of those that were accepted.
+    accepted: Vec<usize>,
     sample: Sample,
 }
 
@@ -60,6 +69,8 @@ pub(super) struct SimulatedClient {
     wake: Option<Instant>,
     retries: Vec<Job>,
     pub(super) done: usize,
+    /// How many searches it completed.
+    pub(super) searches: usize,
     pub(super) ended: Option<Duration>,
     pub(super) by_batch: usize,
     pub(super) refused: usize,
@@ -79,40 +90,52 @@ pub(super) struct Run {
     sent: Vec<Option<Sent>>,
     at_work: usize,
     number: u64,
+    /// Searches that no client has begun.
+    searches: VecDeque<Vec<Job>>,
+    /// How many requests of each search are not done.
+    left: Vec<usize>,
 }
 
 impl Run {
     /// Prepares a run of `clients` clients, which have `requests` requests each.
     pub(super) fn new(service: Service, seed: u64, clients: usize, requests: usize) -> Self {
+        Self::of_searches(service, seed, (clients, 1), (clients, requests))
+    }
+
+    /// Prepares a run of `clients` clients, which take the next of `searches` searches as soon as they have less than
+    /// `at_once`.
+    pub(super) fn of_searches(
+        service: Service,
+        seed: u64,
+        (clients, at_once): (usize, usize),
+        (searches, requests): (usize, usize),
+    ) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let start = Instant::now();
-        let mut client = || SimulatedClient {
-            admission: Admission::new(
-                Policy::for_tests(10, SECOND),
-                Limits { requests: 256, batches: 8 },
-                start,
-            ),
-            waiting: (0..requests)
-                .map(|_| Job {
-                    first_try: true,
-                    time: service.draw(&mut random),
-                    is_throttled: random.f64() < service.throttled,
-                })
-                .collect(),
+        let mut job = |search| Job {
+            retries: 0,
+            time: service.draw(&mut random),
+            is_throttled: random.f64() < service.throttled,
+            search,
+        };
+        let queue = (0..searches).map(|search| (0..requests).map(|_| job(search)).collect()).collect();
+        let client = || SimulatedClient {
+            admission: Admission::new(policy(), Limits { requests: 256, batches: 8 }, start),
+            waiting: VecDeque::new(),
             later: BinaryHeap::new(),
             wake: None,
             retries: Vec::new(),
             done: 0,
+            searches: 0,
             ended: None,
             by_batch: 0,
             refused: 0,
             windows: Vec::new(),
         };
-        let clients = (0..clients).map(|_| client()).collect();
-        Self {
+        let mut run = Self {
             service,
             is_http2: true,
-            clients,
+            clients: (0..clients).map(|_| client()).collect(),
             start,
             now: start,
             random,
@@ -120,7 +143,19 @@ impl Run {
             sent: Vec::new(),
             at_work: 0,
             number: 0,
+            searches: queue,
+            left: vec![requests; searches],
+        };
+        for _ in 0..at_once {
+            for client in 0..clients {
+                run.begin_search(client);
+            }
         }
+        run
+    }
+
+    fn begin_search(&mut self, client: usize) {
+        self.clients[client].waiting.extend(self.searches.pop_front().into_iter().flatten());
     }
 
     /// The shortest time in which the first client's requests can be done.
@@ -175,7 +210,7 @@ impl Run {
         let Some(sent) = &mut self.sent[number] else { return };
         if sent.ticket.way == Way::Batch && self.random.f64() < self.service.throttled {
             for job in sent.jobs.drain(..) {
-                sent.sample.note(job.first_try, Some(Failure::Throttled(Some(SECOND))));
+                sent.sample.note(job.retries == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             }
             sent.sample.call_throttled = true;
@@ -190,10 +225,11 @@ impl Run {
         {
             let is_over = self.service.limit.is_some_and(|limit| self.at_work >= limit);
             if is_over || job.is_throttled {
-                sent.sample.note(job.first_try, Some(Failure::Throttled(Some(SECOND))));
+                sent.sample.note(job.retries == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             } else {
-                sent.sample.note(job.first_try, None);
+                sent.sample.note(job.retries == 0, None);
+                sent.accepted.push(job.search);
                 sent.at_work += 1;
                 self.at_work += 1;
                 self.at(self.now + job.time, Event::End(number));
@@ -217,9 +253,17 @@ impl Run {
             client.ended = Some(now - self.start);
         }
         for job in sent.refused {
-            let due = now + SECOND.mul_f64(1.0 + self.random.f64() / 10.0);
+            let wait = policy().wait(Some(SECOND), job.retries).unwrap_or(LONGEST_WAIT);
+            let due = now + wait.mul_f64(1.0 + self.random.f64() / 10.0);
             client.later.push(Reverse((due, client.retries.len())));
-            client.retries.push(Job { first_try: false, is_throttled: false, ..job });
+            client.retries.push(Job { retries: job.retries + 1, is_throttled: false, ..job });
+        }
+        for search in sent.accepted {
+            self.left[search] -= 1;
+            if self.left[search] == 0 {
+                self.clients[index].searches += 1;
+                self.begin_search(index);
+            }
         }
         self.send(index);
     }
@@ -268,6 +312,7 @@ impl Run {
                 jobs,
                 at_work: 0,
                 refused: Vec::new(),
+                accepted: Vec::new(),
                 sample,
             }));
             self.at(now + self.service.round_trip / 2, Event::Arrive(self.sent.len() - 1));
