@@ -70,9 +70,6 @@ enum Phase {
     Testing { before: usize, share: f64, then: Then },
     /// It found the limit, and tries a larger window when so many rounds are over.
     Holding { left: u32, hold: u32 },
-    /// It leaves some places free for one epoch. Another client, whose requests were all refused, can take them then:
-    /// the service knows no queue in which it would come next.
-    Yielding { from: usize, hold: u32 },
     /// It is larger by `step` for one epoch.
     Probing { from: usize, step: usize, next: usize, hold: u32 },
 }
@@ -267,7 +264,7 @@ impl RequestWindow {
             Phase::Growing if share < BY_CHANCE => self.test(share, Then::Retry, now),
             Phase::Growing | Phase::Testing { .. } => self.test(share, Then::Climb, now),
             // Another client of the application needs room.
-            Phase::Holding { .. } | Phase::Yielding { .. } => self.make_room(share, now),
+            Phase::Holding { .. } => self.make_room(share, now),
         }
     }
 
@@ -283,17 +280,9 @@ impl RequestWindow {
             Phase::Testing { then: Then::Hold(hold), .. } => self.hold(self.size, hold, now),
             Phase::Holding { .. } if !epoch.was_full() => {}
             Phase::Holding { left, hold } => match left.saturating_sub(epoch.rounds(self.size)) {
-                0 if self.size == 1 => self.probe(1, hold, now),
-                0 => {
-                    let from = self.size;
-                    self.start(Phase::Yielding { from, hold }, from - (from / CUT).max(1), now);
-                }
+                0 => self.probe(1, hold, now),
                 left => self.phase = Phase::Holding { left, hold },
             },
-            Phase::Yielding { from, hold } => {
-                let (size, step) = (self.size, from - self.size);
-                self.start(Phase::Probing { from: size, step, next: 1, hold }, from, now);
-            }
             Phase::Probing { next: 1, hold, .. } => self.probe(1, hold, now),
             Phase::Probing { next, hold, .. } => {
                 self.probe(next.min(self.size / 2), (hold / 2).max(SHORTEST_HOLD), now);
@@ -331,9 +320,7 @@ impl RequestWindow {
         self.size = size.clamp(1, self.most);
         self.epoch = match phase {
             Phase::Holding { .. } => Epoch::at_limit(self.size, now),
-            Phase::Growing | Phase::Testing { .. } | Phase::Yielding { .. } | Phase::Probing { .. } => {
-                Epoch::of(self.size, now)
-            }
+            Phase::Growing | Phase::Testing { .. } | Phase::Probing { .. } => Epoch::of(self.size, now),
         };
     }
 
