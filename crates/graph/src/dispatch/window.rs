@@ -41,9 +41,9 @@ const MOST_USUAL: f64 = 0.35;
 /// clients of an application try equally often, whatever part of its limit they have.
 const SHORTEST_HOLD: u32 = 16;
 /// As many at most.
-const LONGEST_HOLD: u32 = 64;
+const LONGEST_HOLD: u32 = 32;
 /// As many after another client of the application has made room for itself: its next try comes before that.
-const HOLD_FOR_OTHERS: u32 = 96;
+const HOLD_FOR_OTHERS: u32 = 48;
 /// A window that is too large shrinks by this part of it, or by more.
 const CUT: usize = 8;
 /// The same where another client needs room: more, so that they become equal.
