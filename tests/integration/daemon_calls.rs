@@ -266,11 +266,12 @@ async fn trap_exception_turns_failed_call_into_result() {
 #[tokio::test]
 async fn playbook_call_gets_same_results_as_workflow_call() {
     let deployment = Deployment::new().await;
-    let daemon = deployment.daemon().await;
+    let mut daemon = deployment.daemon().await;
     let soar = deployment.caller().await;
     let inputs = json!({"exo_email_address": deployment.mailbox(0)});
     let call = soar.call_from(Origin::Playbook, PROFILE, inputs.clone()).await.unwrap();
     check_results(PROFILE, &inputs, &call.reply(SOON).await.unwrap());
+    daemon.logged("call completed").await;
     let log = daemon.log();
     let line = log.lines().find(|line| line.contains("call completed")).unwrap();
     let instance = call.correlation().trim_start_matches("invid:");
