@@ -7,24 +7,52 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{join_all, try_join_all};
 use graph::{Client, Path, Request};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::raw::{RawResponse, server};
 
-/// A client of a server that takes a moment for each request, and the most requests that it had at once.
-async fn counted() -> (Client, Arc<AtomicUsize>) {
-    let most = Arc::new(AtomicUsize::new(0));
-    let (now, highest) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&most));
+/// Long enough for one request too many to be seen.
+const MOMENT: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Counts what is at work at once.
+#[derive(Default)]
+struct AtWork {
+    now: AtomicUsize,
+    most: watch::Sender<usize>,
+}
+
+impl AtWork {
+    /// Counts one more, which ends a moment after there were `expected` at once.
+    async fn take_part(&self, expected: usize) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.send_modify(|most| *most = now.max(*most));
+        let mut most = self.most.subscribe();
+        let have_come = timeout(PATIENCE, most.wait_for(|most| *most >= expected)).await.is_ok();
+        assert!(have_come, "never {expected} at once");
+        sleep(MOMENT).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn most(&self) -> usize {
+        *self.most.borrow()
+    }
+}
+
+/// A client of a server that answers its requests when `expected` of them have come at once.
+async fn counted(expected: usize) -> (Client, Arc<AtWork>) {
+    let at_work = Arc::new(AtWork::default());
+    let counted = Arc::clone(&at_work);
     let settings = server(&[], move |_| {
-        let (now, highest) = (Arc::clone(&now), Arc::clone(&highest));
+        let at_work = Arc::clone(&counted);
         async move {
-            highest.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            now.fetch_sub(1, Ordering::SeqCst);
+            at_work.take_part(expected).await;
             RawResponse::new(200, r#"{"id":"m"}"#)
         }
     })
     .await;
-    (Client::new(&settings).unwrap(), most)
+    (Client::new(&settings).unwrap(), at_work)
 }
 
 fn message(mailbox: &str) -> Request {
@@ -33,23 +61,23 @@ fn message(mailbox: &str) -> Request {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn single_requests_stay_within_the_limit() {
-    let (client, most) = counted().await;
+    let (client, at_work) = counted(4).await;
     let request = message("a@x.example");
     try_join_all((0..50).map(|_| client.send(&request))).await.unwrap();
-    assert_eq!(most.load(Ordering::SeqCst), 4);
+    assert_eq!(at_work.most(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mailboxes_have_independent_request_limits() {
-    let (client, most) = counted().await;
+    let (client, at_work) = counted(12).await;
     let requests: Vec<_> = (0..12).map(|n| message(&format!("user{}@x.example", n % 3))).collect();
     try_join_all(requests.iter().map(|request| client.send(request))).await.unwrap();
-    assert!(most.load(Ordering::SeqCst) > 4, "{most:?}");
+    assert_eq!(at_work.most(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn downloads_stay_within_the_limit_until_their_end() {
-    let open = Arc::new(AtomicUsize::new(0));
+    let open = AtWork::default();
     let settings = server(&[], |_| async {
         RawResponse::new(200, vec![b'x'; 64]).with_header("content-type", "text/plain")
     })
@@ -58,13 +86,10 @@ async fn downloads_stay_within_the_limit_until_their_end() {
     let request = message("a@x.example");
     let downloads = (0..20).map(|_| async {
         let download = client.open(&request).await.unwrap();
-        let now = open.fetch_add(1, Ordering::SeqCst) + 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        open.fetch_sub(1, Ordering::SeqCst);
+        open.take_part(4).await;
         let bytes: Vec<_> = download.stream(1 << 20).collect().await;
         assert_eq!(bytes.into_iter().map(|piece| piece.unwrap().len()).sum::<usize>(), 64);
-        now
     });
-    let most = join_all(downloads).await.into_iter().max().unwrap();
-    assert!((2..=4).contains(&most), "{most}");
+    join_all(downloads).await;
+    assert_eq!(open.most(), 4);
 }
