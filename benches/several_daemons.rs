@@ -34,7 +34,7 @@ const WITHIN: Duration = Duration::from_secs(300);
 /// The longest time, as a multiple of that of one daemon.
 const MOST: f64 = 1.25;
 /// The least of Jain's index: 1 where all did the same, and 1/n where one did all.
-const LEAST_FAIR: f64 = 0.75;
+const LEAST_INDEX: f64 = 0.75;
 
 #[tokio::main]
 async fn main() {
@@ -63,7 +63,7 @@ async fn main() {
         let optimum = optimum(&FAR.draws(seed, SEARCHES * MAILBOXES), LIMIT, FAR.round_trip).as_secs_f64();
         let done = stop(&mut daemons).await;
         let ratio = seconds / optimum;
-        let index = fairness(&done);
+        let index = jains_index(&done);
         println!(
             "{count:>8} {seconds:>8.1} {optimum:>8.1} {ratio:>6.2} {:>24} {index:>6.2}",
             format!("{done:?}")
@@ -71,12 +71,12 @@ async fn main() {
         assert_eq!(done.iter().sum::<usize>(), SEARCHES);
         let of_one = seconds / *alone.get_or_insert(seconds);
         assert!(of_one <= MOST, "{count} daemons took {of_one:.2} times as long as one");
-        assert!(index >= LEAST_FAIR, "the searches spread over the daemons as {done:?}");
+        assert!(index >= LEAST_INDEX, "the searches spread over the daemons as {done:?}");
     }
 }
 
 /// Jain's index of what each did.
-fn fairness(done: &[usize]) -> f64 {
+fn jains_index(done: &[usize]) -> f64 {
     let number = |n: usize| f64::from(u32::try_from(n).unwrap());
     let squares: usize = done.iter().map(|n| n * n).sum();
     number(done.iter().sum::<usize>()).powi(2) / (number(done.len()) * number(squares))

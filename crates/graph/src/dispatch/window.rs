@@ -71,7 +71,7 @@ enum Phase {
     /// It found the limit, and tries a larger window when so many rounds are over.
     Holding { left: u32, hold: u32 },
     /// It is larger by `step` for one epoch.
-    Probing { from: usize, step: usize, next: usize, hold: u32 },
+    Probing { from: usize, step: usize, hold: u32 },
 }
 
 /// What follows where a smaller window helped.
@@ -274,7 +274,7 @@ impl RequestWindow {
             Phase::Growing => self.epoch = Epoch::of(self.size, now),
             Phase::Testing { before, then: Then::Retry, .. } => {
                 let (from, step) = (self.size, before - self.size);
-                self.start(Phase::Probing { from, step, next: step * 2, hold: SHORTEST_HOLD }, before, now);
+                self.start(Phase::Probing { from, step, hold: SHORTEST_HOLD }, before, now);
             }
             Phase::Testing { then: Then::Climb, .. } => self.probe(1, SHORTEST_HOLD, now),
             Phase::Testing { then: Then::Hold(hold), .. } => self.hold(self.size, hold, now),
@@ -283,9 +283,8 @@ impl RequestWindow {
                 0 => self.probe(1, hold, now),
                 left => self.phase = Phase::Holding { left, hold },
             },
-            Phase::Probing { next: 1, hold, .. } => self.probe(1, hold, now),
-            Phase::Probing { next, hold, .. } => {
-                self.probe(next.min(self.size / 2), (hold / 2).max(SHORTEST_HOLD), now);
+            Phase::Probing { step, hold, .. } => {
+                self.probe((step * 2).min(self.size / 2), (hold / 2).max(SHORTEST_HOLD), now);
             }
         }
     }
@@ -312,7 +311,7 @@ impl RequestWindow {
 
     fn probe(&mut self, step: usize, hold: u32, now: Instant) {
         let (from, step) = (self.size, step.max(1));
-        self.start(Phase::Probing { from, step, next: step * 2, hold }, from + step, now);
+        self.start(Phase::Probing { from, step, hold }, from + step, now);
     }
 
     fn start(&mut self, phase: Phase, size: usize, now: Instant) {

@@ -15,7 +15,6 @@ use crate::failure::Failure;
 use crate::retry::Policy;
 
 const SECOND: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 fn policy() -> Policy {
     Policy::for_tests(10, SECOND)
@@ -253,7 +252,7 @@ impl Run {
             client.ended = Some(now - self.start);
         }
         for job in sent.refused {
-            let wait = policy().wait(Some(SECOND), job.retries).unwrap_or(LONGEST_WAIT);
+            let wait = policy().wait(Some(SECOND), job.retries).expect("a second is not too long");
             let due = now + wait.mul_f64(1.0 + self.random.f64() / 10.0);
             client.later.push(Reverse((due, client.retries.len())));
             client.retries.push(Job { retries: job.retries + 1, is_throttled: false, ..job });
