@@ -215,11 +215,8 @@ impl Ledger {
 
     /// Until when a redelivery is expected, if a reply was lost with its connection a moment ago.
     pub(super) fn redelivery_awaited_until(&self) -> Option<Instant> {
-        let lost = |entry: &Entry| match entry.state {
-            State::Unconfirmed(_, since) => Some(since + REDELIVERED_WITHIN),
-            State::Running | State::Replying(_) => None,
-        };
-        self.lock().entries.values().filter_map(lost).max().filter(|until| *until > Instant::now())
+        let (since, _) = self.lock().entries.values().filter_map(Entry::lost).max()?;
+        Some(since + REDELIVERED_WITHIN).filter(|until| *until > Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
