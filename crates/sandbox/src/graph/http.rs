@@ -168,6 +168,7 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         drop((place, below_mailbox, at_work));
         return cut(parts).await;
     }
+    let has_run = ran.is_some();
     let busy = place.as_ref().is_some_and(|place| !place.allowed);
     let work = || match (ran, steps) {
         _ if too_large => Err(Refusal::too_large()),
@@ -178,7 +179,9 @@ async fn graph(shared: &Shared, parts: &Parts, body: Body) -> Response<Body> {
         (None, Some(_)) => Err(Refusal::method_not_allowed()),
         (None, None) => perform(&shared.state, &shared.faults, &call),
     };
-    let (outcome, ending) = match shared.entra.authorize(&parts.headers) {
+    // What has been carried out is answered, also if the token was revoked meanwhile.
+    let authorized = if has_run { Ok(()) } else { shared.entra.authorize(&parts.headers) };
+    let (outcome, ending) = match authorized {
         Err(refusal) => (Err(refusal), Ending::Complete),
         Ok(()) => spoiled(fault, work),
     };
