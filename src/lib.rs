@@ -33,8 +33,8 @@ pub mod package;
 pub mod similar;
 pub mod worker;
 
-/// What is shipped allocates with jemalloc: a search of a tenant takes less processor time (`docs/performance.md`). Its
-/// options are in `.cargo/config.toml`.
+/// What is shipped allocates with jemalloc: with the allocator of the C library, memory grows under load
+/// (`docs/performance.md`). Its options are in `.cargo/config.toml`.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

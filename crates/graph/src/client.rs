@@ -17,7 +17,7 @@ use crate::auth::token::TokenLife;
 use crate::change::unless_withdrawn;
 use crate::dispatch::Limits;
 use crate::dispatch::lane::{Lane, Place, Tried};
-use crate::dispatch::scheduler::{RequestState, Scheduler};
+use crate::dispatch::scheduler::Scheduler;
 use crate::download::{Content, Download};
 use crate::error::{Effect, Error, ErrorKind};
 use crate::error_code::Meaning;
@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::path::Path;
 use crate::quarantine::{KnownFolder, KnownFolders};
 use crate::request::Request;
+use crate::request_state::RequestState;
 use crate::response::{Response, Room};
 use crate::retry::{Policy, RetrySafety, Tries};
 use crate::transport::Transport;
@@ -360,7 +361,7 @@ impl Client {
     }
 
     pub(crate) fn tries(&self, safety: RetrySafety) -> Tries {
-        self.shared.policy.tries(safety, self.metrics())
+        self.shared.policy.tries(safety, self.metrics()).among(self.requests())
     }
 
     pub(crate) fn transport(&self) -> &Transport {

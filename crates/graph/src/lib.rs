@@ -37,6 +37,7 @@ mod pool;
 mod quarantine;
 mod refusal;
 mod request;
+mod request_state;
 mod response;
 mod retry;
 mod search;
@@ -61,7 +62,6 @@ pub use call_tag::{CallTag, TaggedMessage};
 pub use change::{ChangeGate, ChangePermit};
 pub use client::{Client, Completed, Dispatch, SendError};
 pub use dispatch::lane::Lane;
-pub use dispatch::scheduler::RequestState;
 pub use download::Download;
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
@@ -90,6 +90,7 @@ pub use quarantine::{
 };
 pub use refusal::Refusal;
 pub use request::{Request, WHOLE_HTML};
+pub use request_state::RequestState;
 pub use response::Response;
 pub use search::criteria::{
     AddressMatch, Criteria, HeaderMatch, Indicators, RecoverableItems, UrlMatch, Wildcard,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::{Backoff, Jitter};
+use tokio::sync::watch;
 
 use crate::GraphSettings;
 use crate::failure::Failure;
 use crate::metrics::{Metrics, RetryReason};
+use crate::request_state::RequestState;
 
 /// No wait that the client chooses is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
@@ -16,6 +18,11 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// So many retries in a row may be throttled by chance, because other clients of the application had all places. If
+/// waits were doubled at once, a request that is throttled every second time would wait without bound in the mean.
+const THROTTLED_BY_CHANCE: u32 = 3;
+/// A wait of less than this is doubled from the start.
+const SHORT: Duration = Duration::from_secs(1);
 /// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself,
 /// so that a conflict hardly ever repeats.
 const MOST_CONFLICTS: u32 = 3;
@@ -68,9 +75,15 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
+    /// The same for a request that was throttled while Graph accepted others, so that it may have been by chance.
+    pub(crate) fn wait_among_accepted(self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
+        let by_chance = asked.map_or(0, |asked| if asked < SHORT { 0 } else { THROTTLED_BY_CHANCE });
+        self.wait(asked, retries.saturating_sub(by_chance))
+    }
+
     /// Creates the state of one request's tries, which are also counted in `metrics`.
     pub(crate) fn tries(self, safety: RetrySafety, metrics: &Arc<Metrics>) -> Tries {
-        Tries { policy: self, safety, retries: 0, metrics: Arc::clone(metrics) }
+        Tries { policy: self, safety, retries: 0, metrics: Arc::clone(metrics), others: None }
     }
 
     /// Returns the policy's own waits, one after the other, without end.
@@ -86,9 +99,16 @@ pub(crate) struct Tries {
     safety: RetrySafety,
     retries: u32,
     metrics: Arc<Metrics>,
+    /// What becomes of the other requests, if they use the same limit.
+    others: Option<watch::Receiver<RequestState>>,
 }
 
 impl Tries {
+    /// Takes into account whether Graph accepts the requests whose state is `others`.
+    pub(crate) fn among(self, others: watch::Receiver<RequestState>) -> Self {
+        Self { others: Some(others), ..self }
+    }
+
     /// Returns how many retries there were.
     pub(crate) fn retries(&self) -> u32 {
         self.retries
@@ -113,7 +133,12 @@ impl Tries {
             Failure::Conflict => (RetryReason::Conflict, None),
             Failure::Unknown | Failure::Persistent | Failure::Final => (RetryReason::NoAnswer, None),
         };
-        let wait = self.policy.wait(asked, self.retries)?;
+        let accepts_others = self.others.as_ref().is_some_and(|state| state.borrow().paused_until.is_none());
+        let wait = if accepts_others {
+            self.policy.wait_among_accepted(asked, self.retries)?
+        } else {
+            self.policy.wait(asked, self.retries)?
+        };
         if self.retries >= self.policy.max_retries {
             return None;
         }
@@ -131,6 +156,8 @@ fn backoff(first: Duration) -> Backoff {
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     fn waits(failure: Failure, safety: RetrySafety) -> Vec<u64> {
@@ -161,6 +188,22 @@ mod tests {
         );
         let long = Some(Duration::from_secs(100));
         about(&waits(Failure::Throttled(long), RetrySafety::Harmless), &[100; 10]);
+    }
+
+    #[test]
+    fn retry_after_grows_later_while_others_are_accepted() {
+        let (state, others) = watch::channel(RequestState::default());
+        let mut tries = Policy::for_tests(10, Duration::from_secs(5))
+            .tries(RetrySafety::Harmless, &Arc::default())
+            .among(others);
+        let mut wait = |asked| tries.after(Failure::Throttled(asked)).unwrap().as_secs();
+        let second = Some(Duration::from_secs(1));
+        about(&[(); 6].map(|()| wait(second)), &[1, 1, 1, 1, 2, 4]);
+        state.send_modify(|state| state.paused_until = Some(Instant::now()));
+        about(&[wait(second)], &[60]);
+        state.send_modify(|state| state.paused_until = None);
+        // Those of less than a second grow from the start, and so do the policy's own.
+        about(&[wait(Some(Duration::from_millis(100))), wait(None)], &[12, 60]);
     }
 
     #[test]

@@ -29,24 +29,12 @@ use crate::dispatch::lane::{Lane, Message, Place, Tried, Waiting};
 use crate::dispatch::window::Decision;
 use crate::mailbox_limiter::MailboxGate;
 use crate::request::Request;
+use crate::request_state::RequestState;
 use crate::retry::Policy;
 use crate::transport::Transport;
 
 /// How long a batch that is not full waits for more requests. A round trip takes far longer.
 const LINGER: Duration = Duration::from_millis(2);
-
-/// The state of the requests to Graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestState {
-    /// How many requests may be at work now. Of a batch, four are.
-    pub window: usize,
-    /// How many requests are at work.
-    pub at_work: usize,
-    /// How many requests wait for a place.
-    pub waiting: usize,
-    /// Graph asked to send nothing before this time, which may be over by now.
-    pub paused_until: Option<Instant>,
-}
 
 /// The entrance to the driver.
 #[derive(Debug)]
@@ -64,7 +52,7 @@ impl Scheduler {
         let started = Instant::now();
         let admission = Admission::new(policy, limits, started);
         let window = admission.window().size();
-        let open = RequestState { window, at_work: 0, waiting: 0, paused_until: None };
+        let open = RequestState { window, ..RequestState::default() };
         let (publisher, state) = watch::channel(open);
         let driver = Driver {
             transport,
@@ -163,7 +151,7 @@ impl Driver {
             window: self.admission.window().size(),
             at_work: self.admission.at_work(),
             waiting: self.lone.len() + self.waiting.len() + self.blocked.len(),
-            paused_until: self.admission.window().paused_until(now),
+            paused_until: self.admission.window().pause_end(now),
         };
         self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
         let used = state.at_work + state.waiting + self.hedges.under_way();

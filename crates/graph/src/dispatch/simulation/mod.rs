@@ -153,7 +153,7 @@ fn clients_share_a_limit_without_a_coordinator() {
 fn searches_spread_over_clients_that_share_a_limit() {
     let service = Service { limit: Some(8), ..Service::default() };
     let (searches, requests) = (32, 125);
-    for (clients, fewest) in [(2, 0.5), (4, 0.4)] {
+    for (clients, fewest) in [(2, 0.6), (4, 0.5)] {
         let (mut ratios, mut spreads) = (Vec::new(), Vec::new());
         for seed in 0..20 * times() {
             let run = |clients| {
@@ -174,7 +174,7 @@ fn searches_spread_over_clients_that_share_a_limit() {
             worst(&ratios),
             mean(&spreads)
         );
-        assert!(mean(&ratios) <= 1.25, "{clients} clients: {ratios:.2?}");
+        assert!(mean(&ratios) <= 1.25 && worst(&ratios) <= 1.6, "{clients} clients: {ratios:.2?}");
         assert!(mean(&spreads) >= fewest, "{clients} clients: {spreads:.2?}");
     }
 }
