@@ -1,5 +1,6 @@
 //! A search in a process of its own, so that its memory and its processor time are its own.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -161,9 +162,11 @@ pub(crate) async fn in_own_process(sandbox: &Sandbox, way: Way) -> Found {
 }
 
 async fn output(sandbox: &Sandbox, way: Way) -> String {
-    let config = sandbox.write_app_config(&[("timeout", "30")]).unwrap();
+    // A file of its own, since several such processes may start at once.
+    let mut config = tempfile::NamedTempFile::new().unwrap();
+    config.write_all(sandbox.app_config(&[("timeout", "30")]).as_bytes()).unwrap();
     let name = Way::ALL.into_iter().find(|(_, one)| *one == way).unwrap().0;
-    let task = format!("{name} {}", config.display());
+    let task = format!("{name} {}", config.path().display());
     let process = tokio::task::spawn_blocking(move || {
         Command::new(std::env::current_exe().unwrap()).env(TASK, task).output().unwrap()
     });

@@ -225,16 +225,25 @@ impl Transport {
         let sent = if path.is_batch() { Sent::Batch } else { Sent::Single };
         count(&self.metrics, sent, response.as_ref().map(|response| response.status().as_u16()));
         self.metrics.took(started.elapsed());
-        let resource = path.resource();
         let elapsed_ms = started.elapsed().as_millis();
         match &response {
-            Ok(response) => {
-                let (status, request_id) = (response.status().as_u16(), response::request_id(response));
-                debug!(%method, resource, status, request_id, client_request_id, elapsed_ms, "graph request");
-            }
-            Err(error) => {
-                debug!(%method, resource, error = error.for_log(), client_request_id, elapsed_ms, "graph request failed");
-            }
+            Ok(response) => debug!(
+                %method,
+                resource = path.resource(),
+                status = response.status().as_u16(),
+                request_id = response::request_id(response),
+                client_request_id,
+                elapsed_ms,
+                "graph request"
+            ),
+            Err(error) => debug!(
+                %method,
+                resource = path.resource(),
+                error = error.for_log(),
+                client_request_id,
+                elapsed_ms,
+                "graph request failed"
+            ),
         }
         response
     }
