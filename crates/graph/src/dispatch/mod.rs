@@ -5,6 +5,7 @@ mod carrier;
 mod choice;
 mod epoch;
 mod fair_queue;
+mod gather;
 mod hedge;
 pub(crate) mod lane;
 mod latency;

@@ -24,6 +24,7 @@ use crate::dispatch::admission::{Admission, Limits, Ticket};
 use crate::dispatch::carrier::{self, Carried, Placed};
 use crate::dispatch::choice::{Kind, Way};
 use crate::dispatch::fair_queue::FairQueue;
+use crate::dispatch::gather::Gather;
 use crate::dispatch::hedge::Hedges;
 use crate::dispatch::lane::{Lane, Message, Place, Tried, Waiting};
 use crate::dispatch::window::Decision;
@@ -65,6 +66,7 @@ impl Scheduler {
             blocked: FuturesUnordered::new(),
             in_flight: FuturesUnordered::new(),
             partial_since: None,
+            gather: Gather::new(started),
         };
         tokio::spawn(driver.run(messages));
         Self { inbox, lanes: AtomicU64::new(0), started, state }
@@ -99,6 +101,7 @@ struct Driver {
     state: watch::Sender<RequestState>,
     /// Since when there is something to send, but no full batch.
     partial_since: Option<Instant>,
+    gather: Gather,
 }
 
 impl Driver {
@@ -177,12 +180,16 @@ impl Driver {
 
     /// Sends all that may be sent. Returns when to check again, if no event comes before.
     fn send_ready(&mut self, now: Instant) -> Option<Instant> {
+        let gathers_until = self.gather.until(self.admission.at_work(), now);
         while self.lone.is_empty()
             && let Some(first) = self.waiting.first()
         {
             let size = self.size.get().min(first.largest_batch);
             let is_http2 = self.transport.is_http2();
             let way = self.admission.way(first.kind(), self.waiting.len(), size, is_http2);
+            if way == Way::Single && gathers_until.is_some() {
+                return gathers_until;
+            }
             let waiting = self.waiting.len();
             let parts = self.admission.room(way, size.min(waiting), waiting, now);
             if parts == 0 {
@@ -199,6 +206,7 @@ impl Driver {
         }
         self.partial_since = None;
         if self.lone.is_empty() {
+            self.gather.emptied();
             self.admission.emptied();
         }
         self.admission.next_change(now)
@@ -212,6 +220,7 @@ impl Driver {
         let transport = Arc::clone(&self.transport);
         match way {
             Way::Single => {
+                self.gather.sent(now);
                 let hedges = Arc::clone(&self.hedges);
                 if let Some(part) = parts.into_iter().next() {
                     self.carry(ticket, carrier::alone(transport, hedges, part, ticket), span);
