@@ -75,9 +75,10 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
-    /// The same for a request that was throttled while Graph accepted others, so that it may have been by chance.
-    pub(crate) fn wait_among_accepted(self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
-        let by_chance = asked.map_or(0, |asked| if asked < SHORT { 0 } else { THROTTLED_BY_CHANCE });
+    /// The same for one request of many. Unless Graph throttles `all`, the first retries may be in vain by chance.
+    pub(crate) fn wait_of_one(self, asked: Option<Duration>, retries: u32, all: bool) -> Option<Duration> {
+        let may_be_chance = !all && asked.is_some_and(|asked| asked >= SHORT);
+        let by_chance = if may_be_chance { THROTTLED_BY_CHANCE } else { 0 };
         self.wait(asked, retries.saturating_sub(by_chance))
     }
 
@@ -133,12 +134,8 @@ impl Tries {
             Failure::Conflict => (RetryReason::Conflict, None),
             Failure::Unknown | Failure::Persistent | Failure::Final => (RetryReason::NoAnswer, None),
         };
-        let accepts_others = self.others.as_ref().is_some_and(|state| state.borrow().paused_until.is_none());
-        let wait = if accepts_others {
-            self.policy.wait_among_accepted(asked, self.retries)?
-        } else {
-            self.policy.wait(asked, self.retries)?
-        };
+        let all_throttled = self.others.as_ref().is_none_or(|state| state.borrow().paused_until.is_some());
+        let wait = self.policy.wait_of_one(asked, self.retries, all_throttled)?;
         if self.retries >= self.policy.max_retries {
             return None;
         }
@@ -203,7 +200,7 @@ mod tests {
         about(&[wait(second)], &[60]);
         state.send_modify(|state| state.paused_until = None);
         // Those of less than a second grow from the start, and so do the policy's own.
-        about(&[wait(Some(Duration::from_millis(100))), wait(None)], &[12, 60]);
+        about(&[wait(Some(Duration::from_millis(80))), wait(None)], &[10, 60]);
     }
 
     #[test]

@@ -253,12 +253,9 @@ impl Run {
         }
         for job in sent.refused {
             assert!(job.retries < policy().max_retries(), "a request is given up at {:?}", now - self.start);
-            let wait = if client.admission.window().is_paused(now) {
-                policy().wait(Some(SECOND), job.retries)
-            } else {
-                policy().wait_among_accepted(Some(SECOND), job.retries)
-            };
-            let wait = wait.expect("a second is not too long");
+            let all = client.admission.window().is_paused(now);
+            let wait =
+                policy().wait_of_one(Some(SECOND), job.retries, all).expect("a second is not too long");
             let due = now + wait.mul_f64(1.0 + self.random.f64() / 10.0);
             client.later.push(Reverse((due, client.retries.len())));
             client.retries.push(Job { retries: job.retries + 1, is_throttled: false, ..job });
