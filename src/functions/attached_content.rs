@@ -8,11 +8,8 @@ use super::context::Context;
 use super::error::{Error, ErrorKind};
 use super::incident_sink::{ContentError, NewFile};
 use crate::audit::AuditRecord;
-use graph::{Download, ErrorKind as GraphErrorKind};
+use graph::{Download, ErrorKind as GraphErrorKind, MAX_DOWNLOAD_REPEATS};
 use soar::{ByteStream, Target};
-
-/// Maximum number of times that an incomplete or empty download starts again.
-const MAX_DOWNLOAD_REPEATS: usize = 3;
 
 /// A file to write.
 pub(super) struct AttachedContent<'a> {

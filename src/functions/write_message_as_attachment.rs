@@ -16,7 +16,7 @@ use super::outcome::Outcome;
 use super::permissions::{READ_MAIL, Use};
 use super::spec::{INCIDENT, Input, InputKind, MAILBOX, MESSAGE, Spec, Timeout};
 use crate::audit::{Act, AuditRecord};
-use graph::{self, Dispatch, Download, Path, Request};
+use graph::{self, Dispatch, Download, Path, Request, repeat_download};
 use soar::Target;
 
 pub(super) const SPEC: Spec = Spec {
@@ -84,7 +84,7 @@ struct MessageCopy<'a> {
 }
 
 impl MessageCopy<'_> {
-    async fn open(&self) -> Result<Download, Error> {
+    async fn open(&self) -> Result<Download, graph::Error> {
         let Context { graph, guard, .. } = self.context;
         let opened = async {
             let owner = guard.authorize_reading(graph, &Dispatch::Single, self.mailbox).await?;
@@ -93,7 +93,7 @@ impl MessageCopy<'_> {
         };
         let opened = opened.await;
         guard.record_reading(self.mailbox, self.id, &opened);
-        opened.map_err(|source| self.failed(source))
+        opened
     }
 
     fn failed(&self, source: graph::Error) -> Error {
@@ -110,7 +110,10 @@ impl MessageCopy<'_> {
             ..AuditRecord::new(Act::AttachMessage)
         };
         let file = AttachedContent { target: self.target, name: self.name, media_type: MESSAGE_TYPE, record };
-        let open = || async { within_limit(self.context, self.name, self.open().await?) };
+        let open = || async {
+            let message = self.open().await.map_err(|source| self.failed(source))?;
+            within_limit(self.context, self.name, message)
+        };
         file.write(self.context, open).await
     }
 
@@ -121,18 +124,19 @@ impl MessageCopy<'_> {
         if sizes.is_empty() {
             return Ok(None);
         }
-        let message = self.open().await?;
-        let size = match message.length() {
-            Some(length) => length,
-            None => self.measure(message).await?,
-        };
+        let size = repeat_download(|| self.size()).await.map_err(|source| self.failed(source))?;
         Ok(sizes.contains(&size).then(|| self.name.to_owned()))
     }
 
-    async fn measure(&self, message: Download) -> Result<u64, Error> {
+    /// The size of the message in bytes.
+    async fn size(&self) -> Result<u64, graph::Error> {
+        let message = self.open().await?;
+        if let Some(length) = message.length() {
+            return Ok(length);
+        }
         let mut size = 0;
         let mut stream = pin!(message.stream(self.context.limits.max_attachment));
-        while let Some(piece) = stream.try_next().await.map_err(|source| self.failed(source))? {
+        while let Some(piece) = stream.try_next().await? {
             size += piece.len() as u64;
         }
         Ok(size)

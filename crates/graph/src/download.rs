@@ -6,8 +6,32 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
 use crate::error::{Error, ErrorKind};
+use crate::failure::Failure;
 use crate::mailbox_limiter::MailboxPermit;
 use crate::response;
+
+/// How often a download that breaks off begins again.
+pub const MAX_DOWNLOAD_REPEATS: usize = 3;
+
+/// Calls `read`, which reads a download from its start to its end, and calls it again where the download breaks off.
+///
+/// # Errors
+/// The last error of `read`: after [`MAX_DOWNLOAD_REPEATS`], or where another download would fail in the same way.
+pub async fn repeat_download<T, R: Future<Output = Result<T, Error>>>(
+    read: impl Fn() -> R,
+) -> Result<T, Error> {
+    let mut repeats = 0;
+    loop {
+        match read().await {
+            Err(error)
+                if repeats < MAX_DOWNLOAD_REPEATS
+                    && error.failure() != Failure::Final
+                    && error.refusal().is_none() => {}
+            end => return end,
+        }
+        repeats += 1;
+    }
+}
 
 /// What a download has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

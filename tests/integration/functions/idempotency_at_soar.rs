@@ -7,8 +7,8 @@ use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
-    DeleteMessagesFromQueryResults, Fixture, INCIDENT, Owner, QueryEmails, TASK, WriteMessageAsAttachment,
-    empty, mail, query,
+    DeleteMessagesFromQueryResults, Fault, Fixture, INCIDENT, Owner, QueryEmails, TASK, Target,
+    WriteMessageAsAttachment, empty, mail, query,
 };
 
 const BEFORE: [PriorRun; 3] = [PriorRun::None, PriorRun::Possible, PriorRun::Likely];
@@ -149,5 +149,18 @@ async fn message_with_unknown_outcome_is_written_once() {
         fixture.sandbox.soar.rest.fail_next("POST /rest/orgs/201/incidents/2095/attachments", 1, failure);
         fixture.done(WriteMessageAsAttachment, inputs).await;
         assert_eq!(written(&fixture), (0, 1), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn message_of_an_earlier_run_is_compared_though_downloads_break_off() {
+    for (breaks, compared) in [(3, true), (4, false)] {
+        let (mut fixture, _) = fixture().await;
+        let inputs = message(&fixture);
+        fixture.done(WriteMessageAsAttachment, inputs.clone()).await;
+        fixture.context.call.prior_run = PriorRun::Likely;
+        fixture.graph().faults().next(breaks, Target::containing("$value"), Fault::CutBody);
+        let again = fixture.run(WriteMessageAsAttachment, inputs).await;
+        assert_eq!((again.is_ok(), written(&fixture)), (compared, (0, 1)), "{breaks} downloads break off");
     }
 }

@@ -9,9 +9,8 @@ use super::digest::DigestContext;
 use super::entry::{Entry, MOST, SELECT};
 use super::{AttachedFile, Attachment, Expanded, Kind, NestedMessage, Sha256, Unexamined};
 use crate::client::Client;
-use crate::download::Download;
+use crate::download::{Download, repeat_download};
 use crate::error::{Error, ErrorKind};
-use crate::failure::Failure;
 use crate::list::ListReader;
 use crate::mime::{MimeReader, Room, is_message_file};
 use crate::path::Path;
@@ -21,8 +20,6 @@ use crate::request::Request;
 const PAGE: usize = 100;
 /// The attachments of one message are not on more pages.
 const MOST_PAGES: usize = 100;
-/// How often a download that breaks off begins again.
-const MOST_REPEATS: usize = 3;
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +129,7 @@ impl MessageAttachments<'_> {
         if unexamined.is_some() {
             return AttachedFile { unexamined, ..file };
         }
-        match self.content(attachment, is_message, left).await {
+        match repeat_download(|| self.content(attachment, is_message, left)).await {
             Ok(content) => {
                 left.bytes = left.bytes.saturating_sub(content.bytes);
                 (left.attachments, left.url_bytes) = (content.attachments, content.url_bytes);
@@ -149,25 +146,6 @@ impl MessageAttachments<'_> {
     }
 
     async fn content(
-        &self,
-        attachment: &Attachment,
-        is_message: bool,
-        left: &Limits,
-    ) -> Result<ReadContent, Error> {
-        let mut repeats = 0;
-        loop {
-            let error = match self.content_once(attachment, is_message, left).await {
-                Ok(content) => return Ok(content),
-                Err(error) => error,
-            };
-            if repeats == MOST_REPEATS || error.failure() == Failure::Final || error.refusal().is_some() {
-                return Err(error);
-            }
-            repeats += 1;
-        }
-    }
-
-    async fn content_once(
         &self,
         attachment: &Attachment,
         is_message: bool,
