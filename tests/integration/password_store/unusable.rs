@@ -8,6 +8,9 @@ use fn_exchange_online::exit_code::ExitCode;
 use super::*;
 use crate::support::app_config::places;
 
+/// All secrets here begin with it. The random names of temporary files have no hyphen.
+const SECRET: &str = "zq-";
+
 #[tokio::test]
 async fn unreadable_entries_are_problems_of_their_options() {
     let vault = vault();
@@ -41,12 +44,12 @@ async fn refused_sign_in_and_untrusted_server_are_named() {
         read.set(name, value);
         read
     };
-    let refused = read("PAM_SECRET_ID", "zqWRONGSECRETzq").load().await.unwrap_err();
+    let refused = read("PAM_SECRET_ID", "zq-WRONGSECRET-zq").load().await.unwrap_err();
     assert!(
         refused.to_string().contains("refuses the role id or the secret id (HTTP status 400)"),
         "{refused}"
     );
-    assert!(!format!("{refused} {refused:?}").contains("zq"), "{refused:?}");
+    assert!(!format!("{refused} {refused:?}").contains(SECRET), "{refused:?}");
     assert_eq!(ExitCode::of_load(&refused), ExitCode::BadConfiguration);
     let untrusted = read("PAM_VERIFY_SERVER_CERT", "true").load().await.unwrap_err();
     assert!(untrusted.to_string().contains("is not trusted"), "{untrusted}");
@@ -94,13 +97,16 @@ async fn incomplete_variables_are_all_named() {
     assert!(
         none.contains("the environment variable PAM_APP_ID is missing; set PAM_APP_ID and PAM_SECRET_ID")
     );
-    let half = problems(&[("PAM_ADDRESS", "http://vault.example.com"), ("PAM_APP_ID", "zqROLEzq")]).await;
+    let half = problems(&[("PAM_ADDRESS", "http://vault.example.com"), ("PAM_APP_ID", "zq-ROLE-zq")]).await;
     assert!(half.contains("PAM_ADDRESS is http, which would send secrets"), "{half}");
-    assert!(half.contains("PAM_SECRET_ID is missing") && !half.contains("zq"), "{half}");
-    let file = [("PAM_ADDRESS", "https://u:zqPASSWORDzq@v"), ("VAULT_TOKEN_FILE", "/nowhere/token")];
+    assert!(half.contains("PAM_SECRET_ID is missing") && !half.contains(SECRET), "{half}");
+    let file = [("PAM_ADDRESS", "https://u:zq-PASSWORD-zq@v"), ("VAULT_TOKEN_FILE", "/nowhere/token")];
     let file = problems(&file).await;
     assert!(file.contains("VAULT_TOKEN_FILE names /nowhere/token, which cannot be used"), "{file}");
-    assert!(file.contains("PAM_ADDRESS has a user name or password in it") && !file.contains("zq"), "{file}");
+    assert!(
+        file.contains("PAM_ADDRESS has a user name or password in it") && !file.contains(SECRET),
+        "{file}"
+    );
 }
 
 /// Answers as no Vault does, with everything that it was sent.
@@ -119,8 +125,8 @@ async fn words_of_another_server_are_not_shown() {
     for status in [200, 302, 400, 403, 404, 418, 429, 500] {
         let address = echo(StatusCode::from_u16(status).unwrap()).await;
         for login in [
-            &[("PAM_APP_ID", "zqROLEzq"), ("PAM_SECRET_ID", "zqSECRETzq")][..],
-            &[("VAULT_TOKEN", "zqTOKENzq")],
+            &[("PAM_APP_ID", "zq-ROLE-zq"), ("PAM_SECRET_ID", "zq-SECRET-zq")][..],
+            &[("VAULT_TOKEN", "zq-TOKEN-zq")],
         ] {
             let mut read = Read::new(APP_CONFIG, Vec::new());
             read.set("PAM_TYPE", "HashiCorpVault");
@@ -129,7 +135,7 @@ async fn words_of_another_server_are_not_shown() {
                 read.set(name, *value);
             }
             let error = read.load().await.unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("zq"), "{status}: {error:?}");
+            assert!(!format!("{error} {error:?}").contains(SECRET), "{status}: {error:?}");
         }
     }
 }
