@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
+use futures_util::{StreamExt, stream};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -166,4 +168,15 @@ where
         request.extensions_mut().insert(self.connection.clone());
         self.router.call(request)
     }
+}
+
+/// A body that ends with a broken connection.
+pub(crate) fn cut_after(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+    let broken = std::iter::once_with(|| Err(io::Error::from(io::ErrorKind::ConnectionReset)));
+    // The pause lets the first half be sent before the connection is closed.
+    let pause = stream::once(async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(Bytes::new())
+    });
+    Body::from_stream(stream::iter(chunks.map(Ok)).chain(pause).chain(stream::iter(broken)))
 }

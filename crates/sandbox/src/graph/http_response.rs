@@ -1,14 +1,13 @@
 //! An answer of the tenant as an HTTP response.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 
 use super::apply_fault::Ending;
 use super::response::{GraphResponse, JSON, Payload};
+use crate::server::cut_after;
 
 /// Writes the headers that every answer of Graph has, and ends the body as `ending` says.
 pub(super) fn respond(
@@ -75,15 +74,4 @@ pub(super) fn respond(
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
     response
-}
-
-/// A body that ends with a broken connection.
-fn cut_after(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
-    let broken = std::iter::once_with(|| Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)));
-    // The pause lets the first half be sent before the connection is closed.
-    let pause = stream::once(async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(Bytes::new())
-    });
-    Body::from_stream(stream::iter(chunks.map(Ok)).chain(pause).chain(stream::iter(broken)))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use super::Shared;
 use super::error::ApiError;
 use super::session;
-use crate::server::Connection;
+use crate::server::{Connection, cut_after};
 
 /// How many characters of a request a response quotes.
 const MOST_QUOTED: usize = 400;
@@ -32,6 +33,8 @@ pub enum Failure {
     /// It is carried out, and the connection breaks instead of a response. A client that repeats it carries it out
     /// twice.
     CutAfter,
+    /// It is carried out, and the connection breaks in the middle of the response's body.
+    CutBody,
 }
 
 /// Failures of coming requests.
@@ -142,7 +145,8 @@ pub(super) async fn pass(
             let quoted: String = quoted.chars().take(MOST_QUOTED).collect();
             ApiError::new(status, format!("{quoted}The sandbox was asked to fail.")).into_response()
         }
-        Some(cut) => {
+        Some(Failure::CutBody) => half(handle(&shared, request, next).await).await,
+        Some(cut @ (Failure::CutBefore | Failure::CutAfter)) => {
             if cut == Failure::CutAfter {
                 handle(&shared, request, next).await;
             }
@@ -153,6 +157,13 @@ pub(super) async fn pass(
     let status = response.status().as_u16();
     shared.traffic(|traffic| traffic.answered(number, status));
     response
+}
+
+/// A response whose body breaks off in its middle.
+async fn half(response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    Response::from_parts(head, cut_after(std::iter::once(whole.slice(..whole.len() / 2))))
 }
 
 fn record(request: &Request) -> Recorded {

@@ -37,6 +37,16 @@ async fn connection_can_break_before_or_after_a_request() {
 }
 
 #[tokio::test]
+async fn body_can_break_off() {
+    let setting = TestSoar::new().await;
+    setting.soar.rest.fail_next("POST ", 1, Failure::CutBody);
+    let response = setting.note("kept").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.bytes().await.is_err());
+    assert_eq!(setting.soar.rest.notes(INCIDENT).len(), 1);
+}
+
+#[tokio::test]
 async fn latency_delays_responses() {
     let setting = TestSoar::new().await;
     setting.soar.rest.set_latency(Duration::from_millis(100));
