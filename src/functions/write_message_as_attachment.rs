@@ -124,13 +124,13 @@ impl MessageCopy<'_> {
         if sizes.is_empty() {
             return Ok(None);
         }
-        let size = repeat_download(|| self.size()).await.map_err(|source| self.failed(source))?;
+        let size = repeat_download(|| self.open(), |message| self.size(message));
+        let size = size.await.map_err(|source| self.failed(source))?;
         Ok(sizes.contains(&size).then(|| self.name.to_owned()))
     }
 
-    /// The size of the message in bytes.
-    async fn size(&self) -> Result<u64, graph::Error> {
-        let message = self.open().await?;
+    /// The size of `message` in bytes.
+    async fn size(&self, message: Download) -> Result<u64, graph::Error> {
         if let Some(length) = message.length() {
             return Ok(length);
         }

@@ -13,20 +13,20 @@ use crate::response;
 /// How often a download that breaks off begins again.
 pub const MAX_DOWNLOAD_REPEATS: usize = 3;
 
-/// Calls `read`, which reads a download from its start to its end, and calls it again where the download breaks off.
+/// Reads what `open` opens to its end with `read`, and does both again where the download breaks off.
 ///
 /// # Errors
-/// The last error of `read`: after [`MAX_DOWNLOAD_REPEATS`], or where another download would fail in the same way.
-pub async fn repeat_download<T, R: Future<Output = Result<T, Error>>>(
-    read: impl Fn() -> R,
-) -> Result<T, Error> {
+/// The error of `open`, which has its own retries; or the last of `read`, after [`MAX_DOWNLOAD_REPEATS`] or where
+/// another download would fail in the same way.
+pub async fn repeat_download<T, O, R>(open: impl Fn() -> O, read: impl Fn(Download) -> R) -> Result<T, Error>
+where
+    O: Future<Output = Result<Download, Error>>,
+    R: Future<Output = Result<T, Error>>,
+{
     let mut repeats = 0;
     loop {
-        match read().await {
-            Err(error)
-                if repeats < MAX_DOWNLOAD_REPEATS
-                    && error.failure() != Failure::Final
-                    && error.refusal().is_none() => {}
+        match read(open().await?).await {
+            Err(error) if repeats < MAX_DOWNLOAD_REPEATS && error.failure() != Failure::Final => {}
             end => return end,
         }
         repeats += 1;

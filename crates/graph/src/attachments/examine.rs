@@ -129,7 +129,8 @@ impl MessageAttachments<'_> {
         if unexamined.is_some() {
             return AttachedFile { unexamined, ..file };
         }
-        match repeat_download(|| self.content(attachment, is_message, left)).await {
+        let open = || self.open(attachment);
+        match repeat_download(open, |download| ReadContent::of(download, is_message, left)).await {
             Ok(content) => {
                 left.bytes = left.bytes.saturating_sub(content.bytes);
                 (left.attachments, left.url_bytes) = (content.attachments, content.url_bytes);
@@ -144,14 +145,22 @@ impl MessageAttachments<'_> {
         }
         file
     }
+}
 
-    async fn content(
-        &self,
-        attachment: &Attachment,
-        is_message: bool,
-        left: &Limits,
-    ) -> Result<ReadContent, Error> {
-        let download = self.open(attachment).await?;
+/// The content of an attachment, read to its end.
+struct ReadContent {
+    bytes: u64,
+    sha256: Sha256,
+    nested: Option<NestedMessage>,
+    /// How many more attachments may be looked at.
+    attachments: usize,
+    /// How many more bytes of URLs may be kept.
+    url_bytes: usize,
+}
+
+impl ReadContent {
+    /// Reads a download to its end, within what is `left`.
+    async fn of(download: Download, is_message: bool, left: &Limits) -> Result<Self, Error> {
         let mut digest = DigestContext::default();
         let depth = left.depth.checked_sub(1).filter(|_| is_message);
         let room = |depth| Room { depth, parts: left.attachments, url_bytes: left.url_bytes };
@@ -173,17 +182,6 @@ impl MessageAttachments<'_> {
             None => content,
         })
     }
-}
-
-/// The content of an attachment, read to its end.
-struct ReadContent {
-    bytes: u64,
-    sha256: Sha256,
-    nested: Option<NestedMessage>,
-    /// How many more attachments may be looked at.
-    attachments: usize,
-    /// How many more bytes of URLs may be kept.
-    url_bytes: usize,
 }
 
 impl Attachment {
