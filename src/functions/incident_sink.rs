@@ -104,13 +104,23 @@ impl IncidentSink {
         self.soar()?.attachments(Target::Incident(incident)).await.map_err(Error::not_read)
     }
 
+    /// Reads an incident's file; `None` where it has more than `most` bytes.
+    pub(super) async fn read_attachment(
+        &self,
+        incident: i64,
+        attachment: i64,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.soar()?.read_attachment(incident, attachment, most).await.map_err(Error::not_read)
+    }
+
     /// Streams the content of an incident's file.
-    pub(super) async fn attachment_contents(
+    pub(super) async fn open_attachment(
         &self,
         incident: i64,
         attachment: i64,
     ) -> Result<ByteStream<soar::Error>, Error> {
-        self.soar()?.attachment_contents(incident, attachment).await.map_err(Error::not_read)
+        self.soar()?.open_attachment(incident, attachment).await.map_err(Error::not_read)
     }
 
     fn soar(&self) -> Result<&soar::Client, Error> {

@@ -157,6 +157,7 @@ fn trouble(deployment: &Deployment, order: &Order, chance: &mut Rng) {
             Failure::Status(503),
             Failure::CutBefore,
             Failure::CutAfter,
+            Failure::CutBody,
         ];
         let what = if chance.bool() { "comments" } else { "attachments" };
         // Mostly what writes, for a look before it would use the fault up.

@@ -288,17 +288,20 @@ impl Client {
         self.connection.fetch::<Answered<Attachment>>(&request).await.map(Answered::into_vec)
     }
 
-    /// The bytes of an incident's file as a stream. A download that ends early ends with an error.
-    pub async fn attachment_contents(
+    /// The bytes of an incident's file; `None` where it has more than `most`, whatever SOAR says of its size.
+    pub async fn read_attachment(
         &self,
         incident: i64,
         attachment: i64,
-    ) -> Result<ByteStream<Error>, Error> {
-        let (incident, attachment) = (incident.to_string(), attachment.to_string());
-        let request = self.get(
-            format!("read attachment {attachment} of incident {incident}"),
-            &["incidents", &incident, "attachments", &attachment, "contents"],
-        );
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.connection.read(&self.contents(incident, attachment), most).await
+    }
+
+    /// The bytes of an incident's file as a stream. A download that ends early ends with an error; the caller opens it
+    /// again.
+    pub async fn open_attachment(&self, incident: i64, attachment: i64) -> Result<ByteStream<Error>, Error> {
+        let request = self.contents(incident, attachment);
         let response = self.connection.open(&request).await?;
         let connection = Arc::clone(&self.connection);
         let attempt = request.attempt;
@@ -306,6 +309,14 @@ impl Client {
             .bytes_stream()
             .map_err(move |error| Error::of_network(&error, connection.server(), &attempt))
             .boxed())
+    }
+
+    fn contents(&self, incident: i64, attachment: i64) -> Request<'static> {
+        let (incident, attachment) = (incident.to_string(), attachment.to_string());
+        self.get(
+            format!("read attachment {attachment} of incident {incident}"),
+            &["incidents", &incident, "attachments", &attachment, "contents"],
+        )
     }
 
     pub(super) fn connection(&self) -> &Connection {

@@ -199,6 +199,28 @@ impl Connection {
         self.repeat(request, |response| self.json(response, &request.attempt)).await
     }
 
+    /// The body of the answer to `request`; `None` where it has more than `most` bytes.
+    pub(super) async fn read(&self, request: &Request<'_>, most: u64) -> Result<Option<Vec<u8>>, Error> {
+        self.repeat(request, |response| self.bytes(response, &request.attempt, most)).await
+    }
+
+    async fn bytes(
+        &self,
+        mut response: Response,
+        attempt: &str,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut body = Vec::new();
+        let network = |error| Error::of_network(&error, &self.server, attempt);
+        while let Some(piece) = response.chunk().await.map_err(network)? {
+            if (body.len() + piece.len()) as u64 > most {
+                return Ok(None);
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Some(body))
+    }
+
     /// The answer to `request`; the caller reads its body.
     pub(super) async fn open(&self, request: &Request<'_>) -> Result<Response, Error> {
         self.repeat(request, |response| std::future::ready(Ok(response))).await

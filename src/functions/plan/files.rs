@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use chrono::DateTime;
-use futures_util::TryStreamExt;
 
 use crate::audit::{Act, AuditRecord};
 use crate::functions::call::Call;
@@ -53,16 +52,7 @@ impl<'a> Files<'a> {
         if file.size.is_some_and(|size| size > most) {
             return Ok(None);
         }
-        let mut pieces = self.context.sink.attachment_contents(self.incident, file.id).await?;
-        let mut content = Vec::new();
-        while let Some(piece) = pieces.try_next().await.map_err(Error::not_read)? {
-            content.extend_from_slice(&piece);
-            // Whatever SOAR says of its size.
-            if content.len() as u64 > most {
-                return Ok(None);
-            }
-        }
-        Ok(Some(content))
+        self.context.sink.read_attachment(self.incident, file.id, most).await
     }
 
     /// Attaches a file once for the call. The bytes name the call's reference, by which a repeated call finds the file.

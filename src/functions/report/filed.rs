@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Local, Utc};
-use futures_util::TryStreamExt;
 use uuid::Uuid;
 
 use crate::audit::{Act, AuditRecord};
@@ -108,16 +107,8 @@ impl Filed<'_> {
                 None => file.name.starts_with(self.prefix) && file.name.ends_with(format.extension()),
             };
             if may_be_it && file.size.is_none_or(|size| size <= LARGEST_REPORT) {
-                let mut pieces = self.soar.attachment_contents(self.incident, file.id).await?;
-                let mut content = Vec::new();
-                while let Some(piece) = pieces.try_next().await? {
-                    content.extend_from_slice(&piece);
-                    // Whatever SOAR says of its size.
-                    if content.len() as u64 > LARGEST_REPORT {
-                        break;
-                    }
-                }
-                if String::from_utf8_lossy(&content).contains(&reference) {
+                let content = self.soar.read_attachment(self.incident, file.id, LARGEST_REPORT).await?;
+                if content.is_some_and(|content| String::from_utf8_lossy(&content).contains(&reference)) {
                     return Ok(Some(()));
                 }
             }

@@ -16,7 +16,9 @@ use super::outgoing::{Ended, Outgoing};
 use super::{LARGE, SMALLEST_IN_SESSION};
 use crate::functions::error::{Error, ErrorKind};
 use crate::functions::idempotency::may_have_been_applied;
-use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};
+use graph::{
+    self, Effect, Expected, MAX_DOWNLOAD_REPEATS, Path, Request, SendError, UploadError, UploadSession,
+};
 use soar::Attachment;
 
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
@@ -302,8 +304,33 @@ impl<'a> Draft<'a> {
         attached.map(drop).map_err(|source| self.failed(source))
     }
 
-    /// Streams a large attachment from SOAR to Graph, in ranges.
+    /// Streams a large attachment from SOAR to Graph, in ranges. Where SOAR breaks off, both begin again.
     async fn upload(&self, attachment: &Attachment, size: u64) -> Result<(), Error> {
+        let Outgoing { context, mail, act, .. } = self.outgoing;
+        let mut repeats = 0;
+        loop {
+            let session = self.upload_session(attachment, size).await?;
+            let content = mail.open(context, attachment).await?;
+            let Err(error) = session.send(&context.graph, act, content, size).await else { return Ok(()) };
+            match error {
+                UploadError::Source(source) if repeats < MAX_DOWNLOAD_REPEATS && source.is_transient() => {
+                    info!(error = source.for_log(), "a file of the incident broke off; it is read again");
+                }
+                UploadError::Source(source) => return Err(Error::not_read(source)),
+                UploadError::Graph(source) => return Err(self.failed(source)),
+                error => {
+                    return Err(Error::attachment(
+                        &attachment.name,
+                        format!("could not be attached: {error}."),
+                    ));
+                }
+            }
+            repeats += 1;
+        }
+    }
+
+    /// Opens a session. One that is not used does no harm.
+    async fn upload_session(&self, attachment: &Attachment, size: u64) -> Result<UploadSession, Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct NewSession<'a> {
@@ -322,19 +349,10 @@ impl<'a> Draft<'a> {
         let content_type = attachment.content_type.as_deref();
         let item = Item { attachment_type: "file", name: &attachment.name, size, content_type };
         let body = serde_json::to_vec(&NewSession { item })?;
-        // An unused session does no harm.
-        let session: UploadSession = self
-            .post("attachments/createUploadSession", body.into(), Request::idempotent)
+        self.post("attachments/createUploadSession", body.into(), Request::idempotent)
             .await
             .and_then(|answer| answer.parse().map_err(|error| error.with_effect(Effect::Indeterminate)))
-            .map_err(|source| self.failed(source))?;
-        let Outgoing { context, mail, act, .. } = self.outgoing;
-        let content = mail.open(context, attachment).await?;
-        session.send(&context.graph, act, content, size).await.map_err(|error| match error {
-            UploadError::Source(source) => Error::not_read(source),
-            UploadError::Graph(source) => self.failed(source),
-            error => Error::attachment(&attachment.name, format!("could not be attached: {error}.")),
-        })
+            .map_err(|source| self.failed(source))
     }
 
     fn path(&self) -> Result<Path, graph::Error> {

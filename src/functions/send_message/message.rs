@@ -3,7 +3,6 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures_util::TryStreamExt;
 use serde::Serialize;
 
 use super::SMALLEST_IN_SESSION;
@@ -94,7 +93,7 @@ impl Mail {
         context: &Context,
         attachment: &Attachment,
     ) -> Result<soar::ByteStream<soar::Error>, Error> {
-        context.sink.attachment_contents(self.incident.unwrap_or_default(), attachment.id).await
+        context.sink.open_attachment(self.incident.unwrap_or_default(), attachment.id).await
     }
 
     /// Reads a small attachment. Refuses content that is larger than SOAR's own figure, or, where SOAR gives none, too
@@ -105,15 +104,11 @@ impl Mail {
         attachment: &Attachment,
     ) -> Result<Bytes, Error> {
         let limit = attachment.size.unwrap_or(SMALLEST_IN_SESSION);
-        let mut bytes = Vec::new();
-        let mut stream = self.open(context, attachment).await?;
-        while let Some(piece) = stream.try_next().await.map_err(Error::not_read)? {
-            if (bytes.len() + piece.len()) as u64 > limit {
-                let why = format!("is larger than SOAR says ({limit} bytes); the message was not sent.");
-                return Err(Error::attachment(&attachment.name, why));
-            }
-            bytes.extend_from_slice(&piece);
-        }
+        let incident = self.incident.unwrap_or_default();
+        let Some(bytes) = context.sink.read_attachment(incident, attachment.id, limit).await? else {
+            let why = format!("is larger than SOAR says ({limit} bytes); the message was not sent.");
+            return Err(Error::attachment(&attachment.name, why));
+        };
         Ok(bytes.into())
     }
 }

@@ -12,8 +12,13 @@ use crate::functions::common::{
 };
 
 const BEFORE: [PriorRun; 3] = [PriorRun::None, PriorRun::Possible, PriorRun::Likely];
-const OPEN: [Failure; 4] =
-    [Failure::CutAfter, Failure::DoneButStatus(500), Failure::DoneButStatus(504), Failure::CutBefore];
+const OPEN: [Failure; 5] = [
+    Failure::CutBody,
+    Failure::CutAfter,
+    Failure::DoneButStatus(500),
+    Failure::DoneButStatus(504),
+    Failure::CutBefore,
+];
 
 async fn fixture() -> (Fixture, Value) {
     let fixture = Fixture::with(empty(2)).await;
@@ -52,6 +57,16 @@ async fn note_and_file_of_an_earlier_run_are_not_written_again() {
         fixture.done(QueryEmails, inputs).await;
         assert_eq!(written(&fixture), (2, 4), "{before:?}");
     }
+}
+
+#[tokio::test]
+async fn file_of_an_earlier_run_is_found_though_soar_breaks_off() {
+    let (mut fixture, inputs) = fixture().await;
+    fixture.done(QueryEmails, inputs.clone()).await;
+    fixture.context.call.prior_run = PriorRun::Likely;
+    fixture.sandbox.soar.rest.fail_next("/contents", 2, Failure::CutBody);
+    let results = fixture.done(QueryEmails, inputs).await;
+    assert_eq!((written(&fixture), &results["reason"]), ((1, 2), &Value::Null));
 }
 
 #[tokio::test]

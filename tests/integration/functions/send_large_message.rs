@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sandbox::graph::{Content, Tenant};
+use sandbox::soar::rest::Failure;
 use serde_json::{Value, json};
 
 use crate::functions::common::{
@@ -140,6 +141,20 @@ async fn upload_resumes_after_a_lost_answer() {
         fixture.graph().faults().next(1, Target::Upload, fault);
         let results = fixture.run(SendMessage, inputs).await;
         assert!(results.is_ok(), "{fault:?}: {results:?}");
+        assert_sent_once(&fixture, &sizes);
+    }
+}
+
+#[tokio::test]
+async fn file_of_the_incident_that_breaks_off_is_read_again() {
+    for sizes in [[1_000, 9 * MIB], [9 * MIB, 1_000]] {
+        let (fixture, inputs) = with_files(&sizes).await;
+        fixture.sandbox.soar.rest.fail_next("/contents", 3, Failure::CutBody);
+        fixture.done(SendMessage, inputs.clone()).await;
+        assert_sent_once(&fixture, &sizes);
+        fixture.sandbox.soar.rest.fail_next("/contents", usize::MAX, Failure::CutBody);
+        let error = fixture.failed(SendMessage, inputs).await;
+        assert!(error.contains("the connection to SOAR failed"), "{error}");
         assert_sent_once(&fixture, &sizes);
     }
 }

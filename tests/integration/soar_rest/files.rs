@@ -201,12 +201,12 @@ async fn attachment_is_downloaded_as_stream() {
         .route("/rest/orgs/201/incidents/7/attachments/2/contents", cut);
     let soar = server::start(router).await;
     let client = Client::connect(&soar.settings).await.unwrap();
-    let pieces: Vec<Bytes> = client.attachment_contents(7, 1).await.unwrap().try_collect().await.unwrap();
+    let pieces: Vec<Bytes> = client.open_attachment(7, 1).await.unwrap().try_collect().await.unwrap();
     let whole = pieces.concat();
     assert_eq!((whole.len(), whole[0], whole[99_999]), (100_000, 0, 99));
     let cut: Result<Vec<Bytes>, Error> =
-        async { client.attachment_contents(7, 2).await?.try_collect().await }.await;
+        async { client.open_attachment(7, 2).await?.try_collect().await }.await;
     assert!(matches!(cut, Err(Error::Interrupted { .. })), "{cut:?}");
-    let missing = client.attachment_contents(7, 3).await.err().unwrap();
+    let missing = client.open_attachment(7, 3).await.err().unwrap();
     assert_eq!(missing.status(), Some(404));
 }
