@@ -357,8 +357,7 @@ impl Client {
     /// `None` where another retry is not allowed.
     pub fn again_after(&self, asked: Option<Duration>, retries: u32) -> Option<Duration> {
         let Shared { policy, .. } = *self.shared;
-        let all_throttled = self.requests().borrow().paused_until.is_some();
-        policy.wait_of_one(asked, retries, all_throttled).filter(|_| retries < policy.max_retries())
+        policy.wait(asked, retries).filter(|_| retries < policy.max_retries())
     }
 
     pub(crate) fn tries(&self, safety: RetrySafety) -> Tries {

@@ -11,7 +11,8 @@ pub struct RequestState {
     pub at_work: usize,
     /// How many requests wait for a place.
     pub waiting: usize,
-    /// Graph throttles in general, and asked to send nothing before this time. Where that is over, one request tries
-    /// whether Graph accepts requests again.
+    /// How many requests Graph has answered and not throttled, since the start.
+    pub accepted: u64,
+    /// Graph throttles in general, and asked to send nothing before this time.
     pub paused_until: Option<Instant>,
 }

@@ -19,9 +19,9 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// So many retries in a row may be throttled by chance, because other clients of the application had all places. If
-/// waits were doubled at once, a request that is throttled every second time would wait without bound in the mean.
+/// waits were doubled at once, a request that is throttled every second time would wait far too long in the mean.
 const THROTTLED_BY_CHANCE: u32 = 3;
-/// A wait of less than this is doubled from the start.
+/// A wait of less than this is doubled from the start: it is over before a place is free.
 const SHORT: Duration = Duration::from_secs(1);
 /// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself,
 /// so that a conflict hardly ever repeats.
@@ -75,11 +75,17 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
-    /// The same for one request of many. Unless Graph throttles `all`, the first retries may be in vain by chance.
-    pub(crate) fn wait_of_one(self, asked: Option<Duration>, retries: u32, all: bool) -> Option<Duration> {
-        let may_be_chance = !all && asked.is_some_and(|asked| asked >= SHORT);
-        let by_chance = if may_be_chance { THROTTLED_BY_CHANCE } else { 0 };
-        self.wait(asked, retries.saturating_sub(by_chance))
+    /// Returns the wait of a request that others are sent with: where those are `accepted`, the first retries may have
+    /// been in vain by chance.
+    pub(crate) fn wait_among_others(
+        self,
+        asked: Option<Duration>,
+        retries: u32,
+        accepted: bool,
+    ) -> Option<Duration> {
+        let may_be_chance = accepted && asked.is_some_and(|asked| asked >= SHORT);
+        let not_counted = if may_be_chance { THROTTLED_BY_CHANCE } else { 0 };
+        self.wait(asked, retries.saturating_sub(not_counted))
     }
 
     /// Creates the state of one request's tries, which are also counted in `metrics`.
@@ -100,14 +106,30 @@ pub(crate) struct Tries {
     safety: RetrySafety,
     retries: u32,
     metrics: Arc<Metrics>,
-    /// What becomes of the other requests, if they use the same limit.
-    others: Option<watch::Receiver<RequestState>>,
+    others: Option<Others>,
+}
+
+/// The other requests, which use the same limit.
+#[derive(Debug)]
+struct Others {
+    state: watch::Receiver<RequestState>,
+    /// How many Graph had accepted at the last look.
+    accepted: u64,
+}
+
+impl Others {
+    /// Whether Graph has accepted any since the last look.
+    fn were_accepted(&mut self) -> bool {
+        let accepted = self.state.borrow().accepted;
+        std::mem::replace(&mut self.accepted, accepted) != accepted
+    }
 }
 
 impl Tries {
-    /// Takes into account whether Graph accepts the requests whose state is `others`.
-    pub(crate) fn among(self, others: watch::Receiver<RequestState>) -> Self {
-        Self { others: Some(others), ..self }
+    /// Takes into account whether Graph accepts the requests that have this `state`.
+    pub(crate) fn among(self, state: watch::Receiver<RequestState>) -> Self {
+        let accepted = state.borrow().accepted;
+        Self { others: Some(Others { state, accepted }), ..self }
     }
 
     /// Returns how many retries there were.
@@ -134,8 +156,8 @@ impl Tries {
             Failure::Conflict => (RetryReason::Conflict, None),
             Failure::Unknown | Failure::Persistent | Failure::Final => (RetryReason::NoAnswer, None),
         };
-        let all_throttled = self.others.as_ref().is_none_or(|state| state.borrow().paused_until.is_some());
-        let wait = self.policy.wait_of_one(asked, self.retries, all_throttled)?;
+        let others_accepted = self.others.as_mut().is_some_and(Others::were_accepted);
+        let wait = self.policy.wait_among_others(asked, self.retries, others_accepted)?;
         if self.retries >= self.policy.max_retries {
             return None;
         }
@@ -153,8 +175,6 @@ fn backoff(first: Duration) -> Backoff {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn waits(failure: Failure, safety: RetrySafety) -> Vec<u64> {
@@ -193,14 +213,15 @@ mod tests {
         let mut tries = Policy::for_tests(10, Duration::from_secs(5))
             .tries(RetrySafety::Harmless, &Arc::default())
             .among(others);
-        let mut wait = |asked| tries.after(Failure::Throttled(asked)).unwrap().as_secs();
+        let mut wait = |asked, accepted| {
+            state.send_modify(|state| state.accepted += accepted);
+            tries.after(Failure::Throttled(asked)).unwrap().as_secs()
+        };
         let second = Some(Duration::from_secs(1));
-        about(&[(); 6].map(|()| wait(second)), &[1, 1, 1, 1, 2, 4]);
-        state.send_modify(|state| state.paused_until = Some(Instant::now()));
-        about(&[wait(second)], &[60]);
-        state.send_modify(|state| state.paused_until = None);
+        about(&[(); 6].map(|()| wait(second, 1)), &[1, 1, 1, 1, 2, 4]);
+        about(&[wait(second, 0), wait(second, 1)], &[60, 16]);
         // Those of less than a second grow from the start, and so do the policy's own.
-        about(&[wait(Some(Duration::from_millis(80))), wait(None)], &[10, 60]);
+        about(&[wait(Some(Duration::from_millis(80)), 1), wait(None, 1)], &[20, 60]);
     }
 
     #[test]

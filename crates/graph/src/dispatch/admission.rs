@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::batch::PARTS_AT_ONCE;
 use crate::dispatch::choice::{self, Choice, Kind, Places, Way};
+use crate::dispatch::gather::Gather;
 use crate::dispatch::latency::Latency;
 use crate::dispatch::sample::Sample;
 use crate::dispatch::window::{Decision, RequestWindow};
@@ -55,6 +56,9 @@ pub(crate) struct Admission {
     resting: BinaryHeap<Reverse<Instant>>,
     /// Whether the places are taken, and as many requests wait.
     is_full: bool,
+    /// How many requests were answered and not throttled.
+    accepted: u64,
+    gather: Gather,
 }
 
 impl Admission {
@@ -68,6 +72,8 @@ impl Admission {
             batches: 0,
             resting: BinaryHeap::new(),
             is_full: false,
+            accepted: 0,
+            gather: Gather::new(now),
         }
     }
 
@@ -78,6 +84,16 @@ impl Admission {
     /// Returns how many places are taken by requests under way.
     pub(crate) fn at_work(&self) -> usize {
         self.at_work
+    }
+
+    /// Returns how many requests were answered and not throttled.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Returns when the next single requests are sent; `None` is at once.
+    pub(crate) fn gathers_until(&self, now: Instant) -> Option<Instant> {
+        self.gather.until(self.at_work, self.reads().typical(), now)
     }
 
     /// The latency of single reads.
@@ -134,6 +150,7 @@ impl Admission {
     /// Records that nothing waits any more.
     pub(crate) fn emptied(&mut self) {
         self.is_full = false;
+        self.gather.emptied();
     }
 
     /// Returns when a place becomes free or a pause ends, without an answer.
@@ -146,6 +163,9 @@ impl Admission {
     /// Records that `requests` of `kind` are sent by `way`.
     pub(crate) fn begin(&mut self, way: Way, kind: Kind, requests: usize, sent_at: Instant) -> Ticket {
         self.window.sent();
+        if way == Way::Single {
+            self.gather.sent(sent_at);
+        }
         self.choice(kind).began(way, requests);
         self.batches += usize::from(way == Way::Batch);
         let places = choice::places(way, requests);
@@ -168,6 +188,7 @@ impl Admission {
     /// Records the outcome of what `ticket` stands for.
     pub(crate) fn end(&mut self, ticket: Ticket, sample: Sample, now: Instant) -> Decision {
         self.cancel(ticket);
+        self.accepted += (sample.answers - sample.throttled) as u64;
         let took = now.saturating_duration_since(ticket.sent_at);
         if sample.is_all_throttled() {
             let rest = self.choice(ticket.kind).single().typical().min(LONGEST_REST);

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long places that become free are gathered. A request takes far longer.
-const GATHERED: Duration = Duration::from_millis(5);
-/// Only while so many requests are at work; with fewer, hardly any more become free meanwhile.
+/// Places that become free are gathered for this part of the time that a request takes: they are empty for a
+/// fiftieth of it in the mean.
+const PART: u32 = 25;
+/// Only while so many requests are at work; with fewer, hardly any more places become free meanwhile.
 const AT_WORK: usize = 64;
-/// Work of fewer requests ends sooner without.
+/// Shorter work is not delayed.
 const LONG: usize = 2_000;
 
 /// Requests that were sent by themselves.
@@ -27,10 +28,10 @@ impl Gather {
         Self { last: now, in_a_row: 0 }
     }
 
-    /// Returns when the next requests are sent, while so many are `at_work`; `None` is at once.
-    pub(super) fn until(&self, at_work: usize, now: Instant) -> Option<Instant> {
+    /// Returns when the next requests are sent, while so many are `at_work` and each takes `latency`; `None` is at once.
+    pub(super) fn until(&self, at_work: usize, latency: Duration, now: Instant) -> Option<Instant> {
         let gathers = self.in_a_row >= LONG && at_work >= AT_WORK;
-        Some(self.last + GATHERED).filter(|until| gathers && now < *until)
+        Some(self.last + latency / PART).filter(|until| gathers && now < *until)
     }
 
     /// Records that one is sent.
@@ -52,15 +53,17 @@ mod tests {
     #[test]
     fn requests_of_long_work_are_sent_together() {
         let start = Instant::now();
+        let latency = Duration::from_millis(250);
         let mut gather = Gather::new(start);
         for _ in 0..LONG {
-            assert_eq!(gather.until(AT_WORK, start), None, "at first each is sent at once");
+            assert_eq!(gather.until(AT_WORK, latency, start), None, "at first each is sent at once");
             gather.sent(start);
         }
-        assert_eq!(gather.until(AT_WORK, start), Some(start + GATHERED));
-        assert_eq!(gather.until(AT_WORK - 1, start), None, "few are at work");
-        assert_eq!(gather.until(AT_WORK, start + GATHERED), None);
+        let later = start + Duration::from_millis(10);
+        assert_eq!(gather.until(AT_WORK, latency, start), Some(later));
+        assert_eq!(gather.until(AT_WORK - 1, latency, start), None, "few are at work");
+        assert_eq!(gather.until(AT_WORK, latency, later), None);
         gather.emptied();
-        assert_eq!(gather.until(AT_WORK, start), None, "this is other work");
+        assert_eq!(gather.until(AT_WORK, latency, start), None, "this is other work");
     }
 }

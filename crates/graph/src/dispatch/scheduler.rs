@@ -24,7 +24,6 @@ use crate::dispatch::admission::{Admission, Limits, Ticket};
 use crate::dispatch::carrier::{self, Carried, Placed};
 use crate::dispatch::choice::{Kind, Way};
 use crate::dispatch::fair_queue::FairQueue;
-use crate::dispatch::gather::Gather;
 use crate::dispatch::hedge::Hedges;
 use crate::dispatch::lane::{Lane, Message, Place, Tried, Waiting};
 use crate::dispatch::window::Decision;
@@ -66,7 +65,6 @@ impl Scheduler {
             blocked: FuturesUnordered::new(),
             in_flight: FuturesUnordered::new(),
             partial_since: None,
-            gather: Gather::new(started),
         };
         tokio::spawn(driver.run(messages));
         Self { inbox, lanes: AtomicU64::new(0), started, state }
@@ -101,7 +99,6 @@ struct Driver {
     state: watch::Sender<RequestState>,
     /// Since when there is something to send, but no full batch.
     partial_since: Option<Instant>,
-    gather: Gather,
 }
 
 impl Driver {
@@ -154,7 +151,8 @@ impl Driver {
             window: self.admission.window().size(),
             at_work: self.admission.at_work(),
             waiting: self.lone.len() + self.waiting.len() + self.blocked.len(),
-            paused_until: self.admission.window().pause_end(now),
+            accepted: self.admission.accepted(),
+            paused_until: self.admission.window().paused_until(now),
         };
         self.state.send_if_modified(|known| std::mem::replace(known, state) != state);
         let used = state.at_work + state.waiting + self.hedges.under_way();
@@ -180,7 +178,7 @@ impl Driver {
 
     /// Sends all that may be sent. Returns when to check again, if no event comes before.
     fn send_ready(&mut self, now: Instant) -> Option<Instant> {
-        let gathers_until = self.gather.until(self.admission.at_work(), now);
+        let gathers_until = self.admission.gathers_until(now);
         while self.lone.is_empty()
             && let Some(first) = self.waiting.first()
         {
@@ -206,7 +204,6 @@ impl Driver {
         }
         self.partial_since = None;
         if self.lone.is_empty() {
-            self.gather.emptied();
             self.admission.emptied();
         }
         self.admission.next_change(now)
@@ -220,7 +217,6 @@ impl Driver {
         let transport = Arc::clone(&self.transport);
         match way {
             Way::Single => {
-                self.gather.sent(now);
                 let hedges = Arc::clone(&self.hedges);
                 if let Some(part) = parts.into_iter().next() {
                     self.carry(ticket, carrier::alone(transport, hedges, part, ticket), span);

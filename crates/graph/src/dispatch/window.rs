@@ -147,11 +147,6 @@ impl RequestWindow {
         self.pause.is_some() || self.paused_until(now).is_some()
     }
 
-    /// Returns the end of the pause, which may be over, until its first request is answered.
-    pub(crate) fn pause_end(&self, now: Instant) -> Option<Instant> {
-        self.not_before.filter(|_| self.is_paused(now))
-    }
-
     /// Returns how many places are free while `taken` are not.
     pub(crate) fn room(&self, taken: usize, now: Instant) -> usize {
         let is_open = self.paused_until(now).is_none();

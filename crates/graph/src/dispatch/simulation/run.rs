@@ -24,6 +24,8 @@ fn policy() -> Policy {
 #[derive(Debug, Clone, Copy)]
 struct Job {
     retries: u32,
+    /// How many requests its client had done at the last look.
+    done: usize,
     time: Duration,
     /// Whether it is throttled the first time, whatever else is at work.
     is_throttled: bool,
@@ -113,6 +115,7 @@ impl Run {
         let start = Instant::now();
         let mut job = |search| Job {
             retries: 0,
+            done: 0,
             time: service.draw(&mut random),
             is_throttled: random.f64() < service.throttled,
             search,
@@ -253,12 +256,12 @@ impl Run {
         }
         for job in sent.refused {
             assert!(job.retries < policy().max_retries(), "a request is given up at {:?}", now - self.start);
-            let all = client.admission.window().is_paused(now);
-            let wait =
-                policy().wait_of_one(Some(SECOND), job.retries, all).expect("a second is not too long");
+            let wait = policy().wait_among_others(Some(SECOND), job.retries, client.done != job.done);
+            let wait = wait.expect("a second is not too long");
             let due = now + wait.mul_f64(1.0 + self.random.f64() / 10.0);
             client.later.push(Reverse((due, client.retries.len())));
-            client.retries.push(Job { retries: job.retries + 1, is_throttled: false, ..job });
+            let done = client.done;
+            client.retries.push(Job { retries: job.retries + 1, done, is_throttled: false, ..job });
         }
         for search in sent.accepted {
             self.left[search] -= 1;
@@ -293,6 +296,7 @@ impl Run {
     /// Sends what may be sent. Returns when more may be sent without an answer.
     fn send_waiting(&mut self, index: usize) -> Option<Instant> {
         let now = self.now;
+        let gathers_until = self.clients[index].admission.gathers_until(now);
         loop {
             let client = &mut self.clients[index];
             if client.waiting.is_empty() {
@@ -300,6 +304,9 @@ impl Run {
                 return None;
             }
             let way = client.admission.way(Kind::Read, client.waiting.len(), 20, self.is_http2);
+            if way == Way::Single && gathers_until.is_some() {
+                return gathers_until;
+            }
             let parts = client.admission.room(way, client.waiting.len().min(20), client.waiting.len(), now);
             if parts == 0 {
                 return client.admission.next_change(now);
