@@ -22,5 +22,4 @@ pub use error::{Credentials, Error};
 pub use function_call::{CallError, Caller, FunctionCall, Run};
 pub use options::{Login, SoarSettings};
 pub use reply::Results;
-pub use rest::file_name;
-pub use upload::{ByteStream, Content};
+pub use upload::{ByteStream, Content, file_name};

@@ -7,8 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::Utc;
 use parking_lot::Mutex;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,12 +16,12 @@ use url::Url;
 use super::clock::Clock;
 use super::error::Credentials;
 use super::sign_in::Session;
-use super::upload::Watched;
+use super::upload::form;
 use super::{Content, Error};
 use crate::{Login, SoarSettings};
 use net::http;
 use net::untrusted::json;
-use net::untrusted::text::{excerpt, is_unsafe_to_display};
+use net::untrusted::text::excerpt;
 use net::{Backoff, Jitter, Proxy, Scrubber, Secret};
 
 /// The longest silence of SOAR within one request.
@@ -32,7 +31,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// The largest answer that is read as a whole, in bytes; lists of attachments and notes are far smaller.
-const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+const LARGEST_ANSWER: u64 = 64 * 1024 * 1024;
 
 /// The most JSON values in an answer; a small value takes dozens of bytes in memory.
 const MOST_VALUES: usize = 2_000_000;
@@ -362,28 +361,16 @@ impl Connection {
         Scrubber::new(&session.chain([login]).collect::<Vec<_>>())
     }
 
-    async fn json<T: DeserializeOwned>(&self, mut response: Response, attempt: &str) -> Result<T, Error> {
-        let mut body = Vec::new();
-        let reading = async {
-            while let Some(chunk) =
-                response.chunk().await.map_err(|error| Error::of_network(&error, &self.server, attempt))?
-            {
-                if body.len() + chunk.len() > LARGEST_ANSWER {
-                    return Err(Error::NotAnAnswer {
-                        attempt: attempt.to_owned(),
-                        reason: format!("it is larger than {} MiB", LARGEST_ANSWER >> 20),
-                    });
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(())
-        };
+    async fn json<T: DeserializeOwned>(&self, response: Response, attempt: &str) -> Result<T, Error> {
         // The answer to an upload has no other time limit.
-        tokio::time::timeout(SILENCE, reading).await.map_err(|_| Error::Interrupted {
+        let reading = tokio::time::timeout(SILENCE, self.bytes(response, attempt, LARGEST_ANSWER));
+        let body = reading.await.map_err(|_| Error::Interrupted {
             attempt: attempt.to_owned(),
             reason: "no answer in time".to_owned(),
         })??;
         let no_answer = |reason| Error::NotAnAnswer { attempt: attempt.to_owned(), reason };
+        let too_large = || no_answer(format!("it is larger than {} MiB", LARGEST_ANSWER >> 20));
+        let body = body.ok_or_else(too_large)?;
         let text = std::str::from_utf8(&body).map_err(|_| no_answer("it is not UTF-8".to_owned()))?;
         if json::values(text) > MOST_VALUES {
             return Err(no_answer(format!("it holds more than {MOST_VALUES} values")));
@@ -409,35 +396,6 @@ impl Connection {
         let own = self.backoff.nominal(done.saturating_sub(1));
         self.backoff.jitter.apply(asked.unwrap_or(own).min(LONGEST_WAIT))
     }
-}
-
-/// `name` as the name of a file that is safe wherever it is opened later: it leads to no other directory, ends no
-/// line, and displays as it is. Characters that would do so become `_`. A slash alone stays: message ids contain
-/// slashes, and the file of a message is named after its id.
-pub fn file_name(name: &str) -> String {
-    let misleads = |c: char| c == '\\' || is_unsafe_to_display(c);
-    let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
-    let leads_away = name.starts_with('/') || name.split('/').any(|part| matches!(part, "." | ".."));
-    match name.as_str() {
-        "." | ".." => "_".to_owned(),
-        _ if leads_away => name.replace('/', "_"),
-        _ => name,
-    }
-}
-
-/// The form that SOAR expects: `file`, and an empty `description`.
-fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
-    let name = if name.is_empty() { "Unknown".to_owned() } else { file_name(name) };
-    let mut headers = HeaderMap::new();
-    let media_type =
-        HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    headers.insert(CONTENT_TYPE, media_type);
-    let body = reqwest::Body::wrap_stream(content);
-    let file = match length {
-        Some(length) => Part::stream_with_length(body, length),
-        None => Part::stream(body),
-    };
-    Form::new().part("file", file.file_name(name).headers(headers)).text("description", "")
 }
 
 /// SOAR's message in the body of an error, if it has one, without the secrets of `scrubber`.

@@ -11,7 +11,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use parking_lot::Mutex;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::multipart::{Form, Part};
 use tokio::time::Instant;
+
+use net::untrusted::text::is_unsafe_to_display;
 
 /// A stream of bytes.
 pub type ByteStream<E> = Pin<Box<dyn Stream<Item = Result<Bytes, E>> + Send>>;
@@ -175,4 +179,33 @@ impl Stream for Watched {
             })
         }))
     }
+}
+
+/// `name` as the name of a file that is safe wherever it is opened later: it leads to no other directory, ends no
+/// line, and displays as it is. Characters that would do so become `_`. A slash alone stays: message ids contain
+/// slashes, and the file of a message is named after its id.
+pub fn file_name(name: &str) -> String {
+    let misleads = |c: char| c == '\\' || is_unsafe_to_display(c);
+    let name: String = name.chars().map(|c| if misleads(c) { '_' } else { c }).collect();
+    let leads_away = name.starts_with('/') || name.split('/').any(|part| matches!(part, "." | ".."));
+    match name.as_str() {
+        "." | ".." => "_".to_owned(),
+        _ if leads_away => name.replace('/', "_"),
+        _ => name,
+    }
+}
+
+/// The form that SOAR expects: `file`, and an empty `description`.
+pub(super) fn form(name: &str, content_type: &str, length: Option<u64>, content: Watched) -> Form {
+    let name = if name.is_empty() { "Unknown".to_owned() } else { file_name(name) };
+    let mut headers = HeaderMap::new();
+    let media_type =
+        HeaderValue::from_str(content_type).unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_TYPE, media_type);
+    let body = reqwest::Body::wrap_stream(content);
+    let file = match length {
+        Some(length) => Part::stream_with_length(body, length),
+        None => Part::stream(body),
+    };
+    Form::new().part("file", file.file_name(name).headers(headers)).text("description", "")
 }
