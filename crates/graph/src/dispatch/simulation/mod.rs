@@ -64,6 +64,22 @@ fn work_takes_little_longer_than_the_optimum_whatever_the_limit() {
 }
 
 #[test]
+fn requests_of_long_work_are_sent_together() {
+    let requests_at_a_time = |limit, requests| {
+        let mut run = Run::new(Service { limit, ..Service::default() }, 1, 1, requests);
+        run.finish(LONG);
+        number(requests) / number(run.clients[0].turns)
+    };
+    let long = requests_at_a_time(None, 20_000);
+    assert!(long > 5.0, "{long}");
+    // Of short work only those at the start are, and none where few are at work.
+    let short = requests_at_a_time(None, 2_000);
+    assert!(short < 1.5, "{short}");
+    let few = requests_at_a_time(Some(40), 20_000);
+    assert!(few < 1.5, "{few}");
+}
+
+#[test]
 fn throttled_mailboxes_do_not_shrink_the_window() {
     for share in [0.01, 0.05, 0.1] {
         for requests in [2_000, 20_000] {

@@ -74,6 +74,8 @@ pub(super) struct SimulatedClient {
     pub(super) searches: usize,
     pub(super) ended: Option<Duration>,
     pub(super) by_batch: usize,
+    /// How often it sent something, one HTTP request or several.
+    pub(super) turns: usize,
     pub(super) refused: usize,
     /// The window after each answer, with its time.
     pub(super) windows: Vec<(Duration, usize)>,
@@ -131,6 +133,7 @@ impl Run {
             searches: 0,
             ended: None,
             by_batch: 0,
+            turns: 0,
             refused: 0,
             windows: Vec::new(),
         };
@@ -282,8 +285,10 @@ impl Run {
             client.later.pop();
             client.waiting.push_back(client.retries[retry]);
         }
+        let sent = self.sent.len();
         let next = self.send_waiting(index);
         let client = &mut self.clients[index];
+        client.turns += usize::from(self.sent.len() > sent);
         let next = next.into_iter().chain(client.later.peek().map(|Reverse((due, _))| *due)).min();
         if let Some(next) = next
             && client.wake.is_none_or(|wake| wake <= now || next < wake)
