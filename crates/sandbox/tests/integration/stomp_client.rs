@@ -78,11 +78,15 @@ impl StompClient {
     /// Returns the next frame, which must arrive within [`SOON`]. Skips heart-beats.
     pub(crate) async fn next(&mut self) -> Frame<ServerCommand> {
         loop {
-            match timeout(SOON, self.0.next()).await.expect("nothing comes").expect("closed").unwrap() {
-                Received::Frame(frame) => return frame,
-                Received::HeartBeat => {}
+            if let Received::Frame(frame) = self.arrives().await {
+                return frame;
             }
         }
+    }
+
+    /// Returns the next frame or heart-beat, which must arrive within [`SOON`].
+    pub(crate) async fn arrives(&mut self) -> Received<ServerCommand> {
+        timeout(SOON, self.0.next()).await.expect("nothing comes").expect("closed").unwrap()
     }
 
     pub(crate) async fn message(&mut self) -> Frame<ServerCommand> {

@@ -66,7 +66,7 @@ async fn heart_beats_are_sent_as_promised() {
     let mut client = setting.connect("app", "s3cret", "0,50").await;
     client.next().await;
     for _ in 0..3 {
-        assert_eq!(client.received().await, Some(Received::HeartBeat));
+        assert_eq!(client.arrives().await, Received::HeartBeat);
     }
 }
 
