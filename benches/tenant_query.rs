@@ -75,7 +75,7 @@ const CASES: [Case; 4] = [
         throttled: false,
         most: 1.4,
         against_batches: None,
-        against_bare: false,
+        against_bare: true,
     },
     Case {
         name: "limit of 4",
