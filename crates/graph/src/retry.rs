@@ -75,22 +75,30 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
-    /// Returns the wait of a request that others are sent with: where those are `accepted`, the first retries may have
-    /// been in vain by chance.
+    /// Returns the wait of a request that others are sent with. Where those were `accepted` meanwhile, its last retry may
+    /// have been in vain by chance, which does not make the wait longer.
     pub(crate) fn wait_among_others(
         self,
         asked: Option<Duration>,
-        retries: u32,
+        retries: &mut Retries,
         accepted: bool,
     ) -> Option<Duration> {
         let may_be_chance = accepted && asked.is_some_and(|asked| asked >= SHORT);
-        let not_counted = if may_be_chance { THROTTLED_BY_CHANCE } else { 0 };
-        self.wait(asked, retries.saturating_sub(not_counted))
+        if may_be_chance && retries.made > 0 && retries.by_chance < THROTTLED_BY_CHANCE {
+            retries.by_chance += 1;
+        }
+        self.wait(asked, retries.made - retries.by_chance)
     }
 
     /// Creates the state of one request's tries, which are also counted in `metrics`.
     pub(crate) fn tries(self, safety: RetrySafety, metrics: &Arc<Metrics>) -> Tries {
-        Tries { policy: self, safety, retries: 0, metrics: Arc::clone(metrics), others: None }
+        Tries {
+            policy: self,
+            safety,
+            retries: Retries::default(),
+            metrics: Arc::clone(metrics),
+            others: None,
+        }
     }
 
     /// Returns the policy's own waits, one after the other, without end.
@@ -99,12 +107,20 @@ impl Policy {
     }
 }
 
+/// The retries of one request that did not help.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Retries {
+    pub(crate) made: u32,
+    /// How many of them may have been in vain by chance.
+    by_chance: u32,
+}
+
 /// The tries of one request.
 #[derive(Debug)]
 pub(crate) struct Tries {
     policy: Policy,
     safety: RetrySafety,
-    retries: u32,
+    retries: Retries,
     metrics: Arc<Metrics>,
     others: Option<Others>,
 }
@@ -134,15 +150,15 @@ impl Tries {
 
     /// Returns how many retries there were.
     pub(crate) fn retries(&self) -> u32 {
-        self.retries
+        self.retries.made
     }
 
     /// Returns how long to wait before the next try, or `None` to give up.
     pub(crate) fn after(&mut self, failure: Failure) -> Option<Duration> {
         let may_retry = match (self.safety, failure) {
             (_, Failure::Final) => false,
-            (_, Failure::Persistent) if self.retries >= 1 => false,
-            (_, Failure::Conflict) => self.retries < MOST_CONFLICTS,
+            (_, Failure::Persistent) if self.retries.made >= 1 => false,
+            (_, Failure::Conflict) => self.retries.made < MOST_CONFLICTS,
             (RetrySafety::Harmless, _) => true,
             (RetrySafety::OnlyIfUndone, failure) => !failure.is_indeterminate(),
             (RetrySafety::OnlyIfNotSent, failure) => failure == Failure::NotSent,
@@ -157,11 +173,11 @@ impl Tries {
             Failure::Unknown | Failure::Persistent | Failure::Final => (RetryReason::NoAnswer, None),
         };
         let others_accepted = self.others.as_mut().is_some_and(Others::were_accepted);
-        let wait = self.policy.wait_among_others(asked, self.retries, others_accepted)?;
-        if self.retries >= self.policy.max_retries {
+        let wait = self.policy.wait_among_others(asked, &mut self.retries, others_accepted)?;
+        if self.retries.made >= self.policy.max_retries {
             return None;
         }
-        self.retries += 1;
+        self.retries.made += 1;
         let wait = JITTER.apply(wait);
         self.metrics.retried(reason, wait);
         Some(wait)
@@ -219,9 +235,24 @@ mod tests {
         };
         let second = Some(Duration::from_secs(1));
         about(&[(); 6].map(|()| wait(second, 1)), &[1, 1, 1, 1, 2, 4]);
-        about(&[wait(second, 0), wait(second, 1)], &[60, 16]);
-        // Those of less than a second grow from the start, and so do the policy's own.
-        about(&[wait(Some(Duration::from_millis(80)), 1), wait(None, 1)], &[20, 60]);
+        about(&[wait(second, 0), wait(second, 1)], &[8, 16]);
+    }
+
+    #[test]
+    fn short_and_own_waits_grow_at_once_while_others_are_accepted() {
+        for (asked, expected) in
+            [(Some(Duration::from_millis(900)), [900, 1_800, 3_600]), (None, [5_000, 10_000, 20_000])]
+        {
+            let (state, others) = watch::channel(RequestState::default());
+            let mut tries = Policy::for_tests(10, Duration::from_secs(5))
+                .tries(RetrySafety::Harmless, &Arc::default())
+                .among(others);
+            let waits = expected.map(|_| {
+                state.send_modify(|state| state.accepted += 1);
+                u64::try_from(tries.after(Failure::Throttled(asked)).unwrap().as_millis()).unwrap()
+            });
+            about(&waits, &expected);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::dispatch::admission::{Admission, Limits, Ticket};
 use crate::dispatch::choice::{Kind, Way};
 use crate::dispatch::sample::Sample;
 use crate::failure::Failure;
-use crate::retry::Policy;
+use crate::retry::{Policy, Retries};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,7 +23,7 @@ fn policy() -> Policy {
 /// One request of a client.
 #[derive(Debug, Clone, Copy)]
 struct Job {
-    retries: u32,
+    retries: Retries,
     /// How many requests its client had done at the last look.
     done: usize,
     time: Duration,
@@ -116,7 +116,7 @@ impl Run {
         let mut random = fastrand::Rng::with_seed(seed);
         let start = Instant::now();
         let mut job = |search| Job {
-            retries: 0,
+            retries: Retries::default(),
             done: 0,
             time: service.draw(&mut random),
             is_throttled: random.f64() < service.throttled,
@@ -215,7 +215,7 @@ impl Run {
         let Some(sent) = &mut self.sent[number] else { return };
         if sent.ticket.way == Way::Batch && self.random.f64() < self.service.throttled {
             for job in sent.jobs.drain(..) {
-                sent.sample.note(job.retries == 0, Some(Failure::Throttled(Some(SECOND))));
+                sent.sample.note(job.retries.made == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             }
             sent.sample.call_throttled = true;
@@ -230,10 +230,10 @@ impl Run {
         {
             let is_over = self.service.limit.is_some_and(|limit| self.at_work >= limit);
             if is_over || job.is_throttled {
-                sent.sample.note(job.retries == 0, Some(Failure::Throttled(Some(SECOND))));
+                sent.sample.note(job.retries.made == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             } else {
-                sent.sample.note(job.retries == 0, None);
+                sent.sample.note(job.retries.made == 0, None);
                 sent.accepted.push(job.search);
                 sent.at_work += 1;
                 self.at_work += 1;
@@ -258,13 +258,19 @@ impl Run {
             client.ended = Some(now - self.start);
         }
         for job in sent.refused {
-            assert!(job.retries < policy().max_retries(), "a request is given up at {:?}", now - self.start);
-            let wait = policy().wait_among_others(Some(SECOND), job.retries, client.done != job.done);
+            assert!(
+                job.retries.made < policy().max_retries(),
+                "a request is given up at {:?}",
+                now - self.start
+            );
+            let mut retries = job.retries;
+            let wait = policy().wait_among_others(Some(SECOND), &mut retries, client.done != job.done);
+            retries.made += 1;
             let wait = wait.expect("a second is not too long");
             let due = now + wait.mul_f64(1.0 + self.random.f64() / 10.0);
             client.later.push(Reverse((due, client.retries.len())));
             let done = client.done;
-            client.retries.push(Job { retries: job.retries + 1, done, is_throttled: false, ..job });
+            client.retries.push(Job { retries, done, is_throttled: false, ..job });
         }
         for search in sent.accepted {
             self.left[search] -= 1;
