@@ -92,11 +92,19 @@ impl UploadSession {
             if range.is_empty() || end > size {
                 return Err(UploadError::Size);
             }
+            // After the last range the file is attached, so what is wrong with the source has to be known before it.
+            if end == size {
+                match source.next().await {
+                    None if held.is_empty() => {}
+                    None | Some(Ok(_)) => return Err(UploadError::Size),
+                    Some(Err(error)) => return Err(UploadError::Source(error)),
+                }
+            }
             let range = Range { start, bytes: &range, size, gate: &gate };
             range.send(client, &to, self.created).await?;
             start = end;
         }
-        if held.is_empty() && source.next().await.is_none() { Ok(()) } else { Err(UploadError::Size) }
+        Ok(())
     }
 }
 

@@ -307,16 +307,18 @@ impl<'a> Draft<'a> {
     /// Streams a large attachment from SOAR to Graph, in ranges. Where SOAR breaks off, both begin again.
     async fn upload(&self, attachment: &Attachment, size: u64) -> Result<(), Error> {
         let Outgoing { context, mail, act, .. } = self.outgoing;
-        let mut repeats = 0;
+        let mut waits = context.graph.waits().take(MAX_DOWNLOAD_REPEATS);
         loop {
             let session = self.upload_session(attachment, size).await?;
             let content = mail.open(context, attachment).await?;
             let Err(error) = session.send(&context.graph, act, content, size).await else { return Ok(()) };
             match error {
-                UploadError::Source(source) if repeats < MAX_DOWNLOAD_REPEATS && source.is_transient() => {
+                UploadError::Source(source) => {
+                    let wait = waits.next().filter(|_| source.is_transient());
+                    let Some(wait) = wait else { return Err(Error::not_read(source)) };
                     info!(error = source.for_log(), "a file of the incident broke off; it is read again");
+                    context.guard.sleep(wait).await;
                 }
-                UploadError::Source(source) => return Err(Error::not_read(source)),
                 UploadError::Graph(source) => return Err(self.failed(source)),
                 error => {
                     return Err(Error::attachment(
@@ -325,11 +327,10 @@ impl<'a> Draft<'a> {
                     ));
                 }
             }
-            repeats += 1;
         }
     }
 
-    /// Opens a session. One that is not used does no harm.
+    /// Opens a session. One that is not used, or not to its end, does no harm.
     async fn upload_session(&self, attachment: &Attachment, size: u64) -> Result<UploadSession, Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
