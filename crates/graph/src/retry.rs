@@ -18,8 +18,8 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No wait is shorter: Graph has been seen to ask for fractions of a second again and again.
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
-/// So many retries in a row may be throttled by chance, because other clients of the application had all places. If
-/// waits were doubled at once, a request that is throttled every second time would wait far too long in the mean.
+/// So many retries of a request count as throttled by chance, because other clients of the application had all places.
+/// If waits were doubled at once, a request that is throttled every second time would wait far too long in the mean.
 const THROTTLED_BY_CHANCE: u32 = 3;
 /// A wait of less than this is doubled from the start: it is over before a place is free.
 const SHORT: Duration = Duration::from_secs(1);
@@ -75,8 +75,8 @@ impl Policy {
         Some(wait.max(SHORTEST_WAIT))
     }
 
-    /// Returns the wait of a request that others are sent with. Where those were `accepted` meanwhile, its last retry may
-    /// have been in vain by chance, which does not make the wait longer.
+    /// Returns the wait of one request among others. Where those were `accepted` meanwhile, its last retry counts as
+    /// throttled by chance, and does not make the wait longer.
     pub(crate) fn wait_among_others(
         self,
         asked: Option<Duration>,
@@ -87,7 +87,7 @@ impl Policy {
         if may_be_chance && retries.made > 0 && retries.by_chance < THROTTLED_BY_CHANCE {
             retries.by_chance += 1;
         }
-        self.wait(asked, retries.made - retries.by_chance)
+        self.wait(asked, retries.made.saturating_sub(retries.by_chance))
     }
 
     /// Creates the state of one request's tries, which are also counted in `metrics`.

@@ -91,9 +91,10 @@ impl Admission {
         self.accepted
     }
 
-    /// Returns when the next single requests are sent; `None` is at once.
-    pub(crate) fn gathers_until(&self, now: Instant) -> Option<Instant> {
-        self.gather.until(self.at_work, self.reads().typical(), now)
+    /// Returns when the next single requests are sent, the first of which is of `kind`; `None` is at once.
+    pub(crate) fn gathers_until(&mut self, kind: Kind, now: Instant) -> Option<Instant> {
+        let latency = self.choice(kind).single().typical();
+        self.gather.until(self.at_work, latency, now)
     }
 
     /// The latency of single reads.

@@ -178,7 +178,8 @@ impl Driver {
 
     /// Sends all that may be sent. Returns when to check again, if no event comes before.
     fn send_ready(&mut self, now: Instant) -> Option<Instant> {
-        let gathers_until = self.admission.gathers_until(now);
+        let kind = self.waiting.first().map(Waiting::kind);
+        let gathers_until = kind.and_then(|kind| self.admission.gathers_until(kind, now));
         while self.lone.is_empty()
             && let Some(first) = self.waiting.first()
         {

@@ -72,7 +72,7 @@ fn requests_of_long_work_are_sent_together() {
     };
     let long = requests_at_a_time(None, 20_000);
     assert!(long > 5.0, "{long}");
-    // Of short work only those at the start are, and none where few are at work.
+    // Short work is sent together only at its start, and where few are at work, nothing is.
     let short = requests_at_a_time(None, 2_000);
     assert!(short < 1.5, "{short}");
     let few = requests_at_a_time(Some(40), 20_000);

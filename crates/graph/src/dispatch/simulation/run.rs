@@ -307,7 +307,7 @@ impl Run {
     /// Sends what may be sent. Returns when more may be sent without an answer.
     fn send_waiting(&mut self, index: usize) -> Option<Instant> {
         let now = self.now;
-        let gathers_until = self.clients[index].admission.gathers_until(now);
+        let gathers_until = self.clients[index].admission.gathers_until(Kind::Read, now);
         loop {
             let client = &mut self.clients[index];
             if client.waiting.is_empty() {
