@@ -109,7 +109,7 @@ where
 }
 
 fn register_requests(registry: &mut Registry, state: graph::RequestState) {
-    let graph::RequestState { window, at_work, waiting, paused_until, .. } = state;
+    let graph::RequestState { window, at_work, waiting, accepted: _, paused_until } = state;
     gauge(
         registry,
         "graph_request_window",
