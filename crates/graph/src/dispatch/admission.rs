@@ -91,7 +91,7 @@ impl Admission {
         self.accepted
     }
 
-    /// Returns when the next single requests are sent, the first of which is of `kind`; `None` is at once.
+    /// Returns when single requests of `kind` are sent next; `None` is at once.
     pub(crate) fn gathers_until(&mut self, kind: Kind, now: Instant) -> Option<Instant> {
         let latency = self.choice(kind).single().typical();
         self.gather.until(self.at_work, latency, now)
