@@ -145,7 +145,7 @@ pub(super) async fn pass(
             let quoted: String = quoted.chars().take(MOST_QUOTED).collect();
             ApiError::new(status, format!("{quoted}The sandbox was asked to fail.")).into_response()
         }
-        Some(Failure::CutBody) => half(handle(&shared, request, next).await).await,
+        Some(Failure::CutBody) => break_off(handle(&shared, request, next).await).await,
         Some(cut @ (Failure::CutBefore | Failure::CutAfter)) => {
             if cut == Failure::CutAfter {
                 handle(&shared, request, next).await;
@@ -159,8 +159,8 @@ pub(super) async fn pass(
     response
 }
 
-/// A response whose body breaks off in its middle.
-async fn half(response: Response) -> Response {
+/// Lets the body of a response break off in its middle.
+async fn break_off(response: Response) -> Response {
     let (head, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     Response::from_parts(head, cut_after(std::iter::once(whole.slice(..whole.len() / 2))))
