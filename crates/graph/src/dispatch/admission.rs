@@ -119,18 +119,18 @@ impl Admission {
     /// Returns how many of `wanted` requests may be sent now by `way`, in one HTTP request, while `waiting` wait. Where
     /// only some places are free, a batch has only as many parts.
     pub(crate) fn room(&mut self, way: Way, wanted: usize, waiting: usize, now: Instant) -> usize {
-        if way == Way::Batch && self.batches >= self.limits.batches {
-            self.is_full = false;
-            return 0;
-        }
         let taken = self.taken(now);
-        let free = self.window.room(taken, now);
-        self.is_full = free < choice::places(way, wanted) && waiting >= (4 * self.window.size()).min(MANY);
+        let (size, free) = (self.window.size(), self.window.room(taken, now));
+        // Where the window has places for more batches, their number is the limit. Below that the window is, also where
+        // small batches for single places use up the number.
+        let is_wide = way == Way::Batch && size > self.limits.batches * PARTS_AT_ONCE;
+        self.is_full = !is_wide && free < choice::places(way, wanted) && waiting >= (4 * size).min(MANY);
         match way {
             Way::Single => free.min(1),
+            Way::Batch if self.batches >= self.limits.batches => 0,
             Way::Batch if free >= PARTS_AT_ONCE => wanted,
             // Places for a whole batch become free.
-            Way::Batch if self.at_work > 0 && self.batches < self.window.size() / PARTS_AT_ONCE => 0,
+            Way::Batch if self.at_work > 0 && self.batches < size / PARTS_AT_ONCE => 0,
             Way::Batch => free.min(wanted),
         }
     }

@@ -198,8 +198,10 @@ impl RequestWindow {
         }
         match self.phase {
             Phase::Probing { .. } if self.epoch.is_lost(self.usual) => return self.end_epoch(false, now),
-            // Without enough requests to fill the window, its size is not tried.
-            Phase::Probing { from, hold, .. } if !is_full => self.hold(from, hold, now),
+            // Without enough requests to fill the window, its size cannot be tried. It is tried as soon as there are.
+            Phase::Probing { from, hold, .. } if !is_full => {
+                self.start(Phase::Holding { left: 0, hold }, from, now);
+            }
             _ => {}
         }
         Decision::GoOn

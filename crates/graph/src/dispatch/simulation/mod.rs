@@ -196,6 +196,25 @@ fn searches_spread_over_clients_that_share_a_limit() {
 }
 
 #[test]
+fn short_outage_does_not_slow_down_later_searches() {
+    for is_http2 in [true, false] {
+        let ratios: Vec<_> = (0..10 * times())
+            .map(|seed| {
+                let run = |outage| {
+                    let service = Service { outage, ..Service::default() };
+                    let mut run = Run::of_searches(service, seed, (1, 1), (20, 2_000));
+                    run.is_http2 = is_http2;
+                    run.finish(LONG).as_secs_f64()
+                };
+                run(Duration::from_secs(3)) / run(Duration::ZERO)
+            })
+            .collect();
+        println!("after an outage, HTTP/2 {is_http2}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
+        assert!(worst(&ratios) <= 1.2, "HTTP/2 {is_http2}: {ratios:.2?}");
+    }
+}
+
+#[test]
 fn measured_throughput_chooses_the_way() {
     // As many at work as the client likes: by themselves.
     let by_batch = |service: Service, requests| {

@@ -210,10 +210,16 @@ impl Run {
         }
     }
 
+    /// Whether everything is throttled.
+    fn is_out(&self) -> bool {
+        self.now < self.start + self.service.outage
+    }
+
     /// Lets the service throttle a batch as a whole, as it does single requests.
     fn refuse_batch(&mut self, number: usize) {
+        let is_out = self.is_out();
         let Some(sent) = &mut self.sent[number] else { return };
-        if sent.ticket.way == Way::Batch && self.random.f64() < self.service.throttled {
+        if sent.ticket.way == Way::Batch && (is_out || self.random.f64() < self.service.throttled) {
             for job in sent.jobs.drain(..) {
                 sent.sample.note(job.retries.made == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
@@ -224,12 +230,13 @@ impl Run {
 
     /// Lets the service begin the parts of an HTTP request that it can begin.
     fn work(&mut self, number: usize) {
+        let is_out = self.is_out();
         let Some(mut sent) = self.sent[number].take() else { return };
         while sent.at_work < PARTS_AT_ONCE
             && let Some(job) = sent.jobs.pop_front()
         {
             let is_over = self.service.limit.is_some_and(|limit| self.at_work >= limit);
-            if is_over || job.is_throttled {
+            if is_out || is_over || job.is_throttled {
                 sent.sample.note(job.retries.made == 0, Some(Failure::Throttled(Some(SECOND))));
                 sent.refused.push(job);
             } else {

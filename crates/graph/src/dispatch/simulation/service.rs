@@ -18,6 +18,8 @@ pub(super) struct Service {
     pub(super) throttled: f64,
     /// The share of requests that take ten times as long.
     pub(super) slow: f64,
+    /// For so long, everything is throttled at first.
+    pub(super) outage: Duration,
 }
 
 impl Default for Service {
@@ -29,6 +31,7 @@ impl Default for Service {
             p99: Duration::from_millis(400),
             throttled: 0.0,
             slow: 0.0,
+            outage: Duration::ZERO,
         }
     }
 }

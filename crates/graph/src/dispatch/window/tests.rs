@@ -135,6 +135,29 @@ fn two_refused_batches_in_a_row_pause() {
 }
 
 #[test]
+fn larger_window_that_was_not_filled_is_tried_again_at_once() {
+    let mut fed = Fed::new();
+    fed.refuse_batches(2, SECOND);
+    fed.now += SECOND;
+    let now = fed.now;
+    fed.answers(1, true, false, now);
+    let found = fed.room();
+    let until_larger = |fed: &mut Fed| {
+        (1..10_000).find(|_| {
+            fed.answers(1, true, false, now);
+            fed.room() > found
+        })
+    };
+    let first = until_larger(&mut fed).unwrap();
+    let mut sample = Sample::of(now);
+    sample.note(true, None);
+    fed.window.answered(sample, 1, false, 0, now);
+    assert_eq!(fed.room(), found);
+    let again = until_larger(&mut fed).unwrap();
+    assert!(again <= first / 4, "{first} answers, and then {again}");
+}
+
+#[test]
 fn refused_batch_among_accepted_requests_does_not_pause() {
     let mut fed = Fed::new();
     let now = fed.now;
