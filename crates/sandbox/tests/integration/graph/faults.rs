@@ -169,6 +169,7 @@ async fn latency_delays_and_concurrency_is_counted() {
     s.get("/users").await;
     assert!(start.elapsed() >= Duration::from_millis(100));
     let urls = queries(&s);
+    s.tenant.faults().gather(3);
     let start = Instant::now();
     join_all(urls.chunks(20).map(|chunk| s.batch(chunk))).await;
     assert!(start.elapsed() >= Duration::from_millis(250));
@@ -176,10 +177,14 @@ async fn latency_delays_and_concurrency_is_counted() {
     assert_eq!(s.tenant.counters().most_in_one_mailbox, 1);
 
     s.tenant.faults().set_http_limit(Some(2));
+    s.tenant.forget_requests();
+    s.tenant.faults().gather(4);
     let answers = join_all((0..4).map(|_| s.get("/users"))).await;
     assert_eq!(answers.iter().filter(|(status, _)| *status == 429).count(), 2);
     s.tenant.faults().set_http_limit(None);
     let mailbox = &urls[0];
+    s.tenant.forget_requests();
+    s.tenant.faults().gather(6);
     let answers = join_all((0..6).map(|_| s.get(mailbox))).await;
     let busy: Vec<_> = answers.iter().filter(|(status, _)| *status == 429).collect();
     assert_eq!(busy.len(), 2);
