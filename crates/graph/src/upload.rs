@@ -1,6 +1,7 @@
 //! Upload sessions: a large attachment, sent to the address that Graph names for it, in ranges and in order
 //! (Graph page "Attach large files to Outlook messages or events").
 
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,7 +79,9 @@ impl UploadSession {
     ) -> Result<(), UploadError<E>> {
         let to = client.transport().upload_address(&self.url).ok_or(UploadError::Address)?;
         let gate = permit.gate();
-        let mut source = pin!(source);
+        // Over HTTP/2 the end of a body can be an empty piece of its own (RFC 9113, section 8.1).
+        let has_content = |piece: &Result<Bytes, E>| ready(!piece.as_ref().is_ok_and(Bytes::is_empty));
+        let mut source = pin!(source.filter(has_content));
         let mut held = BytesMut::new();
         let mut start = 0;
         while start < size {

@@ -1,10 +1,15 @@
 //! A file goes to the hosts that upload sessions of Graph lead to, and to no other.
 
+use std::io;
+
+use bytes::Bytes;
 use futures_util::stream;
-use graph::{Client, UploadError, UploadSession};
-use serde_json::json;
+use graph::{Client, Path, Request, UploadError, UploadSession};
+use sandbox::graph::TenantOptions;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::support::graph_tenant::TestTenant;
 use crate::support::permit::Permit;
 
 use super::raw::{RawResponse, server};
@@ -12,7 +17,7 @@ use super::raw::{RawResponse, server};
 /// What became of a file for an upload session at `address`: `None` where the address was refused.
 async fn sent(client: &Client, address: &str) -> Option<String> {
     let session: UploadSession = serde_json::from_value(json!({"uploadUrl": address})).unwrap();
-    let content = stream::iter([Ok::<_, std::io::Error>("CONFIDENTIAL".into())]);
+    let content = stream::iter([Ok::<_, io::Error>("CONFIDENTIAL".into())]);
     match session.send(client, &Permit::default(), content, 12).await {
         Err(UploadError::Address) => None,
         other => Some(format!("{other:?}")),
@@ -77,5 +82,55 @@ async fn stand_in_may_name_this_machine_only() {
         "https://10.0.0.1/x",
     ] {
         assert_eq!(sent(&client, address).await, None, "{address}");
+    }
+}
+
+/// A file that ends with a whole range.
+const SIZE: usize = 2 * 12 * 320 * 1024;
+
+/// What becomes of a file that comes in these `pieces`, and how many files its draft has then.
+async fn uploaded(pieces: Vec<io::Result<Bytes>>) -> (Result<(), UploadError<io::Error>>, usize) {
+    let fixture = TestTenant::new(TenantOptions { mailboxes: 1, ..TenantOptions::default() }).await;
+    let client = fixture.client(&[]);
+    let mailbox = &fixture.sandbox.graph.mailboxes()[0];
+    let post = async |path: Path, body: Value| {
+        let request = Request::post(path, body.to_string().into(), &Permit::default()).in_mailbox(mailbox);
+        client.send(&request).await.unwrap()
+    };
+    let draft = post(Path::messages(mailbox, None).unwrap(), json!({"subject": "Warning"})).await;
+    let draft: Value = draft.parse().unwrap();
+    let draft = Path::message(mailbox, None, draft["id"].as_str().unwrap()).unwrap();
+    let item = json!({"AttachmentItem": {"attachmentType": "file", "name": "report.pdf", "size": SIZE}});
+    let session = post(draft.clone().then("attachments/createUploadSession"), item).await;
+    let session: UploadSession = session.parse().unwrap();
+    let outcome = session.send(&client, &Permit::default(), stream::iter(pieces), SIZE as u64).await;
+    let files = client.send(&Request::get(draft.then("attachments"))).await.unwrap();
+    let files: Value = files.parse().unwrap();
+    (outcome, files["value"].as_array().unwrap().len())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_with_empty_pieces_is_sent() {
+    let half = || Ok(vec![7; SIZE / 2].into());
+    let (outcome, files) =
+        uploaded(vec![Ok(Bytes::new()), half(), Ok(Bytes::new()), half(), Ok(Bytes::new())]).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert_eq!(files, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_that_breaks_off_after_its_last_byte_is_not_attached() {
+    let pieces = vec![Ok(vec![7; SIZE].into()), Err(io::ErrorKind::ConnectionReset.into())];
+    let (outcome, files) = uploaded(pieces).await;
+    assert!(matches!(outcome, Err(UploadError::Source(_))), "{outcome:?}");
+    assert_eq!(files, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn file_of_another_size_is_not_attached() {
+    for size in [SIZE - 1, SIZE + 1, SIZE * 2] {
+        let (outcome, files) = uploaded(vec![Ok(vec![7; size].into())]).await;
+        assert!(matches!(outcome, Err(UploadError::Size)), "{size}: {outcome:?}");
+        assert_eq!(files, 0);
     }
 }
