@@ -1,14 +1,13 @@
 //! Writes content of Graph to a file of an incident as it arrives, again where it breaks off or SOAR is busy.
 
 use futures_util::{StreamExt, TryStreamExt};
-use tokio::time::sleep;
 use tracing::info;
 
 use super::context::Context;
 use super::error::{Error, ErrorKind};
 use super::incident_sink::{ContentError, NewFile};
 use crate::audit::AuditRecord;
-use graph::{Download, ErrorKind as GraphErrorKind, MAX_DOWNLOAD_REPEATS};
+use graph::{Download, ErrorKind as GraphErrorKind};
 use soar::{ByteStream, Target};
 
 /// A file to write.
@@ -29,7 +28,7 @@ impl AttachedContent<'_> {
         context: &Context,
         open: impl Fn() -> O,
     ) -> Result<String, Error> {
-        let mut downloads_left = MAX_DOWNLOAD_REPEATS;
+        let mut download_waits = context.graph.download_waits();
         let mut uploads = 0;
         loop {
             let (content, length) = open().await?;
@@ -40,28 +39,26 @@ impl AttachedContent<'_> {
                 Err(error) => error,
                 written => return written,
             };
-            match error.kind() {
+            let wait = match error.kind() {
                 // Another download would be as large.
                 ErrorKind::Soar(soar::Error::Content { source, .. }) if is_too_large(source.as_ref()) => {
                     return Err(too_large(context, name));
                 }
                 // SOAR discards an incomplete upload, and reading the content again does no harm.
-                ErrorKind::Soar(soar::Error::Content { .. }) if downloads_left > 0 => downloads_left -= 1,
+                ErrorKind::Soar(soar::Error::Content { .. }) => download_waits.next(),
                 ErrorKind::Soar(refused) => {
                     uploads += 1;
-                    let Some(wait) = context.sink.retry_delay(uploads, refused) else {
-                        return Err(error);
-                    };
-                    info!(
-                        status = refused.status(),
-                        uploads,
-                        wait_ms = wait.as_millis(),
-                        "SOAR throttles attachments; trying again after the wait"
-                    );
-                    sleep(wait).await;
+                    context.sink.retry_delay(uploads, refused)
                 }
-                _ => return Err(error),
-            }
+                _ => None,
+            };
+            let Some(wait) = wait else { return Err(error) };
+            info!(
+                error = error.for_log(),
+                wait_ms = wait.as_millis(),
+                "a file was not written; trying again after the wait"
+            );
+            context.guard.sleep(wait).await;
         }
     }
 }

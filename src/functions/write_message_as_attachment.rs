@@ -124,7 +124,8 @@ impl MessageCopy<'_> {
         if sizes.is_empty() {
             return Ok(None);
         }
-        let size = repeat_download(|| self.open(), |message| self.size(message));
+        let waits = self.context.graph.download_waits();
+        let size = repeat_download(waits, || self.open(), |message| self.size(message));
         let size = size.await.map_err(|source| self.failed(source))?;
         Ok(sizes.contains(&size).then(|| self.name.to_owned()))
     }

@@ -353,6 +353,11 @@ impl Client {
         self.shared.policy.waits()
     }
 
+    /// Returns the waits before a download that broke off begins again, a few.
+    pub fn download_waits(&self) -> impl Iterator<Item = Duration> {
+        self.shared.policy.download_waits()
+    }
+
     /// Returns how long to wait before a retry, where Graph `asked` for a wait and `retries` retries did not help;
     /// `None` where another retry is not allowed.
     pub fn again_after(&self, asked: Option<Duration>, retries: u32) -> Option<Duration> {

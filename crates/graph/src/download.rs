@@ -5,31 +5,37 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 
+use tokio::time::sleep;
+use tracing::debug;
+
 use crate::error::{Error, ErrorKind};
 use crate::failure::Failure;
 use crate::mailbox_limiter::MailboxPermit;
 use crate::response;
 
-/// How often a download that breaks off begins again.
-pub const MAX_DOWNLOAD_REPEATS: usize = 3;
-
-/// Reads what `open` opens to its end with `read`, and does both again where the download breaks off.
+/// Reads what `open` opens to its end with `read`, and does both again where the download breaks off, after the next of
+/// `waits`.
 ///
 /// # Errors
-/// The error of `open`, which has its own retries; or the last of `read`, after [`MAX_DOWNLOAD_REPEATS`] or where
-/// another download would fail in the same way.
-pub async fn repeat_download<T, O, R>(open: impl Fn() -> O, read: impl Fn(Download) -> R) -> Result<T, Error>
+/// The error of `open`, which has its own retries; or the last of `read`, where no wait is left or another download
+/// would fail in the same way.
+pub async fn repeat_download<T, O, R>(
+    mut waits: impl Iterator<Item = Duration>,
+    open: impl Fn() -> O,
+    read: impl Fn(Download) -> R,
+) -> Result<T, Error>
 where
     O: Future<Output = Result<Download, Error>>,
     R: Future<Output = Result<T, Error>>,
 {
-    let mut repeats = 0;
     loop {
-        match read(open().await?).await {
-            Err(error) if repeats < MAX_DOWNLOAD_REPEATS && error.failure() != Failure::Final => {}
+        let error = match read(open().await?).await {
+            Err(error) if error.failure() != Failure::Final => error,
             end => return end,
-        }
-        repeats += 1;
+        };
+        let Some(wait) = waits.next() else { return Err(error) };
+        debug!(error = error.for_log(), wait_ms = wait.as_millis(), "a download broke off; it begins again");
+        sleep(wait).await;
     }
 }
 

@@ -62,7 +62,7 @@ pub use call_tag::{CallTag, TaggedMessage};
 pub use change::{ChangeGate, ChangePermit};
 pub use client::{Client, Completed, Dispatch, SendError};
 pub use dispatch::lane::Lane;
-pub use download::{Download, MAX_DOWNLOAD_REPEATS, repeat_download};
+pub use download::{Download, repeat_download};
 pub use error::{Effect, Error, ErrorKind};
 pub use error_code::Meaning;
 pub use exchange_ids::immutable_id;

@@ -26,6 +26,8 @@ const SHORT: Duration = Duration::from_secs(1);
 /// A request that met this many conflicts in a row meets another one. The next change key is read by Exchange itself,
 /// so that a conflict hardly ever repeats.
 const MOST_CONFLICTS: u32 = 3;
+/// How often a download that breaks off begins again.
+const MAX_DOWNLOAD_REPEATS: usize = 3;
 /// Requests that were throttled together do not come back together.
 const JITTER: Jitter = Jitter::Longer(0.1);
 
@@ -104,6 +106,11 @@ impl Policy {
     /// Returns the policy's own waits, one after the other, without end.
     pub(crate) fn waits(self) -> impl Iterator<Item = Duration> {
         (0..).map(move |n| JITTER.apply(self.backoff.nominal(n).max(SHORTEST_WAIT)))
+    }
+
+    /// Returns the waits before a download that broke off begins again.
+    pub(crate) fn download_waits(self) -> impl Iterator<Item = Duration> {
+        self.waits().take(MAX_DOWNLOAD_REPEATS)
     }
 }
 

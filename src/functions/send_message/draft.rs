@@ -16,9 +16,7 @@ use super::outgoing::{Ended, Outgoing};
 use super::{LARGE, SMALLEST_IN_SESSION};
 use crate::functions::error::{Error, ErrorKind};
 use crate::functions::idempotency::may_have_been_applied;
-use graph::{
-    self, Effect, Expected, MAX_DOWNLOAD_REPEATS, Path, Request, SendError, UploadError, UploadSession,
-};
+use graph::{self, Effect, Expected, Path, Request, SendError, UploadError, UploadSession};
 use soar::Attachment;
 
 /// Maximum number of times a draft is recreated after an indeterminate failure. Where Graph asks for a delay, the retry
@@ -307,7 +305,7 @@ impl<'a> Draft<'a> {
     /// Streams a large attachment from SOAR to Graph, in ranges. Where SOAR breaks off, both begin again.
     async fn upload(&self, attachment: &Attachment, size: u64) -> Result<(), Error> {
         let Outgoing { context, mail, act, .. } = self.outgoing;
-        let mut waits = context.graph.waits().take(MAX_DOWNLOAD_REPEATS);
+        let mut waits = context.graph.download_waits();
         loop {
             let session = self.upload_session(attachment, size).await?;
             let content = mail.open(context, attachment).await?;

@@ -130,7 +130,8 @@ impl MessageAttachments<'_> {
             return AttachedFile { unexamined, ..file };
         }
         let open = || self.open(attachment);
-        match repeat_download(open, |download| ReadContent::of(download, is_message, left)).await {
+        let waits = self.client.download_waits();
+        match repeat_download(waits, open, |download| ReadContent::of(download, is_message, left)).await {
             Ok(content) => {
                 left.bytes = left.bytes.saturating_sub(content.bytes);
                 (left.attachments, left.url_bytes) = (content.attachments, content.url_bytes);
