@@ -104,7 +104,8 @@ async fn single_requests_overtake_a_long_deletion() {
     assert!(waited <= 12, "{waited} requests to the mailbox went first");
     assert!(!large.is_finished());
     large.await.unwrap();
-    assert_eq!((graph.counters().most_in_one_mailbox, graph.counters().throttled), (4, 0));
+    let counters = graph.counters();
+    assert!((2..=4).contains(&counters.most_in_one_mailbox) && counters.throttled == 0, "{counters:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

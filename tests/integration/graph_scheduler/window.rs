@@ -50,7 +50,8 @@ async fn requests_over_http1_travel_in_batches() {
     let client = fixture.client(&[]);
     send_all(&client, &requests(&fixture)).await;
     let counters = fixture.sandbox.graph.counters();
-    assert_eq!((counters.batches, counters.sub_requests), (20, 400));
+    assert_eq!(counters.sub_requests, 400);
+    assert!((20..=22).contains(&counters.batches), "{counters:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,9 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 /// A larger window is not tried unless so many requests wait: one that is refused would be the last to end.
 const MANY: usize = 500;
 
+/// Without HTTP/2, more requests than this at work travel in batches.
+const MOST_CONNECTIONS: usize = 32;
+
 /// The installation's limits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -103,13 +106,13 @@ impl Admission {
     }
 
     /// Returns how the next of `waiting` requests of `kind` travels; batches have `batch` parts. Without HTTP/2 each
-    /// single request would need a connection of its own.
+    /// single request needs a connection of its own, so only a small window sends them.
     pub(crate) fn way(&mut self, kind: Kind, waiting: usize, batch: usize, is_http2: bool) -> Way {
         let size = self.window.size();
         if size < PARTS_AT_ONCE || batch == 1 {
             return Way::Single;
         }
-        if !is_http2 {
+        if !is_http2 && size > MOST_CONNECTIONS {
             return Way::Batch;
         }
         let places = Places { single: size, batch: size.min(self.limits.batches * PARTS_AT_ONCE) };

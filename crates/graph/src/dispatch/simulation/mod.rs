@@ -64,6 +64,25 @@ fn work_takes_little_longer_than_the_optimum_whatever_the_limit() {
 }
 
 #[test]
+fn work_without_http2_takes_little_longer_than_the_optimum() {
+    // Eight batches run four requests each.
+    let most = 32;
+    for limit in [1, 4, 10, 20, 28, 40] {
+        let service = Service { limit: Some(limit.min(most)), ..Service::default() };
+        let ratios: Vec<_> = (0..50 * times())
+            .map(|seed| {
+                let optimum = Run::new(service, seed, 1, 2_000).optimum();
+                let mut run = Run::new(Service { limit: Some(limit), ..service }, seed, 1, 2_000);
+                run.is_http2 = false;
+                run.finish(LONG).as_secs_f64() / optimum.as_secs_f64()
+            })
+            .collect();
+        println!("without HTTP/2, limit {limit}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
+        assert!(mean(&ratios) <= 1.4 && worst(&ratios) <= 2.0, "limit {limit}: {ratios:.2?}");
+    }
+}
+
+#[test]
 fn requests_of_long_work_are_sent_together() {
     let requests_at_a_time = |limit, requests| {
         let mut run = Run::new(Service { limit, ..Service::default() }, 1, 1, requests);
