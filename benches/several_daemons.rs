@@ -13,6 +13,7 @@ mod pace;
 mod support {
     pub(crate) mod activemq;
     pub(crate) mod deployment;
+    pub(crate) mod ports;
     pub(crate) mod tls;
 }
 

@@ -22,6 +22,7 @@ mod support {
     pub(crate) mod activemq;
     pub(crate) mod cutter;
     pub(crate) mod deployment;
+    pub(crate) mod ports;
     pub(crate) mod stomp_client;
     pub(crate) mod tls;
 }

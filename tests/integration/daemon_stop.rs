@@ -206,6 +206,7 @@ async fn dry_run_that_is_switched_off_changes_no_running_call() {
     let looked = |graph: &Tenant| graph.requests().len() >= 5;
     assert!(running.deployment.sandbox.graph.until(SOON, looked).await);
     running.reload(&[("dry_run", "false")]).await;
+    running.deployment.sandbox.graph.faults().set_latency(Duration::ZERO, Duration::ZERO);
     let reply = call.reply(SOON).await.unwrap();
     assert_eq!((running.deleted(), &reply.results["content"]["messages_deleted"]), (0, &json!(0)));
     assert!(reply.results["reason"].as_str().unwrap().contains("Dry run"), "{}", reply.results["reason"]);

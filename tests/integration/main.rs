@@ -66,6 +66,7 @@ mod support {
     pub(crate) mod peer;
     pub(crate) mod permit;
     pub(crate) mod poll;
+    pub(crate) mod ports;
     pub(crate) mod python_packages;
     pub(crate) mod resilient_sdk;
     pub(crate) mod rsa;

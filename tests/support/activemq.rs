@@ -4,7 +4,6 @@
 //! shell next to it waits for the pipe that only the test's process holds.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::ports::free_port;
 use super::tls::Authority;
 
 /// The user whose queues are `actions.>`, `acks.>` and `test.>`.
@@ -226,15 +226,6 @@ fn class_path() -> String {
 fn have(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()))
-}
-
-/// A free loopback port below those that the system hands out, so that no other program gets it by chance while the
-/// broker is down.
-fn free_port() -> u16 {
-    (0..100)
-        .map(|_| fastrand::u16(15_000..30_000))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
 }
 
 /// Java reads keys from PKCS #12.

@@ -2,7 +2,6 @@
 //! memory, over TLS, on a free loopback port.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::ports::free_port;
 use super::python_packages::{environment, output_text};
 
 const VERSION: &str = "2.7.2";
@@ -30,7 +30,7 @@ impl OpenBao {
     /// Starts a server with an engine `secret` of version 2, and the AppRole `exchange`.
     pub(crate) fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let log = File::create(directory.path().join("log")).unwrap();
         let process = Command::new(program())
             .args(["server", "-dev", "-dev-no-store-token", "-dev-tls"])

@@ -1,12 +1,14 @@
 //! A real HTTP proxy, started with its own configuration on a free port.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use net::{ProxyUrl, Secret};
 use tempfile::TempDir;
+
+use super::ports::free_port;
 
 pub(crate) struct TinyProxy {
     process: Child,
@@ -30,7 +32,7 @@ impl TinyProxy {
     }
 
     fn try_to_start(login: Option<(&str, &str)>) -> Option<Self> {
-        let port = unused_port();
+        let port = free_port();
         let directory = tempfile::tempdir().unwrap();
         let login = login.map(|(user, password)| format!("BasicAuth {user} {password}\n"));
         let settings = format!(
@@ -83,9 +85,4 @@ pub(crate) fn proxy_url(port: u16, login: Option<(&str, &str)>) -> ProxyUrl {
         url: format!("http://127.0.0.1:{port}").parse().unwrap(),
         login: login.map(|(user, password)| (user.to_owned(), Secret::new(password))),
     }
-}
-
-/// A port where no server listens.
-pub(crate) fn unused_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use crate::audit::{DELETE, DELETE_RESULTS, Fault, QUERY, Running, Target, acts, at, intents};
 use crate::support::deployment::{Daemon, SOON};
 use crate::support::poll::poll;
+use crate::support::ports::free_port;
 use sandbox::graph::Tenant;
 
 /// The messages that the trail's intents name.
@@ -171,7 +172,7 @@ async fn health(port: u16) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hanging_file_stops_changes_and_nothing_else() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let mut running = Running::new(&[("health_listen", &format!("127.0.0.1:{port}"))]).await;
     let away = running.trail.with_extension("away");
     fs::rename(&running.trail, &away).unwrap();

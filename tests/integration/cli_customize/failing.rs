@@ -1,6 +1,7 @@
 //! What SOAR refuses or another administrator changes.
 
 use super::*;
+use crate::support::ports::ClosedPort;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_destination_change_is_not_overwritten() {
@@ -127,9 +128,9 @@ async fn settings_that_lead_nowhere_end_it_soon() {
     let key = &fixture.sandbox.soar.options().api_key;
     let wrong_key = fixture.write(&section.replace(&key.secret, "wrong"));
     fixture.customize_as(&wrong_key, &["-y"], "").await.assert_contains(21, &["api_key_secret"]);
-    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let closed = ClosedPort::new();
     let port = fixture.rest().address().port();
-    let unreachable = section.replace(&format!("\nport={port}\n"), &format!("\nport={closed}\n"));
+    let unreachable = section.replace(&format!("\nport={port}\n"), &format!("\nport={}\n", closed.number()));
     let unreachable = fixture.write(&(unreachable + "request_retry_delay=0\n"));
     fixture.customize_as(&unreachable, &["-y"], "").await.assert_contains(20, &["cannot reach SOAR"]);
     let incomplete = fixture.write("[resilient]\nhost=localhost\n");

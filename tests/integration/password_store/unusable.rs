@@ -7,6 +7,7 @@ use fn_exchange_online::exit_code::ExitCode;
 
 use super::*;
 use crate::support::app_config::places;
+use crate::support::ports::ClosedPort;
 
 /// All secrets here begin with it. The random names of temporary files have no hyphen.
 const SECRET: &str = "zq-";
@@ -68,12 +69,14 @@ async fn refused_sign_in_and_untrusted_server_are_named() {
 
 #[tokio::test]
 async fn sealed_or_absent_store_is_a_transient_failure() {
-    let mut vault = vault();
-    let read = Read::new(APP_CONFIG, vault.approle());
+    let vault = vault();
+    let mut read = Read::new(APP_CONFIG, vault.approle());
     vault.run(&["operator", "seal"]);
     let sealed = read.load().await.unwrap_err();
     assert!(sealed.to_string().contains("it is sealed, or in maintenance (HTTP status 503)"), "{sealed}");
-    vault.kill();
+    let closed = ClosedPort::new();
+    let address = format!("https://127.0.0.1:{}", closed.number());
+    read.set("PAM_ADDRESS", &address);
     let absent = read.load().await.unwrap_err();
     assert!(absent.to_string().contains("cannot be reached"), "{absent}");
     for error in [sealed, absent] {

@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::peer::Peer;
+use crate::support::ports::ClosedPort;
 use crate::support::session::{broker, failure, next, options, reach};
-use crate::support::tinyproxy::{TinyProxy, proxy_url, unused_port};
+use crate::support::tinyproxy::{TinyProxy, proxy_url};
 use crate::support::tls::Authority;
 
 const LOGIN: (&str, &str) = ("soar", "hunter2");
@@ -51,11 +52,12 @@ async fn wrong_and_missing_logins_are_reported() {
 #[tokio::test]
 async fn dead_proxy_differs_from_unreachable_broker() {
     let (_peer, mut options) = broker().await;
-    options.proxy = Some(proxy_url(unused_port(), Some(LOGIN)));
+    let closed = ClosedPort::new();
+    options.proxy = Some(proxy_url(closed.number(), Some(LOGIN)));
     assert!(trouble(options.clone()).await.contains("it cannot be reached: Connection refused"));
     let proxy = TinyProxy::start(None);
     options.proxy = Some(proxy.url(None));
-    options.port = unused_port();
+    options.port = closed.number();
     let words = trouble(options).await;
     assert!(words.contains("HTTP status 50"), "{words}");
 }

@@ -7,7 +7,8 @@ use net::{Proxy, ProxyUrl};
 use sandbox::graph::TenantOptions;
 
 use crate::support::graph_tenant::TestTenant;
-use crate::support::tinyproxy::{TinyProxy, proxy_url, unused_port};
+use crate::support::ports::ClosedPort;
+use crate::support::tinyproxy::{TinyProxy, proxy_url};
 
 const LOGIN: (&str, &str) = ("soar", "hunter2");
 
@@ -51,7 +52,8 @@ async fn graph_and_soar_are_reached_through_the_proxy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_proxy_is_blamed() {
     let fixture = fixture().await;
-    let port = unused_port();
+    let closed = ClosedPort::new();
+    let port = closed.number();
     let dead = || proxy_url(port, Some(LOGIN));
     let soar = through_soar(&fixture, dead()).await.unwrap();
     let graph = graph(&fixture, dead()).await.unwrap_err().to_string();
@@ -90,7 +92,8 @@ async fn refusing_proxy_is_blamed() {
     let mut settings = fixture.settings(&[]).soar;
     settings.proxy = through(proxy.url(None));
     settings.login_tries = Some(1);
-    settings.port = unused_port();
+    let closed = ClosedPort::new();
+    settings.port = closed.number();
     let words = soar::Client::connect(&settings).await.err().unwrap().to_string();
     assert!(words.contains("on the way refuses") && words.contains("or cannot reach it"), "{words}");
 }

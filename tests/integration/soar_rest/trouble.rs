@@ -14,11 +14,12 @@ use net::{Proxy, ProxyUrl, Secret, Trust};
 use serde_json::json;
 use soar::{Client, Content, Error, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::exit_code;
 use super::server::{self, read_head, session, settings, soar};
+use crate::support::ports::ClosedPort;
 
 #[tokio::test]
 async fn untrusted_certificate_is_refused_at_once() {
@@ -54,11 +55,8 @@ async fn missing_ca_file_has_exit_code_22() {
 
 #[tokio::test]
 async fn closed_port_is_reported_after_the_configured_tries() {
-    // Taken, so that no other test listens there.
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-    let port = socket.local_addr().unwrap().port();
-    let error = Client::connect(&settings(port, Trust::System)).await.unwrap_err();
+    let closed = ClosedPort::new();
+    let error = Client::connect(&settings(closed.number(), Trust::System)).await.unwrap_err();
     assert!(error.to_string().contains("connection refused"), "{error}");
     assert_eq!(exit_code(&error), 20);
 }
