@@ -1,6 +1,7 @@
 //! Writes content of Graph to a file of an incident as it arrives, again where it breaks off or SOAR is busy.
 
 use futures_util::{StreamExt, TryStreamExt};
+use tokio::time::sleep;
 use tracing::info;
 
 use super::context::Context;
@@ -45,7 +46,9 @@ impl AttachedContent<'_> {
                     return Err(too_large(context, name));
                 }
                 // SOAR discards an incomplete upload, and reading the content again does no harm.
-                ErrorKind::Soar(soar::Error::Content { .. }) => download_waits.next(),
+                ErrorKind::Soar(soar::Error::Content { source, .. }) => {
+                    download_waits.next().filter(|_| may_be_read(source.as_ref()))
+                }
                 ErrorKind::Soar(refused) => {
                     uploads += 1;
                     context.sink.retry_delay(uploads, refused)
@@ -58,7 +61,7 @@ impl AttachedContent<'_> {
                 wait_ms = wait.as_millis(),
                 "a file was not written; trying again after the wait"
             );
-            context.guard.sleep(wait).await;
+            sleep(wait).await;
         }
     }
 }
@@ -79,6 +82,11 @@ pub(super) fn within_limit(context: &Context, name: &str, download: Download) ->
 fn too_large(context: &Context, name: &str) -> Error {
     let limit = context.limits.max_attachment >> 20;
     Error::attachment(name, format!("was not written: it is larger than {limit} MiB (max_attachment_mb)."))
+}
+
+/// Whether the content may be read to its end by another download.
+fn may_be_read(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref().is_none_or(graph::Error::is_transient)
 }
 
 fn is_too_large(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {

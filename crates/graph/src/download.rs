@@ -9,7 +9,6 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use crate::error::{Error, ErrorKind};
-use crate::failure::Failure;
 use crate::mailbox_limiter::MailboxPermit;
 use crate::response;
 
@@ -30,7 +29,7 @@ where
 {
     loop {
         let error = match read(open().await?).await {
-            Err(error) if error.failure() != Failure::Final => error,
+            Err(error) if error.is_transient() => error,
             end => return end,
         };
         let Some(wait) = waits.next() else { return Err(error) };

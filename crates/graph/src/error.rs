@@ -96,6 +96,11 @@ impl Error {
         matches!(self.kind, ErrorKind::TooLarge(_)) || self.failure().is_indeterminate()
     }
 
+    /// Whether another try may succeed.
+    pub fn is_transient(&self) -> bool {
+        self.failure() != Failure::Final
+    }
+
     /// Classifies the failure for the retry policy.
     pub(crate) fn failure(&self) -> Failure {
         self.kind.failure()

@@ -220,6 +220,12 @@ mod tests {
     }
 
     #[test]
+    fn broken_download_begins_again_three_times() {
+        let policy = Policy::for_tests(10, Duration::from_secs(5));
+        about(&policy.download_waits().map(|wait| wait.as_secs()).collect::<Vec<_>>(), &[5, 10, 20]);
+    }
+
+    #[test]
     fn retry_after_is_kept_and_grows_where_it_does_not_help() {
         let second = Some(Duration::from_secs(1));
         about(

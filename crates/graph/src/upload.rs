@@ -79,7 +79,7 @@ impl UploadSession {
     ) -> Result<(), UploadError<E>> {
         let to = client.transport().upload_address(&self.url).ok_or(UploadError::Address)?;
         let gate = permit.gate();
-        // Over HTTP/2 the end of a body can be an empty piece of its own (RFC 9113, section 8.1).
+        // Over HTTP/2 the end of a body can be an empty piece of its own (RFC 9113, section 6.9.1).
         let has_content = |piece: &Result<Bytes, E>| ready(!piece.as_ref().is_ok_and(Bytes::is_empty));
         let mut source = pin!(source.filter(has_content));
         let mut held = BytesMut::new();

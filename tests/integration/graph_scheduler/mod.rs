@@ -1,4 +1,4 @@
-//! Promise: as many batches run side by side as Graph allows, no work delays other work, no request that succeeded is
+//! Promise: as many requests are at work as Graph allows, no work delays other work, no request that succeeded is
 //! sent twice, and none is lost or left out in silence.
 
 mod fairness;
@@ -29,7 +29,7 @@ fn messages(mailbox: &str) -> Request {
     Request::get(path).in_mailbox(mailbox)
 }
 
-/// Sends `requests` through one lane of batches; all succeed.
+/// Sends `requests` through one lane; all succeed.
 async fn send_all(client: &Client, requests: &[Request]) {
     let route = client.bulk();
     try_join_all(requests.iter().map(|request| client.send_by(&route, request))).await.unwrap();

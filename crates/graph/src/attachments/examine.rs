@@ -1,6 +1,7 @@
 //! Reads the attachments of a message.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::value::RawValue;
@@ -83,7 +84,8 @@ impl MessageAttachments<'_> {
         self.client.open_file(&Request::get(path).in_mailbox(self.mailbox)).await
     }
 
-    /// Reads the attachments, one after the other. An attachment that cannot be read says why; the others are read.
+    /// Reads the attachments, one after the other. An attachment that cannot be read says why; the others are read. All
+    /// of them together wait only as often as one that breaks off: a proxy may cut the download of each.
     pub async fn examine(
         &self,
         attachments: &[Attachment],
@@ -91,15 +93,22 @@ impl MessageAttachments<'_> {
         limits: Limits,
     ) -> Vec<AttachedFile> {
         let mut left = limits;
+        let mut waits = self.client.download_waits();
         let mut files = Vec::with_capacity(attachments.len());
         for attachment in attachments {
-            files.push(self.file(attachment, wanted, &mut left).await);
+            files.push(self.file(attachment, wanted, &mut left, &mut waits).await);
         }
         files
     }
 
     /// Reads one attachment, within what is `left`.
-    async fn file(&self, attachment: &Attachment, wanted: Wanted, left: &mut Limits) -> AttachedFile {
+    async fn file(
+        &self,
+        attachment: &Attachment,
+        wanted: Wanted,
+        left: &mut Limits,
+        waits: &mut impl Iterator<Item = Duration>,
+    ) -> AttachedFile {
         let mut file = AttachedFile {
             name: attachment.name.clone(),
             content_type: attachment.content_type.clone(),
@@ -130,7 +139,6 @@ impl MessageAttachments<'_> {
             return AttachedFile { unexamined, ..file };
         }
         let open = || self.open(attachment);
-        let waits = self.client.download_waits();
         match repeat_download(waits, open, |download| ReadContent::of(download, is_message, left)).await {
             Ok(content) => {
                 left.bytes = left.bytes.saturating_sub(content.bytes);

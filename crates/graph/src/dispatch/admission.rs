@@ -106,16 +106,16 @@ impl Admission {
     }
 
     /// Returns how the next of `waiting` requests of `kind` travels; batches have `batch` parts. Without HTTP/2 each
-    /// single request needs a connection of its own, so only a small window sends them.
+    /// single request needs a connection of its own, so a window sends them only as long as batches could use it, too.
     pub(crate) fn way(&mut self, kind: Kind, waiting: usize, batch: usize, is_http2: bool) -> Way {
         let size = self.window.size();
         if size < PARTS_AT_ONCE || batch == 1 {
             return Way::Single;
         }
-        if !is_http2 && size > MOST_CONNECTIONS {
+        if !is_http2 && size > MOST_CONNECTIONS.min(self.places_of_batches()) {
             return Way::Batch;
         }
-        let places = Places { single: size, batch: size.min(self.limits.batches * PARTS_AT_ONCE) };
+        let places = Places { single: size, batch: size.min(self.places_of_batches()) };
         self.choice(kind).next(places, waiting, batch)
     }
 
@@ -124,9 +124,11 @@ impl Admission {
     pub(crate) fn room(&mut self, way: Way, wanted: usize, waiting: usize, now: Instant) -> usize {
         let taken = self.taken(now);
         let (size, free) = (self.window.size(), self.window.room(taken, now));
-        // Where the window has places for more batches, their number is the limit. Below that the window is, also where
-        // small batches for single places use up the number.
-        let is_wide = way == Way::Batch && size > self.limits.batches * PARTS_AT_ONCE;
+        // Where only batches travel, a window with places for more of them than may be under way is not full: their
+        // number is the limit. In a smaller window its places are the limit, even where batches of few parts use up the
+        // number.
+        let most = self.places_of_batches();
+        let is_wide = way == Way::Batch && size > most && self.at_work <= most;
         self.is_full = !is_wide && free < choice::places(way, wanted) && waiting >= (4 * size).min(MANY);
         match way {
             Way::Single => free.min(1),
@@ -136,6 +138,11 @@ impl Admission {
             Way::Batch if self.at_work > 0 && self.batches < size / PARTS_AT_ONCE => 0,
             Way::Batch => free.min(wanted),
         }
+    }
+
+    /// Returns how many requests batches can have at work.
+    fn places_of_batches(&self) -> usize {
+        self.limits.batches * PARTS_AT_ONCE
     }
 
     /// Whether a lone request may be sent now.

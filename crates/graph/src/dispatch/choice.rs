@@ -1,4 +1,4 @@
-//! Chooses how requests of one kind travel: by themselves over HTTP/2, or in batches.
+//! Chooses how requests of one kind travel: by themselves, or in batches.
 //!
 //! Each way is measured by its cost: the time that one answered request keeps a place in the window. Outlook runs four
 //! parts of a batch at a time and answers when the last is done, so a batch keeps four places until its slowest part

@@ -44,6 +44,8 @@ const SHORTEST_HOLD: u32 = 16;
 const LONGEST_HOLD: u32 = 32;
 /// As many after another client of the application has made room for itself: its next try comes before that.
 const HOLD_FOR_OTHERS: u32 = 48;
+/// As many after a try that ended early, because too few requests waited.
+const AFTER_UNFILLED: u32 = 4;
 /// A window that is too large shrinks by this part of it, or by more.
 const CUT: usize = 8;
 /// The same where another client needs room: more, so that they become equal.
@@ -198,9 +200,11 @@ impl RequestWindow {
         }
         match self.phase {
             Phase::Probing { .. } if self.epoch.is_lost(self.usual) => return self.end_epoch(false, now),
-            // Without enough requests to fill the window, its size cannot be tried. It is tried as soon as there are.
+            // Without enough requests to fill the window, its size cannot be tried. The next try comes soon, unless
+            // this one already met throttling.
             Phase::Probing { from, hold, .. } if !is_full => {
-                self.start(Phase::Holding { left: 0, hold }, from, now);
+                let left = if self.epoch.throttled() == 0 { AFTER_UNFILLED.min(hold) } else { hold };
+                self.start(Phase::Holding { left, hold }, from, now);
             }
             _ => {}
         }

@@ -135,7 +135,7 @@ fn two_refused_batches_in_a_row_pause() {
 }
 
 #[test]
-fn larger_window_that_was_not_filled_is_tried_again_at_once() {
+fn larger_window_that_was_not_filled_is_soon_tried_again() {
     let mut fed = Fed::new();
     fed.refuse_batches(2, SECOND);
     fed.now += SECOND;
