@@ -12,7 +12,7 @@
 //!   share of throttled requests is taken as usual, and the window grows again.
 //! - When nearly everything is throttled, or several batches are refused as a whole, nothing is sent until the
 //!   wait that Graph asked for is over. Then one request is sent first, and each further pause in a row is twice as
-//!   long.
+//!   long. Where others of before were accepted meanwhile, the window continues with as many.
 //!
 //! Retries say little about Graph in general: they were throttled before. So only first tries count, or Graph's
 //! response to a batch as a whole.
@@ -97,6 +97,8 @@ struct Pause {
     earlier: u32,
     /// Whether the one request that is sent first is under way.
     probing: bool,
+    /// How many requests that were sent before it began were accepted.
+    accepted: usize,
 }
 
 /// The window.
@@ -177,7 +179,7 @@ impl RequestWindow {
         now: Instant,
     ) -> Decision {
         if let Some(pause) = self.pause {
-            return self.answered_in_pause(pause, sample, now);
+            return self.answered_in_pause(pause, sample, cost, now);
         }
         if sample.answers == 0 {
             return Decision::GoOn;
@@ -211,10 +213,13 @@ impl RequestWindow {
         Decision::GoOn
     }
 
-    fn answered_in_pause(&mut self, pause: Pause, sample: Sample, now: Instant) -> Decision {
+    fn answered_in_pause(&mut self, pause: Pause, sample: Sample, cost: usize, now: Instant) -> Decision {
         // A request that was sent before the pause began says nothing about the time after it.
         let is_stale = sample.sent_at < pause.began;
-        if !is_stale {
+        if is_stale {
+            let accepted = pause.accepted + (sample.answers - sample.throttled).min(cost);
+            self.pause = Some(Pause { accepted, ..pause });
+        } else {
             self.pause = Some(Pause { probing: false, ..pause });
         }
         if sample.is_all_throttled() {
@@ -226,7 +231,14 @@ impl RequestWindow {
         }
         if sample.answers > 0 && !is_stale {
             self.pause = None;
-            self.start(self.phase, self.size, now);
+            match pause.accepted {
+                // Graph worked on these while it refused the others, so it may have a limit of about as many.
+                accepted @ 2.. if self.phase == Phase::Growing => {
+                    let phase = Phase::Testing { before: 2 * accepted, share: 1.0, then: Then::Climb };
+                    self.start(phase, accepted, now);
+                }
+                _ => self.start(self.phase, self.size, now),
+            }
         }
         Decision::GoOn
     }
@@ -338,7 +350,7 @@ impl RequestWindow {
     ) -> Decision {
         let first = before.map_or(now, |pause| pause.first);
         let earlier = before.map_or(0, |pause| pause.earlier + 1);
-        let pause = Pause { began: now, first, earlier, probing: false };
+        let pause = Pause { began: now, first, earlier, probing: false, accepted: 0 };
         self.refused_batches = 0;
         self.pause = Some(pause);
         // A larger window is tried step by step, unless nearly nothing is left of it.

@@ -121,6 +121,20 @@ fn answers_to_requests_sent_before_the_pause_do_not_end_it() {
 }
 
 #[test]
+fn window_after_a_pause_is_what_was_accepted_before() {
+    let mut fed = Fed::new();
+    let start = fed.now;
+    fed.refuse_all();
+    fed.now += SECOND / 10;
+    fed.answers(4, true, false, start);
+    fed.now += SECOND;
+    fed.window.sent();
+    let now = fed.now;
+    fed.answers(1, true, false, now);
+    assert_eq!(fed.room(), 4);
+}
+
+#[test]
 fn two_refused_batches_in_a_row_pause() {
     let mut fed = Fed::new();
     fed.refuse_batches(1, SECOND);
