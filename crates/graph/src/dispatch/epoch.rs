@@ -53,6 +53,8 @@ pub(crate) struct Epoch {
     /// How many came while others waited for the window.
     full: usize,
     wait: Option<Duration>,
+    /// When the first request that was throttled had been sent.
+    throttled_since: Option<Instant>,
 }
 
 impl Epoch {
@@ -77,6 +79,7 @@ impl Epoch {
             all_throttled: 0,
             full: 0,
             wait: None,
+            throttled_since: None,
         }
     }
 
@@ -95,6 +98,10 @@ impl Epoch {
             self.throttled += throttled;
             self.full += if is_full { answers } else { 0 };
             self.wait = self.wait.max(sample.wait);
+            if throttled > 0 {
+                let first = self.throttled_since.map_or(sample.sent_at, |since| since.min(sample.sent_at));
+                self.throttled_since = Some(first);
+            }
         }
     }
 
@@ -132,6 +139,11 @@ impl Epoch {
     /// Returns the longest wait that Graph asked for.
     pub(crate) fn wait(&self) -> Option<Duration> {
         self.wait
+    }
+
+    /// Returns when the first request that was throttled had been sent.
+    pub(crate) fn throttled_since(&self) -> Option<Instant> {
+        self.throttled_since
     }
 
     /// Returns the share of throttled first tries.

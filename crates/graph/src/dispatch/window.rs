@@ -12,7 +12,7 @@
 //!   share of throttled requests is taken as usual, and the window grows again.
 //! - When nearly everything is throttled, or several batches are refused as a whole, nothing is sent until the
 //!   wait that Graph asked for is over. Then one request is sent first, and each further pause in a row is twice as
-//!   long. Where others of before were accepted meanwhile, the window continues with as many.
+//!   long. Where requests that had been sent at the same time were accepted meanwhile, the window goes on with as many.
 //!
 //! Retries say little about Graph in general: they were throttled before. So only first tries count, or Graph's
 //! response to a batch as a whole.
@@ -97,7 +97,9 @@ struct Pause {
     earlier: u32,
     /// Whether the one request that is sent first is under way.
     probing: bool,
-    /// How many requests that were sent before it began were accepted.
+    /// Since when requests had been sent that were throttled, where that is known.
+    throttled_since: Option<Instant>,
+    /// How many requests were accepted that had been sent since then, and before the pause began.
     accepted: usize,
 }
 
@@ -217,7 +219,9 @@ impl RequestWindow {
         // A request that was sent before the pause began says nothing about the time after it.
         let is_stale = sample.sent_at < pause.began;
         if is_stale {
-            let accepted = pause.accepted + (sample.answers - sample.throttled).min(cost);
+            let is_among_throttled = pause.throttled_since.is_some_and(|since| sample.sent_at >= since);
+            let accepted = if is_among_throttled { (sample.answers - sample.throttled).min(cost) } else { 0 };
+            let accepted = pause.accepted + accepted;
             self.pause = Some(Pause { accepted, ..pause });
         } else {
             self.pause = Some(Pause { probing: false, ..pause });
@@ -234,7 +238,8 @@ impl RequestWindow {
             match pause.accepted {
                 // Graph worked on these while it refused the others, so it may have a limit of about as many.
                 accepted @ 2.. if self.phase == Phase::Growing => {
-                    let phase = Phase::Testing { before: 2 * accepted, share: 1.0, then: Then::Climb };
+                    let phase =
+                        Phase::Testing { before: 2 * accepted, share: f64::INFINITY, then: Then::Climb };
                     self.start(phase, accepted, now);
                 }
                 _ => self.start(self.phase, self.size, now),
@@ -248,7 +253,11 @@ impl RequestWindow {
         let epoch = std::mem::replace(&mut self.epoch, Epoch::at_limit(self.size, now));
         let share = epoch.share();
         if is_whole && epoch.is_nearly_all() {
-            return self.throttled_in_general(epoch.wait(), None, 1, now);
+            let decision = self.throttled_in_general(epoch.wait(), None, 1, now);
+            if let Some(pause) = &mut self.pause {
+                pause.throttled_since = epoch.throttled_since();
+            }
+            return decision;
         }
         match self.phase {
             // A smaller window did not help.
@@ -350,7 +359,7 @@ impl RequestWindow {
     ) -> Decision {
         let first = before.map_or(now, |pause| pause.first);
         let earlier = before.map_or(0, |pause| pause.earlier + 1);
-        let pause = Pause { began: now, first, earlier, probing: false, accepted: 0 };
+        let pause = Pause { began: now, first, earlier, probing: false, throttled_since: None, accepted: 0 };
         self.refused_batches = 0;
         self.pause = Some(pause);
         // A larger window is tried step by step, unless nearly nothing is left of it.

@@ -216,11 +216,12 @@ fn searches_spread_over_clients_that_share_a_limit() {
 
 #[test]
 fn short_outage_does_not_slow_down_later_searches() {
-    for is_http2 in [true, false] {
+    for (is_http2, at) in [(true, 0), (true, 5), (false, 0), (false, 5)] {
         let ratios: Vec<_> = (0..10 * times())
             .map(|seed| {
                 let run = |outage| {
-                    let service = Service { outage, ..Service::default() };
+                    let outage_at = Duration::from_secs(at);
+                    let service = Service { outage_at, outage, ..Service::default() };
                     let mut run = Run::of_searches(service, seed, (1, 1), (20, 2_000));
                     run.is_http2 = is_http2;
                     run.finish(LONG).as_secs_f64()
@@ -228,8 +229,13 @@ fn short_outage_does_not_slow_down_later_searches() {
                 run(Duration::from_secs(3)) / run(Duration::ZERO)
             })
             .collect();
-        println!("after an outage, HTTP/2 {is_http2}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
-        assert!(worst(&ratios) <= 1.2, "HTTP/2 {is_http2}: {ratios:.2?}");
+        println!("outage after {at} s, HTTP/2 {is_http2}: {:.2}, worst {:.2}", mean(&ratios), worst(&ratios));
+        // In the middle of a search the window sometimes shrinks before it pauses, and has to grow again step by step.
+        let (most, most_once) = if at == 0 { (1.2, 1.2) } else { (1.4, 2.0) };
+        assert!(
+            mean(&ratios) <= most && worst(&ratios) <= most_once,
+            "after {at} s, HTTP/2 {is_http2}: {ratios:.2?}"
+        );
     }
 }
 

@@ -212,7 +212,8 @@ impl Run {
 
     /// Whether everything is throttled.
     fn is_out(&self) -> bool {
-        self.now < self.start + self.service.outage
+        let begins = self.start + self.service.outage_at;
+        self.now >= begins && self.now < begins + self.service.outage
     }
 
     /// Lets the service throttle a batch as a whole, as it does single requests.

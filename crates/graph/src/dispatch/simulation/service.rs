@@ -18,7 +18,8 @@ pub(super) struct Service {
     pub(super) throttled: f64,
     /// The share of requests that take ten times as long.
     pub(super) slow: f64,
-    /// For so long, everything is throttled at first.
+    /// When everything is throttled for a while, and for how long.
+    pub(super) outage_at: Duration,
     pub(super) outage: Duration,
 }
 
@@ -31,6 +32,7 @@ impl Default for Service {
             p99: Duration::from_millis(400),
             throttled: 0.0,
             slow: 0.0,
+            outage_at: Duration::ZERO,
             outage: Duration::ZERO,
         }
     }
