@@ -61,6 +61,8 @@ pub(crate) struct Admission {
     is_full: bool,
     /// How many requests were answered and not throttled.
     accepted: u64,
+    /// Whether the last batch was refused as a whole. What Graph would say to its requests is not known then.
+    batch_refused: bool,
     gather: Gather,
 }
 
@@ -76,6 +78,7 @@ impl Admission {
             resting: BinaryHeap::new(),
             is_full: false,
             accepted: 0,
+            batch_refused: false,
             gather: Gather::new(now),
         }
     }
@@ -112,7 +115,8 @@ impl Admission {
         if size < PARTS_AT_ONCE || batch == 1 {
             return Way::Single;
         }
-        if !is_http2 && size > MOST_CONNECTIONS.min(self.places_of_batches()) {
+        let is_small = size <= MOST_CONNECTIONS.min(self.places_of_batches());
+        if !is_http2 && (!is_small || self.batch_refused) {
             return Way::Batch;
         }
         let places = Places { single: size, batch: size.min(self.places_of_batches()) };
@@ -199,6 +203,9 @@ impl Admission {
     /// Records the outcome of what `ticket` stands for.
     pub(crate) fn end(&mut self, ticket: Ticket, sample: Sample, now: Instant) -> Decision {
         self.cancel(ticket);
+        if ticket.way == Way::Batch {
+            self.batch_refused = sample.call_throttled;
+        }
         self.accepted += (sample.answers - sample.throttled) as u64;
         let took = now.saturating_duration_since(ticket.sent_at);
         if sample.is_all_throttled() {
