@@ -45,6 +45,13 @@ impl Fed {
         (0..count).map(answered).last().unwrap_or(Decision::GoOn)
     }
 
+    /// Lets the wait of a pause end, and has the request accepted that is sent first.
+    fn end_pause(&mut self) {
+        self.now += SECOND;
+        self.window.sent();
+        self.answers(1, true, false, self.now);
+    }
+
     fn room(&self) -> usize {
         self.window.room(0, self.now)
     }
@@ -127,10 +134,7 @@ fn window_after_a_pause_is_what_was_accepted_before() {
     fed.refuse_all();
     fed.now += SECOND / 10;
     fed.answers(4, true, false, start);
-    fed.now += SECOND;
-    fed.window.sent();
-    let now = fed.now;
-    fed.answers(1, true, false, now);
+    fed.end_pause();
     assert_eq!(fed.room(), 4);
 }
 
@@ -141,10 +145,7 @@ fn requests_of_before_an_outage_say_nothing_about_a_limit() {
     fed.now += SECOND / 10;
     fed.refuse_all();
     fed.answers(4, true, false, start);
-    fed.now += SECOND;
-    fed.window.sent();
-    let now = fed.now;
-    fed.answers(1, true, false, now);
+    fed.end_pause();
     assert_eq!(fed.room(), 1);
 }
 
@@ -155,10 +156,7 @@ fn two_refused_batches_in_a_row_pause() {
     assert_eq!(fed.room(), AT_START);
     fed.refuse_batches(1, SECOND);
     assert_eq!(fed.room(), 0);
-    fed.now += SECOND;
-    fed.window.sent();
-    let now = fed.now;
-    fed.answers(1, true, false, now);
+    fed.end_pause();
     assert_eq!(fed.room(), AT_START / 2, "half");
 }
 
@@ -166,10 +164,8 @@ fn two_refused_batches_in_a_row_pause() {
 fn larger_window_that_was_not_filled_is_soon_tried_again() {
     let mut fed = Fed::new();
     fed.refuse_batches(2, SECOND);
-    fed.now += SECOND;
-    let now = fed.now;
-    fed.answers(1, true, false, now);
-    let found = fed.room();
+    fed.end_pause();
+    let (now, found) = (fed.now, fed.room());
     let until_larger = |fed: &mut Fed| {
         (1..10_000).find(|_| {
             fed.answers(1, true, false, now);
