@@ -155,6 +155,19 @@ async fn endless_throttling_ends_with_an_error_for_each_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_batch_is_followed_by_a_batch() {
+    let fixture = tenant(400).await;
+    let graph = &fixture.sandbox.graph;
+    let client = fixture.client(&[]);
+    graph.faults().next(9, Target::Batch, Fault::Status(503, RetryAfter::Decimal(0.1)));
+    let requests: Vec<_> = graph.mailboxes().iter().map(|mailbox| messages(mailbox)).collect();
+    send_all(&client, &requests).await;
+    let accepted = graph.requests().into_iter().filter(|request| request.status == Some(200));
+    let first = accepted.filter(|request| request.mailbox.is_some()).min_by_key(|request| request.at);
+    assert!(first.unwrap().in_batch.is_some(), "{:?}", graph.counters());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn graph_with_a_low_limit_gets_few_requests_at_once() {
     let fixture = tenant(1000).await;
     let graph = &fixture.sandbox.graph;

@@ -127,26 +127,25 @@ fn answers_to_requests_sent_before_the_pause_do_not_end_it() {
     assert_eq!(fed.room(), 0, "still in the pause: one goes first");
 }
 
-#[test]
-fn window_after_a_pause_is_what_was_accepted_before() {
+/// The window after a pause, where four requests are accepted that had been sent so long before the refused ones.
+fn window_after_pause(before: Duration) -> usize {
     let mut fed = Fed::new();
     let start = fed.now;
+    fed.now += before;
     fed.refuse_all();
-    fed.now += SECOND / 10;
     fed.answers(4, true, false, start);
     fed.end_pause();
-    assert_eq!(fed.room(), 4);
+    fed.room()
+}
+
+#[test]
+fn window_after_a_pause_is_what_was_accepted_beside() {
+    assert_eq!(window_after_pause(Duration::ZERO), 4);
 }
 
 #[test]
 fn requests_of_before_an_outage_say_nothing_about_a_limit() {
-    let mut fed = Fed::new();
-    let start = fed.now;
-    fed.now += SECOND / 10;
-    fed.refuse_all();
-    fed.answers(4, true, false, start);
-    fed.end_pause();
-    assert_eq!(fed.room(), 1);
+    assert_eq!(window_after_pause(SECOND / 10), 1);
 }
 
 #[test]
