@@ -139,7 +139,7 @@ fn window_after_pause(before: Duration) -> usize {
 }
 
 #[test]
-fn window_after_a_pause_is_what_was_accepted_beside() {
+fn window_after_a_pause_is_what_was_accepted() {
     assert_eq!(window_after_pause(Duration::ZERO), 4);
 }
 
